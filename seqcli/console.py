@@ -1,0 +1,125 @@
+"""Everything a person sees that is not the result: stderr, colour, verbosity, progress.
+
+rich is imported when something is first drawn, not before: a filter that has nothing to say does not pay for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+verbosity = 0  # -1 quiet, 0 normal, 1 and more: -v
+debug = False
+
+
+def is_terminal() -> bool:
+    """Whether stderr is a terminal that can redraw a line."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def stderr() -> Console:
+    """A rich console on stderr."""
+    from rich.console import Console
+
+    plain = bool(os.environ.get("NO_COLOR")) or not is_terminal()
+    return Console(stderr=True, no_color=plain, highlight=False, soft_wrap=not is_terminal())
+
+
+def _styled(prefix: str, style: str, text: str) -> str:
+    if is_terminal() and not os.environ.get("NO_COLOR"):
+        return f"\x1b[{style}m{prefix}\x1b[0m {text}"
+    return f"{prefix} {text}"
+
+
+def say(text: str = "", *, level: int = 0) -> None:
+    """A line for the person, on stderr; `level` 1 is shown with -v only, and nothing is shown with -q."""
+    if verbosity >= level:
+        print(text, file=sys.stderr, flush=True)
+
+
+def warn(text: str) -> None:
+    """Something to know that does not stop the work. Shown with -q too."""
+    print(_styled("warning:", "33", text), file=sys.stderr, flush=True)
+
+
+def error(text: str, hint: str = "") -> None:
+    """What happened, and on the next line what to do."""
+    print(_styled("error:", "31;1", text), file=sys.stderr)
+    for line in hint.splitlines():
+        print(_styled("  hint:", "36", line), file=sys.stderr)
+    sys.stderr.flush()
+
+
+@contextmanager
+def progress(what: str, total: float | None, unit: str = "B") -> Iterator[Any]:
+    """A bar on a terminal, a line every ten seconds in a log; yields `advance(amount)`. Appears after half a second."""
+    began = shown = time.monotonic()
+    done = 0.0
+    bar: Any = None
+
+    def advance(amount: float) -> None:
+        nonlocal done, shown, bar
+        done += amount
+        now = time.monotonic()
+        if verbosity < 0 or now - began < 0.5:
+            return
+        if is_terminal():
+            if bar is None:
+                bar = _bar(what, total, unit)
+                bar.start()
+            bar.update(bar.task_ids[0], completed=done)
+        elif now - shown > 10:
+            shown = now
+            share = f" {done / total:.0%}" if total else ""
+            say(f"{what}{share} ({count(done)}{unit}, {count(done / (now - began))}{unit}/s)")
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _bar(what: str, total: float | None, unit: str) -> Any:
+    from rich import progress as p
+
+    size = p.DownloadColumn() if unit == "B" else p.MofNCompleteColumn()
+    columns = [p.TextColumn("{task.description}"), p.BarColumn(), p.TaskProgressColumn(), size, p.TimeRemainingColumn()]
+    bar = p.Progress(*columns, console=stderr(), transient=True)
+    bar.add_task(what, total=total)
+    return bar
+
+
+def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[int] = (), to: Any = None) -> None:
+    """A plain aligned table: two spaces between columns, the columns in `right` flushed right; stderr by default."""
+    cells = [[*headers], *[[*row] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    right = set(right)
+    for row in cells:
+        parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        line = "  ".join(parts).rstrip()
+        print(line, file=to or sys.stderr)
+
+
+def count(number: float) -> str:
+    """1234 as 1,234; 1234567 as 1.23M."""
+    if number < 10_000:
+        return f"{number:,.0f}"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """75 as 1:15; 4000 as 1:06:40."""
+    minutes, s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{s:02d}" if hours else f"{minutes}:{s:02d}"

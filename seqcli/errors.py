@@ -1,0 +1,42 @@
+"""One exception for everything a user can put right, and the did-you-mean that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+DATA, USAGE = 1, 2  # exit statuses: bad data or a failure at run time; bad usage or a bad recipe
+
+
+class SeqcliError(Exception):
+    """What happened and where (`message`), what to do about it (`hint`), and the exit status."""
+
+    def __init__(self, message: str, *, hint: str = "", status: int = DATA):
+        super().__init__(message)
+        self.message, self.hint, self.status = message, hint, status
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class UsageError(SeqcliError):
+    """A wrong flag, a wrong recipe, a model of the wrong kind: exit status 2."""
+
+    def __init__(self, message: str, *, hint: str = ""):
+        super().__init__(message, hint=hint, status=USAGE)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`, or None when none is close."""
+    import difflib
+
+    by_fold = {k.casefold().replace("_", "-"): k for k in known}
+    found = difflib.get_close_matches(word.casefold().replace("_", "-"), by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?` where a known word is close, else the known words; empty when there are none."""
+    known = sorted(known)
+    if best := nearest(word, known):
+        return f"did you mean {best!r}?"
+    return f"known: {', '.join(known)}" if known else ""

@@ -1,0 +1,40 @@
+"""A folder is a registry: the files of `seqcli/<folder>/` are its entries, and a file's name is the entry's name.
+
+Recipes write hyphens (`language-model`), files write underscores. Files that begin with an underscore are not
+entries. Nothing is imported until `load`; summaries are read from the docstrings without importing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from seqcli.errors import UsageError, did_you_mean
+
+_ROOT = Path(__file__).parent
+
+
+@cache
+def names(folder: str) -> tuple[str, ...]:
+    """The entries of a folder, as recipes write them, sorted."""
+    files = (_ROOT / folder).glob("*.py")
+    return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
+
+
+def load(folder: str, name: str) -> ModuleType:
+    """Import one entry. Raises UsageError with a suggestion when there is no such entry."""
+    if name not in names(folder):
+        what = folder.removesuffix("s")
+        raise UsageError(f"unknown {what} {name!r}", hint=did_you_mean(name, names(folder)))
+    return importlib.import_module(f"seqcli.{folder}.{name.replace('-', '_')}")
+
+
+@cache
+def summary(folder: str, name: str) -> str:
+    """The first line of an entry's docstring, without importing it."""
+    import ast
+
+    source = (_ROOT / folder / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].rstrip(".")

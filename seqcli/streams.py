@@ -1,0 +1,180 @@
+"""Text in, results out: strict decoding with file:line:column, '\\n' the only line end, broken pipes told apart.
+
+Everything that reads a user's text reads it through here. A `Source` is a file or standard input. Text comes in
+chunks of whole lines, as much as is there: a slow pipe yields a line at a time, a file yields large chunks, so
+that a filter answers at once when it is talked to and works in batches when there is a backlog.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from seqcli.errors import SeqcliError, did_you_mean
+
+CHUNK = 1 << 20
+LONGEST = 64 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Whole lines of one source, with their line ends; only the last line of a source may lack one."""
+
+    text: str
+    source: str
+    line: int  # number of the first line, from 1
+
+
+def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
+    """Paths and globs to files, in the order given, a glob's own files sorted. Raises for one that matches nothing."""
+    files: list[Path] = []
+    for pattern in patterns:
+        whole = str((base or Path()) / Path(pattern).expanduser())
+        found = [whole] if Path(whole).exists() else sorted(glob.glob(whole, recursive=True))
+        if not found:
+            parent = Path(whole).parent
+            siblings = [p.name for p in parent.iterdir()] if parent.is_dir() else []
+            hint = did_you_mean(Path(whole).name, siblings) if siblings else f"the folder {parent} does not exist"
+            raise SeqcliError(f"no such file: {whole}", hint=hint if "did you mean" in hint or not siblings else "")
+        found = [f for f in found if not Path(f).is_dir()] or found
+        if Path(found[0]).is_dir():
+            raise SeqcliError(f"{found[0]} is a folder, not a file", hint=f"name its files, as in {found[0]}/*.txt")
+        files += [Path(f) for f in found]
+    return files
+
+
+def decode(data: bytes, encoding: str, source: str, line: int) -> str:
+    """Decode whole lines. Raises SeqcliError naming file:line:column of the first byte that does not decode."""
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line += before.count(b"\n")
+        start = before.rfind(b"\n") + 1
+        column = len(before[start:].decode(encoding, errors="replace")) + 1
+        raise SeqcliError(
+            f"{source}:{line}:{column}: byte 0x{data[error.start]:02x} is not valid {encoding.upper()}",
+            hint="convert the file first, for example with: iconv -f latin1 -t utf-8 FILE",
+        ) from None
+
+
+def read_chunks(
+    file: BinaryIO, source: str, *, encoding: str = "utf-8", size: int = CHUNK, cut_long_lines: bool = False
+) -> Iterator[Chunk]:
+    """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
+    is longer than 64 MiB, so that memory stays bounded; otherwise memory grows with the longest line."""
+    read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
+    line, kept = 1, []
+    kept_size = 0
+    while True:
+        data = read(size)
+        end = data.rfind(b"\n") + 1
+        if data and not end:
+            kept.append(data)
+            kept_size += len(data)
+            if not (cut_long_lines and kept_size >= LONGEST):
+                continue
+            whole = b"".join(kept)
+            end = _character_boundary(whole)
+            kept = [whole[end:]]
+            whole = whole[:end]
+        else:
+            whole = b"".join([*kept, data[:end]])
+            kept = [data[end:]]
+        kept_size = len(kept[0])
+        if whole:
+            yield Chunk(decode(whole, encoding, source, line), source, line)
+            line += whole.count(b"\n")
+        if not data:
+            return
+
+
+def _character_boundary(data: bytes) -> int:
+    """The largest cut at or before the end of `data` that splits no UTF-8 character."""
+    end = len(data)
+    for back in range(1, min(4, end) + 1):
+        byte = data[-back]
+        if byte & 0xC0 != 0x80:  # a first byte: does its character fit?
+            need = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return end if need <= back else end - back
+    return end
+
+
+@contextmanager
+def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a path, or standard input for `-`; yields the file and the name to use in messages."""
+    if str(path) == "-":
+        yield sys.stdin.buffer, "<stdin>"
+        return
+    try:
+        file = Path(path).open("rb")
+    except FileNotFoundError:
+        expand([str(path)])  # raises with a suggestion
+        raise
+    except OSError as error:
+        raise SeqcliError(f"cannot read {path}: {error.strerror}") from None
+    with file:
+        yield file, str(path)
+
+
+def read_text(paths: Sequence[str | Path], *, encoding: str = "utf-8", cut_long_lines: bool = False) -> Iterator[Chunk]:
+    """The chunks of several sources, one after the other."""
+    for path in paths:
+        with open_source(path) as (file, source):
+            yield from read_chunks(file, source, encoding=encoding, cut_long_lines=cut_long_lines)
+
+
+def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
+    """(line number, line without its end) of a chunk; '\\n' alone ends a line."""
+    lines = chunk.text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return enumerate(lines, chunk.line)
+
+
+def column_of(text: str, offset: int) -> tuple[int, int]:
+    """(lines before, column from 1) of a character offset in a chunk's text."""
+    return text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def stdin_is_interactive() -> bool:
+    """Whether standard input is a terminal (or closed): there is nothing to read."""
+    return sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()
+
+
+class Output:
+    """Standard output as UTF-8 whatever the locale, '\\n' only; `flush` when the reader may be waiting."""
+
+    def __init__(self, file: IO[bytes] | None = None):
+        self._file = file or sys.stdout.buffer
+
+    def write(self, text: str) -> None:
+        self._file.write(text.encode("utf-8", errors="surrogatepass"))
+
+    def write_bytes(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def line(self, text: str) -> None:
+        self.write(text + "\n")
+
+    def json(self, record: dict[str, Any]) -> None:
+        """One JSON object a line, its keys in the order given, non-ASCII text as it is."""
+        import json
+
+        self.line(json.dumps(record, ensure_ascii=False, separators=(", ", ": ")))
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def discard_stdout() -> None:
+    """After a broken pipe: point stdout at nothing, so that the interpreter's last flush does not complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
