@@ -91,13 +91,21 @@ def _bar(what: str, total: float | None, unit: str) -> Any:
     from rich import progress as p
 
     size = p.DownloadColumn() if unit == "B" else p.MofNCompleteColumn()
-    columns = [p.TextColumn("{task.description}"), p.BarColumn(), p.TaskProgressColumn(), size, p.TimeRemainingColumn()]
+    columns = [
+        p.TextColumn("{task.description}"),
+        p.BarColumn(),
+        p.TaskProgressColumn(),
+        size,
+        p.TimeRemainingColumn(),
+    ]
     bar = p.Progress(*columns, console=stderr(), transient=True)
     bar.add_task(what, total=total)
     return bar
 
 
-def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[int] = (), to: Any = None) -> None:
+def table(
+    headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[int] = (), to: Any = None
+) -> None:
     """A plain aligned table: two spaces between columns, the columns in `right` flushed right; stderr by default."""
     cells = [[*headers], *[[*row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]

@@ -123,7 +123,9 @@ def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
         yield file, str(path)
 
 
-def read_text(paths: Sequence[str | Path], *, encoding: str = "utf-8", cut_long_lines: bool = False) -> Iterator[Chunk]:
+def read_text(
+    paths: Sequence[str | Path], *, encoding: str = "utf-8", cut_long_lines: bool = False
+) -> Iterator[Chunk]:
     """The chunks of several sources, one after the other."""
     for path in paths:
         with open_source(path) as (file, source):

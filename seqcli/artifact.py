@@ -1,0 +1,159 @@
+"""The one file: a trained model with all that is needed to use it, as safetensors. No pickle, no code inside.
+
+The file's metadata has one key, `seqcli`: canonical JSON (the same model gives the same bytes) with `format`,
+`version`, `kind`, `task`, `model`, `recipe`, `tokenizer`, `labels`, `data`, `scores`, `created` as they apply,
+and `checksum` of the arrays. Files are written beside their place, flushed to disk and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from seqcli.errors import SeqcliError
+
+FORMAT = 1
+LARGEST_HEADER = 100 << 20  # bytes: what safetensors itself refuses
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An opened file: its header, and its arrays by name."""
+
+    path: Path
+    header: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    def part(self, prefix: str) -> dict[str, np.ndarray]:
+        """The arrays whose names begin with `prefix.`, without it."""
+        cut = len(prefix) + 1
+        return {name[cut:]: a for name, a in self.arrays.items() if name.startswith(f"{prefix}.")}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path` when the block ends well, and leaves no trace when it does not."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    with contextlib.suppress(OSError):  # some systems cannot open a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 over the arrays' names, types, shapes and bytes, in the order of the names; hexadecimal."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write header and arrays as one file, atomically. Raises SeqcliError when it cannot be written."""
+    from safetensors.numpy import save
+
+    import seqcli
+
+    path = Path(path)
+    arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+    whole = {"format": FORMAT, "version": seqcli.__version__, **header, "checksum": _checksum(arrays)}
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if len(text) > LARGEST_HEADER:
+        raise SeqcliError(f"{path}: the header would be {len(text):,} bytes; large parts belong into arrays")
+    data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
+    try:
+        with replacing(path) as file:
+            file.write(data)
+    except OSError as error:
+        hint = "free some space, then go on with --resume" if error.errno == 28 else ""
+        raise SeqcliError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+
+
+def _foreign(path: Path, why: str) -> SeqcliError:
+    return SeqcliError(
+        f"{path}: {why}", hint="a model is the model.safetensors that `seqcli train` writes into its run folder"
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[], Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield lambda: file
+    except FileNotFoundError:
+        raise SeqcliError(f"no such model: {path}", hint="runs are listed by: ls runs/*/model.safetensors") from None
+    except IsADirectoryError:
+        raise SeqcliError(f"{path} is a folder, not a model file") from None
+    except SafetensorError as error:
+        raise _foreign(path, f"not a readable model file; it may be cut short or of another kind ({error})") from None
+    except OSError as error:
+        raise SeqcliError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _header(path: Path, file: Any) -> dict[str, Any]:
+    try:
+        header = json.loads((file.metadata() or {})["seqcli"])
+        found = header["format"]
+    except (KeyError, TypeError, ValueError):
+        raise _foreign(path, "a safetensors file, but not one that seqcli wrote") from None
+    if found != FORMAT:
+        raise SeqcliError(
+            f"{path}: written in format {found} by seqcli {header.get('version', '?')}; this seqcli reads {FORMAT}",
+            hint="install the version of seqcli that wrote it" if found > FORMAT else "train it again",
+        )
+    return header
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """The header alone; no array is loaded. Raises SeqcliError for a file that is not seqcli's."""
+    path = Path(path)
+    with _opened(path) as file:
+        return _header(path, file())
+
+
+def read_shapes(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    """(shape, type) of every array by name; no array is loaded."""
+    path = Path(path)
+    with _opened(path) as file:
+        slices = {name: file().get_slice(name) for name in file().keys()}  # noqa: SIM118  not a dict
+        return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
+
+
+def read(path: str | Path) -> Artifact:
+    """Header and arrays. Raises SeqcliError for a file that is missing, cut short, foreign, or damaged."""
+    path = Path(path)
+    with _opened(path) as file:
+        header = _header(path, file())
+        arrays = {name: file().get_tensor(name) for name in file().keys()}  # noqa: SIM118  not a dict
+    if _checksum(arrays) != header.get("checksum"):
+        raise SeqcliError(
+            f"{path}: the weights do not match their checksum: the file is damaged",
+            hint="copy it again, or train again",
+        )
+    return Artifact(path, header, arrays)

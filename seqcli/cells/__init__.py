@@ -1,0 +1,121 @@
+"""Recurrences: one a file, each equation written once. This module is the contract and what the cells share.
+
+A cell's file offers `Cell`, a subclass of `BaseCell` that writes its equation in `recur`. Weights keep torch's
+layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), `bias_ih`, `bias_hh` (G·H,).
+Letters: B batch, T time, I input size, H hidden size, G gates.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.layers.blank import Blank, Rng
+from seqcli.ops import Array
+
+State = tuple[Array, ...]  # arrays (B, H); the first is the output h
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cell made ready to run one stream in NumPy: px = weight x + bias, then `recur(px, state)` in place.
+
+    weight (G·H, I), bias (G·H,); px (G·H,) may be overwritten, state arrays (H,) are. What is constant may have
+    been folded into weight and bias, so that px is not what `project` gives.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    recur: Callable[[np.ndarray, tuple[np.ndarray, ...]], None]
+
+
+@dataclass(frozen=True)
+class BaseCell:
+    """A recurrence h_t = f(W_ih x_t + b_ih, h_{t-1}; W_hh, b_hh)."""
+
+    weight_ih: Array
+    weight_hh: Array
+    bias_ih: Array
+    bias_hh: Array
+
+    gates: ClassVar[int]  # G
+    states: ClassVar[int] = 1  # arrays in the state
+
+    @classmethod
+    def create(cls, input_size: int, hidden_size: int, rng: Rng, **options: Any) -> Self:
+        """A cell with fresh float32 weights: inputs uniform in ±1/√I·√3 (variance 1/I), recurrences orthogonal."""
+        bound = np.sqrt(3.0 / input_size)
+        rows = cls.gates * hidden_size
+        return cls(
+            weight_ih=rng.uniform(-bound, bound, (rows, input_size)).astype(np.float32),
+            weight_hh=np.concatenate([orthogonal(hidden_size, rng) for _ in range(cls.gates)]),
+            bias_ih=np.zeros(rows, np.float32),
+            bias_hh=np.zeros(rows, np.float32),
+            **options,
+        )
+
+    @property
+    def input_size(self) -> int:
+        return self.weight_ih.shape[1]
+
+    @property
+    def hidden_size(self) -> int:
+        return self.weight_hh.shape[1]
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros (B, H), as many as the state has."""
+        return tuple(ops.zeros((batch, self.hidden_size), self.weight_hh) for _ in range(self.states))
+
+    def project(self, x: Array) -> Array:
+        """What the input contributes: x (..., I) -> (..., G·H). It needs no state: a sequence's is one product."""
+        return ops.linear(x, self.weight_ih, self.bias_ih)
+
+    @abstractmethod
+    def recur(self, px: Array, state: State) -> State:
+        """The equation: projected input px (B, G·H) and the state -> the next state."""
+
+    def step(self, x: Array, state: State) -> tuple[Array, State]:
+        """One time step: x (B, I) -> y (B, H) and the next state."""
+        state = self.recur(self.project(x), state)
+        return state[0], state
+
+    def unroll(self, x: Array, state: State) -> tuple[Array, State]:
+        """All time steps: x (T, B, I) -> y (T, B, H) and the last state; a fused kernel where torch has one."""
+        if ops.is_torch(x) and (fused := self.fused(x, state)) is not None:
+            return fused
+        ys = []
+        for px in self.project(x):
+            state = self.recur(px, state)
+            ys.append(state[0])
+        return ops.stack(ys), state
+
+    def fused(self, x: Array, state: State) -> tuple[Array, State] | None:
+        """`unroll` by one kernel of torch, or None where there is none."""
+        return None
+
+    def prepare(self) -> Prepared:
+        """A NumPy form for one stream. A cell that wants speed overrides it; tests hold it to the equation."""
+
+        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
+            for old, new in zip(state, self.recur(px[None], tuple(s[None] for s in state)), strict=True):
+                old[:] = new[0]
+
+        return Prepared(self.weight_ih, self.bias_ih, recur)
+
+
+def orthogonal(size: int, rng: Rng) -> np.ndarray:
+    """A random orthogonal matrix (size, size), float32 (Saxe et al. 2014): singular values 1 keep gradients alive."""
+    if isinstance(rng, Blank):
+        return rng.zeros((size, size))
+    q, r = np.linalg.qr(rng.standard_normal((size, size)))
+    return (q * np.sign(np.diag(r))).astype(np.float32)
+
+
+def torch_weights(cell: BaseCell) -> list[Any]:
+    """The weights in the order torch's fused kernels take."""
+    return [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]

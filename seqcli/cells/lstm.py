@@ -1,0 +1,67 @@
+"""Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.cells import BaseCell, Prepared, State, torch_weights
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+
+@dataclass(frozen=True)
+class Cell(BaseCell):
+    """Gates in torch's order i, f, g, o; the state is (h, c)."""
+
+    gates = 4
+    states = 2
+
+    @classmethod
+    def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
+        """As BaseCell, with the forget gate's bias at 1 (Jozefowicz et al. 2015): a fresh cell remembers."""
+        cell = super().create(input_size, hidden_size, rng)
+        cell.bias_ih[hidden_size : 2 * hidden_size] = 1.0
+        return cell
+
+    def recur(self, px: Array, state: State) -> State:
+        h, c = state
+        i, f, g, o = ops.split(px + ops.linear(h, self.weight_hh, self.bias_hh), 4)  # (B, H) each
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, c
+
+    def fused(self, x: Array, state: State) -> tuple[Array, State]:
+        import torch
+
+        start = [s[None] for s in state]
+        y, h, c = torch.lstm(x, start, torch_weights(self), True, 1, 0.0, torch.is_grad_enabled(), False, False)
+        return y, (h[0], c[0])
+
+    def prepare(self) -> Prepared:
+        """One tanh serves all gates: sigmoid(x) = (tanh(x / 2) + 1) / 2, the halves folded into the weights."""
+        H, half = self.hidden_size, np.float32(0.5)
+        scale = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), H)  # i, f, g, o
+        weight_hh = self.weight_hh * scale[:, None]
+        z, t = np.empty(4 * H, np.float32), np.empty(H, np.float32)
+        i, f, g, o = np.split(z, 4)  # views
+        i_f = z[: 2 * H]
+
+        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
+            h, c = state
+            np.dot(weight_hh, h, out=z)
+            np.add(z, px, out=z)
+            np.tanh(z, out=z)
+            np.multiply(i_f, half, out=i_f)
+            np.add(i_f, half, out=i_f)
+            np.multiply(f, c, out=c)
+            np.multiply(i, g, out=i)
+            np.add(c, i, out=c)
+            np.tanh(c, out=t)
+            np.multiply(o, half, out=o)
+            np.add(o, half, out=o)
+            np.multiply(o, t, out=h)
+
+        return Prepared(self.weight_ih * scale[:, None], (self.bias_ih + self.bias_hh) * scale, recur)

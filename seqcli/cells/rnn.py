@@ -1,0 +1,61 @@
+"""The simple recurrent network (Elman 1990), with tanh or ReLU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.cells import BaseCell, Prepared, State, torch_weights
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+
+@dataclass(frozen=True)
+class Cell(BaseCell):
+    """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh); the state is (h,)."""
+
+    nonlinearity: str = "tanh"
+
+    gates = 1
+
+    @classmethod
+    def create(
+        cls,
+        input_size: int,
+        hidden_size: int,
+        rng: Rng,
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+    ) -> Cell:
+        """As BaseCell."""
+        return super().create(input_size, hidden_size, rng, nonlinearity=nonlinearity)
+
+    def recur(self, px: Array, state: State) -> State:
+        f = ops.tanh if self.nonlinearity == "tanh" else ops.relu
+        return (f(px + ops.linear(state[0], self.weight_hh, self.bias_hh)),)
+
+    def fused(self, x: Array, state: State) -> tuple[Array, State]:
+        import torch
+
+        kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
+        y, h = kernel(x, state[0][None], torch_weights(self), True, 1, 0.0, torch.is_grad_enabled(), False, False)
+        return y, (h[0],)
+
+    def prepare(self) -> Prepared:
+        """The two biases are one."""
+        weight_hh, z = self.weight_hh, np.empty(self.hidden_size, np.float32)
+        tanh = self.nonlinearity == "tanh"
+
+        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
+            (h,) = state
+            np.dot(weight_hh, h, out=z)
+            np.add(z, px, out=z)
+            if tanh:
+                np.tanh(z, out=h)
+            else:
+                np.maximum(z, 0.0, out=h)
+
+        return Prepared(self.weight_ih, self.bias_ih + self.bias_hh, recur)

@@ -1,0 +1,190 @@
+"""The `seqcli` program: verbs loaded when they are called, one place that turns errors into exit statuses.
+
+Each other file of this folder is a verb: its docstring's first line is the verb's line in `seqcli --help`, and its
+function `command` is the Typer command. Exit statuses: 0; 1 data or run time; 2 usage or recipe; 130, 141 and 143
+for SIGINT, SIGPIPE and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import seqcli
+from seqcli import console, registry
+from seqcli.errors import SeqcliError, did_you_mean, nearest
+
+ORDER = ("tokenize", "train", "eval", "generate", "tag", "classify", "inspect", "recipes", "data")
+
+
+class Verbs(TyperGroup):
+    """Verbs by file name; a verb's module is imported when it is asked for, not for the list of verbs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        known = [n for n in registry.names("cli") if n != "app"]
+        return sorted(known, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return load_verb(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help page, from docstrings: importing every verb to ask for its summary would take longer."""
+        width = max(len(n) for n in self.list_commands(ctx))
+        lines = [
+            "Usage: seqcli [OPTIONS] VERB [ARGS]...",
+            "",
+            "Train sequence models on your own text from one YAML recipe; use them as fast Unix filters.",
+            "",
+            "Verbs:",
+            *(f"  {name:<{width}}  {registry.summary('cli', name)}" for name in self.list_commands(ctx)),
+            "",
+            "Options:",
+        ]
+        records = [r for p in self.get_params(ctx) if (r := p.get_help_record(ctx))]
+        width = max(len(option) for option, _ in records)
+        lines += [f"  {option:<{width}}  {text}" for option, text in records]
+        lines += [
+            "",
+            "Start here:",
+            "  seqcli recipes                  what can be trained",
+            "  seqcli train charlm             a character model, on text that Python itself carries",
+            '  seqcli generate --prompt "The " text from the newest run',
+            "  seqcli VERB --help              a verb's options",
+        ]
+        formatter.write("\n".join(lines) + "\n")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            known = self.list_commands(ctx)
+            hint = did_you_mean(name, known) if nearest(name, known) else "see: seqcli --help"
+            console.error(f"no such verb: {name!r}", hint)
+            raise SystemExit(2)
+        return super().resolve_command(ctx, args)
+
+
+def load_verb(name: str) -> Any:
+    """The command of one verb, imported now."""
+    module = registry.load("cli", name)
+    if hasattr(module, "app"):  # a verb with verbs of its own
+        command = typer.main.get_command(module.app)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT)
+        single.command(name, help=module.__doc__)(module.command)
+        command = typer.main.get_command(single)
+    command.name = name
+    return command
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+app = typer.Typer(
+    cls=Verbs,
+    rich_markup_mode=None,
+    context_settings=_CONTEXT,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"seqcli {seqcli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but warnings and errors.")
+    ] = False,
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options before the verb."""
+    console.verbosity = -1 if quiet else verbose
+    console.debug = console.debug or debug or bool(os.environ.get("SEQCLI_DEBUG"))
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where the program stands, so that files are closed and temporary ones removed."""
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise Terminated
+
+
+def _hoist(arguments: list[str]) -> list[str]:
+    """`seqcli train -q x` is `seqcli -q train x`: the common options may stand anywhere before `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    common = [a for a in arguments[:end] if a in ("-q", "--quiet", "-v", "-vv", "--verbose", "--debug")]
+    return common + [a for a in arguments[:end] if a not in common] + arguments[end:]
+
+
+def main() -> None:
+    """The entry point: run, and leave with the status the error asks for."""
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns its exit status."""
+    from seqcli.streams import discard_stdout
+
+    try:
+        command = typer.main.get_command(app)
+        result = command.main(args=_hoist(arguments), prog_name="seqcli", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except BaseException as error:
+        if console.debug and not isinstance(error, SystemExit):
+            import traceback
+
+            traceback.print_exc()
+        status = status_of(error)
+        if status == 141:
+            discard_stdout()
+        return status
+
+
+def status_of(error: BaseException) -> int:
+    """Say what went wrong, and the exit status for it. Errors that are bugs are raised again."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        return 141
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return 130
+    if isinstance(error, Terminated):
+        return 143
+    if isinstance(error, SeqcliError):
+        console.error(error.message, error.hint)
+        return error.status
+    if hasattr(error, "format_message"):  # what Typer makes of a wrong flag
+        context = getattr(error, "ctx", None)
+        console.error(error.format_message(), f"see: {context.command_path} --help" if context else "")  # type: ignore[attr-defined]
+        return 2
+    if isinstance(error, OSError):
+        where = f" {error.filename}" if error.filename else ""
+        hint = "free some space and run the same command again" if error.errno == 28 else ""
+        console.error(f"{error.strerror or error}{':' if where else ''}{where}", hint)
+        return 1
+    if isinstance(error, MemoryError):
+        console.error("out of memory", "use a smaller batch_size, hidden or sequence_length")
+        return 1
+    console.error(
+        f"seqcli failed: {type(error).__name__}: {error}",
+        "this is a bug; run again with --debug and report what it prints",
+    )
+    return 1

@@ -1,0 +1,72 @@
+"""Layers are dataclasses whose fields are arrays, layers and plain numbers, in the way of Equinox and thinc.
+
+`arrays(layer)` names every array by its dotted path; `replace(layer, {...})` puts other arrays in. All that
+training does to weights (leaves with gradients, casts, weight drop, averaging) is a function over that mapping.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from seqcli.errors import SeqcliError
+from seqcli.ops import Array, is_array
+
+L = TypeVar("L")
+
+
+def _walk(layer: Any, path: str) -> Iterator[tuple[str, Array]]:
+    if is_array(layer):
+        yield path, layer
+    elif dataclasses.is_dataclass(layer):
+        for field in dataclasses.fields(layer):
+            yield from _walk(getattr(layer, field.name), f"{path}.{field.name}" if path else field.name)
+    elif isinstance(layer, tuple):
+        for i, item in enumerate(layer):
+            yield from _walk(item, f"{path}.{i}")
+
+
+def arrays(layer: Any) -> dict[str, Array]:
+    """Every array of a layer by dotted name, in the order of the fields."""
+    return dict(_walk(layer, ""))
+
+
+def _rebuild(layer: Any, path: str, put: Callable[[str, Array], Array]) -> Any:
+    if is_array(layer):
+        return put(path, layer)
+    if dataclasses.is_dataclass(layer) and not isinstance(layer, type):
+        fields = dataclasses.fields(layer)
+        values = {
+            f.name: _rebuild(getattr(layer, f.name), f"{path}.{f.name}" if path else f.name, put) for f in fields
+        }
+        return type(layer)(**values)
+    if isinstance(layer, tuple):
+        return tuple(_rebuild(item, f"{path}.{i}", put) for i, item in enumerate(layer))
+    return layer
+
+
+def replace(layer: L, new: Mapping[str, Array]) -> L:
+    """The layer with the arrays named in `new` put in; the others stay."""
+    return _rebuild(layer, "", lambda path, old: new.get(path, old))
+
+
+def restore(layer: L, stored: Mapping[str, np.ndarray]) -> L:
+    """The layer with every array taken from `stored`. Raises SeqcliError where a name or a shape does not fit."""
+    own = arrays(layer)
+    if own.keys() != stored.keys():
+        odd = sorted(own.keys() ^ stored.keys())
+        raise SeqcliError(f"the stored weights do not fit the model's configuration: {', '.join(odd[:5])}")
+    for name, array in own.items():
+        if tuple(array.shape) != tuple(stored[name].shape):
+            raise SeqcliError(
+                f"the stored weight {name} is {stored[name].shape}, the configuration asks {array.shape}"
+            )
+    return replace(layer, stored)
+
+
+def parameters(layer: Any) -> int:
+    """How many numbers its arrays hold."""
+    return sum(int(np.prod(a.shape)) for a in arrays(layer).values())

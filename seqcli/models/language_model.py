@@ -1,0 +1,179 @@
+"""Recurrent language model: embedding, stacked cells, and a softmax over the next token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from seqcli import layers, ops
+from seqcli.cells._config import CellSpec
+from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.stack import Stack
+from seqcli.layers.stream import StreamForm
+from seqcli.models import State
+from seqcli.ops import Array
+
+TASK = "language-model"
+TRAINED = "gradient"
+DATASET = "text"
+
+Size = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+CHUNK = 512  # time steps scored at once: bounds the memory of the logits
+
+
+class Config(BaseModel):
+    """Recipe keys of `model` for a recurrent language model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["language-model"] = "language-model"
+    cell: CellSpec = Field(
+        "lstm", validate_default=True
+    )  # a file of seqcli/cells, or {kind: rnn, nonlinearity: relu}
+    embedding: Size = 128  # E
+    hidden: Size = 256  # H
+    layers: Size = 1
+    dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
+    variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
+    tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
+    uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
+
+    @model_validator(mode="after")
+    def _tied_sizes(self) -> Config:
+        if self.tied and self.layers == 1 and self.embedding != self.hidden:
+            raise ValueError(
+                f"tied: with one layer embedding and hidden must be equal, not {self.embedding} and {self.hidden}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Model:
+    """p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
+
+    embedding: Array  # (V, E)
+    stack: Stack
+    output_weight: Array | None  # (V, H); None: tied to the embedding
+    output_bias: Array  # (V,)
+    dropout: float = 0.0
+    variational: bool = False
+
+    kind = "language-model"
+
+    @classmethod
+    def create(cls, config: Config, vocabulary_size: int, rng: Rng) -> Model:
+        """A fresh model; the same generator state gives the same weights on every machine."""
+        options: dict[str, Any] = dict(config.cell)
+        sizes = [config.hidden] * config.layers
+        if config.tied:
+            sizes[-1] = config.embedding
+        scale = 1.0 / np.sqrt(config.embedding) if config.tied else 1.0
+        embedding = rng.normal(0.0, scale, (vocabulary_size, config.embedding)).astype(np.float32)
+        stack = Stack.create(options.pop("kind"), config.embedding, sizes, rng, options=options)
+        bound = 1.0 / np.sqrt(sizes[-1])
+        output = rng.uniform(-bound, bound, (vocabulary_size, sizes[-1])).astype(np.float32)
+        model = cls(
+            embedding=embedding,
+            stack=stack,
+            output_weight=None if config.tied else output,
+            output_bias=np.zeros(vocabulary_size, np.float32),
+            dropout=config.dropout,
+            variational=config.variational,
+        )
+        if (r := config.uniform_init) is not None:
+            drawn = {k: rng.uniform(-r, r, a.shape).astype(np.float32) for k, a in layers.arrays(model).items()}
+            model = layers.replace(model, drawn)
+        return model
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary_size: int, arrays: dict[str, np.ndarray]) -> Model:
+        """A stored model."""
+        return layers.restore(cls.create(config, vocabulary_size, Blank()), arrays)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by dotted name."""
+        return layers.arrays(self)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.embedding)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros."""
+        return self.stack.initial_state(batch)
+
+    # the forward pass, written once for training (torch) and inference (NumPy)
+
+    def drop(self, x: Array, rng: Any) -> Array:
+        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
+        if rng is None or not self.dropout:
+            return x
+        shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
+        return x * ops.dropout_mask(shape, self.dropout, rng, x)
+
+    def hidden(self, ids: Array, state: State, rng: Any = None) -> tuple[Array, State]:
+        """What the softmax reads: ids (T, B) -> (T, B, H), and the last state."""
+        x = self.drop(ops.embedding(ids, self.embedding), rng)  # (T, B, E)
+        y, state = self.stack.unroll(x, state, between=lambda y: self.drop(y, rng))  # (T, B, H)
+        return self.drop(y, rng), state
+
+    def logits(self, h: Array) -> Array:
+        """Scores of every next token: (..., H) -> (..., V)."""
+        weight = self.embedding if self.output_weight is None else self.output_weight
+        return ops.linear(h, weight, self.output_bias)
+
+    def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
+        """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state."""
+        h, state = self.hidden(inputs, state, rng)
+        logits = self.logits(h).reshape(-1, self.vocabulary_size)  # (T·B, V)
+        return ops.cross_entropy(logits, targets.reshape(-1)).mean(), state
+
+    # a language model: scoring and stepping
+
+    @cached_property
+    def _stream(self) -> StreamForm:
+        return StreamForm(self.embedding, self.stack)
+
+    def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """As LanguageModel.score. A batch of one runs on matrix-vector products, a larger one on tiles."""
+        parts = []
+        for start in range(0, inputs.shape[1], CHUNK):
+            x, y = inputs[:, start : start + CHUNK], targets[:, start : start + CHUNK]
+            if len(inputs) == 1 and not ops.is_torch(self.embedding):
+                h, state = self._stream.unroll(x[0], state)
+                h = h[:, None]  # (T, 1, H)
+            else:
+                h, state = self.hidden(ops.integers(x.T, self.embedding), state)
+            logits = self.logits(h).reshape(-1, self.vocabulary_size)
+            nll = ops.cross_entropy(logits, ops.integers(np.ascontiguousarray(y.T).reshape(-1), self.embedding))
+            if ops.is_torch(nll):
+                nll = nll.detach().float().cpu().numpy()
+            parts.append(-nll.reshape(x.shape[1], len(inputs)).T)
+        return np.concatenate(parts, axis=1), state
+
+    def start(self, prompt: np.ndarray) -> tuple[None, State]:
+        """Read a prompt (T,) once; nothing but the state remembers it."""
+        state = self.initial_state(1)
+        if len(prompt):
+            if ops.is_torch(self.embedding):
+                _, state = self.hidden(ops.integers(prompt[:, None], self.embedding), state)
+            else:
+                _, state = self._stream.unroll(prompt, state)
+        return None, state
+
+    def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
+        """Feed ids (B,): logits (B, V) and the next state."""
+        if ops.is_torch(self.embedding):
+            h, state = self.hidden(ops.integers(ids[None], self.embedding), state)
+            return self.logits(h[0]).detach().float().cpu().numpy(), state
+        if len(ids) == 1:
+            h, state = self._stream.step(int(ids[0]), state)
+            weight = self.embedding if self.output_weight is None else self.output_weight
+            return (np.dot(weight, h) + self.output_bias)[None], state
+        h, state = self.stack.step(ops.embedding(ids, self.embedding), state)
+        return self.logits(h), state

@@ -1,0 +1,308 @@
+"""A Markov model: n-grams of any order, with interpolated modified Kneser-Ney smoothing.
+
+With `c` the k-1 tokens before `w`, `c'` the k-2 nearest of them, and `a` the count of order k,
+
+    p_k(w | c) = max(a(c w) - D(a(c w)), 0) / a(c .) + backoff(c) p_{k-1}(w | c'),
+    backoff(c) = sum_w D(a(c w)) / a(c .),        p_0(w) = 1 / V,
+
+and p_k = p_{k-1} after a context that was never continued. At the highest order `a` is how often the n-gram
+occurred; below, it is how many different tokens stood before it (Kneser & Ney 1995), where the beginning of the
+stream counts as one more token: the first k tokens have a left neighbour too, and no count is zero.
+Source: S. F. Chen and J. Goodman, An empirical study of smoothing techniques for language modeling, 1999, eq. 26.
+
+The n-grams form a trie laid out by order. The index of an n-gram is its place among those of its length, sorted
+by (index of its first k-1 tokens, last token); a single token's index is its id. So the continuations of a
+context are neighbours, an n-gram is found by a binary search for `context V + token`, and a state is one index
+for each length of context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli.errors import SeqcliError
+
+TASK = "language-model"
+TRAINED = "counted"
+DATASET = "text"
+
+Discounts = tuple[float, float, float, float]  # what a count of 0, 1, 2, 3 and more is lowered by
+
+
+class Config(BaseModel):
+    """Recipe keys of `model: {kind: ngram}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["ngram"] = "ngram"
+    order: Annotated[int, Field(ge=1)] = 5  # tokens of the longest n-gram: 1 unigram, 2 bigram, ...
+    discount: Annotated[float, Field(gt=0, le=1)] | None = None  # one for all counts; default: estimated
+
+
+def discounts(counts: np.ndarray, fixed: float | None = None) -> Discounts:
+    """The discounts of one order, from its counts (n,) of any integer type, zeros ignored.
+
+    With n_j the number of n-grams counted j times and Y = n_1 / (n_1 + 2 n_2): D_1 = 1 - 2 Y n_2 / n_1,
+    D_2 = 2 - 3 Y n_3 / n_2, D_3+ = 3 - 4 Y n_4 / n_3 (Chen & Goodman 1999, eq. 17). A corpus too small or too
+    regular for that, so that an n_j is zero or a D_j is outside (0, j], gets one discount for all counts,
+    (n_1 + 1/2) / (n_1 + 2 n_2 + 1): Ney's estimate Y, drawn to 1/2 where there is nothing to estimate it from.
+    A `fixed` discount takes the place of all this.
+    """
+    if fixed is not None:
+        return 0.0, fixed, fixed, fixed
+    n1, n2, n3, n4 = (int(np.count_nonzero(counts == j)) for j in (1, 2, 3, 4))
+    if n1 and n2 and n3:
+        y = n1 / (n1 + 2 * n2)
+        three = 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3
+        if all(0 < d <= j for j, d in enumerate(three, 1)):
+            return 0.0, *three
+    one = (n1 + 0.5) / (n1 + 2 * n2 + 1)
+    return 0.0, one, one, one
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The n n-grams of one length k >= 2, as continuations of the contexts of length k - 1."""
+
+    tokens: np.ndarray  # (n,) the last token of each
+    children: np.ndarray  # (contexts,) how many of them continue each context
+    counts: np.ndarray  # (n,) a(c w), never 0
+    discounts: Discounts
+    vocabulary_size: int
+
+    # Derived when first needed. The last entry of each is what index -1, "not seen", finds.
+
+    @cached_property
+    def _first(self) -> np.ndarray:
+        """(contexts + 1,) the index of each context's first continuation."""
+        return np.concatenate([[0], np.cumsum(self.children, dtype=np.int64)])
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """(contexts + 1,) the number of each context's continuations."""
+        return np.append(self.children.astype(np.int64), 0)
+
+    @cached_property
+    def _keys(self) -> np.ndarray:
+        """(n + 1,) context V + token, ascending."""
+        contexts = np.repeat(np.arange(len(self.children), dtype=np.int64), self.children)
+        return np.append(contexts * self.vocabulary_size + self.tokens, np.iinfo(np.int64).max)
+
+    @cached_property
+    def _shares(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n + 1,) the discounted share of each n-gram, and (contexts + 1,) the backoff of each context."""
+        used = np.flatnonzero(self.children)
+        starts = self._first[used]
+        table = np.array(self.discounts)
+        kinds = np.minimum(self.counts, 3)
+        direct, backoff = np.zeros(len(self.tokens) + 1), np.ones(len(self.children) + 1)
+        if len(used):
+            totals = np.add.reduceat(self.counts, starts, dtype=np.int64)
+            # counted in integers, so that a distribution sums to 1 however many continuations there are
+            freed = [np.add.reduceat(kinds == j, starts, dtype=np.int64) * table[j] for j in (1, 2, 3)]
+            backoff[used] = sum(freed) / totals
+            direct[:-1] = (self.counts - table[kinds]) / np.repeat(totals, self.children[used])
+        return direct, backoff
+
+    def find(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """The index of each n-gram, -1 where it was not seen: contexts (...), tokens (...) -> (...) int64."""
+        keys = contexts * np.int64(self.vocabulary_size) + tokens  # negative where the context is -1
+        found = np.searchsorted(self._keys, keys)
+        return np.where(self._keys[found] == keys, found, -1)
+
+    def interpolate(self, lower: np.ndarray, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """p_k(token | context) from lower = p_{k-1}(token | context'); all of one shape."""
+        direct, backoff = self._shares
+        return backoff[contexts] * lower + direct[self.find(contexts, tokens)]
+
+    def interpolate_all(self, lower: np.ndarray, contexts: np.ndarray) -> np.ndarray:
+        """p_k(. | context) from lower = p_{k-1}(. | context'): (B, V), contexts (B,) -> (B, V)."""
+        direct, backoff = self._shares
+        lengths = self._lengths[contexts]
+        rows = np.repeat(np.arange(len(contexts)), lengths)
+        before = np.cumsum(lengths) - lengths
+        grams = np.arange(len(rows)) + np.repeat(self._first[contexts] - before, lengths)
+        p = backoff[contexts][:, None] * lower
+        p[rows, self.tokens[grams]] += direct[grams]  # a context's continuations are distinct tokens
+        return p
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The counts of every order. Immutable; a state is (B, order - 1) int64: the index of the last 1, 2, ...
+    tokens among the n-grams of that length, -1 where they were never seen or the stream is still shorter."""
+
+    kind: ClassVar[str] = "ngram"
+
+    config: Config
+    vocabulary_size: int
+    counts: np.ndarray  # (V,) of the unigrams
+    levels: tuple[Level, ...]  # of length 2 .. order
+
+    @classmethod
+    def fit(
+        cls,
+        ids: np.ndarray,
+        vocabulary_size: int,
+        config: Config,
+        progress: Callable[[float], object] | None = None,
+    ) -> Model:
+        """Count a stream of ids (N,), of any integer type; a memory map is read `order` times, in order.
+
+        `progress` is told N tokens after each order, N order in all. The n-grams of each order are sorted in
+        memory: about 40 bytes a token. Raises SeqcliError for an empty stream, ValueError for an id outside the
+        vocabulary.
+        """
+        if not len(ids):
+            raise SeqcliError(
+                "there is nothing to count: the training text has no tokens", hint="see data.train in the recipe"
+            )
+        if ids.min() < 0 or ids.max() >= vocabulary_size:
+            raise ValueError(f"ids must lie in 0 .. {vocabulary_size - 1}")
+        found, counts = list(_grams(ids, vocabulary_size, config.order, progress)), []
+        for k, grams in enumerate(found):
+            counts.append(_compact(grams.counts if k + 1 == len(found) else found[k + 1].left_neighbours))
+        levels = tuple(
+            _level(_compact(g.tokens), _compact(g.children), a, vocabulary_size, config)
+            for g, a in zip(found[1:], counts[1:], strict=True)
+        )
+        return cls(config, vocabulary_size, counts[0], levels)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`order1.counts` (V,); `order<k>.tokens`, `.children`, `.counts` for k >= 2: see Level."""
+        stored = {"order1.counts": self.counts}
+        for k, level in enumerate(self.levels, 2):
+            stored |= {f"order{k}.{part}": getattr(level, part) for part in ("tokens", "children", "counts")}
+        return stored
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary_size: int, arrays: Mapping[str, np.ndarray]) -> Model:
+        """The model that `arrays` gave. Raises SeqcliError where they do not fit the configuration."""
+        orders = range(2, config.order + 1)
+        wanted = {"order1.counts", *(f"order{k}.{part}" for k in orders for part in Level.__annotations__)}
+        wanted -= {f"order{k}.{part}" for k in orders for part in ("discounts", "vocabulary_size")}
+        if odd := sorted(wanted ^ arrays.keys()):
+            raise SeqcliError(f"the stored counts do not fit the model's configuration: {', '.join(odd[:5])}")
+        counts = arrays["order1.counts"]
+        fits, contexts, levels = len(counts) == vocabulary_size, vocabulary_size, []
+        for k in orders:
+            tokens, children, grams = (arrays[f"order{k}.{part}"] for part in ("tokens", "children", "counts"))
+            fits &= len(children) == contexts and children.sum(dtype=np.int64) == len(tokens) == len(grams)
+            fits &= int(tokens.max(initial=0)) < vocabulary_size
+            if not fits:
+                break
+            contexts = len(tokens)
+            levels.append(_level(tokens, children, grams, vocabulary_size, config))
+        if not fits:
+            raise SeqcliError("the stored counts contradict each other", hint="train it again")
+        return cls(config, vocabulary_size, counts, tuple(levels))
+
+    @property
+    def grams(self) -> tuple[int, ...]:
+        """How many different n-grams of each length 1 .. order it holds."""
+        return int(np.count_nonzero(self.counts)), *(len(level.tokens) for level in self.levels)
+
+    @property
+    def parameters(self) -> int:
+        """How many n-grams it holds in all."""
+        return sum(self.grams)
+
+    @cached_property
+    def unigrams(self) -> np.ndarray:
+        """p_1 (V,): the unigrams interpolated with 1 / V, so that every token can follow."""
+        total = int(self.counts.sum(dtype=np.int64))
+        lowered = np.array(discounts(self.counts, self.config.discount))[np.minimum(self.counts, 3)]
+        return (self.counts - lowered) / total + lowered.sum() / total / self.vocabulary_size
+
+    def initial_state(self, batch: int) -> np.ndarray:
+        """The state before any token: (B, order - 1), all -1."""
+        return np.full((batch, self.config.order - 1), -1, np.int64)
+
+    def score(
+        self, inputs: np.ndarray, targets: np.ndarray, state: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log p(targets[:, t] | state, inputs[:, :t+1]) in nats, float64 (B, T), and the state after them."""
+        p, after = self.unigrams[targets], state.copy()
+        for j, contexts in enumerate(self._contexts(inputs, state)):
+            p = self.levels[j].interpolate(p, contexts, targets)
+            after[:, j : j + 1] = contexts[:, -1:] if contexts.shape[1] else state[:, j : j + 1]
+        return np.log(p), after
+
+    def start(self, prompt: np.ndarray) -> tuple[None, np.ndarray]:
+        """Read a prompt (T,), T >= 0: no memory, and the state (1, order - 1)."""
+        inputs = np.asarray(prompt)[max(0, len(prompt) - self.config.order + 1) :][None]
+        return None, self.score(inputs, inputs, self.initial_state(1))[1]
+
+    def step(self, ids: np.ndarray, memory: None, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Feed ids (B,): log p(next | all fed so far) in nats, float64 (B, V), and the next state."""
+        p, after = np.broadcast_to(self.unigrams, (len(ids), self.vocabulary_size)), state.copy()
+        for j, contexts in enumerate(self._contexts(np.asarray(ids)[:, None], state)):
+            p = self.levels[j].interpolate_all(p, contexts[:, 0])
+            after[:, j] = contexts[:, 0]
+        return np.log(p), after
+
+    def _contexts(self, inputs: np.ndarray, state: np.ndarray) -> Iterator[np.ndarray]:
+        """For each length 1 .. order - 1 the index (B, T) of the tokens that end at each input (B, T)."""
+        found = inputs.astype(np.int64)
+        for j in range(self.config.order - 1):
+            if j:
+                before = np.concatenate([state[:, j - 1 : j], found], axis=1)[:, :-1]
+                found = self.levels[j - 1].find(before, inputs)
+            yield found
+
+
+def _level(tokens: Any, children: Any, counts: Any, vocabulary_size: int, config: Config) -> Level:
+    return Level(tokens, children, counts, discounts(counts, config.discount), vocabulary_size)
+
+
+def _compact(values: np.ndarray) -> np.ndarray:
+    """The same numbers, none negative, in the smallest unsigned type that holds them."""
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Grams:
+    """The n-grams of one length as they were counted."""
+
+    tokens: np.ndarray  # (n,)
+    children: np.ndarray  # (contexts,)
+    counts: np.ndarray  # (n,) how often each occurred
+    left_neighbours: np.ndarray  # (contexts,) how many different tokens stood before each n-gram one shorter
+
+
+def _grams(ids: np.ndarray, v: int, order: int, progress: Callable[[float], object] | None) -> Iterator[_Grams]:
+    """The n-grams of length 1 .. order of a stream (N,)."""
+    none = np.zeros(0, np.int64)
+    # index[s]: the n-gram of the present length that starts at s
+    index = ids.astype(np.uint32 if max(len(ids), v) < 1 << 32 else np.int64)
+    contexts = v
+    yield _Grams(np.arange(v), none, np.bincount(ids, minlength=v), none)
+    for k in range(2, order + 1):
+        if progress:
+            progress(len(ids))
+        begins = max(len(ids) - k + 1, 0)
+        keys = index[:begins].astype(np.int64) * v + ids[k - 1 :]
+        by_key = np.argsort(keys)
+        keys = keys[by_key]
+        new = np.ones(begins, bool)
+        np.not_equal(keys[1:], keys[:-1], out=new[1:])
+        firsts = np.flatnonzero(new)
+        keys = keys[firsts]
+        # any one occurrence tells which n-gram is left without the first token: the one that starts one later
+        left = np.bincount(index[by_key[firsts] + 1], minlength=contexts)
+        if len(index):
+            left[index[0]] += 1  # the beginning of the stream
+        children = np.bincount(keys // v, minlength=contexts)
+        yield _Grams(keys % v, children, np.diff(firsts, append=begins), left)
+        contexts = len(firsts)
+        if k < order:
+            index = np.empty(begins, index.dtype)
+            index[by_key] = np.cumsum(new) - 1
+    if progress:
+        progress(len(ids))

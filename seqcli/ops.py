@@ -1,0 +1,175 @@
+"""The seam: the array operations that the equations are written in, for NumPy and for torch.
+
+Dispatch is on the array's own type; torch is looked up only when an array of torch arrives. Operations are pure.
+What both libraries name alike under the array API standard comes from array-api-compat (`namespace`).
+
+NumPy products are made so that a row's result depends on that row alone: BLAS rounds differently for different
+shapes, so `linear` always multiplies tiles of `TILE` rows, the last one padded with zeros.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # np.ndarray or torch.Tensor
+
+TILE = 32  # rows of one product
+
+
+def is_torch(x: Any) -> bool:
+    """Whether x is a torch tensor; never imports torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array of either library."""
+    return isinstance(x, np.ndarray) or is_torch(x)
+
+
+def namespace(x: Array) -> Any:
+    """The array API namespace of x."""
+    if isinstance(x, np.ndarray):
+        return np
+    from array_api_compat import array_namespace
+
+    return array_namespace(x)
+
+
+def _torch() -> Any:
+    return sys.modules["torch"]
+
+
+# products
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
+    if not isinstance(x, np.ndarray):
+        return _torch().nn.functional.linear(x, weight, bias)
+    rows = x.reshape(-1, x.shape[-1])
+    n, tiles = len(rows), -(-len(rows) // TILE)
+    if tiles * TILE != n:
+        padded = np.zeros((tiles * TILE, rows.shape[1]), rows.dtype)
+        padded[:n] = rows
+        rows = padded
+    y = np.matmul(rows.reshape(tiles, TILE, -1), weight.T).reshape(tiles * TILE, -1)[:n]
+    if bias is not None:
+        y += bias
+    return y.reshape(*x.shape[:-1], len(weight))
+
+
+def embedding(ids: Array, weight: Array) -> Array:
+    """Rows of weight (V, E) by ids (...) -> (..., E)."""
+    if isinstance(weight, np.ndarray):
+        return weight[ids]
+    return _torch().nn.functional.embedding(ids, weight)
+
+
+# elementwise
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), as (tanh(x / 2) + 1) / 2: it cannot overflow."""
+    if isinstance(x, np.ndarray):
+        half = x.dtype.type(0.5)
+        return np.tanh(x * half) * half + half
+    return x.sigmoid()
+
+
+def tanh(x: Array) -> Array:
+    """Hyperbolic tangent."""
+    return namespace(x).tanh(x)
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    return np.maximum(x, 0) if isinstance(x, np.ndarray) else x.relu()
+
+
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """x where the condition holds, else y."""
+    return namespace(condition).where(condition, x, y)
+
+
+# reductions over the last axis
+
+
+def logsumexp(x: Array) -> Array:
+    """log sum exp over the last axis (..., V) -> (...)."""
+    if isinstance(x, np.ndarray):
+        top = x.max(axis=-1, keepdims=True)
+        return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
+    return x.logsumexp(-1)
+
+
+def log_softmax(x: Array) -> Array:
+    """Log-probabilities of logits, over the last axis."""
+    if isinstance(x, np.ndarray):
+        return x - logsumexp(x)[..., None]
+    return x.log_softmax(-1)
+
+
+def softmax(x: Array) -> Array:
+    """Probabilities of logits, over the last axis."""
+    if isinstance(x, np.ndarray):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+    return x.softmax(-1)
+
+
+def cross_entropy(logits: Array, targets: Array) -> Array:
+    """-log softmax(logits)[target] in nats: logits (N, V), targets (N,) -> (N,). float32 under bfloat16."""
+    if isinstance(logits, np.ndarray):
+        return logsumexp(logits) - take_along(logits, targets)
+    return _torch().nn.functional.cross_entropy(
+        logits.float() if logits.dtype.itemsize < 4 else logits, targets, reduction="none"
+    )
+
+
+def take_along(x: Array, index: Array) -> Array:
+    """x[..., index]: x (..., V), index (...) -> (...)."""
+    if isinstance(x, np.ndarray):
+        return np.take_along_axis(x, index[..., None], axis=-1)[..., 0]
+    return x.gather(-1, index[..., None])[..., 0]
+
+
+# shapes
+
+
+def stack(parts: list[Array]) -> Array:
+    """Join along a new first axis."""
+    return namespace(parts[0]).stack(parts)
+
+
+def concat(parts: list[Array], axis: int = -1) -> Array:
+    """Join along an axis."""
+    return namespace(parts[0]).concat(parts, axis=axis)
+
+
+def split(x: Array, parts: int) -> Any:
+    """Cut the last axis into equal parts."""
+    return np.split(x, parts, axis=-1) if isinstance(x, np.ndarray) else x.chunk(parts, -1)
+
+
+def zeros(shape: tuple[int, ...], like: Array) -> Array:
+    """Zeros of the same library, type and device as `like`."""
+    return np.zeros(shape, like.dtype) if isinstance(like, np.ndarray) else like.new_zeros(shape)
+
+
+def integers(values: np.ndarray, like: Array) -> Array:
+    """A NumPy integer array as indices for `like`'s library and device."""
+    if isinstance(like, np.ndarray):
+        return values
+    torch = _torch()
+    return torch.as_tensor(values.astype(np.int64, copy=False), device=like.device)
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Array) -> Array:
+    """0 with probability `rate`, else 1 / (1 - rate). `generator` is a torch.Generator on `like`'s device."""
+    torch = _torch()
+    keep = torch.empty(shape, device=like.device).bernoulli_(1 - rate, generator=generator)
+    return (keep / (1 - rate)).to(like.dtype)

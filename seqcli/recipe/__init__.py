@@ -1,0 +1,1 @@
+"""Recipes: typed, from YAML, with every mistake reported at its line."""

@@ -1,0 +1,63 @@
+"""What a recipe may say. The parts that belong to a task come from its own files: `tokenizers/<kind>.Config`,
+`models/<kind>.Config` and `datasets/<kind>.Config`; what is the same in every task stands here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainConfig(BaseModel):
+    """Recipe keys of `train`: how a gradient-trained model is trained."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    epochs: Annotated[float, Field(gt=0)] | None = None  # epochs, steps, minutes: whichever ends first
+    steps: Positive | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    sequence_length: Positive = 64  # tokens back-propagated through (truncated back-propagation through time)
+    batch_size: Positive = 32
+    accumulate: Positive = 1  # batches whose gradients are added up for one step
+    optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01  # on matrices alone
+    momentum: Share = 0.0  # sgd, rmsprop
+    betas: tuple[Share, Share] = (0.9, 0.99)  # adamw
+    schedule: Literal["constant", "cosine", "linear", "step", "plateau"] = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 0  # steps of linear growth from 0
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.5  # step, plateau: the factor; see decay_from, decay_every
+    decay_from: Annotated[float, Field(ge=0)] = 0.0  # step: epochs at the full rate
+    decay_every: Annotated[float, Field(gt=0)] = 1.0  # step: epochs from one decay to the next
+    decay_patience: Annotated[int, Field(ge=0)] = 0  # plateau: evaluations without a gain that are let pass
+    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Positive | None = None  # of the CPU; default: all
+    seed: Annotated[int, Field(ge=0)] = 1
+    evaluate_every: Positive | None = None  # steps; default: once an epoch, and at least 10 times a run
+    patience: Positive | None = None  # stop after so many evaluations without a gain
+    save_every: Annotated[float, Field(gt=0)] = 60.0  # seconds between saves of last.safetensors
+    snapshot_every: Positive | None = None  # steps between kept copies of the model
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe whose every part has been checked. `name` is the recipe file's name without `.yaml`."""
+
+    name: str
+    task: str
+    model: Any  # models/<kind>.Config
+    tokenizer: Any = None  # tokenizers/<kind>.Config
+    data: Any = None  # datasets/<kind>.Config
+    train: TrainConfig | None = None  # None for a model that is counted
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values with every default filled in, as `recipe.yaml` and the artifact's header hold them."""
+        parts = {"tokenizer": self.tokenizer, "data": self.data, "model": self.model, "train": self.train}
+        dumped = {key: part.model_dump(mode="json") for key, part in parts.items() if part is not None}
+        return {"task": self.task, **dumped}
