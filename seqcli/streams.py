@@ -65,12 +65,18 @@ def decode(data: bytes, encoding: str, source: str, line: int) -> str:
 
 
 def read_chunks(
-    file: BinaryIO, source: str, *, encoding: str = "utf-8", size: int = CHUNK, cut_long_lines: bool = False
+    file: BinaryIO,
+    source: str,
+    *,
+    encoding: str = "utf-8",
+    size: int = CHUNK,
+    line: int = 1,
+    cut_long_lines: bool = False,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
     is longer than 64 MiB, so that memory stays bounded; otherwise memory grows with the longest line."""
     read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
-    line, kept = 1, []
+    kept: list[bytes] = []
     kept_size = 0
     while True:
         data = read(size)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli import console
+from seqcli.datasets import _catalog, _parts
+from seqcli.datasets._parts import Part
+from seqcli.datasets._tokens import tokens
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.streams import expand, open_source
+from seqcli.tokenizers import BaseTokenizer
 
 Files = str | list[str]
 Held = Annotated[float, Field(gt=0, lt=1)] | Files | None
+SPLITS = ("train", "valid", "test")
 
 
 class Config(BaseModel):
@@ -16,7 +31,117 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     train: Files  # a name, a path, a glob, `-`, or a list of paths and globs
-    valid: Held = None  # a share of the text, or files; default: what the named data set says, else 0.05
+    valid: Held = None  # a share of the text, or files; default: what the named data set says, else none
     test: Held = None
     encoding: str = "utf-8"
     split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The splits of a text as byte ranges of files, with the hash of each."""
+
+    name: str
+    splits: dict[str, list[Part]]
+    digests: dict[str, str]
+    encoding: str
+
+    def texts(self, split: str, what: str) -> Iterator[str]:
+        """The text of a split in chunks of whole lines, with progress on stderr."""
+        parts = self.splits[split]
+        with console.progress(what, _parts.size(parts)) as advance:
+            for chunk in _parts.chunks(parts, self.encoding, advance):
+                yield chunk.text
+
+    def tokens(self, split: str, tokenizer: BaseTokenizer) -> np.ndarray:
+        """Ids (N,) of a split, memory-mapped."""
+        return tokens(self.splits[split], self.digests[split], tokenizer, self.encoding, f"tokenizing {split}")
+
+    def facts(self) -> dict[str, Any]:
+        """What the artifact keeps of it: name, and bytes and hash of each split."""
+        splits = {s: {"bytes": _parts.size(p), "sha256": self.digests[s]} for s, p in self.splits.items()}
+        return {"name": self.name, "encoding": self.encoding, "splits": splits}
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find the files, cut the shares, hash the splits. Raises SeqcliError for what is missing or empty."""
+    named = None
+    if (
+        isinstance(config.train, str)
+        and _catalog.looks_like_name(config.train)
+        and not (base / config.train).exists()
+    ):
+        named = _catalog.find(config.train)
+        if named.format != "text":
+            raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
+    splits = {"train": _parts.whole(named.files["train"] if named else _locate(config.train, base))}
+    shares: dict[str, float] = {}
+    for split in ("valid", "test"):
+        own = getattr(config, split)
+        if isinstance(own, float):
+            shares[split] = own
+        elif own is not None:
+            splits[split] = _parts.whole(_locate(own, base))
+        elif named and split in named.files:
+            splits[split] = _parts.whole(named.files[split])
+        elif named and split in named.shares:
+            shares[split] = named.shares[split]
+    if _parts.size(splits["train"]) == 0:
+        raise SeqcliError(f"the corpus is empty: {_describe(config.train)}")
+    splits |= _share_out(splits["train"], shares, (config.split_at or (named and named.split_at) or "line") == "line")
+    for split, parts in splits.items():
+        if _parts.size(parts) == 0:
+            hint = "the text is too short for its shares: give a larger share, or a file" if split in shares else ""
+            raise SeqcliError(f"the {split} split is empty", hint=hint)
+    encoding = config.encoding if named is None or config.encoding != "utf-8" else named.encoding
+    ordered = {s: splits[s] for s in SPLITS if s in splits}
+    digests = {s: _parts.digest(p) for s, p in ordered.items()}
+    return Corpus(named.name if named else _describe(config.train), ordered, digests, encoding)
+
+
+def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
+    """Cut the shares off the end: train | valid | test, by position."""
+    if not shares:
+        return {}
+    if sum(shares.values()) >= 1:
+        raise UsageError(f"data: the shares of valid and test leave nothing to train on ({sum(shares.values()):g})")
+    total, rest, at, found = _parts.size(train), train, 1 - sum(shares.values()), {}
+    taken = 0
+    for name, following in zip(["train", *shares], [*shares, None], strict=True):
+        if following is None:
+            found[name] = rest
+            break
+        before, rest = _parts.cut(rest, max(int(total * at) - taken, 0), at_line=at_line)
+        found[name] = before
+        taken += _parts.size(before)
+        at += shares[following]
+    return found
+
+
+def _locate(files: Files, base: Path) -> list[Path]:
+    """Paths and globs relative to the recipe; `-` goes into the cache first, for a corpus is read more than once."""
+    listed = [files] if isinstance(files, str) else files
+    if listed == ["-"]:
+        return [_spool()]
+    return expand(listed, base)
+
+
+def _spool() -> Path:
+    """Standard input as a file of the cache, named by its content."""
+    folder = _catalog.cache_folder() / "stdin"
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary, digest = folder / ".incoming", hashlib.sha256()
+    with open_source("-") as (source, _), temporary.open("wb") as file:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            file.write(block)
+    path = folder / f"{digest.hexdigest()[:32]}.txt"
+    shutil.move(temporary, path)
+    return path
+
+
+def _describe(files: Files) -> str:
+    """A name for a corpus that has none: its files' names."""
+    listed = [files] if isinstance(files, str) else files
+    names = [f if f == "-" else Path(f).name for f in listed]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -98,16 +98,16 @@ class Level:
     def _shares(self) -> tuple[np.ndarray, np.ndarray]:
         """(n + 1,) the discounted share of each n-gram, and (contexts + 1,) the backoff of each context."""
         used = np.flatnonzero(self.children)
-        starts = self._first[used]
-        table = np.array(self.discounts)
-        kinds = np.minimum(self.counts, 3)
+        lengths, starts = self.children[used], self._first[used]
+        table, kinds = np.array(self.discounts), np.minimum(self.counts, 3)
         direct, backoff = np.zeros(len(self.tokens) + 1), np.ones(len(self.children) + 1)
-        if len(used):
-            totals = np.add.reduceat(self.counts, starts, dtype=np.int64)
-            # counted in integers, so that a distribution sums to 1 however many continuations there are
-            freed = [np.add.reduceat(kinds == j, starts, dtype=np.int64) * table[j] for j in (1, 2, 3)]
-            backoff[used] = sum(freed) / totals
-            direct[:-1] = (self.counts - table[kinds]) / np.repeat(totals, self.children[used])
+        if len(used):  # sums of integers, so that a distribution of any length adds up to 1
+            totals, ones, twos = (
+                np.add.reduceat(x.astype(np.int64), starts) for x in (self.counts, kinds == 1, kinds == 2)
+            )
+            freed = ones * table[1] + twos * table[2] + (lengths - ones - twos) * table[3]
+            backoff[used] = freed / totals
+            direct[:-1] = (self.counts - table[kinds]) / np.repeat(totals, lengths)
         return direct, backoff
 
     def find(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -224,9 +224,7 @@ class Model:
         """The state before any token: (B, order - 1), all -1."""
         return np.full((batch, self.config.order - 1), -1, np.int64)
 
-    def score(
-        self, inputs: np.ndarray, targets: np.ndarray, state: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, inputs: np.ndarray, targets: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log p(targets[:, t] | state, inputs[:, :t+1]) in nats, float64 (B, T), and the state after them."""
         p, after = self.unigrams[targets], state.copy()
         for j, contexts in enumerate(self._contexts(inputs, state)):
@@ -288,7 +286,7 @@ def _grams(ids: np.ndarray, v: int, order: int, progress: Callable[[float], obje
             progress(len(ids))
         begins = max(len(ids) - k + 1, 0)
         keys = index[:begins].astype(np.int64) * v + ids[k - 1 :]
-        by_key = np.argsort(keys)
+        by_key = np.argsort(keys, kind="stable")  # many keys are equal: twice as fast
         keys = keys[by_key]
         new = np.ones(begins, bool)
         np.not_equal(keys[1:], keys[:-1], out=new[1:])

@@ -1,0 +1,141 @@
+"""Data sets that have a name: one YAML file each, saying where their files are and how they are split.
+
+A name is looked for in the catalog that ships with seqcli, then as a folder with a `data.yaml` under `$SEQCLI_DATA`,
+then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place.
+Two data sets every Python carries need no file at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+
+_FOLDER = Path(__file__).parent / "catalog"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A data set with a name: the files of each split, or the shares of `train` that are held out."""
+
+    name: str
+    summary: str
+    format: str
+    files: dict[str, list[Path]]
+    shares: dict[str, float] = field(default_factory=dict)
+    split_at: str | None = None
+    encoding: str = "utf-8"
+    licence: str = ""
+    source: str = ""
+
+
+def cache_folder() -> Path:
+    """Where seqcli keeps what it can make again: `$SEQCLI_CACHE`, `$XDG_CACHE_HOME/seqcli` or ~/.cache/seqcli."""
+    if own := os.environ.get("SEQCLI_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqcli"
+
+
+def _homes(name: str) -> list[Path]:
+    """The folders where a named data set's files may lie."""
+    own = os.environ.get("SEQCLI_DATA")
+    return [*([Path(own).expanduser() / name] if own else []), cache_folder() / "data" / name]
+
+
+def names() -> list[str]:
+    """Every name that the catalog or a data folder knows."""
+    found = {path.stem for path in _FOLDER.glob("*.yaml")}
+    for home in _homes("x"):
+        found |= {path.parent.name for path in home.parent.glob("*/data.yaml")}
+    return sorted(found)
+
+
+def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
+    """The entry of a name and the folder of its files (None: not here); None for a name that nothing knows."""
+    import yaml
+
+    home = next((h for h in _homes(name) if h.is_dir()), None)
+    for path in (_FOLDER / f"{name}.yaml", *([home / "data.yaml"] if home else [])):
+        if path.is_file():
+            return yaml.safe_load(path.read_text(encoding="utf-8")), home
+    return None
+
+
+def looks_like_name(text: str) -> bool:
+    """Whether a recipe's `data.train` is a name, not a path or a glob."""
+    return text != "-" and not any(c in text for c in "/\\.*?[")
+
+
+def find(name: str) -> Named:
+    """The data set of a name, its files checked to be there. Raises SeqcliError saying where it was looked for."""
+    found = describe(name)
+    if found is None:
+        raise UsageError(
+            f"no data set is named {name!r}",
+            hint=f"{did_you_mean(name, names())}\na path is written with its folder or ending, as in ./{name}.txt",
+        )
+    entry, home = found
+    if builtin := entry.get("builtin"):
+        files = {"train": [_python_docs()] if builtin == "python-docs" else _python_source()}
+    elif home is None:
+        looked = ", ".join(str(h) for h in _homes(name))
+        raise SeqcliError(
+            f"the data set {name!r} is not on this machine; looked for {looked}",
+            hint=f"put its files there (source: {entry.get('source', '?')}), or set SEQCLI_DATA to the folder above",
+        )
+    else:
+        files = {split: _files(name, home, pattern) for split, pattern in entry["files"].items()}
+        _verify(name, home, entry.get("sha256", {}))
+    keys = ("summary", "format", "shares", "split_at", "encoding", "licence", "source")
+    about: dict[str, Any] = {"summary": "", "format": "text"} | {k: entry[k] for k in keys if k in entry}
+    return Named(name, files=files, **about)
+
+
+def _files(name: str, home: Path, pattern: str) -> list[Path]:
+    found = sorted(home.glob(pattern))
+    if not found:
+        raise SeqcliError(f"the data set {name!r} lacks {pattern} in {home}")
+    return found
+
+
+def _verify(name: str, home: Path, known: dict[str, str]) -> None:
+    """Warn where a file is not the one that published scores were measured on."""
+    from seqcli.console import warn
+
+    for file, expected in known.items():
+        with (home / file).open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != expected:
+                warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")
+
+
+def _python_docs() -> Path:
+    """The language reference as one file, written into the cache once for each version of its text."""
+    from pydoc_data.topics import topics
+
+    from seqcli.artifact import replacing
+
+    text = "\n\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
+    data = text.encode()
+    path = cache_folder() / "data" / f"python-docs-{hashlib.sha256(data).hexdigest()[:12]}.txt"
+    if not path.is_file() or path.stat().st_size != len(data):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(data)
+    return path
+
+
+def _python_source() -> list[Path]:
+    """The standard library's modules that are valid UTF-8, without tests and installed packages."""
+    import sysconfig
+
+    root = Path(sysconfig.get_path("stdlib"))
+    left_out = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__", "lib2to3"}
+    files = [p for p in sorted(root.rglob("*.py")) if not left_out & set(p.relative_to(root).parts)]
+    if not files:
+        raise SeqcliError(f"this Python ({sys.version.split()[0]}) carries no source of its standard library")
+    return files

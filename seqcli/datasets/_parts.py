@@ -1,0 +1,112 @@
+"""Splits as byte ranges of files: nothing is copied, nothing is read before it is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from seqcli.streams import Chunk, open_source, read_chunks
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes start .. end of a file."""
+
+    path: Path
+    start: int
+    end: int
+
+
+def whole(paths: Sequence[Path]) -> list[Part]:
+    """Every file from its beginning to its end."""
+    return [Part(p, 0, p.stat().st_size) for p in paths]
+
+
+def size(parts: Sequence[Part]) -> int:
+    """Bytes in all."""
+    return sum(p.end - p.start for p in parts)
+
+
+def cut(parts: Sequence[Part], position: int, *, at_line: bool) -> tuple[list[Part], list[Part]]:
+    """Two lists of parts, divided at a byte position: at the next line start, or at a character's first byte."""
+    before: list[Part] = []
+    for i, part in enumerate(parts):
+        length = part.end - part.start
+        if position >= length:
+            before.append(part)
+            position -= length
+            continue
+        at = _boundary(part, part.start + position, at_line)
+        left, right = Part(part.path, part.start, at), Part(part.path, at, part.end)
+        return [*before, left], [right, *parts[i + 1 :]]
+    return before, []
+
+
+def _boundary(part: Part, at: int, at_line: bool) -> int:
+    if at == part.start:
+        return at
+    with part.path.open("rb") as file:
+        if not at_line:
+            file.seek(at)
+            for byte in file.read(4):
+                if byte & 0xC0 != 0x80:
+                    break
+                at += 1
+            return min(at, part.end)
+        at -= 1  # a cut right behind a line end stays
+        file.seek(at)
+        while block := file.read(BLOCK):
+            if (found := block.find(b"\n")) >= 0:
+                return min(at + found + 1, part.end)
+            at += len(block)
+    return part.end
+
+
+class _Window:
+    """A file that ends at a byte position."""
+
+    def __init__(self, file: BinaryIO, left: int):
+        self._file, self._left = file, left
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None] | None = None) -> Iterator[Chunk]:
+    """The text of parts in chunks of whole lines; a file without a last line end is given one before the next."""
+    for number, part in enumerate(parts):
+        with open_source(part.path) as (file, source):
+            line = 1
+            left = part.start
+            while left:  # lines before the part, so that messages name the right one
+                block = file.read(min(BLOCK, left))
+                line += block.count(b"\n")
+                left -= len(block)
+            window = cast(BinaryIO, _Window(file, part.end - part.start))
+            last = None
+            for last in read_chunks(window, source, encoding=encoding, line=line, cut_long_lines=True):
+                yield last
+                if advance:
+                    advance(len(last.text))
+            if last and number + 1 < len(parts) and not last.text.endswith("\n"):
+                yield Chunk("\n", source, last.line)
+
+
+def digest(parts: Sequence[Part]) -> str:
+    """sha256 over the bytes of parts, hexadecimal."""
+    total = hashlib.sha256()
+    for part in parts:
+        with open_source(part.path) as (file, _):
+            file.seek(part.start)
+            left = part.end - part.start
+            while left and (block := file.read(min(BLOCK, left))):
+                total.update(block)
+                left -= len(block)
+    return total.hexdigest()

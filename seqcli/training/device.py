@@ -1,0 +1,85 @@
+"""Where and how precisely a model is trained: static rules, so that a run can be repeated from its recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqcli import layers
+from seqcli.console import warn
+from seqcli.errors import UsageError
+from seqcli.recipe.schema import TrainConfig
+
+BFLOAT16_FROM = 256  # hidden units: below, bfloat16 gains nothing on a CPU
+
+
+def resolve(config: TrainConfig, hidden: int) -> TrainConfig:
+    """The configuration with `device`, `precision` and `threads` made definite. Raises UsageError."""
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "train.device: cuda was asked for, but this torch finds no CUDA device", hint="use device: auto"
+        )
+    elif device == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("train.device: mps was asked for, but this machine has none", hint="use device: auto")
+    precision = config.precision
+    if precision == "auto":
+        precision = "bfloat16" if hidden >= BFLOAT16_FROM and has_bfloat16(device) else "float32"
+    threads = config.threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) or None
+    return config.model_copy(update={"device": device, "precision": precision, "threads": threads})
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device != "cpu":
+        return False
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def leaves(model: Any, device: str) -> dict[str, torch.Tensor]:
+    """The model's arrays as float32 leaves with gradients."""
+    return {
+        name: torch.from_numpy(np.array(a, dtype=np.float32)).to(device).requires_grad_()
+        for name, a in layers.arrays(model).items()
+    }
+
+
+def bind(model: Any, weights: Mapping[str, torch.Tensor], precision: str) -> Any:
+    """The model with torch weights, cast to the precision of the products; gradients flow to the float32 leaves."""
+    if precision == "bfloat16":
+        weights = {name: w.to(torch.bfloat16) for name, w in weights.items()}
+    return layers.replace(model, weights)
+
+
+def to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Copies of tensors as NumPy arrays (bfloat16 as float32: NumPy has no such type)."""
+
+    def copy(t: torch.Tensor) -> np.ndarray:
+        t = t.detach().cpu()
+        return (t.float() if t.dtype == torch.bfloat16 else t).numpy().copy()
+
+    return {name: copy(t) for name, t in weights.items()}
+
+
+def kernel_works(model: Any, weights: Mapping[str, torch.Tensor], precision: str, device: str) -> bool:
+    """Whether one tiny step runs in a precision; where a kernel refuses, says so."""
+    if precision == "float32":
+        return True
+    try:
+        bound = bind(model, weights, precision)
+        ids = torch.zeros((2, 1), dtype=torch.int64, device=device)
+        loss, _ = bound.loss(ids, ids, bound.initial_state(1))
+        torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+    except RuntimeError as error:
+        warn(f"{precision} is refused by this device's kernel ({str(error).splitlines()[0]}); training in float32")
+        return False
+    return True

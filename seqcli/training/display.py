@@ -1,0 +1,103 @@
+"""What a person sees while a model trains: a live display on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from seqcli import console
+
+if TYPE_CHECKING:
+    from seqcli.training.loop import Progress
+
+BARS = "▁▂▃▄▅▆▇█"
+EVERY = 10.0  # seconds between plain lines
+
+
+def sparkline(values: list[float], width: int = 24) -> str:
+    """The last values as bars, the highest the tallest."""
+    values = values[-width:]
+    low, high = min(values), max(values)
+    if high == low:
+        return BARS[0] * len(values)
+    return "".join(BARS[round((v - low) / (high - low) * (len(BARS) - 1))] for v in values)
+
+
+class Display:
+    """Shows a run; use as a context."""
+
+    def __init__(self, valid: bool):
+        self._watched = "valid_loss" if valid else "train_loss"
+        self._live: Any = None
+        self._smooth: float | None = None
+        self._began: float | None = None
+        self._tokens_before = 0
+        self._shown = time.monotonic()
+
+    def __enter__(self) -> Display:
+        if console.is_terminal() and console.verbosity >= 0:
+            from rich.live import Live
+
+            self._live = Live(console=console.stderr(), refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def step(self, p: Progress, loss: float, norm: float, rate: float, share: float, total: int | None) -> None:
+        """After every optimizer step."""
+        now = time.monotonic()
+        if self._began is None:  # the first step creates kernels: it is no measure of speed
+            self._began, self._tokens_before, self._share_before = now, p.tokens, share
+        self._smooth = loss if self._smooth is None else 0.98 * self._smooth + 0.02 * loss
+        interval = 0.2 if self._live else EVERY
+        if console.verbosity < 0 or now - self._shown < interval:
+            return
+        self._shown = now
+        elapsed = max(now - self._began, 1e-9)
+        speed = (p.tokens - self._tokens_before) / elapsed
+        gained = share - self._share_before
+        left = elapsed / gained * (1 - share) if gained > 0 else None
+        if self._live:
+            self._live.update(self._panel(p, norm, rate, share, total, speed, left))
+        else:
+            best = f"  best {p.best:.4f}" if p.best is not None else ""
+            remaining = f"  {console.duration(left)} left" if left is not None else ""
+            console.say(
+                f"step {p.step:,} ({share:.0%})  loss {self._smooth:.4f}{best}  norm {norm:.2f}"
+                f"  {console.count(speed)} tokens/s{remaining}"
+            )
+
+    def evaluation(self, p: Progress) -> None:
+        """After every evaluation: one line that stays."""
+        last = p.history[-1]
+        mark = "  *best" if p.best_step == p.step else ""
+        valid = f"  valid {last['valid_loss']:.4f}" if last["valid_loss"] is not None else ""
+        line = f"epoch {last['epoch']:6.2f}  step {p.step:6,}  train {last['train_loss']:.4f}{valid}{mark}"
+        if self._live and console.verbosity >= 0:
+            self._live.console.print(line)
+        else:
+            console.say(line)
+
+    def _panel(
+        self, p: Progress, norm: float, rate: float, share: float, total: int | None, speed: float, left: float | None
+    ) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        head = Table.grid(padding=(0, 1))
+        steps = f"step {p.step:,}" + (f"/{total:,}" if total else "")
+        ends = f"{console.duration(left)} left" if left is not None else ""
+        head.add_row(steps, ProgressBar(100, share * 100, width=40), f"{share:.0%}", ends)
+        body = [f"loss {self._smooth:.4f}"]
+        if p.best is not None:
+            body.append(f"best {p.best:.4f}")
+        body += [f"{console.count(speed)} tokens/s", f"gradient norm {norm:.2f}", f"rate {rate:.2g}"]
+        curve = [h[self._watched] for h in p.history]
+        if len(curve) > 1:
+            body.append(f"{self._watched.replace('_loss', '')} {sparkline(curve)}")
+        return Group(head, Text("   ".join(body), style="bold"))

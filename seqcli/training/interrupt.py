@@ -1,0 +1,42 @@
+"""SIGINT and SIGTERM while training: the first asks to finish the step and save, the second leaves at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import TracebackType
+from typing import Any
+
+from seqcli.console import say
+
+
+class Interrupt:
+    """A context in which the two signals are caught; `wanted` is the number of the one that came, or 0."""
+
+    def __init__(self) -> None:
+        self.wanted = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _caught(self, number: int, frame: Any) -> None:
+        if self.wanted:
+            os._exit(128 + number)
+        self.wanted = number
+        say("stopping after this step; once more to leave at once without saving")
+
+    @property
+    def status(self) -> int:
+        """The exit status of the signal."""
+        return 128 + self.wanted

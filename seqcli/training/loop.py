@@ -1,0 +1,296 @@
+"""The training loop of gradient-trained language models: truncated back-propagation through time, resumable.
+
+All that decides the next step is in `Trainer`'s weights, optimizer, generator, recurrent state and `Progress`;
+`save` writes them to `last.safetensors`, the commit point, and `load` puts them back, so that an interrupted run
+ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqcli import artifact, layers
+from seqcli.datasets._streams import Streams
+from seqcli.errors import SeqcliError
+from seqcli.recipe.schema import TrainConfig
+from seqcli.runs import Run
+from seqcli.training import device, optimizers
+from seqcli.training.display import Display
+from seqcli.training.interrupt import Interrupt
+
+
+@dataclass
+class Progress:
+    """Where a run stands, as JSON."""
+
+    step: int = 0  # optimizer steps done
+    epoch: int = 0
+    batch: int = 0  # batches of this epoch done
+    best: float | None = None  # validation loss of the kept model, nats per token
+    best_step: int = 0
+    stale: int = 0  # evaluations since the best
+    factor: float = 1.0  # what the plateau schedule has come down to
+    plateau: int = 0  # evaluations without a gain since the last decay
+    loss_sum: float = 0.0  # training loss since the last evaluation
+    norm_sum: float = 0.0
+    steps_since: int = 0
+    seconds: float = 0.0
+    tokens: int = 0  # trained on so far
+    log_bytes: int = 0  # length of metrics.jsonl
+    finished: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one model; `fit` runs until the budget is spent, patience ends, or an interrupt."""
+
+    def __init__(
+        self,
+        model: Any,
+        config: TrainConfig,
+        ids: dict[str, np.ndarray],
+        run: Run,
+        header: dict[str, Any],
+        tokenizer_arrays: dict[str, np.ndarray],
+    ):
+        self.config, self.run, self.header, self._tokenizer_arrays = config, run, header, tokenizer_arrays
+        self.progress = Progress()
+        self.streams = Streams(ids["train"], config.batch_size, config.sequence_length, config.seed)
+        self.valid = ids.get("valid")
+        self.device = str(config.device)
+        torch.set_num_threads(config.threads or 1)
+        self.skeleton = model
+        self.weights = device.leaves(model, self.device)
+        if not device.kernel_works(model, self.weights, config.precision, self.device):
+            self.config = config = config.model_copy(update={"precision": "float32"})
+            self.header["recipe"]["train"]["precision"] = "float32"
+        self.optimizer = optimizers.build(config, self.weights)
+        self.generator = torch.Generator(self.device)
+        self.generator.manual_seed(config.seed)
+        self.state = self._fresh_state(self.streams.batch_size)
+        self._last_save = time.monotonic()
+
+    # budgets
+
+    @property
+    def steps_per_epoch(self) -> float:
+        return self.streams.batches / self.config.accumulate
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps of the budget, where it has any but minutes."""
+        limits = [self.config.steps] if self.config.steps else []
+        if self.config.epochs:
+            limits.append(max(1, round(self.config.epochs * self.steps_per_epoch)))
+        return min(limits) if limits else None
+
+    @property
+    def epochs_done(self) -> float:
+        return self.progress.epoch + self.progress.batch / self.streams.batches
+
+    @property
+    def share(self) -> float:
+        """How much of the budget is spent, 0 .. 1."""
+        spent = [self.progress.step / self.total_steps] if self.total_steps else []
+        if self.config.minutes:
+            spent.append(self.progress.seconds / (60 * self.config.minutes))
+        return min(max(spent), 1.0)
+
+    def evaluate_every(self) -> int:
+        """Steps between evaluations: once an epoch, and at least ten times a run."""
+        if self.config.evaluate_every:
+            return self.config.evaluate_every
+        every = math.ceil(self.steps_per_epoch)
+        return max(1, min(every, math.ceil((self.total_steps or 10 * every) / 10)))
+
+    def done(self) -> bool:
+        """Whether a budget is spent or patience has ended."""
+        if self.config.patience and self.progress.stale >= self.config.patience:
+            return True
+        return self.share >= 1.0
+
+    # the loop
+
+    def fit(self, display: Display, interrupt: Interrupt) -> None:
+        """Train to the end, or to an interrupt, saving at both."""
+        p, began = self.progress, time.monotonic() - self.progress.seconds
+        p.finished = False
+        every, evaluated_at = self.evaluate_every(), p.seconds
+        while not self.done():
+            loss, norm, rate = self.step()
+            p.seconds = time.monotonic() - began
+            display.step(p, loss, norm, rate, self.share, self.total_steps)
+            due = p.step % every == 0
+            if self.config.minutes and not self.config.evaluate_every:
+                due = due or p.seconds - evaluated_at > 6 * self.config.minutes
+            if due or self.done():
+                self.evaluate(rate)
+                p.seconds = time.monotonic() - began
+                evaluated_at = p.seconds
+                display.evaluation(p)
+                if due:
+                    self.save()
+            if self.config.snapshot_every and p.step % self.config.snapshot_every == 0:
+                self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
+                self.write_model(self.run.snapshot(p.step), {})
+            if time.monotonic() - self._last_save > self.config.save_every:
+                self.save()
+            if interrupt.wanted:
+                self.save()
+                return
+        p.finished = True
+        self.save()
+
+    def step(self) -> tuple[float, float, float]:
+        """One optimizer step: (training loss in nats per token, gradient norm, learning rate)."""
+        p, config = self.progress, self.config
+        rate = optimizers.learning_rate(
+            config, step=p.step, epoch=self.epochs_done, share=self.share, factor=p.factor
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for _ in range(config.accumulate):
+            inputs, targets = (torch.from_numpy(a).to(self.device) for a in self.streams.batch(p.epoch, p.batch))
+            model = device.bind(self.skeleton, self.weights, config.precision)
+            loss, state = model.loss(inputs, targets, self.state, self.generator)
+            (loss / config.accumulate).backward()
+            self.state = _detached(state)
+            total += loss.item() / config.accumulate
+            p.tokens += inputs.numel()
+            p.batch += 1
+            if p.batch == self.streams.batches:
+                p.epoch, p.batch = p.epoch + 1, 0
+                self.state = self._fresh_state(self.streams.batch_size)
+        parameters = list(self.weights.values())
+        limit = config.clip_norm if config.clip_norm is not None else math.inf
+        norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            raise SeqcliError(
+                f"the loss became {total} (gradient norm {norm}) at step {p.step + 1}: training has diverged",
+                hint=f"the best model so far is kept in {self.run.model}\n"
+                f"try a lower train.learning_rate (it was {rate:.2g}), more train.warmup, a smaller train.clip_norm"
+                + (", or train.precision: float32" if config.precision == "bfloat16" else ""),
+            )
+        self.optimizer.step()
+        p.step += 1
+        p.loss_sum, p.norm_sum, p.steps_since = p.loss_sum + total, p.norm_sum + norm, p.steps_since + 1
+        return total, norm, rate
+
+    def evaluate(self, rate: float) -> None:
+        """Measure, log, keep the model if it is the best, move the plateau schedule."""
+        p = self.progress
+        train = p.loss_sum / max(p.steps_since, 1)
+        valid = self.validation_loss()
+        watched = train if valid is None else valid
+        better = p.best is None or watched < p.best
+        if better:
+            p.best, p.best_step, p.stale, p.plateau = watched, p.step, 0, 0
+            self.write_model(self.run.model, {"valid_loss" if valid is not None else "train_loss": watched})
+        else:
+            p.stale, p.plateau = p.stale + 1, p.plateau + 1
+            if self.config.schedule == "plateau" and p.plateau > self.config.decay_patience:
+                p.factor, p.plateau = p.factor * self.config.decay, 0
+        record = {
+            "step": p.step,
+            "epoch": round(self.epochs_done, 4),
+            "seconds": round(p.seconds, 1),
+            "train_loss": train,
+            "valid_loss": valid,
+            "gradient_norm": p.norm_sum / max(p.steps_since, 1),
+            "learning_rate": rate,
+            "tokens": p.tokens,
+            "tokens_per_second": round(p.tokens / p.seconds) if p.seconds else None,
+            "best": better,
+        }
+        p.loss_sum = p.norm_sum = 0.0
+        p.steps_since = 0
+        p.history.append({key: record[key] for key in ("step", "epoch", "train_loss", "valid_loss")})
+        p.log_bytes = self.run.log(record)
+
+    @torch.no_grad()
+    def validation_loss(self) -> float | None:
+        """Mean nats per token of the validation split in float32, read in as many parallel streams as a batch has.
+
+        The exact stateful score, one stream, is measured at the end (`seqcli eval`); this one differs by what the
+        streams' first tokens lack in context.
+        """
+        if self.valid is None:
+            return None
+        model = device.bind(self.skeleton, self.weights, "float32")
+        pairs = len(self.valid) - 1
+        if pairs < 1:
+            raise SeqcliError("the validation split has fewer than two tokens", hint="give it a larger share")
+        rows = max(1, min(32, pairs // self.config.sequence_length))
+        each = pairs // rows
+        starts = np.arange(rows) * each
+        state, total = model.initial_state(rows), 0.0
+        for first in range(0, each, 128):
+            length = min(128, each - first)
+            part = np.stack([self.valid[s + first : s + first + length + 1] for s in starts]).astype(np.int64).T
+            block = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
+            loss, state = model.loss(block[:-1], block[1:], state)
+            total += loss.item() * length
+        return total / each
+
+    # saving
+
+    def write_model(self, path: Any, scores: dict[str, Any]) -> None:
+        """The model as it is now, as an artifact."""
+        p = self.progress
+        header = {**self.header, "scores": {**scores, "step": p.step, "epoch": round(self.epochs_done, 4)}}
+        arrays = {f"model.{n}": a for n, a in device.to_numpy(self.weights).items()}
+        artifact.write(path, header, arrays | self._tokenizer_arrays)
+
+    def save(self) -> None:
+        """Write last.safetensors: all that decides what comes next."""
+        slots = {}
+        for name, weight in self.weights.items():
+            for key, value in self.optimizer.state.get(weight, {}).items():
+                slots[f"optimizer.{name}.{key}"] = value
+        tensors = {
+            **{f"model.{name}": w for name, w in self.weights.items()},
+            **slots,
+            **{f"state.{n}": s for n, s in layers.arrays(self.state).items()},
+            "generator": self.generator.get_state(),
+        }
+        header = {**self.header, "kind": "checkpoint", "progress": dataclasses.asdict(self.progress)}
+        header.pop("task", None)
+        artifact.write(self.run.last, header, device.to_numpy(tensors) | self._tokenizer_arrays)
+        self._last_save = time.monotonic()
+
+    def load(self, saved: artifact.Artifact) -> None:
+        """Put back what `save` wrote, and cut the log back to it."""
+        self.progress = Progress(**saved.header["progress"])
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(torch.from_numpy(saved.arrays[f"model.{name}"]))
+                prefix = f"optimizer.{name}."
+                own = {k.removeprefix(prefix): a for k, a in saved.arrays.items() if k.startswith(prefix)}
+                if own:  # copies: the arrays of a file must not become the optimizer's own
+                    state = {k: torch.from_numpy(np.array(a)) for k, a in own.items()}
+                    self.optimizer.state[weight] = {
+                        k: v if k == "step" and self.device == "cpu" else v.to(self.device) for k, v in state.items()
+                    }
+        fresh = layers.arrays(self.state)
+        stored = saved.part("state")
+        self.state = layers.replace(
+            self.state, {n: torch.from_numpy(np.array(stored[n])).to(s.device, s.dtype) for n, s in fresh.items()}
+        )
+        self.generator.set_state(torch.from_numpy(np.array(saved.arrays["generator"])))
+        self.run.cut_log(self.progress.log_bytes)
+
+    def _fresh_state(self, batch: int) -> Any:
+        return device.bind(self.skeleton, self.weights, self.config.precision).initial_state(batch)
+
+
+def _detached(state: Any) -> Any:
+    return tuple(_detached(s) for s in state) if isinstance(state, tuple) else state.detach()
