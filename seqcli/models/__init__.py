@@ -17,6 +17,9 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from seqcli import registry
+from seqcli.artifact import Artifact
+
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
 
 
@@ -54,3 +57,10 @@ class LanguageModel(Protocol):
     def step(self, ids: np.ndarray, memory: Any, state: State) -> tuple[np.ndarray, State]:
         """Feed ids (B,): logits (B, V), whose log-softmax is log p(next | all fed so far), and the next state."""
         ...
+
+
+def restore(stored: Artifact) -> Any:
+    """The model of an opened artifact, its configuration checked again."""
+    header = stored.header
+    kind = registry.load("models", header["model"]["kind"])
+    return kind.Model.restore(kind.Config(**header["model"]), header["vocabulary"], stored.part("model"))

@@ -40,6 +40,7 @@ class Config(BaseModel):
     layers: Size = 1
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
     variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
+    weight_drop: Rate = 0.0  # of the recurrent weights, drawn anew for every batch (Merity et al. 2018)
     tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
 
@@ -62,6 +63,7 @@ class Model:
     output_bias: Array  # (V,)
     dropout: float = 0.0
     variational: bool = False
+    weight_drop: float = 0.0
 
     kind = "language-model"
 
@@ -84,6 +86,7 @@ class Model:
             output_bias=np.zeros(vocabulary_size, np.float32),
             dropout=config.dropout,
             variational=config.variational,
+            weight_drop=config.weight_drop,
         )
         if (r := config.uniform_init) is not None:
             drawn = {k: rng.uniform(-r, r, a.shape).astype(np.float32) for k, a in layers.arrays(model).items()}
@@ -116,6 +119,14 @@ class Model:
         shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
         return x * ops.dropout_mask(shape, self.dropout, rng, x)
 
+    def weights_dropped(self, rng: Any) -> Model:
+        """The model with some recurrent weights at zero (DropConnect), the same for all time steps."""
+        if rng is None or not self.weight_drop:
+            return self
+        recurrent = {n: w for n, w in layers.arrays(self).items() if n.endswith("weight_hh")}
+        masks = {n: ops.dropout_mask(tuple(w.shape), self.weight_drop, rng, w) for n, w in recurrent.items()}
+        return layers.replace(self, {n: w * masks[n] for n, w in recurrent.items()})
+
     def hidden(self, ids: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """What the softmax reads: ids (T, B) -> (T, B, H), and the last state."""
         x = self.drop(ops.embedding(ids, self.embedding), rng)  # (T, B, E)
@@ -129,7 +140,7 @@ class Model:
 
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state."""
-        h, state = self.hidden(inputs, state, rng)
+        h, state = self.weights_dropped(rng).hidden(inputs, state, rng)
         logits = self.logits(h).reshape(-1, self.vocabulary_size)  # (T·B, V)
         return ops.cross_entropy(logits, targets.reshape(-1)).mean(), state
 

@@ -8,7 +8,8 @@ With `c` the k-1 tokens before `w`, `c'` the k-2 nearest of them, and `a` the co
 and p_k = p_{k-1} after a context that was never continued. At the highest order `a` is how often the n-gram
 occurred; below, it is how many different tokens stood before it (Kneser & Ney 1995), where the beginning of the
 stream counts as one more token: the first k tokens have a left neighbour too, and no count is zero.
-Source: S. F. Chen and J. Goodman, An empirical study of smoothing techniques for language modeling, 1999, eq. 26.
+Source of the three discounts: S. F. Chen and J. Goodman, An empirical study of smoothing techniques for language
+modeling, Computer Speech and Language 13, 1999.
 
 The n-grams form a trie laid out by order. The index of an n-gram is its place among those of its length, sorted
 by (index of its first k-1 tokens, last token); a single token's index is its id. So the continuations of a
@@ -18,19 +19,23 @@ for each length of context.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli.errors import SeqcliError
+from seqcli.models import State
 
 TASK = "language-model"
 TRAINED = "counted"
 DATASET = "text"
+
+CHUNK = 1 << 16  # time steps scored at once: bounds the memory
+PARTS = ("tokens", "children", "counts")  # the arrays of an order that are stored
 
 Discounts = tuple[float, float, float, float]  # what a count of 0, 1, 2, 3 and more is lowered by
 
@@ -49,7 +54,7 @@ def discounts(counts: np.ndarray, fixed: float | None = None) -> Discounts:
     """The discounts of one order, from its counts (n,) of any integer type, zeros ignored.
 
     With n_j the number of n-grams counted j times and Y = n_1 / (n_1 + 2 n_2): D_1 = 1 - 2 Y n_2 / n_1,
-    D_2 = 2 - 3 Y n_3 / n_2, D_3+ = 3 - 4 Y n_4 / n_3 (Chen & Goodman 1999, eq. 17). A corpus too small or too
+    D_2 = 2 - 3 Y n_3 / n_2, D_3+ = 3 - 4 Y n_4 / n_3 (Chen & Goodman 1999). A corpus too small or too
     regular for that, so that an n_j is zero or a D_j is outside (0, j], gets one discount for all counts,
     (n_1 + 1/2) / (n_1 + 2 n_2 + 1): Ney's estimate Y, drawn to 1/2 where there is nothing to estimate it from.
     A `fixed` discount takes the place of all this.
@@ -135,7 +140,7 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The counts of every order. Immutable; a state is (B, order - 1) int64: the index of the last 1, 2, ...
+    """The counts of every order. A state is one array (B, order - 1) of int64: the index of the last 1, 2, ...
     tokens among the n-grams of that length, -1 where they were never seen or the stream is still shorter."""
 
     kind: ClassVar[str] = "ngram"
@@ -153,11 +158,12 @@ class Model:
         config: Config,
         progress: Callable[[float], object] | None = None,
     ) -> Model:
-        """Count a stream of ids (N,), of any integer type; a memory map is read `order` times, in order.
+        """Count a stream of ids (N,), uint8 to int64; a memory map is read once an order, from end to end.
 
-        `progress` is told N tokens after each order, N order in all. The n-grams of each order are sorted in
-        memory: about 40 bytes a token. Raises SeqcliError for an empty stream, ValueError for an id outside the
-        vocabulary.
+        `progress` is told N tokens after each order, N order in all. The n-grams of one order are sorted in
+        memory: 45 bytes a token where most n-grams repeat (characters), 75 where few do (words, order 5), and
+        the finished model scores with about 35 bytes an n-gram. Raises SeqcliError for an
+        empty stream, ValueError for an id outside the vocabulary.
         """
         if not len(ids):
             raise SeqcliError(
@@ -165,43 +171,35 @@ class Model:
             )
         if ids.min() < 0 or ids.max() >= vocabulary_size:
             raise ValueError(f"ids must lie in 0 .. {vocabulary_size - 1}")
-        found, counts = list(_grams(ids, vocabulary_size, config.order, progress)), []
-        for k, grams in enumerate(found):
-            counts.append(_compact(grams.counts if k + 1 == len(found) else found[k + 1].left_neighbours))
-        levels = tuple(
-            _level(_compact(g.tokens), _compact(g.children), a, vocabulary_size, config)
-            for g, a in zip(found[1:], counts[1:], strict=True)
-        )
-        return cls(config, vocabulary_size, counts[0], levels)
+        return cls.restore(config, vocabulary_size, _count(ids, vocabulary_size, config.order, progress))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`order1.counts` (V,); `order<k>.tokens`, `.children`, `.counts` for k >= 2: see Level."""
+        """`order1.counts` (V,), and for k >= 2 `order<k>.tokens`, `.children`, `.counts`: see Level."""
         stored = {"order1.counts": self.counts}
         for k, level in enumerate(self.levels, 2):
-            stored |= {f"order{k}.{part}": getattr(level, part) for part in ("tokens", "children", "counts")}
+            stored |= {f"order{k}.{part}": getattr(level, part) for part in PARTS}
         return stored
 
     @classmethod
     def restore(cls, config: Config, vocabulary_size: int, arrays: Mapping[str, np.ndarray]) -> Model:
-        """The model that `arrays` gave. Raises SeqcliError where they do not fit the configuration."""
+        """The model that `arrays` describe. Raises SeqcliError where they do not fit the configuration."""
         orders = range(2, config.order + 1)
-        wanted = {"order1.counts", *(f"order{k}.{part}" for k in orders for part in Level.__annotations__)}
-        wanted -= {f"order{k}.{part}" for k in orders for part in ("discounts", "vocabulary_size")}
-        if odd := sorted(wanted ^ arrays.keys()):
+        names = {"order1.counts", *(f"order{k}.{part}" for k in orders for part in PARTS)}
+        if odd := sorted(names ^ arrays.keys()):
             raise SeqcliError(f"the stored counts do not fit the model's configuration: {', '.join(odd[:5])}")
-        counts = arrays["order1.counts"]
-        fits, contexts, levels = len(counts) == vocabulary_size, vocabulary_size, []
+        unigrams = arrays["order1.counts"]
+        contexts, levels = len(unigrams), []
+        fits = contexts == vocabulary_size and unigrams.any()
         for k in orders:
-            tokens, children, grams = (arrays[f"order{k}.{part}"] for part in ("tokens", "children", "counts"))
-            fits &= len(children) == contexts and children.sum(dtype=np.int64) == len(tokens) == len(grams)
-            fits &= int(tokens.max(initial=0)) < vocabulary_size
-            if not fits:
-                break
+            tokens, children, counts = (arrays[f"order{k}.{part}"] for part in PARTS)
+            fits &= len(children) == contexts and children.sum(dtype=np.int64) == len(tokens) == len(counts)
+            fits &= int(tokens.max(initial=0)) < vocabulary_size and counts.all()
             contexts = len(tokens)
-            levels.append(_level(tokens, children, grams, vocabulary_size, config))
+            lowered = discounts(counts, config.discount)
+            levels.append(Level(tokens, children, counts, lowered, vocabulary_size))
         if not fits:
-            raise SeqcliError("the stored counts contradict each other", hint="train it again")
-        return cls(config, vocabulary_size, counts, tuple(levels))
+            raise SeqcliError("the stored counts contradict each other", hint="train the model again")
+        return cls(config, vocabulary_size, unigrams, tuple(levels))
 
     @property
     def grams(self) -> tuple[int, ...]:
@@ -220,43 +218,51 @@ class Model:
         lowered = np.array(discounts(self.counts, self.config.discount))[np.minimum(self.counts, 3)]
         return (self.counts - lowered) / total + lowered.sum() / total / self.vocabulary_size
 
-    def initial_state(self, batch: int) -> np.ndarray:
-        """The state before any token: (B, order - 1), all -1."""
-        return np.full((batch, self.config.order - 1), -1, np.int64)
+    def initial_state(self, batch: int) -> State:
+        """The state before any token: one array (batch, order - 1), all -1."""
+        return (np.full((batch, self.config.order - 1), -1, np.int64),)
 
-    def score(self, inputs: np.ndarray, targets: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """log p(targets[:, t] | state, inputs[:, :t+1]) in nats, float64 (B, T), and the state after them."""
-        p, after = self.unigrams[targets], state.copy()
-        for j, contexts in enumerate(self._contexts(inputs, state)):
-            p = self.levels[j].interpolate(p, contexts, targets)
-            after[:, j : j + 1] = contexts[:, -1:] if contexts.shape[1] else state[:, j : j + 1]
-        return np.log(p), after
+        parts = [np.zeros((len(inputs), 0))]
+        for start in range(0, inputs.shape[1], CHUNK):
+            x, y = inputs[:, start : start + CHUNK], targets[:, start : start + CHUNK]
+            p, contexts = self.unigrams[y], self._contexts(x, state)
+            for level, found in zip(self.levels, contexts, strict=True):
+                p = level.interpolate(p, found, y)
+            parts.append(np.log(p))
+            state = self._after(contexts, len(x))
+        return np.concatenate(parts, axis=1), state
 
-    def start(self, prompt: np.ndarray) -> tuple[None, np.ndarray]:
-        """Read a prompt (T,), T >= 0: no memory, and the state (1, order - 1)."""
-        inputs = np.asarray(prompt)[max(0, len(prompt) - self.config.order + 1) :][None]
-        return None, self.score(inputs, inputs, self.initial_state(1))[1]
+    def start(self, prompt: np.ndarray) -> tuple[None, State]:
+        """Read a prompt (T,), T >= 0: no memory, and the state of batch 1."""
+        state, reach = self.initial_state(1), self.config.order - 1
+        seen = np.asarray(prompt)[max(0, len(prompt) - reach) :]
+        return None, self._after(self._contexts(seen[None], state), 1) if len(seen) else state
 
-    def step(self, ids: np.ndarray, memory: None, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
         """Feed ids (B,): log p(next | all fed so far) in nats, float64 (B, V), and the next state."""
-        p, after = np.broadcast_to(self.unigrams, (len(ids), self.vocabulary_size)), state.copy()
-        for j, contexts in enumerate(self._contexts(np.asarray(ids)[:, None], state)):
-            p = self.levels[j].interpolate_all(p, contexts[:, 0])
-            after[:, j] = contexts[:, 0]
-        return np.log(p), after
+        p = np.broadcast_to(self.unigrams, (len(ids), self.vocabulary_size))
+        contexts = self._contexts(np.asarray(ids)[:, None], state)
+        for level, found in zip(self.levels, contexts, strict=True):
+            p = level.interpolate_all(p, found[:, 0])
+        return np.log(p), self._after(contexts, len(ids))
 
-    def _contexts(self, inputs: np.ndarray, state: np.ndarray) -> Iterator[np.ndarray]:
-        """For each length 1 .. order - 1 the index (B, T) of the tokens that end at each input (B, T)."""
-        found = inputs.astype(np.int64)
-        for j in range(self.config.order - 1):
-            if j:
-                before = np.concatenate([state[:, j - 1 : j], found], axis=1)[:, :-1]
-                found = self.levels[j - 1].find(before, inputs)
-            yield found
+    def _contexts(self, inputs: np.ndarray, state: State) -> list[np.ndarray]:
+        """For each length 1 .. order - 1 the indices (B, T) of the tokens that end at each input (B, T)."""
+        (last,) = state
+        contexts = [inputs.astype(np.int64)][: last.shape[1]]
+        for j, level in enumerate(self.levels[:-1]):
+            before = np.concatenate([last[:, j : j + 1], contexts[j][:, :-1]], axis=1)
+            contexts.append(level.find(before, inputs))
+        return contexts
 
-
-def _level(tokens: Any, children: Any, counts: Any, vocabulary_size: int, config: Config) -> Level:
-    return Level(tokens, children, counts, discounts(counts, config.discount), vocabulary_size)
+    def _after(self, contexts: list[np.ndarray], batch: int) -> State:
+        """The state after the last of T > 0 inputs."""
+        (state,) = self.initial_state(batch)
+        for j, found in enumerate(contexts):
+            state[:, j] = found[:, -1]
+        return (state,)
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
@@ -264,43 +270,38 @@ def _compact(values: np.ndarray) -> np.ndarray:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
-@dataclass(frozen=True, eq=False)
-class _Grams:
-    """The n-grams of one length as they were counted."""
-
-    tokens: np.ndarray  # (n,)
-    children: np.ndarray  # (contexts,)
-    counts: np.ndarray  # (n,) how often each occurred
-    left_neighbours: np.ndarray  # (contexts,) how many different tokens stood before each n-gram one shorter
-
-
-def _grams(ids: np.ndarray, v: int, order: int, progress: Callable[[float], object] | None) -> Iterator[_Grams]:
-    """The n-grams of length 1 .. order of a stream (N,)."""
-    none = np.zeros(0, np.int64)
-    # index[s]: the n-gram of the present length that starts at s
+def _count(ids: np.ndarray, v: int, order: int, progress: Callable[[float], object] | None) -> dict[str, np.ndarray]:
+    """The arrays of a model from its stream (N,), N > 0, of ids below v."""
+    arrays, counts = {}, np.bincount(ids, minlength=v)
+    # index[s]: which n-gram of the present length starts at s
     index = ids.astype(np.uint32 if max(len(ids), v) < 1 << 32 else np.int64)
-    contexts = v
-    yield _Grams(np.arange(v), none, np.bincount(ids, minlength=v), none)
     for k in range(2, order + 1):
         if progress:
             progress(len(ids))
-        begins = max(len(ids) - k + 1, 0)
-        keys = index[:begins].astype(np.int64) * v + ids[k - 1 :]
-        by_key = np.argsort(keys, kind="stable")  # many keys are equal: twice as fast
+        contexts, begins = len(counts), max(len(ids) - k + 1, 0)
+        keys = index[:begins] * np.int64(v)
+        keys += ids[k - 1 :]
+        by_key = np.argsort(keys, kind="stable")  # many keys are equal, and that makes it twice as fast
         keys = keys[by_key]
         new = np.ones(begins, bool)
         np.not_equal(keys[1:], keys[:-1], out=new[1:])
         firsts = np.flatnonzero(new)
         keys = keys[firsts]
-        # any one occurrence tells which n-gram is left without the first token: the one that starts one later
+        arrays[f"order{k}.tokens"] = _compact(keys % v)
+        arrays[f"order{k}.children"] = _compact(np.bincount(keys // v, minlength=contexts))
+        # An n-gram without its first token is the one that starts one later, at any of its occurrences: so each
+        # n-gram adds one left neighbour to a shorter one, and the beginning of the stream adds one too.
         left = np.bincount(index[by_key[firsts] + 1], minlength=contexts)
         if len(index):
-            left[index[0]] += 1  # the beginning of the stream
-        children = np.bincount(keys // v, minlength=contexts)
-        yield _Grams(keys % v, children, np.diff(firsts, append=begins), left)
-        contexts = len(firsts)
+            left[index[0]] += 1
+        arrays[f"order{k - 1}.counts"] = _compact(left)
+        counts = np.diff(firsts, append=begins)
         if k < order:
             index = np.empty(begins, index.dtype)
-            index[by_key] = np.cumsum(new) - 1
+            ranks = np.cumsum(new)
+            ranks -= 1
+            index[by_key] = ranks
+    arrays[f"order{order}.counts"] = _compact(counts)
     if progress:
         progress(len(ids))
+    return arrays

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,7 +40,7 @@ class TrainConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Positive | None = None  # of the CPU; default: all
     seed: Annotated[int, Field(ge=0)] = 1
-    evaluate_every: Positive | None = None  # steps; default: once an epoch, and at least 10 times a run
+    evaluate_every: Positive | None = None  # steps; default: once an epoch, 10 to 50 times a run
     patience: Positive | None = None  # stop after so many evaluations without a gain
     save_every: Annotated[float, Field(gt=0)] = 60.0  # seconds between saves of last.safetensors
     snapshot_every: Positive | None = None  # steps between kept copies of the model
@@ -55,6 +56,7 @@ class Recipe:
     tokenizer: Any = None  # tokenizers/<kind>.Config
     data: Any = None  # datasets/<kind>.Config
     train: TrainConfig | None = None  # None for a model that is counted
+    base: Path = field(default=Path(), compare=False)  # the folder that paths in `data` are relative to; not stored
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with every default filled in, as `recipe.yaml` and the artifact's header hold them."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter
+from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter, UnknownPiece, unescape, visible
 
 UNK = "<unk>"
+_CODE_POINTS = 0x110000
 
 
 class Config(BaseModel):
@@ -31,18 +33,19 @@ class Tokenizer(BaseTokenizer):
         self.characters, self.unk = characters, unk
         self.size = len(characters) + unk
         self.unk_id = len(characters) if unk else None
-        codes = _codes(characters)
-        self._table = np.full(int(codes.max(initial=0)) + 2, -1, np.int32)  # the last entry: all beyond the table
-        self._table[codes] = np.arange(len(codes), dtype=np.int32)
+        self._codes = _codes(characters)
+        # the last entry stands for all beyond the table
+        self._table = np.full(int(self._codes.max(initial=0)) + 2, -1, np.int32)
+        self._table[self._codes] = np.arange(len(characters), dtype=np.int32)
         found = characters.find("\n")
         self.newline_id = found if found >= 0 else None
 
     @classmethod
     def learn(cls, texts: Iterable[str], config: Config) -> Tokenizer:
-        seen: set[str] = set()
+        seen = np.zeros(_CODE_POINTS, bool)
         for text in texts:
-            seen.update(text)
-        return cls("".join(sorted(seen)), config.unk)
+            seen[_codes(text)] = True
+        return cls(_text(np.flatnonzero(seen)), config.unk)
 
     def encode(self, text: str) -> np.ndarray:
         codes = _codes(text)
@@ -56,19 +59,23 @@ class Tokenizer(BaseTokenizer):
         return ids
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        return "".join([self.symbol(int(i)) for i in ids])
-
-    def pieces(self, text: str) -> list[str]:
-        return [self.symbol(int(i)) for i in self.encode(text)]
+        ids = np.asarray(ids, np.int64)
+        if self.unk_id is None:
+            return _text(self._codes[ids])
+        parts, start = [], 0
+        for end in [*np.flatnonzero(ids == self.unk_id).tolist(), len(ids)]:
+            parts.append(_text(self._codes[ids[start:end]]))
+            start = end + 1
+        return UNK.join(parts)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         return [(i, i + 1) for i in range(len(text))]
 
     def symbol(self, id: int) -> str:
-        return UNK if id == self.unk_id else self.characters[id]
+        return UNK if id == self.unk_id else visible(self.characters[id])
 
     def stream(self) -> TextStream:
-        return _Stream(self)
+        return _Stream([*self.characters, UNK])
 
     def header(self) -> dict[str, Any]:
         return {"kind": "char", "characters": self.characters, "unk": self.unk}
@@ -77,15 +84,42 @@ class Tokenizer(BaseTokenizer):
     def restore(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tokenizer:
         return cls(header["characters"], header["unk"])
 
+    @cached_property
+    def _names(self) -> list[str]:
+        return [visible(c) for c in self.characters] + [UNK] * self.unk
+
 
 class _Stream(TextStream):
-    def __init__(self, tokenizer: Tokenizer):
-        self._symbol = tokenizer.symbol
+    def __init__(self, texts: Sequence[str]):
+        self._texts = texts
 
     def push(self, id: int) -> str:
-        return self._symbol(id)
+        return self._texts[id]
+
+
+class Free:
+    """Characters without a vocabulary: every text is made of its own. Pieces only, no ids."""
+
+    def lines(self, text: str) -> bytes:
+        """As `Tokenizer.lines`."""
+        return Tokenizer.learn([text], Config()).lines(text)
+
+    def from_lines(self, text: str) -> str:
+        """As `Tokenizer.from_lines`. Raises UnknownPiece for what is not one character."""
+        characters = {"\n"}
+        for piece in set(text.split()):
+            try:
+                character = unescape(piece)
+            except ValueError:
+                character = ""
+            characters.add(character if len(character) == 1 else "\n")  # an unknown one is reported by from_lines
+        return Tokenizer("".join(sorted(characters))).from_lines(text)
 
 
 def _codes(text: str) -> np.ndarray:
     """Code points (T,), uint32."""
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), "<u4")
+
+
+def _text(codes: np.ndarray) -> str:
+    return codes.astype("<u4").tobytes().decode("utf-32-le", errors="surrogatepass")

@@ -104,11 +104,12 @@ class Trainer:
         return min(max(spent), 1.0)
 
     def evaluate_every(self) -> int:
-        """Steps between evaluations: once an epoch, and at least ten times a run."""
+        """Steps between evaluations: once an epoch, but at least ten times a run and about fifty at most."""
         if self.config.evaluate_every:
             return self.config.evaluate_every
         every = math.ceil(self.steps_per_epoch)
-        return max(1, min(every, math.ceil((self.total_steps or 10 * every) / 10)))
+        total = self.total_steps or 10 * every
+        return max(1, min(every, math.ceil(total / 10)), total // 50)
 
     def done(self) -> bool:
         """Whether a budget is spent or patience has ended."""

@@ -1,0 +1,121 @@
+"""The work of `seqcli eval`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqcli import artifact, console, metrics, models, runs, streams, threads, tokenizers
+from seqcli.datasets import _parts
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.evaluation import Report, evaluate, lines, score_line
+from seqcli.streams import Chunk, Output
+
+
+def run(
+    files: Sequence[str],
+    model_name: str | None,
+    wanted: Sequence[str],
+    window: int | None,
+    split: str | None,
+    as_json: bool,
+    per_line: bool,
+    jsonl: bool,
+    wanted_threads: int | None,
+) -> None:
+    """Score files or a split, and print."""
+    for name in wanted:
+        metrics.check(name)
+    if files and split:
+        raise UsageError("--split names a part of the run's own data: it does not go with FILES")
+    if per_line and (window or as_json or wanted):
+        raise UsageError("--per-line scores each line by itself: it does not go with --window, --json or --metric")
+    stored = runs.open_model(model_name, "eval")
+    model = models.restore(stored)
+    tokenizer = tokenizers.from_artifact(stored)
+    _set_threads(model, window, wanted_threads)
+    if per_line:
+        _per_line(model, tokenizer, streams.read_text(files or ["-"]), jsonl)
+        return
+    chunks, total, what = _text(files, split, stored)
+    with console.progress(f"scoring {what}", total, " tokens") as advance:
+        report = evaluate(model, tokenizer, chunks, window=window, advance=advance)
+    if not report.counts["tokens"]:
+        raise SeqcliError(f"{what}: nothing to score; a text needs at least two tokens")
+    _print(report, wanted, as_json, what, stored.path)
+
+
+def _set_threads(model: Any, window: int | None, wanted: int | None) -> None:
+    """One stream is probed; windows are matrix products, which use all threads."""
+    if window and wanted is None:
+        return
+    _, state = model.start(np.zeros(0, np.int64))
+    ids = np.zeros(1, np.int64)
+    threads.choose(lambda: model.step(ids, None, state), sum(a.size for a in model.arrays().values()), wanted)
+
+
+def _text(
+    files: Sequence[str], split: str | None, stored: artifact.Artifact
+) -> tuple[Iterable[Chunk], float | None, str]:
+    """The text to score, a guess of its size in tokens (None: not known), and a name for it."""
+    if files:
+        names = ["<stdin>" if f == "-" else f for f in files]
+        listed = [f if f == "-" else str(streams.expand([f])[0]) for f in files]
+        return streams.read_text(listed, cut_long_lines=True), None, ", ".join(names)
+    from seqcli.datasets.text import open_corpus
+    from seqcli.recipe.load import load_recipe, resolve_recipe
+
+    beside = stored.path.parent / "recipe.yaml"
+    recipe = load_recipe(beside) if beside.is_file() else resolve_recipe(stored.header["recipe"], base=Path())
+    corpus = open_corpus(recipe.data, recipe.base)
+    if split is None:
+        split = "test" if "test" in corpus.splits else "valid" if "valid" in corpus.splits else "train"
+        if split != "test":
+            console.say(f"the run has no test split: scoring {split}")
+    if split not in corpus.splits:
+        raise UsageError(f"the run has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
+    known = stored.header["data"]["splits"].get(split, {}).get("sha256")
+    if known != corpus.digests[split]:
+        console.warn(f"the {split} split is not the one the model was made with: the data has changed since")
+    return _parts.chunks(corpus.splits[split], corpus.encoding), None, f"{corpus.name} {split}"
+
+
+def _print(report: Report, wanted: Sequence[str], as_json: bool, what: str, path: Path) -> None:
+    out = Output()
+    if as_json:
+        found = {n: report.metrics[n] for n in wanted} if wanted else report.metrics
+        record = {**report.to_dict(), "text": what, "model": path.as_posix()}
+        record = {k: v for k, v in record.items() if k not in report.metrics} if wanted else record
+        out.line(json.dumps({**found, **record}, ensure_ascii=False, indent=2))
+    elif wanted:
+        for name in wanted:
+            if name not in report.metrics:
+                raise SeqcliError(f"{name} cannot be measured on {what}: there is nothing to divide by")
+            out.line(f"{report.metrics[name]:.6g}")
+    else:
+        offers = metrics.offers()
+        width = max(map(len, report.metrics))
+        out.line(f"{what}, {report.protocol}")
+        for name, value in report.metrics.items():
+            out.line(f"  {name:<{width}}  {value:>12.4f}  {offers[name].unit}")
+        counts = ", ".join(f"{n:,} {name}" for name, n in report.counts.items())
+        out.line(f"  {counts}")
+        out.line(report.signature)
+    out.flush()
+
+
+def _per_line(model: Any, tokenizer: tokenizers.BaseTokenizer, chunks: Iterable[Chunk], jsonl: bool) -> None:
+    """nats TAB tokens for each line, flushed whenever the input pauses."""
+    out = Output()
+    for chunk in chunks:
+        for line in lines([chunk]):
+            found = score_line(model, tokenizer, line)
+            if jsonl:
+                out.json({"text": line.text, "seqcli": {"logprob": round(-found.nll, 6), "tokens": found.tokens}})
+            else:
+                out.line(f"{found.nll:.4f}\t{found.tokens}")
+        out.flush()

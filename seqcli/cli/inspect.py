@@ -1,0 +1,87 @@
+"""Show what is in a model file: its recipe, parameters, scores and provenance.
+
+No weights are loaded. FILE is a model, a checkpoint, a tokenizer, a run folder or a run's name; default: the newest.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._complete import runs
+
+
+def command(
+    file: Annotated[str | None, typer.Argument(help="What to look into.", autocompletion=runs)] = None,
+    json: Annotated[bool, typer.Option("--json", help="The whole header as JSON.")] = False,
+    arrays: Annotated[bool, typer.Option("--arrays", help="Name, shape and type of every array too.")] = False,
+) -> None:
+    import json as _json
+    import math
+
+    from seqcli import artifact
+    from seqcli.runs import find_model
+    from seqcli.streams import Output
+
+    path = find_model(file, "inspect")
+    header = artifact.read_header(path)
+    shapes = artifact.read_shapes(path)
+    out = Output()
+    if json:
+        about = {n: {"shape": s, "type": t} for n, (s, t) in shapes.items()}
+        out.line(_json.dumps({**header, "arrays": about}, ensure_ascii=False, indent=2))
+        out.flush()
+        return
+    weights = {n: math.prod(s) for n, (s, _) in shapes.items() if n.startswith("model.")}
+    for name, value in _facts(header, sum(weights.values()), path.stat().st_size):
+        out.line(f"{name:<12}{value}")
+    if "recipe" in header:
+        import yaml
+
+        out.line("recipe")
+        text = yaml.safe_dump(header["recipe"], sort_keys=False, allow_unicode=True, default_flow_style=None)
+        out.line("\n".join(f"  {line}" for line in text.rstrip("\n").split("\n")))
+    if arrays:
+        out.line("arrays")
+        for name, (shape, kind) in shapes.items():
+            out.line(f"  {name:<36} {shape!s:<16} {kind}")
+    out.flush()
+
+
+def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
+    """What a person asks first."""
+    kind = header.get("kind", "model")
+    model, tokenizer, data = header.get("model", {}), header.get("tokenizer", {}), header.get("data", {})
+    facts = [("file", f"{kind}, {size:,} bytes, format {header['format']}, seqcli {header['version']}")]
+    if model:
+        cell = f", cell {model['cell']['kind']}" if "cell" in model else ""
+        facts.append(("model", f"{model['kind']}{cell}, {weights:,} parameters"))
+    if tokenizer:
+        size_of = f", vocabulary of {header['vocabulary']:,}" if "vocabulary" in header else ""
+        facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
+    for split, about in data.get("splits", {}).items():
+        facts.append((split, f"{data['name']}, {about['bytes']:,} bytes, sha256 {about['sha256'][:12]}"))
+    scores = header.get("scores", {})
+    for split in ("valid", "test"):
+        if split in scores:
+            s = scores[split]
+            facts.append(
+                (
+                    f"{split} score",
+                    f"{s['cross-entropy']:.4f} nats/token, perplexity {s['perplexity']:.2f},"
+                    f" {s['bits-per-character']:.4f} bits/character ({s['protocol']})",
+                )
+            )
+            facts.append(("", s["signature"]))
+    if "baseline" in scores:
+        b = scores["baseline"]
+        facts.append(
+            ("baseline", f"{b['order']}-gram {b['cross-entropy']:.4f} on {b['split']}, margin {b['margin']:+.4f}")
+        )
+    if "progress" in header:
+        p = header["progress"]
+        facts.append(("progress", f"step {p['step']:,}, epoch {p['epoch']}, finished: {p['finished']}"))
+    if "created" in header:
+        facts.append(("created", header["created"]))
+    return facts

@@ -1,0 +1,161 @@
+"""List, show, copy and check recipes, and explain their keys."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqcli import console
+from seqcli.cli import _complete
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.streams import Output
+
+app = typer.Typer(
+    help=__doc__, invoke_without_command=True, add_completion=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)  # fmt: skip
+
+Name = Annotated[str, typer.Argument(help="A recipe's name or path.", autocompletion=_complete.recipes)]
+
+
+@app.callback()
+def without_verb(context: typer.Context) -> None:
+    """List, show, copy and check recipes, and explain their keys. Without a verb: list."""
+    if context.invoked_subcommand is None:
+        list_recipes()
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """What can be trained, from ./recipes and from seqcli itself."""
+    from seqcli.recipe import discover
+    from seqcli.recipe.positions import parse
+
+    rows = []
+    for name, path in sorted(discover.available().items()):
+        try:
+            text = discover.read(path).text
+            value = parse(text, str(path)).value
+        except SeqcliError:
+            text, value = "", None
+        if isinstance(value, dict):
+            rows.append([name, str(value.get("task", "?")), _model(value.get("model")), discover.summary(text)])
+        else:
+            rows.append([name, "?", "?", f"is not readable; see: seqcli recipes validate {name}"])
+    if not rows:
+        console.say("no recipes here: seqcli looks in ./recipes and in what ships with it")
+        return
+    drawn, output = io.StringIO(), Output()
+    console.table(("recipe", "task", "model", "what it is"), rows, to=drawn)
+    output.write(drawn.getvalue())
+    output.flush()  # before what is said about it
+    console.say("\nseqcli train RECIPE trains one; seqcli recipes show RECIPE prints it")
+
+
+def _model(model: object) -> str:
+    """The cell where there is one, else the kind of model."""
+    if isinstance(model, str):
+        return model
+    cell = model.get("cell") if isinstance(model, dict) else None
+    cell = cell.get("kind") if isinstance(cell, dict) else cell
+    kind = model.get("kind") if isinstance(model, dict) else None
+    return " ".join(str(part) for part in (kind, cell) if part is not None) or "default"
+
+
+@app.command()
+def show(recipe: Name) -> None:
+    """Print a recipe as it was written."""
+    from seqcli.recipe import discover
+
+    Output().write(discover.read(recipe).text)
+
+
+@app.command()
+def copy(
+    recipe: Name,
+    dest: Annotated[Path | None, typer.Argument(help="A .yaml file or a folder. [default: ./recipes]")] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
+) -> None:
+    """Copy a recipe, to change it: prints the new path. Paths to data files in it are rewritten to stay right."""
+    from seqcli.artifact import replacing
+    from seqcli.recipe import discover
+    from seqcli.recipe.paths import rebase_text
+    from seqcli.recipe.positions import parse
+
+    source = discover.read(recipe)
+    folder = discover.LOCAL if dest is None else dest
+    path = folder / f"{source.name}.yaml" if dest is None or dest.is_dir() else folder
+    if path.suffix not in (".yaml", ".yml"):
+        raise UsageError(
+            f"{path} is neither a folder nor named .yaml", hint=f"seqcli recipes copy {recipe} {path}.yaml"
+        )
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder")
+    if path.exists() and (not force or path.samefile(discover.locate(recipe))):
+        hint = "name another file, or overwrite it with --force" if not force else "name another file"
+        raise UsageError(f"{path} is there already", hint=hint)
+    output, text, changes = Output(), source.text, []
+    if not parse(text, source.label).problems:
+        text, changes = rebase_text(text, source.base, path.parent)
+    launch = f"# seqcli train {shlex.quote(str(path))}"
+    text = re.sub(r"\A# seqcli train [^\s#-]\S*", lambda _: launch, text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise SeqcliError(f"cannot write {path}: {error.strerror}") from None
+    for key, old, new in changes:
+        console.say(f"{key}: {old} is now {new}")
+    output.line(str(path))
+
+
+@app.command()
+def validate(
+    recipes: Annotated[list[str], typer.Argument(help="Names, paths, or `-`.", autocompletion=_complete.recipes)],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value first; repeatable.")
+    ] = None,
+) -> None:
+    """Check recipes and report every mistake. Exit status 2 if there is one."""
+    from seqcli.recipe.load import load_recipe
+
+    output = Output()
+    failed: list[SeqcliError] = []
+    for recipe in recipes:
+        try:
+            load_recipe(recipe, overrides or ())
+        except SeqcliError as error:
+            failed.append(error)
+        else:
+            output.line(f"{recipe}: ok")
+    output.flush()
+    if len(failed) == 1:
+        raise UsageError(failed[0].message, hint=failed[0].hint)
+    if failed:
+        message = "\n".join(error.message for error in failed)
+        mistakes = message.count("\n") + 1
+        hint = f"{mistakes} mistakes in {len(failed)} of {len(recipes)} recipes; see: seqcli recipes keys"
+        raise UsageError(message, hint=hint)
+
+
+@app.command()
+def keys(
+    section: Annotated[
+        str | None,
+        typer.Argument(
+            help="task, tokenizer, data, model, train, or a kind: model.ngram", autocompletion=_complete.sections
+        ),
+    ] = None,
+) -> None:
+    """Every key a recipe may have: its default, type and meaning."""
+    from seqcli.recipe.keys import reference
+
+    output = Output()
+    for line in reference(section):
+        output.line(line)

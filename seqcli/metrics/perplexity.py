@@ -1,0 +1,72 @@
+"""How well a language model predicts a text: cross-entropy and its other forms.
+
+All are one number, the text's negative log-likelihood L in nats, over different units: tokens of the model's own
+tokenizer, characters, bytes, or words. Only the last three can be compared between tokenizations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from seqcli.metrics import Offer
+
+OFFERS = {
+    "perplexity": Offer("per token", False, "exp(L / tokens)"),
+    "cross-entropy": Offer("nats per token", False, "L / tokens"),
+    "bits-per-character": Offer("bits", False, "L / (ln 2 · characters)"),
+    "bits-per-byte": Offer("bits", False, "L / (ln 2 · bytes of UTF-8)"),
+    "word-perplexity": Offer(
+        "per word", False, "exp(L / words); words are divided by white space, a line end is one"
+    ),
+    "oov-rate": Offer("share", False, "scored tokens that are <unk>"),
+    "coverage": Offer("share", True, "characters of the text that the vocabulary represents, not <unk>"),
+}
+
+
+@dataclass
+class Metric:
+    """Sums over a text; counts are of what was scored."""
+
+    nll: float = 0.0  # nats
+    tokens: int = 0
+    unknown: int = 0
+    characters: int = 0
+    unknown_characters: int = 0
+    bytes: int = 0
+    words: int = 0
+
+    def update_scores(self, nll: float, tokens: int, unknown: int) -> None:
+        """Add scored tokens."""
+        self.nll, self.tokens, self.unknown = self.nll + nll, self.tokens + tokens, self.unknown + unknown
+
+    def update_text(self, text: str, unknown_characters: int = 0) -> None:
+        """Add the text that was scored, in any pieces that cut no word."""
+        self.characters += len(text)
+        self.bytes += len(text.encode("utf-8", errors="surrogatepass"))
+        self.words += len(text.split()) + text.count("\n")
+        self.unknown_characters += unknown_characters
+
+    def result(self) -> dict[str, float]:
+        """Every metric of OFFERS that has something to divide by."""
+        bits = self.nll / math.log(2)
+        found = {
+            "perplexity": _exp(self.nll, self.tokens),
+            "cross-entropy": _ratio(self.nll, self.tokens),
+            "bits-per-character": _ratio(bits, self.characters),
+            "bits-per-byte": _ratio(bits, self.bytes),
+            "word-perplexity": _exp(self.nll, self.words),
+            "oov-rate": _ratio(self.unknown, self.tokens),
+            "coverage": _ratio(self.characters - self.unknown_characters, self.characters),
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _ratio(total: float, units: int) -> float | None:
+    return total / units if units else None
+
+
+def _exp(total: float, units: int) -> float | None:
+    if not units:
+        return None
+    return math.exp(total / units) if total / units < 700 else math.inf

@@ -1,0 +1,41 @@
+"""A resolved recipe as YAML that a person can read, and that reads back to the same recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from seqcli.recipe.positions import SCALARS
+from seqcli.recipe.schema import Recipe
+
+ORDER = ("task", "tokenizer", "data", "model", "train")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Mappings in block style, lists in one line; text is quoted where YAML 1.1 or 1.2 would read something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_items(self, data: Any) -> yaml.Node:
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
+
+    def represent_text(self, data: str) -> yaml.Node:
+        # other readers break lines at these too, so they are written as escapes
+        style = '"' if any(c in data for c in "\n\r\x85\u2028\u2029\ufeff") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(list, _Dumper.represent_items)
+_Dumper.add_representer(tuple, _Dumper.represent_items)
+_Dumper.add_representer(str, _Dumper.represent_text)
+for _name, _regexp, _first in SCALARS:  # beside those of YAML 1.1, which PyYAML's dumper knows
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _regexp, _first)
+
+
+def dump_yaml(recipe: Recipe) -> str:
+    """The recipe with every default filled in, in the order task, tokenizer, data, model, train."""
+    parts = recipe.to_dict()
+    ordered = {key: parts[key] for key in ORDER if key in parts}
+    return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)

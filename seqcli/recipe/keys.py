@@ -1,0 +1,137 @@
+"""The reference of recipe keys, read from the Config classes: type, default, and the comment beside each field."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import textwrap
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from seqcli import registry
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.recipe.load import SECTIONS, task_model, tasks
+from seqcli.recipe.schema import TrainConfig
+from seqcli.recipe.words import describe
+
+FOLDERS = {"tokenizer": "tokenizers", "data": "datasets", "model": "models"}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a section: `default` as YAML (empty for null), None where the key must be given."""
+
+    name: str
+    type: str
+    default: str | None
+    meaning: str
+
+
+def keys_of(config: type[BaseModel]) -> list[Key]:
+    """The keys of a Config, `kind` left out."""
+    said = _comments(config)
+    found = []
+    for name, field in config.model_fields.items():
+        if name == "kind":
+            continue
+        default = None if field.is_required() else _yaml(field.get_default(call_default_factory=True))
+        words = describe(field.annotation, field.metadata)
+        found.append(Key(name, words, default, field.description or said.get(name, "")))
+    return found
+
+
+def _yaml(value: Any) -> str:
+    if value is None or value is PydanticUndefined:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{', '.join(map(_yaml, value))}]" if isinstance(value, (list, tuple)) else str(value)
+
+
+def _comments(config: type[BaseModel]) -> dict[str, str]:
+    """The comment that ends each field's line, by field; empty where the source is not there to be read."""
+    found: dict[str, str] = {}
+    for cls in reversed(config.__mro__):
+        if cls is BaseModel or not issubclass(cls, BaseModel):
+            continue
+        try:
+            source = textwrap.dedent(inspect.getsource(cls))
+        except (OSError, TypeError):
+            continue
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        comments = {t.start[0]: t.string.lstrip("#").strip() for t in tokens if t.type == tokenize.COMMENT}
+        for statement in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                found[statement.target.id] = comments.get(statement.end_lineno or 0, "")
+    return found
+
+
+def reference(section: str | None = None) -> Iterator[str]:
+    """The lines of the reference: of all sections, of one (`train`), or of one kind (`model.ngram`).
+
+    Raises UsageError for a section or a kind that there is none of.
+    """
+    name, _, kind = (section or "").partition(".")
+    if name and name not in SECTIONS:
+        raise UsageError(f"a recipe has no section {name!r}", hint=did_you_mean(name, SECTIONS))
+    if kind and name not in FOLDERS:
+        raise UsageError(f"{name} has no kinds", hint=f"see: seqcli recipes keys {name}")
+    for i, part in enumerate([name] if name else SECTIONS):
+        yield from [""] if i else []
+        if part == "task":
+            yield from _tasks()
+        elif part == "train":
+            yield "train:  # how a gradient-trained model is trained"
+            yield from _block(TrainConfig)
+        else:
+            yield from _kinds(part, kind)
+
+
+def _tasks() -> Iterator[str]:
+    for task, kinds in tasks().items():
+        own = task_model(task)
+        yield f"task: {task}  # models: {', '.join(f'{k} (default)' if k == own else k for k in kinds)}"
+
+
+def _kinds(section: str, kind: str) -> Iterator[str]:
+    folder = FOLDERS[section]
+    known = registry.names(folder)
+    if kind and kind not in known:
+        raise UsageError(f"unknown {section} {kind!r}", hint=did_you_mean(kind, known))
+    for i, name in enumerate([kind] if kind else known):
+        yield from [""] if i else []
+        config = registry.load(folder, name).Config
+        yield f"{section}:  # {registry.summary(folder, name)}"
+        if "kind" in config.model_fields:
+            yield f"  kind: {name}"
+        yield from _block(config)
+        if "cell" in config.model_fields:
+            yield from _cells()
+
+
+def _block(config: type[BaseModel]) -> Iterator[str]:
+    keys = keys_of(config)
+    said = [f"  {k.name}: {'(required)' if k.default is None else k.default}".rstrip() for k in keys]
+    width = max(map(len, said), default=0)
+    for key, text in zip(keys, said, strict=True):
+        yield f"{text:<{width}}  # {key.type}" + (f"; {key.meaning}" if key.meaning else "")
+
+
+def _cells() -> Iterator[str]:
+    """The cells that `cell` may name, with their options."""
+    from seqcli.cells._config import options_of
+
+    yield "  # cells:"
+    names = registry.names("cells")
+    width = max(map(len, names))
+    for name in names:
+        yield f"  #   {name:<{width}}  {registry.summary('cells', name)}"
+        for option, allowed in options_of(name).items():
+            words = ", ".join(describe(a) if isinstance(a, type) else _yaml(a) for a in allowed)
+            yield f"  #   {'':<{width}}  as in {{kind: {name}, {option}: ...}}: {words}"

@@ -1,0 +1,259 @@
+"""Loading recipes: every mistake at once, each at its line; `--set` changes a recipe before it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from seqcli import registry
+from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
+from seqcli.recipe import discover
+from seqcli.recipe.dump import dump_yaml
+from seqcli.recipe.overrides import Overrides
+from seqcli.recipe.paths import rebase
+from seqcli.recipe.positions import Document, Keys, Place, Problem, parse
+from seqcli.recipe.schema import Recipe, TrainConfig
+from seqcli.recipe.words import explain, fitted, known_keys, show, unknown_key
+
+__all__ = ["dump_yaml", "load_recipe", "rebase", "resolve_recipe", "task_model", "tasks"]
+
+SECTIONS = ("task", "tokenizer", "data", "model", "train")
+COUNTED = (
+    "seed",
+    "threads",
+)  # keys of `train` that a counted model lets pass, for every training run may be given them
+EPOCHS = 10.0  # where a recipe names no budget
+
+
+def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe that a path, `-` or a name means, with `--set` overrides (`model.hidden=512`) applied.
+
+    Raises UsageError with every mistake, one a line in the order of the file, overrides last.
+    """
+    found = discover.read(source)
+    return _check(parse(found.text, found.label), overrides, found.name, found.base)
+
+
+def resolve_recipe(
+    mapping: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    name: str = "",
+    base: Path | None = None,
+    label: str = "the stored recipe",
+) -> Recipe:
+    """The recipe that plain values mean: a model file's header. Raises UsageError, as `load_recipe` does."""
+    document = Document(label, deepcopy(dict(mapping)), {(): Place((0,), label)})
+    return _check(document, overrides, name, base or Path())
+
+
+def tasks() -> dict[str, list[str]]:
+    """The kinds of model that can do each task; imports every model."""
+    found: dict[str, list[str]] = {}
+    for kind in registry.names("models"):
+        found.setdefault(registry.load("models", kind).TASK, []).append(kind)
+    return found
+
+
+def task_model(task: str) -> str | None:
+    """The kind of model that a task has when the recipe names none."""
+    kinds = [task] if task in registry.names("models") else tasks().get(task, [])
+    return kinds[0] if len(kinds) == 1 and _task_of(registry.load("models", kinds[0])) == task else None
+
+
+def _task_of(module: ModuleType) -> str:
+    return module.TASK
+
+
+def _check(document: Document, overrides: Sequence[str], name: str, base: Path) -> Recipe:
+    if document.value is None and not document.problems:
+        document.problem((), "the recipe is empty")
+    elif not isinstance(document.value, dict) and document.value is not None:
+        document.problem(
+            (), f"a recipe is keys with values, as in `task: language-model`, not {show(document.value)}"
+        )
+    if not isinstance(document.value, dict):
+        raise _error(document, None)
+    applied = Overrides(document)
+    for number, text in enumerate(overrides):
+        applied.apply(number, text)
+    checker = _Checker(document, applied)
+    recipe = checker.recipe(name, base)
+    if document.problems:
+        raise _error(document, checker.task)
+    return recipe
+
+
+def _error(document: Document, task: str | None) -> UsageError:
+    lines = dict.fromkeys(str(p) for p in sorted(document.problems, key=lambda p: p.place))
+    mistakes = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    hint = f"{mistakes} in {document.source}; every key is explained by: seqcli recipes keys"
+    if example := _example(task, document.source):
+        hint = f"{mistakes} in {document.source}; compare it with: seqcli recipes show {example}"
+    return UsageError("\n".join(lines), hint=hint)
+
+
+def _example(task: str | None, source: str) -> str | None:
+    """A packaged recipe of the same task, to be compared with; the task's plainest is the first of its name."""
+    known = {n: p for n, p in discover.packaged().items() if p.name != Path(source).name}
+    for name in sorted(known, key=lambda n: (n != "charlm", n)):
+        if f"\ntask: {task or 'language-model'}" in "\n" + known[name].read_text(encoding="utf-8", errors="replace"):
+            return name
+    return None
+
+
+class _Checker:
+    """Checks a document's sections; what is wrong goes into `document.problems`."""
+
+    def __init__(self, document: Document, overrides: Overrides):
+        self.document, self.overrides = document, overrides
+        self.value: dict[str, Any] = document.value
+        self.task: str | None = None
+        self.broken: set[str] = set()  # sections that are no mappings
+        self.configs: dict[str, type[BaseModel]] = {"train": TrainConfig}
+
+    def recipe(self, name: str, base: Path) -> Recipe:
+        model = self.section("model") or {}
+        module = self.model_module(model)
+        tokenizer = self.section("tokenizer")
+        data = self.section("data") or {}
+        train = self.section("train") or {}
+        if module:
+            self.configs["model"] = module.Config
+            self.configs["data"] = registry.load("datasets", module.DATASET).Config
+        kind = self.tokenizer_kind(tokenizer)
+        if kind:
+            self.configs["tokenizer"] = registry.load("tokenizers", kind).Config
+        for key in self.value:
+            if key not in SECTIONS:
+                self.document.problem((key,), self.unknown((key,), SECTIONS))
+        model_kind = module.__name__.rpartition(".")[2].replace("_", "-") if module else None
+        counted = module is not None and module.TRAINED == "counted"
+        if counted:
+            for key in [k for k in train if k not in COUNTED]:
+                self.document.problem(
+                    ("train", key),
+                    f"{model_kind} is counted, not trained step by step: of `train` it knows only "
+                    + " and ".join(COUNTED),
+                )
+            train = {k: v for k, v in train.items() if k in COUNTED}
+        parts = {
+            "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}),
+            "data": self.part("data", data),
+            "model": self.part("model", {**model, "kind": model_kind}),
+            "train": self.part("train", train),
+        }
+        if counted:
+            parts["train"] = None
+        elif (t := parts["train"]) and t.epochs is t.steps is t.minutes is None:
+            parts["train"] = t.model_copy(update={"epochs": EPOCHS})
+        return Recipe(name=name, task=str(self.task), base=base, **parts)
+
+    def section(self, name: str) -> dict[str, Any] | None:
+        """A section's keys; None where there is none. `tokenizer: char` is `{kind: char}`."""
+        value = self.value.get(name)
+        if isinstance(value, str) and name in ("tokenizer", "model"):
+            return {"kind": value}
+        if value is not None and not isinstance(value, dict):
+            example = ", as in `data: {train: FILE}`" if name == "data" else ""
+            self.document.problem((name,), f"must be keys with values{example}, not {show(value)}")
+            self.broken.add(name)
+            return {}
+        return value
+
+    def model_module(self, model: dict[str, Any]) -> ModuleType | None:
+        """The module of the model that is meant; where a name is misspelt, of the nearest, to check the rest by."""
+        known = registry.names("models")
+        kind = model.get("kind")
+        if kind is not None and kind not in known:
+            self.document.problem(("model", "kind"), _unknown("model", kind, known))
+            kind = nearest(str(kind), known)
+        module = registry.load("models", kind) if kind else None
+        task = self.task = self.meant_task(module)
+        if task is None:
+            return module
+        if module is None:
+            if own := task_model(task):
+                return registry.load("models", own)
+            self.document.problem(("model", "kind"), f"missing; known for {task}: {', '.join(tasks()[task])}")
+        elif _task_of(module) != task:
+            text = f"{kind} is a model for the task {_task_of(module)}, not for {task}; for that: "
+            self.document.problem(("model", "kind"), text + ", ".join(tasks()[task]))
+        return module
+
+    def meant_task(self, module: ModuleType | None) -> str | None:
+        """The task, checked: the nearest where it is misspelt, the model's where it is missing."""
+        task = self.value.get("task")
+        if task is None:
+            known = f"for this model it is {module.TASK}" if module else f"known: {', '.join(sorted(tasks()))}"
+            self.document.problem(("task",), f"missing; {known}")
+            return module.TASK if module else None
+        if module and _task_of(module) == task:
+            return task
+        if isinstance(task, str) and (task_model(task) or task in tasks()):
+            return task
+        self.document.problem(("task",), _unknown("task", task, tasks()))
+        return nearest(str(task), tasks()) or (module.TASK if module else None)
+
+    def tokenizer_kind(self, tokenizer: dict[str, Any] | None) -> str | None:
+        """The kind of tokenizer that is meant; where it is misspelt, the nearest, to check the rest by."""
+        known = registry.names("tokenizers")
+        kind = (tokenizer or {}).get("kind")
+        if "tokenizer" in self.broken:
+            return None
+        if kind is None:
+            keys: Keys = ("tokenizer",) if tokenizer is None else ("tokenizer", "kind")
+            self.document.problem(keys, f"missing; known: {', '.join(known)}")
+        elif kind not in known:
+            keys = ("tokenizer", "kind") if isinstance(self.value["tokenizer"], dict) else ("tokenizer",)
+            self.document.problem(keys, _unknown("tokenizer", kind, known))
+            return nearest(str(kind), known)
+        return kind
+
+    def part(self, section: str, value: dict[str, Any]) -> Any:
+        """A section as its Config; None where it has mistakes, or where nothing tells what it should be."""
+        config = self.configs.get(section)
+        if config is None or section in self.broken:
+            return None
+        value = fitted(config, value)
+        try:
+            return config.model_validate(value, strict=True)
+        except ValidationError as error:
+            for keys, text in explain(
+                error, config, value, lambda k: self.unknown((section, *k), known_keys(config, k[:-1]))
+            ):
+                self.mistake((section, *keys), text, value)
+        except SeqcliError as error:
+            self.mistake((section,), "; ".join(filter(None, (error.message, error.hint))), value)
+        return None
+
+    def mistake(self, keys: Keys, text: str, section: dict[str, Any]) -> None:
+        """Note what a Config found, unless the same place has been found wrong already."""
+        first = text.partition(":")[0]
+        if len(keys) == 1 and first in section:  # a validator of the whole section that names the key it means
+            keys, text = (*keys, first), text.partition(":")[2].strip()
+        problem = Problem(self.document.place(keys), keys, text)
+        if not any((p.keys, p.place) == (keys, problem.place) for p in self.document.problems):
+            self.document.problems.append(problem)
+
+    def unknown(self, keys: Keys, known: Sequence[str]) -> str:
+        """What to say of an unknown key: it may belong into another section, or to the kind that `--set` replaced."""
+        top, key = str(keys[0]), str(keys[-1])
+        for section, config in self.configs.items():
+            if len(keys) < 3 and section != top and key in config.model_fields and key != "kind":
+                return f"unknown key; did you mean '{section}.{key}'?"
+        change = self.overrides.kinds.get(keys[:-1])
+        if change and change[0] != change[1] and not nearest(key, known):
+            old, new, place = change
+            whole = f"--set '{top}={{kind: {new}}}'"
+            return f"{new} has no such key, and {place.where} put it in the place of {old}; replace all: {whole}"
+        return unknown_key(key, known, "seqcli recipes keys" + (f" {top}" if top in SECTIONS else ""))
+
+
+def _unknown(what: str, name: Any, known: Sequence[str] | Mapping[str, Any]) -> str:
+    return f"unknown {what} {show(name)}; {did_you_mean(str(name), known)}"

@@ -1,0 +1,20 @@
+"""The files that ship with seqcli beside its code: `recipes` and `data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def share(folder: str) -> Path:
+    """The folder `recipes` or `data`: inside an installed package, or beside the package in a source checkout.
+
+    It is not promised to exist: an installation may lack it, and its `glob` is then empty.
+    """
+    installed = _PACKAGE / "_share" / folder
+    checkout = _PACKAGE.parent
+    # a site-packages folder may hold a stranger's `data`: only a checkout of seqcli has these two files
+    if not installed.is_dir() and (checkout / "pyproject.toml").is_file() and (checkout / "README.md").is_file():
+        return checkout / folder
+    return installed

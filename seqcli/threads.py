@@ -1,0 +1,46 @@
+"""BLAS threads: one for a filter, and for one stream whichever of one and all is faster.
+
+An oversubscribed OpenBLAS can be many times slower than one thread, so that more is taken only after a try.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+PROBE = 1e-3  # seconds for each of the two tries
+WORTH = 1 << 20  # weights: products of fewer are over before a second thread has begun
+
+
+def limit(threads: int) -> Any:
+    """Let BLAS use so many threads from now on; the limiter, to be kept alive."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(threads, user_api="blas")
+
+
+def choose(step: Callable[[], object], weights: int, wanted: int | None = None) -> int:
+    """Set the threads for one stream of steps: `wanted`, or what a millisecond's probe finds faster."""
+    if wanted is not None:
+        limit(wanted)
+        return wanted
+    limit_one = limit(1)
+    if weights < WORTH:
+        return 1
+    one = _rate(step)
+    limit_one.restore_original_limits()
+    if _rate(step) > 1.1 * one:
+        return 0  # all
+    limit(1)
+    return 1
+
+
+def _rate(step: Callable[[], object]) -> float:
+    """Steps a second, the fastest seen in the time of a probe."""
+    step()
+    best, began = float("inf"), time.perf_counter()
+    while (now := time.perf_counter()) - began < PROBE or best == float("inf"):
+        step()
+        best = min(best, time.perf_counter() - now)
+    return 1 / best
