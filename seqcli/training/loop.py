@@ -111,6 +111,11 @@ class Trainer:
         total = self.total_steps or 10 * every
         return max(1, min(every, math.ceil(total / 10)), total // 50)
 
+    def _nearly_done(self, every: int) -> bool:
+        """Whether the evaluation at the end is so close that one now would say the same."""
+        left = (self.total_steps or math.inf) - self.progress.step
+        return 0 < left < every / 2
+
     def done(self) -> bool:
         """Whether a budget is spent or patience has ended."""
         if self.config.patience and self.progress.stale >= self.config.patience:
@@ -128,7 +133,7 @@ class Trainer:
             loss, norm, rate = self.step()
             p.seconds = time.monotonic() - began
             display.step(p, loss, norm, rate, self.share, self.total_steps)
-            due = p.step % every == 0
+            due = p.step % every == 0 and not self._nearly_done(every)
             if self.config.minutes and not self.config.evaluate_every:
                 due = due or p.seconds - evaluated_at > 6 * self.config.minutes
             if due or self.done():

@@ -116,15 +116,14 @@ def _baseline(session: Session, split: str, own: Report) -> dict[str, Any]:
     found = _score(session, model, split)
     theirs, ours = found.metrics["cross-entropy"], own.metrics["cross-entropy"]
     margin = theirs - ours
-    verb = "beats" if margin > 0 else "LOSES TO"
-    console.say(
-        f"{verb} the {order}-gram baseline ({theirs:.4f} on {split}, counted on {console.count(len(train))} tokens)"
-        f" by {abs(margin):.4f} nats/token, {abs(margin) / theirs:.0%}"
+    line = (
+        f"the {order}-gram baseline ({theirs:.4f} on {split}, counted on {console.count(len(train))} tokens)"
+        f" by {abs(margin):.4f} nats/token, {abs(margin) / theirs:.1%}"
     )
-    if margin < 0:
-        console.warn(
-            "a count of n-grams predicts this text better: train longer, on more text, or use model.kind=ngram"
-        )
+    if margin > 0:
+        console.say(f"beats {line}")
+    else:
+        console.warn(f"loses to {line}: train longer, on more text, or count (`seqcli train markov`)")
     return {
         "kind": "ngram",
         "order": order,
