@@ -160,6 +160,8 @@ def run(arguments: list[str]) -> int:
 
 def status_of(error: BaseException) -> int:
     """Say what went wrong, and the exit status for it. Errors that are bugs are raised again."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        return 141  # Typer makes a plain 1 of it
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, BrokenPipeError):

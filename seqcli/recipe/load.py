@@ -210,8 +210,7 @@ class _Checker:
             keys: Keys = ("tokenizer",) if tokenizer is None else ("tokenizer", "kind")
             self.document.problem(keys, f"missing; known: {', '.join(known)}")
         elif kind not in known:
-            keys = ("tokenizer", "kind") if isinstance(self.value["tokenizer"], dict) else ("tokenizer",)
-            self.document.problem(keys, _unknown("tokenizer", kind, known))
+            self.document.problem(("tokenizer", "kind"), _unknown("tokenizer", kind, known))
             return nearest(str(kind), known)
         return kind
 

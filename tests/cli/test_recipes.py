@@ -1,0 +1,206 @@
+"""`seqcli recipes` as a user runs it: real processes, pipes and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqcli
+from seqcli.cli import _complete
+
+GOOD = """\
+# seqcli train recipes/good.yaml
+# A model that is good
+task: language-model
+tokenizer: char
+data: {train: ../texts/a.txt, valid: 0.05}   # a file beside
+model: {cell: gru, hidden: 64}
+"""
+BAD = GOOD.replace("hidden: 64", "hiden: 64").replace("gru", "gruu").replace("is good", "is bad")
+
+
+@pytest.fixture
+def here(tmp_path) -> Path:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("aaa")
+    (tmp_path / "recipes" / "good.yaml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "recipes" / "bad.yaml").write_text(BAD, encoding="utf-8")
+    return tmp_path
+
+
+def run(here: Path, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[bytes]:
+    root = str(Path(seqcli.__file__).parent.parent)
+    return subprocess.run(
+        [sys.executable, "-m", "seqcli", *arguments],
+        cwd=here,
+        input=stdin.encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": root, **env},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def inside(here, monkeypatch, capfdbinary):
+    """As `run`, in this process, for what does not need one of its own: (status, stdout, stderr)."""
+    from seqcli.cli import app
+
+    monkeypatch.chdir(here)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = app.run(["recipes", *arguments])
+        captured = capfdbinary.readouterr()
+        return status, captured.out.decode(), captured.err.decode()
+
+    return call
+
+
+def out(done: subprocess.CompletedProcess[bytes], status: int = 0) -> str:
+    assert done.returncode == status, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_list(here):
+    (here / "recipes" / "broken.yaml").write_text("a: [")
+    (here / "recipes" / "counted.yaml").write_text("task: language-model\nmodel: {kind: ngram}\n")
+    plain = out(run(here, "recipes"))
+    assert plain == out(run(here, "recipes", "list"))
+    rows = {line.split()[0]: line.split() for line in plain.splitlines()}
+    assert rows["good"] == ["good", "language-model", "gru", "A", "model", "that", "is", "good"]
+    assert rows["counted"] == ["counted", "language-model", "ngram"]
+    assert "seqcli recipes validate broken" in plain
+    assert out(run(here, "-q", "recipes")) == plain
+    assert run(here, "-q", "recipes").stderr == b""
+
+
+def test_show_prints_what_was_written(here):
+    path = here / "recipes" / "good.yaml"
+    path.write_bytes(GOOD.replace("good", "gütig").replace("\n", "\r\n").encode())
+    assert run(here, "recipes", "show", "good", LC_ALL="C").stdout == path.read_bytes()
+    assert run(here, "recipes", "show", "recipes/good.yaml").stdout == path.read_bytes()
+    assert out(run(here, "recipes", "show", "-", stdin=GOOD)) == GOOD
+    failed = run(here, "recipes", "show", "goood")
+    assert (failed.returncode, failed.stdout) == (2, b"")
+    assert "did you mean 'good'?" in failed.stderr.decode()
+
+
+def test_validate(here):
+    done = run(here, "recipes", "validate", "good", "recipes/bad.yaml", "recipes/good.yaml", "none")
+    assert out(done, 2) == "good: ok\nrecipes/good.yaml: ok\n"
+    assert done.stderr.decode().splitlines() == [
+        "error: recipes/bad.yaml:6: model.cell: unknown cell 'gruu'; did you mean 'gru'?",
+        "recipes/bad.yaml:6: model.hiden: unknown key; did you mean 'hidden'?",
+        "no recipe is named 'none', neither in ./recipes nor in seqcli",
+        "  hint: 3 mistakes in 2 of 4 recipes; see: seqcli recipes keys",
+    ]
+    assert out(run(here, "recipes", "validate", "-", stdin=GOOD)) == "-: ok\n"
+    done = run(here, "recipes", "validate", "-", stdin=BAD)
+    assert done.stderr.decode().startswith("error: <stdin>:6: model.cell: ")
+    assert out(done, 2) == ""
+    assert out(run(here, "recipes", "validate", "good", "--set", "model.hidden=3")) == "good: ok\n"
+    done = run(here, "recipes", "validate", "good", "--set", "model.hiden=3")
+    assert done.returncode == 2
+    assert "error: --set model.hiden=3: model.hiden: unknown key; did you mean 'hidden'?" in done.stderr.decode()
+    assert run(here, "recipes", "validate").returncode == 2
+
+
+def test_copy(here):
+    done = run(here, "recipes", "copy", "recipes/good.yaml", "a folder/mine.yaml")
+    assert out(done) == "a folder/mine.yaml\n"
+    copied = (here / "a folder" / "mine.yaml").read_text()
+    assert copied == GOOD.replace("recipes/good.yaml", "'a folder/mine.yaml'")  # ../texts is right there too
+    (here / "deep" / "er").mkdir(parents=True)
+    done = run(here, "recipes", "copy", "good", "deep/er")
+    assert out(done) == "deep/er/good.yaml\n"
+    assert done.stderr.decode() == "data.train: ../texts/a.txt is now ../../texts/a.txt\n"
+    assert "{train: ../../texts/a.txt, valid: 0.05}   # a file beside" in (here / "deep/er/good.yaml").read_text()
+    assert out(run(here, "recipes", "validate", "deep/er/good.yaml")) == "deep/er/good.yaml: ok\n"
+    # without DEST into ./recipes, where a name is found
+    (here / "other").mkdir()
+    (here / "other" / "new.yaml").write_text(GOOD)
+    assert out(run(here, "recipes", "copy", "other/new.yaml")) == "recipes/new.yaml\n"
+    assert out(run(here, "recipes", "validate", "new")) == "new: ok\n"
+
+
+def test_copy_overwrites_nothing_unasked(here, inside):
+    for arguments, hint in [
+        (("good",), "--force"),
+        (("recipes/bad.yaml", "recipes/good.yaml"), "--force"),
+        (("good", "recipes/good.yaml", "--force"), "another file"),  # itself
+        (("good", "nowhere/good"), "nowhere/good.yaml"),
+    ]:
+        status, written, said = inside("copy", *arguments)
+        assert (status, written) == (2, "")
+        assert hint in said
+    assert (here / "recipes" / "good.yaml").read_text() == GOOD
+    assert inside("copy", "recipes/bad.yaml", "recipes/good.yaml", "--force")[:2] == (0, "recipes/good.yaml\n")
+    assert "gruu" in (here / "recipes" / "good.yaml").read_text()
+    assert [p.name for p in (here / "recipes").iterdir() if p.name.startswith(".")] == []
+
+
+def test_keys(here, inside):
+    whole = out(run(here, "recipes", "keys", LC_ALL="C"))
+    parts = [inside("keys", section)[1] for section in ("task", "train", "model.ngram")]
+    assert all(part in whole for part in parts)
+    assert "  kind: ngram\n" in parts[2]
+    assert "language-model" not in parts[2]
+    wrong = (("modl", "did you mean 'model'?"), ("model.ngrm", "did you mean 'ngram'?"), ("train.x", "keys train"))
+    for section, hint in wrong:
+        status, written, said = inside("keys", section)
+        assert (status, written) == (2, "")
+        assert hint in said
+
+
+def test_no_torch(here):
+    """Not even where it is installed: the verbs run with any import of it refused."""
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['matplotlib'] = None; from seqcli.cli.app import run\n"
+        "for verb in ('list', 'show good', 'validate good', 'keys', 'copy good x.yaml'):\n"
+        "    assert run(['recipes', *verb.split()]) == 0, verb"
+    )
+    root = str(Path(seqcli.__file__).parent.parent)
+    env = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=here, capture_output=True, check=False, env=env, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+# completion
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("recipes show g", ["good"]),
+        ("recipes validate b", ["bad"]),
+        ("recipes keys model.n", ["model.ngram"]),
+        ("recipes va", ["validate"]),
+    ],
+)
+def test_the_shell_s_completion(here, words, offered):
+    line = f"seqcli {words}"
+    done = run(here, _SEQCLI_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
+    assert out(done).split() == offered
+
+
+def test_offers(here, monkeypatch):
+    monkeypatch.chdir(here)
+    assert ("good", "A model that is good") in _complete.recipes("")
+    assert _complete.recipes("zzz") == []
+    assert [n for n, _ in _complete.entries("cells")("l")] == ["lstm"]
+    assert ("train", "") in _complete.sections("t")
+    for number, name in enumerate(["old", "new", "[x]"]):
+        (here / "runs" / name).mkdir(parents=True)
+        (here / "runs" / name / "model.safetensors").touch()
+        os.utime(here / "runs" / name / "model.safetensors", (number, number))
+    (here / "runs" / "unfinished").mkdir()
+    assert [n for n, _ in _complete.runs("")] == ["[x]", "new", "old"]
+    assert [n for n, _ in _complete.runs("[")] == ["[x]"]
+    assert _complete.runs("*") == []
