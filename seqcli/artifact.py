@@ -2,7 +2,7 @@
 
 The file's metadata has one key, `seqcli`: canonical JSON (the same model gives the same bytes) with `format`,
 `version`, `kind`, `task`, `model`, `recipe`, `tokenizer`, `labels`, `data`, `scores`, `created` as they apply,
-and `checksum` of the arrays. Files are written beside their place, flushed to disk and renamed.
+and `checksum` of all the rest and the arrays. Files are written beside their place, flushed to disk and renamed.
 """
 
 from __future__ import annotations
@@ -62,11 +62,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.close(folder)
 
 
-def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 over the arrays' names, types, shapes and bytes, in the order of the names; hexadecimal."""
-    digest = hashlib.sha256()
+def _json(header: Mapping[str, Any]) -> str:
+    """Canonical JSON: one text for one header. Raises ValueError for a number that JSON lacks (nan, inf)."""
+    return json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 over the header, and over names, types, shapes and bytes of the arrays, sorted by name; hexadecimal."""
+    digest = hashlib.sha256(_json({k: v for k, v in header.items() if k != "checksum"}).encode())
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
@@ -79,9 +84,9 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
     import seqcli
 
     path = Path(path)
-    arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-    whole = {"format": FORMAT, "version": seqcli.__version__, **header, "checksum": _checksum(arrays)}
-    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
+    whole = json.loads(_json({"format": FORMAT, "version": seqcli.__version__, **header}))  # keys as they are read
+    text = _json({**whole, "checksum": _checksum(whole, arrays)})
     if len(text) > LARGEST_HEADER:
         raise SeqcliError(f"{path}: the header would be {len(text):,} bytes; large parts belong into arrays")
     data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
@@ -108,19 +113,19 @@ def _opened(path: Path) -> Iterator[Callable[[], Any]]:
             yield lambda: file
     except FileNotFoundError:
         raise SeqcliError(f"no such model: {path}", hint="runs are listed by: ls runs/*/model.safetensors") from None
-    except IsADirectoryError:
-        raise SeqcliError(f"{path} is a folder, not a model file") from None
     except SafetensorError as error:
         raise _foreign(path, f"not a readable model file; it may be cut short or of another kind ({error})") from None
-    except OSError as error:
+    except OSError as error:  # of a folder it is "no such device"
+        if path.is_dir():
+            raise SeqcliError(f"{path} is a folder, not a model file") from None
         raise SeqcliError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _header(path: Path, file: Any) -> dict[str, Any]:
     try:
         header = json.loads((file.metadata() or {})["seqcli"])
-        found = header["format"]
-    except (KeyError, TypeError, ValueError):
+        found = int(header["format"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise _foreign(path, "a safetensors file, but not one that seqcli wrote") from None
     if found != FORMAT:
         raise SeqcliError(
@@ -150,10 +155,13 @@ def read(path: str | Path) -> Artifact:
     path = Path(path)
     with _opened(path) as file:
         header = _header(path, file())
-        arrays = {name: file().get_tensor(name) for name in file().keys()}  # noqa: SIM118  not a dict
-    if _checksum(arrays) != header.get("checksum"):
+        try:
+            arrays = {name: file().get_tensor(name) for name in file().keys()}  # noqa: SIM118  not a dict
+        except (AttributeError, TypeError):
+            raise _foreign(path, "it has arrays of a type that seqcli does not write") from None
+    if _checksum(header, arrays) != header.get("checksum"):
         raise SeqcliError(
-            f"{path}: the weights do not match their checksum: the file is damaged",
+            f"{path}: the contents do not match their checksum: the file is damaged",
             hint="copy it again, or train again",
         )
     return Artifact(path, header, arrays)

@@ -59,7 +59,7 @@ def error(text: str, hint: str = "") -> None:
 
 @contextmanager
 def progress(what: str, total: float | None, unit: str = "B") -> Iterator[Any]:
-    """A bar on a terminal, a line every ten seconds in a log; yields `advance(amount)`. Appears after half a second."""
+    """A bar on a terminal, a line every ten seconds in a log, after half a second; yields `advance(amount)`."""
     began = shown = time.monotonic()
     done = 0.0
     bar: Any = None
@@ -120,10 +120,10 @@ def count(number: float) -> str:
     """1234 as 1,234; 1234567 as 1.23M."""
     if number < 10_000:
         return f"{number:,.0f}"
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
+    for size, letter in ((1e3, "k"), (1e6, "M"), (1e9, "G")):
+        if number < 999.5 * size:  # what rounds to 1000 takes the next letter
             return f"{number / size:.3g}{letter}"
-    return f"{number:.3g}"
+    return f"{number / 1e12:,.3g}T"
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ own inputs; every position but the text's first is scored, with 1 to N tokens of
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,9 @@ from seqcli.models import LanguageModel
 from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer
 
-STRETCH = 4096  # tokens scored between two looks at the progress bar
-BATCH = 64  # windows scored at once
+STRETCH = 4096  # tokens scored at once, wherever chunks end: the same text gives the same bits
+BATCH = 64  # windows scored at once, where they are short
+HELD = 1 << 18  # tokens of a batch of windows, where they are long
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Report:
     signature: str
 
     def to_dict(self) -> dict[str, Any]:
-        return {**self.metrics, "counts": self.counts, "protocol": self.protocol, "signature": self.signature}
+        """As JSON; a number that JSON lacks (a perplexity beyond what a float holds) is null."""
+        shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
+        return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature}
 
 
 def evaluate(
@@ -51,30 +55,37 @@ def evaluate(
     metric, digest = Metric(), hashlib.sha256()
     score = _windows(model, window) if window else _stateful(model)
     next(score)  # to its first yield
-    carried: np.ndarray | None = None
+
+    def scored(part: np.ndarray) -> None:
+        metric.update_scores(score.send(part), len(part) - 1, _count(part[1:], tokenizer.unk_id))
+        advance(len(part) - 1)
+
+    stream = np.zeros(0, np.int64)  # not scored yet; its first token is context
     total = 0
     for chunk in chunks:
-        ids = encode_chunk(chunk, tokenizer)
-        text = chunk.text
+        ids, text = encode_chunk(chunk, tokenizer), chunk.text
         if limit is not None and total + len(ids) > limit:
             ids = ids[: limit - total]
-            text = tokenizer.decode(ids)
+            text = text[: tokenizer.offsets(text)[len(ids) - 1][1]] if len(ids) else ""
         digest.update(text.encode("utf-8", errors="surrogatepass"))
-        total += len(ids)
         unknown = _unknown_characters(tokenizer, text, ids)
-        if carried is None and len(ids):
-            first_line = text[: text.find("\n") + 1] or text
-            text = text[tokenizer.offsets(first_line)[0][1] :]  # the first token is context, not score
-        metric.update_text(text, unknown)
-        stream = ids if carried is None else np.concatenate([carried, ids])
-        for start in range(0, max(len(stream) - 1, 0), STRETCH):
-            part = stream[start : start + STRETCH + 1]
-            nll = score.send(part)
-            metric.update_scores(nll, len(part) - 1, _count(part[1:], tokenizer.unk_id))
-            advance(len(part) - 1)
-        carried = stream[-1:] if len(stream) else carried
+        if not total and len(ids):  # the first token is context, not score
+            beginning = (text[: text.find("\n") + 1] or text)[:4096]
+            first = text[: tokenizer.offsets(beginning)[0][1]]
+            unknown -= _unknown_characters(tokenizer, first, ids[:1])
+            text = text[len(first) :]
+        metric.update_text(text, unknown, represented=tokenizer.lossless)
+        total += len(ids)
+        stream = np.concatenate([stream, ids])
+        start = 0
+        while len(stream) - start > STRETCH:
+            scored(stream[start : start + STRETCH + 1])
+            start += STRETCH
+        stream = stream[start:]
         if limit is not None and total >= limit:
             break
+    if len(stream) > 1:
+        scored(stream)
     metric.nll += score.send(None)
     protocol = f"window {window}" if window else "stateful"
     counts = {"tokens": metric.tokens, "characters": metric.characters, "bytes": metric.bytes, "words": metric.words}
@@ -100,34 +111,35 @@ def _stateful(model: LanguageModel) -> Scorer:
         if part is None:
             yield 0.0
             return
-        part = part.astype(np.int64)[None]
+        part = part[None]
         logp, state = model.score(part[:, :-1], part[:, 1:], state)
         nll = -float(logp.sum(dtype=np.float64))
 
 
 def _windows(model: LanguageModel, window: int) -> Scorer:
-    """Windows of N pairs, scored in batches of one shape (the last padded), so that batch-mates change nothing."""
+    """Windows of N pairs, scored in batches (the last window padded): a row does not depend on its batch-mates."""
+    batch = window * max(2, min(BATCH, HELD // window))
     left = np.zeros((0, 2), np.int64)  # pairs (input, target) not scored yet
     nll = 0.0
     while True:
         part = yield nll
         nll = 0.0
         if part is not None:
-            part = part.astype(np.int64)
             left = np.concatenate([left, np.stack([part[:-1], part[1:]], axis=1)])
-        while len(left) >= BATCH * window:
-            nll += _score_windows(model, left[: BATCH * window], window)
-            left = left[BATCH * window :]
+        while len(left) >= batch:
+            nll += _score_windows(model, left[:batch], window)
+            left = left[batch:]
         if part is None:
             yield nll + (_score_windows(model, left, window) if len(left) else 0.0)
             return
 
 
 def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int) -> float:
-    padded = np.zeros((BATCH * window, 2), np.int64)
-    padded[: len(pairs)] = pairs
-    grid = padded.reshape(BATCH, window, 2)
-    rows = max(2, -(-len(pairs) // window))
+    rows = max(2, -(-len(pairs) // window))  # a batch of one would be computed another way
+    window = min(window, len(pairs))
+    grid = np.zeros((rows * window, 2), np.int64)
+    grid[: len(pairs)] = pairs
+    grid = grid.reshape(rows, window, 2)
     logp, _ = model.score(grid[:rows, :, 0], grid[:rows, :, 1], model.initial_state(rows))
     return -float(logp.reshape(-1)[: len(pairs)].sum(dtype=np.float64))
 

@@ -3,8 +3,10 @@
 Dispatch is on the array's own type; torch is looked up only when an array of torch arrives. Operations are pure.
 What both libraries name alike under the array API standard comes from array-api-compat (`namespace`).
 
-NumPy products are made so that a row's result depends on that row alone: BLAS rounds differently for different
-shapes, so `linear` always multiplies tiles of `TILE` rows, the last one padded with zeros.
+NumPy products are made so that a row's result depends on that row alone, to the last bit: BLAS rounds differently
+for different shapes, places and numbers of threads. So `linear` always multiplies `TILE` rows, which BLAS holds side
+by side in its vector registers, by `BLOCK` rows of the weight, `DEPTH` columns at a time, the last tile padded with
+zeros: always the same kernel, and too little work for OpenBLAS to share between threads.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 
 Array: TypeAlias = Any  # np.ndarray or torch.Tensor
 
-TILE = 32  # rows of one product
+TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
 
 
 def is_torch(x: Any) -> bool:
@@ -51,16 +53,25 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
     if not isinstance(x, np.ndarray):
         return _torch().nn.functional.linear(x, weight, bias)
-    rows = x.reshape(-1, x.shape[-1])
-    n, tiles = len(rows), -(-len(rows) // TILE)
+    size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
+    tiles = -(-n // TILE)
+    rows = np.ascontiguousarray(x).reshape(n, size)
     if tiles * TILE != n:
-        padded = np.zeros((tiles * TILE, rows.shape[1]), rows.dtype)
-        padded[:n] = rows
-        rows = padded
-    y = np.matmul(rows.reshape(tiles, TILE, -1), weight.T).reshape(tiles * TILE, -1)[:n]
+        rows = np.concatenate([rows, np.zeros((tiles * TILE - n, size), rows.dtype)])
+    columns = rows.reshape(tiles, TILE, size).swapaxes(1, 2)  # (tiles, I, TILE)
+    y = np.empty((tiles, TILE, outputs), np.result_type(x, weight))
+    for first in range(0, outputs, BLOCK):
+        block = weight[first : first + BLOCK]
+        if len(block) == 1:
+            block = np.repeat(block, 2, axis=0)  # one row would take the way of a matrix-vector product
+        product = np.matmul(block[:, :DEPTH], columns[:, :DEPTH])  # (tiles, BLOCK, TILE)
+        for k in range(DEPTH, size, DEPTH):
+            product += np.matmul(block[:, k : k + DEPTH], columns[:, k : k + DEPTH])
+        y[:, :, first : first + BLOCK] = product.swapaxes(1, 2)[:, :, : outputs - first]
+    y = y.reshape(tiles * TILE, outputs)[:n]
     if bias is not None:
         y += bias
-    return y.reshape(*x.shape[:-1], len(weight))
+    return y.reshape(*x.shape[:-1], outputs)
 
 
 def embedding(ids: Array, weight: Array) -> Array:
@@ -103,6 +114,10 @@ def logsumexp(x: Array) -> Array:
     """log sum exp over the last axis (..., V) -> (...)."""
     if isinstance(x, np.ndarray):
         top = x.max(axis=-1, keepdims=True)
+        if not np.isfinite(top).all():
+            top = np.where(np.isfinite(top), top, 0)  # nothing but -inf: log 0
+            with np.errstate(divide="ignore"):
+                return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
         return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
     return x.logsumexp(-1)
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcli import artifact, console
+from seqcli import artifact, console, registry
 from seqcli.errors import SeqcliError, UsageError
 
 ROOT = Path("runs")
+
+
+def folder(name: str) -> Path:
+    """The folder of a run's name. Raises UsageError for a name that is not one folder's."""
+    if name in ("", ".", "..") or any(c in name for c in "/\\\0"):
+        raise UsageError(f"{name!r} cannot name a run: its folder is {ROOT}/NAME", hint="give a name without slashes")
+    return ROOT / name
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,21 @@ class Run:
         return self.path / "snapshots" / f"step-{step:08d}.safetensors"
 
     def exists(self) -> bool:
-        """Whether the folder holds a run, finished or not."""
-        return any(f.exists() for f in (self.recipe, self.metrics, self.model, self.last))
+        """Whether the folder holds a run, finished or not. A recipe alone is a run that was never trained a step."""
+        return any(f.exists() for f in (self.metrics, self.model, self.last))
 
     def claim(self, *, overwrite: bool, resume: bool) -> None:
-        """Make the folder ready. Raises where it holds another run, none to resume, or cannot be written."""
-        if resume and not self.last.exists():
-            what = "has nothing to resume" if self.exists() else "does not exist"
-            raise UsageError(f"the run {self.path} {what}", hint="leave --resume away to begin it")
+        """Make sure that a run can be written here; what is there stays until `clear`.
+
+        Raises UsageError where the folder holds another run, or none to resume; SeqcliError where it is not writable.
+        """
+        if resume and self.exists() and not self.last.exists():
+            raise UsageError(
+                f"{self.path} cannot be resumed: it has no {self.last.name}",
+                hint="--overwrite begins it anew, --name NAME keeps both",
+            )
+        if resume and not self.exists() and not self.recipe.exists():
+            raise UsageError(f"there is no run {self.path} to resume", hint="leave --resume away to begin it")
         if self.exists() and not (overwrite or resume):
             raise UsageError(
                 f"{self.path} already holds a run",
@@ -55,36 +71,49 @@ class Run:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if overwrite and not resume:
-                for file in (self.recipe, self.metrics, self.model, self.last):
-                    file.unlink(missing_ok=True)
-                for file in self.path.glob("snapshots/step-*.safetensors"):
-                    file.unlink()
+            for left in self.path.glob(".*.safetensors.*.tmp"):  # of a run that was killed while it wrote
+                left.unlink()
             probe = self.path / ".writable"
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}") from None
+            hint = (
+                "free some space" if error.errno == errno.ENOSPC else "runs are written into ./runs of where you are"
+            )
+            raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}", hint=hint) from None
+
+    def clear(self) -> None:
+        """Remove the run that is there."""
+        for file in (self.last, self.metrics, self.model, self.recipe):
+            file.unlink(missing_ok=True)
+        for file in self.path.glob("snapshots/step-*.safetensors"):
+            file.unlink()
 
     def log(self, record: dict[str, Any]) -> int:
-        """Append a record to metrics.jsonl; the file's length in bytes then."""
-        with self.metrics.open("ab") as file:
-            file.write((json.dumps(record) + "\n").encode())
-            return file.tell()
+        """Append a record to metrics.jsonl; the file's length in bytes then. Raises SeqcliError."""
+        try:
+            with self.metrics.open("ab") as file:
+                file.write((json.dumps(record) + "\n").encode())
+                file.flush()
+                os.fsync(file.fileno())
+                return file.tell()
+        except OSError as error:
+            hint = "free some space, then go on with --resume" if error.errno == errno.ENOSPC else ""
+            raise SeqcliError(f"cannot write {self.metrics}: {error.strerror}", hint=hint) from None
 
     def cut_log(self, length: int) -> None:
         """Cut metrics.jsonl back to a length: what a killed run logged after its last save is logged again."""
-        if self.metrics.exists():
+        if self.metrics.exists() and self.metrics.stat().st_size > length:
             with self.metrics.open("r+b") as file:
                 file.truncate(length)
 
 
-def fits(header: dict[str, Any], verb: str) -> bool:
-    """Whether a model's task is one that a verb serves."""
-    return verb in VERBS.get(header.get("task", ""), ())
+def verbs(header: dict[str, Any]) -> tuple[str, ...]:
+    """The verbs that use a file: what its kind of model says; none for what is not a model, or not known here."""
+    kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
+    return registry.load("models", kind).VERBS if kind in registry.names("models") else ()
 
 
-VERBS = {"language-model": ("generate", "eval")}
 ANY = ("inspect", "tokenize")
 
 
@@ -110,7 +139,7 @@ def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
 def find_model(model: str | None, verb: str) -> Path:
     """The model file that -m names (a file, a run folder, or a run's name), or the newest that fits the verb."""
     if model is None:
-        path = newest(verb, lambda header: verb in ANY or fits(header, verb))
+        path = newest(verb, lambda header: verb in ANY or verb in verbs(header))
         console.say(f"using {path}")
         return path
     for candidate in (Path(model), Path(model) / "model.safetensors", ROOT / model / "model.safetensors"):
@@ -129,7 +158,7 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
     task = opened.header.get("task")
     if task is None:
         raise UsageError(f"{path} is a {opened.header.get('kind', 'file')}, not a model", hint="see: seqcli inspect")
-    if verb not in ANY and not fits(opened.header, verb):
-        right = " or ".join(f"seqcli {v}" for v in VERBS.get(task, ())) or "seqcli inspect"
+    if verb not in ANY and verb not in verbs(opened.header):
+        right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         raise UsageError(f"{path} is a {task}: `{verb}` does not serve it", hint=f"use: {right} -m {path}")
     return opened

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.errors import SeqcliError, nearest
 
 CHUNK = 1 << 20
-LONGEST = 64 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
+LONGEST = 1 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,31 @@ class Chunk:
 
 
 def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
-    """Paths and globs to files, in the order given, a glob's own files sorted. Raises for one that matches nothing."""
+    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing."""
     files: list[Path] = []
     for pattern in patterns:
         whole = str((base or Path()) / Path(pattern).expanduser())
-        found = [whole] if Path(whole).exists() else sorted(glob.glob(whole, recursive=True))
+        matches = sorted(glob.glob(whole, recursive=True))  # noqa: PTH207  an absolute pattern is one too
+        found = [whole] if _exists(whole) else [f for f in matches if _exists(f)]
         if not found:
             parent = Path(whole).parent
-            siblings = [p.name for p in parent.iterdir()] if parent.is_dir() else []
-            hint = did_you_mean(Path(whole).name, siblings) if siblings else f"the folder {parent} does not exist"
-            raise SeqcliError(f"no such file: {whole}", hint=hint if "did you mean" in hint or not siblings else "")
+            if not (_exists(parent) and parent.is_dir()):
+                raise SeqcliError(f"no such file: {whole}", hint=f"the folder {parent} does not exist")
+            near = nearest(Path(whole).name, [p.name for p in parent.iterdir() if p.exists()])
+            raise SeqcliError(f"no such file: {whole}", hint=f"did you mean {near!r}?" if near else "")
         found = [f for f in found if not Path(f).is_dir()] or found
         if Path(found[0]).is_dir():
             raise SeqcliError(f"{found[0]} is a folder, not a file", hint=f"name its files, as in {found[0]}/*.txt")
         files += [Path(f) for f in found]
     return files
+
+
+def _exists(path: str | Path) -> bool:
+    """Whether a file is there; a name too long for any file is not."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def decode(data: bytes, encoding: str, source: str, line: int) -> str:
@@ -74,7 +84,7 @@ def read_chunks(
     cut_long_lines: bool = False,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
-    is longer than 64 MiB, so that memory stays bounded; otherwise memory grows with the longest line."""
+    is longer than 1 MiB, so that memory stays bounded; otherwise memory grows with the longest line."""
     read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
     kept: list[bytes] = []
     kept_size = 0
@@ -116,10 +126,12 @@ def _character_boundary(data: bytes) -> int:
 def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
     """Open a path, or standard input for `-`; yields the file and the name to use in messages."""
     if str(path) == "-":
+        if sys.stdin is None:
+            raise SeqcliError("standard input is closed", hint="pipe text in, or name files")
         yield sys.stdin.buffer, "<stdin>"
         return
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115  closed below
     except FileNotFoundError:
         expand([str(path)])  # raises with a suggestion
         raise
@@ -130,12 +142,17 @@ def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def read_text(
-    paths: Sequence[str | Path], *, encoding: str = "utf-8", cut_long_lines: bool = False
+    paths: Sequence[str | Path], *, encoding: str = "utf-8", cut_long_lines: bool = False, end_lines: bool = False
 ) -> Iterator[Chunk]:
-    """The chunks of several sources, one after the other."""
-    for path in paths:
+    """The chunks of several sources, one after the other; with `end_lines` one that lacks its last line end is given
+    it where another follows."""
+    for number, path in enumerate(paths, 1):
         with open_source(path) as (file, source):
-            yield from read_chunks(file, source, encoding=encoding, cut_long_lines=cut_long_lines)
+            last = None
+            for last in read_chunks(file, source, encoding=encoding, cut_long_lines=cut_long_lines):
+                yield last
+            if end_lines and last and number < len(paths) and not last.text.endswith("\n"):
+                yield Chunk("\n", source, last.line)
 
 
 def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:

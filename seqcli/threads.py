@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 PROBE = 1e-3  # seconds for each of the two tries
 WORTH = 1 << 20  # weights: products of fewer are over before a second thread has begun
 
@@ -18,6 +20,13 @@ def limit(threads: int) -> Any:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(threads, user_api="blas")
+
+
+def choose_for(model: Any, wanted: int | None = None) -> int:
+    """`choose` for a language model that is to read one stream."""
+    _, state = model.start(np.zeros(0, np.int64))
+    ids = np.zeros(1, np.int64)
+    return choose(lambda: model.step(ids, None, state), sum(a.size for a in model.arrays().values()), wanted)
 
 
 def choose(step: Callable[[], object], weights: int, wanted: int | None = None) -> int:

@@ -85,21 +85,25 @@ class Generator:
             console.say(f"seed {seed}")
         if device != "cpu":
             return cls(_on_device(model, device), tokenizer, settings, seed)
-        _, state = model.start(np.zeros(0, np.int64))
-        ids = np.zeros(1, np.int64)
-        weights = sum(a.size for a in model.arrays().values())
-        threads.choose(lambda: model.step(ids, None, state), weights, wanted_threads)
+        threads.choose_for(model, wanted_threads)
         return cls(model, tokenizer, settings, seed)
 
     def encode(self, prompt: str, source: str, line: int) -> np.ndarray:
         """Ids of a prompt, at least one: an empty prompt is what follows a line end. Raises SeqcliError."""
+
+        def where(offset: int) -> str:
+            before, column = column_of(prompt, offset)
+            return f"{source}:{line + before}:{column}" if source != "--prompt" else f"--prompt:{column}"
+
+        if (half := next((i for i, c in enumerate(prompt) if "\ud800" <= c <= "\udfff"), None)) is not None:
+            raise SeqcliError(
+                f"{where(half)}: not a character", hint="prompts are UTF-8; in JSON, surrogates in pairs"
+            )
         try:
             ids = self.tokenizer.encode(prompt).astype(np.int64)
         except UnknownCharacter as error:
-            before, column = column_of(prompt, error.offset)
-            where = f"{source}:{line + before}:{column}" if source != "--prompt" else f"--prompt:{column}"
             raise SeqcliError(
-                f"{where}: {error.message} of this model",
+                f"{where(error.offset)}: {error.message} of this model",
                 hint="leave it out, or train with `--set tokenizer.unk=true`",
             ) from None
         if self.tokenizer.unk_id is not None and (unknown := int((ids == self.tokenizer.unk_id).sum())):
@@ -145,7 +149,8 @@ class Generator:
     def lines(self, files: Sequence[str]) -> None:
         """One line out for a prompt in, in order, flushed when the input pauses."""
         record = 0
-        for chunk in streams.read_text(files):
+        listed = [path for f in files for path in (["-"] if f == "-" else streams.expand([f]))]
+        for chunk in streams.read_text(listed):
             for number, line in streams.lines_of(chunk):
                 fields, prompt = self._prompt(line, chunk.source, number)
                 ids = self.encode(prompt, chunk.source, number)
@@ -214,18 +219,17 @@ def _to_terminal() -> bool:
 
 def _on_device(model: Any, device: str) -> Any:
     """The model with torch weights on a device. Raises UsageError where there is none."""
-    from importlib.util import find_spec
+    from seqcli.training import require_torch
 
+    if device not in ("cuda", "mps"):
+        raise UsageError(f"unknown device {device!r}", hint="known: cpu, cuda, mps")
     if not hasattr(model, "loss"):
         raise UsageError(f"a {model.kind} model runs on the CPU alone", hint="leave --device away")
-    if find_spec("torch") is None:
-        raise UsageError(f"--device {device} needs torch", hint="pip install 'seqcli[train]'")
+    require_torch(f"--device {device}")
     import torch
 
     from seqcli import layers
 
-    if device not in ("cuda", "mps"):
-        raise UsageError(f"unknown device {device!r}", hint="known: cpu, cuda, mps")
     if not (torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()):
         raise UsageError(f"--device {device}: this machine has none that torch can use", hint="leave --device away")
     torch.set_grad_enabled(False)

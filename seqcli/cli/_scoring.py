@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seqcli import artifact, console, metrics, models, runs, streams, threads, tokenizers
 from seqcli.datasets import _parts
 from seqcli.errors import SeqcliError, UsageError
@@ -39,7 +37,7 @@ def run(
     tokenizer = tokenizers.from_artifact(stored)
     _set_threads(model, window, wanted_threads)
     if per_line:
-        _per_line(model, tokenizer, streams.read_text(files or ["-"]), jsonl)
+        _per_line(model, tokenizer, streams.read_text(_listed(files or ["-"])), jsonl)
         return
     chunks, total, what = _text(files, split, stored)
     with console.progress(f"scoring {what}", total, " tokens") as advance:
@@ -53,9 +51,12 @@ def _set_threads(model: Any, window: int | None, wanted: int | None) -> None:
     """One stream is probed; windows are matrix products, which use all threads."""
     if window and wanted is None:
         return
-    _, state = model.start(np.zeros(0, np.int64))
-    ids = np.zeros(1, np.int64)
-    threads.choose(lambda: model.step(ids, None, state), sum(a.size for a in model.arrays().values()), wanted)
+    threads.choose_for(model, wanted)
+
+
+def _listed(files: Sequence[str]) -> list[str | Path]:
+    """Paths, globs and `-` as paths and `-`."""
+    return [path for f in files for path in (["-"] if f == "-" else streams.expand([f]))]
 
 
 def _text(
@@ -64,12 +65,12 @@ def _text(
     """The text to score, a guess of its size in tokens (None: not known), and a name for it."""
     if files:
         names = ["<stdin>" if f == "-" else f for f in files]
-        listed = [f if f == "-" else str(streams.expand([f])[0]) for f in files]
-        return streams.read_text(listed, cut_long_lines=True), None, ", ".join(names)
+        return streams.read_text(_listed(files), cut_long_lines=True, end_lines=True), None, ", ".join(names)
     from seqcli.datasets.text import open_corpus
     from seqcli.recipe.load import load_recipe, resolve_recipe
 
-    beside = stored.path.parent / "recipe.yaml"
+    folder = stored.path.parent
+    beside = (folder.parent if folder.name == "snapshots" else folder) / "recipe.yaml"
     recipe = load_recipe(beside) if beside.is_file() else resolve_recipe(stored.header["recipe"], base=Path())
     corpus = open_corpus(recipe.data, recipe.base)
     if split is None:
@@ -86,15 +87,18 @@ def _text(
 
 def _print(report: Report, wanted: Sequence[str], as_json: bool, what: str, path: Path) -> None:
     out = Output()
+    for name in wanted:
+        if name not in report.metrics:
+            raise SeqcliError(
+                f"{name} cannot be measured on {what} with this model", hint=metrics.offers()[name].meaning
+            )
     if as_json:
-        found = {n: report.metrics[n] for n in wanted} if wanted else report.metrics
         record = {**report.to_dict(), "text": what, "model": path.as_posix()}
-        record = {k: v for k, v in record.items() if k not in report.metrics} if wanted else record
-        out.line(json.dumps({**found, **record}, ensure_ascii=False, indent=2))
+        left_out = report.metrics.keys() - set(wanted) if wanted else set()
+        found = {k: v for k, v in record.items() if k not in left_out}
+        out.line(json.dumps(found, ensure_ascii=False, indent=2))
     elif wanted:
         for name in wanted:
-            if name not in report.metrics:
-                raise SeqcliError(f"{name} cannot be measured on {what}: there is nothing to divide by")
             out.line(f"{report.metrics[name]:.6g}")
     else:
         offers = metrics.offers()

@@ -132,6 +132,9 @@ def _hoist(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """The entry point: run, and leave with the status the error asks for."""
+    for name in ("stdout", "stderr"):  # closed by the caller: what is written there goes nowhere
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))
@@ -173,6 +176,9 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, SeqcliError):
         console.error(error.message, error.hint)
         return error.status
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error, file=sys.stderr)
+        return 2
     if hasattr(error, "format_message"):  # what Typer makes of a wrong flag
         context = getattr(error, "ctx", None)
         console.error(error.format_message(), f"see: {context.command_path} --help" if context else "")  # type: ignore[attr-defined]

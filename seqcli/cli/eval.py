@@ -48,7 +48,10 @@ def command(
     ] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="With --per-line: one JSON object a line.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads.")] = None,
-) -> None:
-    from seqcli.cli import _scoring
+) -> int | None:
+    from seqcli.cli import _generating, _scoring
 
+    if (per_line or jsonl) and not files and _generating.nothing_to_read():
+        return _generating.show_help("eval")
     _scoring.run(files or [], model, metric or [], window, split, json, per_line or jsonl, jsonl, threads)
+    return None

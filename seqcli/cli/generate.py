@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from seqcli.cli._complete import runs
+from seqcli.errors import UsageError
 
 
 def command(
@@ -44,7 +45,7 @@ def command(
         list[str] | None, typer.Option(help=r"End before this text; \n and \t are understood. Repeatable.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the random numbers. Default: drawn, and said on stderr.")
+        int | None, typer.Option(min=0, help="Of the random numbers. Default: drawn, and said on stderr.")
     ] = None,
     next_: Annotated[
         int | None, typer.Option("--next", metavar="K", min=1, help="List the K most probable next tokens instead.")
@@ -66,6 +67,12 @@ def command(
     sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
     from seqcli.cli import _generating
 
+    if prompt is not None and (files or field):
+        raise UsageError(
+            f"--prompt does not go with {'FILES' if files else '--field'}: it is the one prompt there is"
+        )
+    if "" in (stop or []):
+        raise UsageError("--stop needs a text to stop at")
     if prompt is None and not files and _generating.nothing_to_read():
         return _generating.show_help("generate")
     settings = _generating.Settings(

@@ -11,6 +11,9 @@ import typer
 
 from seqcli.cli._complete import runs
 
+SECTIONS = ("task", "tokenizer", "data", "model", "train")  # a header is sorted by name; a person reads in this order
+SPLITS = ("train", "valid", "test")
+
 
 def command(
     file: Annotated[str | None, typer.Argument(help="What to look into.", autocompletion=runs)] = None,
@@ -40,7 +43,8 @@ def command(
         import yaml
 
         out.line("recipe")
-        text = yaml.safe_dump(header["recipe"], sort_keys=False, allow_unicode=True, default_flow_style=None)
+        recipe = {s: header["recipe"][s] for s in SECTIONS if s in header["recipe"]}
+        text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None)
         out.line("\n".join(f"  {line}" for line in text.rstrip("\n").split("\n")))
     if arrays:
         out.line("arrays")
@@ -60,17 +64,20 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if tokenizer:
         size_of = f", vocabulary of {header['vocabulary']:,}" if "vocabulary" in header else ""
         facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
-    for split, about in data.get("splits", {}).items():
+    splits = data.get("splits", {})
+    for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
         facts.append((split, f"{data['name']}, {about['bytes']:,} bytes, sha256 {about['sha256'][:12]}"))
     scores = header.get("scores", {})
-    for split in ("valid", "test"):
+    for split in SPLITS:
         if split in scores:
             s = scores[split]
             facts.append(
                 (
                     f"{split} score",
                     f"{s['cross-entropy']:.4f} nats/token, perplexity {s['perplexity']:.2f},"
-                    f" {s['bits-per-character']:.4f} bits/character ({s['protocol']})",
+                    f" {s['word-perplexity']:.2f} word-perplexity ({s['protocol']})"
+                    if "bits-per-character" not in s
+                    else f" {s['bits-per-character']:.4f} bits/character ({s['protocol']})",
                 )
             )
             facts.append(("", s["signature"]))

@@ -7,7 +7,6 @@ model.safetensors (the best model, all that is needed to use it), last.safetenso
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -36,22 +35,11 @@ def command(
     if resume and (overwrite or init_from):
         raise UsageError(f"--resume does not go with {'--overwrite' if overwrite else '--init-from'}")
     from seqcli.recipe.load import load_recipe
+    from seqcli.training import require_torch
 
     loaded = load_recipe(recipe, set_ or [])
     if loaded.train is not None:
-        _need_torch()
+        require_torch("training")
     from seqcli.training import session
 
-    options = session.Options(name, resume, overwrite, init_from, dry_run, sys.argv[1:])
-    return session.train(loaded, options)
-
-
-def _need_torch() -> None:
-    """Raise UsageError with the command that installs torch, where it is missing."""
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        raise UsageError(
-            "training needs torch, which is not installed (everything else works without it)",
-            hint="pip install 'seqcli[train]'\nor, where there is no GPU, the smaller CPU build of torch",
-        )
+    return session.train(loaded, session.Options(name, resume, overwrite, init_from, dry_run))

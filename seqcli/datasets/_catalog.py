@@ -56,14 +56,32 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
-    """The entry of a name and the folder of its files (None: not here); None for a name that nothing knows."""
-    import yaml
+    """The entry of a name and the folder of its files (None: not here); None for a name that nothing knows.
 
+    Raises SeqcliError for a data.yaml that is not one.
+    """
     home = next((h for h in _homes(name) if h.is_dir()), None)
     for path in (_FOLDER / f"{name}.yaml", *([home / "data.yaml"] if home else [])):
         if path.is_file():
-            return yaml.safe_load(path.read_text(encoding="utf-8")), home
+            return _entry(path), home
     return None
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise SeqcliError(f"{path}: not readable as YAML: {str(error).splitlines()[-1].strip()}") from None
+    files = entry.get("files", {}) if isinstance(entry, dict) else None
+    named = isinstance(files, dict) and "train" in files and all(isinstance(f, str) for f in files.values())
+    if not (named or (isinstance(entry, dict) and "builtin" in entry)):
+        raise SeqcliError(
+            f"{path}: its `files` must name a file or a glob for train, and for valid and test if there are any",
+            hint="files: {train: train.txt, valid: valid.txt}",
+        )
+    return entry
 
 
 def looks_like_name(text: str) -> bool:
@@ -75,6 +93,11 @@ def find(name: str) -> Named:
     """The data set of a name, its files checked to be there. Raises SeqcliError saying where it was looked for."""
     found = describe(name)
     if found is None:
+        if home := next((h for h in _homes(name) if h.is_dir()), None):
+            raise SeqcliError(
+                f"{home} has no data.yaml that says which of its files are what",
+                hint=f"write one (files: {{train: train.txt}}), or name the files: data.train: {home}/*.txt",
+            )
         raise UsageError(
             f"no data set is named {name!r}",
             hint=f"{did_you_mean(name, names())}\na path is written with its folder or ending, as in ./{name}.txt",

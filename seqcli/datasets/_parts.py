@@ -81,6 +81,7 @@ class _Window:
 
 def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None] | None = None) -> Iterator[Chunk]:
     """The text of parts in chunks of whole lines; a file without a last line end is given one before the next."""
+    parts = [p for p in parts if p.end > p.start]
     for number, part in enumerate(parts):
         with open_source(part.path) as (file, source):
             line = 1

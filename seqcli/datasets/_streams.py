@@ -19,7 +19,7 @@ class Streams:
         pairs = len(ids) - 1  # a token and the one it is to predict
         if pairs < sequence_length:
             raise SeqcliError(
-                f"the training text has {len(ids):,} tokens, too few for a sequence of {sequence_length} and its next",
+                f"the training text has {len(ids):,} tokens, too few for sequences of {sequence_length} and one",
                 hint=f"give more text, or set train.sequence_length to {max(pairs, 1)} or less",
             )
         self.batch_size = min(batch_size, pairs // sequence_length)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from seqcli import console
+from seqcli.artifact import replacing
 from seqcli.datasets import _catalog, _parts
 from seqcli.datasets._parts import Part
 from seqcli.datasets._tokens import tokens
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.streams import expand, open_source
+from seqcli.streams import expand, open_source, stdin_is_interactive
 from seqcli.tokenizers import BaseTokenizer
 
 Files = str | list[str]
@@ -35,6 +36,17 @@ class Config(BaseModel):
     test: Held = None
     encoding: str = "utf-8"
     split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            plain = "a\n".encode(value) == b"a\n"  # lines are found before they are decoded
+        except (LookupError, TypeError, ValueError):
+            raise ValueError(f"unknown encoding {value!r}; known: utf-8, latin-1, cp1252, koi8-r, gbk ...") from None
+        if not plain:
+            raise ValueError(f"text in {value} cannot be cut at lines; convert it to utf-8 first, with iconv")
+        return value
 
 
 @dataclass(frozen=True)
@@ -87,11 +99,15 @@ def open_corpus(config: Config, base: Path) -> Corpus:
         elif named and split in named.shares:
             shares[split] = named.shares[split]
     if _parts.size(splits["train"]) == 0:
-        raise SeqcliError(f"the corpus is empty: {_describe(config.train)}")
+        hint = "data.train is -, and nothing came on standard input" if config.train in ("-", ["-"]) else ""
+        raise SeqcliError(f"the corpus is empty: {_describe(config.train)}", hint=hint)
     splits |= _share_out(splits["train"], shares, (config.split_at or (named and named.split_at) or "line") == "line")
     for split, parts in splits.items():
         if _parts.size(parts) == 0:
-            hint = "the text is too short for its shares: give a larger share, or a file" if split in shares else ""
+            hint = (
+                "the text has too few lines for its shares: give a larger share, a file, or data.split_at: character"
+            )
+            hint = hint if shares else ""
             raise SeqcliError(f"the {split} split is empty", hint=hint)
     encoding = config.encoding if named is None or config.encoding != "utf-8" else named.encoding
     ordered = {s: splits[s] for s in SPLITS if s in splits}
@@ -121,27 +137,27 @@ def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> di
 def _locate(files: Files, base: Path) -> list[Path]:
     """Paths and globs relative to the recipe; `-` goes into the cache first, for a corpus is read more than once."""
     listed = [files] if isinstance(files, str) else files
-    if listed == ["-"]:
-        return [_spool()]
-    return expand(listed, base)
+    return [path for file in listed for path in ([_spool()] if file == "-" else expand([file], base))]
 
 
 def _spool() -> Path:
-    """Standard input as a file of the cache, named by its content."""
+    """Standard input as a file of the cache, named by its content. Raises UsageError where it is a terminal."""
+    if stdin_is_interactive():
+        raise UsageError(
+            "data.train is -, but nothing is piped into standard input", hint="cat FILES | seqcli train …"
+        )
     folder = _catalog.cache_folder() / "stdin"
     folder.mkdir(parents=True, exist_ok=True)
-    temporary, digest = folder / ".incoming", hashlib.sha256()
-    with open_source("-") as (source, _), temporary.open("wb") as file:
+    incoming, digest = folder / f"incoming-{os.getpid()}", hashlib.sha256()
+    with open_source("-") as (source, _), replacing(incoming) as file:
         while block := source.read(1 << 20):
             digest.update(block)
             file.write(block)
-    path = folder / f"{digest.hexdigest()[:32]}.txt"
-    shutil.move(temporary, path)
-    return path
+    return incoming.replace(folder / f"{digest.hexdigest()[:32]}.txt")
 
 
 def _describe(files: Files) -> str:
     """A name for a corpus that has none: its files' names."""
     listed = [files] if isinstance(files, str) else files
-    names = [f if f == "-" else Path(f).name for f in listed]
+    names = ["<stdin>" if f == "-" else Path(f).name for f in listed]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,7 +28,7 @@ class Sampling:
             (self.temperature >= 0, "--temperature must be 0 or more"),
             (self.top_k is None or self.top_k >= 1, "--top-k must be 1 or more"),
             (self.top_p is None or 0 < self.top_p <= 1, "--top-p must be above 0 and at most 1"),
-            (self.repetition_penalty > 0, "--repetition-penalty must be above 0"),
+            (0 < self.repetition_penalty < math.inf, "--repetition-penalty must be above 0, and finite"),
         )
         for holds, message in checks:
             if not holds:
@@ -49,7 +50,8 @@ class Sampling:
             p = np.zeros(len(scores))
             p[int(scores.argmax())] = 1.0
             return p
-        p = ops.softmax(scores / self.temperature)
+        with np.errstate(over="ignore"):  # a temperature of almost 0: -inf is right
+            p = ops.softmax((scores - scores.max()) / self.temperature)
         if self.top_k is not None and self.top_k < len(p):
             order = np.argsort(-p, kind="stable")
             p[order[self.top_k :]] = 0.0

@@ -11,14 +11,18 @@ from seqcli.tokenizers import BaseTokenizer
 
 
 def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
-    """Text up to the first stop text, which is left out. What could be the beginning of one is held back."""
+    """Text up to the stop text that is complete first (of several, the longest), which is left out.
+
+    What could be the beginning of one is held back. Where the pieces are cut changes nothing. An empty stop text ends
+    the text before it begins.
+    """
     longest = max((len(s) for s in stops), default=0)
     held = ""
     for piece in pieces:
         held += piece
-        found = [at for s in stops if (at := held.find(s)) >= 0]
+        found = [(at + len(s), at) for s in stops if (at := held.find(s)) >= 0]
         if found:
-            yield held[: min(found)]
+            yield held[: min(found)[1]]
             return
         safe = len(held) - longest + 1 if longest else len(held)
         if safe > 0:

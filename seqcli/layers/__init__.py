@@ -18,15 +18,19 @@ from seqcli.ops import Array, is_array
 L = TypeVar("L")
 
 
+def _join(path: str, name: str | int) -> str:
+    return f"{path}.{name}" if path else str(name)
+
+
 def _walk(layer: Any, path: str) -> Iterator[tuple[str, Array]]:
     if is_array(layer):
         yield path, layer
     elif dataclasses.is_dataclass(layer):
         for field in dataclasses.fields(layer):
-            yield from _walk(getattr(layer, field.name), f"{path}.{field.name}" if path else field.name)
+            yield from _walk(getattr(layer, field.name), _join(path, field.name))
     elif isinstance(layer, tuple):
         for i, item in enumerate(layer):
-            yield from _walk(item, f"{path}.{i}")
+            yield from _walk(item, _join(path, i))
 
 
 def arrays(layer: Any) -> dict[str, Array]:
@@ -38,13 +42,10 @@ def _rebuild(layer: Any, path: str, put: Callable[[str, Array], Array]) -> Any:
     if is_array(layer):
         return put(path, layer)
     if dataclasses.is_dataclass(layer) and not isinstance(layer, type):
-        fields = dataclasses.fields(layer)
-        values = {
-            f.name: _rebuild(getattr(layer, f.name), f"{path}.{f.name}" if path else f.name, put) for f in fields
-        }
-        return type(layer)(**values)
+        names = [field.name for field in dataclasses.fields(layer)]
+        return type(layer)(**{n: _rebuild(getattr(layer, n), _join(path, n), put) for n in names})
     if isinstance(layer, tuple):
-        return tuple(_rebuild(item, f"{path}.{i}", put) for i, item in enumerate(layer))
+        return tuple(_rebuild(item, _join(path, i), put) for i, item in enumerate(layer))
     return layer
 
 

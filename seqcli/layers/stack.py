@@ -93,20 +93,19 @@ def _unroll(cell: BaseCell, x: Array, state: State, lengths: Array | None) -> tu
     if len(state) == 1:  # the state is the output: the fused kernel serves, and the last one is gathered
         y, _ = cell.unroll(x, state)
         last = ops.stack([y[int(n) - 1, b] if n else state[0][b] for b, n in enumerate(lengths)])
-        return y * inside, (last,)
+        return ops.where(inside, y, ops.zeros((1,), y)), (last,)  # not y * 0: a ReLU may overflow on padding
     ys, px = [], cell.project(x)
     for t in range(len(x)):
         new = cell.recur(px[t], state)
-        state = tuple(ops.where(inside[t] > 0, n, s) for n, s in zip(new, state, strict=True))
+        state = tuple(ops.where(inside[t], n, s) for n, s in zip(new, state, strict=True))
         ys.append(new[0])
-    return ops.stack(ys) * inside, state
+    y = ops.stack(ys)
+    return ops.where(inside, y, ops.zeros((1,), y)), state
 
 
 def _inside(steps: int, lengths: Array, like: Array) -> Array:
-    """(T, B, 1): 1 where t is within the length, else 0."""
-    times = ops.integers(np.arange(steps), like)
-    mask = times[:, None, None] < lengths[None, :, None]
-    return mask.astype(like.dtype) if isinstance(like, np.ndarray) else mask.to(like.dtype)
+    """(T, B, 1): whether t is within the length."""
+    return ops.integers(np.arange(steps), like)[:, None, None] < lengths[None, :, None]
 
 
 def _reverse(x: Array, lengths: Array | None) -> Array:

@@ -14,8 +14,8 @@ from seqcli.metrics import Offer
 OFFERS = {
     "perplexity": Offer("per token", False, "exp(L / tokens)"),
     "cross-entropy": Offer("nats per token", False, "L / tokens"),
-    "bits-per-character": Offer("bits", False, "L / (ln 2 · characters)"),
-    "bits-per-byte": Offer("bits", False, "L / (ln 2 · bytes of UTF-8)"),
+    "bits-per-character": Offer("bits", False, "L / (ln 2 · characters), where the tokenization keeps them all"),
+    "bits-per-byte": Offer("bits", False, "L / (ln 2 · bytes of UTF-8), likewise"),
     "word-perplexity": Offer(
         "per word", False, "exp(L / words); words are divided by white space, a line end is one"
     ),
@@ -35,13 +35,19 @@ class Metric:
     unknown_characters: int = 0
     bytes: int = 0
     words: int = 0
+    represented: bool = True
 
     def update_scores(self, nll: float, tokens: int, unknown: int) -> None:
         """Add scored tokens."""
         self.nll, self.tokens, self.unknown = self.nll + nll, self.tokens + tokens, self.unknown + unknown
 
-    def update_text(self, text: str, unknown_characters: int = 0) -> None:
-        """Add the text that was scored, in any pieces that cut no word."""
+    def update_text(self, text: str, unknown_characters: int = 0, represented: bool = True) -> None:
+        """Add the text that was scored, in any pieces that cut no word.
+
+        Where the tokenization does not keep every character (`represented` is False), no figure per character or
+        byte is given: it would count characters that were never predicted.
+        """
+        self.represented = self.represented and represented
         self.characters += len(text)
         self.bytes += len(text.encode("utf-8", errors="surrogatepass"))
         self.words += len(text.split()) + text.count("\n")
@@ -53,8 +59,8 @@ class Metric:
         found = {
             "perplexity": _exp(self.nll, self.tokens),
             "cross-entropy": _ratio(self.nll, self.tokens),
-            "bits-per-character": _ratio(bits, self.characters),
-            "bits-per-byte": _ratio(bits, self.bytes),
+            "bits-per-character": _ratio(bits, self.characters) if self.represented else None,
+            "bits-per-byte": _ratio(bits, self.bytes) if self.represented else None,
             "word-perplexity": _exp(self.nll, self.words),
             "oov-rate": _ratio(self.unknown, self.tokens),
             "coverage": _ratio(self.characters - self.unknown_characters, self.characters),

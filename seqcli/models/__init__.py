@@ -6,7 +6,8 @@ A kind's file offers
 - `Model`: a dataclass whose fields are arrays, layers and plain numbers (see `seqcli.layers`), with
   `create(config, vocabulary_size, rng)` for a fresh one and `restore(config, vocabulary_size, arrays)` for a
   stored one;
-- `TASK`: the task it belongs to; `TRAINED`: `"gradient"` (it has `loss`) or `"counted"` (it has `fit`).
+- `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `DATASET`: the kind of data set it reads;
+  `TRAINED`: `"gradient"` (it has `loss`) or `"counted"` (it has `fit`).
 
 A language model is also a `LanguageModel`: it scores streams and steps through them.
 """

@@ -18,6 +18,7 @@ from seqcli.models import State
 from seqcli.ops import Array
 
 TASK = "language-model"
+VERBS = ("generate", "eval")
 TRAINED = "gradient"
 DATASET = "text"
 
@@ -70,7 +71,8 @@ class Model:
     @classmethod
     def create(cls, config: Config, vocabulary_size: int, rng: Rng) -> Model:
         """A fresh model; the same generator state gives the same weights on every machine."""
-        options: dict[str, Any] = dict(config.cell)
+        assert isinstance(config.cell, dict)  # validation made it one
+        options = dict(config.cell)
         sizes = [config.hidden] * config.layers
         if config.tied:
             sizes[-1] = config.embedding
@@ -152,7 +154,7 @@ class Model:
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """As LanguageModel.score. A batch of one runs on matrix-vector products, a larger one on tiles."""
-        parts = []
+        parts = [np.zeros((len(inputs), 0), np.float32)]
         for start in range(0, inputs.shape[1], CHUNK):
             x, y = inputs[:, start : start + CHUNK], targets[:, start : start + CHUNK]
             if len(inputs) == 1 and not ops.is_torch(self.embedding):

@@ -31,6 +31,7 @@ from seqcli.errors import SeqcliError
 from seqcli.models import State
 
 TASK = "language-model"
+VERBS = ("generate", "eval")
 TRAINED = "counted"
 DATASET = "text"
 

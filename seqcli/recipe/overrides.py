@@ -22,7 +22,7 @@ class Overrides:
         if not equals or not all(keys):
             self._mistake(place, (), "must be KEY=VALUE, as in --set model.hidden=512")
             return
-        parsed = parse(value, "--set", place)
+        parsed = parse('"-"' if value.strip() == "-" else value, "--set", place)  # - is standard input, not a list
         if parsed.problems:
             self.document.problems += [Problem(place, keys, p.text) for p in parsed.problems]
             return

@@ -45,7 +45,10 @@ def rebase(recipe: Recipe, folder: Path) -> Recipe:
 
     files = {s: move(v) for s in SPLITS if (v := getattr(recipe.data, s, None)) is not None}
     data = recipe.data.model_copy(update=files) if files else recipe.data
-    return replace(recipe, data=data, base=folder)
+    tokenizer = recipe.tokenizer
+    if path := getattr(tokenizer, "path", None):  # a model of the sentencepiece library
+        tokenizer = tokenizer.model_copy(update={"path": move(path)})
+    return replace(recipe, data=data, tokenizer=tokenizer, base=folder)
 
 
 def rebase_text(text: str, base: Path, folder: Path) -> tuple[str, list[tuple[str, str, str]]]:

@@ -39,7 +39,7 @@ class TrainConfig(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Positive | None = None  # of the CPU; default: all
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     evaluate_every: Positive | None = None  # steps; default: once an epoch, 10 to 50 times a run
     patience: Positive | None = None  # stop after so many evaluations without a gain
     save_every: Annotated[float, Field(gt=0)] = 60.0  # seconds between saves of last.safetensors

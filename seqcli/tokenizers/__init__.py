@@ -5,7 +5,7 @@ any number of lines with their line ends: a newline is a symbol like any other (
 a corpus is one stream of ids and `decode(encode(text)) == text` where the kind promises it (`lossless`).
 
 In an artifact a tokenizer is `header["tokenizer"]` and the arrays `tokenizer.*`; a file that holds a tokenizer alone
-has the same layout and `kind: tokenizer`. `load` opens either.
+has the same layout and `kind: tokenizer`; `load` opens either.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ _ODD = re.compile(  # white space, controls, marks that only steer the layout, U
     "\u2581\u3000\ufeff\ufff9-\ufffb\ud800-\udfff\\\\\U000e0001\U000e0020-\U000e007f]|^[\u200c\u200d]$"
 )
 _SHOWN = {" ": SPACE, "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
-_ESCAPE = re.compile(r"\\(?:([tnr\\])|x([0-9a-f]{2})|u([0-9a-f]{4})|U(0010[0-9a-f]{4}|000[0-9a-f]{5}))|▁")
+_ESCAPE = re.compile(r"\\(?:([tnr\\])|x([0-9a-f]{2})|u(?!d[89a-f])([0-9a-f]{4})|U(0010[0-9a-f]{4}|000[0-9a-f]{5}))|▁")
 _LETTERS = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -254,21 +254,7 @@ def save(tokenizer: BaseTokenizer, path: str | Path, **header: Any) -> None:
 
 
 def load(path: str | Path) -> BaseTokenizer:
-    """The tokenizer of a file that `save` or `seqcli train` wrote, or of a run's folder. Raises SeqcliError."""
+    """The tokenizer of a file that `save` or `seqcli train` wrote. Raises SeqcliError."""
     from seqcli import artifact
 
-    path = Path(path)
-    if path.is_dir():
-        inside = path / "model.safetensors"
-        if not inside.exists():
-            raise SeqcliError(
-                f"{path} holds no model.safetensors",
-                hint="-m takes a run's folder, or a file of `--learn` or `train`",
-            )
-        path = inside
-    if path.suffix == ".model" and path.exists():
-        raise UsageError(
-            f"{path}: this looks like a model of the sentencepiece library",
-            hint=f"use it with: --kind sentencepiece --set path={path}",
-        )
     return from_artifact(artifact.read(path))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter, UnknownPiece, unescape, visible
+from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter, unescape, visible
 
 UNK = "<unk>"
 _CODE_POINTS = 0x110000
@@ -100,9 +100,16 @@ class _Stream(TextStream):
 class Free:
     """Characters without a vocabulary: every text is made of its own. Pieces only, no ids."""
 
+    def __init__(self, config: Config):
+        self._config = config
+
+    def of(self, text: str) -> Tokenizer:
+        """The tokenizer of one text's own characters."""
+        return Tokenizer.learn([text], self._config)
+
     def lines(self, text: str) -> bytes:
         """As `Tokenizer.lines`."""
-        return Tokenizer.learn([text], Config()).lines(text)
+        return self.of(text).lines(text)
 
     def from_lines(self, text: str) -> str:
         """As `Tokenizer.from_lines`. Raises UnknownPiece for what is not one character."""

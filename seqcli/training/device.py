@@ -31,14 +31,15 @@ def resolve(config: TrainConfig, hidden: int) -> TrainConfig:
     precision = config.precision
     if precision == "auto":
         precision = "bfloat16" if hidden >= BFLOAT16_FROM and has_bfloat16(device) else "float32"
-    threads = config.threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) or None
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = config.threads or here or 1
     return config.model_copy(update={"device": device, "precision": precision, "threads": threads})
 
 
 def has_bfloat16(device: str) -> bool:
     """Whether the device multiplies bfloat16 in hardware."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if device != "cpu":
         return False
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 from types import TracebackType
 from typing import Any
 
-from seqcli.console import say
+from seqcli.console import is_terminal, say
 
 
 class Interrupt:
@@ -32,9 +33,12 @@ class Interrupt:
 
     def _caught(self, number: int, frame: Any) -> None:
         if self.wanted:
+            if is_terminal():
+                os.write(2, b"\x1b[?25h")  # the live display had hidden the cursor
             os._exit(128 + number)
         self.wanted = number
-        say("stopping after this step; once more to leave at once without saving")
+        with contextlib.suppress(RuntimeError):  # the signal may come amid a write to the same stderr
+            say("stopping after this step; once more to leave at once without saving")
 
     @property
     def status(self) -> int:

@@ -25,6 +25,8 @@ from seqcli.training import device, optimizers
 from seqcli.training.display import Display
 from seqcli.training.interrupt import Interrupt
 
+VALID_TOKENS = 1_000_000  # of the validation split, at most, while training
+
 
 @dataclass
 class Progress:
@@ -128,6 +130,8 @@ class Trainer:
         """Train to the end, or to an interrupt, saving at both."""
         p, began = self.progress, time.monotonic() - self.progress.seconds
         p.finished = False
+        if not p.step:
+            self.save()  # from here on there is a run to resume
         every, evaluated_at = self.evaluate_every(), p.seconds
         while not self.done():
             loss, norm, rate = self.step()
@@ -180,16 +184,21 @@ class Trainer:
         limit = config.clip_norm if config.clip_norm is not None else math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
         if not (math.isfinite(total) and math.isfinite(norm)):
-            raise SeqcliError(
-                f"the loss became {total} (gradient norm {norm}) at step {p.step + 1}: training has diverged",
-                hint=f"the best model so far is kept in {self.run.model}\n"
-                f"try a lower train.learning_rate (it was {rate:.2g}), more train.warmup, a smaller train.clip_norm"
-                + (", or train.precision: float32" if config.precision == "bfloat16" else ""),
-            )
+            raise self._diverged(f"the loss became {total} (gradient norm {norm}) at step {p.step + 1}", rate)
         self.optimizer.step()
         p.step += 1
         p.loss_sum, p.norm_sum, p.steps_since = p.loss_sum + total, p.norm_sum + norm, p.steps_since + 1
         return total, norm, rate
+
+    def _diverged(self, what: str, rate: float) -> SeqcliError:
+        kept = f"the best model so far is kept in {self.run.model}\n" if self.progress.best is not None else ""
+        return SeqcliError(
+            f"{what}: training has diverged",
+            hint=f"{kept}try a lower train.learning_rate (it was {rate:.2g}), more train.warmup,"
+            f" {'a smaller train.clip_norm' if self.config.clip_norm else 'train.clip_norm: 1.0'}"
+            f"{', or train.precision: float32' if self.config.precision == 'bfloat16' else ''};"
+            " --resume goes on from the last save, --overwrite begins anew",
+        )
 
     def evaluate(self, rate: float) -> None:
         """Measure, log, keep the model if it is the best, move the plateau schedule."""
@@ -197,6 +206,8 @@ class Trainer:
         train = p.loss_sum / max(p.steps_since, 1)
         valid = self.validation_loss()
         watched = train if valid is None else valid
+        if not math.isfinite(watched):
+            raise self._diverged(f"the validation loss became {watched} at step {p.step}", rate)
         better = p.best is None or watched < p.best
         if better:
             p.best, p.best_step, p.stale, p.plateau = watched, p.step, 0, 0
@@ -227,14 +238,12 @@ class Trainer:
         """Mean nats per token of the validation split in float32, read in as many parallel streams as a batch has.
 
         The exact stateful score, one stream, is measured at the end (`seqcli eval`); this one differs by what the
-        streams' first tokens lack in context.
+        streams' first tokens lack in context. Of a larger split its first million tokens are read.
         """
         if self.valid is None:
             return None
         model = device.bind(self.skeleton, self.weights, "float32")
-        pairs = len(self.valid) - 1
-        if pairs < 1:
-            raise SeqcliError("the validation split has fewer than two tokens", hint="give it a larger share")
+        pairs = min(len(self.valid), VALID_TOKENS) - 1
         rows = max(1, min(32, pairs // self.config.sequence_length))
         each = pairs // rows
         starts = np.arange(rows) * each

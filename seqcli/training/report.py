@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcli import artifact, console, models, registry
+from seqcli import artifact, console, models, registry, threads
 from seqcli.datasets import _parts
 from seqcli.evaluation import Report, evaluate
 
@@ -37,8 +37,9 @@ def opening(session: Session) -> None:
     train = session.recipe.train
     assert train is not None
     console.say(
-        f"model: {config.layers} x {config.hidden} {config.cell['kind']}, {layers.parameters(session.model):,} parameters;"
-        f" {train.precision} on {train.device}, {train.threads} threads, seed {train.seed}"
+        f"model: {config.layers} x {config.hidden} {config.cell['kind']},"
+        f" {layers.parameters(session.model):,} parameters; {train.precision} on {train.device},"
+        f" {train.threads} threads, seed {train.seed}"
     )
 
 
@@ -49,6 +50,11 @@ def training(progress: Progress, session: Session) -> None:
         f"trained {progress.step:,} steps, {console.count(progress.tokens)} tokens in"
         f" {console.duration(progress.seconds)} ({speed} tokens/s)"
     )
+    if progress.best is not None:
+        name = "valid" if "valid" in session.ids else "train"
+        console.say(
+            f"best {name} loss while training: {progress.best:.4f} nats/token, at step {progress.best_step:,}"
+        )
     if note := overfit(progress.history):
         console.say(note)
 
@@ -73,6 +79,7 @@ def closing(session: Session) -> None:
     """Score the kept model and the baseline, write the scores into the model, show a sample and the next commands."""
     stored = artifact.read(session.run.model)
     model = models.restore(stored)
+    threads.choose_for(model)
     reports = {split: _score(session, model, split) for split in ("valid", "test") if split in session.ids}
     scores = {**stored.header["scores"], **{split: r.to_dict() for split, r in reports.items()}}
     for split, found in reports.items():
@@ -99,9 +106,10 @@ def _score(session: Session, model: Any, split: str) -> Report:
 def _say_score(split: str, found: Report) -> None:
     m, counts = found.metrics, found.counts
     first = f" (its first {SCORED_TOKENS:,} tokens)" if counts["tokens"] + 1 >= SCORED_TOKENS else ""
+    per = "bits-per-character" if "bits-per-character" in m else "word-perplexity"
     console.say(
         f"{split}: {m['cross-entropy']:.4f} nats/token, perplexity {m['perplexity']:.2f},"
-        f" {m['bits-per-character']:.3f} bits/character, {found.protocol}{first}"
+        f" {m[per]:.3f} {per}, {found.protocol}{first}"
     )
 
 
@@ -118,7 +126,7 @@ def _baseline(session: Session, split: str, own: Report) -> dict[str, Any]:
     margin = theirs - ours
     line = (
         f"the {order}-gram baseline ({theirs:.4f} on {split}, counted on {console.count(len(train))} tokens)"
-        f" by {abs(margin):.4f} nats/token, {abs(margin) / theirs:.1%}"
+        f" by {abs(margin):.4f} nats/token" + (f", {abs(margin) / theirs:.1%}" if theirs else "")
     )
     if margin > 0:
         console.say(f"beats {line}")
@@ -156,15 +164,15 @@ def _next_commands(session: Session) -> None:
     model = shlex.quote(session.run.path.as_posix())
     console.say(
         f'next:\n  seqcli generate -m {model} --prompt "{_prompt(session)}"\n'
-        f"  seqcli eval -m {model} --metric bits-per-character\n  seqcli inspect {model}"
+        f"  seqcli eval -m {model} --metric perplexity\n  seqcli inspect {model}"
     )
 
 
 def _prompt(session: Session) -> str:
     """A first word of the training text, to show how a prompt is given."""
-    text = next(session.corpus.texts("train", ""))
-    words = [w for w in text.split()[:50] if w.isalpha() and w.isascii()]
-    return f"{words[0]} " if words else ""
+    text = next(session.corpus.texts("train", ""))[:2000]
+    word = next((w for w in text.split() if w.isalpha() and w.isascii()), "")
+    return f"{word} " if f"{word} " in text else word[:1]
 
 
 def dry_run(session: Session) -> None:
@@ -196,6 +204,7 @@ def dry_run(session: Session) -> None:
     weights = total * 4 * (2 + slots)
     print(f"# {total:,} parameters; {total * 4 / 1e6:.1f} MB as a file")
     print(
-        f"# memory: about {weights / 1e6:,.0f} MB weights, gradients and optimizer, {activations / 1e6:,.0f} MB activations"
+        f"# memory: about {weights / 1e6:,.0f} MB weights, gradients and optimizer,"
+        f" {activations / 1e6:,.0f} MB activations"
     )
     sys.stdout.flush()

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import shlex
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqcli import artifact, console, registry, runs, tokenizers
+from seqcli.datasets._streams import Streams
 from seqcli.datasets.text import Corpus, open_corpus
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
 from seqcli.training import report
 
-FIXED = ("batch_size", "sequence_length", "accumulate", "optimizer", "seed", "device")  # keys a resumed run keeps
+FIXED = (
+    "batch_size",
+    "sequence_length",
+    "accumulate",
+    "optimizer",
+    "momentum",
+    "seed",
+    "device",
+)  # keys a resumed run keeps
+
+COUNT_BYTES = 75  # of memory a token takes to be counted, at most
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,6 @@ class Options:
     overwrite: bool = False
     init_from: str | None = None
     dry_run: bool = False
-    command: Sequence[str] = ()  # as typed, for the line that resumes
 
 
 @dataclass
@@ -56,17 +67,20 @@ def train(recipe: Recipe, options: Options) -> int:
         raise UsageError(
             f"a {recipe.model.kind} model is counted in one pass: there is nothing to resume or start from"
         )
-    run = Run(runs.ROOT / (options.name or recipe.name))
+    own = recipe.base.resolve().name if recipe.name == "recipe" else recipe.name  # a run's own recipe.yaml
+    run = Run(runs.folder(own if options.name is None else options.name))
     if not options.dry_run:
         run.claim(overwrite=options.overwrite, resume=options.resume)
     session = prepare(recipe, run, options)
     if options.dry_run:
         report.dry_run(session)
         return 0
-    if not options.resume:
-        _write_recipe(session)
+    trainer = None if counted else _trainer(session)
+    if options.overwrite:  # not before everything is ready: a mistake must not cost the run that is there
+        run.clear()
+    _write_recipe(session)  # on resume too: what was overridden now holds from now on
     report.opening(session)
-    status = _count(session) if counted else _descend(session, options)
+    status = _descend(session, trainer) if trainer else _count(session)
     if status == 0:
         report.closing(session)
     return status
@@ -74,17 +88,27 @@ def train(recipe: Recipe, options: Options) -> int:
 
 def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
     """Data, tokenizer and model of a run. Raises SeqcliError."""
-    saved = artifact.read(run.last) if options.resume else None
+    saved = artifact.read(run.last) if options.resume and run.last.exists() else None
     start = runs.open_model(options.init_from, "generate") if options.init_from else None
     corpus = open_corpus(recipe.data, recipe.base)
+    if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
+        recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.splits["train"][0].path)}))
+    if saved:
+        _same_data(saved.header, corpus, run)
     tokenizer = _tokenizer(recipe, corpus, saved or start)
+    if start:
+        recipe = replace(recipe, tokenizer=_config_of_tokenizer(start))
     ids = {split: corpus.tokens(split, tokenizer) for split in corpus.splits}
+    for split in ids.keys() - {"train"}:
+        if len(ids[split]) < 2:
+            raise SeqcliError(f"the {split} split has fewer than two tokens", hint="give it a larger share")
     kind = registry.load("models", recipe.model.kind)
     model, config = None, recipe.model
     if kind.TRAINED == "gradient":
         if start:
             config = _architecture(recipe, start)
         assert recipe.train is not None
+        Streams(ids["train"], recipe.train.batch_size, recipe.train.sequence_length, 0)  # raises for too short a text
         model = kind.Model.create(config, tokenizer.size, np.random.default_rng(recipe.train.seed))
         if start:
             model = kind.Model.restore(config, tokenizer.size, start.part("model"))
@@ -95,15 +119,16 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         "kind": "model",
         "task": recipe.task,
         "model": config.model_dump(mode="json"),
-        "recipe": recipe.to_dict(),
+        "recipe": _portable(recipe.to_dict()),
         "tokenizer": tokenizer.header(),
         "vocabulary": tokenizer.size,
         "data": corpus.facts(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     if saved:
-        _same_run(saved.header, header, run)
-        header["created"] = saved.header["created"]
+        _same_recipe(saved.header, header, run)
+        header |= {key: saved.header[key] for key in ("created", "data")}
+        header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
     return Session(recipe, run, corpus, tokenizer, ids, model, header, saved)
 
 
@@ -111,8 +136,10 @@ def _tokenizer(recipe: Recipe, corpus: Corpus, stored: artifact.Artifact | None)
     """The stored tokenizer of a run that goes on, else one learnt from the training split alone."""
     if stored:
         return tokenizers.from_artifact(stored)
-    kind = registry.load("tokenizers", recipe.tokenizer.kind)
-    return kind.Tokenizer.learn(corpus.texts("train", "learning the vocabulary"), recipe.tokenizer)
+    kind, config = registry.load("tokenizers", recipe.tokenizer.kind), recipe.tokenizer
+    if path := getattr(config, "path", None):  # like all paths of a recipe, relative to it
+        config = config.model_copy(update={"path": str(recipe.base / path)})
+    return kind.Tokenizer.learn(corpus.texts("train", "learning the vocabulary"), config)
 
 
 def _architecture(recipe: Recipe, start: artifact.Artifact) -> Any:
@@ -130,22 +157,47 @@ def _architecture(recipe: Recipe, start: artifact.Artifact) -> Any:
     return type(recipe.model)(**shape, **kept)
 
 
-def _same_run(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
+def _config_of_tokenizer(start: artifact.Artifact) -> Any:
+    """The configuration that a model's tokenizer was learnt with."""
+    stored = start.header["recipe"]["tokenizer"]
+    return registry.load("tokenizers", stored["kind"]).Config(**stored)
+
+
+def _portable(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe as a model file holds it: of an absolute path only the file's name, for it is given away."""
+
+    def shorten(value: Any) -> Any:
+        if isinstance(value, list):
+            return [shorten(v) for v in value]
+        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+    sections = ("data", "tokenizer")
+    return {s: {k: shorten(v) for k, v in part.items()} if s in sections else part for s, part in recipe.items()}
+
+
+def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
     """Raise UsageError where a recipe is not the one that the run began with, but for what may change."""
     odd = [
         f"{section}.{key}"
         for section in ("model", "tokenizer", "train")
         for key, value in (new["recipe"].get(section) or {}).items()
-        if (old["recipe"].get(section) or {}).get(key) != value and (section != "train" or key in FIXED)
+        if (old["recipe"].get(section) or {}).get(key) != value
+        and (section != "train" or key in FIXED)
+        and (section, key)
+        != ("tokenizer", "path")  # the tokenizer itself is kept; its file may be called from elsewhere
     ]
     if odd:
         raise UsageError(
             f"{run.path} was begun with another recipe: {', '.join(odd)}",
-            hint="give the values it began with (runs keep theirs in recipe.yaml), or begin a new run with --name",
+            hint=f"go on with its own: {_resume(run)}\nor begin a new run with --name",
         )
-    before, now = old["data"]["splits"], new["data"]["splits"]
+
+
+def _same_data(old: dict[str, Any], corpus: Corpus, run: Run) -> None:
+    """Raise SeqcliError where a split is not the text that the run began with."""
+    before, now = old["data"]["splits"], corpus.facts()["splits"]
     if before != now:
-        changed = ", ".join(s for s in before.keys() | now.keys() if before.get(s) != now.get(s))
+        changed = ", ".join(sorted(s for s in before.keys() | now.keys() if before.get(s) != now.get(s)))
         raise SeqcliError(
             f"the data has changed since {run.path} began: {changed}", hint="begin a new run with --name"
         )
@@ -165,6 +217,8 @@ def _count(session: Session) -> int:
     """Fit a counted model in one pass."""
     kind = registry.load("models", session.recipe.model.kind)
     ids, config = session.ids["train"], session.recipe.model
+    if (need := len(ids) * COUNT_BYTES) > 4e9:
+        console.warn(f"counting {console.count(len(ids))} tokens takes about {need / 1e9:.0f} GB of memory")
     with console.progress("counting", len(ids) * config.order, unit=" tokens") as advance:
         model = kind.Model.fit(ids, session.tokenizer.size, config, advance)
     arrays = {f"model.{n}": a for n, a in model.arrays().items()}
@@ -172,28 +226,38 @@ def _count(session: Session) -> int:
     return 0
 
 
-def _descend(session: Session, options: Options) -> int:
+def _resume(run: Run) -> str:
+    """The command that goes on with a run: by its own recipe, where every key has the value it began with."""
+    return f"seqcli train {shlex.quote(run.recipe.as_posix())} --resume"
+
+
+def _trainer(session: Session) -> Any:
+    """The training loop, put back to where the run was saved."""
+    from seqcli.training.loop import Trainer
+
+    train = session.recipe.train
+    assert train is not None
+    trainer = Trainer(session.model, train, session.ids, session.run, session.header, session.tokenizer_arrays)
+    session.recipe = replace(session.recipe, train=trainer.config)
+    if session.saved:
+        trainer.load(session.saved)
+    return trainer
+
+
+def _descend(session: Session, trainer: Any) -> int:
     """Train by gradient descent; nonzero where a signal ended it."""
     from seqcli.training.display import Display
     from seqcli.training.interrupt import Interrupt
-    from seqcli.training.loop import Trainer
 
-    assert session.recipe.train is not None
-    trainer = Trainer(
-        session.model, session.recipe.train, session.ids, session.run, session.header, session.tokenizer_arrays
-    )
     if session.saved:
-        trainer.load(session.saved)
         console.say(f"resumed at step {trainer.progress.step:,}, epoch {trainer.epochs_done:.2f}")
         if trainer.done():
-            console.say("the run is finished; to go on, raise its budget, as in --resume --set train.epochs=20")
+            key = "patience" if trainer.share < 1 else "epochs"
+            console.say(f"the run is finished; to go on, raise its limits, as in --resume --set train.{key}=20")
     with Interrupt() as interrupt, Display("valid" in session.ids) as display:
         trainer.fit(display, interrupt)
     if interrupt.wanted:
-        command = [c for c in options.command if c not in ("--resume", "--overwrite")]
-        console.say(
-            f"saved at step {trainer.progress.step:,}; go on with: {' '.join(['seqcli', *command, '--resume'])}"
-        )
+        console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}")
         return interrupt.status
     report.training(trainer.progress, session)
     return 0

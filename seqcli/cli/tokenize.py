@@ -1,0 +1,87 @@
+"""Split text into tokens, or put it together again.
+
+A filter: one line of tokens for each line of FILES or standard input, a space between tokens. The tokenizer is that
+of a trained model or a file made with --learn (-m), or a kind that needs none (--kind): byte, which is the default;
+char and word, which without a vocabulary show pieces but have no ids; and sentencepiece with the library's own
+model (--set path=FILE.model).
+
+\b
+  seqcli tokenize --learn tok.safetensors --kind sentencepiece --set size=8000 corpus/*.txt
+  seqcli tokenize -m tok.safetensors --ids < text > ids
+  seqcli tokenize -m tok.safetensors --decode < ids
+
+How pieces are shown: a space is ▁ (U+2581). In the pieces of char and sentencepiece a literal ▁, a backslash,
+control characters and other white space are escaped as in Python (\\u2581, \\\\, \\t, \\xa0); a byte that cannot be
+shown as itself is <0xE2>. Pieces so written can be read back with --decode --pieces.
+
+A line end is not shown as a token; --decode puts it back. A last line without a line end comes out without one. With
+--ids, `seqcli tokenize --ids | seqcli tokenize --decode` returns the input to the last byte for char, byte and a
+learned sentencepiece.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcli import registry
+from seqcli.cli._complete import entries, runs
+
+
+def command(
+    files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m", "--model", help="The tokenizer of this file, run folder or run name.", autocompletion=runs
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{', '.join(registry.names('tokenizers'))}. Default: byte.", autocompletion=entries("tokenizers")
+        ),
+    ] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="Write ids instead of pieces.")] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Read what --ids wrote, write text.")] = False,
+    pieces: Annotated[bool, typer.Option("--pieces", help="With --decode: read pieces instead of ids.")] = False,
+    learn: Annotated[
+        str | None, typer.Option(metavar="OUT", help="Learn a tokenizer from the text, write it to OUT.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A key of the kind, as in --set size=8000; see: seqcli recipes keys tokenizer. Repeatable.",
+        ),
+    ] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Count lines, characters, bytes and tokens (line ends included).")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --count: one JSON report.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="One JSON object a line: tokens, ids, offsets in code points.")
+    ] = False,
+    field: Annotated[
+        str | None, typer.Option(help="Input lines are JSON objects, the text is this field; implies --jsonl.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes. The output is the same.")] = 1,
+) -> int | None:
+    from seqcli.cli import _tokenizing
+
+    if not files and _tokenizing.nothing_to_read():
+        from seqcli.cli._generating import show_help
+
+        return show_help("tokenize")
+    request = _tokenizing.Request(
+        files or ["-"], model, kind, set_ or [], ids, decode, pieces, count, json, jsonl or field is not None, field
+    )
+    if learn is not None:
+        _tokenizing.learn(request, learn)
+    elif count:
+        _tokenizing.count(request)
+    else:
+        _tokenizing.run(request, jobs)
+    return None

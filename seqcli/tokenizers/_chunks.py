@@ -1,0 +1,183 @@
+"""Sub-word ids at the speed of a dictionary: where no piece crosses from a word into the space behind it, a line's
+ids are those of its chunks (a word with the spaces before it), and natural text repeats its chunks.
+
+The result is that of one library call a line. A unigram model needs care: the library adds up scores in float32 from
+the start of the line, so that two segmentations of one chunk that score the same (`00 0000` and `0000 00`) are told
+apart by rounding, which depends on all that stands before. Such chunks are recognised, and lines that hold one
+behind their first chunk are given to the library whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqcli.tokenizers import SPACE
+
+BLOCK = 1 << 16  # characters worked on at once: their words stay in the processor's cache
+LARGEST = 32 << 20  # characters a cache may hold, counting ENTRY for each key: about 100 MB
+ENTRY = 64
+NEAR = 0.02  # two segmentations whose log-probabilities differ by less may be told apart by rounding
+LONGEST_CHECK = 200  # characters: a longer chunk that may be tied is taken to be
+
+_TIE, _TIED = b"\0", -1  # marks in front of a tied chunk, in shown lines and among ids
+PIECES, NUMBERS, INTS = 0, 1, 2  # what a cache holds
+
+
+def is_separable(pieces: Sequence[str]) -> bool:
+    """Whether no piece reaches from a character that is not a space over a space, and a space alone is a piece."""
+    return SPACE in pieces and not any(SPACE in piece.lstrip(SPACE) for piece in pieces)
+
+
+class Chunks:
+    """Encodes whole texts for a model whose pieces are `is_separable` and whose normalisation is the identity.
+
+    `pieces`, `parts` and `shown` are, for each id, its name in the model, its text as bytes, and its name for people.
+    A text given to the methods holds no literal U+2581. `newline` is the id of a line end; None drops line ends.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        pieces: Sequence[str],
+        parts: Sequence[bytes],
+        shown: Sequence[str],
+        newline: int | None,
+        unigram: bool,
+    ):
+        self._processor, self._parts, self._unigram = processor, parts, unigram
+        self._runs = any(piece.startswith(2 * SPACE) for piece in pieces)
+        self._newline = -2 if newline is None else newline
+        size = len(pieces)
+        ints = np.arange(size, dtype=np.int32).tobytes()
+        self._symbols = (
+            [name.encode() for name in shown],
+            [str(i).encode() for i in range(size)],
+            [ints[4 * i : 4 * i + 4] for i in range(size)],
+        )
+        self._caches: tuple[dict[str, bytes], ...] = ({}, {}, {})
+        self._used = [0, 0, 0]
+        self._first = [part[:1] for part in parts]  # ties need two pieces that begin alike: most chunks have none
+        self._scores = [processor.get_score(i) for i in range(size)] if unigram else []
+        self.threads = -1  # for what is not in the cache; -1: all
+
+    def lines(self, text: str, kind: int) -> bytes:
+        """Every line as its pieces or numbers with a space between; the line ends stay."""
+        return b"".join([self._lines(block, kind) for block in _blocks(text)])
+
+    def ids(self, text: str) -> np.ndarray:
+        """Ids (T,), int32."""
+        return np.concatenate([np.empty(0, np.int32), *map(self._ids, _blocks(text))])
+
+    def _lines(self, text: str, kind: int) -> bytes:
+        shown = b"".join(self._values(self._keys(text), kind))[1:]
+        if _TIE not in shown:
+            return shown
+        lines, symbols = shown.split(b"\n"), self._symbols[kind]
+        for i, line in enumerate(text.split("\n")):
+            if _TIE in lines[i]:
+                lines[i] = b" ".join(map(symbols.__getitem__, self._processor.encode(line)))
+        return b"\n".join(lines)
+
+    def _ids(self, text: str) -> np.ndarray:
+        values = self._values(self._keys(text), INTS)
+        ids = np.frombuffer(bytearray(b"").join(values), np.int32)[1:]  # a bytearray, to be writable
+        tied = np.flatnonzero(ids == _TIED)
+        if len(tied):
+            ends = np.concatenate([[-1], np.flatnonzero(ids == self._newline), [len(ids)]])
+            lines, parts, done = text.split("\n"), [], 0
+            for line in np.unique(np.searchsorted(ends, tied)).tolist():
+                whole = np.array(self._processor.encode(lines[line - 1]), np.int32)
+                parts += [ids[done : ends[line - 1] + 1], whole]
+                done = ends[line]
+            ids = np.concatenate([*parts, ids[done:]])
+        return ids if self._newline >= 0 else ids[ids >= 0]
+
+    def _keys(self, text: str) -> list[str]:
+        """The chunks of a text: `\\nThe` opens a line, `dog` stands for a space and `dog`.
+
+        What a cache holds for a chunk begins with what parts it from the one before, so that values are only joined.
+        """
+        text = f"\n{text}"
+        if "\n " in text:
+            text = text.replace("\n ", f"\n{SPACE}")
+        if self._runs and "  " in text:  # keep the spaces of a run with the word behind it
+            text = text.replace("  ", f" {SPACE}")
+        if self._runs and f"{SPACE} " in text:
+            text = text.replace(f"{SPACE} ", 2 * SPACE)
+        return text.replace("\n", " \n")[1:].split(" ")
+
+    def _values(self, keys: list[str], kind: int) -> list[bytes]:
+        values = self._caches[kind].__getitem__
+        try:
+            return list(map(values, keys))
+        except KeyError:
+            self._fill(keys, kind)
+            return list(map(values, keys))
+
+    def _fill(self, keys: list[str], kind: int) -> None:
+        """Put what the cache lacks of the keys into it; a full cache is begun anew."""
+        cache = self._caches[kind]
+        new = list(dict.fromkeys([key for key in keys if key not in cache]))
+        cost = sum(map(len, new)) + ENTRY * len(new)
+        if self._used[kind] and self._used[kind] + cost > LARGEST:
+            cache.clear()
+            new = list(dict.fromkeys(keys))
+            self._used[kind], cost = 0, sum(map(len, new)) + ENTRY * len(new)
+        self._used[kind] += cost
+        symbols, first = self._symbols[kind].__getitem__, self._first
+        space, tie, newline = (b"", _int32(_TIED), _int32(self._newline)) if kind == INTS else (b" ", _TIE, b"\n")
+        texts = [key[1:] if key[:1] == "\n" else SPACE + key for key in new]
+        threads = self.threads if len(texts) > 500 else 1
+        for key, text, ids in zip(new, texts, self._processor.encode(texts, num_threads=threads), strict=True):
+            value = space.join(map(symbols, ids))
+            if key[:1] == "\n":
+                cache[key] = newline + value
+            elif self._unigram and len({first[i] for i in ids}) < len(ids) and self._is_tied(text, ids):
+                cache[key] = space + tie + value
+            else:
+                cache[key] = space + value
+
+    def _is_tied(self, text: str, ids: list[int]) -> bool:
+        """Whether another segmentation may score the same: the same pieces in another order."""
+        if not self._may_be_tied(text, ids):
+            return False
+        if len(text) > LONGEST_CHECK:
+            return True
+        best, *others = self._processor.nbest_encode(text, nbest_size=2, out_type=int)
+        return any(abs(self._score(best) - self._score(other)) < NEAR for other in others)
+
+    def _score(self, ids: list[int]) -> float:
+        return sum(map(self._scores.__getitem__, ids))
+
+    def _may_be_tied(self, text: str, ids: list[int]) -> bool:
+        """A filter: where two orders of the same pieces part, the text goes on with either of two pieces."""
+        parts = [self._parts[i] for i in ids]
+        distinct = set(parts)
+        if len({part[:1] for part in distinct}) == len(distinct):
+            return False
+        data = text.replace(SPACE, " ").encode()
+        start = 0
+        for i, part in enumerate(parts):
+            if any(other != part and data.startswith(other, start) for other in set(parts[i + 1 :])):
+                return True
+            start += len(part)
+        return start != len(data)  # an unknown symbol hides its text
+
+
+def _int32(value: int) -> bytes:
+    return np.int32(value).tobytes()
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Whole lines, about BLOCK characters at once."""
+    start = 0
+    while len(text) - start > BLOCK:
+        end = text.rfind("\n", start, start + BLOCK) + 1 or text.find("\n", start + BLOCK) + 1
+        if not end:
+            break
+        yield text[start:end]
+        start = end
+    yield text[start:]

@@ -1,0 +1,178 @@
+"""Words: what stands between white space, and <eos> for each line end; rare ones may become <unk>."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli.tokenizers import BaseTokenizer, TextStream
+
+UNK, EOS = "<unk>", "<eos>"
+_LARGEST_LIST = 64 << 10  # bytes of vocabulary that may stand in a header as a list
+
+
+class Config(BaseModel):
+    """Recipe keys of `tokenizer: {kind: word}`."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["word"] = "word"
+    size: Annotated[int, Field(ge=2)] | None = None  # symbols at most, <unk> and <eos> among them; null: all words
+    min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>
+    lowercase: bool = False
+    split: Literal["whitespace", "punctuation"] = "whitespace"  # punctuation: each mark is a word of its own
+
+
+class Tokenizer(BaseTokenizer):
+    """`<unk>` is 0, `<eos>` is 1, then the words, the most frequent first and equals in order of code points.
+
+    Each "\\n" is `<eos>`, which decodes to "\\n"; the words of a line are joined by one space. The words `<unk>` and
+    `<eos>` in a text are `<unk>`.
+    """
+
+    kind = "word"
+    lossless = False  # white space is not kept
+    unk_id, newline_id = 0, 1
+
+    def __init__(self, words: Sequence[str], lowercase: bool = False, split: str = "whitespace"):
+        self.words, self.lowercase, self.split = list(words), lowercase, split
+        self.size = 2 + len(self.words)
+        self._ids = _Ids(zip(self.words, range(2, self.size), strict=True))
+        self._ids["\n"] = 1
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], config: Config) -> Tokenizer:
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(words_of(text, config.lowercase, config.split))
+        for special in ("\n", UNK, EOS):
+            counts.pop(special, None)
+        kept = sorted((-count, word) for word, count in counts.items() if count >= config.min_count)
+        most = len(kept) if config.size is None else config.size - 2
+        return cls([word for _, word in kept[:most]], config.lowercase, config.split)
+
+    def encode(self, text: str) -> np.ndarray:
+        words = words_of(text, self.lowercase, self.split)
+        return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        shown = self._columns[0]
+        return _tight(" ".join([shown[i] for i in np.asarray(ids).tolist()]))
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        if self.split == "whitespace":
+            return [found.span() for found in re.finditer(r"\n|\S+", text)]
+        return [span for found in re.finditer(_UNK_OR_WORD, text) for span in _split(found)]
+
+    def symbol(self, id: int) -> str:
+        return (UNK, EOS)[id] if id < 2 else self.words[id - 2]
+
+    def stream(self) -> TextStream:
+        return _Stream(self._columns[0])
+
+    def header(self) -> dict[str, Any]:
+        header = {"kind": "word", "lowercase": self.lowercase, "split": self.split}
+        return header if self._is_large else {**header, "words": self.words}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        if not self._is_large:
+            return {}
+        return {"words": np.frombuffer("\n".join(self.words).encode(), np.uint8)}
+
+    @property
+    def _is_large(self) -> bool:
+        return sum(len(word.encode()) + 3 for word in self.words) > _LARGEST_LIST
+
+    @classmethod
+    def restore(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tokenizer:
+        words = arrays["words"].tobytes().decode().split("\n") if "words" in arrays else header["words"]
+        return cls(words, header["lowercase"], header["split"])
+
+
+class _Ids(dict[str, int]):
+    def __missing__(self, word: str) -> int:
+        return 0
+
+
+class _Stream(TextStream):
+    def __init__(self, shown: Sequence[str]):
+        self._shown, self._last = shown, "\n"
+
+    def push(self, id: int) -> str:
+        word, last = self._shown[id], self._last
+        self._last = word
+        return word if "\n" in (word, last) else f" {word}"
+
+
+class Free:
+    """Words without a vocabulary: every text is made of its own. Pieces only, no ids."""
+
+    def __init__(self, config: Config):
+        self._config = config
+
+    def of(self, text: str) -> Tokenizer:
+        """The tokenizer of one text's own words."""
+        return Tokenizer.learn([text], self._config)
+
+    def lines(self, text: str) -> bytes:
+        """As `Tokenizer.lines`, with no word unknown."""
+        return _tight(" ".join(words_of(text, self._config.lowercase, self._config.split))).encode()
+
+    def from_lines(self, text: str) -> str:
+        """As `Tokenizer.from_lines`."""
+        return _tight(" ".join(words_of(text, False, "whitespace")))
+
+
+def words_of(text: str, lowercase: bool, split: str) -> list[str]:
+    """The words of a text in order, "\\n" among them for each line end."""
+    if split == "punctuation":
+        text = text.translate(_apart).replace(" < unk > ", f" {UNK} ")
+    if lowercase:
+        text = text.lower()
+    *lines, last = text.split("\n")
+    words = list(chain.from_iterable([(*line.split(), "\n") for line in lines]))
+    words += last.split()
+    return words
+
+
+def _tight(line: str) -> str:
+    return line.replace(" \n", "\n").replace("\n ", "\n")
+
+
+class _Apart(dict[int, str]):
+    """For str.translate: punctuation and symbols (Unicode categories P and S) get a space on either side."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = shown = f" {character} " if _is_mark(character) else character
+        return shown
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+_apart = _Apart()
+_UNK_OR_WORD = re.compile(r"\n|<unk>|(?:(?!<unk>)\S)+")
+
+
+def _split(found: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """The spans of a word and the marks in it."""
+    if found[0] in ("\n", UNK):
+        yield found.span()
+        return
+    start = found.start()
+    for i, character in enumerate(found[0], found.start()):
+        if _is_mark(character):
+            if start < i:
+                yield start, i
+            yield i, i + 1
+            start = i + 1
+    if start < found.end():
+        yield start, found.end()

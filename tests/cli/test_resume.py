@@ -1,0 +1,296 @@
+"""A run that is killed, stopped or extended ends with the same bits as one that was left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqcli import artifact
+
+# everything that has a state: dropout, weight drop, several batches a step, epochs shorter than the run
+COMMON = (
+    "train.save_every=1e-9",  # after every step
+    "train.evaluate_every=5",
+    "model.dropout=0.2",
+    "train.batch_size=16",
+    "train.accumulate=2",
+    "train.epochs=2.2",
+)
+VARIANTS = {
+    "adamw": ("model.layers=2", "model.weight_drop=0.2", "train.warmup=5", "train.snapshot_every=20"),
+    "plateau": (
+        "model.cell=gru",
+        "model.variational=true",
+        "train.optimizer=sgd",
+        "train.momentum=0.9",
+        "train.learning_rate=2",
+        "train.schedule=plateau",
+        "train.decay_patience=0",
+    ),
+    "step": ("model.cell=rnn", "train.optimizer=rmsprop", "train.schedule=step", "train.learning_rate=1e-3"),
+}
+
+
+def sets(*changes: str) -> list[str]:
+    """`--set` before each."""
+    return [part for change in changes for part in ("--set", change)]
+
+
+def arguments(variant: str, name: str) -> list[str]:
+    return ["train", "tiny.yaml", "--name", name, *sets(*COMMON, *VARIANTS[variant])]
+
+
+def log(folder: Path) -> list[dict]:
+    """metrics.jsonl but for what a clock said."""
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in r.items() if k not in ("seconds", "tokens_per_second")} for r in records]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """All the bits of two runs' files, but for clocks."""
+    names = {p.relative_to(one).as_posix() for p in one.rglob("*") if p.is_file()}
+    assert names == {p.relative_to(other).as_posix() for p in other.rglob("*") if p.is_file()}
+    assert log(one) == log(other)
+    for name in sorted(n for n in names if n.endswith(".safetensors")):
+        a, b = artifact.read(one / name), artifact.read(other / name)
+        assert a.arrays.keys() == b.arrays.keys()
+        for key, array in a.arrays.items():
+            assert array.dtype == b.arrays[key].dtype
+            assert np.array_equal(array, b.arrays[key]), f"{name}: {key}"
+        clocks = ("created", "checksum")
+        headers = [{k: v for k, v in x.header.items() if k not in clocks} for x in (a, b)]
+        for header in headers:
+            header.get("progress", {}).update(seconds=0, log_bytes=0)
+        assert headers[0] == headers[1], name
+
+
+@pytest.fixture(scope="module")
+def alone(forks, furnish, tmp_path_factory) -> Callable[[str], Path]:
+    """`alone(variant)`: the folder in which the run `alone` was never interrupted."""
+    made: dict[str, Path] = {}
+
+    def get(variant: str) -> Path:
+        if variant not in made:
+            made[variant] = furnish(tmp_path_factory.mktemp(variant))
+            forks.ok(*arguments(variant, "alone"), cwd=made[variant])
+        return made[variant]
+
+    return get
+
+
+def changed(path: Path, times: int = 1) -> Callable[[], bool]:
+    """A condition: the file has been replaced or grown so many times since now."""
+
+    def state() -> tuple:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return ()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    seen = [state()]
+
+    def happened() -> bool:
+        if (now := state()) != seen[-1]:
+            seen.append(now)
+        return len(seen) > times
+
+    return happened
+
+
+def moments(run: Path) -> Iterator[Callable[[], bool]]:
+    """Conditions to wait for, one for each process that is to be killed."""
+    yield changed(run / "recipe.yaml")  # before there is anything to resume
+    yield changed(run / "metrics.jsonl", 2)  # logged, but not saved
+    yield changed(run / "model.safetensors")  # kept as the best, but neither logged nor saved
+    yield changed(run / "last.safetensors", 4)
+    yield lambda: any(run.glob(".last.safetensors.*"))  # amid a save
+    yield lambda: any(run.glob(".model.safetensors.*"))
+    while True:
+        yield changed(run / "last.safetensors", 20)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def end_at(running, happened: Callable[[], bool], number: int) -> subprocess.CompletedProcess[str]:
+    """Wait for a moment of a process, or for its end, and send a signal."""
+    while not happened() and alive(running.pid):
+        pass  # no sleep: the moments between two writes are short
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running.pid, number)
+    return running.wait()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_killed_again_and_again(forks, alone, variant):
+    home = alone(variant)
+    run = home / "runs" / "killed"
+    resume: list[str] = []
+    steps = []
+    for happened in moments(run):
+        done = end_at(forks.start(*arguments(variant, "killed"), *resume, cwd=home), happened, signal.SIGKILL)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        resume = ["--resume"]
+        if (run / "last.safetensors").exists():
+            steps.append(artifact.read_header(run / "last.safetensors")["progress"]["step"])
+    assert steps == sorted(steps)
+    assert len(set(steps)) >= 3, "it was killed too seldom to prove anything"
+    assert_same(home / "runs" / "alone", run)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_stopped_and_resumed_by_the_line_it_prints(forks, alone, number, status):
+    home = alone("adamw")
+    name = f"stopped {status}"  # a space, which the printed command must quote
+    run = home / "runs" / name
+    args = arguments("adamw", name)
+    for saves in (4, 12):
+        done = end_at(forks.start(*args, cwd=home), changed(run / "last.safetensors", saves), number)
+        assert done.returncode == status, done.stderr
+        assert done.stdout == ""
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith("saved at step ")
+        assert artifact.read_header(run / "last.safetensors")["progress"]["step"] == int(line.split()[3].strip(";"))
+        command = shlex.split(line.partition("go on with: ")[2])
+        assert command[0] == "seqcli"
+        args = command[1:]
+        assert not any(run.glob(".*"))
+    assert forks.ok(*args, cwd=home).stdout == f"runs/{name}/model.safetensors\n"
+    assert_same(home / "runs" / "alone", run)
+
+
+def test_a_process_of_its_own_writes_the_same_bits(forks, alone):
+    """What is above does not hang on forked processes: `python -m seqcli`, a real SIGINT."""
+    home = alone("step")
+    run = home / "runs" / "own"
+    args = arguments("step", "own")
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "seqcli", *args]
+    with subprocess.Popen(
+        command, cwd=home, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE
+    ) as process:
+        while not (run / "metrics.jsonl").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert "resumed at step" in forks.ok(*args, "--resume", cwd=home).stderr
+    assert_same(home / "runs" / "alone", run)
+
+
+def test_an_extended_run_is_the_longer_run(forks, place):
+    changes = sets("train.schedule=constant", "train.evaluate_every=10", "model.dropout=0.1")
+    forks.ok("train", "tiny.yaml", "--name", "long", *changes, *sets("train.steps=50"), cwd=place)
+    forks.ok("train", "tiny.yaml", "--name", "short", *changes, *sets("train.steps=30"), cwd=place)
+    again = forks.ok("train", "runs/short/recipe.yaml", "--resume", cwd=place)
+    assert "resumed at step 30" in again.stderr
+    assert "the run is finished; to go on, raise its limits" in again.stderr
+    assert log(place / "runs" / "short") == log(place / "runs" / "long")[:3]
+    forks.ok("train", "runs/short/recipe.yaml", "--resume", *sets("train.steps=50"), cwd=place)
+    assert log(place / "runs" / "short") == log(place / "runs" / "long")
+    for name in ("model.safetensors", "last.safetensors"):
+        short, long = (artifact.read(place / "runs" / run / name) for run in ("short", "long"))
+        assert all(np.array_equal(a, long.arrays[n]) for n, a in short.arrays.items())
+        assert short.header.get("scores") == long.header.get("scores")
+
+
+@pytest.fixture(scope="module")
+def finished(forks, furnish, tmp_path_factory) -> Path:
+    """A folder with a short finished run, which every refusal leaves as it is."""
+    folder = furnish(tmp_path_factory.mktemp("finished"))
+    forks.ok("train", "tiny.yaml", *sets("train.steps=4"), cwd=folder)
+    (folder / "other.txt").write_text((folder / "corpus.txt").read_text().replace("cat", "dog"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        (["--resume", "model.hidden=32"], 2, "runs/tiny was begun with another recipe: model.hidden"),
+        (["--resume", "model.cell=gru", "model.dropout=0.1"], 2, "another recipe: model.cell, model.dropout"),
+        (["--resume", "tokenizer=byte"], 2, "another recipe: tokenizer.kind"),
+        (["--resume", "tokenizer.unk=true"], 2, "another recipe: tokenizer.unk"),
+        (["--resume", "train.batch_size=4"], 2, "another recipe: train.batch_size"),
+        (["--resume", "train.seed=7", "train.optimizer=sgd"], 2, "another recipe: train.optimizer, train.seed"),
+        (["--resume", "data.train=other.txt"], 1, "the data has changed since runs/tiny began: test, train, valid"),
+        (["--resume", "data.test=null"], 1, "the data has changed since runs/tiny began: test, train"),
+        (["--resume", "--overwrite"], 2, "--resume does not go with --overwrite"),
+        (["--resume", "--init-from", "runs/tiny"], 2, "--resume does not go with --init-from"),
+        (["--resume", "--name", "nothing"], 2, "there is no run runs/nothing to resume"),
+        ([], 2, "runs/tiny already holds a run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_refused(forks, finished, changes, status, words):
+    before = {p: p.read_bytes() for p in (finished / "runs").rglob("*") if p.is_file()}
+    args = [a for c in changes for a in (sets(c) if "=" in c else [c])]
+    done = forks("train", "tiny.yaml", *sets("train.steps=4"), *args, cwd=finished)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert "hint:" in done.stderr or "does not go with" in done.stderr
+    assert done.stdout == ""
+    assert {p: p.read_bytes() for p in (finished / "runs").rglob("*") if p.is_file()} == before
+
+
+def test_overwrite_waits_until_all_is_ready(forks, place):
+    run = place / "runs" / "tiny"
+    steps = sets("train.steps=4", "train.snapshot_every=2")
+    forks.ok("train", "tiny.yaml", *steps, cwd=place)
+    before = (run / "model.safetensors").read_bytes()
+    for mistake in (["data.train=no.txt"], ["train.sequence_length=100000"], ["data.test=0.0001"]):
+        assert forks("train", "tiny.yaml", "--overwrite", *sets(*mistake), cwd=place).returncode != 0
+        assert (run / "model.safetensors").read_bytes() == before
+    (run / ".last.safetensors.123.tmp").write_text("left by a killed run")
+    forks.ok("train", "tiny.yaml", "--overwrite", *sets("train.steps=5", "train.seed=2"), cwd=place)
+    assert (run / "model.safetensors").read_bytes() != before
+    assert len(log(run)) == 5
+    assert sorted(p.name for p in run.rglob("*") if p.is_file()) == [
+        "last.safetensors",
+        "metrics.jsonl",
+        "model.safetensors",
+        "recipe.yaml",
+    ]
+
+
+def test_a_run_that_never_began_is_no_run(forks, place):
+    """A first try that fails before its first step leaves nothing that the corrected second trips over."""
+    (place / "bad.txt").write_bytes(b"abc\xff\n" * 100)
+    assert forks("train", "tiny.yaml", *sets("data.train=bad.txt"), cwd=place).returncode == 1
+    forks.ok("train", "tiny.yaml", *sets("train.steps=2"), cwd=place)
+    (place / "runs" / "tiny" / "last.safetensors").unlink()
+    done = forks("train", "tiny.yaml", *sets("train.steps=2"), "--resume", cwd=place)
+    assert done.returncode == 2
+    assert "runs/tiny cannot be resumed: it has no last.safetensors" in done.stderr
+    assert "--overwrite begins it anew" in done.stderr
+
+
+def test_damaged_checkpoints_are_refused(forks, place):
+    forks.ok("train", "tiny.yaml", *sets("train.steps=2"), cwd=place)
+    last = place / "runs" / "tiny" / "last.safetensors"
+    whole = last.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:-50] + bytes(50), b""):
+        last.write_bytes(damaged)
+        done = forks("train", "tiny.yaml", *sets("train.steps=2"), "--resume", cwd=place)
+        assert done.returncode == 1
+        assert "runs/tiny/last.safetensors" in done.stderr
+        assert "Traceback" not in done.stderr

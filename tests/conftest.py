@@ -1,0 +1,71 @@
+"""What every test stands on: no colour, no real cache, one thread, and `seqcli` as a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep a person's cache, terminal and thread settings out of the tests."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("SEQCLI_CACHE", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("TERM", "dumb")
+    patch.setenv("NO_COLOR", "1")
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> None:
+    """One thread for torch wherever a test module has imported it: small products are slower on more."""
+    if (torch := sys.modules.get("torch")) is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture
+def seqcli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """`seqcli(*args, input=b"", cwd=None, env=None)`: the command in a process of its own, in `tmp_path`.
+
+    stdin is a pipe that holds `input`. `env` is added to the environment. stdout and stderr come back as bytes.
+    """
+
+    def run(
+        *args: object,
+        input: bytes | str = b"",
+        cwd: str | Path | None = None,
+        env: dict[str, str] | None = None,
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[bytes]:
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        return subprocess.run(
+            [sys.executable, "-m", "seqcli", *map(str, args)],
+            input=input.encode() if isinstance(input, str) else input,
+            capture_output=True,
+            cwd=cwd or tmp_path,
+            env={**os.environ, "PYTHONPATH": path, **(env or {})},
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real corpora that SEQCLI_DATA names; skips without it."""
+    folder = os.environ.get("SEQCLI_DATA")
+    if not folder:
+        pytest.skip("SEQCLI_DATA is not set: no folder of real corpora to test on")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.skip(f"SEQCLI_DATA={folder} is not a folder")
+    return path

@@ -1,0 +1,162 @@
+"""Data sets by name: where they are looked for, and what is said when they are not there."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seqcli.datasets import _catalog
+from seqcli.datasets.text import Config, open_corpus
+from seqcli.errors import SeqcliError, UsageError
+
+CATALOG = sorted(Path(_catalog.__file__).with_name("catalog").glob("*.yaml"))
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch) -> tuple[Path, Path]:
+    """($SEQCLI_DATA, the cache's data folder), both empty."""
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    data.mkdir()
+    monkeypatch.setenv("SEQCLI_DATA", str(data))
+    monkeypatch.setenv("SEQCLI_CACHE", str(cache))
+    return data, cache / "data"
+
+
+def put(home: Path, files: dict[str, str], entry: str | None = None) -> None:
+    home.mkdir(parents=True)
+    for name, text in files.items():
+        (home / name).write_text(text)
+    if entry is not None:
+        (home / "data.yaml").write_text(entry)
+
+
+@pytest.mark.parametrize("path", CATALOG, ids=lambda p: p.stem)
+def test_entries_say_what_they_must(path):
+    entry = yaml.safe_load(path.read_text())
+    assert entry["summary"]
+    assert entry["licence"]
+    assert entry["source"]
+    assert ("builtin" in entry) != ("files" in entry)
+    assert set(entry) <= {
+        *("summary", "format", "files", "shares", "split_at", "encoding", "builtin"),
+        *("licence", "source", "sha256"),
+    }
+    if "files" in entry:
+        assert "train" in entry["files"]
+
+
+@pytest.mark.parametrize("path", CATALOG, ids=lambda p: p.stem)
+def test_every_data_set_that_is_here_opens(path, data_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEQCLI_DATA", str(data_folder))
+    monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path))
+    try:
+        found = _catalog.find(path.stem)
+    except SeqcliError as error:
+        pytest.skip(error.message)
+    if found.format == "text":
+        corpus = open_corpus(Config(train=path.stem), Path())
+        assert corpus.name == path.stem
+        assert "valid" in corpus.splits
+    assert capsys.readouterr().err == ""  # no warning: the files are the published ones
+
+
+def test_python_docs_need_no_file(folders):
+    corpus = open_corpus(Config(train="python-docs"), Path())
+    assert set(corpus.splits) == {"train", "valid", "test"}
+    text = "".join("".join(corpus.texts(s, "")) for s in corpus.splits)
+    assert len(text) > 300_000
+    from pydoc_data.topics import topics
+
+    assert topics["yield"].strip() in text
+    before = [p.stat().st_mtime_ns for p in folders[1].iterdir()]
+    open_corpus(Config(train="python-docs"), Path())
+    assert [p.stat().st_mtime_ns for p in folders[1].iterdir()] == before  # written once
+
+
+def test_python_source_has_no_tests_and_no_installed_packages(folders):
+    files = _catalog.find("python-source").files["train"]
+    assert len(files) > 100
+    assert not [p for p in files if "site-packages" in p.parts or "test" in p.parts]
+    assert any(p.name == "argparse.py" for p in files)
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_both_homes_are_looked_in(folders, where):
+    put(folders[where] / "ptb", {f"ptb.{s}.txt": f"{s} text\n" for s in ("train", "valid", "test")})
+    corpus = open_corpus(Config(train="ptb"), Path())
+    assert ["".join(corpus.texts(s, "")) for s in corpus.splits] == ["train text\n", "valid text\n", "test text\n"]
+
+
+def test_a_file_that_is_not_the_published_one_is_said(folders, capsys):
+    put(folders[0] / "tinyshakespeare", {"input.txt": "To be, or not to be\n" * 20})
+    corpus = open_corpus(Config(train="tinyshakespeare"), Path())
+    assert "is not the published tinyshakespeare" in capsys.readouterr().err
+    assert "".join(corpus.texts("train", ""))[-5:] != "be\n"  # cut at a character, as the catalog says
+
+
+def test_a_folder_with_a_data_yaml_is_a_data_set(folders, capsys):
+    text = "one line\n" * 100
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    put(
+        folders[0] / "mine",
+        {"a.txt": text},
+        f"summary: mine\nfiles: {{train: '*.txt'}}\nshares: {{valid: 0.2}}\nsha256: {{a.txt: {digest}}}\n",
+    )
+    assert "mine" in _catalog.names()
+    corpus = open_corpus(Config(train="mine"), Path())
+    assert corpus.facts()["splits"]["valid"]["bytes"] == 180
+    own = open_corpus(Config(train="mine", valid=0.5), Path())
+    assert own.facts()["splits"]["valid"]["bytes"] == 450  # the recipe's word counts
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("just text", "data.yaml: its `files` must name a file or a glob for train"),
+        ("summary: x", "data.yaml: its `files` must name a file or a glob for train"),
+        ("files: a.txt", "data.yaml: its `files` must name a file or a glob for train"),
+        ("files: {valid: a.txt}", "data.yaml: its `files` must name a file or a glob for train"),
+        ("files: {train: [", "data.yaml: not readable as YAML"),
+        ("files: {train: b.txt}", "the data set 'mine' lacks b.txt"),
+        ("files: {train: a.txt}\nformat: columns", "the data set 'mine' is columns, not plain text"),
+    ],
+)
+def test_a_data_yaml_that_is_wrong(folders, entry, words):
+    put(folders[0] / "mine", {"a.txt": "text\n"}, entry)
+    with pytest.raises(SeqcliError) as caught:
+        open_corpus(Config(train="mine"), Path())
+    assert words in caught.value.message
+
+
+def test_names_that_nothing_knows(folders):
+    with pytest.raises(UsageError) as caught:
+        open_corpus(Config(train="tinyshakespere"), Path())
+    assert caught.value.message == "no data set is named 'tinyshakespere'"
+    assert "did you mean 'tinyshakespeare'?" in caught.value.hint
+    assert "./tinyshakespere.txt" in caught.value.hint
+    with pytest.raises(SeqcliError) as caught:
+        open_corpus(Config(train="ptb"), Path())
+    assert "the data set 'ptb' is not on this machine" in caught.value.message
+    assert all(str(f / "ptb") in caught.value.message for f in folders)
+    assert "SEQCLI_DATA" in caught.value.hint
+
+
+def test_a_folder_without_a_data_yaml(folders):
+    put(folders[0] / "loose", {"a.txt": "text\n"})
+    with pytest.raises(SeqcliError, match=r"loose has no data\.yaml"):
+        open_corpus(Config(train="loose"), Path())
+
+
+def test_a_file_of_that_name_comes_first(folders, tmp_path):
+    (tmp_path / "ptb").write_text("a file, not the data set\n")
+    assert open_corpus(Config(train="ptb"), tmp_path).facts()["splits"]["train"]["bytes"] == 25
+
+
+@pytest.mark.parametrize("text", ["./a", "a.txt", "a/b", "*", "-", "a[1]", "a?"])
+def test_paths_are_no_names(text):
+    assert not _catalog.looks_like_name(text)
+    assert _catalog.looks_like_name("python-docs")

@@ -1,0 +1,96 @@
+"""Layers as named arrays: naming, replacing, restoring, counting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqcli import layers
+from seqcli.errors import SeqcliError
+from seqcli.layers.blank import Blank
+
+
+@dataclass(frozen=True)
+class Inner:
+    weight: np.ndarray
+    rate: float = 0.5
+
+
+@dataclass(frozen=True)
+class Outer:
+    first: np.ndarray
+    parts: tuple[Any, ...]
+    optional: np.ndarray | None
+    name: str = "outer"
+
+
+@pytest.fixture
+def layer() -> Outer:
+    nested = (Inner(np.ones((2, 3), np.float32)), (Inner(np.zeros(4, np.float32), 0.1), 7))
+    return Outer(np.arange(5, dtype=np.float32), nested, None)
+
+
+NAMES = ["first", "parts.0.weight", "parts.1.0.weight"]
+
+
+def test_arrays_are_named_by_their_path_in_the_order_of_the_fields(layer: Outer) -> None:
+    found = layers.arrays(layer)
+    assert list(found) == NAMES
+    assert found["parts.0.weight"] is layer.parts[0].weight
+
+
+def test_arrays_of_nested_tuples_and_of_one_array(layer: Outer) -> None:
+    assert list(layers.arrays((layer.first, (layer.first,)))) == ["0", "1.0"]
+    assert list(layers.arrays(layer.first)) == [""]
+    assert layers.arrays("text") == {}
+
+
+def test_replace_puts_in_what_is_named_and_keeps_the_rest(layer: Outer) -> None:
+    new = np.full((2, 3), 9, np.float32)
+    other = layers.replace(layer, {"parts.0.weight": new})
+    assert other.parts[0].weight is new
+    assert other.first is layer.first
+    assert (other.parts[1][0].rate, other.parts[1][1], other.name, other.optional) == (0.1, 7, "outer", None)
+    assert layer.parts[0].weight is not new
+
+
+def test_replace_with_its_own_arrays_is_the_same_layer(layer: Outer) -> None:
+    again = layers.replace(layer, layers.arrays(layer))
+    assert list(layers.arrays(again)) == NAMES
+    assert all(a is b for a, b in zip(layers.arrays(again).values(), layers.arrays(layer).values(), strict=True))
+
+
+def test_replace_takes_torch_tensors(layer: Outer) -> None:
+    torch = pytest.importorskip("torch")
+    leaves = {n: torch.from_numpy(a).requires_grad_() for n, a in layers.arrays(layer).items()}
+    bound = layers.replace(layer, leaves)
+    assert list(layers.arrays(bound)) == NAMES
+    sum(a.sum() for a in layers.arrays(bound).values()).backward()
+    assert all(leaf.grad is not None for leaf in leaves.values())
+
+
+def test_restore_checks_names_and_shapes(layer: Outer) -> None:
+    stored = {n: a + 1 for n, a in layers.arrays(layer).items()}
+    np.testing.assert_array_equal(layers.restore(layer, stored).first, layer.first + 1)
+    with pytest.raises(SeqcliError, match=r"do not fit.*parts.0.weight"):
+        layers.restore(layer, {n: a for n, a in stored.items() if n != "parts.0.weight"})
+    with pytest.raises(SeqcliError, match=r"do not fit.*stranger"):
+        layers.restore(layer, stored | {"stranger": np.zeros(1)})
+    with pytest.raises(SeqcliError, match=r"first is \(6,\).*\(5,\)"):
+        layers.restore(layer, stored | {"first": np.zeros(6, np.float32)})
+
+
+def test_parameters_counts_numbers(layer: Outer) -> None:
+    assert layers.parameters(layer) == 5 + 6 + 4
+    assert layers.parameters(Inner(np.zeros(()))) == 1
+
+
+def test_blank_draws_zeros_of_the_right_shape_and_type() -> None:
+    rng = Blank()
+    for drawn in (rng.standard_normal((2, 3)), rng.normal(0, 1, (2, 3)), rng.uniform(-1, 1, (2, 3))):
+        assert drawn.shape == (2, 3)
+        assert drawn.dtype == np.float32
+        assert not drawn.any()

@@ -1,0 +1,96 @@
+"""Static rules for device and precision; weights as torch leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from seqcli import layers
+from seqcli.errors import UsageError
+from seqcli.models import language_model
+from seqcli.recipe.schema import TrainConfig
+from seqcli.training import device
+
+MODEL = language_model.Model.create(
+    language_model.Config(cell="lstm", embedding=4, hidden=6), 5, np.random.default_rng(0)
+)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "has", "precision"),
+    [(255, True, "float32"), (256, True, "bfloat16"), (1024, True, "bfloat16"), (1024, False, "float32")],
+)
+def test_precision_is_a_rule_of_size_and_hardware(monkeypatch, hidden, has, precision):
+    monkeypatch.setattr(device, "has_bfloat16", lambda _: has)
+    assert device.resolve(TrainConfig(device="cpu"), hidden).precision == precision
+    assert device.resolve(TrainConfig(device="cpu", precision="float32"), hidden).precision == "float32"
+    assert device.resolve(TrainConfig(device="cpu", precision="bfloat16"), hidden).precision == "bfloat16"
+
+
+def test_all_is_definite_once_resolved():
+    config = device.resolve(TrainConfig(), 8)
+    assert config.device in ("cpu", "cuda", "mps")
+    assert config.threads
+    assert device.resolve(config, 8) == config
+    assert device.resolve(TrainConfig(threads=3), 8).threads == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "available"), [("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)]
+)
+def test_a_device_that_is_not_there(name, available):
+    if available():
+        pytest.skip(f"this machine has {name}")
+    with pytest.raises(UsageError, match=f"train.device: {name} was asked for"):
+        device.resolve(TrainConfig(device=name), 8)
+
+
+def test_leaves_are_copies_with_gradients():
+    weights = device.leaves(MODEL, "cpu")
+    assert weights.keys() == layers.arrays(MODEL).keys()
+    assert all(w.is_leaf and w.requires_grad and w.dtype == torch.float32 for w in weights.values())
+    with torch.no_grad():
+        weights["output_bias"].fill_(3)
+    assert not MODEL.output_bias.any()
+    assert np.array_equal(device.to_numpy(weights)["output_bias"], np.full(5, 3, np.float32))
+
+
+def test_bfloat16_gradients_reach_the_float32_leaves():
+    weights = device.leaves(MODEL, "cpu")
+    bound = device.bind(MODEL, weights, "bfloat16")
+    assert {a.dtype for a in layers.arrays(bound).values()} == {torch.bfloat16}
+    ids = torch.tensor([[1], [2], [3]])
+    loss, _ = bound.loss(ids, ids, bound.initial_state(1))
+    loss.backward()
+    exact = device.leaves(MODEL, "cpu")
+    whole = device.bind(MODEL, exact, "float32")
+    loss32, _ = whole.loss(ids, ids, whole.initial_state(1))
+    loss32.backward()
+    assert loss.item() == pytest.approx(loss32.item(), rel=0.02)
+    for name, w in weights.items():
+        assert w.grad is not None
+        assert w.grad.dtype == torch.float32
+        assert torch.allclose(w.grad, exact[name].grad, atol=0.03), name
+
+
+def test_bfloat16_survives_the_way_through_numpy():
+    """A file has no bfloat16: what was saved as float32 is the same number when it comes back."""
+    drawn = torch.randn(1000, generator=torch.Generator().manual_seed(1)).to(torch.bfloat16)
+    stored = device.to_numpy({"x": drawn})["x"]
+    assert stored.dtype == np.float32
+    assert torch.equal(torch.from_numpy(stored).to(torch.bfloat16), drawn)
+
+
+def test_a_kernel_that_refuses_is_said(monkeypatch, capsys):
+    weights = device.leaves(MODEL, "cpu")
+    assert device.kernel_works(MODEL, weights, "bfloat16", "cpu")
+    assert all(w.grad is None for w in weights.values())
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no such kernel\nat some line")
+
+    monkeypatch.setattr(language_model.Model, "loss", refuse)
+    assert device.kernel_works(MODEL, weights, "float32", "cpu")
+    assert not device.kernel_works(MODEL, weights, "bfloat16", "cpu")
+    assert "bfloat16 is refused by this device's kernel (no such kernel)" in capsys.readouterr().err

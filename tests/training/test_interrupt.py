@@ -1,0 +1,52 @@
+"""The first signal asks, the second leaves; afterwards all is as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from seqcli.training import interrupt
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_first_and_second_signal(monkeypatch, capsys, number, status):
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    before = signal.getsignal(number)
+    with interrupt.Interrupt() as caught:
+        assert caught.wanted == 0
+        signal.raise_signal(number)
+        assert (caught.wanted, caught.status, left) == (number, status, [])
+        assert "once more to leave at once" in capsys.readouterr().err
+        signal.raise_signal(signal.SIGINT)
+        assert left == [130]
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_amid_a_write_to_stderr(monkeypatch):
+    """Python forbids a handler to write where the interrupted code was writing: it must not end the run."""
+
+    def say(text: str) -> None:
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr(interrupt, "say", say)
+    with interrupt.Interrupt() as caught:
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.wanted == signal.SIGTERM
+
+
+def test_outside_the_main_thread_nothing_is_touched():
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work() -> None:
+        with interrupt.Interrupt() as caught:
+            seen.append((caught.wanted, signal.getsignal(signal.SIGINT) is before))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(0, True)]
