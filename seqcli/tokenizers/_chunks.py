@@ -1,15 +1,18 @@
 """Sub-word ids at the speed of a dictionary: where no piece crosses from a word into the space behind it, a line's
-ids are those of its chunks (a word with the spaces before it), and natural text repeats its chunks.
+ids are those of its chunks (a word with the spaces before it), and natural text repeats its chunks. Where, as is the
+library's custom, no piece holds both ASCII letters and ASCII digits or signs, a chunk is made of parts in the same way.
 
 The result is that of one library call a line. A unigram model needs care: the library adds up scores in float32 from
-the start of the line, so that two segmentations of one chunk that score the same (`00 0000` and `0000 00`) are told
-apart by rounding, which depends on all that stands before. Such chunks are recognised, and lines that hold one
-behind their first chunk are given to the library whole.
+the start of the line, so that two segmentations of one part that score the same (`00 0000` and `0000 00`) are told
+apart by rounding, which depends on all that stands before. Such parts are recognised, and lines that hold one behind
+their first part are given to the library whole.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,9 @@ from seqcli.tokenizers import SPACE
 BLOCK = 1 << 16  # characters worked on at once: their words stay in the processor's cache
 LARGEST = 32 << 20  # characters a cache may hold, counting ENTRY for each key: about 100 MB
 ENTRY = 64
+_SIGNS = "!-@[-`{-~"
+_PARTS = re.compile(f"{SPACE}*(?:[{_SIGNS}]+|[^{_SIGNS}{SPACE}]+)|{SPACE}+")
+_MIXED = re.compile(f"[{_SIGNS}][^{_SIGNS}{SPACE}\n]|[^{_SIGNS}{SPACE}\n][{_SIGNS}]")
 NEAR = 0.02  # two segmentations whose log-probabilities differ by less may be told apart by rounding
 LONGEST_CHECK = 200  # characters: a longer chunk that may be tied is taken to be
 
@@ -36,6 +42,7 @@ class Chunks:
 
     `pieces`, `parts` and `shown` are, for each id, its name in the model, its text as bytes, and its name for people.
     A text given to the methods holds no literal U+2581. `newline` is the id of a line end; None drops line ends.
+    `has_bytes` says that bytes stand in for unknown characters (else neighbours would be one unknown symbol).
     """
 
     def __init__(
@@ -46,9 +53,12 @@ class Chunks:
         shown: Sequence[str],
         newline: int | None,
         unigram: bool,
+        has_bytes: bool,
     ):
         self._processor, self._parts, self._unigram = processor, parts, unigram
         self._runs = any(piece.startswith(2 * SPACE) for piece in pieces)
+        texts = [p for p, part in zip(pieces, parts, strict=True) if p.replace(SPACE, " ").encode() == part]
+        self._divides = has_bytes and not _MIXED.search("\n".join(texts))
         self._newline = -2 if newline is None else newline
         size = len(pieces)
         ints = np.arange(size, dtype=np.int32).tobytes()
@@ -58,6 +68,7 @@ class Chunks:
             [ints[4 * i : 4 * i + 4] for i in range(size)],
         )
         self._caches: tuple[dict[str, bytes], ...] = ({}, {}, {})
+        self._part_caches: tuple[dict[str, bytes], ...] = ({}, {}, {})
         self._used = [0, 0, 0]
         self._first = [part[:1] for part in parts]  # ties need two pieces that begin alike: most chunks have none
         self._scores = [processor.get_score(i) for i in range(size)] if unigram else []
@@ -120,25 +131,44 @@ class Chunks:
     def _fill(self, keys: list[str], kind: int) -> None:
         """Put what the cache lacks of the keys into it; a full cache is begun anew."""
         cache = self._caches[kind]
-        new = list(dict.fromkeys([key for key in keys if key not in cache]))
-        cost = sum(map(len, new)) + ENTRY * len(new)
-        if self._used[kind] and self._used[kind] + cost > LARGEST:
+        new = list(set(keys).difference(cache))
+        if self._used[kind] and self._used[kind] + _cost(new) > LARGEST:
             cache.clear()
-            new = list(dict.fromkeys(keys))
-            self._used[kind], cost = 0, sum(map(len, new)) + ENTRY * len(new)
-        self._used[kind] += cost
+            self._part_caches[kind].clear()
+            self._used[kind] = 0
+            new = list(set(keys))
+        self._used[kind] += _cost(new)
+        values = self._shown([key[1:] if key[:1] == "\n" else SPACE + key for key in new], kind)
+        space, tie, newline = self._between(kind)
+        for key, value in zip(new, values, strict=True):
+            cache[key] = newline + value.removeprefix(tie) if key[:1] == "\n" else space + value
+
+    def _between(self, kind: int) -> tuple[bytes, bytes, bytes]:
+        """What stands between two symbols, before a tied part, and for a line end."""
+        return (b" ", _TIE, b"\n") if kind != INTS else (b"", _int32(_TIED), _int32(self._newline))
+
+    def _shown(self, chunks: list[str], kind: int) -> list[bytes]:
+        """The symbols of each chunk."""
+        if not self._divides:
+            return self._encoded(chunks, kind)
+        cache, space = self._part_caches[kind], self._between(kind)[0]
+        parts = list(map(_PARTS.findall, chunks))
+        new = list(set(chain.from_iterable(parts)).difference(cache))
+        self._used[kind] += _cost(new)
+        cache.update(zip(new, self._encoded(new, kind), strict=True))
+        return [space.join(map(cache.__getitem__, p)) for p in parts]
+
+    def _encoded(self, texts: list[str], kind: int) -> list[bytes]:
+        """The symbols of each text, marked where they are tied."""
         symbols, first = self._symbols[kind].__getitem__, self._first
-        space, tie, newline = (b"", _int32(_TIED), _int32(self._newline)) if kind == INTS else (b" ", _TIE, b"\n")
-        texts = [key[1:] if key[:1] == "\n" else SPACE + key for key in new]
-        threads = self.threads if len(texts) > 500 else 1
-        for key, text, ids in zip(new, texts, self._processor.encode(texts, num_threads=threads), strict=True):
-            value = space.join(map(symbols, ids))
-            if key[:1] == "\n":
-                cache[key] = newline + value
-            elif self._unigram and len({first[i] for i in ids}) < len(ids) and self._is_tied(text, ids):
-                cache[key] = space + tie + value
-            else:
-                cache[key] = space + value
+        space, tie, _ = self._between(kind)
+        found = self._processor.encode(texts, num_threads=self.threads if len(texts) > 500 else 1)
+        shown = [space.join(map(symbols, ids)) for ids in found]
+        if self._unigram:
+            for i, ids in enumerate(found):
+                if len({first[j] for j in ids}) < len(set(ids)) and self._is_tied(texts[i], ids):
+                    shown[i] = tie + shown[i]
+        return shown
 
     def _is_tied(self, text: str, ids: list[int]) -> bool:
         """Whether another segmentation may score the same: the same pieces in another order."""
@@ -154,17 +184,20 @@ class Chunks:
 
     def _may_be_tied(self, text: str, ids: list[int]) -> bool:
         """A filter: where two orders of the same pieces part, the text goes on with either of two pieces."""
-        parts = [self._parts[i] for i in ids]
-        distinct = set(parts)
-        if len({part[:1] for part in distinct}) == len(distinct):
-            return False
         data = text.replace(SPACE, " ").encode()
-        start = 0
-        for i, part in enumerate(parts):
-            if any(other != part and data.startswith(other, start) for other in set(parts[i + 1 :])):
+        behind: dict[bytes, set[bytes]] = {}  # the pieces from here on, by their first byte
+        at = len(data)
+        for part in map(self._parts.__getitem__, reversed(ids)):
+            at -= len(part)
+            alike = behind.setdefault(part[:1], set())
+            if any(data.startswith(other, at) for other in alike if other != part):
                 return True
-            start += len(part)
-        return start != len(data)  # an unknown symbol hides its text
+            alike.add(part)
+        return at != 0  # an unknown symbol hides its text
+
+
+def _cost(keys: Sequence[str]) -> int:
+    return sum(map(len, keys)) + ENTRY * len(keys)
 
 
 def _int32(value: int) -> bytes:

@@ -187,7 +187,9 @@ class Tokenizer(BaseTokenizer):
         if not (self._spec.spaces_lead and _chunks.is_separable(self._pieces)):
             return None
         plain = self._processor if self._spec.identity else _open(_subwords.without_normalizer(self._model))
-        return _chunks.Chunks(plain, self._pieces, self._parts, self._names, self.newline_id, self._spec.unigram)
+        return _chunks.Chunks(
+            plain, self._pieces, self._parts, self._names, self.newline_id, self._spec.unigram, self.unk_id is None
+        )
 
     def _encode_plainly(self, text: str) -> np.ndarray:
         end = [] if self.newline_id is None else [self.newline_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +90,7 @@ class Running:
     def wait(self) -> subprocess.CompletedProcess[str]:
         """Its status, stdout and stderr; a signal that killed it is a negative status."""
         status = int(next(self.answers))
-        out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
+        out, err = ((self.folder / name).read_bytes().decode() for name in ("out", "err"))
         return subprocess.CompletedProcess(self.args, status, out, err)
 
 
@@ -112,7 +114,7 @@ class Forks:
         """Start a process; `err` is a path (a terminal's) to take the place of the file for stderr."""
         assert self.process.stdin
         assert self.process.stdout
-        (self.folder / "in").write_text(input, encoding="utf-8")
+        (self.folder / "in").write_bytes(input.encode())
         (self.folder / "err").write_text("")
         files = [str(self.folder / "in"), str(self.folder / "out"), err or str(self.folder / "err")]
         request = {"args": [*map(str, args)], "cwd": str(cwd), "env": env or {}, "files": files}
@@ -137,6 +139,29 @@ class Forks:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait(30)
+
+
+@pytest.fixture
+def spawn(isolated: None) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """`spawn(*args, cwd=...)`: `python -m seqcli ARGS`, its three streams pipes, not waited for."""
+    started: list[subprocess.Popen[bytes]] = []
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+    def start(*args: object, cwd: Path, **options: Any) -> subprocess.Popen[bytes]:
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command = [sys.executable, "-m", "seqcli", *map(str, args)]
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": path}
+        started.append(subprocess.Popen(command, cwd=cwd, env=env, **{**pipes, **options}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,125 @@
+"""The Python door: the same words as the command line, from an object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seqcli
+from seqcli import artifact, tokenizers
+from seqcli.api import LanguageModel
+from seqcli.models import language_model
+from seqcli.tokenizers import byte, char
+
+TEXT = "the cat sat\non the mat\n"
+
+
+def write_model(path: Path, tokenizer: tokenizers.BaseTokenizer) -> Path:
+    """An untrained model with large weights, so that it has opinions."""
+    config = language_model.Config(cell="gru", embedding=6, hidden=10, uniform_init=0.7)
+    model = language_model.Model.create(config, tokenizer.size, np.random.default_rng(5))
+    header = {"kind": "model", "task": "language-model", "model": config.model_dump(mode="json")}
+    part, arrays = tokenizers.to_artifact(tokenizer)
+    header |= {"vocabulary": tokenizer.size, "tokenizer": part}
+    artifact.write(path, header, {f"model.{n}": a for n, a in model.arrays().items()} | arrays)
+    return path
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("api") / "runs" / "own"
+    folder.mkdir(parents=True)
+    return write_model(folder / "model.safetensors", char.Tokenizer.learn([TEXT], char.Config()))
+
+
+@pytest.fixture(scope="module")
+def model(path) -> LanguageModel:
+    return seqcli.load(path)
+
+
+def test_load_by_file_folder_and_name(path, monkeypatch):
+    monkeypatch.chdir(path.parents[2])
+    for name in (path, path.parent, str(path), "own"):
+        assert seqcli.load(name).generate("the", seed=1) == seqcli.load(path).generate("the", seed=1)
+    assert seqcli.load(path).header["task"] == "language-model"
+    with pytest.raises(seqcli.SeqcliError, match="no such model"):
+        seqcli.load("nothing")
+
+
+def test_generate_is_reproducible_and_what_the_command_writes(model, path, seqcli):
+    text = model.generate("the ", seed=11, max_tokens=40)
+    assert len(text) == 40
+    assert text == "".join(model.stream("the ", seed=11, max_tokens=40))
+    assert text != model.generate("the ", seed=12, max_tokens=40)
+    assert model.generate("the ") != model.generate("the ")  # no seed, no promise
+    done = seqcli("generate", "-m", path, "--prompt", "the ", "--seed", 11, "--max-tokens", 40)
+    assert done.stdout.decode() == text
+
+
+def test_options(model):
+    greedy = model.generate("the", temperature=0, max_tokens=30)
+    assert (
+        greedy
+        == model.generate("the", temperature=0, max_tokens=30, seed=3)
+        == model.generate("the", top_k=1, max_tokens=30)
+    )
+    assert model.generate("the", max_tokens=0) == ""
+    text = model.generate("the", seed=2, max_tokens=200)
+    at = min(i for stop in ("a", "c") if (i := text.find(stop)) >= 0)
+    assert model.generate("the", seed=2, stop=["a", "c"]) == text[:at]
+    assert model.generate("the", seed=2, stop="a") == text.partition("a")[0]
+    with pytest.raises(seqcli.SeqcliError, match="temperature"):
+        model.stream("the", temperature=-1)
+    with pytest.raises(TypeError):
+        model.generate("the", temprature=1)
+
+
+def test_an_empty_prompt_is_what_follows_a_line_end(model):
+    assert model.generate("", seed=4) == model.generate("\n", seed=4)
+    assert model.next("") == model.next("\n")
+
+
+def test_next_is_a_distribution(model):
+    found = model.next("the", 100)
+    assert len(found) == model.tokenizer.size
+    assert sum(p for _, p in found) == pytest.approx(1)
+    assert [p for _, p in found] == sorted((p for _, p in found), reverse=True)
+    assert model.next("the", 1) == found[:1]
+    drawn = [tokenizers.visible(model.generate("the", max_tokens=1, seed=s)) for s in range(300)]
+    for token, p in found:
+        assert abs(drawn.count(token) / 300 - p) < 4 * np.sqrt(p * (1 - p) / 300), token
+
+
+def test_evaluate_is_the_sum_of_next(model):
+    text = "the cat"
+    nll = 0.0
+    for i in range(1, len(text)):
+        p = dict(model.next(text[:i], 100))
+        nll -= np.log(p[text[i].replace(" ", "▁")])
+    report = model.evaluate(text)
+    assert report.metrics["cross-entropy"] == pytest.approx(nll / 6, rel=1e-5)
+    assert report.counts["tokens"] == 6
+    assert report.protocol == "stateful"
+    assert model.evaluate(text, window=3).protocol == "window 3"
+
+
+def test_unknown_characters_are_named(model):
+    with pytest.raises(seqcli.SeqcliError, match=r"'ü' \(U\+00FC\)"):
+        model.generate("ü")
+    with pytest.raises(seqcli.SeqcliError, match="<text>:2:3: the character 'ü'"):
+        model.evaluate("the\ncaü")
+
+
+def test_bytes_come_as_whole_characters(tmp_path):
+    model = seqcli.load(write_model(tmp_path / "m.safetensors", byte.Tokenizer()))
+    for piece in model.stream("é", seed=1, max_tokens=300):
+        assert piece.encode().decode() == piece  # a lone surrogate would not encode
+
+
+def test_the_package_is_light():
+    assert seqcli.__version__
+    assert set(seqcli.__all__) == {"SeqcliError", "load"}
+    with pytest.raises(AttributeError, match="has no attribute 'laod'"):
+        seqcli.laod  # noqa: B018

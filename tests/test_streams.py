@@ -1,0 +1,348 @@
+"""Text in, results out: nothing lost between chunks, positions exact, answers as soon as there is input."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcli import streams
+from seqcli.errors import SeqcliError
+from seqcli.streams import Chunk, Output, column_of, decode, expand, lines_of, open_source, read_chunks, read_text
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TEXT = st.text(
+    st.one_of(st.sampled_from("a\n\r\t é€🙂\x0b\x0c\x1c\x85\u2028\u2029\ufeff"), st.characters(codec="utf-8"))
+)
+
+
+class Dripping(io.RawIOBase):
+    """A source that hands out its bytes in pieces of given sizes, as a pipe may; `read1` never waits for more."""
+
+    def __init__(self, data: bytes, sizes: list[int]):
+        self._data, self._sizes, self._count = data, sizes, 0
+
+    def read1(self, size: int) -> bytes:
+        most = self._sizes[self._count % len(self._sizes)]
+        self._count += 1
+        piece, self._data = self._data[: min(most, size)], self._data[min(most, size) :]
+        return piece
+
+
+drip: Any = Dripping
+sizes = st.lists(st.integers(1, 12), min_size=1, max_size=5)
+
+# chunks
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXT, sizes=sizes, size=st.sampled_from([1, 2, 3, 7, 1 << 20]), first=st.integers(1, 5))
+def test_chunks_add_up_to_the_text_in_whole_lines(text: str, sizes: list[int], size: int, first: int) -> None:
+    chunks = list(read_chunks(drip(text.encode(), sizes), "f", size=size, line=first))
+    assert "".join(c.text for c in chunks) == text
+    assert all(c.text.endswith("\n") for c in chunks[:-1])
+    assert all(c.text for c in chunks)
+    line = first
+    for chunk in chunks:
+        assert (chunk.line, chunk.source) == (line, "f")
+        line += chunk.text.count("\n")
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=TEXT, sizes=sizes)
+def test_only_a_newline_ends_a_line(text: str, sizes: list[int]) -> None:
+    found = [line for chunk in read_chunks(drip(text.encode(), sizes), "f") for line in lines_of(chunk)]
+    expected = text.split("\n")
+    if expected[-1] == "":
+        expected.pop()
+    assert found == list(enumerate(expected, 1))
+
+
+def test_carriage_returns_and_other_separators_stay_in_their_line() -> None:
+    line = "a\rb\x0bc\x0cd\x1ce\x85f\u2028g\u2029h\r"
+    chunks = read_chunks(io.BytesIO(f"{line}\nx".encode()), "f")
+    assert [found for chunk in chunks for found in lines_of(chunk)] == [(1, line), (2, "x")]
+
+
+def test_blank_lines_are_lines() -> None:
+    assert list(lines_of(Chunk("\n\na\n\n", "f", 3))) == [(3, ""), (4, ""), (5, "a"), (6, "")]
+    assert list(lines_of(Chunk("a", "f", 1))) == [(1, "a")]
+    assert list(read_chunks(io.BytesIO(b""), "f")) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=TEXT, sizes=sizes, longest=st.integers(4, 20))
+def test_long_lines_may_be_cut_but_no_character_is(text: str, sizes: list[int], longest: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "LONGEST", longest)
+        chunks = list(read_chunks(drip(text.encode(), sizes), "f", cut_long_lines=True))
+        whole = list(read_chunks(drip(text.encode(), sizes), "f"))
+    assert "".join(c.text for c in chunks) == "".join(c.text for c in whole) == text
+    assert max((len(c.text.encode()) for c in chunks), default=0) < longest + 2 * max(sizes)
+    line = 1
+    for chunk in chunks:
+        assert chunk.line == line
+        line += chunk.text.count("\n")
+
+
+def test_a_file_comes_in_large_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"0123456\n" * (1 << 18))  # 2 MiB
+    chunks = list(read_text([path]))
+    assert len(chunks) <= 4
+    assert sum(len(c.text) for c in chunks) == 2 << 20
+
+
+# what does not decode
+
+
+def position_of_error(data: bytes) -> tuple[int, int, int]:
+    """(line, column, byte) of the first byte that is not UTF-8, line by line: another way than the program's."""
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return number, len(line[: error.start].decode()) + 1, line[error.start]
+    raise AssertionError("all of it is UTF-8")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    before=TEXT,
+    bad=st.sampled_from(
+        [b"\xff", b"\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x99", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf8"]
+    ),
+    after=TEXT,
+    sizes=sizes,
+    cut=st.booleans(),
+)
+def test_the_position_of_invalid_bytes_is_exact(
+    before: str, bad: bytes, after: str, sizes: list[int], cut: bool
+) -> None:
+    data = before.encode() + bad + b"!" + after.encode()
+    line, column, byte = position_of_error(data)
+    with pytest.raises(SeqcliError) as error:
+        list(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=cut))
+    assert error.value.message == f"name.txt:{line}:{column}: byte 0x{byte:02x} is not valid UTF-8"
+    assert "iconv" in error.value.hint
+
+
+def test_what_comes_before_an_invalid_byte_is_yielded_first() -> None:
+    stream = read_chunks(drip(b"good\nbad \xff\n", [5]), "f")
+    assert next(stream).text == "good\n"
+    with pytest.raises(SeqcliError, match=r"^f:2:5: byte 0xff"):
+        next(stream)
+
+
+def test_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "old.txt"
+    path.write_bytes("né\nça\n".encode("latin-1"))
+    assert [c.text for c in read_text([path], encoding="latin-1")] == ["né\nça\n"]
+    with pytest.raises(SeqcliError, match=r"old\.txt:1:2: byte 0xe9"):
+        list(read_text([path]))
+    with pytest.raises(SeqcliError, match="ASCII"):
+        decode(b"\xe9", "ascii", "f", 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=TEXT, data=st.data())
+def test_column_of_counts_code_points_from_one(text: str, data: st.DataObject) -> None:
+    offset = data.draw(st.integers(0, len(text)))
+    before, column = column_of(text, offset)
+    lines = text[:offset].split("\n")
+    assert (before, column) == (len(lines) - 1, len(lines[-1]) + 1)
+
+
+# pipes
+
+
+def test_a_slow_pipe_yields_lines_as_they_come() -> None:
+    """One thread writes and waits to be answered: reading ahead would wait for ever."""
+    read_end, write_end = os.pipe()
+    answered = [threading.Event() for _ in range(3)]
+    early = []
+
+    def write() -> None:
+        with os.fdopen(write_end, "wb", buffering=0) as pipe:
+            for part, event in zip([b"one\n", b"two\nthr", b"ee\nfour"], answered, strict=True):
+                pipe.write(part)
+                early.append(event.wait(timeout=20))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(read_end, "rb") as pipe:
+        stream = read_chunks(pipe, "pipe")
+        for expected, event in zip([("one\n", 1), ("two\n", 2), ("three\n", 3)], answered, strict=True):
+            chunk = next(stream)
+            assert (chunk.text, chunk.line) == expected
+            event.set()
+        assert [(c.text, c.line) for c in stream] == [("four", 4)]
+    writer.join()
+    assert early == [True] * 3
+
+
+ECHO = """
+import sys
+from seqcli.streams import Output, lines_of, read_text
+out = Output()
+for chunk in read_text(["-"]):
+    for number, line in lines_of(chunk):
+        out.line(f"{chunk.source}:{number}:{line}")
+    out.flush()
+"""
+
+
+def start(program: str, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
+    )
+
+
+def test_a_filter_answers_each_line_before_the_next() -> None:
+    with start(ECHO) as process:
+        assert process.stdin
+        assert process.stdout
+        for number, line in enumerate(["a", "", "é€🙂", "x\r"], 1):
+            process.stdin.write(f"{line}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline() == f"<stdin>:{number}:{line}\n".encode()
+        process.stdin.write(b"no end")
+        process.stdin.close()
+        assert process.stdout.read() == b"<stdin>:5:no end\n"
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_text_is_utf8_whatever_the_locale(locale: str) -> None:
+    env = {**os.environ, "LC_ALL": locale, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    with start(ECHO, env=env) as process:
+        out, _ = process.communicate("é\u2028🙂\r\n".encode(), timeout=60)
+    assert out == "<stdin>:1:é\u2028🙂\r\n".encode()
+
+
+def test_a_reader_that_leaves_is_told_apart() -> None:
+    program = """
+import sys
+from seqcli.streams import Output, discard_stdout
+out = Output()
+try:
+    while True:
+        out.line("x" * 1000)
+        out.flush()
+except BrokenPipeError:
+    discard_stdout()
+    sys.exit(141)
+"""
+    with start(program, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""  # no complaint from the interpreter's last flush
+        assert process.wait(timeout=60) == 141
+
+
+def test_output_writes_what_it_is_given() -> None:
+    file = io.BytesIO()
+    out = Output(file)
+    out.write("a\r")
+    out.line("é")
+    out.write_bytes(b"\xff\n")
+    out.json({"b": "é\u2028", "a": [1.5, None]})
+    out.write("\udc80")  # half a character of a broken text stays what it was
+    out.flush()
+    expected = b"a\r" + "é\n".encode() + b"\xff\n" + '{"b": "é\u2028", "a": [1.5, null]}\n'.encode()
+    assert file.getvalue() == expected + "\udc80".encode(errors="surrogatepass")
+
+
+# files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.txt", "c.tsv", "odd[1].txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    (tmp_path / "sub" / "deep" / "d.txt").write_text("d")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    return tmp_path
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [p.name for p in paths]
+
+
+def test_expand_keeps_the_order_given_and_sorts_a_globs_own(folder: Path) -> None:
+    assert names(expand(["c.tsv", "[ab].txt", "a.txt"], folder)) == ["c.tsv", "a.txt", "b.txt", "a.txt"]
+    assert names(expand(["odd[1].txt"], folder)) == ["odd[1].txt"]  # a file of that name, not a pattern
+    assert names(expand(["**/*.txt"], folder)) == ["a.txt", "b.txt", "odd[1].txt", "d.txt"]
+    assert names(expand(["*"], folder)) == ["a.txt", "b.txt", "c.tsv", "odd[1].txt"]  # folders are left out
+    assert expand([str(folder / "a.txt")], Path("elsewhere")) == [folder / "a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message", "hint"),
+    [
+        ("a.text", "no such file", "did you mean 'a.txt'?"),
+        ("*.csv", "no such file", "did you mean 'c.tsv'?"),
+        ("gone", "no such file", ""),
+        ("missing/a.txt", "no such file", "missing does not exist"),
+        ("a.txt/b", "no such file", "a.txt does not exist"),
+        ("sub", "is a folder", "*.txt"),
+        ("su?", "is a folder", "*.txt"),
+        ("x" * 5000, "no such file", ""),
+    ],
+    ids=lambda v: v[:12],
+)
+def test_expand_says_what_is_wrong(folder: Path, pattern: str, message: str, hint: str) -> None:
+    with pytest.raises(SeqcliError) as error:
+        expand([pattern], folder)
+    assert message in error.value.message
+    assert pattern.rstrip("?") in error.value.message
+    assert hint in error.value.hint
+    if not hint:
+        assert error.value.hint == ""
+
+
+def test_an_empty_folder_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(SeqcliError) as error:
+        expand(["a.txt"], tmp_path)
+    assert error.value.hint == ""
+
+
+def test_open_source_says_what_is_wrong(folder: Path) -> None:
+    def read(path: Path) -> BinaryIO:
+        with open_source(path) as (file, source):
+            assert source == str(path)
+            return file
+
+    assert read(folder / "a.txt").closed
+    for name, message in (
+        ("a.text", "did you mean 'a.txt'"),
+        ("sub", r"cannot read .*directory"),
+        ("gone", "no such"),
+    ):
+        with pytest.raises(SeqcliError, match=message):
+            read(folder / name)
+
+
+def test_several_sources_one_after_the_other(folder: Path) -> None:
+    chunks = list(read_text([folder / "b.txt", folder / "a.txt"]))
+    assert [(c.text, Path(c.source).name, c.line) for c in chunks] == [("b.txt", "b.txt", 1), ("a.txt", "a.txt", 1)]
+
+
+def test_stdin_with_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert streams.stdin_is_interactive() == (sys.stdin.closed or sys.stdin.isatty())
+    monkeypatch.setattr(sys, "stdin", None)
+    assert streams.stdin_is_interactive()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("text"))
+    assert not streams.stdin_is_interactive()
