@@ -71,7 +71,8 @@ def evaluate(
         unknown = _unknown_characters(tokenizer, text, ids)
         if not total and len(ids):  # the first token is context, not score
             beginning = (text[: text.find("\n") + 1] or text)[:4096]
-            first = text[: tokenizer.offsets(beginning)[0][1]]
+            spans = tokenizer.offsets(beginning) or tokenizer.offsets(text)
+            first = text[: spans[0][1]]
             unknown -= _unknown_characters(tokenizer, first, ids[:1])
             text = text[len(first) :]
         metric.update_text(text, unknown, represented=tokenizer.lossless)

@@ -29,6 +29,7 @@ class Chunk:
     text: str
     source: str
     line: int  # number of the first line, from 1
+    column: int = 1  # of its first character: above 1 where a long line was cut
 
 
 def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
@@ -59,15 +60,18 @@ def _exists(path: str | Path) -> bool:
         return False
 
 
-def decode(data: bytes, encoding: str, source: str, line: int) -> str:
-    """Decode whole lines. Raises SeqcliError naming file:line:column of the first byte that does not decode."""
+def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1) -> str:
+    """Decode bytes that begin at a line and column.
+
+    Raises SeqcliError naming file:line:column of the first byte that does not decode.
+    """
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         before = data[: error.start]
-        line += before.count(b"\n")
         start = before.rfind(b"\n") + 1
-        column = len(before[start:].decode(encoding, errors="replace")) + 1
+        line += before.count(b"\n")
+        column = len(before[start:].decode(encoding, errors="replace")) + (1 if start else column)
         raise SeqcliError(
             f"{source}:{line}:{column}: byte 0x{data[error.start]:02x} is not valid {encoding.upper()}",
             hint="convert the file first, for example with: iconv -f latin1 -t utf-8 FILE",
@@ -84,10 +88,11 @@ def read_chunks(
     cut_long_lines: bool = False,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
-    is longer than 1 MiB, so that memory stays bounded; otherwise memory grows with the longest line."""
+    is longer than 1 MiB, behind a space if it has one, so that memory stays bounded; otherwise memory grows with the
+    longest line."""
     read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
     kept: list[bytes] = []
-    kept_size = 0
+    kept_size, column = 0, 1
     while True:
         data = read(size)
         end = data.rfind(b"\n") + 1
@@ -97,7 +102,7 @@ def read_chunks(
             if not (cut_long_lines and kept_size >= LONGEST):
                 continue
             whole = b"".join(kept)
-            end = _character_boundary(whole)
+            end = whole.rfind(b" ") + 1 or _character_boundary(whole)
             kept = [whole[end:]]
             whole = whole[:end]
         else:
@@ -105,8 +110,10 @@ def read_chunks(
             kept = [data[end:]]
         kept_size = len(kept[0])
         if whole:
-            yield Chunk(decode(whole, encoding, source, line), source, line)
+            text = decode(whole, encoding, source, line, column)
+            yield Chunk(text, source, line, column)
             line += whole.count(b"\n")
+            column = 1 if text.endswith("\n") else column + len(text)
         if not data:
             return
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from seqcli import streams
 from seqcli.errors import SeqcliError
-from seqcli.streams import Chunk, Output, column_of, decode, expand, lines_of, open_source, read_chunks, read_text
+from seqcli.streams import Chunk, Output, column_of, decode, lines_of, read_chunks, read_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,10 +88,19 @@ def test_long_lines_may_be_cut_but_no_character_is(text: str, sizes: list[int], 
         whole = list(read_chunks(drip(text.encode(), sizes), "f"))
     assert "".join(c.text for c in chunks) == "".join(c.text for c in whole) == text
     assert max((len(c.text.encode()) for c in chunks), default=0) < longest + 2 * max(sizes)
-    line = 1
+    done = ""
     for chunk in chunks:
-        assert chunk.line == line
-        line += chunk.text.count("\n")
+        lines = done.split("\n")
+        assert (chunk.line, chunk.column) == (len(lines), len(lines[-1]) + 1)
+        done += chunk.text
+
+
+def test_long_lines_are_cut_behind_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LONGEST", 10)
+    found = [c.text for c in read_chunks(drip(b"one two three four five six\nseven", [6]), "f", cut_long_lines=True)]
+    assert "".join(found) == "one two three four five six\nseven"
+    assert len(found) > 3
+    assert all(text.endswith((" ", "\n")) for text in found[:-1])
 
 
 def test_a_file_comes_in_large_chunks(tmp_path: Path) -> None:
@@ -123,15 +132,17 @@ def position_of_error(data: bytes) -> tuple[int, int, int]:
     ),
     after=TEXT,
     sizes=sizes,
-    cut=st.booleans(),
+    longest=st.sampled_from([None, 4, 9]),
 )
 def test_the_position_of_invalid_bytes_is_exact(
-    before: str, bad: bytes, after: str, sizes: list[int], cut: bool
+    before: str, bad: bytes, after: str, sizes: list[int], longest: int | None
 ) -> None:
     data = before.encode() + bad + b"!" + after.encode()
     line, column, byte = position_of_error(data)
-    with pytest.raises(SeqcliError) as error:
-        list(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=cut))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "LONGEST", longest or streams.LONGEST)
+        with pytest.raises(SeqcliError) as error:
+            list(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=longest is not None))
     assert error.value.message == f"name.txt:{line}:{column}: byte 0x{byte:02x} is not valid UTF-8"
     assert "iconv" in error.value.hint
 
@@ -262,87 +273,3 @@ def test_output_writes_what_it_is_given() -> None:
     out.flush()
     expected = b"a\r" + "é\n".encode() + b"\xff\n" + '{"b": "é\u2028", "a": [1.5, null]}\n'.encode()
     assert file.getvalue() == expected + "\udc80".encode(errors="surrogatepass")
-
-
-# files
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("b.txt", "a.txt", "c.tsv", "odd[1].txt"):
-        (tmp_path / name).write_text(name)
-    (tmp_path / "sub" / "deep").mkdir(parents=True)
-    (tmp_path / "sub" / "deep" / "d.txt").write_text("d")
-    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    return tmp_path
-
-
-def names(paths: list[Path]) -> list[str]:
-    return [p.name for p in paths]
-
-
-def test_expand_keeps_the_order_given_and_sorts_a_globs_own(folder: Path) -> None:
-    assert names(expand(["c.tsv", "[ab].txt", "a.txt"], folder)) == ["c.tsv", "a.txt", "b.txt", "a.txt"]
-    assert names(expand(["odd[1].txt"], folder)) == ["odd[1].txt"]  # a file of that name, not a pattern
-    assert names(expand(["**/*.txt"], folder)) == ["a.txt", "b.txt", "odd[1].txt", "d.txt"]
-    assert names(expand(["*"], folder)) == ["a.txt", "b.txt", "c.tsv", "odd[1].txt"]  # folders are left out
-    assert expand([str(folder / "a.txt")], Path("elsewhere")) == [folder / "a.txt"]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "message", "hint"),
-    [
-        ("a.text", "no such file", "did you mean 'a.txt'?"),
-        ("*.csv", "no such file", "did you mean 'c.tsv'?"),
-        ("gone", "no such file", ""),
-        ("missing/a.txt", "no such file", "missing does not exist"),
-        ("a.txt/b", "no such file", "a.txt does not exist"),
-        ("sub", "is a folder", "*.txt"),
-        ("su?", "is a folder", "*.txt"),
-        ("x" * 5000, "no such file", ""),
-    ],
-    ids=lambda v: v[:12],
-)
-def test_expand_says_what_is_wrong(folder: Path, pattern: str, message: str, hint: str) -> None:
-    with pytest.raises(SeqcliError) as error:
-        expand([pattern], folder)
-    assert message in error.value.message
-    assert pattern.rstrip("?") in error.value.message
-    assert hint in error.value.hint
-    if not hint:
-        assert error.value.hint == ""
-
-
-def test_an_empty_folder_is_not_said_to_be_missing(tmp_path: Path) -> None:
-    with pytest.raises(SeqcliError) as error:
-        expand(["a.txt"], tmp_path)
-    assert error.value.hint == ""
-
-
-def test_open_source_says_what_is_wrong(folder: Path) -> None:
-    def read(path: Path) -> BinaryIO:
-        with open_source(path) as (file, source):
-            assert source == str(path)
-            return file
-
-    assert read(folder / "a.txt").closed
-    for name, message in (
-        ("a.text", "did you mean 'a.txt'"),
-        ("sub", r"cannot read .*directory"),
-        ("gone", "no such"),
-    ):
-        with pytest.raises(SeqcliError, match=message):
-            read(folder / name)
-
-
-def test_several_sources_one_after_the_other(folder: Path) -> None:
-    chunks = list(read_text([folder / "b.txt", folder / "a.txt"]))
-    assert [(c.text, Path(c.source).name, c.line) for c in chunks] == [("b.txt", "b.txt", 1), ("a.txt", "a.txt", 1)]
-
-
-def test_stdin_with_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert streams.stdin_is_interactive() == (sys.stdin.closed or sys.stdin.isatty())
-    monkeypatch.setattr(sys, "stdin", None)
-    assert streams.stdin_is_interactive()
-    monkeypatch.setattr(sys, "stdin", io.StringIO("text"))
-    assert not streams.stdin_is_interactive()

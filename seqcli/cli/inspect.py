@@ -70,17 +70,8 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     scores = header.get("scores", {})
     for split in SPLITS:
         if split in scores:
-            s = scores[split]
-            facts.append(
-                (
-                    f"{split} score",
-                    f"{s['cross-entropy']:.4f} nats/token, perplexity {s['perplexity']:.2f},"
-                    f" {s['word-perplexity']:.2f} word-perplexity ({s['protocol']})"
-                    if "bits-per-character" not in s
-                    else f" {s['bits-per-character']:.4f} bits/character ({s['protocol']})",
-                )
-            )
-            facts.append(("", s["signature"]))
+            facts.append((f"{split} score", _score(scores[split])))
+            facts.append(("", scores[split]["signature"]))
     if "baseline" in scores:
         b = scores["baseline"]
         facts.append(
@@ -92,3 +83,17 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if "created" in header:
         facts.append(("created", header["created"]))
     return facts
+
+
+def _score(report: dict) -> str:
+    """The figures of a stored report that it has (null: beyond what a float holds), and its protocol."""
+    shown = {
+        "cross-entropy": "{:.4f} nats/token",
+        "perplexity": "perplexity {:.2f}",
+        "bits-per-character": "{:.4f} bits/character",
+        "word-perplexity": "word-perplexity {:.2f}",
+    }
+    if "bits-per-character" in report:
+        del shown["word-perplexity"]
+    figures = ", ".join(form.format(report[n]) for n, form in shown.items() if report.get(n) is not None)
+    return f"{figures} ({report['protocol']})"

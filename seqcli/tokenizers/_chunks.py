@@ -1,6 +1,6 @@
 """Sub-word ids at the speed of a dictionary: where no piece crosses from a word into the space behind it, a line's
-ids are those of its chunks (a word with the spaces before it), and natural text repeats its chunks. Where, as is the
-library's custom, no piece holds both ASCII letters and ASCII digits or signs, a chunk is made of parts in the same way.
+ids are those of its chunks (a word with the spaces before it), and natural text repeats its chunks. Where no
+piece holds an ASCII letter beside a digit or another sign, as is the library's custom, a chunk in turn is its parts.
 
 The result is that of one library call a line. A unigram model needs care: the library adds up scores in float32 from
 the start of the line, so that two segmentations of one part that score the same (`00 0000` and `0000 00`) are told
@@ -22,9 +22,11 @@ from seqcli.tokenizers import SPACE
 BLOCK = 1 << 16  # characters worked on at once: their words stay in the processor's cache
 LARGEST = 32 << 20  # characters a cache may hold, counting ENTRY for each key: about 100 MB
 ENTRY = 64
-_SIGNS = "!-@[-`{-~"
-_PARTS = re.compile(f"{SPACE}*(?:[{_SIGNS}]+|[^{_SIGNS}{SPACE}]+)|{SPACE}+")
-_MIXED = re.compile(f"[{_SIGNS}][^{_SIGNS}{SPACE}\n]|[^{_SIGNS}{SPACE}\n][{_SIGNS}]")
+_LETTER, _SIGN, _OTHERS = "[A-Za-z]", "[!-@[-`{-~]", "[^ -~]+"
+_RUN = f"(?:{_LETTER}+|{_SIGN}+)"
+_PARTS = re.compile(f" *(?:{_RUN}(?:{_OTHERS}{_RUN}?)*|(?:{_OTHERS}{_RUN}?)+)| +")  # cut between letter and sign
+_MIXED = re.compile(f"{_LETTER}{_SIGN}|{_SIGN}{_LETTER}")
+_GLUE = "\0"  # a space that does not part two chunks
 NEAR = 0.02  # two segmentations whose log-probabilities differ by less may be told apart by rounding
 LONGEST_CHECK = 200  # characters: a longer chunk that may be tied is taken to be
 
@@ -83,16 +85,24 @@ class Chunks:
         return np.concatenate([np.empty(0, np.int32), *map(self._ids, _blocks(text))])
 
     def _lines(self, text: str, kind: int) -> bytes:
+        symbols = self._symbols[kind].__getitem__
+        if _GLUE in text:
+            lines = self._processor.encode(text.split("\n"))
+            return b"\n".join([b" ".join(map(symbols, line)) for line in lines])
         shown = b"".join(self._values(self._keys(text), kind))[1:]
         if _TIE not in shown:
             return shown
-        lines, symbols = shown.split(b"\n"), self._symbols[kind]
+        done = shown.split(b"\n")
         for i, line in enumerate(text.split("\n")):
-            if _TIE in lines[i]:
-                lines[i] = b" ".join(map(symbols.__getitem__, self._processor.encode(line)))
-        return b"\n".join(lines)
+            if _TIE in done[i]:
+                done[i] = b" ".join(map(symbols, self._processor.encode(line)))
+        return b"\n".join(done)
 
     def _ids(self, text: str) -> np.ndarray:
+        if _GLUE in text:
+            lines = self._processor.encode(text.split("\n"))
+            ids = np.array(lines[0] + [i for line in lines[1:] for i in (self._newline, *line)], np.int32)
+            return ids if self._newline >= 0 else ids[ids >= 0]
         values = self._values(self._keys(text), INTS)
         ids = np.frombuffer(bytearray(b"").join(values), np.int32)[1:]  # a bytearray, to be writable
         tied = np.flatnonzero(ids == _TIED)
@@ -113,11 +123,9 @@ class Chunks:
         """
         text = f"\n{text}"
         if "\n " in text:
-            text = text.replace("\n ", f"\n{SPACE}")
-        if self._runs and "  " in text:  # keep the spaces of a run with the word behind it
-            text = text.replace("  ", f" {SPACE}")
-        if self._runs and f"{SPACE} " in text:
-            text = text.replace(f"{SPACE} ", 2 * SPACE)
+            text = text.replace("\n ", f"\n{_GLUE}")
+        if self._runs:  # keep the spaces of a run with the word behind it
+            text = text.replace("  ", f" {_GLUE}").replace(f"{_GLUE} ", 2 * _GLUE)
         return text.replace("\n", " \n")[1:].split(" ")
 
     def _values(self, keys: list[str], kind: int) -> list[bytes]:
@@ -138,36 +146,38 @@ class Chunks:
             self._used[kind] = 0
             new = list(set(keys))
         self._used[kind] += _cost(new)
-        values = self._shown([key[1:] if key[:1] == "\n" else SPACE + key for key in new], kind)
+        texts = [key[1:] if key[:1] == "\n" else f" {key}" for key in new]
+        values = self._shown([text.replace(_GLUE, " ") for text in texts], kind)
         space, tie, newline = self._between(kind)
+        cut = len(space)
         for key, value in zip(new, values, strict=True):
-            cache[key] = newline + value.removeprefix(tie) if key[:1] == "\n" else space + value
+            cache[key] = newline + value[cut:].removeprefix(tie) if key[:1] == "\n" else value
 
     def _between(self, kind: int) -> tuple[bytes, bytes, bytes]:
-        """What stands between two symbols, before a tied part, and for a line end."""
+        """What stands before each symbol, before a tied part, and for a line end."""
         return (b" ", _TIE, b"\n") if kind != INTS else (b"", _int32(_TIED), _int32(self._newline))
 
     def _shown(self, chunks: list[str], kind: int) -> list[bytes]:
-        """The symbols of each chunk."""
+        """The symbols of each chunk, a space before each."""
         if not self._divides:
             return self._encoded(chunks, kind)
-        cache, space = self._part_caches[kind], self._between(kind)[0]
+        cache = self._part_caches[kind]
         parts = list(map(_PARTS.findall, chunks))
         new = list(set(chain.from_iterable(parts)).difference(cache))
         self._used[kind] += _cost(new)
         cache.update(zip(new, self._encoded(new, kind), strict=True))
-        return [space.join(map(cache.__getitem__, p)) for p in parts]
+        return [b"".join(map(cache.__getitem__, found)) for found in parts]
 
     def _encoded(self, texts: list[str], kind: int) -> list[bytes]:
-        """The symbols of each text, marked where they are tied."""
+        """The symbols of each text, a space before each, marked where they are tied."""
         symbols, first = self._symbols[kind].__getitem__, self._first
         space, tie, _ = self._between(kind)
         found = self._processor.encode(texts, num_threads=self.threads if len(texts) > 500 else 1)
-        shown = [space.join(map(symbols, ids)) for ids in found]
+        shown = [space + space.join(map(symbols, ids)) for ids in found]
         if self._unigram:
             for i, ids in enumerate(found):
                 if len({first[j] for j in ids}) < len(set(ids)) and self._is_tied(texts[i], ids):
-                    shown[i] = tie + shown[i]
+                    shown[i] = space + tie + shown[i][len(space) :]
         return shown
 
     def _is_tied(self, text: str, ids: list[int]) -> bool:
@@ -184,7 +194,7 @@ class Chunks:
 
     def _may_be_tied(self, text: str, ids: list[int]) -> bool:
         """A filter: where two orders of the same pieces part, the text goes on with either of two pieces."""
-        data = text.replace(SPACE, " ").encode()
+        data = text.encode()
         behind: dict[bytes, set[bytes]] = {}  # the pieces from here on, by their first byte
         at = len(data)
         for part in map(self._parts.__getitem__, reversed(ids)):

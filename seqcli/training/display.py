@@ -37,14 +37,24 @@ class Display:
     def __enter__(self) -> Display:
         if console.is_terminal() and console.verbosity >= 0:
             from rich.live import Live
+            from rich.text import Text
 
-            self._live = Live(console=console.stderr(), refresh_per_second=4, transient=True)
+            self._notice = Text()
+            self._live = Live(self._notice, console=console.stderr(), refresh_per_second=4, transient=True)
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._live:
             self._live.stop()
+
+    def notice(self, text: str) -> None:
+        """Say something from a signal handler: on the live display by its next refresh, for a handler must not draw
+        while the interrupted code may be drawing."""
+        if self._live:
+            self._notice.plain = text
+        else:
+            console.say(text)
 
     def step(self, p: Progress, loss: float, norm: float, rate: float, share: float, total: int | None) -> None:
         """After every optimizer step."""
@@ -100,4 +110,5 @@ class Display:
         curve = [h[self._watched] for h in p.history]
         if len(curve) > 1:
             body.append(f"{self._watched.replace('_loss', '')} {sparkline(curve)}")
-        return Group(head, Text("   ".join(body), style="bold"))
+        lines = [head, Text("   ".join(body), style="bold")]
+        return Group(*lines, self._notice) if self._notice.plain else Group(*lines)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -13,10 +14,13 @@ from seqcli.console import is_terminal, say
 
 
 class Interrupt:
-    """A context in which the two signals are caught; `wanted` is the number of the one that came, or 0."""
+    """A context in which the two signals are caught; `wanted` is the number of the one that came, or 0.
 
-    def __init__(self) -> None:
-        self.wanted = 0
+    `notice` tells the person; it is called inside a signal handler, amid whatever the program was writing.
+    """
+
+    def __init__(self, notice: Callable[[str], None] = say) -> None:
+        self.wanted, self._notice = 0, notice
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -37,8 +41,8 @@ class Interrupt:
                 os.write(2, b"\x1b[?25h")  # the live display had hidden the cursor
             os._exit(128 + number)
         self.wanted = number
-        with contextlib.suppress(RuntimeError):  # the signal may come amid a write to the same stderr
-            say("stopping after this step; once more to leave at once without saving")
+        with contextlib.suppress(RuntimeError):  # Python refuses to write amid a write to the same stderr
+            self._notice("stopping after this step; once more to leave at once without saving")
 
     @property
     def status(self) -> int:

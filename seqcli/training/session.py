@@ -254,7 +254,7 @@ def _descend(session: Session, trainer: Any) -> int:
         if trainer.done():
             key = "patience" if trainer.share < 1 else "epochs"
             console.say(f"the run is finished; to go on, raise its limits, as in --resume --set train.{key}=20")
-    with Interrupt() as interrupt, Display("valid" in session.ids) as display:
+    with Display("valid" in session.ids) as display, Interrupt(display.notice) as interrupt:
         trainer.fit(display, interrupt)
     if interrupt.wanted:
         console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}")

@@ -192,7 +192,7 @@ def test_per_line_is_a_filter(evaluate, home):
     objects = [json.loads(row) for row in evaluate("--jsonl", input="\n".join(lines) + "\n").splitlines()]
     assert [o["text"] for o in objects] == lines
     assert [-o["seqcli"]["logprob"] for o in objects] == pytest.approx(
-        [float(r[0]) for r in rows + [rows[1]]], abs=1e-4
+        [float(r[0]) for r in [*rows, rows[1]]], abs=1e-4
     )
     assert evaluate("--per-line", input="") == ""
 

@@ -39,10 +39,11 @@ def trainer(tmp_path: Path) -> Callable[..., Trainer]:
     ) -> Trainer:
         run = Run(tmp_path / name)
         run.path.mkdir(exist_ok=True)
-        options = {"sequence_length": 5, "batch_size": 3, "learning_rate": 0.05, "save_every": 1e9, **train}
+        options = {"sequence_length": 5, "batch_size": 3, "learning_rate": 0.05, "save_every": 1e9}
+        options |= {"device": "cpu", "precision": "float32", "threads": 1, **train}
         if not {"epochs", "steps", "minutes"} & options.keys():
             options["epochs"] = 100
-        config = TrainConfig(device="cpu", precision="float32", threads=1, **options)
+        config = TrainConfig(**options)
         kind = language_model.Config(**{"cell": "lstm", "embedding": 4, "hidden": 6, **(model or {})})
         fresh = language_model.Model.create(kind, VOCABULARY, np.random.default_rng(3))
         header = {"kind": "model", "task": "language-model", "recipe": {"train": {}}}

@@ -62,3 +62,9 @@ def test_evaluations_are_said_once_each_and_not_when_quiet(monkeypatch, capsys):
         "epoch   2.00  step     40  train 1.7500  valid 1.5000  *best",
         "epoch   3.00  step     60  train 1.5000",
     ]
+
+
+def test_a_notice_is_said_or_shown(capsys):
+    with display.Display(valid=True) as shown:
+        shown.notice("stopping")
+    assert capsys.readouterr().err == "stopping\n"

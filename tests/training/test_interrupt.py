@@ -26,14 +26,13 @@ def test_first_and_second_signal(monkeypatch, capsys, number, status):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_amid_a_write_to_stderr(monkeypatch):
+def test_a_signal_amid_a_write_to_stderr():
     """Python forbids a handler to write where the interrupted code was writing: it must not end the run."""
 
     def say(text: str) -> None:
         raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
 
-    monkeypatch.setattr(interrupt, "say", say)
-    with interrupt.Interrupt() as caught:
+    with interrupt.Interrupt(say) as caught:
         signal.raise_signal(signal.SIGTERM)
     assert caught.wanted == signal.SIGTERM
 

@@ -141,18 +141,22 @@ def test_accumulation_equals_a_larger_batch_where_no_state_matters(trainer, make
 
 
 VARIANTS = {
-    "adamw": {"train": {"accumulate": 2, "clip_norm": 0.5, "snapshot_every": 4}, "model": {"weight_drop": 0.3}},
+    "adamw": {
+        "train": {"epochs": 2.4, "accumulate": 2, "clip_norm": 0.5, "snapshot_every": 4},
+        "model": {"weight_drop": 0.3},
+    },
     "plateau": {
         "train": {"optimizer": "sgd", "momentum": 0.8, "schedule": "plateau", "learning_rate": 4.0, "decay": 0.9},
         "model": {"cell": "gru", "variational": True, "layers": 2},
     },
+    "bfloat16": {"train": {"precision": "bfloat16"}, "model": {"layers": 2}},
     "rmsprop": {"train": {"optimizer": "rmsprop", "schedule": "step", "patience": 4}, "model": {"cell": "rnn"}},
 }
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_stopping_at_every_step_changes_no_bit(trainer, variant):
-    train = {"epochs": 2.4, "evaluate_every": 3, **VARIANTS[variant]["train"]}
+    train = {"epochs": 1.4, "evaluate_every": 3, **VARIANTS[variant]["train"]}
     model = {"dropout": 0.3, **VARIANTS[variant]["model"]}
     whole = fit(trainer("whole", model, **train))
     total = whole.progress.step

@@ -1,0 +1,140 @@
+"""torch is for training alone: everything else works without it, and does not import it where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = """\
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "matplotlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+USES = [
+    ["--help"],
+    ["recipes"],
+    ["train", "--help"],
+    ["generate", "-m", "tiny", "--prompt", "the", "--seed", "1"],
+    ["generate", "-m", "counted", "--next", "3", "--prompt", "the"],
+    ["eval", "-m", "tiny"],
+    ["eval", "-m", "bytes", "--window", "16", "--json"],
+    ["inspect", "tiny"],
+    ["tokenize", "-m", "tiny", "corpus.txt"],
+]
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+def run(
+    *args: str, cwd: Path, before: Path | None = None, python: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """`python -m seqcli ARGS` with a folder first on the module path."""
+    path = os.pathsep.join(filter(None, [str(before or ""), str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, *python, "-m", "seqcli", *args],
+        cwd=cwd,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def missing(tmp_path_factory) -> Path:
+    """A folder that, first on the module path, makes torch look as if it were not installed."""
+    folder = tmp_path_factory.mktemp("missing")
+    (folder / "sitecustomize.py").write_text(BLOCK)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory) -> Path:
+    """A folder with a torch that cannot be imported, as after a half-finished installation."""
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "torch").mkdir()
+    (folder / "torch" / "__init__.py").write_text(
+        "raise ImportError('libtorch.so: cannot open shared object file')\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("args", USES, ids=" ".join)
+def test_everything_else_works(home, missing, args):
+    done = run(*args, cwd=home, before=missing)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_without_torch_the_same_text(home, missing):
+    args = ["generate", "-m", "tiny", "--prompt", "the", "--seed", "1"]
+    assert run(*args, cwd=home, before=missing).stdout == run(*args, cwd=home).stdout
+
+
+def test_training_names_the_command_that_installs_it(place, missing, broken):
+    done = run("train", "tiny.yaml", cwd=place, before=missing)
+    assert done.returncode == 2
+    assert "error: training needs torch, which is not installed" in done.stderr
+    assert "hint: pip install 'seqcli[train]'" in done.stderr
+    half = run("train", "tiny.yaml", cwd=place, before=broken)
+    assert half.returncode == 2
+    assert "training needs torch, which fails: libtorch.so: cannot open shared object file" in half.stderr
+    assert not (place / "runs").exists()
+
+
+def test_a_device_needs_torch(home, missing):
+    done = run("generate", "-m", "tiny", "--prompt", "the", "--device", "cuda", cwd=home, before=missing)
+    assert done.returncode == 2
+    assert "--device cuda needs torch, which is not installed" in done.stderr
+    assert "pip install 'seqcli[train]'" in done.stderr
+
+
+def test_counting_needs_no_torch(place, missing):
+    recipe = (place / "tiny.yaml").read_text().partition("\nmodel:")[0]
+    (place / "counted.yaml").write_text(f"{recipe}\nmodel: {{kind: ngram, order: 4}}\n")
+    done = run("train", "counted.yaml", cwd=place, before=missing)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "runs/counted/model.safetensors\n"
+    assert float(run("eval", "--metric", "perplexity", cwd=place, before=missing).stdout) > 1
+
+
+@pytest.mark.parametrize("args", USES, ids=" ".join)
+def test_where_torch_is_it_is_not_imported(home, args):
+    done = run(*args, cwd=home, python=("-X", "importtime"))
+    assert done.returncode == 0
+    imported = {
+        line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")
+    }
+    heavy = {name for name in imported if name.partition(".")[0] in ("torch", "matplotlib", "pandas", "scipy")}
+    assert not heavy
+    if args == ["--help"]:
+        assert "numpy" not in imported
+
+
+def test_the_library_does_not_import_it_either(home):
+    code = (
+        "import json, sys, seqcli; m = seqcli.load('runs/tiny'); m.generate('the'); m.evaluate('the cat');"
+        "print(json.dumps(['torch' in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=home,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert json.loads(done.stdout) == [False]

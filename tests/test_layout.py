@@ -1,0 +1,184 @@
+"""The layout holds: who may import whom, where torch is, how long a file is, that everything public is described."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import seqcli
+
+PACKAGE = Path(seqcli.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 350
+
+# A module imports only from its own line and the lines above it, at module level and inside functions alike. The
+# longest prefix counts; a new module at the top level needs a place here. `seqcli/__init__.py` and `__main__.py`
+# are doors to what lies below: they import it when it is asked for.
+ORDER = [
+    "errors resources",
+    "registry ops console threads",
+    "streams artifact",
+    "layers",  # layers as named arrays, and the blank generator: cells are made of them
+    "cells attention",
+    "layers.stack layers.stream",
+    "tokenizers",
+    "recipe",
+    "datasets",
+    "metrics decoding",
+    "models",
+    "runs evaluation",
+    "insight",
+    "api",
+    "training",
+    "cli",
+]
+RANK = {prefix: rank for rank, line in enumerate(ORDER) for prefix in line.split()}
+DOORS = ("", "__main__")
+
+# Top-level names of what the wheel depends on, and of what only an extra brings: the latter is imported inside
+# functions, but for torch in `training`, which `seqcli train` alone imports.
+REQUIRED = {
+    *("typer", "click", "rich", "yaml", "pydantic", "pydantic_core", "numpy", "safetensors", "sentencepiece"),
+    *("array_api_compat", "threadpoolctl"),
+}
+EXTRAS = {"torch", "matplotlib", "jinja2", "sacrebleu"}
+
+
+def name_of(path: Path) -> str:
+    """`cells.lstm` for seqcli/cells/lstm.py, `cells` for its __init__, the empty name for seqcli itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in FILES}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imports(node: ast.AST, *, deep: bool) -> Iterator[tuple[str, int]]:
+    """(absolute dotted name, line) of what is imported; `deep` looks into functions too, never into TYPE_CHECKING."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from ((alias.name, child.lineno) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"a relative import at line {child.lineno}"
+            yield from ((f"{child.module}.{alias.name}", child.lineno) for alias in child.names)
+        elif not type_checking(child) and (deep or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)):
+            yield from imports(child, deep=deep)
+
+
+def own(dotted: str) -> str | None:
+    """The module of seqcli that an imported name is, or is in; None for another package's."""
+    if dotted.split(".")[0] != "seqcli":
+        return None
+    name = dotted.removeprefix("seqcli").lstrip(".")
+    return name if name in MODULES else name.rpartition(".")[0]
+
+
+def rank(module: str) -> int:
+    prefix = module
+    while prefix and prefix not in RANK:
+        prefix = prefix.rpartition(".")[0]
+    assert prefix, f"seqcli.{module} has no place in ORDER of tests/test_layout.py"
+    return RANK[prefix]
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in DOORS])
+def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
+    below = [
+        f"line {line}: seqcli.{target}"
+        for dotted, line in imports(tree(MODULES[module]), deep=True)
+        if (target := own(dotted)) is not None and target not in DOORS and rank(target) > rank(module)
+    ]
+    assert not below, f"seqcli.{module} imports what stands below it: {below}"
+
+
+def test_no_circle_of_imports_at_module_level() -> None:
+    graph = {
+        module: {
+            target for dotted, _ in imports(tree(path), deep=False) if (target := own(dotted)) and target != module
+        }
+        for module, path in MODULES.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"a circle of imports: {' -> '.join((*path, module))}"
+        if module not in done:
+            for target in sorted(graph[module]):
+                visit(target, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_declared_packages_are_imported_and_extras_not_at_module_level(module: str) -> None:
+    for dotted, line in imports(tree(MODULES[module]), deep=True):
+        package = dotted.split(".")[0]
+        known = package in REQUIRED | EXTRAS | {"seqcli"} or package in sys.stdlib_module_names
+        assert known, f"line {line}: {package} is not among the dependencies"
+    at_once = {dotted.split(".")[0] for dotted, _ in imports(tree(MODULES[module]), deep=False)}
+    allowed = {"torch"} if module.split(".")[0] == "training" else set()
+    assert not at_once & EXTRAS - allowed, f"seqcli.{module} imports {at_once & EXTRAS} when it is imported itself"
+
+
+def test_the_seam_alone_looks_torch_up() -> None:
+    """Equations are written in `ops`: elsewhere torch is imported for a fused kernel, for training, for a device."""
+    users = {
+        module
+        for module, path in MODULES.items()
+        if any(dotted.split(".")[0] == "torch" for dotted, _ in imports(tree(path), deep=True))
+    }
+    assert {m.split(".")[0] for m in users} <= {"cells", "attention", "layers", "training", "cli"}, users
+    assert not users & {"cells", "layers", "layers.stack", "layers.stream", "layers.blank", "models"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_stay_short(module: str) -> None:
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines < LONGEST, f"{lines} lines: divide it"
+
+
+def public(node: ast.Module | ast.ClassDef, path: str) -> Iterator[tuple[str, ast.AST]]:
+    for child in node.body:
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not child.name.startswith(
+            "_"
+        ):
+            yield f"{path}{child.name}", child
+            if isinstance(child, ast.ClassDef):
+                yield from public(child, f"{path}{child.name}.")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_is_described(module: str) -> None:
+    """Modules, functions and classes; a method that overrides a described one, or is a property, may be silent."""
+    assert ast.get_docstring(tree(MODULES[module])), "the file has no docstring"
+    silent = [
+        name
+        for name, node in public(tree(MODULES[module]), "")
+        if "." not in name and not ast.get_docstring(node)  # type: ignore[arg-type]
+    ]
+    if MODULES[module].parent.name == "cli":  # a verb's `command` is described by its file's docstring: Typer's help
+        silent = [name for name in silent if name != "command"]
+    assert not silent, f"no docstring: {', '.join(silent)}"
+
+
+@pytest.mark.parametrize("path", [*FILES, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda p: p.stem)
+def test_nothing_is_left_half_done(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for mark in ("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"):
+        assert mark not in text, f"{path.name}: {mark}"
