@@ -9,18 +9,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from threadpoolctl import threadpool_limits
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("seqcli", deadline=None)
+settings.load_profile("seqcli")
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep a person's cache, terminal and thread settings out of the tests."""
+    """Keep a person's cache, terminal and thread settings out of the tests: one thread, for small products."""
     patch = pytest.MonkeyPatch()
     patch.setenv("SEQCLI_CACHE", str(tmp_path_factory.mktemp("cache")))
     patch.setenv("TERM", "dumb")
     patch.setenv("NO_COLOR", "1")
-    yield
+    with threadpool_limits(1, user_api="blas"):
+        yield
     patch.undo()
 
 

@@ -54,11 +54,10 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path, tmp_path: Path) -> None:
     """In the lengths, in the header's text, in the names and types, in the weights."""
     data, damaged = path.read_bytes(), tmp_path / "damaged"
     for at in range(len(data)):
-        for bit in (0, 5, 7):
-            flipped = bytearray(data)
-            flipped[at] ^= 1 << bit
-            damaged.write_bytes(flipped)
-            refused(damaged)
+        flipped = bytearray(data)
+        flipped[at] ^= (1, 2, 32, 128)[at % 4]
+        damaged.write_bytes(flipped)
+        refused(damaged)
 
 
 @settings(max_examples=60, deadline=None)

@@ -121,7 +121,7 @@ def test_many_batches_of_windows_are_the_one_batch(monkeypatch: pytest.MonkeyPat
 def test_a_uniform_model_has_the_perplexity_of_its_vocabulary() -> None:
     weights = {n: a * 0 for n, a in MODELS["lstm", "byte"].arrays().items()}
     config = language_model.Config(cell="lstm", embedding=5, hidden=7, layers=2)
-    flat = language_model.Model.restore(config, 256, weights)
+    flat: Any = language_model.Model.restore(config, 256, weights)
     for window in (None, 3):
         found = evaluate(flat, BYTE, whole(TEXT), window=window).metrics
         assert found["perplexity"] == pytest.approx(256)

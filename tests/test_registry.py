@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,8 +84,8 @@ assert "numpy" not in sys.modules
 @pytest.mark.parametrize("name", registry.names("models"))
 def test_a_model_offers_what_the_program_asks_of_it(name: str) -> None:
     kind = registry.load("models", name)
-    config = kind.Config()  # every key has a default
     assert issubclass(kind.Config, BaseModel)
+    config: Any = kind.Config()  # every key has a default
     assert kind.Config.model_config.get("extra") == "forbid"
     assert config.kind == kind.Model.kind == name
     assert isinstance(kind.TASK, str)
@@ -160,5 +161,6 @@ def test_a_tokenizer_has_a_strict_configuration_and_its_class(name: str) -> None
     kind = registry.load("tokenizers", name)
     assert issubclass(kind.Config, BaseModel)
     assert kind.Config.model_config.get("extra") == "forbid"
-    assert kind.Config().kind == kind.Tokenizer.kind == name
+    config: Any = kind.Config()
+    assert config.kind == kind.Tokenizer.kind == name
     assert issubclass(kind.Tokenizer, BaseTokenizer)

@@ -212,7 +212,7 @@ for chunk in read_text(["-"]):
 """
 
 
-def start(program: str, **options: Any) -> subprocess.Popen[bytes]:
+def start(program: str, **options: Any) -> Any:
     return subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
     )

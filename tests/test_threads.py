@@ -18,7 +18,7 @@ def blas_threads() -> int:
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
     """Tests begin with two threads of BLAS and leave none of their settings behind."""
-    np.ones((2, 2)) @ np.ones((2, 2))
+    np.dot(np.ones((2, 2)), np.ones((2, 2)))
     with threadpool_limits(2, user_api="blas"):
         if blas_threads() != 2:
             pytest.skip("this BLAS has no threads to set")

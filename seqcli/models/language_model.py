@@ -34,7 +34,7 @@ class Config(BaseModel):
 
     kind: Literal["language-model"] = "language-model"
     cell: CellSpec = Field(
-        "lstm", validate_default=True
+        default="lstm", validate_default=True
     )  # a file of seqcli/cells, or {kind: rnn, nonlinearity: relu}
     embedding: Size = 128  # E
     hidden: Size = 256  # H

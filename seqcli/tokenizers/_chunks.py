@@ -10,9 +10,9 @@ their first part are given to the library whole.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,16 @@ from seqcli.tokenizers import SPACE
 BLOCK = 1 << 16  # characters worked on at once: their words stay in the processor's cache
 LARGEST = 32 << 20  # characters a cache may hold, counting ENTRY for each key: about 100 MB
 ENTRY = 64
-_LETTER, _SIGN, _OTHERS = "[A-Za-z]", "[!-@[-`{-~]", "[^ -~]+"
+_LETTER, _SIGN, _OTHERS = "[A-Za-z]", "[!-@[-`{-~]", "[^\n -~]+"
 _RUN = f"(?:{_LETTER}+|{_SIGN}+)"
-_PARTS = re.compile(f" *(?:{_RUN}(?:{_OTHERS}{_RUN}?)*|(?:{_OTHERS}{_RUN}?)+)| +")  # cut between letter and sign
+_PARTS = re.compile(f"\n| *(?:{_RUN}(?:{_OTHERS}{_RUN}?)*|(?:{_OTHERS}{_RUN}?)+)| +")  # cut between letter and sign
 _MIXED = re.compile(f"{_LETTER}{_SIGN}|{_SIGN}{_LETTER}")
 _GLUE = "\0"  # a space that does not part two chunks
 NEAR = 0.02  # two segmentations whose log-probabilities differ by less may be told apart by rounding
 LONGEST_CHECK = 200  # characters: a longer chunk that may be tied is taken to be
 
-_TIE, _TIED = b"\0", -1  # marks in front of a tied chunk, in shown lines and among ids
+_TIE, _TIED = b"\0", -1  # marks in front of a tied part, in shown lines and among ids
+_END = -3  # between chunks, among ids
 PIECES, NUMBERS, INTS = 0, 1, 2  # what a cache holds
 
 
@@ -70,7 +71,7 @@ class Chunks:
             [ints[4 * i : 4 * i + 4] for i in range(size)],
         )
         self._caches: tuple[dict[str, bytes], ...] = ({}, {}, {})
-        self._part_caches: tuple[dict[str, bytes], ...] = ({}, {}, {})
+        self._part_caches = ({"\n": b"\n"}, {"\n": b"\n"}, {"\n": _int32(_END)})
         self._used = [0, 0, 0]
         self._first = [part[:1] for part in parts]  # ties need two pieces that begin alike: most chunks have none
         self._scores = [processor.get_score(i) for i in range(size)] if unigram else []
@@ -142,31 +143,39 @@ class Chunks:
         new = list(set(keys).difference(cache))
         if self._used[kind] and self._used[kind] + _cost(new) > LARGEST:
             cache.clear()
+            ends = self._part_caches[kind]["\n"]
             self._part_caches[kind].clear()
+            self._part_caches[kind]["\n"] = ends
             self._used[kind] = 0
             new = list(set(keys))
         self._used[kind] += _cost(new)
-        texts = [key[1:] if key[:1] == "\n" else f" {key}" for key in new]
-        values = self._shown([text.replace(_GLUE, " ") for text in texts], kind)
+        opening = [key for key in new if key[:1] == "\n"]
+        inner = [key for key in new if key[:1] != "\n"]
+        text = "".join(opening) + "".join([f"\n {key}" for key in inner])
+        values = self._shown(text.replace(_GLUE, " "), kind)
         space, tie, newline = self._between(kind)
-        cut = len(space)
-        for key, value in zip(new, values, strict=True):
-            cache[key] = newline + value[cut:].removeprefix(tie) if key[:1] == "\n" else value
+        for key, value in zip(opening, values, strict=False):
+            cache[key] = newline + value[len(space) :].removeprefix(tie)
+        cache.update(zip(inner, values[len(opening) :], strict=True))
 
     def _between(self, kind: int) -> tuple[bytes, bytes, bytes]:
         """What stands before each symbol, before a tied part, and for a line end."""
         return (b" ", _TIE, b"\n") if kind != INTS else (b"", _int32(_TIED), _int32(self._newline))
 
-    def _shown(self, chunks: list[str], kind: int) -> list[bytes]:
-        """The symbols of each chunk, a space before each."""
+    def _shown(self, text: str, kind: int) -> list[bytes]:
+        """The symbols of each chunk, a space before each; chunks come with a newline before each."""
         if not self._divides:
-            return self._encoded(chunks, kind)
+            return self._encoded(text[1:].split("\n"), kind)
         cache = self._part_caches[kind]
-        parts = list(map(_PARTS.findall, chunks))
-        new = list(set(chain.from_iterable(parts)).difference(cache))
+        parts = _PARTS.findall(text)
+        new = list(set(parts).difference(cache))
         self._used[kind] += _cost(new)
         cache.update(zip(new, self._encoded(new, kind), strict=True))
-        return [b"".join(map(cache.__getitem__, found)) for found in parts]
+        shown = b"".join(map(cache.__getitem__, parts))
+        if kind != INTS:
+            return shown[1:].split(b"\n")
+        ends = [*np.flatnonzero(np.frombuffer(shown, np.int32) == _END).tolist(), len(shown) // 4]
+        return [shown[4 * start + 4 : 4 * end] for start, end in itertools.pairwise(ends)]
 
     def _encoded(self, texts: list[str], kind: int) -> list[bytes]:
         """The symbols of each text, a space before each, marked where they are tied."""

@@ -68,7 +68,7 @@ def test_replace_takes_torch_tensors(layer: Outer) -> None:
     leaves = {n: torch.from_numpy(a).requires_grad_() for n, a in layers.arrays(layer).items()}
     bound = layers.replace(layer, leaves)
     assert list(layers.arrays(bound)) == NAMES
-    sum(a.sum() for a in layers.arrays(bound).values()).backward()
+    torch.stack([a.sum() for a in layers.arrays(bound).values()]).sum().backward()
     assert all(leaf.grad is not None for leaf in leaves.values())
 
 

@@ -209,4 +209,4 @@ def test_layers_may_have_different_sizes_and_between_sees_all_but_the_last() -> 
 
 def test_options_reach_every_cell() -> None:
     stack = Stack.create("rnn", I, [3, 3], np.random.default_rng(0), options={"nonlinearity": "relu"})
-    assert [cell.nonlinearity for layer in stack.cells for cell in layer] == ["relu", "relu"]
+    assert [vars(cell)["nonlinearity"] for layer in stack.cells for cell in layer] == ["relu", "relu"]
