@@ -68,8 +68,10 @@ def naive(model: Any, ids: np.ndarray, window: int | None = None) -> float:
 # the protocols
 
 
+@pytest.mark.parametrize("stretch", [9, 4096])
 @cases
-def test_stateful_is_one_stream(kind: str, name: str) -> None:
+def test_stateful_is_one_stream(kind: str, name: str, stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "STRETCH", stretch)
     model, tokenizer = MODELS[kind, name], TOKENIZERS[name]
     ids = tokenizer.encode(TEXT)
     found = evaluate(model, tokenizer, whole(TEXT))

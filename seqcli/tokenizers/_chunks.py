@@ -20,7 +20,7 @@ import numpy as np
 from seqcli.tokenizers import SPACE
 
 BLOCK = 1 << 16  # characters worked on at once: their words stay in the processor's cache
-LARGEST = 32 << 20  # characters a cache may hold, counting ENTRY for each key: about 100 MB
+LARGEST = 16 << 20  # characters in a cache's generation, counting ENTRY for each key: about 50 MB
 ENTRY = 64
 _LETTER, _SIGN, _OTHERS = "[A-Za-z]", "[!-@[-`{-~]", "[^\n -~]+"
 _RUN = f"(?:{_LETTER}+|{_SIGN}+)"
@@ -70,9 +70,8 @@ class Chunks:
             [str(i).encode() for i in range(size)],
             [ints[4 * i : 4 * i + 4] for i in range(size)],
         )
-        self._caches: tuple[dict[str, bytes], ...] = ({}, {}, {})
-        self._part_caches = ({"\n": b"\n"}, {"\n": b"\n"}, {"\n": _int32(_END)})
-        self._used = [0, 0, 0]
+        self._caches = (_Cache(), _Cache(), _Cache())
+        self._part_caches = (_Cache(), _Cache(), _Cache())
         self._first = [part[:1] for part in parts]  # ties need two pieces that begin alike: most chunks have none
         self._scores = [processor.get_score(i) for i in range(size)] if unigram else []
         self.threads = -1  # for what is not in the cache; -1: all
@@ -130,33 +129,23 @@ class Chunks:
         return text.replace("\n", " \n")[1:].split(" ")
 
     def _values(self, keys: list[str], kind: int) -> list[bytes]:
-        values = self._caches[kind].__getitem__
         try:
-            return list(map(values, keys))
+            return list(map(self._caches[kind].young.__getitem__, keys))
         except KeyError:
             self._fill(keys, kind)
-            return list(map(values, keys))
+            return list(map(self._caches[kind].young.__getitem__, keys))
 
     def _fill(self, keys: list[str], kind: int) -> None:
-        """Put what the cache lacks of the keys into it; a full cache is begun anew."""
+        """Put what the cache lacks of the keys into it."""
         cache = self._caches[kind]
-        new = list(set(keys).difference(cache))
-        if self._used[kind] and self._used[kind] + _cost(new) > LARGEST:
-            cache.clear()
-            ends = self._part_caches[kind]["\n"]
-            self._part_caches[kind].clear()
-            self._part_caches[kind]["\n"] = ends
-            self._used[kind] = 0
-            new = list(set(keys))
-        self._used[kind] += _cost(new)
+        new = cache.lacking(keys)
         opening = [key for key in new if key[:1] == "\n"]
         inner = [key for key in new if key[:1] != "\n"]
         text = "".join(opening) + "".join([f"\n {key}" for key in inner])
         values = self._shown(text.replace(_GLUE, " "), kind)
         space, tie, newline = self._between(kind)
-        for key, value in zip(opening, values, strict=False):
-            cache[key] = newline + value[len(space) :].removeprefix(tie)
-        cache.update(zip(inner, values[len(opening) :], strict=True))
+        cache.put(opening, [newline + v[len(space) :].removeprefix(tie) for v in values[: len(opening)]])
+        cache.put(inner, values[len(opening) :])
 
     def _between(self, kind: int) -> tuple[bytes, bytes, bytes]:
         """What stands before each symbol, before a tied part, and for a line end."""
@@ -168,10 +157,10 @@ class Chunks:
             return self._encoded(text[1:].split("\n"), kind)
         cache = self._part_caches[kind]
         parts = _PARTS.findall(text)
-        new = list(set(parts).difference(cache))
-        self._used[kind] += _cost(new)
-        cache.update(zip(new, self._encoded(new, kind), strict=True))
-        shown = b"".join(map(cache.__getitem__, parts))
+        new = [part for part in cache.lacking(parts) if part != "\n"]
+        cache.put(new, self._encoded(new, kind))
+        cache.young["\n"] = _int32(_END) if kind == INTS else b"\n"
+        shown = b"".join(map(cache.young.__getitem__, parts))
         if kind != INTS:
             return shown[1:].split(b"\n")
         ends = [*np.flatnonzero(np.frombuffer(shown, np.int32) == _END).tolist(), len(shown) // 4]
@@ -215,8 +204,27 @@ class Chunks:
         return at != 0  # an unknown symbol hides its text
 
 
-def _cost(keys: Sequence[str]) -> int:
-    return sum(map(len, keys)) + ENTRY * len(keys)
+class _Cache:
+    """Symbols by text, in two generations: when the young one is full it becomes the old, which is forgotten."""
+
+    def __init__(self) -> None:
+        self.young: dict[str, bytes] = {}
+        self._old: dict[str, bytes] = {}
+        self._used = 0
+
+    def lacking(self, keys: Sequence[str]) -> list[str]:
+        """Make room, and bring back into the young generation what is in the old: the keys that are in neither."""
+        if self._used > LARGEST:
+            self.young, self._old, self._used = {}, self.young, 0
+        new = set(keys).difference(self.young)
+        if self._old and (again := new.intersection(self._old)):
+            self.put(list(again), [self._old[key] for key in again])
+            new -= again
+        return list(new)
+
+    def put(self, keys: Sequence[str], values: Sequence[bytes]) -> None:
+        self.young.update(zip(keys, values, strict=True))
+        self._used += sum(map(len, keys)) + ENTRY * len(keys)
 
 
 def _int32(value: int) -> bytes:

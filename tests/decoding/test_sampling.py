@@ -16,8 +16,13 @@ from seqcli.errors import UsageError
 LOGITS = st.lists(st.one_of(st.integers(-4, 4).map(float), st.floats(-30, 30, width=32)), min_size=1, max_size=12)
 
 
-def by_definition(logits: list[float], temperature: float, top_k: int | None, top_p: float | None) -> list[float]:
-    """Temperature, then the k most probable (of equals the lowest id), then of these the fewest that reach top_p."""
+def by_definition(
+    logits: list[float], temperature: float, top_k: int | None, top_p: float | None
+) -> list[float] | None:
+    """Temperature, then the k most probable (of equals the lowest id), then of these the fewest that reach top_p.
+
+    None where rounding decides whether they do: then both answers are right.
+    """
     top = max(logits)
     p = [math.exp((x - top) / temperature) for x in logits]
     order = sorted(range(len(p)), key=lambda i: (-p[i], i))
@@ -26,7 +31,8 @@ def by_definition(logits: list[float], temperature: float, top_k: int | None, to
     if top_p is not None and top_p < 1:
         for n in range(1, len(kept) + 1):
             reached = math.fsum(p[i] for i in kept[:n]) / mass
-            assume(abs(reached - top_p) > 1e-9)  # where rounding decides, both are right
+            if abs(reached - top_p) < 1e-9:
+                return None
             if reached >= top_p:
                 kept = kept[:n]
                 break
@@ -44,11 +50,29 @@ def test_the_distribution_is_the_defined_one(
     logits: list[float], temperature: float, top_k: int | None, top_p: float | None
 ) -> None:
     expected = by_definition(logits, temperature, top_k, top_p)
+    assume(expected is not None)
     found = Sampling(temperature, top_k, top_p).distribution(np.array(logits, np.float32))
     assert found.dtype == np.float64
     assert found.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(found > 0, np.array(expected) > 0)
+
+
+@pytest.mark.parametrize("top_k", [None, 1, 2, 5, 11])
+@pytest.mark.parametrize("top_p", [None, 0.05, 0.3, 0.5, 0.8, 0.95])
+def test_the_distribution_of_many_plain_rows(top_k: int | None, top_p: float | None) -> None:
+    """Where the probability is spread over many tokens, so that every cut cuts."""
+    rng, kept = np.random.default_rng(0), set()
+    for _ in range(20):
+        row, temperature = rng.normal(0, 1, 12).astype(np.float32), float(rng.uniform(0.5, 2))
+        expected = by_definition(row.tolist(), temperature, top_k, top_p)
+        assert expected is not None
+        found = Sampling(temperature, top_k, top_p).distribution(row)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        kept.add(int((found > 0).sum()))
+    assert max(kept) <= (top_k or 12)
+    if top_p is not None and top_p >= 0.3 and top_k in (None, 5, 11):
+        assert len(kept) > 1  # the row decides how many
 
 
 @given(logits=LOGITS)

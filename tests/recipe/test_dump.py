@@ -70,7 +70,8 @@ TRAIN = st.fixed_dictionaries(
 
 @given(
     st.fixed_dictionaries(
-        {"train": WORDS | st.lists(WORDS, max_size=3)}, optional={"valid": HELD, "encoding": st.sampled_from(["utf-8", "latin-1", "cp1252"])}
+        {"train": WORDS | st.lists(WORDS, max_size=3)},
+        optional={"valid": HELD, "encoding": st.sampled_from(["utf-8", "latin-1", "cp1252"])},
     ),
     MODELS,
     TRAIN,

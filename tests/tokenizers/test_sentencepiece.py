@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seqcli import registry
 from seqcli.errors import SeqcliError
-from seqcli.tokenizers import _chunks
+from seqcli.tokenizers import _chunks, _subwords
 
 module = registry.load("tokenizers", "sentencepiece")
 THOROUGH = settings(max_examples=200, deadline=None)
@@ -62,7 +62,13 @@ def test_small_alphabets(subwords, text: str):
 
 
 @THOROUGH
-@given(st.lists(st.sampled_from(["the", "self", "-----", "0000", "====", " ", "  ", "    ", "\n", "é", "x(", "1.0"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["the", "self", "a\x00b", "tab\t#", "-----", "0000", "====", " ", "  ", "    ", "\n", "é", "x(", "1.0"]
+        )
+    )
+)
 def test_words_and_runs(subwords, parts: list[str]):
     assert_same_as_the_library(subwords, "".join(parts))
 
@@ -80,17 +86,36 @@ def test_ties_are_found_and_left_to_the_library(learn):
         "x " * n + "0" * m + " " * k + "---" * m + "y" for n in range(40) for m in (3, 5, 6, 7) for k in (1, 5)
     )
     assert_same_as_the_library(tokenizer, text)
-    cached = tokenizer._fast._caches[_chunks.PIECES] or tokenizer._fast._caches[_chunks.NUMBERS]
-    assert any(value[:1] == b"\0" for value in cached.values())
+    assert any(b"\0" in value for value in tokenizer._fast._caches[_chunks.NUMBERS].young.values())
 
 
 def test_the_cache_is_bounded_and_changes_nothing(subwords, source_text: str, monkeypatch):
     again = module.Tokenizer.restore(subwords.header(), subwords.arrays())
     monkeypatch.setattr(_chunks, "LARGEST", 20_000)
-    text = source_text[:200_000]
-    assert np.array_equal(again.encode(text), subwords.encode(text))
-    used = sum(map(len, again._fast._caches[_chunks.INTS]))
-    assert used < 20_000 + _chunks.BLOCK
+    text = source_text[:300_000]
+    for _ in range(2):
+        assert np.array_equal(again.encode(text), subwords.encode(text))
+        assert again.lines(text) == subwords.lines(text)
+    for cache in (*again._fast._caches, *again._fast._part_caches):
+        for generation in (cache.young, cache._old):
+            assert sum(map(len, generation)) < 20_000 + _chunks.BLOCK
+
+
+def test_a_model_whose_pieces_mix_letters_and_signs(learn, source_text: str):
+    for settings in (
+        {"split_by_unicode_script": False},
+        {"split_by_number": False, "split_by_unicode_script": False},
+    ):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(  # type: ignore[attr-defined]
+            sentence_iterator=iter(source_text[:100_000].split("\n")), model_writer=model, vocab_size=1000,
+            normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False,
+            byte_fallback=True, minloglevel=2, model_type="bpe", **settings,
+        )  # fmt: skip
+        data = model.getvalue()
+        tokenizer = module.Tokenizer(data, _subwords.read_spec(data))
+        assert not tokenizer._fast._divides
+        assert_same_as_the_library(tokenizer, source_text[:300_000].replace("▁", ""))
 
 
 def test_long_lines_and_words(subwords):

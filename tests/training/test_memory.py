@@ -19,7 +19,7 @@ LIMIT = 1 << 30  # bytes
 RECIPE = """\
 task: language-model
 tokenizer: char
-data: {train: big.txt, valid: 0.01, test: 0.01}
+data: {train: big.txt, valid: 0.001, test: 0.01}
 model: {cell: lstm, embedding: 32, hidden: 64}
 train: {steps: 20, sequence_length: 64, batch_size: 32, threads: 2}
 """
