@@ -217,9 +217,9 @@ class _Cache:
         if self._used > LARGEST:
             self.young, self._old, self._used = {}, self.young, 0
         new = set(keys).difference(self.young)
-        if self._old and (again := new.intersection(self._old)):
-            self.put(list(again), [self._old[key] for key in again])
-            new -= again
+        if self._old and (again := [key for key in new if key in self._old]):
+            self.put(again, [self._old[key] for key in again])
+            new.difference_update(again)
         return list(new)
 
     def put(self, keys: Sequence[str], values: Sequence[bytes]) -> None:

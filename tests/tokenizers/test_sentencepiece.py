@@ -102,15 +102,13 @@ def test_the_cache_is_bounded_and_changes_nothing(subwords, source_text: str, mo
 
 
 def test_a_model_whose_pieces_mix_letters_and_signs(learn, source_text: str):
-    for settings in (
-        {"split_by_unicode_script": False},
-        {"split_by_number": False, "split_by_unicode_script": False},
-    ):
+    for numbers in (True, False):
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(  # type: ignore[attr-defined]
             sentence_iterator=iter(source_text[:100_000].split("\n")), model_writer=model, vocab_size=1000,
             normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False,
-            byte_fallback=True, minloglevel=2, model_type="bpe", **settings,
+            byte_fallback=True, minloglevel=2, model_type="bpe", split_by_unicode_script=False,
+            split_by_number=numbers,
         )  # fmt: skip
         data = model.getvalue()
         tokenizer = module.Tokenizer(data, _subwords.read_spec(data))
