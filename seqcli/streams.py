@@ -175,6 +175,12 @@ def column_of(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
+def place_of(chunk: Chunk, offset: int) -> str:
+    """`file:line:column` of a character offset in a chunk's text."""
+    before, column = column_of(chunk.text, offset)
+    return f"{chunk.source}:{chunk.line + before}:{column if before else column + chunk.column - 1}"
+
+
 def stdin_is_interactive() -> bool:
     """Whether standard input is a terminal (or closed): there is nothing to read."""
     return sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()

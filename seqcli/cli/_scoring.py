@@ -48,7 +48,7 @@ def run(
 
 
 def _set_threads(model: Any, window: int | None, wanted: int | None) -> None:
-    """One stream is probed; windows are matrix products, which use all threads."""
+    """One stream is probed; windows are tiles of one size, which one thread multiplies best."""
     if window and wanted is None:
         return
     threads.choose_for(model, wanted)

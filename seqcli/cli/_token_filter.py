@@ -136,10 +136,7 @@ def _write(out: Output, work: Work, chunk: Chunk, result: Callable[[], bytes]) -
         if good:
             out.write_bytes(work(chunk.text[:good]))
             out.flush()
-        before, column = streams.column_of(chunk.text, error.offset)
-        raise SeqcliError(
-            f"{chunk.source}:{chunk.line + before}:{column}: {error.message}", hint=error.hint
-        ) from None
+        raise SeqcliError(f"{streams.place_of(chunk, error.offset)}: {error.message}", hint=error.hint) from None
 
 
 # other processes

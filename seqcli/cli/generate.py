@@ -64,6 +64,8 @@ def command(
 ) -> int | None:
     from seqcli.decoding.sampling import Sampling
 
+    if "" in (stop or []):
+        raise UsageError("--stop needs a text: an empty one would end every answer before it began")
     sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
     from seqcli.cli import _generating
 

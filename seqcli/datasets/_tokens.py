@@ -18,7 +18,7 @@ from seqcli.artifact import replacing
 from seqcli.datasets._catalog import cache_folder
 from seqcli.datasets._parts import Part, chunks, size
 from seqcli.errors import SeqcliError
-from seqcli.streams import Chunk, column_of
+from seqcli.streams import Chunk, place_of
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
 
 
@@ -32,10 +32,7 @@ def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
     try:
         return tokenizer.encode(chunk.text)
     except UnknownCharacter as error:
-        before, column = column_of(chunk.text, error.offset)
-        raise SeqcliError(
-            f"{chunk.source}:{chunk.line + before}:{column}: {error.message}", hint=error.hint
-        ) from None
+        raise SeqcliError(f"{place_of(chunk, error.offset)}: {error.message}", hint=error.hint) from None
 
 
 def tokens(
