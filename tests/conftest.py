@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from threadpoolctl import threadpool_limits
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("seqcli", deadline=None)
 settings.load_profile("seqcli")
+
+# A suite that runs in the background of a shell has SIGINT ignored, and so would every program that it starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -153,7 +153,12 @@ def _workers(work: Work, jobs: int) -> Iterator[Callable[[str], Callable[[], byt
     tokenizer = work.tokenizer
     parts = tokenizers.to_artifact(tokenizer) if isinstance(tokenizer, BaseTokenizer) else None
     plain = Work(None if parts else tokenizer, work.mode, work.field)
-    with multiprocessing.get_context("spawn").Pool(jobs, _start, (plain, parts)) as pool:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what workers are born with: the parent answers for them
+    try:
+        workers = multiprocessing.get_context("spawn").Pool(jobs, _start, (plain, parts))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with workers as pool:
 
         def send(text: str) -> Callable[[], bytes]:
             result = pool.apply_async(_do, (text,))
@@ -167,7 +172,6 @@ _work: Work  # of a worker process
 
 def _start(work: Work, parts: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
     global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers, and ends its workers
     if parts:
         header, arrays = parts
         work.tokenizer = tokenizers.restore(header, {n.removeprefix("tokenizer."): a for n, a in arrays.items()})

@@ -138,7 +138,8 @@ class Chunks:
     def _fill(self, keys: list[str], kind: int) -> None:
         """Put what the cache lacks of the keys into it."""
         cache = self._caches[kind]
-        new = cache.lacking(keys)
+        if not (new := cache.lacking(keys)):
+            return
         opening = [key for key in new if key[:1] == "\n"]
         inner = [key for key in new if key[:1] != "\n"]
         text = "".join(opening) + "".join([f"\n {key}" for key in inner])

@@ -92,13 +92,14 @@ def test_ties_are_found_and_left_to_the_library(learn):
 def test_the_cache_is_bounded_and_changes_nothing(subwords, source_text: str, monkeypatch):
     again = module.Tokenizer.restore(subwords.header(), subwords.arrays())
     monkeypatch.setattr(_chunks, "LARGEST", 20_000)
-    text = source_text[:300_000]
+    monkeypatch.setattr(_chunks, "BLOCK", 300)
+    text = source_text[:100_000]
     for _ in range(2):
         assert np.array_equal(again.encode(text), subwords.encode(text))
         assert again.lines(text) == subwords.lines(text)
     for cache in (*again._fast._caches, *again._fast._part_caches):
         for generation in (cache.young, cache._old):
-            assert sum(map(len, generation)) < 20_000 + _chunks.BLOCK
+            assert sum(map(len, generation)) < 20_000 + 300
 
 
 def test_a_model_whose_pieces_mix_letters_and_signs(learn, source_text: str):
