@@ -237,23 +237,26 @@ def test_records_from_a_field(seqcli):
 @pytest.mark.parametrize(
     ("args", "text", "place", "message"),
     [
-        (["-m", "char.safetensors"], "ok\nthe ☃ x\n", "<stdin>:2:5", "'☃' (U+2603) is not in the vocabulary"),
-        (["-m", "char.safetensors", "--count"], "ok\nthe ☃ x\n", "<stdin>:2:5", "'☃'"),
-        (["-m", "bpe.safetensors", "--decode"], "5 6\n 7 x 8\n", "<stdin>:2:4", "'x' is not an id"),
-        (["-m", "bpe.safetensors", "--decode"], "5 6\n7 1000\n", "<stdin>:2:3", "from 0 to 999"),
-        (["-m", "bpe.safetensors", "--decode", "--pieces"], "a\n☃\n", "<stdin>:2:1", "not a piece"),
-        (["--field", "x"], '{"x": "a"}\n{"x" 1}\n', "<stdin>:2:6", "not a JSON object"),
-        (["--field", "x"], '{"x": "a"}\n{"y": 1}\n', "<stdin>:2:1", "no text in its field 'x'"),
-        (["--field", "x"], '{"x": "a"}\n{"x": "\\ud800"}\n', "<stdin>:2:1", "surrogate"),
+        (["-m", "char.safetensors"], "ok\nthe ☃ x\n", "bad.txt:2:5", "'☃' (U+2603) is not in the vocabulary"),
+        (["-m", "char.safetensors", "--count"], "ok\nthe ☃ x\n", "bad.txt:2:5", "'☃'"),
+        (["-m", "bpe.safetensors", "--decode"], "5 6\n 7 x 8\n", "bad.txt:2:4", "'x' is not an id"),
+        (["-m", "bpe.safetensors", "--decode"], "5 6\n7 1000\n", "bad.txt:2:3", "from 0 to 999"),
+        (["-m", "bpe.safetensors", "--decode", "--pieces"], "a\n☃\n", "bad.txt:2:1", "not a piece"),
+        (["--field", "x"], '{"x": "a"}\n{"x" 1}\n', "bad.txt:2:6", "not a JSON object"),
+        (["--field", "x"], '{"x": "a"}\n{"y": 1}\n', "bad.txt:2:1", "no text in its field 'x'"),
+        (["--field", "x"], '{"x": "a"}\n{"x": "\\ud800"}\n', "bad.txt:2:1", "surrogate"),
     ],
 )
-def test_a_mistake_in_the_input_is_named_after_the_lines_before_it(seqcli, made, args, text, place, message):
-    result = seqcli("tokenize", *args, input=text, cwd=made)
-    assert result.returncode == 1
-    assert place in said(result)
-    assert message in said(result)
-    if "--count" not in args:
-        assert result.stdout.count(b"\n") == 1
+def test_a_mistake_in_the_input_is_named_after_the_lines_before_it(
+    args, text, place, message, made, monkeypatch, capfd
+):
+    monkeypatch.chdir(made)
+    Path("bad.txt").write_text(text, encoding="utf-8")
+    assert app.run(["tokenize", *args, "bad.txt"]) == 1
+    shown = capfd.readouterr()
+    assert place in shown.err
+    assert message in shown.err
+    assert shown.out.count("\n") == ("--count" not in args)
 
 
 @pytest.mark.parametrize(

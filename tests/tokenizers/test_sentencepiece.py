@@ -17,7 +17,7 @@ from seqcli.errors import SeqcliError
 from seqcli.tokenizers import _chunks, _subwords
 
 module = registry.load("tokenizers", "sentencepiece")
-THOROUGH = settings(max_examples=200, deadline=None)
+THOROUGH = settings(max_examples=120, deadline=None)
 
 
 def library(tokenizer) -> sentencepiece.SentencePieceProcessor:
