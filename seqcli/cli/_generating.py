@@ -33,23 +33,6 @@ class Settings:
     field: str | None
 
 
-def nothing_to_read() -> bool:
-    """Whether standard input is a terminal."""
-    return streams.stdin_is_interactive()
-
-
-def show_help(verb: str) -> int:
-    """Print a verb's help on stderr; exit status 2."""
-    import sys
-
-    from seqcli.cli.app import load_verb
-
-    command = load_verb(verb)
-    with command.make_context(f"seqcli {verb}", [], resilient_parsing=True) as context:
-        print(command.get_help(context), file=sys.stderr)
-    return 2
-
-
 def unescape(text: str) -> str:
     """A stop text as a shell user writes it: \\n, \\t and \\\\ are understood."""
     marks = {"n": "\n", "t": "\t", "\\": "\\"}

@@ -54,11 +54,6 @@ class Request:
             raise UsageError(f"-m brings its own tokenizer: {'--kind' if self.kind else '--set'} does not go with it")
 
 
-def nothing_to_read() -> bool:
-    """Whether standard input is a terminal."""
-    return streams.stdin_is_interactive()
-
-
 # which tokenizer
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from seqcli.cli._complete import runs
+from seqcli.cli._options import Model, nothing_to_read, show_help
 
 
 def metric_names(incomplete: str) -> list[tuple[str, str]]:
@@ -23,15 +23,7 @@ def metric_names(incomplete: str) -> list[tuple[str, str]]:
 
 def command(
     files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help="A model file, run folder or run name. Default: the newest run.",
-            autocompletion=runs,
-        ),
-    ] = None,
+    model: Model = None,
     metric: Annotated[
         list[str] | None,
         typer.Option("--metric", help="Print this figure alone. Repeatable.", autocompletion=metric_names),
@@ -49,9 +41,9 @@ def command(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="With --per-line: one JSON object a line.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads.")] = None,
 ) -> int | None:
-    from seqcli.cli import _generating, _scoring
+    from seqcli.cli import _scoring
 
-    if (per_line or jsonl) and not files and _generating.nothing_to_read():
-        return _generating.show_help("eval")
+    if (per_line or jsonl) and not files and nothing_to_read():
+        return show_help("eval")
     _scoring.run(files or [], model, metric or [], window, split, json, per_line or jsonl, jsonl, threads)
     return None

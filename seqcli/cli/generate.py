@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from seqcli.cli._complete import runs
+from seqcli.cli._options import Model, nothing_to_read, show_help
 from seqcli.errors import UsageError
 
 
@@ -22,15 +22,7 @@ def command(
     prompt: Annotated[
         str | None, typer.Option("--prompt", help="Continue this text; standard input is ignored.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help="A model file, run folder or run name. Default: the newest run.",
-            autocompletion=runs,
-        ),
-    ] = None,
+    model: Model = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=0, help="Tokens at most.")] = 200,
     temperature: Annotated[float, typer.Option(help="0 is greedy; below 1 safer, above 1 wilder.")] = 1.0,
     top_k: Annotated[int | None, typer.Option(help="Draw from the K most probable tokens only.")] = None,
@@ -64,8 +56,6 @@ def command(
 ) -> int | None:
     from seqcli.decoding.sampling import Sampling
 
-    if "" in (stop or []):
-        raise UsageError("--stop needs a text: an empty one would end every answer before it began")
     sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
     from seqcli.cli import _generating
 
@@ -75,8 +65,8 @@ def command(
         )
     if "" in (stop or []):
         raise UsageError("--stop needs a text to stop at")
-    if prompt is None and not files and _generating.nothing_to_read():
-        return _generating.show_help("generate")
+    if prompt is None and not files and nothing_to_read():
+        return show_help("generate")
     settings = _generating.Settings(
         sampling,
         max_tokens,

@@ -27,6 +27,7 @@ import typer
 
 from seqcli import registry
 from seqcli.cli._complete import entries, runs
+from seqcli.cli._options import nothing_to_read, show_help
 
 
 def command(
@@ -71,9 +72,7 @@ def command(
 ) -> int | None:
     from seqcli.cli import _tokenizing
 
-    if not files and _tokenizing.nothing_to_read():
-        from seqcli.cli._generating import show_help
-
+    if not files and nothing_to_read():
         return show_help("tokenize")
     request = _tokenizing.Request(
         files or ["-"], model, kind, set_ or [], ids, decode, pieces, count, json, jsonl or field is not None, field
