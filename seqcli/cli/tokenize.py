@@ -68,7 +68,9 @@ def command(
     field: Annotated[
         str | None, typer.Option(help="Input lines are JSON objects, the text is this field; implies --jsonl.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes. The output is the same.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Processes; pays where most words are new. The output is the same.")
+    ] = 1,
 ) -> int | None:
     from seqcli.cli import _tokenizing
 
