@@ -42,6 +42,7 @@ def tokens(
     key = hashlib.sha256(f"{content} {encoding} {tokenizer.fingerprint()}".encode()).hexdigest()[:32]
     path = cache_folder() / "tokens" / f"{key}.bin"
     dtype = smallest_type(tokenizer.size)
+    console.say(f"{what}: ids are kept in {path}", level=1)
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file, console.progress(what, size(parts)) as advance:
