@@ -85,7 +85,7 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
 
     path = Path(path)
     arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
-    whole = json.loads(_json({"format": FORMAT, "version": seqcli.__version__, **header}))  # keys as they are read
+    whole = json.loads(_json({**header, "format": FORMAT, "version": seqcli.__version__}))  # keys as they are read
     text = _json({**whole, "checksum": _checksum(whole, arrays)})
     if len(text) > LARGEST_HEADER:
         raise SeqcliError(f"{path}: the header would be {len(text):,} bytes; large parts belong into arrays")

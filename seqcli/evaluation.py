@@ -19,7 +19,7 @@ from seqcli import __version__
 from seqcli.datasets._tokens import encode_chunk
 from seqcli.metrics.perplexity import Metric
 from seqcli.models import LanguageModel
-from seqcli.streams import Chunk
+from seqcli.streams import Chunk, lines_of
 from seqcli.tokenizers import BaseTokenizer
 
 STRETCH = 4096  # tokens scored at once, wherever chunks end: the same text gives the same bits
@@ -141,7 +141,7 @@ def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int) -> floa
     grid = np.zeros((rows * window, 2), np.int64)
     grid[: len(pairs)] = pairs
     grid = grid.reshape(rows, window, 2)
-    logp, _ = model.score(grid[:rows, :, 0], grid[:rows, :, 1], model.initial_state(rows))
+    logp, _ = model.score(grid[:, :, 0], grid[:, :, 1], model.initial_state(rows))
     return -float(logp.reshape(-1)[: len(pairs)].sum(dtype=np.float64))
 
 
@@ -180,8 +180,6 @@ def score_line(model: LanguageModel, tokenizer: BaseTokenizer, chunk: Chunk) -> 
 
 def lines(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     """Each line of chunks as a chunk of its own, without its line end."""
-    from seqcli.streams import lines_of
-
     for chunk in chunks:
         for number, text in lines_of(chunk):
             yield Chunk(text, chunk.source, number)

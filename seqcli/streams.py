@@ -60,6 +60,11 @@ def _exists(path: str | Path) -> bool:
         return False
 
 
+def sources(arguments: Sequence[str]) -> list[str | Path]:
+    """What a verb's FILES name: paths and globs expanded, `-` left as it is. Raises as `expand` does."""
+    return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
+
+
 def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1) -> str:
     """Decode bytes that begin at a line and column.
 

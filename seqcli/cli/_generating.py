@@ -58,10 +58,7 @@ class Generator:
     def open(cls, path: str | None, settings: Settings, device: str, wanted_threads: int | None) -> Generator:
         """The model that -m names, on a device. Raises SeqcliError."""
         stored = runs.open_model(path, "generate")
-        model, tokenizer = (
-            models.restore(stored),
-            tokenizers.from_artifact(stored),
-        )
+        model, tokenizer = models.restore(stored), tokenizers.from_artifact(stored)
         drawn = settings.seed is None and settings.sampling.temperature > 0 and settings.next is None
         seed = secrets.randbelow(1 << 31) if settings.seed is None else settings.seed
         if drawn:
@@ -132,8 +129,7 @@ class Generator:
     def lines(self, files: Sequence[str]) -> None:
         """One line out for a prompt in, in order, flushed when the input pauses."""
         record = 0
-        listed = [path for f in files for path in (["-"] if f == "-" else streams.expand([f]))]
-        for chunk in streams.read_text(listed):
+        for chunk in streams.read_text(streams.sources(files)):
             for number, line in streams.lines_of(chunk):
                 fields, prompt = self._prompt(line, chunk.source, number)
                 ids = self.encode(prompt, chunk.source, number)

@@ -37,7 +37,7 @@ def run(
     tokenizer = tokenizers.from_artifact(stored)
     _set_threads(model, window, wanted_threads)
     if per_line:
-        _per_line(model, tokenizer, streams.read_text(_listed(files or ["-"])), jsonl)
+        _per_line(model, tokenizer, streams.read_text(streams.sources(files or ["-"])), jsonl)
         return
     chunks, total, what = _text(files, split, stored)
     with console.progress(f"scoring {what}", total, " tokens") as advance:
@@ -54,18 +54,13 @@ def _set_threads(model: Any, window: int | None, wanted: int | None) -> None:
     threads.choose_for(model, wanted)
 
 
-def _listed(files: Sequence[str]) -> list[str | Path]:
-    """Paths, globs and `-` as paths and `-`."""
-    return [path for f in files for path in (["-"] if f == "-" else streams.expand([f]))]
-
-
 def _text(
     files: Sequence[str], split: str | None, stored: artifact.Artifact
 ) -> tuple[Iterable[Chunk], float | None, str]:
     """The text to score, a guess of its size in tokens (None: not known), and a name for it."""
     if files:
         names = ["<stdin>" if f == "-" else f for f in files]
-        return streams.read_text(_listed(files), cut_long_lines=True, end_lines=True), None, ", ".join(names)
+        return streams.read_text(streams.sources(files), cut_long_lines=True, end_lines=True), None, ", ".join(names)
     from seqcli.datasets.text import open_corpus
     from seqcli.recipe.load import load_recipe, resolve_recipe
 

@@ -114,7 +114,7 @@ def _needs_vocabulary(kind: str, why: str) -> UsageError:
 
 
 def _chunks(files: Sequence[str]) -> Iterator[Chunk]:
-    listed = [f if f == "-" else str(path) for f in files for path in ([f] if f == "-" else streams.expand([f]))]
+    listed = streams.sources(files)
     total = None if "-" in listed else float(sum(Path(f).stat().st_size for f in listed))
     if sys.stdout.isatty() or total is None:
         yield from streams.read_text(listed)

@@ -87,10 +87,7 @@ def closing(session: Session) -> None:
     judged = "valid" if "valid" in reports else "test" if "test" in reports else None
     if judged:
         scores["baseline"] = _baseline(session, judged, reports[judged])
-    header = {**stored.header, "scores": scores}
-    for key in ("format", "version", "checksum"):
-        header.pop(key)
-    artifact.write(session.run.model, header, stored.arrays)
+    artifact.write(session.run.model, {**stored.header, "scores": scores}, stored.arrays)
     _sample(model, session)
     _next_commands(session)
     print(session.run.model.as_posix())

@@ -57,7 +57,7 @@ class Session:
 
     @property
     def tokenizer_arrays(self) -> dict[str, np.ndarray]:
-        return {f"tokenizer.{n}": a for n, a in self.tokenizer.arrays().items()}
+        return tokenizers.to_artifact(self.tokenizer)[1]
 
 
 def train(recipe: Recipe, options: Options) -> int:
@@ -109,9 +109,10 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
             config = _architecture(recipe, start)
         assert recipe.train is not None
         Streams(ids["train"], recipe.train.batch_size, recipe.train.sequence_length, 0)  # raises for too short a text
-        model = kind.Model.create(config, tokenizer.size, np.random.default_rng(recipe.train.seed))
         if start:
             model = kind.Model.restore(config, tokenizer.size, start.part("model"))
+        else:
+            model = kind.Model.create(config, tokenizer.size, np.random.default_rng(recipe.train.seed))
         from seqcli.training import device
 
         recipe = replace(recipe, train=device.resolve(recipe.train, config.hidden), model=config)
