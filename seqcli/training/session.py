@@ -76,6 +76,8 @@ def train(recipe: Recipe, options: Options) -> int:
         report.dry_run(session)
         return 0
     trainer = None if counted else _trainer(session)
+    if trainer:  # a kernel may have refused the precision
+        session.recipe = replace(session.recipe, train=trainer.config)
     if options.overwrite:  # not before everything is ready: a mistake must not cost the run that is there
         run.clear()
     _write_recipe(session)  # on resume too: what was overridden now holds from now on

@@ -99,6 +99,7 @@ LONG = [  # some seconds, for a display that is drawn four times a second
     for change in ("train.steps=400", "train.evaluate_every=80", "model.hidden=64", "train.sequence_length=32")
     for a in ("--set", change)
 ]
+UNENDING = [*LONG, "--set", "train.steps=100000"]  # as long as it takes to be seen at some moment
 LINES = re.compile(
     r"|corpus\.txt: train .*|model: .*|epoch +\d.*|trained 400 steps.*|(valid|test): .*|beats .*|warning: loses .*"
     r"|best valid loss .*|train longer.*|a sample, at .*|  .*|next:|saved at step .*|.*bits/character.*"
@@ -132,7 +133,7 @@ def test_control_c_on_a_terminal(watched, moment):
             sent.append(pid)
             os.kill(pid, signal.SIGINT)
 
-    status, screen, _ = watched(*LONG, act=interrupt)
+    status, screen, _ = watched(*UNENDING, act=interrupt)
     assert status == 130
     assert screen.garbage == []
     assert not screen.hidden
