@@ -23,9 +23,11 @@ ORDER = [
     "errors resources",
     "registry ops console threads",
     "streams artifact",
+    "schemes words formats restoration",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them
     "cells attention",
-    "layers.stack layers.stream",
+    "layers.stack layers.stream layers.batch layers.crf",
+    "characters",  # words from their characters
     "tokenizers",
     "recipe",
     "datasets",
@@ -33,6 +35,7 @@ ORDER = [
     "models",
     "runs evaluation",
     "insight",
+    "tasks",
     "api",
     "training",
     "cli",

@@ -1,6 +1,6 @@
 """Recurrences: one a file, each equation written once. This module is the contract and what the cells share.
 
-A cell's file offers `Cell`, a subclass of `BaseCell` that writes its equation in `recur`. Weights keep torch's
+A cell's file offers `Cell`, a subclass of `BaseCell` that writes its equation in `combine`. Weights keep torch's
 layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), `bias_ih`, `bias_hh` (G·H,).
 Letters: B batch, T time, I input size, H hidden size, G gates.
 """
@@ -76,8 +76,13 @@ class BaseCell:
         return ops.linear(x, self.weight_ih, self.bias_ih)
 
     @abstractmethod
+    def combine(self, px: Array, ph: Array, state: State) -> State:
+        """The equation: projected input px (..., G·H), projected output ph = W_hh h + b_hh (..., G·H) and the state
+        (..., H) -> the next state. Elementwise but for the split into gates, so that any layout serves."""
+
     def recur(self, px: Array, state: State) -> State:
-        """The equation: projected input px (B, G·H) and the state -> the next state."""
+        """Projected input px (B, G·H) and the state -> the next state."""
+        return self.combine(px, ops.linear(state[0], self.weight_hh, self.bias_hh), state)
 
     def step(self, x: Array, state: State) -> tuple[Array, State]:
         """One time step: x (B, I) -> y (B, H) and the next state."""

@@ -17,10 +17,10 @@ class Cell(BaseCell):
 
     gates = 3
 
-    def recur(self, px: Array, state: State) -> State:
+    def combine(self, px: Array, ph: Array, state: State) -> State:
         (h,) = state
         x_r, x_z, x_n = ops.split(px, 3)  # (B, H) each
-        h_r, h_z, h_n = ops.split(ops.linear(h, self.weight_hh, self.bias_hh), 3)
+        h_r, h_z, h_n = ops.split(ph, 3)
         r = ops.sigmoid(x_r + h_r)
         z = ops.sigmoid(x_z + h_z)
         n = ops.tanh(x_n + r * h_n)

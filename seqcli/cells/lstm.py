@@ -26,9 +26,9 @@ class Cell(BaseCell):
         cell.bias_ih[hidden_size : 2 * hidden_size] = 1.0
         return cell
 
-    def recur(self, px: Array, state: State) -> State:
-        h, c = state
-        i, f, g, o = ops.split(px + ops.linear(h, self.weight_hh, self.bias_hh), 4)  # (B, H) each
+    def combine(self, px: Array, ph: Array, state: State) -> State:
+        _, c = state
+        i, f, g, o = ops.split(px + ph, 4)  # (B, H) each
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         h = ops.sigmoid(o) * ops.tanh(c)
         return h, c

@@ -33,9 +33,9 @@ class Cell(BaseCell):
         """As BaseCell."""
         return super().create(input_size, hidden_size, rng, nonlinearity=nonlinearity)
 
-    def recur(self, px: Array, state: State) -> State:
+    def combine(self, px: Array, ph: Array, state: State) -> State:
         f = ops.tanh if self.nonlinearity == "tanh" else ops.relu
-        return (f(px + ops.linear(state[0], self.weight_hh, self.bias_hh)),)
+        return (f(px + ph),)
 
     def fused(self, x: Array, state: State) -> tuple[Array, State]:
         import torch

@@ -58,6 +58,23 @@ class Stack:
             new.append((own,))
         return x, tuple(new)
 
+    def read(self, x: Array, lengths: Array, *, between: Between = lambda y: y) -> Array:
+        """The outputs of right-padded sequences alone: x (T, B, I), lengths (B,) -> y (T, B, H·directions).
+
+        As `unroll` from zeros with lengths, but by the fused kernels: in each direction the padding stands behind
+        the sequence, where it can only spoil states that nobody asks for.
+        """
+        inside = _inside(len(x), lengths, x)
+        for depth, (layer, own) in enumerate(zip(self.cells, self.initial_state(x.shape[1]), strict=True)):
+            if depth:
+                x = between(x)
+            ys = []
+            for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
+                y, _ = cell.unroll(_reverse(x, lengths) if direction else x, start)
+                ys.append(_reverse(y, lengths) if direction else y)
+            x = ops.where(inside, ys[0] if len(ys) == 1 else ops.concat(ys), ops.zeros((1,), x))
+        return x
+
     def unroll(
         self,
         x: Array,
@@ -115,4 +132,5 @@ def _reverse(x: Array, lengths: Array | None) -> Array:
         return x[::-1] if isinstance(x, np.ndarray) else x.flip(0)
     times = ops.integers(np.arange(T), x)[:, None]
     index = ops.where(times < lengths[None], lengths[None] - 1 - times, times)  # (T, B)
-    return x[index, ops.integers(np.arange(B), x)[None]]
+    flat = index * B + ops.integers(np.arange(B), x)[None]
+    return ops.embedding(flat, x.reshape(T * B, -1))  # a look-up: its gradient is the fast one of embeddings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,15 +71,12 @@ def to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     return {name: copy(t) for name, t in weights.items()}
 
 
-def kernel_works(model: Any, weights: Mapping[str, torch.Tensor], precision: str, device: str) -> bool:
-    """Whether one tiny step runs in a precision; where a kernel refuses, says so."""
+def kernel_works(try_once: Callable[[], None], precision: str) -> bool:
+    """Whether a step runs in a precision; where a kernel refuses, says so."""
     if precision == "float32":
         return True
     try:
-        bound = bind(model, weights, precision)
-        ids = torch.zeros((2, 1), dtype=torch.int64, device=device)
-        loss, _ = bound.loss(ids, ids, bound.initial_state(1))
-        torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+        try_once()
     except RuntimeError as error:
         warn(f"{precision} is refused by this device's kernel ({str(error).splitlines()[0]}); training in float32")
         return False

@@ -26,8 +26,8 @@ def sparkline(values: list[float], width: int = 24) -> str:
 class Display:
     """Shows a run; use as a context."""
 
-    def __init__(self, valid: bool):
-        self._watched = "valid_loss" if valid else "train_loss"
+    def __init__(self, watched: str = "train_loss"):
+        self._watched = watched
         self._live: Any = None
         self._smooth: float | None = None
         self._began: float | None = None
@@ -85,6 +85,8 @@ class Display:
         last = p.history[-1]
         mark = "  *best" if p.best_step == p.step else ""
         valid = f"  valid {last['valid_loss']:.4f}" if last["valid_loss"] is not None else ""
+        if not self._watched.endswith("_loss"):
+            valid += f"  {self._watched} {last[self._watched]:.4f}"
         line = f"epoch {last['epoch']:6.2f}  step {p.step:6,}  train {last['train_loss']:.4f}{valid}{mark}"
         if self._live and console.verbosity >= 0:
             self._live.console.print(line)

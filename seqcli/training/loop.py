@@ -1,6 +1,6 @@
-"""The training loop of gradient-trained language models: truncated back-propagation through time, resumable.
+"""The training loop of gradient-trained models, resumable; what a batch and its loss are, the task says.
 
-All that decides the next step is in `Trainer`'s weights, optimizer, generator, recurrent state and `Progress`;
+All that decides the next step is in `Trainer`'s weights, optimizer, generator, carried state and `Progress`;
 `save` writes them to `last.safetensors`, the commit point, and `load` puts them back, so that an interrupted run
 ends with the same bits as one that was not.
 """
@@ -17,15 +17,13 @@ import numpy as np
 import torch
 
 from seqcli import artifact, layers
-from seqcli.datasets._streams import Streams
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import TrainConfig
 from seqcli.runs import Run
+from seqcli.tasks import BaseTask, Evaluation
 from seqcli.training import device, optimizers
 from seqcli.training.display import Display
 from seqcli.training.interrupt import Interrupt
-
-VALID_TOKENS = 1_000_000  # of the validation split, at most, while training
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Progress:
     step: int = 0  # optimizer steps done
     epoch: int = 0
     batch: int = 0  # batches of this epoch done
-    best: float | None = None  # validation loss of the kept model, nats per token
+    best: float | None = None  # what the kept model scores: of the watched figure, or loss in nats
     best_step: int = 0
     stale: int = 0  # evaluations since the best
     factor: float = 1.0  # what the plateau schedule has come down to
@@ -53,37 +51,33 @@ class Progress:
 class Trainer:
     """Trains one model; `fit` runs until the budget is spent, patience ends, or an interrupt."""
 
-    def __init__(
-        self,
-        model: Any,
-        config: TrainConfig,
-        ids: dict[str, np.ndarray],
-        run: Run,
-        header: dict[str, Any],
-        tokenizer_arrays: dict[str, np.ndarray],
-    ):
-        self.config, self.run, self.header, self._tokenizer_arrays = config, run, header, tokenizer_arrays
+    def __init__(self, task: BaseTask, config: TrainConfig, run: Run, header: dict[str, Any]):
+        self.task, self.config, self.run, self.header = task, config, run, header
         self.progress = Progress()
-        self.streams = Streams(ids["train"], config.batch_size, config.sequence_length, config.seed)
-        self.valid = ids.get("valid")
         self.device = str(config.device)
         torch.set_num_threads(config.threads or 1)
-        self.skeleton = model
-        self.weights = device.leaves(model, self.device)
-        if not device.kernel_works(model, self.weights, config.precision, self.device):
+        self.weights = device.leaves(task.model, self.device)
+        if not device.kernel_works(lambda: self._probe(config.precision), config.precision):
             self.config = config = config.model_copy(update={"precision": "float32"})
             self.header["recipe"]["train"]["precision"] = "float32"
+        self.averaged = {n: w.detach().clone() for n, w in self.weights.items()} if config.average else None
         self.optimizer = optimizers.build(config, self.weights)
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(config.seed)
-        self.state = self._fresh_state(self.streams.batch_size)
+        self.state = self._fresh_state()
         self._last_save = time.monotonic()
+
+    def _probe(self, precision: str) -> None:
+        """One loss and its gradient, of which nothing is kept. Raises RuntimeError where a kernel refuses."""
+        model = device.bind(self.task.model, self.weights, precision)
+        loss, _ = self.task.loss(model, self.task.batch(0, 0), self.task.initial_state(model), None)
+        torch.autograd.grad(loss, list(self.weights.values()), allow_unused=True)
 
     # budgets
 
     @property
     def steps_per_epoch(self) -> float:
-        return self.streams.batches / self.config.accumulate
+        return self.task.batches / self.config.accumulate
 
     @property
     def total_steps(self) -> int | None:
@@ -95,7 +89,7 @@ class Trainer:
 
     @property
     def epochs_done(self) -> float:
-        return self.progress.epoch + self.progress.batch / self.streams.batches
+        return self.progress.epoch + self.progress.batch / self.task.batches
 
     @property
     def share(self) -> float:
@@ -169,17 +163,17 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for _ in range(config.accumulate):
-            inputs, targets = (torch.from_numpy(a).to(self.device) for a in self.streams.batch(p.epoch, p.batch))
-            model = device.bind(self.skeleton, self.weights, config.precision)
-            loss, state = model.loss(inputs, targets, self.state, self.generator)
+            batch = self.task.batch(p.epoch, p.batch)
+            model = device.bind(self.task.model, self.weights, config.precision)
+            loss, state = self.task.loss(model, batch, self.state, self.generator)
             (loss / config.accumulate).backward()
             self.state = _detached(state)
             total += loss.item() / config.accumulate
-            p.tokens += inputs.numel()
+            p.tokens += self.task.size(batch)
             p.batch += 1
-            if p.batch == self.streams.batches:
+            if p.batch == self.task.batches:
                 p.epoch, p.batch = p.epoch + 1, 0
-                self.state = self._fresh_state(self.streams.batch_size)
+                self.state = self._fresh_state()
         parameters = list(self.weights.values())
         limit = config.clip_norm if config.clip_norm is not None else math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
@@ -187,8 +181,22 @@ class Trainer:
             raise self._diverged(f"the loss became {total} (gradient norm {norm}) at step {p.step + 1}", rate)
         self.optimizer.step()
         p.step += 1
+        self._average()
         p.loss_sum, p.norm_sum, p.steps_since = p.loss_sum + total, p.norm_sum + norm, p.steps_since + 1
         return total, norm, rate
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the average towards the weights; early on faster, so that it forgets where they began."""
+        if self.averaged is not None:
+            decay = min(self.config.average, (1 + self.progress.step) / (10 + self.progress.step))
+            for name, average in self.averaged.items():
+                average.lerp_(self.weights[name], 1 - decay)
+
+    @property
+    def kept(self) -> dict[str, torch.Tensor]:
+        """The weights that are evaluated and written: the average, where one is kept."""
+        return self.weights if self.averaged is None else self.averaged
 
     def _diverged(self, what: str, rate: float) -> SeqcliError:
         kept = f"the best model so far is kept in {self.run.model}\n" if self.progress.best is not None else ""
@@ -204,24 +212,26 @@ class Trainer:
         """Measure, log, keep the model if it is the best, move the plateau schedule."""
         p = self.progress
         train = p.loss_sum / max(p.steps_since, 1)
-        valid = self.validation_loss()
-        watched = train if valid is None else valid
-        if not math.isfinite(watched):
+        with torch.no_grad():
+            found = self.task.evaluate(device.bind(self.task.model, self.kept, "float32"))
+        found = found or Evaluation({"train_loss": train}, "train_loss")
+        watched = found.scores[found.watched]
+        if not all(math.isfinite(score) for score in found.scores.values()):
             raise self._diverged(f"the validation loss became {watched} at step {p.step}", rate)
-        better = p.best is None or watched < p.best
+        better = p.best is None or (watched > p.best if found.more_is_better else watched < p.best)
         if better:
             p.best, p.best_step, p.stale, p.plateau = watched, p.step, 0, 0
-            self.write_model(self.run.model, {"valid_loss" if valid is not None else "train_loss": watched})
+            self.write_model(self.run.model, dict(found.scores))
         else:
             p.stale, p.plateau = p.stale + 1, p.plateau + 1
             if self.config.schedule == "plateau" and p.plateau > self.config.decay_patience:
                 p.factor, p.plateau = p.factor * self.config.decay, 0
+        scores = {"train_loss": train, "valid_loss": None, **found.scores}
         record = {
             "step": p.step,
             "epoch": round(self.epochs_done, 4),
             "seconds": round(p.seconds, 1),
-            "train_loss": train,
-            "valid_loss": valid,
+            **scores,
             "gradient_norm": p.norm_sum / max(p.steps_since, 1),
             "learning_rate": rate,
             "tokens": p.tokens,
@@ -230,31 +240,8 @@ class Trainer:
         }
         p.loss_sum = p.norm_sum = 0.0
         p.steps_since = 0
-        p.history.append({key: record[key] for key in ("step", "epoch", "train_loss", "valid_loss")})
+        p.history.append({key: record[key] for key in ("step", "epoch", *scores)})
         p.log_bytes = self.run.log(record)
-
-    @torch.no_grad()
-    def validation_loss(self) -> float | None:
-        """Mean nats per token of the validation split in float32, read in as many parallel streams as a batch has.
-
-        The exact stateful score, one stream, is measured at the end (`seqcli eval`); this one differs by what the
-        streams' first tokens lack in context. Of a larger split its first million tokens are read.
-        """
-        if self.valid is None:
-            return None
-        model = device.bind(self.skeleton, self.weights, "float32")
-        pairs = min(len(self.valid), VALID_TOKENS) - 1
-        rows = max(1, min(32, pairs // self.config.sequence_length))
-        each = pairs // rows
-        starts = np.arange(rows) * each
-        state, total = model.initial_state(rows), 0.0
-        for first in range(0, each, 128):
-            length = min(128, each - first)
-            part = np.stack([self.valid[s + first : s + first + length + 1] for s in starts]).astype(np.int64).T
-            block = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
-            loss, state = model.loss(block[:-1], block[1:], state)
-            total += loss.item() * length
-        return total / each
 
     # saving
 
@@ -262,8 +249,8 @@ class Trainer:
         """The model as it is now, as an artifact."""
         p = self.progress
         header = {**self.header, "scores": {**scores, "step": p.step, "epoch": round(self.epochs_done, 4)}}
-        arrays = {f"model.{n}": a for n, a in device.to_numpy(self.weights).items()}
-        artifact.write(path, header, arrays | self._tokenizer_arrays)
+        arrays = {f"model.{n}": a for n, a in device.to_numpy(self.kept).items()}
+        artifact.write(path, header, arrays | self.task.arrays)
 
     def save(self) -> None:
         """Write last.safetensors: all that decides what comes next."""
@@ -274,12 +261,13 @@ class Trainer:
         tensors = {
             **{f"model.{name}": w for name, w in self.weights.items()},
             **slots,
+            **{f"average.{name}": a for name, a in (self.averaged or {}).items()},
             **{f"state.{n}": s for n, s in layers.arrays(self.state).items()},
             "generator": self.generator.get_state(),
         }
         header = {**self.header, "kind": "checkpoint", "progress": dataclasses.asdict(self.progress)}
         header.pop("task", None)
-        artifact.write(self.run.last, header, device.to_numpy(tensors) | self._tokenizer_arrays)
+        artifact.write(self.run.last, header, device.to_numpy(tensors) | self.task.arrays)
         self._last_save = time.monotonic()
 
     def load(self, saved: artifact.Artifact) -> None:
@@ -288,6 +276,8 @@ class Trainer:
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(torch.from_numpy(saved.arrays[f"model.{name}"]))
+                if self.averaged is not None:
+                    self.averaged[name].copy_(torch.from_numpy(saved.arrays[f"average.{name}"]))
                 prefix = f"optimizer.{name}."
                 own = {k.removeprefix(prefix): a for k, a in saved.arrays.items() if k.startswith(prefix)}
                 if own:  # copies: the arrays of a file must not become the optimizer's own
@@ -303,8 +293,8 @@ class Trainer:
         self.generator.set_state(torch.from_numpy(np.array(saved.arrays["generator"])))
         self.run.cut_log(self.progress.log_bytes)
 
-    def _fresh_state(self, batch: int) -> Any:
-        return device.bind(self.skeleton, self.weights, self.config.precision).initial_state(batch)
+    def _fresh_state(self) -> Any:
+        return self.task.initial_state(device.bind(self.task.model, self.weights, self.config.precision))
 
 
 def _detached(state: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A training run from recipe to report: data, tokenizer, model, loop, scores, baseline."""
+"""A training run from recipe to report: what is the same in every task."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from seqcli import artifact, console, registry, runs, tokenizers
-from seqcli.datasets._streams import Streams
-from seqcli.datasets.text import Corpus, open_corpus
+from seqcli import artifact, console, registry, runs
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
+from seqcli.tasks import BaseTask
 from seqcli.training import report
 
 FIXED = (
@@ -24,11 +21,10 @@ FIXED = (
     "accumulate",
     "optimizer",
     "momentum",
+    "average",
     "seed",
     "device",
 )  # keys a resumed run keeps
-
-COUNT_BYTES = 75  # of memory a token takes to be counted, at most
 
 
 @dataclass(frozen=True)
@@ -48,16 +44,9 @@ class Session:
 
     recipe: Recipe
     run: Run
-    corpus: Corpus
-    tokenizer: tokenizers.BaseTokenizer
-    ids: dict[str, np.ndarray]
-    model: Any  # an untrained model, or None for a counted one
+    task: BaseTask
     header: dict[str, Any]
     saved: artifact.Artifact | None  # the checkpoint to resume from
-
-    @property
-    def tokenizer_arrays(self) -> dict[str, np.ndarray]:
-        return tokenizers.to_artifact(self.tokenizer)[1]
 
 
 def train(recipe: Recipe, options: Options) -> int:
@@ -84,86 +73,42 @@ def train(recipe: Recipe, options: Options) -> int:
     report.opening(session)
     status = _descend(session, trainer) if trainer else _count(session)
     if status == 0:
-        report.closing(session)
+        session.task.closing(run)
+        print(run.model.as_posix())
     return status
 
 
 def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
-    """Data, tokenizer and model of a run. Raises SeqcliError."""
+    """Data, vocabulary and model of a run. Raises SeqcliError."""
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
-    start = runs.open_model(options.init_from, "generate") if options.init_from else None
-    corpus = open_corpus(recipe.data, recipe.base)
-    if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
-        recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.splits["train"][0].path)}))
+    start = runs.open_model(options.init_from, verb_of(recipe)) if options.init_from else None
+    task = registry.load("tasks", recipe.task).Task.prepare(recipe, saved, start)
+    recipe = task.recipe
     if saved:
-        _same_data(saved.header, corpus, run)
-    tokenizer = _tokenizer(recipe, corpus, saved or start)
-    if start:
-        recipe = replace(recipe, tokenizer=_config_of_tokenizer(start))
-    ids = {split: corpus.tokens(split, tokenizer) for split in corpus.splits}
-    for split in ids.keys() - {"train"}:
-        if len(ids[split]) < 2:
-            raise SeqcliError(f"the {split} split has fewer than two tokens", hint="give it a larger share")
-    kind = registry.load("models", recipe.model.kind)
-    model, config = None, recipe.model
-    if kind.TRAINED == "gradient":
-        if start:
-            config = _architecture(recipe, start)
-        assert recipe.train is not None
-        Streams(ids["train"], recipe.train.batch_size, recipe.train.sequence_length, 0)  # raises for too short a text
-        if start:
-            model = kind.Model.restore(config, tokenizer.size, start.part("model"))
-        else:
-            model = kind.Model.create(config, tokenizer.size, np.random.default_rng(recipe.train.seed))
+        _same_data(saved.header, task.header, run)
+    if task.model is not None:
         from seqcli.training import device
 
-        recipe = replace(recipe, train=device.resolve(recipe.train, config.hidden), model=config)
+        assert recipe.train is not None
+        recipe = replace(recipe, train=device.resolve(recipe.train, recipe.model.hidden))
     header = {
         "kind": "model",
         "task": recipe.task,
-        "model": config.model_dump(mode="json"),
+        "model": recipe.model.model_dump(mode="json"),
         "recipe": _portable(recipe.to_dict()),
-        "tokenizer": tokenizer.header(),
-        "vocabulary": tokenizer.size,
-        "data": corpus.facts(),
+        **task.header,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     if saved:
         _same_recipe(saved.header, header, run)
         header |= {key: saved.header[key] for key in ("created", "data")}
         header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
-    return Session(recipe, run, corpus, tokenizer, ids, model, header, saved)
+    return Session(recipe, run, task, header, saved)
 
 
-def _tokenizer(recipe: Recipe, corpus: Corpus, stored: artifact.Artifact | None) -> tokenizers.BaseTokenizer:
-    """The stored tokenizer of a run that goes on, else one learnt from the training split alone."""
-    if stored:
-        return tokenizers.from_artifact(stored)
-    kind, config = registry.load("tokenizers", recipe.tokenizer.kind), recipe.tokenizer
-    if path := getattr(config, "path", None):  # like all paths of a recipe, relative to it
-        config = config.model_copy(update={"path": str(recipe.base / path)})
-    return kind.Tokenizer.learn(corpus.texts("train", "learning the vocabulary"), config)
-
-
-def _architecture(recipe: Recipe, start: artifact.Artifact) -> Any:
-    """The configuration to fine-tune with: the stored one's shape, the recipe's dropout."""
-    stored = start.header["model"]
-    if stored["kind"] != recipe.model.kind:
-        raise UsageError(f"{start.path} is a {stored['kind']} model; the recipe asks for {recipe.model.kind}")
-    own = recipe.model.model_dump(mode="json")
-    kept = {k: v for k, v in own.items() if k in ("dropout", "variational", "weight_drop")}
-    shape = {k: v for k, v in stored.items() if k not in kept}
-    if odd := [k for k, v in shape.items() if own.get(k) != v]:
-        console.warn(
-            f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and the tokenizer"
-        )
-    return type(recipe.model)(**shape, **kept)
-
-
-def _config_of_tokenizer(start: artifact.Artifact) -> Any:
-    """The configuration that a model's tokenizer was learnt with."""
-    stored = start.header["recipe"]["tokenizer"]
-    return registry.load("tokenizers", stored["kind"]).Config(**stored)
+def verb_of(recipe: Recipe) -> str:
+    """The verb that a recipe's kind of model is for."""
+    return registry.load("models", recipe.model.kind).VERBS[0]
 
 
 def _portable(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -196,9 +141,9 @@ def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
         )
 
 
-def _same_data(old: dict[str, Any], corpus: Corpus, run: Run) -> None:
+def _same_data(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
     """Raise SeqcliError where a split is not the text that the run began with."""
-    before, now = old["data"]["splits"], corpus.facts()["splits"]
+    before, now = old["data"]["splits"], new["data"]["splits"]
     if before != now:
         changed = ", ".join(sorted(s for s in before.keys() | now.keys() if before.get(s) != now.get(s)))
         raise SeqcliError(
@@ -218,14 +163,9 @@ def _write_recipe(session: Session) -> None:
 
 def _count(session: Session) -> int:
     """Fit a counted model in one pass."""
-    kind = registry.load("models", session.recipe.model.kind)
-    ids, config = session.ids["train"], session.recipe.model
-    if (need := len(ids) * COUNT_BYTES) > 4e9:
-        console.warn(f"counting {console.count(len(ids))} tokens takes about {need / 1e9:.0f} GB of memory")
-    with console.progress("counting", len(ids) * config.order, unit=" tokens") as advance:
-        model = kind.Model.fit(ids, session.tokenizer.size, config, advance)
+    model = session.task.count(registry.load("models", session.recipe.model.kind))
     arrays = {f"model.{n}": a for n, a in model.arrays().items()}
-    artifact.write(session.run.model, {**session.header, "scores": {}}, arrays | session.tokenizer_arrays)
+    artifact.write(session.run.model, {**session.header, "scores": {}}, arrays | session.task.arrays)
     return 0
 
 
@@ -240,7 +180,7 @@ def _trainer(session: Session) -> Any:
 
     train = session.recipe.train
     assert train is not None
-    trainer = Trainer(session.model, train, session.ids, session.run, session.header, session.tokenizer_arrays)
+    trainer = Trainer(session.task, train, session.run, session.header)
     session.recipe = replace(session.recipe, train=trainer.config)
     if session.saved:
         trainer.load(session.saved)
@@ -257,7 +197,7 @@ def _descend(session: Session, trainer: Any) -> int:
         if trainer.done():
             key = "patience" if trainer.share < 1 else "epochs"
             console.say(f"the run is finished; to go on, raise its limits, as in --resume --set train.{key}=20")
-    with Display("valid" in session.ids) as display, Interrupt(display.notice) as interrupt:
+    with Display(session.task.watched) as display, Interrupt(display.notice) as interrupt:
         trainer.fit(display, interrupt)
     if interrupt.wanted:
         console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}")

@@ -210,3 +210,25 @@ def test_layers_may_have_different_sizes_and_between_sees_all_but_the_last() -> 
 def test_options_reach_every_cell() -> None:
     stack = Stack.create("rnn", I, [3, 3], np.random.default_rng(0), options={"nonlinearity": "relu"})
     assert [vars(cell)["nonlinearity"] for layer in stack.cells for cell in layer] == ["relu", "relu"]
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("cell", registry.names("cells"))
+def test_reading_gives_the_outputs_and_gradients_of_unrolling(cell: str, both: bool) -> None:
+    """`read` takes the fused kernels over padding that `unroll` never enters."""
+    stack = make(cell, 2, both)
+    x = np.random.default_rng(5).normal(size=(T, B, I))
+    found = []
+    for way in ("read", "unroll"):
+        bound, weights = bind(stack)
+        given_x = torch.from_numpy(x.copy()).requires_grad_()
+        lengths = torch.from_numpy(LENGTHS)
+        if way == "read":
+            y = bound.read(given_x, lengths)
+        else:
+            y, _ = bound.unroll(given_x, bound.initial_state(B), lengths=lengths)
+        (y**2).sum().backward()
+        found.append((y, given_x.grad, *(w.grad for w in weights.values())))
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-9)
+    assert np.allclose(stack.read(x, LENGTHS), found[0][0].detach().numpy(), atol=1e-9)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqcli.datasets._streams import Streams
 from seqcli.models import language_model
-from seqcli.recipe.schema import TrainConfig
+from seqcli.recipe.schema import Recipe, TrainConfig
 from seqcli.runs import Run
+from seqcli.tasks.language_model import Task
 from seqcli.training.loop import Trainer
 
 VOCABULARY = 7
@@ -49,6 +51,8 @@ def trainer(tmp_path: Path) -> Callable[..., Trainer]:
         header = {"kind": "model", "task": "language-model", "recipe": {"train": {}}}
         if ids is None:
             ids = {"train": ids_of(120), "valid": ids_of(40, 1)}
-        return Trainer(fresh, config, ids, run, header, {})
+        recipe = Recipe("test", "language-model", kind, train=config)
+        streams = Streams(ids["train"], config.batch_size, config.sequence_length, config.seed)
+        return Trainer(Task(recipe, fresh, {}, ids=ids, streams=streams), config, run, header)
 
     return make

@@ -38,7 +38,7 @@ def clock(monkeypatch) -> list[float]:
 
 def test_a_log_gets_a_line_every_ten_seconds(clock, capsys):
     progress = Progress(best=1.25)
-    with display.Display(valid=True) as shown:
+    with display.Display("valid_loss") as shown:
         for step in range(1, 31):  # a step a second, of 1,000 tokens and a hundredth of the budget
             progress.step, progress.tokens = step, 1000 * step
             clock[0] += 1.0
@@ -51,7 +51,7 @@ def test_a_log_gets_a_line_every_ten_seconds(clock, capsys):
 def test_evaluations_are_said_once_each_and_not_when_quiet(monkeypatch, capsys):
     progress = Progress(step=40, best=1.5, best_step=40)
     progress.history = [{"step": 40, "epoch": 2.0, "train_loss": 1.75, "valid_loss": 1.5}]
-    with display.Display(valid=True) as shown:
+    with display.Display("valid_loss") as shown:
         shown.evaluation(progress)
         progress.step = 60
         progress.history.append({"step": 60, "epoch": 3.0, "train_loss": 1.5, "valid_loss": None})
@@ -65,6 +65,6 @@ def test_evaluations_are_said_once_each_and_not_when_quiet(monkeypatch, capsys):
 
 
 def test_a_notice_is_said_or_shown(capsys):
-    with display.Display(valid=True) as shown:
+    with display.Display("valid_loss") as shown:
         shown.notice("stopping")
     assert capsys.readouterr().err == "stopping\n"

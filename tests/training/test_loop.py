@@ -29,7 +29,7 @@ class StopAt:
 
 
 def fit(trainer: Trainer, until: float = math.inf) -> Trainer:
-    trainer.fit(Display(valid=trainer.valid is not None), StopAt(trainer, until))  # type: ignore[arg-type]
+    trainer.fit(Display(trainer.task.watched), StopAt(trainer, until))  # type: ignore[arg-type]
     return trainer
 
 
@@ -94,7 +94,7 @@ def test_steps_equal_a_plain_loop(trainer, make_ids, optimizer, accumulate):
     ids, rate, clip, B, T = make_ids(120), 0.05, 0.4, 3, 5  # 7 batches of 15
     config = {"optimizer": optimizer, "learning_rate": rate, "clip_norm": clip, "weight_decay": 0.1, "epochs": 1}
     own = trainer(ids={"train": ids}, accumulate=accumulate, schedule="linear", **config)
-    assert (own.streams.batches, own.steps_per_epoch) == (7, 7 / accumulate)
+    assert (own.task.streams.batches, own.steps_per_epoch) == (7, 7 / accumulate)
 
     def reference(groups: list[dict]) -> torch.optim.Optimizer:
         if optimizer == "adamw":
@@ -116,7 +116,7 @@ def test_steps_equal_a_plain_loop(trainer, make_ids, optimizer, accumulate):
 
 def test_the_state_begins_anew_with_an_epoch(trainer):
     own = trainer()
-    for _ in range(own.streams.batches):
+    for _ in range(own.task.streams.batches):
         own.step()
     assert (own.progress.epoch, own.progress.batch) == (1, 0)
     assert all(not s.any() for (layer,) in own.state for s in layer)
@@ -133,7 +133,7 @@ def test_accumulation_equals_a_larger_batch_where_no_state_matters(trainer, make
         own.optimizer = torch.optim.SGD(own.weights.values(), lr=0.0)  # leaves the gradients to be read
         with torch.no_grad():
             own.weights["stack.cells.0.0.weight_hh"].zero_()
-        assert own.streams.batches * own.streams.batch_size * T == len(ids) - 1
+        assert own.task.streams.batches * own.task.streams.batch_size * T == len(ids) - 1
         own.step()
         gradients.append({n: w.grad for n, w in own.weights.items()})
     for name in gradients[0].keys() - {"stack.cells.0.0.weight_hh"}:
@@ -149,7 +149,7 @@ VARIANTS = {
         "train": {"optimizer": "sgd", "momentum": 0.8, "schedule": "plateau", "learning_rate": 4.0, "decay": 0.9},
         "model": {"cell": "gru", "variational": True, "layers": 2},
     },
-    "bfloat16": {"train": {"precision": "bfloat16"}, "model": {"layers": 2}},
+    "bfloat16": {"train": {"precision": "bfloat16", "average": 0.9}, "model": {"layers": 2}},
     "rmsprop": {"train": {"optimizer": "rmsprop", "schedule": "step", "patience": 4}, "model": {"cell": "rnn"}},
 }
 
@@ -195,7 +195,11 @@ def test_the_best_model_is_kept_and_patience_ends_the_run(trainer, make_ids):
     assert p.best_step == history[int(np.argmin(valid))]["step"] == p.step - 3 * 4
     assert history[-1]["train_loss"] < history[int(np.argmin(valid))]["train_loss"]
     scores = artifact.read_header(own.run.model)["scores"]
-    assert scores == {"valid_loss": p.best, "step": p.best_step, "epoch": round(p.best_step / own.streams.batches, 4)}
+    assert scores == {
+        "valid_loss": p.best,
+        "step": p.best_step,
+        "epoch": round(p.best_step / own.task.streams.batches, 4),
+    }
     assert [r["best"] for r in records(own)] == [v < min([math.inf, *valid[:i]]) for i, v in enumerate(valid)]
     kept = artifact.read(own.run.model).part("model")
     again = trainer("again", ids=ids, steps=500, schedule="constant")
@@ -237,7 +241,7 @@ def test_how_often_a_run_is_evaluated():
     for batches in (1, 7, 100, 5000):
         for total in (1, 9, 10, 60, 500, 100_000):
             stub = object.__new__(Trainer)
-            stub.streams = SimpleNamespace(batches=batches)  # type: ignore[assignment]
+            stub.task = SimpleNamespace(batches=batches)  # type: ignore[assignment]
             stub.config = TrainConfig(steps=total)
             every = stub.evaluate_every()
             assert every >= 1
@@ -252,13 +256,15 @@ def test_validation_loss_is_that_of_parallel_streams(trainer, make_ids):
     ids = {"train": make_ids(120), "valid": make_ids(301, 4)}
     own = trainer(ids=ids, model={"dropout": 0.5})
     own.step()
-    model = layers.replace(own.skeleton, weights(own))
+    model = layers.replace(own.task.model, weights(own))
     rows, valid = 32, ids["valid"].astype(np.int64)  # 300 pairs of 5 make more than 32 streams
     each = 300 // rows
     blocks = np.stack([valid[i * each : i * each + each + 1] for i in range(rows)])
     logp, _ = model.score(blocks[:, :-1], blocks[:, 1:], model.initial_state(rows))
-    assert own.validation_loss() == pytest.approx(-logp.mean(), rel=1e-5)
-    assert own.validation_loss() == own.validation_loss()
+    found = own.task.evaluate(own.task.model)
+    assert found.scores == own.task.evaluate(own.task.model).scores
+    own.evaluate(0.05)
+    assert records(own)[-1]["valid_loss"] == pytest.approx(-logp.mean(), rel=1e-5)
 
 
 def test_divergence_stops_the_run_and_keeps_the_last_good_model(trainer):
@@ -309,3 +315,18 @@ def test_without_a_validation_split_the_training_loss_is_watched(trainer, make_i
     assert all(r["valid_loss"] is None for r in records(own))
     assert own.progress.best == min(r["train_loss"] for r in records(own))
     assert artifact.read_header(own.run.model)["scores"]["train_loss"] == own.progress.best
+
+
+def test_the_average_of_the_weights_is_what_is_kept(trainer):
+    """An exponential moving average, faster in the beginning: decay min(d, (1 + n) / (10 + n)) at step n."""
+    own = trainer(steps=12, average=0.6, evaluate_every=12)
+    expected = weights(own)
+    for n in range(1, 13):
+        own.step()
+        decay = min(0.6, (1 + n) / (10 + n))
+        expected = {k: decay * a + (1 - decay) * weights(own)[k] for k, a in expected.items()}
+    own.evaluate(0.05)
+    stored = artifact.read(own.run.model).part("model")
+    for name, array in expected.items():
+        assert np.allclose(stored[name], array, atol=1e-6)
+        assert not np.allclose(stored[name], weights(own)[name], atol=1e-6)
