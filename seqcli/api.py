@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from seqcli import artifact, models, runs, tokenizers
 from seqcli.decoding.sampling import Sampling, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
+from seqcli.errors import UsageError
 from seqcli.evaluation import Report, evaluate
 from seqcli.streams import Chunk
 
@@ -59,6 +60,63 @@ class LanguageModel:
         return evaluate(self.model, self.tokenizer, [Chunk(text, "<text>", 1)], window=window)
 
 
-def load(path: str | Path) -> LanguageModel:
-    """Open a model file, a run folder, or a run of ./runs by name. Raises SeqcliError."""
-    return LanguageModel(runs.open_model(str(path), "generate"))
+class TaggingModel:
+    """A trained tagger. `header` is what `seqcli inspect --json` shows."""
+
+    def __init__(self, stored: artifact.Artifact):
+        from seqcli.tagging import Tagger
+
+        self.path, self.header = stored.path, stored.header
+        self.tagger = Tagger.open(stored)
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags that it gives."""
+        return self.tagger.tags
+
+    def tag(
+        self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
+    ) -> list[tuple[str, str, float]]:
+        """(word, tag, probability) of each word of a raw text, or of words that are given.
+
+        `features` gives the further columns that the model reads, where it reads any.
+        """
+        sentence, answer = self._answer(text, features)
+        assert answer.probabilities is not None or not answer.tags
+        return list(zip(sentence.words, answer.tags, answer.probabilities or [], strict=True))
+
+    def spans(
+        self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
+    ) -> list[tuple[int, int, str, float]]:
+        """(start, end, label, probability) of each span: code points of a raw text (of given words: of the words
+        joined by a space), end exclusive. Raises UsageError where the tags are no spans."""
+        if not self.tagger.scheme:
+            raise UsageError(f"{self.path}: the tags of this model are no spans")
+        sentence, answer = self._answer(text, features)
+        places = sentence.spread()
+        return [
+            (places[s.start][0], places[s.end - 1][1], s.label, float(s.probability or 0.0))
+            for s in answer.spans or []
+        ]
+
+    def _answer(self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None) -> Any:
+        from seqcli.formats import Sentence
+        from seqcli.tagging import Settings
+
+        own = {name: list(values) for name, values in (features or {}).items()}
+        if missing := [name for name in self.tagger.features if name not in own]:
+            raise UsageError(f"this model reads {', '.join(missing)} beside the words: give features={{...}}")
+        if isinstance(text, str):
+            sentence = self.tagger.words.find(Sentence(text=text, features=own, split=False))
+        else:
+            sentence = Sentence(words=list(text), text=" ".join(text), features=own)
+        return sentence, self.tagger.answer([sentence], Settings(confidence=True))[0]
+
+
+def load(path: str | Path) -> Any:
+    """Open a model file, a run folder, or a run of ./runs by name: a LanguageModel or a TaggingModel.
+
+    Raises SeqcliError.
+    """
+    stored = runs.open_model(str(path), "eval")
+    return TaggingModel(stored) if stored.header["task"] == "tagging" else LanguageModel(stored)

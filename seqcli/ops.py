@@ -153,6 +153,11 @@ def take_along(x: Array, index: Array) -> Array:
     return x.gather(-1, index[..., None])[..., 0]
 
 
+def amax(x: Array, axis: int) -> Array:
+    """The largest value along an axis."""
+    return x.max(axis=axis) if isinstance(x, np.ndarray) else x.amax(axis)
+
+
 # shapes
 
 
@@ -184,6 +189,23 @@ def integers(values: np.ndarray, like: Array) -> Array:
     return torch.as_tensor(values.astype(np.int64, copy=False), device=like.device)
 
 
+def put(values: np.ndarray, like: Array) -> Array:
+    """A NumPy array in `like`'s library and on its device: numbers in its type, integers as indices."""
+    if isinstance(like, np.ndarray):
+        return values
+    if values.dtype.kind in "iu":
+        return integers(values, like)
+    return _torch().as_tensor(values, device=like.device, dtype=like.dtype)
+
+
+def to_numpy(x: Array) -> np.ndarray:
+    """An array of either library as NumPy's, without its gradient; bfloat16 as float32."""
+    if isinstance(x, np.ndarray):
+        return x
+    x = x.detach().cpu()
+    return (x.float() if x.dtype.itemsize < 4 and x.dtype.is_floating_point else x).numpy()
+
+
 def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Array) -> Array:
     """0 with probability `rate` (on a CPU to the nearest 1/256), else what keeps the mean at 1.
 
@@ -198,3 +220,13 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Arra
     words = torch.randint(-(2**63), 2**63 - 1, (-(-size // 8),), generator=generator)
     keep = (words.view(torch.uint8)[:size] < threshold if threshold < 256 else torch.ones(size)).view(shape)
     return keep.to(like.dtype) * (256 / threshold)
+
+
+# types
+
+
+def at_least_float32(x: Array) -> Array:
+    """x itself, or as float32 where it is of half that size (float16, bfloat16): for sums over many terms."""
+    if x.dtype.itemsize >= 4:
+        return x
+    return x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()

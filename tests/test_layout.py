@@ -33,7 +33,7 @@ ORDER = [
     "datasets",
     "metrics decoding",
     "models",
-    "runs evaluation",
+    "runs evaluation tagging",
     "insight",
     "tasks",
     "api",

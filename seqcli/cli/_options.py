@@ -8,13 +8,34 @@ from typing import Annotated
 import typer
 
 from seqcli import streams
-from seqcli.cli._complete import runs
+from seqcli.cli._complete import entries, runs
 
 Model = Annotated[
     str | None,
     typer.Option(
         "-m", "--model", help="A model file, run folder or run name. Default: the newest run.", autocompletion=runs
     ),
+]
+
+Input = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="FORMAT",
+        help="What is read: text, tokens, word-tag, conll, conllu, jsonl. Default: as written, or text.",
+        autocompletion=entries("formats"),
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,…", help="conll: the columns' names, as word,pos,_. Default: the training data's."),
+]
+Separator = Annotated[str | None, typer.Option(help="conll: tab, space, or a text. Default: as the first line has.")]
+Comments = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="conll: lines that begin with this are comments, as '#'.")
+]
+Field = Annotated[
+    str | None, typer.Option(help="Input lines are JSON objects, the text or tokens are this field; writes jsonl.")
 ]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqcli import artifact, console, metrics, models, runs, streams, threads, tokenizers
+from seqcli import artifact, console, metrics, models, streams, threads, tokenizers
+from seqcli.cli._splits import check_unchanged, choose, recipe_of
 from seqcli.datasets import _parts
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.evaluation import Report, evaluate, lines, score_line
@@ -16,7 +17,7 @@ from seqcli.streams import Chunk, Output
 
 def run(
     files: Sequence[str],
-    model_name: str | None,
+    stored: artifact.Artifact,
     wanted: Sequence[str],
     window: int | None,
     split: str | None,
@@ -26,13 +27,8 @@ def run(
     wanted_threads: int | None,
 ) -> None:
     """Score files or a split, and print."""
-    for name in wanted:
-        metrics.check(name)
-    if files and split:
-        raise UsageError("--split names a part of the run's own data: it does not go with FILES")
     if per_line and (window or as_json or wanted):
         raise UsageError("--per-line scores each line by itself: it does not go with --window, --json or --metric")
-    stored = runs.open_model(model_name, "eval")
     model = models.restore(stored)
     tokenizer = tokenizers.from_artifact(stored)
     _set_threads(model, window, wanted_threads)
@@ -62,21 +58,11 @@ def _text(
         names = ["<stdin>" if f == "-" else f for f in files]
         return streams.read_text(streams.sources(files), cut_long_lines=True, end_lines=True), None, ", ".join(names)
     from seqcli.datasets.text import open_corpus
-    from seqcli.recipe.load import load_recipe, resolve_recipe
 
-    folder = stored.path.parent
-    beside = (folder.parent if folder.name == "snapshots" else folder) / "recipe.yaml"
-    recipe = load_recipe(beside) if beside.is_file() else resolve_recipe(stored.header["recipe"], base=Path())
+    recipe = recipe_of(stored)
     corpus = open_corpus(recipe.data, recipe.base)
-    if split is None:
-        split = "test" if "test" in corpus.splits else "valid" if "valid" in corpus.splits else "train"
-        if split != "test":
-            console.say(f"the run has no test split: scoring {split}")
-    if split not in corpus.splits:
-        raise UsageError(f"the run has no {split} split", hint=f"it has: {', '.join(corpus.splits)}")
-    known = stored.header["data"]["splits"].get(split, {}).get("sha256")
-    if known != corpus.digests[split]:
-        console.warn(f"the {split} split is not the one the model was made with: the data has changed since")
+    split = choose(split, list(corpus.splits))
+    check_unchanged(stored, split, corpus.digests[split])
     return _parts.chunks(corpus.splits[split], corpus.encoding), None, f"{corpus.name} {split}"
 
 

@@ -115,11 +115,11 @@ def run(work: Work, chunks: Iterable[Chunk], jobs: int, live: bool) -> None:
                 out.flush()
             else:
                 waiting.append((chunk, send(chunk.text)))
-                write(2 * jobs if not live or _more_is_there() else 0)
+                write(2 * jobs if not live or more_is_there() else 0)
         write(0)
 
 
-def _more_is_there() -> bool:
+def more_is_there() -> bool:
     """Whether standard input can be read without waiting."""
     try:
         return bool(select.select([sys.stdin], [], [], 0)[0])

@@ -1,8 +1,13 @@
-"""Score a model on text.
+"""Score a model on text, or on labelled text.
 
-Without FILES the run's own test split is scored (its validation split, where it has no other). Context protocols:
-`stateful` carries the state through the whole text; `--window N` begins anew every N tokens and scores every
-position, to stand beside Transformers. The last line printed is the signature that comparable numbers share.
+Without FILES the run's own test split is scored (its validation split, where it has no other). The last line printed
+is the signature that comparable numbers share.
+
+Language models, by two context protocols: `stateful` carries the state through the whole text; `--window N` begins
+anew every N tokens and scores every position, to stand beside Transformers.
+
+Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
+FILES are read as the training data was, or as their name or content says; --input, --columns, --tag say otherwise.
 """
 
 from __future__ import annotations
@@ -11,7 +16,10 @@ from typing import Annotated
 
 import typer
 
-from seqcli.cli._options import Model, nothing_to_read, show_help
+from seqcli.cli._options import Columns, Comments, Input, Model, Separator, nothing_to_read, show_help
+from seqcli.errors import UsageError
+
+UNKNOWN = ("error", "skip", "count-wrong")
 
 
 def metric_names(incomplete: str) -> list[tuple[str, str]]:
@@ -39,11 +47,44 @@ def command(
         bool, typer.Option("--per-line", help="A filter: each line's nats and tokens, TAB between.")
     ] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="With --per-line: one JSON object a line.")] = False,
+    input: Input = None,
+    columns: Columns = None,
+    separator: Separator = None,
+    comments: Comments = None,
+    tag: Annotated[str | None, typer.Option(help="The column, field or key of the tags.")] = None,
+    unknown_label: Annotated[
+        str, typer.Option("--unknown-label", help="A tag the model does not know: error, skip or count-wrong.")
+    ] = "error",
+    confusion: Annotated[bool, typer.Option("--confusion", help="Taggers: list the most frequent mistakes.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads.")] = None,
 ) -> int | None:
-    from seqcli.cli import _scoring
-
     if (per_line or jsonl) and not files and nothing_to_read():
         return show_help("eval")
-    _scoring.run(files or [], model, metric or [], window, split, json, per_line or jsonl, jsonl, threads)
+    from seqcli import metrics, runs
+
+    for name in metric or []:
+        metrics.check(name)
+    if files and split:
+        raise UsageError("--split names a part of the run's own data: it does not go with FILES")
+    if unknown_label not in UNKNOWN:
+        raise UsageError(f"--unknown-label: {unknown_label!r} is none of them", hint=f"known: {', '.join(UNKNOWN)}")
+    stored = runs.open_model(model, "eval")
+    tagging = {"--input": input, "--columns": columns, "--separator": separator, "--comments": comments}
+    tagging |= {"--tag": tag, "--confusion": confusion}
+    streaming = {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads}
+    is_tagger = stored.header["task"] == "tagging"
+    if odd := [flag for flag, value in (streaming if is_tagger else tagging).items() if value]:
+        raise UsageError(f"{odd[0]} does not serve {stored.path}: it is a {stored.header['model']['kind']} model")
+    if is_tagger:
+        from seqcli.cli import _scoring_tags
+
+        named = columns.split(",") if columns else None
+        request = _scoring_tags.Request(
+            files or [], metric or [], split, json, input, named, separator, comments, tag, unknown_label, confusion
+        )  # type: ignore[arg-type]
+        _scoring_tags.run(request, stored)
+        return None
+    from seqcli.cli import _scoring
+
+    _scoring.run(files or [], stored, metric or [], window, split, json, per_line or jsonl, jsonl, threads)
     return None

@@ -61,12 +61,15 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if model:
         cell = f", cell {model['cell']['kind']}" if "cell" in model else ""
         facts.append(("model", f"{model['kind']}{cell}, {weights:,} parameters"))
+    if "splitting" in header:
+        facts += _tagging(header)
     if tokenizer:
         size_of = f", vocabulary of {header['vocabulary']:,}" if "vocabulary" in header else ""
         facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
     splits = data.get("splits", {})
     for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
-        facts.append((split, f"{data['name']}, {about['bytes']:,} bytes, sha256 {about['sha256'][:12]}"))
+        amount = f"{about['bytes']:,} bytes" if "bytes" in about else f"{about['tokens']:,} tokens"
+        facts.append((split, f"{data['name']}, {amount}, sha256 {about['sha256'][:12]}"))
     scores = header.get("scores", {})
     for split in SPLITS:
         if split in scores:
@@ -74,9 +77,9 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
             facts.append(("", scores[split]["signature"]))
     if "baseline" in scores:
         b = scores["baseline"]
-        facts.append(
-            ("baseline", f"{b['order']}-gram {b['cross-entropy']:.4f} on {b['split']}, margin {b['margin']:+.4f}")
-        )
+        name = f"{b['order']}-gram" if "order" in b else b["kind"]
+        figure = b.get("metric", "cross-entropy")
+        facts.append(("baseline", f"{name} {figure} {b[figure]:.4f} on {b['split']}, margin {b['margin']:+.4f}"))
     if "progress" in header:
         p = header["progress"]
         facts.append(("progress", f"step {p['step']:,}, epoch {p['epoch']}, finished: {p['finished']}"))
@@ -85,8 +88,32 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     return facts
 
 
+def _tagging(header: dict) -> list[tuple[str, str]]:
+    """What a tagger knows."""
+    known, splitting, decoding = header["vocabulary"], header["splitting"], header.get("decoding", {})
+    labels = ", ".join(known["labels"][:24]) + (" ..." if len(known["labels"]) > 24 else "")
+    features = "".join(f", {name} ({n})" for name, n in known["features"].items())
+    facts = [
+        ("labels", f"{len(known['labels'])}: {labels}"),
+        ("vocabulary", f"{known['words']:,} words, {known['characters']:,} characters{features}"),
+    ]
+    if "rule" in splitting:
+        rule = ", ".join(f"{k} {v}" for k, v in splitting["rule"].items())
+        facts.append(("raw text", f"rule {rule}; F1 {splitting['agreement']:.4f} on the training data's words"))
+    else:
+        facts.append(("raw text", f"restores {splitting['restore']}"))
+    if decoding:
+        facts.append(("temperature", f"{decoding['temperature']:.3f}"))
+    for precision, (least, reached, kept) in decoding.get("thresholds", {}).items():
+        facts.append(("threshold", f"{least:.4f} for precision {precision}: {reached:.4f} on valid, {kept:.1%} kept"))
+    return facts
+
+
 def _score(report: dict) -> str:
     """The figures of a stored report that it has (null: beyond what a float holds), and its protocol."""
+    if "accuracy" in report:
+        names = ("accuracy", "accuracy-unknown", "span-f1", "calibration-error")
+        return ", ".join(f"{name} {report[name]:.4f}" for name in names if name in report)
     shown = {
         "cross-entropy": "{:.4f} nats/token",
         "perplexity": "perplexity {:.2f}",

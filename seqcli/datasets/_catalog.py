@@ -30,6 +30,7 @@ class Named:
     shares: dict[str, float] = field(default_factory=dict)
     split_at: str | None = None
     encoding: str = "utf-8"
+    options: dict[str, Any] = field(default_factory=dict)  # of the format: columns, tag ...
     licence: str = ""
     source: str = ""
 
@@ -114,7 +115,7 @@ def find(name: str) -> Named:
     else:
         files = {split: _files(name, home, pattern) for split, pattern in entry["files"].items()}
         _verify(name, home, entry.get("sha256", {}))
-    keys = ("summary", "format", "shares", "split_at", "encoding", "licence", "source")
+    keys = ("summary", "format", "shares", "split_at", "encoding", "options", "licence", "source")
     about: dict[str, Any] = {"summary": "", "format": "text"} | {k: entry[k] for k in keys if k in entry}
     return Named(name, files=files, **about)
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from seqcli import console
-from seqcli.artifact import replacing
+from seqcli.artifact import Artifact, replacing
 from seqcli.datasets import _catalog, _parts
 from seqcli.datasets._parts import Part
 from seqcli.datasets._tokens import tokens
@@ -21,6 +21,7 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.streams import expand, open_source, stdin_is_interactive
 from seqcli.tokenizers import BaseTokenizer
 
+TOKENIZED = True  # a recipe names a tokenizer
 Files = str | list[str]
 Held = Annotated[float, Field(gt=0, lt=1)] | Files | None
 SPLITS = ("train", "valid", "test")
@@ -40,13 +41,18 @@ class Config(BaseModel):
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
-        try:
-            plain = "a\n".encode(value) == b"a\n"  # lines are found before they are decoded
-        except (LookupError, TypeError, ValueError):
-            raise ValueError(f"unknown encoding {value!r}; known: utf-8, latin-1, cp1252, koi8-r, gbk ...") from None
-        if not plain:
-            raise ValueError(f"text in {value} cannot be cut at lines; convert it to utf-8 first, with iconv")
-        return value
+        return known_encoding(value)
+
+
+def known_encoding(value: str) -> str:
+    """The encoding, if text in it can be cut at lines. Raises ValueError."""
+    try:
+        plain = "a\n".encode(value) == b"a\n"  # lines are found before they are decoded
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(f"unknown encoding {value!r}; known: utf-8, latin-1, cp1252, koi8-r, gbk ...") from None
+    if not plain:
+        raise ValueError(f"text in {value} cannot be cut at lines; convert it to utf-8 first, with iconv")
+    return value
 
 
 @dataclass(frozen=True)
@@ -77,30 +83,24 @@ class Corpus:
 
 def open_corpus(config: Config, base: Path) -> Corpus:
     """Find the files, cut the shares, hash the splits. Raises SeqcliError for what is missing or empty."""
-    named = None
-    if (
-        isinstance(config.train, str)
-        and _catalog.looks_like_name(config.train)
-        and not (base / config.train).exists()
-    ):
-        named = _catalog.find(config.train)
-        if named.format != "text":
-            raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
-    splits = {"train": _parts.whole(named.files["train"] if named else _locate(config.train, base))}
+    named = named_set(config.train, base)
+    if named and named.format != "text":
+        raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
+    splits = {"train": _parts.whole(named.files["train"] if named else locate(config.train, base))}
     shares: dict[str, float] = {}
     for split in ("valid", "test"):
         own = getattr(config, split)
         if isinstance(own, float):
             shares[split] = own
         elif own is not None:
-            splits[split] = _parts.whole(_locate(own, base))
+            splits[split] = _parts.whole(locate(own, base))
         elif named and split in named.files:
             splits[split] = _parts.whole(named.files[split])
         elif named and split in named.shares:
             shares[split] = named.shares[split]
     if _parts.size(splits["train"]) == 0:
         hint = "data.train is -, and nothing came on standard input" if config.train in ("-", ["-"]) else ""
-        raise SeqcliError(f"the corpus is empty: {_describe(config.train)}", hint=hint)
+        raise SeqcliError(f"the corpus is empty: {describe(config.train)}", hint=hint)
     splits |= _share_out(splits["train"], shares, (config.split_at or (named and named.split_at) or "line") == "line")
     for split, parts in splits.items():
         if _parts.size(parts) == 0:
@@ -112,7 +112,14 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     encoding = config.encoding if named is None or config.encoding != "utf-8" else named.encoding
     ordered = {s: splits[s] for s in SPLITS if s in splits}
     digests = {s: _parts.digest(p) for s, p in ordered.items()}
-    return Corpus(named.name if named else _describe(config.train), ordered, digests, encoding)
+    return Corpus(named.name if named else describe(config.train), ordered, digests, encoding)
+
+
+def named_set(train: Files, base: Path) -> _catalog.Named | None:
+    """The data set that `data.train` names, if it is a name and no file."""
+    if isinstance(train, str) and _catalog.looks_like_name(train) and not (base / train).exists():
+        return _catalog.find(train)
+    return None
 
 
 def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
@@ -134,7 +141,7 @@ def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> di
     return found
 
 
-def _locate(files: Files, base: Path) -> list[Path]:
+def locate(files: Files, base: Path) -> list[Path]:
     """Paths and globs relative to the recipe; `-` goes into the cache first, for a corpus is read more than once."""
     listed = [files] if isinstance(files, str) else files
     return [path for file in listed for path in ([_spool()] if file == "-" else expand([file], base))]
@@ -156,8 +163,13 @@ def _spool() -> Path:
     return incoming.replace(folder / f"{digest.hexdigest()[:32]}.txt")
 
 
-def _describe(files: Files) -> str:
+def describe(files: Files) -> str:
     """A name for a corpus that has none: its files' names."""
     listed = [files] if isinstance(files, str) else files
     names = ["<stdin>" if f == "-" else Path(f).name for f in listed]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def vocabulary(stored: Artifact) -> int:
+    """The size of the vocabulary that a model's artifact was made with."""
+    return stored.header["vocabulary"]

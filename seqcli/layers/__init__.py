@@ -18,6 +18,11 @@ from seqcli.ops import Array, is_array
 L = TypeVar("L")
 
 
+def static() -> Any:
+    """A field of a layer that is none of its weights, whatever it holds (as in Equinox)."""
+    return dataclasses.field(metadata={"static": True}, repr=False, kw_only=True)
+
+
 def _join(path: str, name: str | int) -> str:
     return f"{path}.{name}" if path else str(name)
 
@@ -27,6 +32,8 @@ def _walk(layer: Any, path: str) -> Iterator[tuple[str, Array]]:
         yield path, layer
     elif dataclasses.is_dataclass(layer):
         for field in dataclasses.fields(layer):
+            if field.metadata.get("static"):
+                continue
             yield from _walk(getattr(layer, field.name), _join(path, field.name))
     elif isinstance(layer, tuple):
         for i, item in enumerate(layer):
@@ -42,8 +49,11 @@ def _rebuild(layer: Any, path: str, put: Callable[[str, Array], Array]) -> Any:
     if is_array(layer):
         return put(path, layer)
     if dataclasses.is_dataclass(layer) and not isinstance(layer, type):
-        names = [field.name for field in dataclasses.fields(layer)]
-        return type(layer)(**{n: _rebuild(getattr(layer, n), _join(path, n), put) for n in names})
+        parts = {}
+        for f in dataclasses.fields(layer):
+            own = getattr(layer, f.name)
+            parts[f.name] = own if f.metadata.get("static") else _rebuild(own, _join(path, f.name), put)
+        return type(layer)(**parts)
     if isinstance(layer, tuple):
         return tuple(_rebuild(item, _join(path, i), put) for i, item in enumerate(layer))
     return layer

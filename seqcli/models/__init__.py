@@ -4,22 +4,25 @@ A kind's file offers
 
 - `Config`: its recipe keys under `model`, a pydantic model with `kind`;
 - `Model`: a dataclass whose fields are arrays, layers and plain numbers (see `seqcli.layers`), with
-  `create(config, vocabulary_size, rng)` for a fresh one and `restore(config, vocabulary_size, arrays)` for a
-  stored one;
+  `create(config, vocabulary, rng)` for a fresh one and `restore(config, vocabulary, arrays)` for a stored one, where
+  `vocabulary` is what the data set's kind makes of an artifact: a size for text, a `Vocabulary` for tagging;
 - `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `DATASET`: the kind of data set it reads;
-  `TRAINED`: `"gradient"` (it has `loss`) or `"counted"` (it has `fit`).
+  `TRAINED`: `"gradient"` (it has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
 
-A language model is also a `LanguageModel`: it scores streams and steps through them.
+A language model is also a `LanguageModel`: it scores streams and steps through them. A model for tagging is a
+`TaggingModel`: it scores labels word by word.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
 from seqcli import registry
 from seqcli.artifact import Artifact
+from seqcli.layers.crf import CRF
 
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
 
@@ -60,8 +63,25 @@ class LanguageModel(Protocol):
         ...
 
 
+class TaggingModel(Protocol):
+    """What tag, eval and the baseline ask of a model for tagging."""
+
+    @property
+    def chain(self) -> CRF | None:
+        """Scores of neighbouring labels; None where labels are independent given the words."""
+        ...
+
+    def emissions(
+        self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()
+    ) -> list[np.ndarray]:
+        """Scores (T, K) in nats of each sentence's labels, up to a constant a word; independent of batch-mates, to
+        the last bit. `features` are further columns by name, where the model reads any."""
+        ...
+
+
 def restore(stored: Artifact) -> Any:
     """The model of an opened artifact, its configuration checked again."""
     header = stored.header
     kind = registry.load("models", header["model"]["kind"])
-    return kind.Model.restore(kind.Config(**header["model"]), header["vocabulary"], stored.part("model"))
+    vocabulary = registry.load("datasets", kind.DATASET).vocabulary(stored)
+    return kind.Model.restore(kind.Config(**header["model"]), vocabulary, stored.part("model"))

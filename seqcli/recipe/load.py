@@ -27,6 +27,7 @@ COUNTED = (
     "seed",
     "threads",
 )  # keys of `train` that a counted model lets pass, for every training run may be given them
+UNUSED = TrainConfig().sequence_length  # a resolved recipe has it in every task
 EPOCHS = 10.0  # where a recipe names no budget
 
 
@@ -63,7 +64,8 @@ def tasks() -> dict[str, list[str]]:
 def task_model(task: str) -> str | None:
     """The kind of model that a task has when the recipe names none."""
     kinds = [task] if task in registry.names("models") else tasks().get(task, [])
-    return kinds[0] if len(kinds) == 1 and _task_of(registry.load("models", kinds[0])) == task else None
+    own = [k for k in kinds if getattr(registry.load("models", k), "DEFAULT", False)] or kinds
+    return own[0] if len(own) == 1 and _task_of(registry.load("models", own[0])) == task else None
 
 
 def _task_of(module: ModuleType) -> str:
@@ -123,10 +125,18 @@ class _Checker:
         tokenizer = self.section("tokenizer")
         data = self.section("data") or {}
         train = self.section("train") or {}
-        if module:
-            self.configs["model"] = module.Config
-            self.configs["data"] = registry.load("datasets", module.DATASET).Config
-        kind = self.tokenizer_kind(tokenizer)
+        dataset = registry.load("datasets", module.DATASET) if module else None
+        if module and dataset:
+            self.configs["model"], self.configs["data"] = module.Config, dataset.Config
+        if dataset and not dataset.TOKENIZED:
+            if tokenizer is not None:
+                self.document.problem(("tokenizer",), f"{self.task} reads words as the data has them: leave it away")
+            tokenizer = kind = None
+            if train.get("sequence_length", UNUSED) != UNUSED:
+                text = f"{self.task} trains on whole sentences; data.longest cuts those that are too long"
+                self.document.problem(("train", "sequence_length"), text)
+        else:
+            kind = self.tokenizer_kind(tokenizer)
         if kind:
             self.configs["tokenizer"] = registry.load("tokenizers", kind).Config
         for key in self.value:
@@ -143,7 +153,7 @@ class _Checker:
                 )
             train = {k: v for k, v in train.items() if k in COUNTED}
         parts = {
-            "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}),
+            "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}) if kind else None,
             "data": self.part("data", data),
             "model": self.part("model", {**model, "kind": model_kind}),
             "train": self.part("train", train),

@@ -15,7 +15,7 @@ import yaml
 from seqcli.recipe.positions import Core, Keys, dotted
 from seqcli.recipe.schema import Recipe
 
-SPLITS = ("train", "valid", "test")
+FILES = ("train", "valid", "test", "vectors")  # keys of `data` that name files
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")  # an anchor and a tag stand before their scalar
 
 
@@ -43,7 +43,7 @@ def rebase(recipe: Recipe, folder: Path) -> Recipe:
             return [move(v) for v in value]
         return moved(value, recipe.base, folder) if isinstance(value, str) else value
 
-    files = {s: move(v) for s in SPLITS if (v := getattr(recipe.data, s, None)) is not None}
+    files = {s: move(v) for s in FILES if (v := getattr(recipe.data, s, None)) is not None}
     data = recipe.data.model_copy(update=files) if files else recipe.data
     tokenizer = recipe.tokenizer
     if path := getattr(tokenizer, "path", None):  # a model of the sentencepiece library
@@ -71,11 +71,11 @@ def rebase_text(text: str, base: Path, folder: Path) -> tuple[str, list[tuple[st
 
 
 def _paths(root: yaml.Node | None) -> Iterator[tuple[Keys, yaml.ScalarNode]]:
-    """The text scalars of data.train, data.valid and data.test."""
+    """The text scalars of the keys of `data` that name files."""
     for keys, node in _entries(root, ()):
         if keys == ("data",):
             for inner, value in _entries(node, keys):
-                if inner[-1] in SPLITS:
+                if inner[-1] in FILES:
                     items = value.value if isinstance(value, yaml.SequenceNode) else [value]
                     for i, item in enumerate(items):
                         if isinstance(item, yaml.ScalarNode) and item.tag.endswith(":str"):

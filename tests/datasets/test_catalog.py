@@ -41,7 +41,7 @@ def test_entries_say_what_they_must(path):
     assert entry["source"]
     assert ("builtin" in entry) != ("files" in entry)
     assert set(entry) <= {
-        *("summary", "format", "files", "shares", "split_at", "encoding", "builtin"),
+        *("summary", "format", "files", "shares", "split_at", "encoding", "options", "builtin"),
         *("licence", "source", "sha256"),
     }
     if "files" in entry:

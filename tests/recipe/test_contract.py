@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from seqcli import registry
+from seqcli.errors import UsageError
 from seqcli.recipe.dump import dump_yaml
 from seqcli.recipe.keys import keys_of, reference
 from seqcli.recipe.load import load_recipe, resolve_recipe, task_model
@@ -50,6 +51,10 @@ def test_defaults_make_a_recipe_that_comes_back(model, tokenizer):
     }
     if len(given) < len(parts):
         pytest.skip("has keys that must be given")
+    if not registry.load("datasets", module.DATASET).TOKENIZED:
+        with pytest.raises(UsageError, match="leave it away"):
+            resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
+        del given["tokenizer"]
     recipe = resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
     read = parse(dump_yaml(recipe), "x")
     assert read.problems == []

@@ -1,0 +1,40 @@
+"""Words from their characters: encoders, one a file. This module is the contract.
+
+An encoder's file offers `Config`, its keys in a recipe, and `Encoder`, a layer with
+`create(config, characters, rng)`, `output_size` C, and `encode(ids, lengths)`: ids (U, L) of U words' characters,
+padded with 0, lengths (U,) of 2 and more (a word begins and ends with a mark) -> (U, C). In NumPy a word's result
+is its own, to the last bit.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ValidationError
+
+from seqcli import registry
+from seqcli.errors import SeqcliError
+
+
+def _check(value: str | dict[str, Any] | None) -> dict[str, Any] | None:
+    if value is None or value == "none":
+        return None
+    spec = {"kind": value} if isinstance(value, str) else dict(value)
+    if not isinstance(spec.get("kind"), str):
+        raise ValueError("needs a kind, as in {kind: cnn}")
+    try:
+        config = registry.load("characters", spec["kind"]).Config
+    except SeqcliError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+    try:
+        return config(**spec).model_dump(mode="json")
+    except ValidationError as error:
+        found = error.errors()[0]
+        known = ", ".join(k for k in config.model_fields if k != "kind")
+        key = ".".join(map(str, found["loc"]))
+        what = f"unknown key; known: {known}" if found["type"] == "extra_forbidden" else found["msg"]
+        raise ValueError(f"{key}: {what}") from None
+
+
+CharactersSpec = Annotated[str | dict[str, Any] | None, AfterValidator(_check)]
+"""An encoder in a recipe: `cnn`, `{kind: rnn, hidden: 50}` or none; after validation a full dict, or None."""

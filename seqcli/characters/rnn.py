@@ -1,0 +1,75 @@
+"""The last states of a recurrence that reads a word's characters in both directions (Ling et al. 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli import ops
+from seqcli.cells._config import CellSpec
+from seqcli.layers.batch import BatchForm
+from seqcli.layers.blank import Rng
+from seqcli.layers.stack import Stack
+from seqcli.ops import Array
+
+Size = Annotated[int, Field(gt=0)]
+
+
+class Config(BaseModel):
+    """Recipe keys of `model.characters: {kind: rnn}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["rnn"] = "rnn"
+    cell: CellSpec = Field(default="lstm", validate_default=True)
+    embedding: Size = 32
+    hidden: Size = 64  # of a direction: it gives twice as much
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """[forward state behind the last character; backward state behind the first]."""
+
+    embedding: Array  # (characters, E)
+    stack: Stack
+
+    @classmethod
+    def create(cls, config: Config, characters: int, rng: Rng) -> Encoder:
+        """Fresh weights."""
+        assert isinstance(config.cell, dict)
+        options = dict(config.cell)
+        scale = 1.0 / np.sqrt(config.embedding)
+        return cls(
+            embedding=rng.normal(0.0, scale, (characters, config.embedding)).astype(np.float32),
+            stack=Stack.create(
+                options.pop("kind"), config.embedding, [config.hidden], rng, options=options, bidirectional=True
+            ),
+        )
+
+    @property
+    def output_size(self) -> int:
+        return self.stack.output_size
+
+    @cached_property
+    def _form(self) -> tuple[BatchForm, np.ndarray]:
+        form = BatchForm(self.stack)
+        return form, form.project(self.embedding)
+
+    def encode(self, ids: Array, lengths: Array) -> Array:
+        """ids (U, L), lengths (U,) -> (U, 2 H)."""
+        U, L = ids.shape
+        H = self.stack.output_size // 2
+        if isinstance(ids, np.ndarray):
+            form, table = self._form
+            flat = ids[np.arange(L) < lengths[:, None]]
+            y = form.read(lengths, lambda places: table[flat[places]])
+            ends = np.cumsum(lengths)
+            return np.concatenate([y[ends - 1, :H], y[ends - lengths, H:]], axis=1)
+        x = ops.embedding(ids.T, self.embedding)  # (L, U, E)
+        y = self.stack.read(x, lengths)
+        last = (lengths - 1) * U + ops.integers(np.arange(U), ids)
+        return ops.concat([ops.embedding(last, y.reshape(L * U, 2 * H))[:, :H], y[0, :, H:]])

@@ -1,0 +1,384 @@
+"""The work of `seqcli tag`: records in, answers out, in order, by one process or several."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seqcli import artifact, console, formats, registry, runs, streams, threads
+from seqcli.cli._token_filter import more_is_there
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.formats import Answer, Options, Sentence, conllu
+from seqcli.formats._blocks import Block, Places
+from seqcli.streams import Output
+from seqcli.tagging import Allowed, Settings, Tagger, warn_of_splitting
+from seqcli.tagging.lexicon import read_lexicon
+
+SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    files: Sequence[str]
+    model: str | None
+    format: str | None
+    input: str | None
+    columns: list[str] | None
+    separator: str | None
+    comments: str | None
+    field: str | None
+    confidence: bool
+    min_confidence: float | None
+    target_precision: float | None
+    n_best: int
+    force: str | None
+    lexicon: str | None
+    replace: bool
+    tag: str | None
+    batch_size: int
+
+
+def run(request: Request, jobs: int, wanted_threads: int) -> None:
+    """Tag what FILES say. Raises SeqcliError."""
+    stored = runs.open_model(request.model, "tag")
+    limit = threads.limit(wanted_threads)  # noqa: F841  holds as long as it is kept
+    tagger = Tagger.open(stored)
+    read, write = _formats(request, tagger)
+    given = {"columns": request.columns, "separator": request.separator, "comments": request.comments}
+    given |= {"field": request.field, "tag": request.tag, "kept": tagger.features}
+    options, out_options = options_for(stored, read, **given), options_for(stored, write, **given)
+    forced = Forced.find(request.force, read, options) if request.force else None
+    if forced and read == "jsonl":
+        options = replace(options, tag=forced.name)
+    out_options = replace(out_options, replace=request.replace, confidence=request.confidence)
+    paths = streams.sources(request.files)
+    reader = registry.load("formats", read).Reader(options)
+    written = _Restored(tagger) if write == "text" else registry.load("formats", write).Writer(out_options)
+    work = Work(tagger, _settings(request, tagger, stored, write), forced, _lexicon(request.lexicon, tagger))
+    live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause too
+    out, held = Output(), []
+    with _workers(work, stored.path, jobs) as send:
+        waiting: deque[tuple[list[Sentence], Callable[[], list[Answer]]]] = deque()
+
+        def finish(most: int) -> None:
+            while len(waiting) > most:
+                sentences, result = waiting.popleft()
+                answers = result()
+                out.write("".join(map(written.write, sentences, answers)))
+            out.flush()
+
+        def answer(most: int) -> None:
+            for first in range(0, len(held), request.batch_size):
+                batch = held[first : first + request.batch_size]
+                waiting.append((batch, send(batch)))
+                finish(2 * jobs if jobs > 1 else 0)
+            held.clear()
+            finish(most)
+
+        try:
+            for chunk in streams.read_text(paths, end_lines=True):
+                for sentence in _fed(reader, chunk):
+                    held.append(work.prepare(sentence))  # noqa: PERF401  what precedes a mistake is kept
+                if eager or (live and not more_is_there()):
+                    answer(0)
+                elif len(held) >= request.batch_size:
+                    answer(2 * jobs if jobs > 1 else 0)
+            for sentence in reader.close():
+                held.append(work.prepare(sentence))  # noqa: PERF401
+        except SeqcliError:
+            answer(0)
+            raise
+        answer(0)
+
+
+def _fed(reader: formats.Reader, chunk: streams.Chunk) -> Iterator[Sentence]:
+    """The records that a chunk completes; those before a mistake come out before it is raised."""
+    before = {name: value.copy() if isinstance(value, list) else value for name, value in vars(reader).items()}
+    try:
+        found = reader.feed(chunk)
+    except SeqcliError:
+        vars(reader).update(before)
+        for number, line in enumerate(chunk.text.split("\n"), chunk.line):
+            yield from reader.feed(streams.Chunk(line + "\n", chunk.source, number))
+        raise
+    yield from found
+
+
+def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
+    """What is read, and what is written. Raises UsageError for what does not go together."""
+    write = request.format or ("jsonl" if request.field else "text" if tagger.words.restore else "word-tag")
+    known = [n for n in registry.names("formats") if registry.load("formats", n).WRITES]
+    if write not in known:
+        raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, known))
+    if write == "text" and not tagger.words.restore:
+        raise UsageError(
+            "--format text is for models that restore something to a text; this one gives tags",
+            hint="known: " + ", ".join(n for n in known if n != "text"),
+        )
+    if write == "spans" and not tagger.scheme:
+        raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
+    read = request.input or ("jsonl" if request.field else write if write in SAME else "text")
+    readable = [n for n in registry.names("formats") if registry.load("formats", n).READS]
+    if read not in readable:
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, readable))
+    if tagger.features and read not in ("conll", "conllu"):
+        columns = ",".join(["word", *tagger.features])
+        raise UsageError(
+            f"this model reads {', '.join(tagger.features)} beside the words: {read} has no such column",
+            hint=f"give columns: --input conll --columns {columns}",
+        )
+    for given, name, format_ in (
+        (request.confidence, "--confidence", "conll"),
+        (request.replace, "--replace", "conll"),
+        (request.n_best, "--n-best", "jsonl"),
+    ):
+        if given and write != format_:
+            raise UsageError(f"{name} goes with --format {format_}, not {write}")
+    check_flags(read, {"--columns": request.columns, "--comments": request.comments, "--field": request.field})
+    if request.separator and "conll" not in (read, write):
+        raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
+    return read, write
+
+
+def check_flags(read: str, given: dict[str, Any]) -> None:
+    """Raises UsageError for a flag that says how to read another format than the one that is read."""
+    for name, value in given.items():
+        wanted = "jsonl" if name == "--field" else "conll"
+        if value and read != wanted:
+            raise UsageError(f"{name} says how to read {wanted}, but {read} is read", hint=f"add --input {wanted}")
+
+
+def options_for(
+    stored: artifact.Artifact,
+    read: str,
+    *,
+    columns: Sequence[str] | None = None,
+    separator: str | None = None,
+    comments: str | None = None,
+    field: str | None = None,
+    tag: str | None = None,
+    kept: Sequence[str] = (),
+) -> Options:
+    """How to read or write a format: as said, else as the model's training data was, where that was of the same one.
+
+    `kept` are columns that cannot be the tags where nothing says which are.
+    """
+    data = stored.header["data"]
+    own = dict(data["options"]) if data["format"] == read else {}
+    own |= {"gold": False, "columns": tuple(own.get("columns") or ())}
+    trained = _tag_column(own["columns"], own.get("tag"), ())
+    said = {"columns": tuple(columns) if columns else None, "separator": separator, "comments": comments}
+    own |= {k: v for k, v in {**said, "field": field, "tag": tag}.items() if v is not None}
+    if read == "conll" and tag is None:
+        own["tag"] = _tag_column(own["columns"], trained, kept)
+    return Options(**own)
+
+
+def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]) -> str | None:
+    """Which of some named columns has the tags: the one that had them in training, else `tag`, else the last."""
+    named = [c for c in columns if c not in ("_", "-", "")]
+    if not named or trained in named:
+        return trained
+    found = "tag" if "tag" in named else named[-1]
+    return "<none>" if found in (*kept, Options.word) else found
+
+
+def _settings(request: Request, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
+    least = request.min_confidence or 0.0
+    if request.target_precision is not None:
+        least = threshold(request.target_precision, tagger, stored)
+    shown = write in ("jsonl", "spans") or request.confidence
+    return Settings(confidence=shown, n_best=request.n_best, least=least)
+
+
+def threshold(precision: float, tagger: Tagger, stored: artifact.Artifact) -> float:
+    """The confidence from which the validation split's answers were so precise, kept in the model's file."""
+    from seqcli.cli._splits import sentences_of
+    from seqcli.tagging.evaluation import answers_judged, threshold_for
+
+    key, known = f"{precision:g}", stored.header.get("decoding", {}).get("thresholds", {})
+    if key not in known:
+        judged = answers_judged(tagger, sentences_of(stored, "valid"))
+        found = threshold_for(judged, precision)
+        if found is None:
+            best = max((p for p, _ in judged), default=0.0)
+            raise SeqcliError(
+                f"no confidence makes the answers on the validation split {precision:g} precise"
+                f" (the most probable one has {best:.4f})",
+                hint="ask for less, or train further",
+            )
+        decoding = {**stored.header.get("decoding", {})}
+        decoding["thresholds"] = {**known, key: [round(number, 6) for number in found]}
+        known = decoding["thresholds"]
+        try:
+            artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
+            console.say(f"threshold for precision {key} written into {stored.path}")
+        except SeqcliError as error:  # a model that belongs to someone else can be used all the same
+            console.warn(f"the threshold for precision {key} is not kept: {error.message}")
+    least, reached, kept = known[key]
+    console.say(
+        f"leaving away what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept"
+    )
+    return least
+
+
+def _lexicon(path: str | None, tagger: Tagger) -> dict[str, list[str]]:
+    return read_lexicon(path, tagger) if path else {}
+
+
+@dataclass(frozen=True)
+class Forced:
+    """Where the input says tags that are to stay."""
+
+    name: str  # of a column or key
+    format: str
+    is_tag: bool  # whether it is what the reader takes for the tags, else it is a further column
+
+    @classmethod
+    def find(cls, name: str, read: str, options: Options) -> Forced:
+        """Raises UsageError where the input has no such column."""
+        if read == "jsonl":
+            return cls(name, read, True)
+        if read == "conllu" and name in (options.tag or "upos", *conllu.COLUMNS[2:8]):
+            return cls(name, read, name == (options.tag or "upos"))
+        if read == "conll" and name in options.columns:
+            return cls(name, read, name == options.tag)
+        if read not in ("conll", "conllu"):
+            hint = "give columns, CoNLL-U or JSON lines: --input conll --columns word,known --force known"
+            raise UsageError(f"--force: {read} has no columns", hint=hint)
+        named = ", ".join(options.columns or conllu.COLUMNS[2:8] if read == "conllu" else options.columns)
+        hint = f"the columns are {named}" if named else "name them: --columns word,known"
+        raise UsageError(f"--force: no column is named {name!r}", hint=hint)
+
+    def of(self, sentence: Sentence) -> Sequence[str | None]:
+        """What is said of each word: a tag, or nothing."""
+        given = sentence.tags if self.is_tag else sentence.features.get(self.name)
+        return [None if tag in ("", "_", "-") else tag for tag in given or ()]
+
+    def check(self, sentence: Sentence, tagger: Tagger) -> None:
+        """Raises SeqcliError with file:line:column for a tag that the model does not know."""
+        if not sentence.words:
+            return
+        given = self.of(sentence)
+        if not given and self.format == "conll":
+            raise SeqcliError(f"{sentence.place(0)}: there is no column {self.name!r} (see --force)")
+        if not given and self.format == "jsonl" and self.name in json.loads(sentence.raw.body):
+            what = f"{self.name!r} is no list of as many tags as there are tokens"
+            raise SeqcliError(f"{sentence.place(0)}: {what} (see --force)", hint="null is none")
+        for t, tag in enumerate(given):
+            if tag is not None and not tagger.knows(tag):
+                place = self._place(sentence, t)
+                raise SeqcliError(
+                    f"{place}: the model does not know the tag {tag!r}", hint=did_you_mean(tag, tagger.tags)
+                )
+
+    def _place(self, sentence: Sentence, t: int) -> str:
+        block = sentence.raw
+        if self.is_tag or not isinstance(block, Block):
+            return sentence.place(t, tag=True)
+        names, separator = (block.layout.names, block.layout.separator) if block.layout else (conllu.COLUMNS, "\t")
+        places = Places(block, sentence.line - block.rows[0], names.index(self.name), separator)
+        return f"{sentence.source}:{places[t][0]}:{places[t][1]}"
+
+
+@dataclass
+class Work:
+    """What answers sentences; it travels to other processes without its tagger."""
+
+    tagger: Tagger | None
+    settings: Settings
+    forced: Forced | None
+    lexicon: dict[str, list[str]]
+    warned: bool = False
+
+    def prepare(self, sentence: Sentence) -> Sentence:
+        """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it
+        lacks."""
+        assert self.tagger is not None
+        if self.forced:
+            self.forced.check(sentence, self.tagger)
+        if sentence.split:
+            self.tagger.check(sentence)
+            return sentence
+        if not self.warned and (chunk := self.tagger.words.odd(sentence.text)):
+            self.warned = True
+            warn_of_splitting(self.tagger, chunk)
+        return self.tagger.words.find(sentence)
+
+    def __call__(self, sentences: list[Sentence]) -> list[Answer]:
+        assert self.tagger is not None
+        allowed = [self._allowed(s) for s in sentences] if self.forced or self.lexicon else ()
+        return self.tagger.answer(sentences, self.settings, allowed)
+
+    def _allowed(self, sentence: Sentence) -> Allowed:
+        found: list[Sequence[str] | None] = [self.lexicon.get(w) for w in sentence.words]
+        for t, tag in enumerate(self.forced.of(sentence) if self.forced else ()):
+            if tag is not None:
+                found[t] = [tag]
+        return found
+
+
+class _Restored:
+    """Writes the text that the labels say."""
+
+    def __init__(self, tagger: Tagger):
+        self._restore: Any = registry.load("restoration", str(tagger.words.restore)).restore
+
+    def write(self, sentence: Sentence, answer: Answer) -> str:
+        return formats.one_line(self._restore(sentence.words, answer.tags)) + "\n" if sentence.record else ""
+
+
+# other processes
+
+
+@contextmanager
+def _workers(work: Work, model: Path, jobs: int) -> Iterator[Callable[[list[Sentence]], Callable[[], list[Answer]]]]:
+    """`send(sentences)` gives a function that waits for their answers."""
+    if jobs == 1:
+        yield lambda sentences: partial(work, sentences)
+        return
+    import multiprocessing
+
+    plain = replace(work, tagger=None)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what workers are born with: the parent answers for them
+    try:
+        workers = multiprocessing.get_context("spawn").Pool(jobs, _start, (plain, model))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with workers as pool:
+        yield lambda sentences: partial(
+            _received, pool.apply_async(_do, ([replace(s, raw=None) for s in sentences],))
+        )
+
+
+_work: Work  # of a worker process
+
+
+def _start(work: Work, model: Path) -> None:
+    global _work
+    threads.limit(1)
+    work.tagger = Tagger.open(artifact.read(model))
+    _work = work
+
+
+def _do(sentences: list[Sentence]) -> list[Answer] | tuple[str, str]:
+    try:
+        return _work(sentences)
+    except SeqcliError as error:  # exceptions with arguments of their own do not travel
+        return error.message, error.hint
+
+
+def _received(result: Any) -> list[Answer]:
+    found = result.get()
+    if isinstance(found, tuple):
+        raise SeqcliError(found[0], hint=found[1])
+    return found

@@ -1,0 +1,111 @@
+"""Label the words of text, or its characters.
+
+A filter: a record out for each record of FILES or standard input, in order, as soon as it can be answered. Raw lines
+are cut into words by the rule that the model keeps; words that are given are taken as they are. What is written:
+
+\b
+  word-tag  word/TAG word/TAG, a line each (default)
+  conll     columns; what was read as conll comes back with one more column
+  conllu    CoNLL-U; what was read as CoNLL-U comes back with its field filled in
+  jsonl     one JSON object a record: tokens and spans with offsets and probabilities
+  spans     one JSON object a record: its spans alone
+  text      the text itself, where the model restores something to it (the default there)
+
+\b
+  echo "This morning I took my cat for a walk" | seqcli tag
+  cut -f2 mail.tsv | seqcli tag --format spans --min-confidence 0.9 > entities.jsonl
+  seqcli tag --format conll < test.conll > tagged.conll
+  seqcli tag --format conll --columns word,known --force known < partly-tagged.conll
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._options import Columns, Comments, Field, Input, Model, Separator, nothing_to_read, show_help
+from seqcli.errors import UsageError
+
+FORMATS = ("word-tag", "conll", "conllu", "jsonl", "spans", "text")
+
+
+def formats(incomplete: str) -> list[str]:
+    """Names of formats to write."""
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def command(
+    files: Annotated[list[str] | None, typer.Argument(help="Files of text; - is standard input.")] = None,
+    model: Model = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help=f"What to write: {', '.join(FORMATS)}.", autocompletion=formats)
+    ] = None,
+    input: Input = None,
+    columns: Columns = None,
+    separator: Separator = None,
+    comments: Comments = None,
+    field: Field = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(help="The tags' column or field: of CoNLL-U as upos or misc.NER, which is filled in."),
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="As --format jsonl.")] = False,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="conll: a last column with each tag's probability.")
+    ] = False,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave a tag or span away that is less probable.")
+    ] = None,
+    target_precision: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
+    ] = None,
+    n_best: Annotated[
+        int, typer.Option("--n-best", min=0, help="jsonl: the N most probable answers, with their probabilities.")
+    ] = 0,
+    force: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Tags given in this column or key (_ for none); the rest is filled in."),
+    ] = None,
+    lexicon: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Lines of word TAB tags: the tags that a word may have.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="conll: write into the column of the tags, not into a new last one.")
+    ] = False,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Records answered together at most; the output is the same.")
+    ] = 512,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; the output is the same.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="BLAS threads of a process.")] = 1,
+) -> int | None:
+    from seqcli.cli import _tagging
+
+    if not files and nothing_to_read():
+        return show_help("tag")
+    if min_confidence is not None and target_precision is not None:
+        raise UsageError("--min-confidence and --target-precision both say what is left away: give one")
+    if jsonl and format not in (None, "jsonl"):
+        raise UsageError(f"--jsonl does not go with --format {format}")
+    request = _tagging.Request(
+        files or ["-"],
+        model,
+        "jsonl" if jsonl else format,
+        input,
+        columns.split(",") if columns else None,
+        separator,
+        comments,
+        field,
+        confidence,
+        min_confidence,
+        target_precision,
+        n_best,
+        force,
+        lexicon,
+        replace,
+        tag,
+        batch_size,
+    )
+    _tagging.run(request, jobs, threads)
+    return None

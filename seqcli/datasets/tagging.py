@@ -1,0 +1,243 @@
+"""Labelled sequences: sentences with a tag a word, in columns, CoNLL-U, JSON lines, word/TAG; or made from text."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from seqcli import console, registry, schemes, streams
+from seqcli.artifact import Artifact
+from seqcli.datasets import text
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.formats import Options, Sentence
+from seqcli.formats._detect import detect
+
+TOKENIZED = False  # words are given: a recipe has no tokenizer
+PATHS = ("vectors",)  # keys that name files, beside the splits
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for tagging."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: text.Files  # a name, a path, a glob, `-`, or a list of paths and globs
+    valid: text.Held = None  # a share of the sentences, or files; default: what the named data set says, else none
+    test: text.Held = None
+    format: str | None = (
+        None  # conll, conllu, word-tag, jsonl, text; default: what the data set or the file's name says
+    )
+    columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
+    tag: str | None = (
+        None  # the column (conll), field (conllu: upos, xpos, feats.Number ...) or key (jsonl) of the tags
+    )
+    separator: str = "auto"  # conll: tab, space, or any text
+    comments: str | None = None  # conll: lines that begin so are comments
+    field: str | None = None  # jsonl: the key of the words
+    scheme: Literal["auto", "none", "iob1", "iob2", "iobes"] = "auto"  # of tags that are spans
+    restore: str | None = (
+        None  # spaces, diacritics or case: plain text, a label a character, made from the text itself
+    )
+    longest: Annotated[int, Field(gt=0)] = (
+        512  # words of a training sentence at most; a longer one is cut in training
+    )
+    vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
+    keep_all_vectors: bool = False  # also those of words that the training split lacks
+    encoding: str = "utf-8"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        return text.known_encoding(value)
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        known = [n for n in registry.names("formats") if n != "spans"]
+        if value is not None and value not in known:
+            raise ValueError(f"unknown format {value!r}; known: {', '.join(known)}")
+        return value
+
+    @field_validator("restore")
+    @classmethod
+    def _known_restoration(cls, value: str | None) -> str | None:
+        known = registry.names("restoration")
+        if value is not None and value not in known:
+            raise ValueError(f"nothing restores {value!r}; known: {', '.join(known)}")
+        return value
+
+    @model_validator(mode="after")
+    def _tag_among_columns(self) -> Config:
+        if self.columns and self.tag and self.tag not in self.columns:
+            raise ValueError(f"tag: no column is named {self.tag!r}; columns: {', '.join(self.columns)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The sentences of each split, in memory, their tags as written."""
+
+    name: str
+    format: str
+    options: Options
+    scheme: str | None  # of the tags, where they are spans
+    splits: dict[str, list[Sentence]]
+    encoding: str
+    restore: str | None
+    files: dict[str, list[Path]]
+    longest: int
+
+    def pieces(self, split: str) -> list[Sentence]:
+        """The sentences of a split, those of more than `longest` words cut."""
+        found = []
+        for s in self.splits[split]:
+            for first in range(0, len(s.words), self.longest):
+                part = slice(first, first + self.longest)
+                features = {name: values[part] for name, values in s.features.items()}
+                tags = s.tags[part] if s.tags is not None else None
+                found.append(
+                    replace(s, words=s.words[part], tags=tags, features=features)
+                    if first or len(s.words) > self.longest
+                    else s
+                )
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """What the artifact keeps of it: name, format, and size and hash of each split."""
+        splits = {
+            split: {
+                "sentences": len(sentences),
+                "tokens": sum(len(s.words) for s in sentences),
+                "sha256": fingerprint(sentences),
+            }
+            for split, sentences in self.splits.items()
+        }
+        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "restore": self.restore}
+        return {**about, "options": asdict(self.options), "scheme": self.scheme, "splits": splits}
+
+
+def fingerprint(sentences: Iterable[Sentence]) -> str:
+    """sha256 over words and tags, hexadecimal: the same in every format."""
+    digest = hashlib.sha256()
+    for s in sentences:
+        digest.update(json.dumps([s.words, s.tags], ensure_ascii=True).encode())
+    return digest.hexdigest()
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+    named = text.named_set(config.train, base)
+    files = {"train": named.files["train"] if named else text.locate(config.train, base)}
+    shares: dict[str, float] = {}
+    for split in ("valid", "test"):
+        own = getattr(config, split)
+        if isinstance(own, float):
+            shares[split] = own
+        elif own is not None:
+            files[split] = text.locate(own, base)
+        elif named and split in named.files:
+            files[split] = named.files[split]
+        elif named and split in named.shares:
+            shares[split] = named.shares[split]
+    encoding = config.encoding if named is None or config.encoding != "utf-8" else named.encoding
+    format_name = config.format or ("text" if config.restore else named.format if named else guess(files["train"][0]))
+    settings = {} if config.format or not named else named.options
+    options = Options(**{**settings, **_given(config)}, gold=not config.restore)
+    read = functools.partial(
+        read_sentences, format_name=format_name, options=options, encoding=encoding, restore=config.restore
+    )
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
+    splits |= _share_out(splits["train"], shares)
+    for split, sentences in splits.items():
+        if not any(s.words for s in sentences):
+            hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
+            raise SeqcliError(f"the {split} split has no words", hint=hint)
+    scheme = None if config.restore else _scheme(config.scheme, splits["train"])
+    ordered = {s: splits[s] for s in text.SPLITS if s in splits}
+    name = named.name if named else text.describe(config.train)
+    return Corpus(name, format_name, options, scheme, ordered, encoding, config.restore, files, config.longest)
+
+
+def read_sentences(
+    paths: Sequence[str | Path],
+    *,
+    format_name: str,
+    options: Options,
+    encoding: str = "utf-8",
+    restore: str | None = None,
+    what: str = "",
+) -> Iterator[Sentence]:
+    """The records that have words, in order; with `restore` made from plain text."""
+    reader = registry.load("formats", format_name).Reader(options)
+    made = registry.load("restoration", restore) if restore else None
+    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    with console.progress(what, total) as advance:
+        for chunk in streams.read_text(paths, encoding=encoding, end_lines=True):
+            yield from _made(reader.feed(chunk), made)
+            advance(len(chunk.text))
+        yield from _made(reader.close(), made)
+
+
+def _made(sentences: Iterable[Sentence], restoration: Any) -> Iterator[Sentence]:
+    for sentence in sentences:
+        if restoration:
+            words, tags = restoration.strip(sentence.text)
+            sentence = replace(sentence, words=words, tags=tags)
+        if sentence.words:
+            yield sentence
+
+
+def _share_out(train: list[Sentence], shares: dict[str, float]) -> dict[str, list[Sentence]]:
+    """Cut the shares off the end of the training split: train | valid | test, by sentences."""
+    if not shares:
+        return {}
+    if sum(shares.values()) >= 1:
+        raise UsageError(f"data: the shares of valid and test leave nothing to train on ({sum(shares.values()):g})")
+    end, found = len(train), {}
+    for split in reversed(list(shares)):
+        begin = end - round(shares[split] * len(train))
+        found[split], end = train[begin:end], begin
+    return {"train": train[:end], **found}
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of the format that the recipe states."""
+    keys = {"columns": config.columns, "tag": config.tag, "comments": config.comments, "field": config.field}
+    if config.separator != "auto":
+        keys["separator"] = config.separator
+    return {k: v for k, v in keys.items() if v is not None}
+
+
+def guess(path: Path) -> str:
+    """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
+    with streams.open_source(path) as (file, _):
+        beginning = file.read(1 << 14).decode("utf-8", errors="replace")
+    found = detect(str(path), beginning)
+    if found is None:
+        known = ", ".join(n for n in registry.names("formats") if n != "spans")
+        raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
+    return found
+
+
+def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
+    """The scheme of the tags: as said, or as they look; what breaks it is told."""
+    if wanted == "none":
+        return None
+    tags = [s.tags or [] for s in sentences]
+    scheme = schemes.recognise(tags) if wanted == "auto" else wanted
+    if scheme and (count := schemes.violations(tags, scheme)):
+        console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
+    return scheme
+
+
+def vocabulary(stored: Artifact) -> Vocabulary:
+    """What a model's artifact says that it knows."""
+    return Vocabulary.restore(stored.header["vocabulary"], stored.part("vocabulary"))

@@ -1,0 +1,202 @@
+"""Record formats: tagged text in and out, one format a file. This module is the contract.
+
+A format's file offers `READS` and `WRITES` (bool), and the classes that go with them: `Reader(options)` turns chunks
+of whole lines into `Sentence`s, `Writer(options)` turns a Sentence and what was predicted for it (`Answer`) into
+text. `_detect.detect` guesses the format of a file.
+
+N records come out for N records in, in their order. A line is a record in the line formats (a blank one too); a block
+that a blank line ends is a record in the column formats. What a reader keeps in `raw` lets the writer of the same
+format give the input back byte for byte, but for what was predicted. Every writer can write every Sentence; what the
+format cannot hold (a line break inside a word) is replaced so that no line breaks in two.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from seqcli import registry
+from seqcli.streams import Chunk
+
+Place = tuple[int, int]  # line and column, both from 1
+BOM = "\ufeff"  # a byte order mark at the start of a source: not part of its first record's text
+NOTHING = "_"  # how a column format writes a word that is empty
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a recipe or flags say about a file; each format uses what concerns it."""
+
+    columns: tuple[
+        str, ...
+    ] = ()  # conll: the columns' names in order, `_` or `-` for one to ignore; none: word … tag
+    tag: str | None = None  # the column, CoNLL-U field (`upos`, `feats.Number`, `misc.NER`) or JSON key with the tags
+    word: str = "word"  # conll: the name of the column with the words
+    separator: str = "auto"  # conll: "tab", "space" (runs of blanks), "auto" (by the first line), or any string
+    comments: str | None = None  # conll: lines that begin so are comments; None: there are none
+    docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
+    empty_tag: str = "_"  # how a token without a tag is written
+    field: str | None = None  # jsonl: the key with the text or the tokens; None: `tokens`, else `text`
+    gold: bool = False  # whether the tags must be there
+    replace: bool = False  # conll: predictions take the place of the gold column instead of a new last one
+    confidence: bool = False  # conll: a further last column with the probability of each tag
+
+
+@dataclass(slots=True)
+class Sentence:
+    """One record. Offsets count code points of `text`, end exclusive.
+
+    `text` and a string in JSONL come unsplit: `words` is empty and `split` is False until the caller fills `words`
+    and `offsets`. `record` is False for what a source ends with that holds no words (blank lines, comments): only the
+    writer of the same format writes it.
+    """
+
+    words: list[str] = field(default_factory=list)
+    tags: list[str] | None = None  # as written in the input; None: there are none
+    features: dict[str, list[str]] = field(default_factory=dict)  # the further columns by name, never the tags
+    source: str = "<text>"
+    line: int = 1
+    places: Sequence[Place] = field(default=(), repr=False)  # of each word
+    tag_places: Sequence[Place] = field(default=(), repr=False)  # of each tag
+    text: str = ""
+    offsets: list[tuple[int, int]] | None = None  # None: the words are joined by one space
+    raw: Any = field(default=None, repr=False)  # what the writer of the same format needs to give the record back
+    split: bool = True
+    record: bool = True
+
+    def fill(self, words: list[str], offsets: list[tuple[int, int]]) -> None:
+        """Put in the words of a record that came unsplit."""
+        self.words, self.offsets, self.split = words, offsets, True
+
+    def spread(self) -> list[tuple[int, int]]:
+        """The offsets (start, end) of each word in `text`, computed where words are joined by one space."""
+        if self.offsets is not None:
+            return self.offsets
+        starts = accumulate((len(w) + 1 for w in self.words), initial=0)
+        return [(s, s + len(w)) for s, w in zip(starts, self.words, strict=False)]
+
+    def place(self, word: int, *, tag: bool = False) -> str:
+        """`file:line:column` of a word, or of its tag, for a message."""
+        places = (self.tag_places if tag else ()) or self.places
+        if word < len(places):
+            line, column = places[word]
+        else:  # split by the caller: the text is the line
+            line, column = self.line, 1 + (self.offsets[word][0] if self.offsets else 0)
+        return f"{self.source}:{line}:{column}"
+
+
+class SpanAnswer(NamedTuple):
+    """A predicted span: tokens start .. end (exclusive)."""
+
+    start: int
+    end: int
+    label: str
+    probability: float | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was predicted for one Sentence."""
+
+    tags: list[str]  # one a word; "" for a token left untagged
+    probabilities: list[float] | None = None  # of each token's tag
+    spans: list[SpanAnswer] | None = None  # None: the tags are no spans
+    alternatives: list[tuple[list[str], float]] | None = None  # the n best: tags, probability
+
+
+class Reader(ABC):
+    """Text in, Sentences out; holds no more than the record it is in. Sources may follow each other: a record never
+    goes from one into the next, and what lacks its end there is given one. Raises SeqcliError with the place."""
+
+    def __init__(self, options: Options):
+        self.options = options
+        self._source: str | None = None
+        self._tail, self._next = "", 1  # a line without its end so far, and the number of the line to come
+        self._bom = False
+
+    def feed(self, chunk: Chunk) -> list[Sentence]:
+        """The records that this chunk completes."""
+        found: list[Sentence] = []
+        again = chunk.line == 1 and chunk.column == 1 and not (chunk.text == "\n" and self._tail)
+        if chunk.source != self._source or again:
+            if self._source is not None:
+                found = self._finish(last=False)
+            self._source, self._next, self._tail = chunk.source, chunk.line, ""
+            self._bom = chunk.text.startswith(BOM)
+            self._start()
+        lines = (self._tail + chunk.text if self._tail else chunk.text).split("\n")
+        self._tail = lines.pop()
+        number, self._next = self._next, self._next + len(lines)
+        return found + self._lines(lines, number, "\n")
+
+    def close(self) -> list[Sentence]:
+        """The records that the end of the input completes."""
+        return self._finish(last=True) if self._source is not None else []
+
+    def _finish(self, last: bool) -> list[Sentence]:
+        found: list[Sentence] = []
+        if self._tail:
+            tail, self._tail = self._tail, ""
+            found = self._lines([tail], self._next, "" if last else "\n")
+        return found + self._rest(last)
+
+    def _start(self) -> None:  # noqa: B027  a format that keeps nothing between lines has nothing to do
+        """A new source begins."""
+
+    @abstractmethod
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Sentence]:
+        """The records that these lines, without their `\\n`, complete; `number` is the first one's, `end` what each
+        ends with: `""` for a last line without its end. A `\\r` is still there; so is a BOM (see `_bom`)."""
+
+    def _rest(self, last: bool) -> list[Sentence]:
+        """What the end of a source completes; `last`: no source follows."""
+        return []
+
+
+class Writer(ABC):
+    """Sentences in, text out."""
+
+    def __init__(self, options: Options):
+        self.options = options
+
+    @abstractmethod
+    def write(self, sentence: Sentence, answer: Answer) -> str:
+        """The record as text, with its line ends; nothing where `sentence.record` is False and it came from another
+        format. `answer` has one tag for each word."""
+
+    def tag(self, tag: str) -> str:
+        """A tag as it stands in text: `empty_tag` for none."""
+        return tag or self.options.empty_tag
+
+
+def open_format(name: str) -> ModuleType:
+    """The module of a format. Raises UsageError with a suggestion where there is no such format."""
+    return registry.load("formats", name)
+
+
+_NBSP, _LOST = "\u00a0", "\ufffd"
+_BREAKS = {ord("\n"): _NBSP, ord("\r"): _NBSP, 0: _LOST}
+_CELL = {**_BREAKS, ord("\t"): _NBSP}
+_BLANK = {**_CELL, ord(" "): _NBSP}
+
+
+def one_line(text: str) -> str:
+    """Text on one line: a line break is written as U+00A0, NUL as U+FFFD; the length stays."""
+    return text.translate(_BREAKS)
+
+
+def cell(text: str, *, blanks: bool = False) -> str:
+    """Text as one column of a line: line breaks and tabs (spaces too with `blanks`: they separate) are written as
+    U+00A0, NUL as U+FFFD, nothing as `_`. The length stays, but for nothing's."""
+    if text.isalnum():  # the common case, at a tenth of the cost
+        return text
+    return text.translate(_BLANK if blanks else _CELL) or NOTHING
+
+
+def body_of(line: str) -> tuple[str, str]:
+    """A line without its `\\n` in two: what it says, and the `\\r` of its end if there is one."""
+    return (line[:-1], "\r") if line.endswith("\r") else (line, "")

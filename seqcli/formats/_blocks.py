@@ -1,0 +1,150 @@
+"""What the column formats share: a record is a block of lines, a word a line, that a blank line ends.
+
+What stands before a block's first word (blank lines, comments, document marks) belongs to the block. What follows the
+last block of a source is given back as a Sentence that is no record.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from seqcli.formats import BOM, Answer, Options, Place, Reader, Sentence, Writer, body_of
+from seqcli.formats.tokens import TOKEN
+
+BLANKS = " \t\r"  # a line of nothing else is blank
+
+
+@dataclass(slots=True)
+class Block:
+    """The lines of a record as they were read, without their `\\n`, and which of them are words.
+
+    `end` is what the last line ends with: `\\n`, or nothing at the end of an input that lacks it.
+    """
+
+    format: str
+    before: str  # a byte order mark, or nothing
+    lines: list[str]
+    rows: list[int]
+    end: str
+    layout: Any = None  # what the format's writer must know of the columns
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Sequence[Place]):
+    """The places of a column's cells, worked out when they are asked for: errors are rare, words are not."""
+
+    block: Block
+    first: int  # number of the block's first line
+    cell: int
+    separator: str | None  # None: runs of blanks
+
+    def __len__(self) -> int:
+        return len(self.block.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Place: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Place]: ...
+    def __getitem__(self, index: int | slice) -> Place | list[Place]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self.block.rows[index]
+        return self.first + row, extent(self.block.lines[row], self.cell, self.separator)[0] + 1
+
+
+def extent(line: str, cell: int, separator: str | None) -> tuple[int, int]:
+    """(start, end) of a cell in a line, in characters from 0."""
+    if separator is None:
+        found = list(TOKEN.finditer(body_of(line)[0]))
+        return found[cell].span() if cell < len(found) else (0, 0)
+    cells = body_of(line)[0].split(separator)
+    start = sum(len(c) + len(separator) for c in cells[:cell])
+    return start, start + len(cells[cell]) if cell < len(cells) else start
+
+
+class BlockReader(Reader):
+    """Collects lines into blocks; the format turns a block into a Sentence."""
+
+    format: str
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        self._start()
+
+    def _start(self) -> None:
+        self._before = BOM if self._bom else ""
+        self._held: list[str] = []
+        self._rows: list[int] = []  # indices in _held
+        self._first = self._next  # number of the line _held[0]
+        self._open = False  # whether a blank line ends the block
+        self._end = "\n"
+
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Sentence]:
+        found = []
+        if self._before and not self._held and lines:
+            lines[0] = lines[0].removeprefix(BOM)
+        for n, line in enumerate(lines, number):
+            if line.strip(BLANKS):
+                word = self._is_word(line, n)
+                if word is not None:
+                    self._open = True
+                    if word:
+                        self._rows.append(n - self._first)
+                self._held.append(line)
+            else:
+                self._held.append(line)
+                if self._open:
+                    found.append(self._emit(end))
+        self._end = end
+        return found
+
+    def _rest(self, last: bool) -> list[Sentence]:
+        if not self._held and not self._before:
+            return []
+        if self._open and not last:  # another source follows: the block ends here
+            self._held.append("")
+        return [self._emit(self._end if self._held else "")]
+
+    def _emit(self, end: str) -> Sentence:
+        block, first, ended = Block(self.format, self._before, self._held, self._rows, end), self._first, self._open
+        self._before, self._held, self._rows, self._open = "", [], [], False
+        self._first += len(block.lines)
+        if not ended:
+            return Sentence(source=self._source or "", line=first, raw=block, record=False)
+        return self._sentence(block, first)
+
+    @abstractmethod
+    def _is_word(self, line: str, number: int) -> bool | None:
+        """Whether a line that is not blank is a word; None: it stands before a block, and a blank line after it ends
+        none."""
+
+    @abstractmethod
+    def _sentence(self, block: Block, first: int) -> Sentence:
+        """The record of a block whose first line has this number."""
+
+
+class BlockWriter(Writer):
+    """Writes a block a record; one of its own format is written into the lines it came from."""
+
+    format: str
+
+    def write(self, sentence: Sentence, answer: Answer) -> str:
+        block = sentence.raw
+        if not (isinstance(block, Block) and block.format == self.format):
+            return self._block(sentence, answer) + "\n" if sentence.record else ""
+        lines = block.lines
+        if block.rows:
+            lines = lines.copy()
+            self._fill(lines, block, sentence, answer)
+        return block.before + "\n".join(lines) + block.end
+
+    @abstractmethod
+    def _fill(self, lines: list[str], block: Block, sentence: Sentence, answer: Answer) -> None:
+        """Put the predictions into a copy of a block's lines."""
+
+    @abstractmethod
+    def _block(self, sentence: Sentence, answer: Answer) -> str:
+        """The lines of any record, with their ends, without the blank line that ends it."""

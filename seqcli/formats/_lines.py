@@ -1,0 +1,59 @@
+"""What the formats share whose records are lines."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+from seqcli.formats import BOM, Answer, Reader, Sentence, Writer, body_of
+
+
+class Line(NamedTuple):
+    """A line as it was read: `before` is a byte order mark or nothing, `end` its line end or nothing."""
+
+    format: str
+    before: str
+    body: str
+    end: str
+
+
+class LineReader(Reader):
+    """Every line is a record, a blank one too."""
+
+    format: str
+
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Sentence]:
+        found = []
+        for n, line in enumerate(lines, number):
+            before = ""
+            if self._bom:
+                before, line, self._bom = BOM, line[1:], False
+            body, cr = body_of(line)
+            found.append(self._record(Line(self.format, before, body, cr + end), n))
+        return found
+
+    @abstractmethod
+    def _record(self, line: Line, number: int) -> Sentence:
+        """The record of one line."""
+
+
+class LineWriter(Writer):
+    """Writes a line a record; one of its own format keeps its line end, any other ends with `\\n`."""
+
+    format: str
+
+    def write(self, sentence: Sentence, answer: Answer) -> str:
+        if not sentence.record:
+            return ""
+        raw = sentence.raw
+        if isinstance(raw, Line) and raw.format == self.format:
+            return raw.before + self._again(raw, sentence, answer) + raw.end
+        return self._line(sentence, answer) + "\n"
+
+    def _again(self, line: Line, sentence: Sentence, answer: Answer) -> str:
+        """The line of a record of this format, without its end."""
+        return line.body
+
+    @abstractmethod
+    def _line(self, sentence: Sentence, answer: Answer) -> str:
+        """The line of any record, without its end."""

@@ -1,0 +1,218 @@
+"""Columns, a word a line, a blank line behind each sentence (CoNLL 2000 to 2003, IOB files, WNUT).
+
+Columns are divided by tabs or by runs of blanks, by what the first line of a source shows unless the options say so.
+`columns` names them; without names the first is the word and the last the tag. Without `gold` the tag column may be
+absent, or all columns but the word. Comments exist only where the options declare them; a line whose first column is
+`-DOCSTART-` holds no word and is given back.
+
+Written into an input of this format, the prediction becomes one more last column, as conlleval wants it (`replace`:
+it takes the place of the gold column), and the rest stays as it is. Any other record becomes lines of word and
+prediction, with `gold` the record's own tag between them. What would divide a word in two is written as U+00A0; where
+comments are declared, a word that looks like one is read as one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.formats import NOTHING, Answer, Options, Sentence, body_of, cell
+from seqcli.formats._blocks import Block, BlockReader, BlockWriter, Places, extent
+from seqcli.formats.tokens import TOKEN
+
+READS = WRITES = True
+_IGNORED = ("_", "-", "")
+_SEPARATORS = {"tab": "\t", "space": None}
+
+
+class Layout(NamedTuple):
+    """The columns of a source."""
+
+    separator: str | None  # None: runs of blanks
+    joiner: str  # what divides a column that is added
+    names: tuple[str, ...]  # "" for a column without a name
+    word: int
+    tag: int | None
+    line: int  # which line says so
+
+
+def _tag_name(options: Options) -> str | None:
+    """The name of the tag column; None where the columns have no names."""
+    named = [c for c in options.columns if c not in _IGNORED]
+    if options.tag is not None or not named:
+        return options.tag
+    return "tag" if "tag" in named else named[-1]
+
+
+def _check(options: Options) -> None:
+    """Raises UsageError where the columns cannot be what the options say."""
+    named = [c for c in options.columns if c not in _IGNORED]
+    tag = _tag_name(options)
+    if not options.separator:
+        raise UsageError(
+            "the separator is empty", hint="auto, tab, space (runs of blanks), or the characters themselves"
+        )
+    if not named:
+        if options.columns:
+            raise UsageError(f"no column has a name among {', '.join(options.columns)}")
+        if options.gold and tag not in (None, "tag"):
+            raise UsageError(
+                f"which column is {tag!r}?", hint=f"name the columns in order, as in: columns: [word, {tag}]"
+            )
+        return
+    if twice := [c for c in named if named.count(c) > 1]:
+        raise UsageError(f"two columns are named {twice[0]!r}", hint="use _ for a column to ignore")
+    wanted = [options.word, tag] if options.gold else [options.word]
+    for name in wanted:
+        if name not in named:
+            raise UsageError(f"no column is named {name!r}", hint=did_you_mean(str(name), named))
+    if tag == options.word:
+        raise UsageError(f"the column {tag!r} cannot be both word and tag", hint="name both: columns: [word, tag]")
+
+
+class Reader(BlockReader):
+    """Sentences of a column file. Raises UsageError for options that contradict each other."""
+
+    format = "conll"
+
+    def __init__(self, options: Options):
+        _check(options)
+        super().__init__(options)
+
+    def _start(self) -> None:
+        super()._start()
+        self._layout: Layout | None = None
+
+    def _is_word(self, line: str, number: int) -> bool | None:
+        options = self.options
+        if options.comments and line.startswith(options.comments):
+            return None
+        mark = options.docstart
+        if mark and line.startswith(mark) and not line[len(mark) : len(mark) + 1].strip():
+            return None
+        return True
+
+    def _sentence(self, block: Block, first: int) -> Sentence:
+        if self._layout is None:
+            self._layout = self._look(block.lines[block.rows[0]], first + block.rows[0])
+        layout = self._layout
+        block.layout = layout
+        separator, wanted = layout.separator, len(layout.names)
+        if separator is None:
+            rows = [TOKEN.findall(body_of(block.lines[i])[0]) for i in block.rows]
+        else:
+            rows = [body_of(block.lines[i])[0].split(separator) for i in block.rows]
+        for i, row in zip(block.rows, rows, strict=True):
+            if len(row) != wanted:
+                raise self._wrong(len(row), layout, block.lines[i], first + i)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        words = columns[layout.word]
+        sentence = Sentence(
+            words, source=self._source or "", line=first + block.rows[0], text=" ".join(words), raw=block
+        )
+        sentence.places = Places(block, first, layout.word, separator)
+        if layout.tag is not None:
+            sentence.tags = columns[layout.tag]
+            sentence.tag_places = Places(block, first, layout.tag, separator)
+            if self.options.gold and "" in sentence.tags:
+                place = sentence.place(sentence.tags.index(""), tag=True)
+                raise SeqcliError(f"{place}: the tag is empty", hint="give every word its tag")
+        sentence.features = {
+            name: column
+            for i, (name, column) in enumerate(zip(layout.names, columns, strict=True))
+            if name and i not in (layout.word, layout.tag)
+        }
+        return sentence
+
+    def _look(self, line: str, number: int) -> Layout:
+        """The columns that the first word of a source shows."""
+        options = self.options
+        separator = _SEPARATORS.get(options.separator, options.separator)
+        if separator == "auto":
+            separator = "\t" if "\t" in line else None
+        body = body_of(line)[0]
+        count = len(TOKEN.findall(body) if separator is None else body.split(separator))
+        joiner = separator or (" " if count > 1 and " " in body.strip(" \t") else "\t")
+        names, tag = options.columns, _tag_name(options)
+        if not names:
+            if options.gold and count < 2:
+                raise SeqcliError(
+                    f"{self._source}:{number}:1: one column, so there are no tags: {_start_of(line)}",
+                    hint="columns are divided by tabs or blanks: word, tag",
+                )
+            return Layout(separator, joiner, ("",) * count, 0, count - 1 if count > 1 else None, number)
+        if not options.gold and count != len(names):
+            without = tuple(name for name in names if name != tag)
+            names = without if count == len(without) else (options.word,) if count == 1 else names
+        layout = Layout(
+            separator,
+            joiner,
+            tuple("" if name in _IGNORED else name for name in names),
+            names.index(options.word),
+            names.index(tag) if tag in names else None,
+            0,
+        )
+        if count != len(names):
+            raise self._wrong(count, layout, line, number)
+        return layout
+
+    def _wrong(self, count: int, layout: Layout, line: str, number: int) -> SeqcliError:
+        found = f"{count} column{'s' * (count != 1)}"
+        if layout.line:  # no names: the first line counts
+            wanted, hint = f"line {layout.line} has {len(layout.names)}", "every word needs the same columns"
+        else:
+            wanted = f"expected {len(layout.names)} ({', '.join(name or '_' for name in layout.names)})"
+            hint = "name the columns in their order, with _ for one to ignore, as in: columns: [word, _, tag]"
+        if layout.separator not in (None, "\t") or self.options.separator != "auto":
+            hint += f"; the separator is {self.options.separator!r}"
+        return SeqcliError(f"{self._source}:{number}:1: {found}, {wanted}: {_start_of(line)}", hint=hint)
+
+
+def _start_of(line: str) -> str:
+    line = body_of(line)[0]
+    return repr(line if len(line) <= 40 else line[:40] + "…")
+
+
+class Writer(BlockWriter):
+    """Adds a column to a column file, or writes one."""
+
+    format = "conll"
+
+    def _fill(self, lines: list[str], block: Block, sentence: Sentence, answer: Answer) -> None:
+        layout: Layout = block.layout
+        tags = self._cells(answer.tags, layout.separator)
+        if self.options.replace and layout.tag is not None:
+            added = [""] * len(tags)
+            for i, tag in zip(block.rows, tags, strict=True):
+                start, end = extent(lines[i], layout.tag, layout.separator)
+                lines[i] = f"{lines[i][:start]}{tag}{lines[i][end:]}"
+        else:
+            added = [layout.joiner + tag for tag in tags]
+        if self.options.confidence:
+            added = [a + layout.joiner + p for a, p in zip(added, self._confidence(answer), strict=True)]
+        for i, more in zip(block.rows, added, strict=True):
+            body, cr = body_of(lines[i])
+            lines[i] = body + more + cr
+
+    def _block(self, sentence: Sentence, answer: Answer) -> str:
+        separator = _SEPARATORS.get(self.options.separator, self.options.separator)
+        separator = "\t" if separator == "auto" else separator
+        columns = [self._cells([word or NOTHING for word in sentence.words], separator)]
+        if self.options.gold:  # for every record or for none: each line has as many columns
+            columns.append(self._cells(sentence.tags or [""] * len(sentence.words), separator))
+        columns.append(self._cells(answer.tags, separator))
+        if self.options.confidence:
+            columns.append(self._confidence(answer))
+        return "".join([(separator or " ").join(row) + "\n" for row in zip(*columns, strict=True)])
+
+    def _cells(self, texts: list[str], separator: str | None) -> list[str]:
+        cells = [cell(text or self.options.empty_tag, blanks=separator is None) for text in texts]
+        if separator in (None, "\t"):
+            return cells
+        return [text.replace(separator, "\u00a0") for text in cells]
+
+    def _confidence(self, answer: Answer) -> list[str]:
+        known = answer.probabilities
+        if known is None:
+            return [self.options.empty_tag] * len(answer.tags)
+        return [f"{p:.4f}" if tag else self.options.empty_tag for tag, p in zip(answer.tags, known, strict=True)]

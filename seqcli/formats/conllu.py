@@ -1,0 +1,268 @@
+"""CoNLL-U, the ten columns of Universal Dependencies.
+
+The tag is a column (`upos`, the default, `xpos`, `lemma`, `deprel` …), a feature of FEATS (`feats.Number`) or a key
+of MISC (`misc.NER`, or just `NER`). A token without the feature or key has the tag `_`. Lines of multi-word tokens
+(`1-2`), of empty nodes (`8.1`) and comments hold no words and are given back.
+
+Written into an input of this format, the tag's field is set and the rest stays byte for byte; FEATS is sorted by
+name, whatever its case, where a feature changes. Any other record gets ten columns, `# text` and `SpaceAfter=No`.
+Format: https://universaldependencies.org/format.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
+from seqcli.formats import NOTHING, Answer, Options, Sentence, cell, one_line
+from seqcli.formats._blocks import Block, BlockReader, BlockWriter, Places
+
+READS = WRITES = True
+COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+_TAGGABLE = COLUMNS[2:]
+_FEATURES = ("lemma", "upos", "xpos", "feats", "head", "deprel")
+_FORM, _FEATS, _MISC = 1, 5, 9
+_OTHER_ID = re.compile(r"[0-9]+[-.][0-9]+")
+_TEXT = re.compile(r"# *text *= ?")
+_NO_SPACE = "SpaceAfter=No"
+
+
+class Field(NamedTuple):
+    """Where the tag stands: a column, and the name in it for FEATS and MISC."""
+
+    column: int
+    key: str = ""
+
+
+def field_of(options: Options) -> Field:
+    """The field that `options.tag` names. Raises UsageError."""
+    name = options.tag or "upos"
+    if name.lower() in _TAGGABLE:
+        return Field(COLUMNS.index(name.lower()))
+    column, dot, key = name.partition(".")
+    if dot:
+        if column.lower() in ("feats", "misc") and key and not set(key) & set("=|\t\n\r"):
+            return Field(COLUMNS.index(column.lower()), key)
+        raise UsageError(f"{name!r} is no CoNLL-U field", hint="name a column (xpos), feats.NAME or misc.NAME")
+    near = nearest(name, COLUMNS) if name.islower() else None
+    if near or set(name) & set("=|\t\n\r"):
+        raise UsageError(
+            f"{name!r} is no column of CoNLL-U",
+            hint=f"{did_you_mean(name, _TAGGABLE)} a key of MISC is written misc.{name}",
+        )
+    return Field(_MISC, name)
+
+
+def value_of(pairs: str, key: str) -> str:
+    """The value of a name in FEATS or MISC; `_` where it is absent."""
+    if pairs != NOTHING:
+        for pair in pairs.split("|"):
+            name, equals, value = pair.partition("=")
+            if equals and name == key:
+                return value
+    return NOTHING
+
+
+def set_value(pairs: str, key: str, value: str, *, ordered: bool) -> str:
+    """FEATS or MISC with a name set, or taken out where the value is `_`; `ordered`: sorted by name if that changes
+    anything."""
+    if value_of(pairs, key) == value:
+        return pairs
+    found = [] if pairs == NOTHING else pairs.split("|")
+    at = next((i for i, pair in enumerate(found) if pair.startswith(f"{key}=")), None)
+    new = [] if value == NOTHING else [f"{key}={value}"]
+    found[len(found) if at is None else at : None if at is None else at + 1] = new
+    if ordered:
+        found.sort(key=lambda pair: pair.partition("=")[0].lower())
+    return "|".join(found) or NOTHING
+
+
+class Reader(BlockReader):
+    """Sentences of a CoNLL-U file. `text` is the comment `# text` if the words are found in it."""
+
+    format = "conllu"
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        self._field = field_of(options)
+        hidden = COLUMNS[self._field.column]
+        self._features = [(name, i) for i, name in enumerate(COLUMNS) if name in _FEATURES and name != hidden]
+
+    def _is_word(self, line: str, number: int) -> bool | None:
+        id = line.partition("\t")[0]
+        if id.isdecimal():
+            return True
+        if id.startswith("#"):
+            return None
+        if _OTHER_ID.fullmatch(id):
+            return False
+        raise SeqcliError(
+            f"{self._source}:{number}:1: {id[:40]!r} is no word number, so this is no CoNLL-U",
+            hint="other columns are read as `conll`",
+        )
+
+    def _sentence(self, block: Block, first: int) -> Sentence:
+        lines = block.lines
+        rows = [lines[i].split("\t") for i in block.rows]
+        for i, row in zip(block.rows, rows, strict=True):
+            if len(row) != len(COLUMNS):
+                raise SeqcliError(
+                    f"{self._source}:{first + i}:1: {len(row)} column{'s' * (len(row) != 1)}, "
+                    f"CoNLL-U has {len(COLUMNS)}: {lines[i].rstrip()[:40]!r}",
+                    hint="one tab divides two columns; an empty one holds _",
+                )
+            if row[_MISC].endswith("\r"):
+                row[_MISC] = row[_MISC][:-1]
+        columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in COLUMNS]
+        words = columns[_FORM]
+        line = first + (block.rows[0] if rows else 0)
+        sentence = Sentence(words, source=self._source or "", line=line, raw=block)
+        sentence.places = Places(block, first, _FORM, "\t")
+        sentence.tag_places = Places(block, first, self._field.column, "\t")
+        sentence.features = {name: columns[i] for name, i in self._features}
+        sentence.tags = self._tags(columns, sentence)
+        units = [(word, [word]) for word in words]
+        spaces = [_NO_SPACE not in misc for misc in columns[_MISC]]
+        if any(line[0] != "#" for line in _between(block)):
+            units, spaces = _surface(block, rows)
+        sentence.text, sentence.offsets = _locate(units, spaces, _text_of(block))
+        return sentence
+
+    def _tags(self, columns: list[list[str]], sentence: Sentence) -> list[str] | None:
+        column, key = self._field
+        if key:
+            return [value_of(pairs, key) for pairs in columns[column]]
+        tags = columns[column]
+        if any(tag != NOTHING for tag in tags):
+            return tags
+        if not self.options.gold:
+            return None
+        if tags and COLUMNS[column] == "upos":  # the one column that a treebank must fill
+            raise SeqcliError(
+                f"{sentence.place(0, tag=True)}: no word of this sentence has a part of speech (UPOS is _)",
+                hint="name the field with the tags, as in: tag: xpos",
+            )
+        return tags
+
+
+def _between(block: Block) -> list[str]:
+    """The lines that stand among a block's words, without blank ones."""
+    if not block.rows or block.rows[-1] - block.rows[0] == len(block.rows) - 1:
+        start = block.rows[0] if block.rows else 0  # words without a gap: only what stands before and after them
+        lines = block.lines[:start] + block.lines[start + len(block.rows) :]
+    else:
+        words = set(block.rows)
+        lines = [line for i, line in enumerate(block.lines) if i not in words]
+    return [line for line in lines if line.strip()]
+
+
+def _text_of(block: Block) -> str | None:
+    for line in block.lines[: block.rows[0] if block.rows else 0]:
+        if line.startswith("#") and (found := _TEXT.match(line)):
+            return line[found.end() :].removesuffix("\r")
+    return None
+
+
+def _surface(block: Block, rows: list[list[str]]) -> tuple[list[tuple[str, list[str]]], list[bool]]:
+    """What stands in the text: (form, its words), and whether a space follows; a multi-word token is one."""
+    words = dict(zip(block.rows, rows, strict=True))
+    units: list[tuple[str, list[str]]] = []
+    spaces: list[bool] = []
+    until = -1  # the last word of the multi-word token that is open
+    for i, line in enumerate(block.lines):
+        if i in words:
+            row = words[i]
+            if int(row[0]) <= until:
+                units[-1][1].append(row[_FORM])
+                continue
+            units.append((row[_FORM], [row[_FORM]]))
+        else:
+            row = line.split("\t")
+            if "-" not in row[0] or row[0].startswith("#") or len(row) != len(COLUMNS):
+                continue
+            until = int(row[0].partition("-")[2])
+            units.append((row[_FORM], []))
+        spaces.append(_NO_SPACE not in row[_MISC])
+    return units, spaces
+
+
+def _locate(
+    units: list[tuple[str, list[str]]], spaces: list[bool], text: str | None
+) -> tuple[str, list[tuple[int, int]]]:
+    """The text and the offsets of the words; without a text that holds them it is put together from the columns."""
+    offsets: list[tuple[int, int]] = []
+    position = 0
+    if text is not None:
+        for form, words in units:
+            while not text.startswith(form, position):
+                if not text[position : position + 1].isspace():
+                    return _locate(units, spaces, None)
+                position += 1
+            if len(words) == 1:  # nearly always: the call would take longer than the work
+                offsets.append((position, position := position + len(form)))
+            else:
+                position = _place(form, words, position, offsets)
+        return text, offsets
+    parts: list[str] = []
+    for (form, words), space in zip(units, spaces, strict=True):
+        position = _place(form, words, position, offsets) + space
+        parts.append(form + " " * space)
+    return "".join(parts).removesuffix(" ") if spaces and spaces[-1] else "".join(parts), offsets
+
+
+def _place(form: str, words: list[str], position: int, offsets: list[tuple[int, int]]) -> int:
+    """Add the offsets of a token's words: one after the other where they make up the form, else all of the form."""
+    end = position + len(form)
+    if len(words) == 1 or "".join(words) != form:
+        offsets += [(position, end)] * len(words)
+        return end
+    for word in words:
+        offsets.append((position, position + len(word)))
+        position += len(word)
+    return end
+
+
+class Writer(BlockWriter):
+    """Sets the tag's field of each word, or writes ten columns."""
+
+    format = "conllu"
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        self._field = field_of(options)
+
+    def _value(self, tag: str) -> str:
+        """A tag as its field can hold it; `|` divides FEATS and MISC, so that it is written `/` there."""
+        value = cell(tag)
+        return value.replace("|", "/") if self._field.key else value
+
+    def _fill(self, lines: list[str], block: Block, sentence: Sentence, answer: Answer) -> None:
+        column, key = self._field
+        for i, tag in zip(block.rows, answer.tags, strict=True):
+            row = lines[i].split("\t")
+            held = row[column]
+            cr = "\r" if column == _MISC and held.endswith("\r") else ""
+            if tag == held.removesuffix(cr) and not key:
+                continue
+            value = self._value(tag)
+            if key:
+                value = set_value(held.removesuffix(cr), key, value, ordered=column == _FEATS)
+            row[column] = value + cr
+            lines[i] = "\t".join(row)
+
+    def _block(self, sentence: Sentence, answer: Answer) -> str:
+        if not sentence.words:
+            return ""
+        column, key = self._field
+        offsets = sentence.spread()
+        text = one_line(sentence.text).strip()
+        lines = [f"# text = {text}\n"] if text else []
+        for i, (word, tag) in enumerate(zip(sentence.words, answer.tags, strict=True)):
+            row = [str(i + 1), cell(word), *[NOTHING] * (len(COLUMNS) - 2)]
+            if i + 1 < len(offsets) and offsets[i + 1][0] == offsets[i][1]:
+                row[_MISC] = _NO_SPACE
+            value = self._value(tag)
+            row[column] = set_value(row[column], key, value, ordered=True) if key else value
+            lines.append("\t".join(row) + "\n")
+        return "".join(lines)

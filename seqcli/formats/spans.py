@@ -1,0 +1,32 @@
+"""Spans alone, one JSON object a record: the text, and the spans with their offsets in it; written only."""
+
+from __future__ import annotations
+
+import json
+
+from seqcli.errors import UsageError
+from seqcli.formats import Answer, Sentence
+from seqcli.formats._lines import Line, LineWriter
+from seqcli.formats.jsonl import RESULT, joined, span_records
+
+READS, WRITES = False, True
+
+
+class Writer(LineWriter):
+    """Objects with `text` and `seqcli.spans`; the fields of a JSONL input stay.
+
+    `write` raises UsageError where the labels are no spans.
+    """
+
+    format = "spans"
+
+    def _line(self, sentence: Sentence, answer: Answer) -> str:
+        if answer.spans is None:
+            raise UsageError("the labels of this model are no spans", hint="`jsonl` writes a label for each token")
+        result: dict[str, object] = {"spans": span_records(sentence, answer)}
+        raw = sentence.raw
+        if isinstance(raw, Line) and raw.format == "jsonl" and raw.body.strip():
+            if sentence.places:
+                result = {"text": sentence.text, **result}
+            return joined(raw.body, result)
+        return json.dumps({"text": sentence.text, RESULT: result}, ensure_ascii=False)

@@ -1,0 +1,35 @@
+"""Pretokenized text, a record a line, words with white space between them.
+
+Spaces and tabs divide words; a no-break space does not. Written, it is the words alone, without tags.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seqcli.formats import Answer, Sentence, cell
+from seqcli.formats._lines import Line, LineReader, LineWriter
+
+READS = WRITES = True
+TOKEN = re.compile(r"[^ \t]+")  # str.split would divide at U+00A0, U+3000 and controls too
+
+
+class Reader(LineReader):
+    """Lines of words."""
+
+    format = "tokens"
+
+    def _record(self, line: Line, number: int) -> Sentence:
+        found = list(TOKEN.finditer(line.body))
+        words = [m[0] for m in found]
+        places = [(number, m.start() + 1) for m in found]
+        return Sentence(words, source=self._source or "", line=number, places=places, text=" ".join(words), raw=line)
+
+
+class Writer(LineWriter):
+    """The words with a space between them, without the tags; a space inside a word is written as U+00A0."""
+
+    format = "tokens"
+
+    def _line(self, sentence: Sentence, answer: Answer) -> str:
+        return " ".join([cell(word, blanks=True) for word in sentence.words])

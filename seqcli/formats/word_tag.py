@@ -1,0 +1,94 @@
+r"""Words with their tags, `word/TAG word/TAG`, a record a line.
+
+The last slash of a token divides word and tag, unless a backslash escapes it. A slash, a backslash, white space or
+NUL in a word or tag is written `\/`, `\\`, `\_` (space), `\t`, `\n`, `\r`, `\0`: any word survives. Read, a slash
+before the last (`1/2/CD`) and a backslash before any other character (`\*/SYM`) stand for themselves.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seqcli.errors import SeqcliError
+from seqcli.formats import Answer, Sentence
+from seqcli.formats._lines import Line, LineReader, LineWriter
+from seqcli.formats.tokens import TOKEN
+
+READS = WRITES = True
+
+_WRITTEN = {"/": r"\/", "\\": r"\\", " ": r"\_", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": r"\0"}
+_ESCAPES = str.maketrans(_WRITTEN)
+_READ = {written[1]: character for character, written in _WRITTEN.items()}
+_ESCAPED = re.compile(r"\\([/\\_tnr0])")
+_LAST = re.compile(r"(?P<word>(?:[^\\]|\\.)*)/(?P<tag>(?:[^\\/]|\\.)*+\\?)", re.DOTALL)
+
+
+def escape(text: str) -> str:
+    """A word or tag as it is written."""
+    return text if text.isalnum() else text.translate(_ESCAPES)
+
+
+def unescape(text: str) -> str:
+    """What `escape` wrote."""
+    return _ESCAPED.sub(lambda found: _READ[found[1]], text) if "\\" in text else text
+
+
+def divide(token: str) -> tuple[str, str | None]:
+    """The word and tag of a token as they are written; None where it has no tag."""
+    if "\\" not in token:
+        word, slash, tag = token.rpartition("/")
+        if not slash:
+            return token, None
+    elif found := _LAST.fullmatch(token):
+        word, tag = found["word"], found["tag"]
+    else:
+        return token, None
+    if not tag:  # `word/`, and `/` alone, which is a word
+        return word or token, None
+    return word, tag
+
+
+class Reader(LineReader):
+    """Lines of tagged words; without `gold` a token may lack its tag."""
+
+    format = "word-tag"
+
+    def _record(self, line: Line, number: int) -> Sentence:
+        words, tags, places, tag_places = [], [], [], []
+        for found in TOKEN.finditer(line.body):
+            word, tag = divide(found[0])
+            column = found.start() + 1
+            if tag is None and self.options.gold:
+                raise SeqcliError(
+                    f"{self._source}:{number}:{column}: the token {found[0][:40]!r} has no tag",
+                    hint="each token is word/TAG; a slash in a word is written \\/",
+                )
+            words.append(unescape(word))
+            tags.append(tag and unescape(tag))
+            places.append((number, column))
+            tag_places.append((number, column + (0 if tag is None else len(word) + 1)))
+        known = None if any(t is None for t in tags) or not (tags or self.options.gold) else tags
+        return Sentence(
+            words,
+            known,
+            source=self._source or "",
+            line=number,
+            places=places,
+            tag_places=tag_places,
+            text=" ".join(words),
+            raw=line,
+        )
+
+
+class Writer(LineWriter):
+    """Tokens with a space between them; what an input of this format has between its tokens stays."""
+
+    format = "word-tag"
+
+    def _line(self, sentence: Sentence, answer: Answer) -> str:
+        pairs = zip(sentence.words, answer.tags, strict=True)
+        return " ".join([f"{escape(word)}/{escape(self.tag(tag))}" for word, tag in pairs])
+
+    def _again(self, line: Line, sentence: Sentence, answer: Answer) -> str:
+        tags = iter(answer.tags)
+        return TOKEN.sub(lambda found: f"{divide(found[0])[0]}/{escape(self.tag(next(tags)))}", line.body)

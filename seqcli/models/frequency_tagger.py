@@ -1,0 +1,293 @@
+"""The most frequent tag of a word; of an unknown one, the tags of rare words that end and are written like it.
+
+Each token is tagged by itself. Its word's tag distribution is interpolated along a chain of ever more general ones:
+
+    word -> (form, last 5 characters) -> ... -> (form, last 1) -> form -> rare words -> all words -> uniform,
+    p(t | c) = (a(c t) + v(c) p(t | c')) / (a(c) + v(c)),
+
+with `c'` the next in the chain, and p(t | c) = p(t | c') where `c` was never seen. For a word, and for all words, `a`
+counts tokens and `v` is how many different tags they had (Witten and Bell 1991). In between, `a` counts different
+words among the rare ones, those with at most `rare` tokens, because unknown words are like them (the suffix model of
+TnT: T. Brants, TnT, a statistical part-of-speech tagger, ANLP 2000); and `v` is eight times the number of tags,
+because the same words are counted again at each length (the factor was chosen on the development part of UD English
+EWT: 1 gave 69.1 % of unknown words their tag, 8 gave 72.1 %).
+
+The form is how a word is written: capitals, digits, signs. A capital at the beginning of a sentence, where every
+word has one, is another form than within; there, and in capitals throughout, the word in lower case is one more link,
+after the word itself. Endings are in lower case, their digits are 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.errors import SeqcliError
+
+TASK = "tagging"
+VERBS = ("tag", "eval")
+TRAINED = "counted"
+DATASET = "tagging"
+
+TABLES = ("words", "endings")
+PARTS = ("text", "lengths", "children", "labels", "counts")  # the arrays of a table that are stored
+
+NESTED = 8  # by how much more the endings are smoothed than words
+HELD = 1 << 22  # log-probabilities of words that are kept, 16 MB
+
+_digit = re.compile(r"\d")
+
+
+class Config(BaseModel):
+    """Recipe keys of `model: {kind: frequency-tagger}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["frequency-tagger"] = "frequency-tagger"
+    suffix: Annotated[int, Field(ge=0, le=50)] = 5  # characters of the longest ending that is counted
+    rare: Annotated[int, Field(ge=0)] = 10  # endings are counted in words with at most so many tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """How often each of n strings had each tag. The m counts above 0 are in the order of the strings."""
+
+    text: np.ndarray  # (bytes,) uint8: the strings in UTF-8, one after the other
+    lengths: np.ndarray  # (n,) bytes of each
+    children: np.ndarray  # (n,) different tags of each
+    labels: np.ndarray  # (m,) the tags
+    counts: np.ndarray  # (m,) how often
+
+    @classmethod
+    def of(cls, counts: Mapping[str, Mapping[int, int]]) -> Table:
+        """From the counts by string and label; the strings are sorted: the same counts, the same bytes."""
+        strings = sorted(counts)
+        encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
+        pairs = [pair for string in strings for pair in sorted(counts[string].items())]
+        return cls(
+            np.frombuffer(b"".join(encoded), np.uint8),
+            _compact([len(string) for string in encoded]),
+            _compact([len(counts[string]) for string in strings]),
+            _compact([label for label, _ in pairs]),
+            _compact([count for _, count in pairs]),
+        )
+
+    def fits(self, labels: int) -> bool:
+        """Whether the arrays agree with each other and with so many labels."""
+        return (
+            all(array.ndim == 1 and array.dtype.kind == "u" for array in (getattr(self, part) for part in PARTS))
+            and self.text.dtype == np.uint8
+            and int(self.lengths.sum(dtype=np.int64)) == len(self.text)
+            and len(self.lengths) == len(self.children)
+            and int(self.children.sum(dtype=np.int64)) == len(self.labels) == len(self.counts)
+            and int(self.labels.max(initial=0)) < labels
+            and bool(self.counts.all() and self.children.all())
+            and self._readable()
+        )
+
+    def _readable(self) -> bool:
+        try:
+            return len(self.index) == len(self.lengths)  # no string twice
+        except UnicodeDecodeError:
+            return False
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The place of each string."""
+        data, ends = self.text.tobytes(), np.cumsum(self.lengths, dtype=np.int64).tolist()
+        return {
+            data[start:end].decode("utf-8", "surrogatepass"): i
+            for i, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
+        }
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [0, *np.cumsum(self.children, dtype=np.int64).tolist()]
+
+    def interpolate(self, string: str, lower: np.ndarray, weight: int = 1) -> np.ndarray:
+        """p(. | string) (K,) from p(. | what is more general) (K,), float64; v is `weight` times the tags."""
+        if (i := self.index.get(string)) is None:
+            return lower
+        part = slice(self._ends[i], self._ends[i + 1])
+        counts = self.counts[part].astype(np.float64)
+        v = weight * len(counts)
+        p = lower * v
+        p[self.labels[part]] += counts
+        return p / (counts.sum() + v)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Counts of tags by word and by ending. It draws nothing and has no gradients."""
+
+    kind: ClassVar[str] = "frequency-tagger"
+
+    config: Config
+    labels: int  # K
+    words: Table
+    endings: Table  # by form and ending, see _chain
+
+    @classmethod
+    def fit(
+        cls,
+        sentences: Iterable[tuple[Sequence[str], Sequence[int]]],
+        labels: int,
+        config: Config,
+        advance: Callable[[int], object] = lambda n: None,
+    ) -> Model:
+        """Count sentences of T words and T labels 0 .. labels-1; `advance` is told the tokens of each.
+
+        Raises SeqcliError where there is no token, ValueError for a label out of range or lengths that differ.
+        """
+        everywhere: Counter[tuple[str, int]] = Counter()
+        first: Counter[tuple[str, int]] = Counter()  # of these, how many at the beginning of a sentence
+        for words, tags in sentences:
+            pairs = list(zip(words, map(int, tags), strict=True))
+            everywhere.update(pairs)
+            first.update(pairs[:1])
+            advance(len(pairs))
+        if not everywhere:
+            raise SeqcliError(
+                "there is nothing to count: the training data have no tokens", hint="see data.train in the recipe"
+            )
+        if not all(0 <= tag < labels for _, tag in everywhere):
+            raise ValueError(f"labels must lie in 0 .. {labels - 1}")
+        by_word: dict[str, dict[int, int]] = {}
+        for (word, tag), count in everywhere.items():
+            by_word.setdefault(word, {})[tag] = count
+        by_ending: dict[str, dict[int, int]] = {}
+        for word, tags in by_word.items():
+            if sum(tags.values()) <= config.rare:
+                for tag, count in tags.items():
+                    for beginning, seen in ((True, first[word, tag]), (False, count - first[word, tag])):
+                        if seen:
+                            _add(by_ending, _chain(word, beginning, config.suffix), tag)
+        return cls(config, labels, Table.of(by_word), Table.of(by_ending))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`words.*` and `endings.*`: see Table."""
+        return {f"{name}.{part}": getattr(getattr(self, name), part) for name in TABLES for part in PARTS}
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
+        """The model that `arrays` describe. Raises SeqcliError where they do not fit."""
+        labels = len(vocabulary.labels)
+        names = {f"{name}.{part}" for name in TABLES for part in PARTS}
+        if odd := sorted(names ^ arrays.keys()):
+            raise SeqcliError(f"the stored counts do not fit the model's configuration: {', '.join(odd[:5])}")
+        tables = [Table(*(arrays[f"{name}.{part}"] for part in PARTS)) for name in TABLES]
+        if not all(table.fits(labels) for table in tables):
+            raise SeqcliError("the stored counts contradict each other", hint="train the model again")
+        return cls(config, labels, *tables)
+
+    @property
+    def parameters(self) -> int:
+        """How many counts it holds."""
+        return len(self.words.counts) + len(self.endings.counts)
+
+    def known(self, words: Sequence[str]) -> list[bool]:
+        """Whether the training text has each word, as it is written."""
+        return [word in self.words.index for word in words]
+
+    @property
+    def chain(self) -> None:
+        """Labels are independent."""
+        return None
+
+    def emissions(self, sentences: Sequence[Sequence[str]], features: Any = ()) -> list[np.ndarray]:
+        """log p(tag | word) in nats of every token: B sentences of T words -> B arrays (T, K) float32.
+
+        Each row is a distribution, no entry is -inf, and none depends on the other tokens but for being the first.
+        """
+        return [self._emissions(words) for words in sentences]
+
+    def _emissions(self, words: Sequence[str]) -> np.ndarray:
+        if not len(words):
+            return np.zeros((0, self.labels), np.float32)
+        rows = [self._first[words[0]], *map(self._within.__getitem__, words[1:])]
+        return np.concatenate(rows).reshape(len(rows), self.labels)
+
+    def distribution(self, word: str, first: bool) -> np.ndarray:
+        """p(tag | word) (K,) float64; `first`: at the beginning of a sentence."""
+        p = self._overall
+        for key in _chain(word, first, self.config.suffix):
+            p = self.endings.interpolate(key, p, NESTED)
+        if _form(word, first) in "FX":
+            lower = word.lower()
+            p = self.words.interpolate(lower, p) if lower != word else p
+        return self.words.interpolate(word, p)
+
+    @cached_property
+    def _overall(self) -> np.ndarray:
+        """p(tag) (K,) float64 of all words."""
+        counts = np.bincount(self.words.labels, self.words.counts, self.labels)
+        v = np.count_nonzero(counts)
+        return (counts + v / self.labels) / (counts.sum() + v)
+
+    @cached_property
+    def _first(self) -> _Rows:
+        return _Rows(self, True)
+
+    @cached_property
+    def _within(self) -> _Rows:
+        return _Rows(self, False)
+
+
+class _Rows(dict[str, np.ndarray]):
+    """log p(. | word) (K,) float32 by word, made when first asked for; emptied when it holds too much."""
+
+    def __init__(self, model: Model, first: bool):
+        super().__init__()
+        self._model, self._at_beginning = model, first
+        self._limit = max(1, HELD // model.labels)
+
+    def __missing__(self, word: str) -> np.ndarray:
+        if len(self) >= self._limit:
+            self.clear()
+        row = np.log(self._model.distribution(word, self._at_beginning)).astype(np.float32)
+        self[word] = row
+        return row
+
+
+def _chain(word: str, first: bool, longest: int) -> Iterator[str]:
+    """The keys of a word's endings, from the most general: "", the form, the form and 1, 2, ... last characters."""
+    form = _form(word, first)
+    yield ""
+    yield form
+    plain = _digit.sub("0", word.lower())
+    for length in range(1, min(longest, len(plain)) + 1):
+        yield form + plain[-length:]
+
+
+def _form(word: str, first: bool) -> str:
+    """How a word is written, as one character."""
+    if not any(map(str.isalnum, word)):
+        return "."
+    if any(map(str.isdigit, word)):
+        return "a" if any(map(str.isalpha, word)) else "0"
+    if word[:1].isupper() or word[:1].istitle():
+        if len(word) > 1 and word.isupper():
+            return "X"
+        return "F" if first else "C"
+    if word.islower() or word.lower() == word:
+        return "-" if "-" in word else "x"
+    return "m"
+
+
+def _add(table: dict[str, dict[int, int]], keys: Iterable[str], tag: int) -> None:
+    for key in keys:
+        counts = table.setdefault(key, {})
+        counts[tag] = counts.get(tag, 0) + 1
+
+
+def _compact(values: list[int]) -> np.ndarray:
+    """The same numbers, none negative, in the smallest unsigned type that holds them."""
+    return np.array(values, np.min_scalar_type(max(values, default=0)))

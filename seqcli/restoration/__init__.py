@@ -1,0 +1,126 @@
+"""Restorations: what a tagger of characters puts back into text, one kind a file. This module is the contract.
+
+Labels are made from plain text itself: take something away, and what was taken is the label of the character it was
+taken from. A kind's file offers
+
+- `strip(line)`: a line of true text as (units, labels), a label for each unit;
+- `observe(line)`: a line as a user gives it, as the units that the model sees;
+- `restore(units, labels)`: the text that the labels say;
+- `lost(line)`: the line without what the kind restores: what a user is thought to have;
+- `normalise(line)`: the form in which a line comes back.
+
+Every kind promises, for any string: `restore(*strip(line)) == normalise(line)`, and
+`observe(line) == observe(lost(line)) == strip(line)[0]`, so that a model sees the same in training and in use. What
+a user's line still has of it (a space here, an accent there) is therefore taken away and predicted anew. The empty
+line is ([], []). All take time linear in the line.
+
+A unit is a character with its combining marks, as `units` divides. A label is a word without white space; NOTHING,
+or an empty label (a unit that was left untagged), leaves the unit as it is.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Protocol
+from unicodedata import category
+
+from seqcli import registry
+from seqcli.errors import SeqcliError
+
+NOTHING = "-"  # the label of a unit that nothing was taken from
+
+_ALONE, _MARK, _ZWJ, _SYMBOL, _FLAG, _HANGUL, _JAMO = range(7)
+
+
+class Restoration(Protocol):
+    """What a kind's file offers."""
+
+    def strip(self, line: str) -> tuple[list[str], list[str]]:
+        """True text as (units, labels), of one length."""
+        ...
+
+    def observe(self, line: str) -> list[str]:
+        """The units that the model sees."""
+        ...
+
+    def restore(self, units: list[str], labels: list[str]) -> str:
+        """The text that the labels say. Raises SeqcliError for a label of another kind."""
+        ...
+
+    def lost(self, line: str) -> str:
+        """The line without what is restored."""
+        ...
+
+    def normalise(self, line: str) -> str:
+        """The form in which a line comes back."""
+        ...
+
+
+def open_restoration(name: str) -> Restoration:
+    """The kind of that name. Raises UsageError with a suggestion."""
+    return registry.load("restoration", name)  # type: ignore[return-value]
+
+
+def unknown_label(kind: str, label: str, known: str) -> SeqcliError:
+    """The error for a label that the kind does not write; `known` says which it does."""
+    return SeqcliError(
+        f"{label!r} is not a label of the restoration {kind!r}: {known}",
+        hint="restore with the kind that the model was trained for",
+    )
+
+
+def units(text: str) -> list[str]:
+    """Divide a text into its units; "".join(units(text)) == text.
+
+    A unit is a code point and what cannot stand without it: combining marks, variation selectors, ZWJ and ZWNJ,
+    emoji modifiers and tags; a symbol after symbol + ZWJ; the second of two regional indicators; a conjoining jamo
+    vowel or final after Hangul. These are the extended grapheme clusters of UAX #29 but for the rules that need
+    tables Python lacks (prepended marks, Indic conjuncts) and for controls, which here take marks as letters do.
+    What starts a text is a unit whatever it is.
+    """
+    if text.isascii():
+        return list(text)
+    found: list[str] = []
+    start, first, last = (
+        0,
+        _ALONE,
+        _ALONE,
+    )  # of the unit: where it begins, the classes of its first and last code point
+    for i, character in enumerate(text):
+        now = _class(character)
+        if i and not _joins(first, last, now, i - start):
+            found.append(text[start:i])
+            start, first = i, now
+        elif not i:
+            first = now
+        last = now
+    found.append(text[start:])
+    return found
+
+
+def _joins(first: int, last: int, now: int, length: int) -> bool:
+    if now in (_MARK, _ZWJ):
+        return True
+    if now == _SYMBOL:
+        return first == _SYMBOL and last == _ZWJ
+    if now == _FLAG:
+        return first == _FLAG and length == 1
+    return now == _JAMO and last in (_HANGUL, _JAMO)
+
+
+@cache
+def _class(character: str) -> int:
+    if character == "\u200d":
+        return _ZWJ
+    code = ord(character)
+    # the halfwidth voiced marks are letters to Unicode, and marks to its grapheme clusters
+    if character == "\u200c" or 0x1F3FB <= code <= 0x1F3FF or 0xE0020 <= code <= 0xE007F or code in (0xFF9E, 0xFF9F):
+        return _MARK
+    if 0x1F1E6 <= code <= 0x1F1FF:
+        return _FLAG
+    if 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF:
+        return _JAMO
+    if 0x1100 <= code <= 0x115F or 0xA960 <= code <= 0xA97F or 0xAC00 <= code <= 0xD7A3:
+        return _HANGUL
+    kind = category(character)
+    return _MARK if kind[0] == "M" else _SYMBOL if kind == "So" else _ALONE

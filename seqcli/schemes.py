@@ -1,0 +1,216 @@
+"""Span schemes: how tags such as `B-NP I-NP O` mark spans of tokens.
+
+Three schemes are known (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra 1999; Ratinov and Roth 2009):
+
+    tokens   Alex  met   New    York   Paris  yesterday     two spans of one label next to each other: New York, Paris
+    iob1     I-P   O     I-L    I-L    B-L    O             B only where a span follows one of its own label
+    iob2     B-P   O     B-L    I-L    B-L    O             B at every beginning
+    iobes    S-P   O     B-L    E-L    S-L    O             E at the end, S alone
+
+BILOU (L, U) and BMEWO (M, E, W) are iobes in other letters; every function here reads them as such. A tag may have
+no label (`B`, `I`: one kind of span). A tag that is not `O` and has no prefix, such as `NOUN`, marks no span.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from seqcli.errors import UsageError, did_you_mean
+
+SCHEMES = ("iob2", "iobes", "iob1")  # in the order that decides where data fit two of them equally well
+
+_PREFIXES = {"iob1": "IOB", "iob2": "IOB", "iobes": "IOBES"}
+_FOLDED = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
+_OUTSIDE = ("O", "")
+
+
+class Span(NamedTuple):
+    """Tokens `start` to `end` (exclusive), counted from 0."""
+
+    start: int
+    end: int
+    label: str
+
+
+def divide(tag: str) -> tuple[str, str]:
+    """Prefix and label: `B-NP` ("B", "NP"), `B` ("B", ""), `O` ("O", ""), `NOUN` ("", "NOUN").
+
+    Prefixes are the letters B I E S L U M W. The label is all after the first hyphen, further hyphens included.
+    """
+    if tag == "O":
+        return _OUTSIDE
+    if tag[:1] in _FOLDED:
+        if len(tag) == 1:
+            return tag, ""
+        if len(tag) > 2 and tag[1] == "-":
+            return tag[0], tag[2:]
+    return "", tag
+
+
+def recognise(sequences: Iterable[Sequence[str]]) -> str | None:
+    """The scheme of these tag sequences; None where they mark no spans.
+
+    The scheme in which the fewest tags are out of place, so that data with a few slips keep their scheme:
+    `violations` counts them, and `convert` from a scheme to itself puts them right. Data with a span in
+    them are valid in one scheme at most: iob1 forbids the B that iob2 asks for, iobes a span that ends in B or I.
+    None: no tag has a prefix, or most of those that are not `O` have none (part-of-speech tags with an `I` or `S`
+    among them).
+    """
+    pairs = _pairs(sequences)
+    marked = plain = 0
+    for (_, tag), count in pairs.items():
+        prefix = divide(tag)[0]
+        marked += count * (prefix in _FOLDED)
+        plain += count * (prefix == "")
+    if marked <= plain:
+        return None
+    return min(SCHEMES, key=lambda scheme: _count(pairs, scheme))
+
+
+def violations(sequences: Iterable[Sequence[str]], scheme: str) -> int:
+    """In how many places a tag may not follow the one before it, or may not begin or end a sequence."""
+    return _count(_pairs(sequences), _known(scheme))
+
+
+def convert(tags: Sequence[str], scheme_from: str, scheme_to: str) -> list[str]:
+    """The same spans in another scheme; tags that mark none stay as they are.
+
+    Spans are read by the rules of `spans`, so the result is valid in `scheme_to` even where `tags` were not in
+    `scheme_from`. Letters of BILOU and BMEWO become those of iobes.
+    """
+    _known(scheme_from)
+    _known(scheme_to)
+    written, end, last = list(tags), 0, None
+    for span in spans(tags):
+        if scheme_to == "iob1":
+            touches = span.start == end and span.label == last
+            prefixes = ("B" if touches else "I") + "I" * (span.end - span.start - 1)
+        elif scheme_to == "iob2":
+            prefixes = "B" + "I" * (span.end - span.start - 1)
+        else:
+            inner = span.end - span.start - 2
+            prefixes = "S" if inner < 0 else "B" + "I" * inner + "E"
+        suffix = f"-{span.label}" if span.label else ""
+        written[span.start : span.end] = [prefix + suffix for prefix in prefixes]
+        end, last = span.end, span.label
+    return written
+
+
+def spans(tags: Sequence[str]) -> list[Span]:
+    """The spans in order, read leniently, whatever the scheme: the rules of conlleval (CoNLL-2000).
+
+    A tag begins a span if its prefix is B or S, or it follows a tag outside, an E or S, or another label; a span
+    goes on until one begins or a tag is outside. So `I-X` after `O` begins a span, and `B-X I-Y` are two.
+    """
+    found, start, last, label = [], 0, "O", ""
+    for i, tag in enumerate(tags):
+        prefix, kind = _read(tag)
+        if last != "O" and (prefix in "OBS" or last in "ES" or kind != label):
+            found.append(Span(start, i, label))
+            last = "O"
+        if prefix != "O" and last == "O":
+            start = i
+        last, label = prefix, kind
+    if last != "O":
+        found.append(Span(start, len(tags), label))
+    return found
+
+
+def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
+    """The spans that are written as the scheme says; the others are left out.
+
+    iob2: B-X I-X*. iobes: S-X, or B-X I-X* E-X. iob1: I-X+ not after a tag inside with the label X, or B-X I-X*
+    right after one.
+    """
+    _known(scheme)
+    read = [_read(tag) for tag in tags]
+    found, before, i = [], _OUTSIDE, 0
+    while i < len(read):
+        prefix, label = read[i]
+        j = i + 1
+        if prefix != "O":
+            while j < len(read) and prefix != "S" and read[j] == ("I", label):
+                j += 1
+            if scheme == "iobes" and prefix == "B":  # whole only with its E
+                whole = j < len(read) and read[j] == ("E", label)
+                j += whole
+            elif scheme == "iob1":
+                inside = before[0] in ("B", "I") and before[1] == label
+                whole = prefix == ("B" if inside else "I")
+            else:
+                whole = prefix == ("B" if scheme == "iob2" else "S")
+            if whole:
+                found.append(Span(i, j, label))
+        before, i = read[j - 1], j
+    return found
+
+
+def limits(labels: Sequence[str], scheme: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the scheme allows: start (K,), transitions (K, K) [from, to], end (K,), bool, True = allowed.
+
+    `labels` are the K tags. A tag whose prefix the scheme does not have is allowed nowhere; one without a prefix
+    counts as outside. A set that lacks tags (a B-X without its E-X) may leave ways in and none out.
+    """
+    _known(scheme)
+    read = [_read(tag) for tag in labels]
+    k = len(read)
+    start = np.fromiter((_follows(_OUTSIDE, b, scheme) for b in read), bool, k)
+    end = np.fromiter((_follows(a, _OUTSIDE, scheme) for a in read), bool, k)
+    transitions = np.array([[_follows(a, b, scheme) for b in read] for a in read], bool).reshape(k, k)
+    return start, transitions, end
+
+
+def continues(labels: Sequence[str], scheme: str) -> np.ndarray:
+    """(K, K) bool: [a, b] True where tag b after tag a goes on with the same span.
+
+    In every scheme: I or E after B or I, of one label; what the scheme does not allow continues nothing.
+    """
+    _, transitions, _ = limits(labels, scheme)
+    read = [_read(tag) for tag in labels]
+    goes_on = [[a[0] in "BI" and b[0] in "IE" and a[1] == b[1] for b in read] for a in read]
+    return transitions & np.array(goes_on, bool).reshape(transitions.shape)
+
+
+@lru_cache(1 << 14)
+def _read(tag: str) -> tuple[str, str]:
+    """Prefix (one of O B I E S) and label of a tag."""
+    prefix, label = divide(tag)
+    return (_FOLDED[prefix], label) if prefix in _FOLDED else _OUTSIDE
+
+
+def _follows(a: tuple[str, str], b: tuple[str, str], scheme: str) -> bool:
+    """Whether b may follow a; a sequence begins and ends with what is outside."""
+    allowed = _PREFIXES[scheme]
+    if a[0] not in allowed or b[0] not in allowed:
+        return False
+    inside = a[0] in "BI" and a[1] == b[1]  # a span of b's label may go on after a
+    if scheme == "iob1":
+        return b[0] != "B" or inside
+    if scheme == "iob2":
+        return b[0] != "I" or inside
+    return inside and b[0] in "IE" if a[0] in "BI" else b[0] in "OBS"
+
+
+def _pairs(sequences: Iterable[Sequence[str]]) -> Counter[tuple[str, str]]:
+    """How often each tag follows each other; every sequence begins and ends with an O that is not its own."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for tags in sequences:
+        pairs.update(pairwise(("O", *tags, "O")))
+    return pairs
+
+
+def _count(pairs: Counter[tuple[str, str]], scheme: str) -> int:
+    return sum(n for (a, b), n in pairs.items() if not _follows(_read(a), _read(b), scheme))
+
+
+def _known(scheme: str) -> str:
+    """The scheme's name. Raises UsageError with a suggestion."""
+    if scheme not in SCHEMES:
+        raise UsageError(f"unknown span scheme {scheme!r}", hint=did_you_mean(scheme, SCHEMES))
+    return scheme

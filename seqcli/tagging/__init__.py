@@ -1,0 +1,359 @@
+"""Labelling sentences with a trained model: words found in raw text, emissions, exact inference, answers.
+
+Sentences are worked on in groups of like length. No answer depends on its group, to the last bit, so that a filter
+may take as many as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from seqcli import console, models, registry, schemes
+from seqcli.artifact import Artifact
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.decoding.chain import Chain
+from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.formats import Answer, Sentence, SpanAnswer
+from seqcli.models import TaggingModel
+from seqcli.words import Rule, align
+
+GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
+
+Allowed = Sequence[Sequence[str] | None]  # of each word, the tags it may have; None or nothing: any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of an answer beside its tags."""
+
+    confidence: bool = False  # probabilities of tags and spans
+    n_best: int = 0  # so many whole answers with their probabilities
+    least: float = 0.0  # a tag or a span less probable than this is left away
+
+    @property
+    def posterior(self) -> bool:
+        return self.confidence or self.least > 0
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a model finds its words in raw text: a rule, or the characters that it restores something to."""
+
+    rule: Rule | None
+    differing: Mapping[str, Sequence[str]]  # chunks that the training data cut otherwise than the rule, and how
+    restore: str | None = None
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any]) -> Words:
+        """As an artifact's header has it under `splitting`."""
+        stored = header["splitting"]
+        rule = Rule.from_dict(stored["rule"]) if stored.get("rule") else None
+        return cls(rule, stored.get("differing", {}), stored.get("restore"))
+
+    def find(self, sentence: Sentence) -> Sentence:
+        """The sentence with its words; one that has them is given back as it is."""
+        if sentence.words or not sentence.text:
+            return sentence
+        if self.restore:
+            return _in_place(sentence, registry.load("restoration", self.restore).observe(sentence.text))
+        assert self.rule is not None
+        offsets = self.rule.split(sentence.text, self.differing)
+        return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
+
+    def odd(self, text: str) -> str | None:
+        """A chunk of a raw text that the training data cut otherwise than the rule, if there is one."""
+        return next((chunk for chunk in text.split() if chunk in self.differing), None) if self.differing else None
+
+
+def _in_place(sentence: Sentence, units: list[str]) -> Sentence:
+    """The sentence with the characters that a model restores something to, and their places in its text; where they
+    are not in it as they are, the text is theirs."""
+    whole = "".join(units)
+    offsets = None if whole == sentence.text else align(sentence.text, units)
+    if offsets is not None:
+        return replace(sentence, words=units, offsets=offsets)
+    ends = list(accumulate(map(len, units)))
+    return replace(sentence, words=units, text=whole, offsets=list(zip([0, *ends], ends, strict=False)))
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A model with all that turns its scores into answers."""
+
+    model: TaggingModel
+    vocabulary: Vocabulary
+    scheme: str | None  # that tags are written in; the model's own labels may be of another
+    temperature: float = 1.0
+    words: Words = Words(None, {})
+
+    @classmethod
+    def open(cls, stored: Artifact) -> Tagger:
+        """The tagger of a model's file."""
+        vocabulary = registry.load("datasets", "tagging").vocabulary(stored)
+        header = stored.header
+        temperature = header.get("decoding", {}).get("temperature", 1.0)
+        return cls(models.restore(stored), vocabulary, header["data"]["scheme"], temperature, Words.of(header))
+
+    @property
+    def features(self) -> list[str]:
+        """Further columns that the model reads."""
+        return list(self.vocabulary.features)
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """The tags that it writes, sorted."""
+        found = set(self.parts)
+        if self.scheme == "iobes" and self.vocabulary.scheme == "iob2":
+            spans = [(prefix, name) for prefix, name in map(schemes.divide, self.parts) if prefix in ("B", "I")]
+            found |= {_spelt("S" if prefix == "B" else "E", name) for prefix, name in spans}
+        return sorted(found)
+
+    # labels inside, tags outside
+
+    @cached_property
+    def _part_scheme(self) -> str | None:
+        """The scheme of `parts`: the coarser of the two, but never IOB1, where a tag hangs on the one before it."""
+        inside, outside = self.vocabulary.scheme, self.scheme
+        if not inside or not outside:
+            return None
+        return inside if outside in (inside, "iobes") else "iob2"
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """For each label, what it says of a token in the terms that probabilities are given in: the tag that it is
+        written as; in IOB1, where I begins a span too unless one of its kind goes before, the one of IOB2."""
+        labels = self.vocabulary.labels
+        if self._part_scheme in (None, self.vocabulary.scheme):
+            return list(labels)
+        plain = {"S": "B", "E": "I"}
+        divided = [schemes.divide(label) for label in labels]
+        return [_spelt(plain[p], n) if p in plain else label for label, (p, n) in zip(labels, divided, strict=True)]
+
+    def parts_of(self, tags: Sequence[str]) -> list[str]:
+        """Tags of the data in the terms of `parts`."""
+        if self.scheme and self._part_scheme:
+            return schemes.convert(tags, self.scheme, self._part_scheme)
+        return list(tags)
+
+    @cached_property
+    def part_ids(self) -> np.ndarray:
+        """(K,) the place of each label's part among the different ones, sorted."""
+        different = sorted(set(self.parts))
+        return np.array([different.index(part) for part in self.parts], np.int64)
+
+    def own_letters(self, tags: Sequence[str]) -> list[str]:
+        """Tags of the data in the letters that are written: BILOU and BMEWO as IOBES."""
+        return schemes.convert(tags, "iobes", "iobes") if self.scheme == "iobes" else list(tags)
+
+    def _tags(self, path: np.ndarray) -> list[str]:
+        labels = [self.vocabulary.labels[k] for k in path.tolist()]
+        if self.vocabulary.scheme and self.scheme and self.vocabulary.scheme != self.scheme:
+            return schemes.convert(labels, self.vocabulary.scheme, self.scheme)
+        return labels
+
+    @cached_property
+    def _meant(self) -> dict[str, list[int]]:
+        """A tag as a person writes it to the labels it may stand for."""
+        found: dict[str, list[int]] = {}
+        finer = self.scheme == "iobes" and self.vocabulary.scheme == "iob2"
+        for k, (label, part) in enumerate(zip(self.vocabulary.labels, self.parts, strict=True)):
+            prefix, name = schemes.divide(label)
+            names = {label, part, name or label}
+            if self.scheme == "iob1" and prefix in ("B", "S"):
+                names.add(_spelt("I", name))  # begins a span there, unless it follows one of its kind
+            if finer and prefix in ("B", "I"):
+                names.add(_spelt("S" if prefix == "B" else "E", name))
+            for tag in names:
+                found.setdefault(tag, []).append(k)
+        return found
+
+    def knows(self, tag: str) -> bool:
+        """Whether a tag as a person writes it stands for any label: `B-PER`, or `PER` for all its parts."""
+        return tag in self._meant
+
+    def _mask(self, allowed: Allowed, length: int, where: Sentence) -> np.ndarray | None:
+        """(T, K) bool of what a sentence's words may be; None where anything may."""
+        if not any(allowed):
+            return None
+        mask = np.ones((length, len(self.vocabulary.labels)), bool)
+        for t, tags in enumerate(allowed):
+            if not tags:
+                continue
+            mask[t] = False
+            for tag in tags:
+                if tag not in self._meant:
+                    raise self.unknown(tag, where, t, gold=False)
+                mask[t, self._meant[tag]] = True
+        return mask
+
+    def unknown(self, tag: str, sentence: Sentence, t: int, *, gold: bool = True) -> SeqcliError:
+        """The error for a tag that the model does not know; `gold`: it is the sentence's own."""
+        hint = did_you_mean(tag, self.tags)
+        if gold:
+            hint += "\n--unknown-label skip or count-wrong goes on all the same"
+        return SeqcliError(f"{sentence.place(t, tag=gold)}: the model does not know the tag {tag!r}", hint=hint)
+
+    def check(self, sentence: Sentence) -> None:
+        """Raises SeqcliError where a sentence lacks a column that the model reads."""
+        lacking = [name for name in self.vocabulary.features if name not in sentence.features]
+        if lacking and sentence.words:
+            raise SeqcliError(
+                f"{sentence.place(0)}: no column {lacking[0]!r}, which the model reads beside the words",
+                hint=f"name the columns in their order, as in: --columns {','.join(['word', *self.features])}",
+            )
+
+    # answers
+
+    def answer(
+        self, sentences: Sequence[Sentence], settings: Settings = Settings(), allowed: Sequence[Allowed] = ()
+    ) -> list[Answer]:
+        """An answer for each sentence, in their order."""
+        found = [self._nothing(settings) for _ in sentences]
+        for group, chain in self.chains(sentences, allowed):
+            paths, _ = chain.viterbi()
+            marginals = chain.marginals() if settings.posterior else None
+            best = chain.nbest(settings.n_best) if settings.n_best else None
+            spans = self._spans(chain, paths, [len(sentences[i].words) for i in group], settings)
+            for row, i in enumerate(group):
+                n = len(sentences[i].words)
+                path = paths[row, :n]
+                answer = Answer(tags=self._tags(path), spans=spans[row] if self.scheme else None)
+                if marginals is not None:
+                    answer.probabilities = self._probabilities(path, marginals[row, :n])
+                if best is not None:
+                    answer.alternatives = [(self._tags(p), float(np.exp(logp))) for p, logp in best[row]]
+                found[i] = self._confident(answer, settings)
+        return found
+
+    def _nothing(self, settings: Settings) -> Answer:
+        """The answer for a sentence without words."""
+        return Answer(
+            [],
+            [] if settings.posterior else None,
+            [] if self.scheme else None,
+            [([], 1.0)] if settings.n_best else None,
+        )
+
+    def chains(
+        self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
+    ) -> Iterator[tuple[list[int], Chain]]:
+        """The sentences that have words in groups of like length (their places), ready for inference."""
+        for group, emissions, lengths, mask in self.scores(sentences, allowed):
+            yield group, Chain(emissions, lengths, self.model.chain, temperature=self.temperature, allowed=mask)
+
+    def scores(
+        self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
+    ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray | None]]:
+        """Groups of sentences: their places, emissions (B, T, K), lengths (B,), and what is allowed (B, T, K)."""
+        for s in sentences if self.vocabulary.features else ():
+            self.check(s)
+        order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
+        while order:
+            most = max(GROUP // len(sentences[order[0]].words), 1)
+            group, order = order[:most], order[most:]
+            words = [sentences[i].words for i in group]
+            features = [sentences[i].features for i in group] if self.features else ()
+            rows = self.model.emissions(words, features)
+            lengths = np.array([len(w) for w in words], np.int64)
+            emissions = np.zeros((len(group), int(lengths[0]), len(self.vocabulary.labels)), np.float32)
+            masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []
+            mask = np.ones(emissions.shape, bool) if any(m is not None for m in masks) else None
+            for row, scores in enumerate(rows):
+                emissions[row, : len(scores)] = scores
+                if mask is not None and (own := masks[row]) is not None:
+                    mask[row, : len(own)] = own
+            yield group, emissions, lengths, mask
+
+    def _probabilities(self, path: np.ndarray, marginals: np.ndarray) -> list[float]:
+        """Of each word's tag: of all labels that say the same (see `parts`)."""
+        part = self.part_ids
+        same = part[path][:, None] == part[None]  # (T, K)
+        return np.minimum((marginals * same).sum(axis=1), 1.0).tolist()
+
+    def _spans(
+        self, chain: Chain, paths: np.ndarray, lengths: list[int], settings: Settings
+    ) -> list[list[SpanAnswer]]:
+        """Of each sentence in a group."""
+        if not self.scheme:
+            return []
+        places, asked = [], []
+        for row, n in enumerate(lengths):
+            labels = [self.vocabulary.labels[k] for k in paths[row, :n].tolist()]
+            for span in schemes.spans(labels):
+                places.append((row, span))
+                asked.append((row, span.start, paths[row, span.start : span.end]))
+        found: list[list[SpanAnswer]] = [[] for _ in lengths]
+        probabilities: Sequence[float | None] = [None] * len(asked)
+        if settings.posterior and asked:
+            probabilities = [float(p) for p in chain.span_probabilities(asked, self._continues)]
+        for (row, span), p in zip(places, probabilities, strict=True):
+            found[row].append(SpanAnswer(span.start, span.end, span.label, p))
+        return found
+
+    @cached_property
+    def _continues(self) -> np.ndarray:
+        assert self.vocabulary.scheme
+        return schemes.continues(self.vocabulary.labels, self.vocabulary.scheme)
+
+    def _confident(self, answer: Answer, settings: Settings) -> Answer:
+        """The answer without what is less probable than asked for."""
+        if not settings.least or not answer.tags:
+            return answer
+        if answer.spans is not None:
+            answer.spans = [s for s in answer.spans if (s.probability or 0.0) >= settings.least]
+            kept = np.zeros(len(answer.tags), bool)
+            for s in answer.spans:
+                kept[s.start : s.end] = True
+            tags = [tag if kept[t] else "O" for t, tag in enumerate(answer.tags)]
+            assert self.scheme
+            answer.tags = schemes.convert(
+                tags, self.scheme, self.scheme
+            )  # in IOB1 what followed a span may now begin
+        else:
+            assert answer.probabilities is not None
+            pairs = zip(answer.tags, answer.probabilities, strict=True)
+            answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
+        return answer
+
+    # evaluation
+
+    def gold(self, sentence: Sentence) -> list[int] | None:
+        """The labels of a sentence's own tags; None where the model does not know one."""
+        tags = sentence.tags or []
+        if self.vocabulary.scheme and self.scheme:
+            tags = schemes.convert(tags, self.scheme, self.vocabulary.scheme)
+        ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
+        return None if -1 in ids else ids
+
+    def paths(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, list[str], float | None]]:
+        """(place, predicted tags, -log p of the sentence's own tags in nats or None), in no order."""
+        for group, chain in self.chains(sentences):
+            best, _ = chain.viterbi()
+            gold = np.zeros_like(best)
+            known = [self.gold(sentences[i]) for i in group]
+            for row, ids in enumerate(known):
+                gold[row, : len(ids or [])] = ids or []
+            logp = chain.log_probability(gold)
+            for row, i in enumerate(group):
+                tags = self._tags(best[row, : len(sentences[i].words)])
+                yield i, tags, -float(logp[row]) if known[row] is not None else None
+
+
+def _spelt(prefix: str, name: str) -> str:
+    """A tag of its parts; one kind of span needs no name."""
+    return f"{prefix}-{name}" if name else prefix
+
+
+def warn_of_splitting(tagger: Tagger, chunk: str) -> None:
+    """Say that raw text is cut as the training data was, not by the rule alone."""
+    own = " ".join(tagger.words.differing[chunk])
+    console.warn(
+        f"the training data has {chunk!r} as {own!r}, which the rule for raw text would not: it is cut as there;"
+        " other words may be cut otherwise than the model knows (give tokens with --input tokens to be sure)"
+    )

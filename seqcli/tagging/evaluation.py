@@ -1,0 +1,211 @@
+"""Scoring labels: accuracy, spans, and how true the probabilities are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from seqcli import __version__
+from seqcli.datasets.tagging import fingerprint
+from seqcli.decoding.chain import Chain
+from seqcli.errors import UsageError
+from seqcli.formats import Sentence
+from seqcli.metrics import accuracy, calibration, spans
+from seqcli.tagging import Tagger
+
+Unknown = Literal["error", "skip", "count-wrong"]
+
+
+@dataclass
+class Report:
+    """A score and what it was measured on."""
+
+    metrics: dict[str, float]
+    counts: dict[str, int]
+    signature: str
+    labels: dict[str, Any] = field(default_factory=dict)  # per label: precision, recall, f1, support
+    confusion: accuracy.Confusion | None = None
+    reliability: list[calibration.Bin] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, without the tables."""
+        return {**self.metrics, "counts": self.counts, "protocol": "sentences", "signature": self.signature}
+
+
+def headline(tagger: Tagger) -> str:
+    """The one figure that decides: of spans where there are any, else of tokens."""
+    return "span-f1" if tagger.scheme else "accuracy"
+
+
+def evaluate(
+    tagger: Tagger,
+    sentences: Sequence[Sentence],
+    *,
+    unknown: Unknown = "count-wrong",
+    probabilities: bool = True,
+    advance: Callable[[float], None] = lambda _: None,
+) -> Report:
+    """Score a tagger on sentences with tags.
+
+    A tag that the model does not know is an error with its place, or its sentence is left out (`skip`), or it is
+    wrong whatever is predicted. `probabilities` measures calibration too, which takes a second pass of inference.
+    """
+    sentences = [s for s in sentences if s.words]
+    if any(s.tags is None for s in sentences):
+        raise UsageError("the text has no tags to score against", hint="name their column or field with --tag")
+    known_tags = set(tagger.tags)
+    left_out = 0
+    if unknown != "count-wrong":
+        kept = []
+        for s in sentences:
+            odd = next((t for t, tag in enumerate(tagger.own_letters(s.tags or [])) if tag not in known_tags), None)
+            if odd is None or tagger.gold(s) is not None:
+                kept.append(s)
+            elif unknown == "error":
+                raise tagger.unknown((s.tags or [])[odd], s, odd)
+        left_out, sentences = len(sentences) - len(kept), kept
+    tokens, chunks = accuracy.Metric(), spans.Metric(tagger.scheme)
+    nats, measured, strange, forms = 0.0, 0, 0, tagger.vocabulary.forms
+    for i, predicted, nll in tagger.paths(sentences):
+        s = sentences[i]
+        assert s.tags is not None
+        gold = tagger.own_letters(s.tags)
+        strange += sum(tag not in known_tags for tag in gold)
+        tokens.update(predicted, gold, [w in forms for w in s.words])
+        if tagger.scheme:
+            chunks.update(predicted, s.tags)
+        if nll is not None:
+            nats, measured = nats + nll, measured + len(s.words)
+        advance(len(s.words))
+    metrics = tokens.result() | (chunks.result() if tagger.scheme else {})
+    calibrated = calibration.Metric()
+    if probabilities and sentences:
+        update_calibration(tagger, sentences, calibrated)
+        metrics |= calibrated.result()
+    counts = {
+        "sentences": len(sentences),
+        "tokens": sum(len(s.words) for s in sentences),
+        "unknown words": sum(w not in forms for s in sentences for w in s.words),
+        "tokens of unknown tags": strange,
+    }
+    if left_out:
+        counts["sentences left out"] = left_out
+    if tagger.scheme:
+        counts |= chunks.counts()
+    if measured:
+        metrics["cross-entropy"] = nats / measured
+    return Report(
+        metrics,
+        counts,
+        signature(tagger, sentences),
+        {label: score._asdict() for label, score in (chunks if tagger.scheme else tokens).per_label().items()},
+        tokens.confusion(),
+        calibrated.reliability() if probabilities and sentences else [],
+    )
+
+
+def update_calibration(tagger: Tagger, sentences: Sequence[Sentence], metric: calibration.Metric) -> None:
+    """Add the token marginals of sentences."""
+    part = tagger.part_ids
+    places = dict(zip(tagger.parts, part.tolist(), strict=True))
+    for group, chain in tagger.chains(sentences):
+        marginals = chain.marginals()
+        paths, _ = chain.viterbi()
+        for row, i in enumerate(group):
+            s = sentences[i]
+            own = np.zeros((len(s.words), len(places)))
+            np.add.at(own.T, part, marginals[row, : len(s.words)].T)
+            gold = [places.get(tag, -1) for tag in tagger.parts_of(s.tags or [])]
+            metric.update(own, gold, part[paths[row, : len(s.words)]])
+
+
+def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
+    """What two numbers must share to stand in one table."""
+    tokens = sum(len(s.words) for s in sentences)
+    scheme = tagger.scheme or "tags"
+    return f"seqcli:{__version__}|scheme:{scheme}|data:{fingerprint(sentences)[:12]}|tokens:{tokens}"
+
+
+# what is fitted on the validation split
+
+
+def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 30_000) -> float:
+    """The temperature whose token marginals give the sentences' own tags the least cross-entropy (Guo et al. 2017).
+
+    A search between 1/4 and 4 to 1 %, on about `most` tokens.
+    """
+    chosen, tokens = [], 0
+    for s in sentences:
+        if s.words and tagger.gold(s) is not None:
+            chosen.append(s)
+            tokens += len(s.words)
+        if tokens >= most:
+            break
+    if not chosen:
+        return 1.0
+    groups, crf = list(tagger.scores(chosen)), tagger.model.chain
+
+    def cost(log_temperature: float) -> float:
+        total = 0.0
+        for group, emissions, lengths, _ in groups:
+            marginals = Chain(emissions, lengths, crf, temperature=math.exp(log_temperature)).marginals()
+            for row, i in enumerate(group):
+                gold = np.array(tagger.gold(chosen[i]))
+                p = marginals[row, np.arange(len(gold)), gold]
+                total -= float(np.log(np.maximum(p, 1e-300)).sum())
+        return total
+
+    low, high, golden = math.log(0.25), math.log(4.0), (math.sqrt(5) - 1) / 2
+    a, b = high - golden * (high - low), low + golden * (high - low)
+    cost_a, cost_b = cost(a), cost(b)
+    while high - low > 0.01:
+        if cost_a < cost_b:
+            high, b, cost_b = b, a, cost_a
+            a = high - golden * (high - low)
+            cost_a = cost(a)
+        else:
+            low, a, cost_a = a, b, cost_b
+            b = low + golden * (high - low)
+            cost_b = cost(b)
+    return math.exp((low + high) / 2)
+
+
+def threshold_for(found: Sequence[tuple[float, bool]], precision: float) -> tuple[float, float, float] | None:
+    """The least threshold at which answers at least so probable are right to a `precision`: (threshold, the precision
+    there, the share of answers kept); None where none does. `found` are (probability, whether right)."""
+    ordered = sorted(found, reverse=True)
+    right, best = 0, None
+    for n, (p, good) in enumerate(ordered, 1):
+        right += good
+        tied = n < len(ordered) and ordered[n][0] == p
+        if not tied and right / n >= precision:
+            best = (p, right / n, n / len(ordered))
+    return best
+
+
+def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[float, bool]]:
+    """(probability, whether right) of every tag, or of every span where tags are spans."""
+    from seqcli import schemes
+    from seqcli.tagging import Settings
+
+    sentences = [s for s in sentences if s.words]
+    found: list[tuple[float, bool]] = []
+    for s, answer in zip(sentences, tagger.answer(sentences, Settings(confidence=True)), strict=True):
+        if answer.spans is not None:
+            gold = set(schemes.spans(s.tags or []))
+            found += [(a.probability or 0.0, (a.start, a.end, a.label) in gold) for a in answer.spans]
+        else:
+            assert answer.probabilities is not None
+            pairs = zip(answer.tags, s.tags or [], strict=True)
+            found += [(p, a == b) for p, (a, b) in zip(answer.probabilities, pairs, strict=True)]
+    return found
+
+
+def summary(metrics: Mapping[str, float]) -> str:
+    """The figures that a line has room for."""
+    shown = [("accuracy", "accuracy"), ("accuracy-unknown", "unknown words"), ("span-f1", "span F1")]
+    return ", ".join(f"{label} {metrics[name]:.4f}" for name, label in shown if name in metrics)

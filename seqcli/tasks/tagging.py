@@ -1,0 +1,297 @@
+"""Tagging: a label for every word, or every character, of a sentence."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import artifact, console, layers, ops, registry, schemes, words
+from seqcli.artifact import Artifact
+from seqcli.datasets import tagging as dataset
+from seqcli.datasets._buckets import Buckets
+from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.formats import Sentence
+from seqcli.recipe.schema import Recipe
+from seqcli.runs import Run
+from seqcli.tagging import Tagger
+from seqcli.tagging.evaluation import Report, evaluate, fit_temperature, headline, summary
+from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
+
+KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
+FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
+NAMES = ("ids", "vectors", "characters", "character_lengths", "index", "features", "lengths", "tags")
+
+
+@dataclass
+class Task(BaseTask):
+    """Sentences with tags, and a model of the tags."""
+
+    corpus: dataset.Corpus = None  # type: ignore[assignment]
+    vocabulary: Vocabulary = None  # type: ignore[assignment]
+    buckets: Buckets = None  # type: ignore[assignment]  # of a gradient-trained kind
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
+            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
+        kind, config = registry.load("models", recipe.model.kind), recipe.model
+        if start:
+            config = architecture(recipe, start, KEPT, "the vocabulary")
+            recipe = replace(recipe, model=config)
+        if stored := saved or start:
+            vocabulary, splitting = dataset.vocabulary(stored), stored.header["splitting"]
+        else:
+            vocabulary, splitting = _learn(corpus, recipe), _splitting(corpus)
+        gradient, model, buckets = kind.TRAINED == "gradient", None, None
+        if gradient:
+            assert recipe.train is not None
+            t = recipe.train
+            buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed)
+            if start:
+                model = kind.Model.restore(config, vocabulary, start.part("model"))
+            else:
+                model = kind.Model.create(config, vocabulary, np.random.default_rng(t.seed))
+        header = {"vocabulary": vocabulary.header(), "data": corpus.facts(), "splitting": splitting}
+        arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
+        return cls(recipe, model, header, arrays, corpus, vocabulary, buckets)  # type: ignore[arg-type]
+
+    # batches
+
+    @property
+    def batches(self) -> int:  # type: ignore[override]
+        return self.buckets.batches
+
+    @property
+    def watched(self) -> str:  # type: ignore[override]
+        return headline(self._tagger(None)) if "valid" in self.corpus.splits else "train_loss"
+
+    def batch(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
+        """The parts of NAMES: see `models/tagger.py`; U different words of B sentences, padded to T words."""
+        v, config = self.vocabulary, self.recipe.model
+        sentences = self.buckets.batch(epoch, index)
+        lengths = np.array([len(s.words) for s in sentences], np.int64)
+        T, B = -(-int(lengths.max()) // 4) * 4, len(sentences)  # few different shapes: kernels are made for each
+        places: dict[str, int] = {}
+        at = np.zeros((T, B), np.int64)
+        tags = np.zeros((T, B), np.int64)
+        features = np.zeros((len(v.features), T, B), np.int64)
+        for b, s in enumerate(sentences):
+            at[: lengths[b], b] = [places.setdefault(w, len(places)) for w in s.words]
+            tags[: lengths[b], b] = self._labels(s)
+            for f, name in enumerate(v.features):
+                features[f, : lengths[b], b] = v.feature_ids(name, s.features[name])
+        different = list(places)
+        ids = v.word_ids(different)
+        if config.word_dropout:
+            rng = np.random.default_rng([self.buckets.seed, epoch, index, 1])
+            ids = np.where(rng.random(len(ids)) < config.word_dropout, UNKNOWN, ids)
+        characters, character_lengths = v.character_ids(different if config.characters else [])
+        return ids, v.vector_rows(different), characters, character_lengths, at, features, lengths, tags
+
+    def _labels(self, sentence: Sentence) -> list[int]:
+        tags, outside = sentence.tags or [], self.corpus.scheme
+        if outside and self.vocabulary.scheme:
+            tags = schemes.convert(tags, outside, self.vocabulary.scheme)
+        return [self.vocabulary.label_ids[tag] for tag in tags]
+
+    def size(self, batch: tuple[np.ndarray, ...]) -> int:
+        return int(batch[NAMES.index("lengths")].sum())
+
+    def loss(self, model: Any, batch: tuple[np.ndarray, ...], state: State, rng: Any) -> tuple[Any, State]:
+        put = {n: ops.put(a, model.embedding) for n, a in zip(NAMES, batch, strict=True)}
+        return model.loss(put, rng), ()
+
+    def evaluate(self, model: Any) -> Evaluation | None:
+        if "valid" not in self.corpus.splits:
+            return None
+        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
+        report = evaluate(self._tagger(plain), self.corpus.splits["valid"], probabilities=False)
+        watched = headline(self._tagger(plain))
+        scores = {watched: report.metrics[watched]}
+        if "cross-entropy" in report.metrics:
+            scores["valid_loss"] = report.metrics["cross-entropy"]
+        return Evaluation(scores, watched, more_is_better=True)
+
+    def _tagger(self, model: Any) -> Tagger:
+        return Tagger(model, self.vocabulary, self.corpus.scheme)
+
+    def count(self, kind: Any) -> Any:
+        return _count(kind, kind.Config(**self.recipe.model.model_dump()), self.corpus, self.vocabulary)
+
+    # what a person sees
+
+    def opening(self) -> str:
+        splits = ", ".join(
+            f"{split} {len(s):,} sentences of {sum(len(x.words) for x in s):,} tokens"
+            for split, s in self.corpus.splits.items()
+        )
+        v = self.vocabulary
+        scheme = f" ({v.scheme} inside, {self.corpus.scheme} in the data)" if v.scheme else ""
+        return f"{self.corpus.name}: {splits}; {len(v.labels)} labels{scheme}, {len(v.words):,} words"
+
+    def details(self) -> list[str]:
+        v = self.vocabulary
+        lines = [f"labels: {', '.join(v.labels)}", f"words: {len(v.words):,}, characters: {len(v.characters):,}"]
+        for split, sentences in self.corpus.splits.items():
+            lines.append(f"{split}: {len(sentences):,} sentences, {sum(len(s.words) for s in sentences):,} tokens")
+        if self.model is not None:
+            shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(NAMES, self.batch(0, 0), strict=True))
+            lines.append(f"batches: {shapes}")
+        return lines
+
+    def activations(self) -> float:
+        model = self.recipe.model
+        index = self.batch(0, 0)[NAMES.index("index")]
+        return float(index.size * (model.embedding + model.layers * 16 * model.hidden))
+
+    def closing(self, run: Run) -> None:
+        stored = artifact.read(run.model)
+        tagger = Tagger.open(stored)
+        valid, header = self.corpus.splits.get("valid"), dict(stored.header)
+        if valid:
+            temperature = fit_temperature(tagger, valid)
+            header["decoding"] = {"temperature": temperature}
+            tagger = replace(tagger, temperature=temperature)
+            console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+        reports = {}
+        for split in ("valid", "test"):
+            if split in self.corpus.splits:
+                reports[split] = self._score(tagger, split)
+        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
+        judged = "valid" if "valid" in reports else "test" if "test" in reports else None
+        if judged:
+            scores["baseline"] = self._baseline(judged, reports[judged])
+        add_scores(replace(stored, header=header), scores)
+        self._example(tagger)
+        self._next_commands(run)
+
+    def _score(self, tagger: Tagger, split: str) -> Report:
+        sentences = self.corpus.splits[split]
+        with console.progress(f"scoring {split}", sum(len(s.words) for s in sentences), " tokens") as advance:
+            found = evaluate(tagger, sentences, advance=advance)
+        ece = f", calibration error {found.metrics['calibration-error']:.4f}"
+        console.say(f"{split}: {summary(found.metrics)}{ece}")
+        return found
+
+    def _baseline(self, split: str, own: Report) -> dict[str, Any]:
+        """Give each word its most frequent tag, and say by how much that is beaten."""
+        kind = registry.load("models", "frequency-tagger")
+        model = _count(kind, kind.Config(), self.corpus, self.vocabulary)
+        tagger = self._tagger(model)
+        metric = headline(tagger)
+        theirs = evaluate(tagger, self.corpus.splits[split], probabilities=False).metrics[metric]
+        ours, name = own.metrics[metric], "the most-frequent-tag baseline"
+        about = {
+            "kind": "frequency-tagger",
+            "split": split,
+            "metric": metric,
+            metric: theirs,
+            "margin": ours - theirs,
+        }
+        if self.recipe.model.kind == "frequency-tagger":
+            return about
+        if ours > theirs:
+            console.say(f"beats {name} ({metric} {theirs:.4f} on {split}) by {ours - theirs:.4f}")
+        else:
+            console.warn(f"loses to {name} ({metric} {theirs:.4f} on {split}) by {theirs - ours:.4f}: train longer")
+        return about
+
+    def _example(self, tagger: Tagger) -> None:
+        """A tagged sentence, so that the first look at a model takes no command."""
+        splits = self.corpus.splits
+        pool = [s for s in splits.get("valid", splits["train"]) if 4 <= len(s.words) <= 60]
+        if not pool:
+            return
+        sentence = pool[0]
+        answer = tagger.answer([sentence])[0]
+        if self.corpus.restore:
+            text = registry.load("restoration", self.corpus.restore).restore(sentence.words, answer.tags)
+        else:
+            writer = registry.load("formats", "word-tag").Writer(self.corpus.options)
+            text = writer.write(sentence, answer).rstrip("\n")
+        console.say(f"\nan example:\n  {text}\n")
+
+    def _next_commands(self, run: Run) -> None:
+        model, metric = shlex.quote(run.path.as_posix()), headline(self._tagger(None))
+        text = "your text here"
+        if self.corpus.restore:
+            text = registry.load("restoration", self.corpus.restore).lost("This is a text, isn't it?")
+        console.say(
+            f'next:\n  echo "{text}" | seqcli tag -m {model}\n'
+            f"  seqcli eval -m {model} --metric {metric}\n  seqcli inspect {model}"
+        )
+
+
+def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
+    """What the training split has, and the vectors of its words."""
+    config, train = recipe.model.model_dump(), corpus.splits["train"]
+    inside = config.get("scheme", "iobes") if corpus.scheme else None
+    tags = [s.tags or [] for s in train]
+    if inside and corpus.scheme:
+        tags = [schemes.convert(t, corpus.scheme, inside) for t in tags]
+    found = Vocabulary.learn(
+        train,
+        tags,
+        config.get("features", []),
+        scheme=inside,
+        lowercase=config.get("lowercase", True),
+        fold_digits=config.get("fold_digits", True),
+        min_count=config.get("min_count", 1),
+        by_character=bool(config.get("characters")),
+    )
+    if inside:  # every part of a span, though the training split may lack one
+        names = {schemes.divide(label)[1] for label in found.labels} - {""}
+        parts = "BIES" if inside == "iobes" else "BI"
+        found = replace(found, labels=sorted({*found.labels, "O", *(f"{p}-{n}" for n in names for p in parts)}))
+    if recipe.data.vectors:
+        found = _with_vectors(found, corpus, recipe)
+    return found
+
+
+def _with_vectors(vocabulary: Vocabulary, corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
+    from seqcli.datasets._vectors import read_vectors
+
+    path = recipe.base / recipe.data.vectors
+    forms = {w for sentences in corpus.splits.values() for s in sentences for w in s.words}
+    wanted = forms | {w.lower() for w in forms}
+    with console.progress("reading vectors", path.stat().st_size) as advance:
+        found = read_vectors(path, wanted, keep_all=recipe.data.keep_all_vectors, advance=advance)
+    made = replace(vocabulary, vector_words=found.words, vectors=found.matrix)
+    have = set(found.words)
+    covered = sum(w in have or w.lower() in have for w in vocabulary.forms) / max(len(vocabulary.forms), 1)
+    console.say(
+        f"vectors: {len(found.words):,} of {found.total:,} kept, {found.dimension} numbers each; they cover"
+        f" {covered:.1%} of the training split's words"
+    )
+    return made
+
+
+def _splitting(corpus: dataset.Corpus) -> Mapping[str, Any]:
+    """How the model is to find its words in raw text."""
+    if corpus.restore:
+        return {"restore": corpus.restore}
+    pairs = [(s.text, s.offsets) for s in corpus.splits["train"][:FITTED] if s.offsets]
+    fitted = words.fit(pairs)
+    about = {"rule": fitted.rule.to_dict(), "agreement": round(fitted.agreement, 4)}
+    console.say(f"the rule for raw text finds the training split's words with F1 {fitted.agreement:.4f}", level=1)
+    return {**about, "differing": fitted.differing}
+
+
+def _count(kind: Any, config: Any, corpus: dataset.Corpus, vocabulary: Vocabulary) -> Any:
+    """Fit a counted tagger."""
+    train, outside, inside = corpus.splits["train"], corpus.scheme, vocabulary.scheme
+    with console.progress("counting", sum(len(s.words) for s in train), " tokens") as advance:
+
+        def labelled() -> Any:
+            for s in train:
+                tags = s.tags or []
+                if outside and inside:
+                    tags = schemes.convert(tags, outside, inside)
+                yield s.words, [vocabulary.label_ids[tag] for tag in tags]
+
+        return kind.Model.fit(labelled(), len(vocabulary.labels), config, advance)

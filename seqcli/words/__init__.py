@@ -1,0 +1,191 @@
+"""Raw text into words: a rule with a version, which a model keeps, so that it reads text as its training data was.
+
+A text is divided at white space (`str.isspace`) into chunks, and the rule cuts each chunk into tokens. Every other
+character is in exactly one token, in order: zero-width joiners and combining marks belong to the character before
+them; control characters and the other invisible ones (zero-width space, byte order mark, direction marks) are tokens
+of their own, and so is a mark with nothing before it. Chunks are cut independently of one another, with one
+exception: the period at the very end of a text ends its sentence, also behind an abbreviation (`etc .`).
+
+Rule 1 knows English, and is meant for it; in other scripts it finds words between spaces and punctuation, and takes
+each Han or kana character as a token. Thai, Lao, Khmer and Burmese stay whole between spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import accumulate
+from typing import Any, Literal
+
+from seqcli.errors import SeqcliError
+from seqcli.words import _rule1
+
+VERSION = 1  # the newest rule
+
+Offsets = tuple[int, int]
+_CHUNK = re.compile(r"\S+")
+_LONGEST_KEPT, _MOST_KEPT = 32, 1 << 16  # code points of a chunk, chunks of a rule, whose tokens are remembered
+_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How raw text is cut into words; equal rules give equal words, for ever.
+
+    `unit: character` takes each character with its combining marks as a token (a flag or an emoji sequence is one),
+    and the flags mean nothing then. `clitics` follows the Penn and Universal Dependencies convention for English.
+    """
+
+    version: int = VERSION
+    unit: Literal["word", "character"] = "word"
+    clitics: bool = True  # do n't, it 's, can not
+    hyphens: bool = False  # well - known, but co-worker, 713-853-1696
+
+    def split(self, text: str, known: Mapping[str, Sequence[str]] | None = None) -> list[Offsets]:
+        """(start, end) of each token in code points, end exclusive.
+
+        `known` gives the tokens of whole chunks that are cut otherwise (`Fitted.differing`); an entry whose tokens do
+        not add up to its chunk is passed over, and so is a chunk whose period ends the text.
+        """
+        kept = _KEPT.setdefault(self, {})
+        found: list[Offsets] = []
+        final = len(text.rstrip())
+        for m in _CHUNK.finditer(text):
+            chunk, (start, stop) = m.group(), m.span()
+            if stop == final and chunk[-1] == ".":
+                ends = self._ends(chunk, last=True)
+            elif known and chunk in known and (ends := _lengths(chunk, known[chunk])):
+                pass
+            elif (ends := kept.get(chunk)) is None:
+                ends = self._ends(chunk)
+                if len(chunk) <= _LONGEST_KEPT and len(kept) < _MOST_KEPT:
+                    kept[chunk] = ends
+            at = start
+            for end in ends:
+                found.append((at, start + end))
+                at = start + end
+        return found
+
+    def _ends(self, chunk: str, *, last: bool = False) -> list[int]:
+        if self.unit == "character":
+            return _rule1.characters(chunk)
+        return _rule1.words(chunk, self.clitics, self.hyphens, last)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What an artifact's header keeps."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Rule:
+        """The rule that `to_dict` gave. Raises SeqcliError for one that this version does not know."""
+        version = stored.get("version")
+        if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+            raise SeqcliError(
+                f"the model splits text into words by rule {version}, this seqcli knows rules up to {VERSION}",
+                hint="it was made by a newer seqcli: pip install --upgrade seqcli",
+            )
+        kinds = {"version": int, "unit": str, "clitics": bool, "hyphens": bool}
+        wrong = [name for name, value in stored.items() if name not in kinds or type(value) is not kinds[name]]
+        if wrong or set(kinds) - set(stored) or version != 1 or stored["unit"] not in ("word", "character"):
+            raise SeqcliError(
+                f"not a rule for splitting text into words: {dict(stored)!r}", hint="the file is damaged"
+            )
+        return cls(**{f.name: stored[f.name] for f in fields(cls)})
+
+
+_KEPT: dict[Rule, dict[str, list[int]]] = {}
+
+
+def _lengths(chunk: str, tokens: Sequence[str]) -> list[int]:
+    """The ends of tokens that add up to a chunk; none where they do not."""
+    return list(accumulate(map(len, tokens))) if all(tokens) and "".join(tokens) == chunk else []
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The rule nearest to some data's own tokens.
+
+    `agreement` is the F1 of token spans, 0 to 1 (1 for no data). `differing` lists chunks that the data mostly cuts
+    otherwise than the rule, with the data's tokens, those with the most occurrences first, at most 1000.
+    """
+
+    rule: Rule
+    agreement: float
+    differing: dict[str, list[str]]
+
+
+def fit(sentences: Iterable[tuple[str, Sequence[Offsets]]]) -> Fitted:
+    """The flags of the newest rule that agree best with (raw text, offsets of its tokens); defaults win a tie.
+
+    Memory grows with the distinct chunks. Offsets are code points, end exclusive, in order.
+    """
+    seen: Counter[tuple[str, bool, tuple[Offsets, ...]]] = Counter()  # chunk, ends its text, its tokens
+    crossing = 0  # tokens that hold white space: no rule finds them
+    for text, offsets in sentences:
+        at, final = 0, len(text.rstrip())
+        for m in _CHUNK.finditer(text):
+            start, stop = m.span()
+            inside = []
+            while at < len(offsets) and offsets[at][0] < stop:
+                first, end = offsets[at]
+                if first >= start and end <= stop:
+                    inside.append((first - start, end - start))
+                else:
+                    crossing += 1
+                at += 1
+            seen[m.group(), stop == final and text[stop - 1] == ".", tuple(inside)] += 1
+    candidates = [Rule(clitics=c, hyphens=h) for c in (True, False) for h in (False, True)] + [Rule(unit="character")]
+    scores = [_agreement(rule, seen, crossing) for rule in candidates]
+    best = max(range(len(candidates)), key=lambda i: (scores[i], -i))
+    return Fitted(candidates[best], scores[best], _differing(candidates[best], seen))
+
+
+def _agreement(rule: Rule, seen: Counter[tuple[str, bool, tuple[Offsets, ...]]], crossing: int) -> float:
+    right = ours = 0
+    theirs = crossing
+    for (chunk, last, tokens), count in seen.items():
+        ends = rule._ends(chunk, last=last)
+        ours += count * len(ends)
+        theirs += count * len(tokens)
+        right += count * len(set(tokens).intersection(zip([0, *ends], ends, strict=False)))
+    return 2 * right / (ours + theirs) if ours + theirs else 1.0
+
+
+def _differing(rule: Rule, seen: Counter[tuple[str, bool, tuple[Offsets, ...]]]) -> dict[str, list[str]]:
+    divisions: dict[str, Counter[tuple[Offsets, ...]]] = {}
+    for (chunk, last, tokens), count in seen.items():
+        if not last:
+            divisions.setdefault(chunk, Counter())[tokens] += count
+    listed = []
+    for chunk, found in divisions.items():
+        tokens, count = found.most_common(1)[0]
+        forms = [chunk[a:b] for a, b in tokens]
+        ends = _lengths(chunk, forms)
+        if 2 * count > found.total() and ends and ends != rule._ends(chunk):
+            listed.append((-count, chunk, forms))
+    return {chunk: forms for _, chunk, forms in sorted(listed)[:_LISTED]}
+
+
+def align(text: str, words: Sequence[str]) -> list[Offsets] | None:
+    """Where given words stand in a raw text, in code points; None if they are not the whole text but white space.
+
+    White space inside a word matches any white space, as in the number `10 000` of a treebank.
+    """
+    found: list[Offsets] = []
+    at = 0
+    for word in words:
+        parts = word.split()
+        if not parts:
+            return None
+        start = -1
+        for part in parts:
+            while at < len(text) and text[at].isspace():
+                at += 1
+            start = at if start < 0 else start
+            if not text.startswith(part, at):
+                return None
+            at += len(part)
+        found.append((start, at))
+    return None if text[at:].strip() else found
