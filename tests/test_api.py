@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import seqcli
-from seqcli import artifact, tokenizers
-from seqcli.api import LanguageModel
-from seqcli.models import language_model
+from seqcli import artifact, layers, tokenizers
+from seqcli.api import LanguageModel, TaggingModel
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.formats import Sentence
+from seqcli.models import language_model, tagger
 from seqcli.tokenizers import byte, char
 
 TEXT = "the cat sat\non the mat\n"
@@ -123,3 +125,88 @@ def test_the_package_is_light():
     assert set(seqcli.__all__) == {"SeqcliError", "load"}
     with pytest.raises(AttributeError, match="has no attribute 'laod'"):
         seqcli.laod  # noqa: B018
+
+
+# taggers
+
+
+LABELS = ["B-X", "I-X", "O"]
+
+
+def write_tagger(path: Path, *, spans: bool = True, features: bool = False) -> Path:
+    """An untrained tagger with large weights."""
+    words = [Sentence(words=["Rome", "is", "n't", "old", "."], features={"pos": list("NVRJ.")})]
+    scheme, columns = ("iob2" if spans else None), (["pos"] if features else [])
+    vocabulary = Vocabulary.learn(words, [LABELS if spans else ["N", "V"]], columns, scheme=scheme)
+    config = tagger.Config(embedding=4, hidden=3, characters={"kind": "cnn", "filters": 3}, features=columns)
+    fresh, rng = tagger.Model.create(config, vocabulary, np.random.default_rng(1)), np.random.default_rng(2)
+    model = layers.replace(fresh, {n: rng.normal(0, 1, a.shape).astype("f") for n, a in fresh.arrays().items()})
+    header = {"kind": "model", "task": "tagging", "model": config.model_dump(mode="json"), "scores": {}}
+    header |= {"vocabulary": vocabulary.header(), "data": {"scheme": scheme}, "decoding": {"temperature": 1.5}}
+    header |= {"splitting": {"rule": {"version": 1, "unit": "word", "clitics": True, "hyphens": False}}}
+    arrays = {f"model.{n}": a for n, a in model.arrays().items()}
+    artifact.write(path, header, arrays | {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def tagging(tmp_path_factory) -> TaggingModel:
+    return seqcli.load(write_tagger(tmp_path_factory.mktemp("tagging") / "m.safetensors"))
+
+
+TAGGED = "Rome isn't old, Rome is new."
+
+
+def test_a_tagger_tags_raw_text_and_given_words(tagging):
+    assert isinstance(tagging, TaggingModel)
+    assert tagging.tags == LABELS
+    assert tagging.header["task"] == "tagging"
+    found = tagging.tag(TAGGED)
+    words = ["Rome", "is", "n't", "old", ",", "Rome", "is", "new", "."]
+    assert [w for w, _, _ in found] == words
+    assert {t for _, t, _ in found} <= set(LABELS)
+    assert all(0 < p <= 1 for _, _, p in found)
+    assert tagging.tag(words) == found
+    assert tagging.tag("") == tagging.tag([]) == tagging.tag("  ") == []
+    assert tagging.tag(["two words"])[0][0] == "two words"
+
+
+def test_spans_stand_where_they_are_in_the_text(tagging):
+    for raw in (TAGGED, "  Rome\tisn't   old, Rome is new. ", "Rome 🙂 isn't old"):
+        tagged, spans = tagging.tag(raw), tagging.spans(raw)
+        assert spans
+        at, places = 0, []
+        for word, _, _ in tagged:
+            at = raw.index(word, at)
+            places.append((at, at + len(word)))
+            at += len(word)
+        begins = [i for i, (_, tag, _) in enumerate(tagged) if tag == "B-X"]
+        assert [s for s, *_ in spans] == [places[i][0] for i in begins]
+        for (start, end, label, p), i in zip(spans, begins, strict=True):
+            last = i
+            while last + 1 < len(tagged) and tagged[last + 1][1] == "I-X":
+                last += 1
+            assert (start, end, label) == (places[i][0], places[last][1], "X")
+            assert 0 < p <= tagged[i][2] + 1e-9  # a span is no more probable than its first tag
+    given = ["Rome", "is", "new"]
+    joined = " ".join(given)
+    for start, end, *_ in tagging.spans(given):
+        assert joined[start:end].split()[0] in given
+
+
+def test_tags_that_are_no_spans(tmp_path):
+    model = seqcli.load(write_tagger(tmp_path / "m.safetensors", spans=False))
+    assert model.tags == ["N", "V"]
+    assert len(model.tag(TAGGED)) == 9
+    with pytest.raises(seqcli.SeqcliError, match="the tags of this model are no spans"):
+        model.spans(TAGGED)
+
+
+def test_further_columns_are_asked_for(tmp_path):
+    model = seqcli.load(write_tagger(tmp_path / "m.safetensors", features=True))
+    with pytest.raises(seqcli.SeqcliError, match="this model reads pos beside the words"):
+        model.tag(["Rome"])
+    one, other = (model.tag(["Rome", "is"], {"pos": pos}) for pos in (["N", "V"], ["V", "N"]))
+    assert [w for w, _, _ in one] == ["Rome", "is"]
+    assert one != other
+    assert model.spans(["Rome", "is"], {"pos": ["?", "?"]}) == model.spans(["Rome", "is"], {"pos": ["!", "!"]})

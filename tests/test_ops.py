@@ -43,6 +43,8 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], list[np.ndarray]]] = {
     "concat": (lambda x, y: ops.concat([x, y]), [X, X[..., :2].copy()]),
     "concat, axis 0": (lambda x, y: ops.concat([x, y], axis=0), [X, X[:1].copy()]),
     "split": (lambda x: ops.split(x, 3)[1] * 2, [X]),
+    "amax": (lambda x: ops.amax(x, axis=1), [X]),
+    "amax, last axis": (lambda x: ops.amax(x, -1), [X]),
     "zeros": (lambda x: ops.zeros((2, 3), x) + x.sum(), [X]),
 }
 
@@ -221,6 +223,48 @@ def test_cross_entropy_is_float32_under_bfloat16() -> None:
 # dropout
 
 RATES = [0.0, 0.1, 0.25, 0.5, 0.65, 0.9]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_put_gives_numbers_the_type_of_the_model_and_leaves_integers_indices(dtype: Any) -> None:
+    like = torch.zeros(1, dtype=dtype)
+    numbers = ops.put(X.astype(np.float32), like)
+    assert (numbers.dtype, tuple(numbers.shape)) == (dtype, X.shape)
+    np.testing.assert_allclose(numbers.double().numpy(), X, atol=0.02 if dtype == torch.bfloat16 else 1e-6)
+    for kind in (np.int64, np.int32, np.uint8, np.uint32):
+        indices = ops.put(IDS.astype(kind), like)
+        assert indices.dtype == torch.int64
+        np.testing.assert_array_equal(indices.numpy(), IDS)
+    assert ops.put(np.zeros((0, 2), np.int64), like).shape == (0, 2)
+
+
+def test_put_hands_numpy_its_own_array() -> None:
+    for values in (X, IDS, X.astype(np.float32)):
+        assert ops.put(values, np.zeros(1)) is values
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64])
+def test_to_numpy_is_the_same_numbers_without_their_gradient(dtype: Any) -> None:
+    x = torch.arange(6).reshape(2, 3).to(dtype)
+    if dtype.is_floating_point:
+        x.requires_grad_()
+    found = ops.to_numpy(x)
+    assert isinstance(found, np.ndarray)
+    assert found.tolist() == [[0, 1, 2], [3, 4, 5]]
+    own = {torch.float64: np.float64, torch.int64: np.int64}
+    assert found.dtype == own.get(dtype, np.float32)
+    assert ops.to_numpy(found) is found
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool])
+def test_to_numpy_keeps_small_types_that_are_no_floats(dtype: Any) -> None:
+    assert ops.to_numpy(torch.ones(2, dtype=dtype)).dtype == {torch.uint8: np.uint8, torch.bool: np.bool_}[dtype]
+
+
+def test_put_and_to_numpy_are_inverse() -> None:
+    like = torch.zeros(1, dtype=torch.float64)
+    np.testing.assert_array_equal(ops.to_numpy(ops.put(X, like)), X)
+    np.testing.assert_array_equal(ops.to_numpy(ops.put(IDS, like)), IDS)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

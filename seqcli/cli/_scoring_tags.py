@@ -57,6 +57,9 @@ def _sentences(request: Request, stored: artifact.Artifact) -> tuple[str, list[S
     read = request.input or (data["format"] if "-" in paths else _format(paths[0], data["format"]))
     if read not in registry.names("formats") or not registry.load("formats", read).READS:
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, registry.names("formats")))
+    if read in ("text", "tokens") and not data["restore"]:
+        hint = "give the format of tagged text: --input conll, conllu, jsonl or word-tag"
+        raise UsageError(f"{read} has no tags to score against", hint=hint)
     flags = {"--columns": request.columns, "--separator": request.separator, "--comments": request.comments}
     check_flags(read, flags)
     options = options_for(

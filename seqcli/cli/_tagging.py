@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from seqcli import artifact, console, formats, registry, runs, streams, threads
 from seqcli.cli._token_filter import more_is_there
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.formats import Answer, Options, Sentence, conllu
-from seqcli.formats._blocks import Block, Places
+from seqcli.formats import Answer, Options, Sentence
 from seqcli.streams import Output
 from seqcli.tagging import Allowed, Settings, Tagger, warn_of_splitting
+from seqcli.tagging.forced import Forced
 from seqcli.tagging.lexicon import read_lexicon
 
+HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
 
 
@@ -90,7 +91,7 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
                     held.append(work.prepare(sentence))  # noqa: PERF401  what precedes a mistake is kept
                 if eager or (live and not more_is_there()):
                     answer(0)
-                elif len(held) >= request.batch_size:
+                elif len(held) >= request.batch_size or sum(len(s.text) for s in held) >= HELD:
                     answer(2 * jobs if jobs > 1 else 0)
             for sentence in reader.close():
                 held.append(work.prepare(sentence))  # noqa: PERF401
@@ -189,7 +190,7 @@ def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]
     if not named or trained in named:
         return trained
     found = "tag" if "tag" in named else named[-1]
-    return "<none>" if found in (*kept, Options.word) else found
+    return "<none>" if found in (*kept, "word") else found
 
 
 def _settings(request: Request, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
@@ -235,61 +236,6 @@ def _lexicon(path: str | None, tagger: Tagger) -> dict[str, list[str]]:
     return read_lexicon(path, tagger) if path else {}
 
 
-@dataclass(frozen=True)
-class Forced:
-    """Where the input says tags that are to stay."""
-
-    name: str  # of a column or key
-    format: str
-    is_tag: bool  # whether it is what the reader takes for the tags, else it is a further column
-
-    @classmethod
-    def find(cls, name: str, read: str, options: Options) -> Forced:
-        """Raises UsageError where the input has no such column."""
-        if read == "jsonl":
-            return cls(name, read, True)
-        if read == "conllu" and name in (options.tag or "upos", *conllu.COLUMNS[2:8]):
-            return cls(name, read, name == (options.tag or "upos"))
-        if read == "conll" and name in options.columns:
-            return cls(name, read, name == options.tag)
-        if read not in ("conll", "conllu"):
-            hint = "give columns, CoNLL-U or JSON lines: --input conll --columns word,known --force known"
-            raise UsageError(f"--force: {read} has no columns", hint=hint)
-        named = ", ".join(options.columns or conllu.COLUMNS[2:8] if read == "conllu" else options.columns)
-        hint = f"the columns are {named}" if named else "name them: --columns word,known"
-        raise UsageError(f"--force: no column is named {name!r}", hint=hint)
-
-    def of(self, sentence: Sentence) -> Sequence[str | None]:
-        """What is said of each word: a tag, or nothing."""
-        given = sentence.tags if self.is_tag else sentence.features.get(self.name)
-        return [None if tag in ("", "_", "-") else tag for tag in given or ()]
-
-    def check(self, sentence: Sentence, tagger: Tagger) -> None:
-        """Raises SeqcliError with file:line:column for a tag that the model does not know."""
-        if not sentence.words:
-            return
-        given = self.of(sentence)
-        if not given and self.format == "conll":
-            raise SeqcliError(f"{sentence.place(0)}: there is no column {self.name!r} (see --force)")
-        if not given and self.format == "jsonl" and self.name in json.loads(sentence.raw.body):
-            what = f"{self.name!r} is no list of as many tags as there are tokens"
-            raise SeqcliError(f"{sentence.place(0)}: {what} (see --force)", hint="null is none")
-        for t, tag in enumerate(given):
-            if tag is not None and not tagger.knows(tag):
-                place = self._place(sentence, t)
-                raise SeqcliError(
-                    f"{place}: the model does not know the tag {tag!r}", hint=did_you_mean(tag, tagger.tags)
-                )
-
-    def _place(self, sentence: Sentence, t: int) -> str:
-        block = sentence.raw
-        if self.is_tag or not isinstance(block, Block):
-            return sentence.place(t, tag=True)
-        names, separator = (block.layout.names, block.layout.separator) if block.layout else (conllu.COLUMNS, "\t")
-        places = Places(block, sentence.line - block.rows[0], names.index(self.name), separator)
-        return f"{sentence.source}:{places[t][0]}:{places[t][1]}"
-
-
 @dataclass
 class Work:
     """What answers sentences; it travels to other processes without its tagger."""
@@ -321,9 +267,10 @@ class Work:
 
     def _allowed(self, sentence: Sentence) -> Allowed:
         found: list[Sequence[str] | None] = [self.lexicon.get(w) for w in sentence.words]
-        for t, tag in enumerate(self.forced.of(sentence) if self.forced else ()):
-            if tag is not None:
-                found[t] = [tag]
+        if self.forced:
+            assert self.tagger is not None
+            given = self.forced.allowed(sentence, self.tagger.scheme)
+            found = [one or other for one, other in zip_longest(given, found)]
         return found
 
 

@@ -6,11 +6,9 @@ may take as many as there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +19,8 @@ from seqcli.decoding.chain import Chain
 from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.formats import Answer, Sentence, SpanAnswer
 from seqcli.models import TaggingModel
-from seqcli.words import Rule, align
+from seqcli.tagging._labels import Labels
+from seqcli.tagging.raw import Words
 
 GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
 
@@ -42,47 +41,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Words:
-    """How a model finds its words in raw text: a rule, or the characters that it restores something to."""
-
-    rule: Rule | None
-    differing: Mapping[str, Sequence[str]]  # chunks that the training data cut otherwise than the rule, and how
-    restore: str | None = None
-
-    @classmethod
-    def of(cls, header: Mapping[str, Any]) -> Words:
-        """As an artifact's header has it under `splitting`."""
-        stored = header["splitting"]
-        rule = Rule.from_dict(stored["rule"]) if stored.get("rule") else None
-        return cls(rule, stored.get("differing", {}), stored.get("restore"))
-
-    def find(self, sentence: Sentence) -> Sentence:
-        """The sentence with its words; one that has them is given back as it is."""
-        if sentence.words or not sentence.text:
-            return sentence
-        if self.restore:
-            return _in_place(sentence, registry.load("restoration", self.restore).observe(sentence.text))
-        assert self.rule is not None
-        offsets = self.rule.split(sentence.text, self.differing)
-        return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
-
-    def odd(self, text: str) -> str | None:
-        """A chunk of a raw text that the training data cut otherwise than the rule, if there is one."""
-        return next((chunk for chunk in text.split() if chunk in self.differing), None) if self.differing else None
-
-
-def _in_place(sentence: Sentence, units: list[str]) -> Sentence:
-    """The sentence with the characters that a model restores something to, and their places in its text; where they
-    are not in it as they are, the text is theirs."""
-    whole = "".join(units)
-    offsets = None if whole == sentence.text else align(sentence.text, units)
-    if offsets is not None:
-        return replace(sentence, words=units, offsets=offsets)
-    ends = list(accumulate(map(len, units)))
-    return replace(sentence, words=units, text=whole, offsets=list(zip([0, *ends], ends, strict=False)))
-
-
-@dataclass(frozen=True)
 class Tagger:
     """A model with all that turns its scores into answers."""
 
@@ -90,7 +48,7 @@ class Tagger:
     vocabulary: Vocabulary
     scheme: str | None  # that tags are written in; the model's own labels may be of another
     temperature: float = 1.0
-    words: Words = Words(None, {})
+    words: Words = field(default_factory=lambda: Words(None, {}))
 
     @classmethod
     def open(cls, stored: Artifact) -> Tagger:
@@ -106,76 +64,18 @@ class Tagger:
         return list(self.vocabulary.features)
 
     @cached_property
+    def labels(self) -> Labels:
+        """The model's labels, and how they are written."""
+        return Labels(self.vocabulary.labels, self.vocabulary.scheme, self.scheme)
+
+    @property
     def tags(self) -> list[str]:
         """The tags that it writes, sorted."""
-        found = set(self.parts)
-        if self.scheme == "iobes" and self.vocabulary.scheme == "iob2":
-            spans = [(prefix, name) for prefix, name in map(schemes.divide, self.parts) if prefix in ("B", "I")]
-            found |= {_spelt("S" if prefix == "B" else "E", name) for prefix, name in spans}
-        return sorted(found)
-
-    # labels inside, tags outside
-
-    @cached_property
-    def _part_scheme(self) -> str | None:
-        """The scheme of `parts`: the coarser of the two, but never IOB1, where a tag hangs on the one before it."""
-        inside, outside = self.vocabulary.scheme, self.scheme
-        if not inside or not outside:
-            return None
-        return inside if outside in (inside, "iobes") else "iob2"
-
-    @cached_property
-    def parts(self) -> list[str]:
-        """For each label, what it says of a token in the terms that probabilities are given in: the tag that it is
-        written as; in IOB1, where I begins a span too unless one of its kind goes before, the one of IOB2."""
-        labels = self.vocabulary.labels
-        if self._part_scheme in (None, self.vocabulary.scheme):
-            return list(labels)
-        plain = {"S": "B", "E": "I"}
-        divided = [schemes.divide(label) for label in labels]
-        return [_spelt(plain[p], n) if p in plain else label for label, (p, n) in zip(labels, divided, strict=True)]
-
-    def parts_of(self, tags: Sequence[str]) -> list[str]:
-        """Tags of the data in the terms of `parts`."""
-        if self.scheme and self._part_scheme:
-            return schemes.convert(tags, self.scheme, self._part_scheme)
-        return list(tags)
-
-    @cached_property
-    def part_ids(self) -> np.ndarray:
-        """(K,) the place of each label's part among the different ones, sorted."""
-        different = sorted(set(self.parts))
-        return np.array([different.index(part) for part in self.parts], np.int64)
-
-    def own_letters(self, tags: Sequence[str]) -> list[str]:
-        """Tags of the data in the letters that are written: BILOU and BMEWO as IOBES."""
-        return schemes.convert(tags, "iobes", "iobes") if self.scheme == "iobes" else list(tags)
-
-    def _tags(self, path: np.ndarray) -> list[str]:
-        labels = [self.vocabulary.labels[k] for k in path.tolist()]
-        if self.vocabulary.scheme and self.scheme and self.vocabulary.scheme != self.scheme:
-            return schemes.convert(labels, self.vocabulary.scheme, self.scheme)
-        return labels
-
-    @cached_property
-    def _meant(self) -> dict[str, list[int]]:
-        """A tag as a person writes it to the labels it may stand for."""
-        found: dict[str, list[int]] = {}
-        finer = self.scheme == "iobes" and self.vocabulary.scheme == "iob2"
-        for k, (label, part) in enumerate(zip(self.vocabulary.labels, self.parts, strict=True)):
-            prefix, name = schemes.divide(label)
-            names = {label, part, name or label}
-            if self.scheme == "iob1" and prefix in ("B", "S"):
-                names.add(_spelt("I", name))  # begins a span there, unless it follows one of its kind
-            if finer and prefix in ("B", "I"):
-                names.add(_spelt("S" if prefix == "B" else "E", name))
-            for tag in names:
-                found.setdefault(tag, []).append(k)
-        return found
+        return self.labels.tags
 
     def knows(self, tag: str) -> bool:
         """Whether a tag as a person writes it stands for any label: `B-PER`, or `PER` for all its parts."""
-        return tag in self._meant
+        return tag in self.labels.meant
 
     def _mask(self, allowed: Allowed, length: int, where: Sentence) -> np.ndarray | None:
         """(T, K) bool of what a sentence's words may be; None where anything may."""
@@ -187,9 +87,9 @@ class Tagger:
                 continue
             mask[t] = False
             for tag in tags:
-                if tag not in self._meant:
+                if tag not in self.labels.meant:
                     raise self.unknown(tag, where, t, gold=False)
-                mask[t, self._meant[tag]] = True
+                mask[t, self.labels.meant[tag]] = True
         return mask
 
     def unknown(self, tag: str, sentence: Sentence, t: int, *, gold: bool = True) -> SeqcliError:
@@ -200,13 +100,18 @@ class Tagger:
         return SeqcliError(f"{sentence.place(t, tag=gold)}: the model does not know the tag {tag!r}", hint=hint)
 
     def check(self, sentence: Sentence) -> None:
-        """Raises SeqcliError where a sentence lacks a column that the model reads."""
-        lacking = [name for name in self.vocabulary.features if name not in sentence.features]
-        if lacking and sentence.words:
-            raise SeqcliError(
-                f"{sentence.place(0)}: no column {lacking[0]!r}, which the model reads beside the words",
-                hint=f"name the columns in their order, as in: --columns {','.join(['word', *self.features])}",
-            )
+        """Raises SeqcliError where a sentence lacks a column that the model reads, or a part of it."""
+        for name in self.vocabulary.features if sentence.words else ():
+            if name not in sentence.features:
+                raise SeqcliError(
+                    f"{sentence.place(0)}: no column {name!r}, which the model reads beside the words",
+                    hint=f"name the columns in their order, as in: --columns {','.join(['word', *self.features])}",
+                )
+            if (n := len(sentence.features[name])) != len(sentence.words):
+                raise SeqcliError(
+                    f"{sentence.place(0)}: {n} values of {name!r} for {len(sentence.words)} words",
+                    hint="give every word one",
+                )
 
     # answers
 
@@ -223,11 +128,11 @@ class Tagger:
             for row, i in enumerate(group):
                 n = len(sentences[i].words)
                 path = paths[row, :n]
-                answer = Answer(tags=self._tags(path), spans=spans[row] if self.scheme else None)
+                answer = Answer(tags=self.labels.written(path), spans=spans[row] if self.scheme else None)
                 if marginals is not None:
                     answer.probabilities = self._probabilities(path, marginals[row, :n])
                 if best is not None:
-                    answer.alternatives = [(self._tags(p), float(np.exp(logp))) for p, logp in best[row]]
+                    answer.alternatives = [(self.labels.written(p), float(np.exp(logp))) for p, logp in best[row]]
                 found[i] = self._confident(answer, settings)
         return found
 
@@ -271,8 +176,8 @@ class Tagger:
             yield group, emissions, lengths, mask
 
     def _probabilities(self, path: np.ndarray, marginals: np.ndarray) -> list[float]:
-        """Of each word's tag: of all labels that say the same (see `parts`)."""
-        part = self.part_ids
+        """Of each word's tag: of all labels that say the same (see `Labels.parts`)."""
+        part = self.labels.part_ids
         same = part[path][:, None] == part[None]  # (T, K)
         return np.minimum((marginals * same).sum(axis=1), 1.0).tolist()
 
@@ -312,9 +217,7 @@ class Tagger:
                 kept[s.start : s.end] = True
             tags = [tag if kept[t] else "O" for t, tag in enumerate(answer.tags)]
             assert self.scheme
-            answer.tags = schemes.convert(
-                tags, self.scheme, self.scheme
-            )  # in IOB1 what followed a span may now begin
+            answer.tags = schemes.convert(tags, self.scheme, self.scheme)  # in IOB1 B after what is gone becomes I
         else:
             assert answer.probabilities is not None
             pairs = zip(answer.tags, answer.probabilities, strict=True)
@@ -341,13 +244,8 @@ class Tagger:
                 gold[row, : len(ids or [])] = ids or []
             logp = chain.log_probability(gold)
             for row, i in enumerate(group):
-                tags = self._tags(best[row, : len(sentences[i].words)])
+                tags = self.labels.written(best[row, : len(sentences[i].words)])
                 yield i, tags, -float(logp[row]) if known[row] is not None else None
-
-
-def _spelt(prefix: str, name: str) -> str:
-    """A tag of its parts; one kind of span needs no name."""
-    return f"{prefix}-{name}" if name else prefix
 
 
 def warn_of_splitting(tagger: Tagger, chunk: str) -> None:

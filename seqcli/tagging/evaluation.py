@@ -62,7 +62,7 @@ def evaluate(
     if unknown != "count-wrong":
         kept = []
         for s in sentences:
-            odd = next((t for t, tag in enumerate(tagger.own_letters(s.tags or [])) if tag not in known_tags), None)
+            odd = next((t for t, tag in enumerate(tagger.labels.spelt(s.tags or [])) if tag not in known_tags), None)
             if odd is None or tagger.gold(s) is not None:
                 kept.append(s)
             elif unknown == "error":
@@ -73,7 +73,7 @@ def evaluate(
     for i, predicted, nll in tagger.paths(sentences):
         s = sentences[i]
         assert s.tags is not None
-        gold = tagger.own_letters(s.tags)
+        gold = tagger.labels.spelt(s.tags)
         strange += sum(tag not in known_tags for tag in gold)
         tokens.update(predicted, gold, [w in forms for w in s.words])
         if tagger.scheme:
@@ -110,8 +110,8 @@ def evaluate(
 
 def update_calibration(tagger: Tagger, sentences: Sequence[Sentence], metric: calibration.Metric) -> None:
     """Add the token marginals of sentences."""
-    part = tagger.part_ids
-    places = dict(zip(tagger.parts, part.tolist(), strict=True))
+    part = tagger.labels.part_ids
+    places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
     for group, chain in tagger.chains(sentences):
         marginals = chain.marginals()
         paths, _ = chain.viterbi()
@@ -119,7 +119,7 @@ def update_calibration(tagger: Tagger, sentences: Sequence[Sentence], metric: ca
             s = sentences[i]
             own = np.zeros((len(s.words), len(places)))
             np.add.at(own.T, part, marginals[row, : len(s.words)].T)
-            gold = [places.get(tag, -1) for tag in tagger.parts_of(s.tags or [])]
+            gold = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
             metric.update(own, gold, part[paths[row, : len(s.words)]])
 
 

@@ -9,11 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import artifact, console, layers, ops, registry, schemes, words
+from seqcli import artifact, console, layers, ops, registry, schemes, streams, words
 from seqcli.artifact import Artifact
 from seqcli.datasets import tagging as dataset
 from seqcli.datasets._buckets import Buckets
 from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import Sentence
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
@@ -23,6 +24,7 @@ from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
+WORDS = 64  # a batch's different words are made up to a multiple of this
 NAMES = ("ids", "vectors", "characters", "character_lengths", "index", "features", "lengths", "tags")
 
 
@@ -43,8 +45,10 @@ class Task(BaseTask):
         if start:
             config = architecture(recipe, start, KEPT, "the vocabulary")
             recipe = replace(recipe, model=config)
+        _check_columns(corpus, getattr(config, "features", []))
         if stored := saved or start:
             vocabulary, splitting = dataset.vocabulary(stored), stored.header["splitting"]
+            _check_labels(corpus, vocabulary, stored)
         else:
             vocabulary, splitting = _learn(corpus, recipe), _splitting(corpus)
         gradient, model, buckets = kind.TRAINED == "gradient", None, None
@@ -75,7 +79,7 @@ class Task(BaseTask):
         v, config = self.vocabulary, self.recipe.model
         sentences = self.buckets.batch(epoch, index)
         lengths = np.array([len(s.words) for s in sentences], np.int64)
-        T, B = -(-int(lengths.max()) // 4) * 4, len(sentences)  # few different shapes: kernels are made for each
+        T, B = _up(int(lengths.max()), 4), len(sentences)
         places: dict[str, int] = {}
         at = np.zeros((T, B), np.int64)
         tags = np.zeros((T, B), np.int64)
@@ -85,12 +89,13 @@ class Task(BaseTask):
             tags[: lengths[b], b] = self._labels(s)
             for f, name in enumerate(v.features):
                 features[f, : lengths[b], b] = v.feature_ids(name, s.features[name])
-        different = list(places)
+        different = [*places, *[""] * (_up(len(places), WORDS) - len(places))]
         ids = v.word_ids(different)
         if config.word_dropout:
             rng = np.random.default_rng([self.buckets.seed, epoch, index, 1])
             ids = np.where(rng.random(len(ids)) < config.word_dropout, UNKNOWN, ids)
         characters, character_lengths = v.character_ids(different if config.characters else [])
+        characters = np.pad(characters, ((0, 0), (0, _up(characters.shape[1], 4) - characters.shape[1])))
         return ids, v.vector_rows(different), characters, character_lengths, at, features, lengths, tags
 
     def _labels(self, sentence: Sentence) -> list[int]:
@@ -227,6 +232,38 @@ class Task(BaseTask):
         )
 
 
+def _up(number: int, step: int) -> int:
+    """Rounded up: a fused kernel is made for each shape that it meets, so that there should be few."""
+    return -(-number // step) * step
+
+
+def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:
+    """Raise SeqcliError where a sentence lacks a column that the model is to read."""
+    for name in features:
+        for s in (s for sentences in corpus.splits.values() for s in sentences):
+            if name not in s.features:
+                known = did_you_mean(name, s.features) or "the data has no further columns"
+                hint = f"{known}\nmodel.features names columns beside the words and the tags"
+                raise SeqcliError(f"{s.place(0)}: there is no column {name!r}", hint=hint)
+
+
+def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifact) -> None:
+    """Raise SeqcliError where a tag of the training split is none of a stored model's labels."""
+    if (corpus.scheme is None) != (vocabulary.scheme is None):
+        has, lacks = ("the data", "the model's") if corpus.scheme else (f"{stored.path}", "the data's")
+        raise UsageError(f"the tags of {has} are spans, {lacks} are not", hint="see data.scheme")
+    outside, inside, known = corpus.scheme, vocabulary.scheme, vocabulary.label_ids
+    for s in corpus.splits["train"]:
+        tags = s.tags or []
+        own = schemes.convert(tags, outside, inside) if outside and inside else tags
+        for t, tag in enumerate(own):
+            if tag not in known:
+                raise SeqcliError(
+                    f"{s.place(t, tag=True)}: {stored.path} has no label for the tag {tags[t]!r}",
+                    hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; train a new one instead",
+                )
+
+
 def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
     """What the training split has, and the vectors of its words."""
     config, train = recipe.model.model_dump(), corpus.splits["train"]
@@ -245,9 +282,10 @@ def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
         by_character=bool(config.get("characters")),
     )
     if inside:  # every part of a span, though the training split may lack one
-        names = {schemes.divide(label)[1] for label in found.labels} - {""}
+        names = {name for prefix, name in map(schemes.divide, found.labels) if prefix not in ("", "O")}
         parts = "BIES" if inside == "iobes" else "BI"
-        found = replace(found, labels=sorted({*found.labels, "O", *(f"{p}-{n}" for n in names for p in parts)}))
+        whole = {f"{p}-{name}" if name else p for name in names for p in parts}  # one kind of span needs no name
+        found = replace(found, labels=sorted({*found.labels, "O", *whole}))
     if recipe.data.vectors:
         found = _with_vectors(found, corpus, recipe)
     return found
@@ -256,7 +294,7 @@ def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
 def _with_vectors(vocabulary: Vocabulary, corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
     from seqcli.datasets._vectors import read_vectors
 
-    path = recipe.base / recipe.data.vectors
+    (path,) = streams.expand([recipe.data.vectors], recipe.base)
     forms = {w for sentences in corpus.splits.values() for s in sentences for w in s.words}
     wanted = forms | {w.lower() for w in forms}
     with console.progress("reading vectors", path.stat().st_size) as advance:

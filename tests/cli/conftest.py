@@ -183,3 +183,77 @@ def home(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "counted.yaml").write_text(RECIPE.partition("\nmodel:")[0] + "\nmodel: {kind: ngram, order: 4}\n")
     forks.ok("train", "counted.yaml", cwd=folder)
     return folder
+
+
+TAGGERS = """\
+task: tagging
+data: {train: [TRAIN], valid: [VALID], test: [TEST]}
+model: {embedding: 8, characters: {kind: cnn, embedding: 4, filters: 6}, hidden: 8}
+train: {steps: 60, evaluate_every: 60, batch_size: 16, learning_rate: 2e-2, threads: 1}
+"""
+
+
+def names(count: int, seed: int) -> str:
+    """Made-up sentences in columns (word, part of speech, entity in IOB2), blocks with a blank line behind each."""
+    draw = random.Random(seed)
+    kinds = {"PER": ["Ada", "Bob", "Emil Zola", "Finn de Vries"], "LOC": ["Paris", "New York"], "ORG": ["Acme Corp"]}
+
+    def entity(*labels: str) -> list[tuple[str, str, str]]:
+        label = draw.choice(labels)
+        words = draw.choice(kinds[label]).split()
+        return [(w, "NNP", f"{'I' if i else 'B'}-{label}") for i, w in enumerate(words)]
+
+    def sentence() -> list[tuple[str, str, str]]:
+        begin = [("Yesterday", "RB", "O")] * (draw.random() < 0.3)
+        verb = (draw.choice(["visited", "saw", "left"]), "VBD", "O")
+        end = [("and", "CC", "O"), *entity("PER")] if draw.random() < 0.4 else []
+        return [*begin, *entity("PER"), verb, *entity("LOC", "ORG"), *end, (".", ".", "O")]
+
+    return "".join("".join(" ".join(row) + "\n" for row in sentence()) + "\n" for _ in range(count))
+
+
+@pytest.fixture(scope="session")
+def taggers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with finished runs, not to be changed: pos (word/TAG), ner (columns, IOB2), fed (ner that reads the
+    column of parts of speech too), counted (most frequent tags), spaces (puts them back)."""
+    folder = tmp_path_factory.mktemp("taggers")
+    for split, lines in (("train", 300), ("valid", 60), ("test", 60)):
+        whole = (ROOT / "data" / f"pos-{split}.txt").read_text().splitlines(keepends=True)
+        (folder / f"pos-{split}.txt").write_text("".join(whole[:lines]))
+        (folder / f"ner-{split}.conll").write_text(names(lines // 2, lines + len(split)))
+    (folder / "plain.txt").write_text(sentences(200))
+
+    def recipe(name: str, pattern: str, *changes: tuple[str, str]) -> None:
+        text = TAGGERS
+        for split in ("train", "valid", "test"):
+            text = text.replace(f"[{split.upper()}]", pattern.format(split))
+        for before, after in changes:
+            assert before in text
+            text = text.replace(before, after)
+        (folder / f"{name}.yaml").write_text(text)
+        forks.ok("train", f"{name}.yaml", cwd=folder)
+
+    columns = ("ner-test.conll}", "ner-test.conll, columns: [word, pos, ner]}")
+    recipe("pos", "pos-{}.txt", ("pos-test.txt}", "pos-test.txt, format: word-tag}"))
+    recipe("ner", "ner-{}.conll", columns)
+    recipe("fed", "ner-{}.conll", columns, ("hidden: 8}", "hidden: 8, features: [pos]}"))
+    model = TAGGERS.partition("model: ")[2]
+    counted = (f"model: {model}", "model: {kind: frequency-tagger}\n")
+    recipe("counted", "pos-{}.txt", ("pos-test.txt}", "pos-test.txt, format: word-tag}"), counted)
+    recipe(
+        "spaces",
+        "plain.txt",
+        ("valid: plain.txt, test: plain.txt}", "valid: 0.1, test: 0.1, restore: spaces}"),
+        ("characters: {kind: cnn, embedding: 4, filters: 6}, hidden: 8", "characters: none, hidden: 16"),
+    )
+    return folder
+
+
+@pytest.fixture
+def tag(forks: Forks, taggers: Path) -> Callable[..., str]:
+    """`tag(*args, input="", model="pos")`: stdout of a `seqcli tag` that must succeed."""
+
+    def run(*args: object, input: str = "", model: str = "pos") -> str:
+        return forks.ok("-q", "tag", "-m", model, *args, cwd=taggers, input=input).stdout
+
+    return run

@@ -15,11 +15,11 @@ import traceback
 import torch
 
 from seqcli import registry
-from seqcli.cli import app
+from seqcli.cli import _scoring, _scoring_tags, _tagging, app
 from seqcli.recipe import load
 from seqcli.training import loop, report, session
 
-PRELOADED = (load, loop, report, session)
+PRELOADED = (load, loop, report, session, _scoring, _scoring_tags, _tagging)
 
 
 def begin(request: dict) -> None:
@@ -50,7 +50,8 @@ def run(request: dict) -> None:
         os._exit(status if isinstance(status, int) else 1)
 
 
-for folder in ("cells", "models", "tokenizers", "metrics", "datasets"):
+FOLDERS = ("cells", "characters", "models", "tokenizers", "metrics", "datasets", "formats", "restoration", "tasks")
+for folder in FOLDERS:
     for name in registry.names(folder):
         registry.load(folder, name)
 for name in registry.names("cli"):

@@ -27,6 +27,18 @@ class Outer:
     name: str = "outer"
 
 
+@dataclass(frozen=True)
+class Known:
+    table: np.ndarray
+
+
+@dataclass(frozen=True)
+class Holder:
+    weight: np.ndarray
+    parts: tuple[Any, ...] = ()
+    known: Any = layers.static()
+
+
 @pytest.fixture
 def layer() -> Outer:
     nested = (Inner(np.ones((2, 3), np.float32)), (Inner(np.zeros(4, np.float32), 0.1), 7))
@@ -94,3 +106,41 @@ def test_blank_draws_zeros_of_the_right_shape_and_type() -> None:
         assert drawn.shape == (2, 3)
         assert drawn.dtype == np.float32
         assert not drawn.any()
+
+
+# static fields
+
+
+@pytest.fixture
+def holder() -> Holder:
+    inner = Holder(np.ones(2, np.float32), known=np.ones(7))
+    return Holder(np.zeros(3, np.float32), (inner,), known=Known(np.arange(4)))
+
+
+def test_a_static_field_holds_no_weights(holder: Holder) -> None:
+    """An array, a dataclass of arrays: whatever it is, it is none of the layer's own."""
+    assert list(layers.arrays(holder)) == ["weight", "parts.0.weight"]
+    assert layers.parameters(holder) == 3 + 2
+
+
+def test_replacing_hands_static_fields_on_as_they_are(holder: Holder) -> None:
+    other = layers.replace(holder, {"weight": np.ones(3), "known.table": np.ones(4), "parts.0.known": np.ones(1)})
+    assert other.known is holder.known
+    assert other.parts[0].known is holder.parts[0].known
+    assert other.weight.tolist() == [1, 1, 1]
+    assert other.parts[0].weight is holder.parts[0].weight
+
+
+def test_restoring_asks_for_no_static_field(holder: Holder) -> None:
+    stored = {n: a + 5 for n, a in layers.arrays(holder).items()}
+    assert layers.restore(holder, stored).known is holder.known
+    with pytest.raises(SeqcliError, match=r"do not fit.*known\.table"):
+        layers.restore(holder, stored | {"known.table": np.arange(4)})
+
+
+def test_a_static_field_is_given_by_name_and_not_shown(holder: Holder) -> None:
+    with pytest.raises(TypeError):
+        Holder(np.zeros(1), (), "known")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="known"):
+        Holder(np.zeros(1))  # type: ignore[call-arg]
+    assert "known" not in repr(holder)

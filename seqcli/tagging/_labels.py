@@ -1,0 +1,94 @@
+"""Labels inside a model, tags outside: the data may have written its spans in another scheme than the model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from seqcli import schemes
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A model's K labels and the scheme of the tags that they are written as."""
+
+    names: list[str]
+    inside: str | None  # the scheme of the labels; None where they are no spans
+    outside: str | None  # the scheme of the tags
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """The tags that are written, sorted."""
+        found = set(self.parts)
+        if self._finer:
+            divided = [(prefix, name) for prefix, name in map(schemes.divide, self.parts) if prefix in ("B", "I")]
+            found |= {_spelt("S" if prefix == "B" else "E", name) for prefix, name in divided}
+        return sorted(found)
+
+    @property
+    def _finer(self) -> bool:
+        """Whether tags tell more parts of a span apart than labels do."""
+        return self.inside == "iob2" and self.outside == "iobes"
+
+    @cached_property
+    def _part_scheme(self) -> str | None:
+        """The scheme of `parts`: the coarser of the two, but never IOB1, where a tag hangs on the one before it."""
+        if not self.inside or not self.outside:
+            return None
+        return self.inside if self.outside in (self.inside, "iobes") else "iob2"
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """For each label, what it says of a token in the terms that probabilities are given in: the tag that it is
+        written as; in IOB1, where I begins a span too unless one of its kind goes before, the one of IOB2."""
+        if self._part_scheme in (None, self.inside):
+            return list(self.names)
+        plain = {"S": "B", "E": "I"}
+        divided = [schemes.divide(label) for label in self.names]
+        return [_spelt(plain[p], n) if p in plain else tag for tag, (p, n) in zip(self.names, divided, strict=True)]
+
+    @cached_property
+    def part_ids(self) -> np.ndarray:
+        """(K,) the place of each label's part among the different ones, sorted."""
+        different = {part: i for i, part in enumerate(sorted(set(self.parts)))}
+        return np.array([different[part] for part in self.parts], np.int64)
+
+    def parts_of(self, tags: Sequence[str]) -> list[str]:
+        """Tags of the data in the terms of `parts`."""
+        if self.outside and self._part_scheme:
+            return schemes.convert(tags, self.outside, self._part_scheme)
+        return list(tags)
+
+    def spelt(self, tags: Sequence[str]) -> list[str]:
+        """Tags of the data in the letters that are written: BILOU and BMEWO as IOBES."""
+        return schemes.convert(tags, "iobes", "iobes") if self.outside == "iobes" else list(tags)
+
+    def written(self, path: np.ndarray) -> list[str]:
+        """The tags of a path of labels (T,)."""
+        labels = [self.names[k] for k in path.tolist()]
+        if self.inside and self.outside and self.inside != self.outside:
+            return schemes.convert(labels, self.inside, self.outside)
+        return labels
+
+    @cached_property
+    def meant(self) -> dict[str, list[int]]:
+        """A tag as a person writes it to the labels it may stand for: `B-PER`, or `PER` for all its parts."""
+        found: dict[str, list[int]] = {}
+        for k, (label, part) in enumerate(zip(self.names, self.parts, strict=True)):
+            prefix, name = schemes.divide(label)
+            tags = {label, part, name or label}
+            if self.outside == "iob1" and prefix in ("B", "S"):
+                tags.add(_spelt("I", name))  # begins a span there, unless it follows one of its kind
+            if self._finer and prefix in ("B", "I"):
+                tags.add(_spelt("S" if prefix == "B" else "E", name))
+            for tag in tags:
+                found.setdefault(tag, []).append(k)
+        return found
+
+
+def _spelt(prefix: str, name: str) -> str:
+    """A tag of its parts; one kind of span needs no name."""
+    return f"{prefix}-{name}" if name else prefix

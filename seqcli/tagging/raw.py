@@ -1,0 +1,53 @@
+"""Words found in raw text as the model's training data has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
+
+from seqcli import registry
+from seqcli.formats import Sentence
+from seqcli.words import Rule, align
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a model finds its words in raw text: a rule, or the characters that it restores something to."""
+
+    rule: Rule | None
+    differing: Mapping[str, Sequence[str]]  # chunks that the training data cut otherwise than the rule, and how
+    restore: str | None = None
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any]) -> Words:
+        """As an artifact's header has it under `splitting`."""
+        stored = header["splitting"]
+        rule = Rule.from_dict(stored["rule"]) if stored.get("rule") else None
+        return cls(rule, stored.get("differing", {}), stored.get("restore"))
+
+    def find(self, sentence: Sentence) -> Sentence:
+        """The sentence with its words; one that has them is given back as it is."""
+        if sentence.words or not sentence.text:
+            return sentence
+        if self.restore:
+            return _in_place(sentence, registry.load("restoration", self.restore).observe(sentence.text))
+        assert self.rule is not None
+        offsets = self.rule.split(sentence.text, self.differing)
+        return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
+
+    def odd(self, text: str) -> str | None:
+        """A chunk of a raw text that the training data cut otherwise than the rule, if there is one."""
+        return next((chunk for chunk in text.split() if chunk in self.differing), None) if self.differing else None
+
+
+def _in_place(sentence: Sentence, units: list[str]) -> Sentence:
+    """The sentence with the characters that a model restores something to, and their places in its text; where they
+    are not in it as they are, the text is theirs."""
+    whole = "".join(units)
+    offsets = None if whole == sentence.text else align(sentence.text, units)
+    if offsets is not None:
+        return replace(sentence, words=units, offsets=offsets)
+    ends = list(accumulate(map(len, units)))
+    return replace(sentence, words=units, text=whole, offsets=list(zip([0, *ends], ends, strict=False)))

@@ -1,0 +1,170 @@
+"""Every task of the registry: what the training loop asks of it, and that asking twice gives the same."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqcli import layers, registry
+from seqcli.recipe import discover
+from seqcli.recipe.load import load_recipe, resolve_recipe, task_model, tasks
+from seqcli.recipe.schema import Recipe
+from seqcli.tasks import BaseTask, Evaluation
+from seqcli.training import device
+
+torch = pytest.importorskip("torch")
+
+NAMES = registry.names("tasks")
+
+# What a task of each kind can be made of in a moment: its files, and its recipe.
+TINY: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "language-model": (
+        {"a.txt": "the cat sat on the mat\n" * 30},
+        {
+            "tokenizer": {"kind": "char"},
+            "data": {"train": "a.txt", "valid": 0.2},
+            "model": {"cell": "lstm", "embedding": 4, "hidden": 5},
+            "train": {"steps": 4, "batch_size": 2, "sequence_length": 7},
+        },
+    ),
+    "tagging": (
+        {"a.txt": "the/DET cat/NOUN sat/VERB on/ADP the/DET mat/NOUN\na/DET dog/NOUN ran/VERB\n" * 12},
+        {
+            "data": {"train": "a.txt", "valid": 0.2, "format": "word-tag"},
+            "model": {"cell": "lstm", "embedding": 4, "hidden": 5, "characters": {"kind": "cnn", "filters": 3}},
+            "train": {"steps": 4, "batch_size": 5},
+        },
+    ),
+}
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Callable[..., Recipe]:
+    """`recipe(task, **overrides)`: the tiny one, checked as any other."""
+
+    def make(name: str, *overrides: str) -> Recipe:
+        assert name in TINY, f"give {name} its files and a recipe in TINY"
+        files, keys = TINY[name]
+        for file, text in files.items():
+            (tmp_path / file).write_text(text)
+        fixed = ["train.device=cpu", "train.precision=float32", "train.threads=1"]
+        return resolve_recipe({"task": name, **keys}, [*fixed, *overrides], name="tiny", base=tmp_path)
+
+    return make
+
+
+def weights_of(task: BaseTask) -> dict[str, Any]:
+    return device.leaves(task.model, "cpu")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_is_described_and_has_a_model_and_a_recipe(name: str) -> None:
+    module = registry.load("tasks", name)
+    assert issubclass(module.Task, BaseTask)
+    assert not inspect.isabstract(module.Task)
+    assert registry.summary("tasks", name)
+    assert tasks()[name]
+    assert task_model(name) in tasks()[name]
+    packaged = [load_recipe(path) for path in discover.packaged().values()]
+    assert any(r.task == name for r in packaged), f"no recipe in recipes/ is for {name}"
+    for kind in tasks()[name]:
+        model = registry.load("models", kind)
+        assert model.TRAINED in ("gradient", "counted")
+        assert model.DATASET in registry.names("datasets")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_task_brings_torch_in(name: str) -> None:
+    code = f"import sys; from seqcli import registry; registry.load('tasks', {name!r}); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_preparing_twice_gives_the_same(name: str, recipe: Callable[..., Recipe]) -> None:
+    one, two = (registry.load("tasks", name).Task.prepare(recipe(name), None, None) for _ in range(2))
+    for a, b in ((one.arrays, two.arrays), (layers.arrays(one.model), layers.arrays(two.model))):
+        assert list(a) == list(b)
+        assert all(np.array_equal(x, b[n]) for n, x in a.items())
+    assert json.dumps(one.header) == json.dumps(two.header)
+    assert {"data", "vocabulary"} <= one.header.keys()
+    assert str(one.recipe.base) not in json.dumps(one.header)
+    assert set(one.header["data"]["splits"]) == {"train", "valid"}
+    assert one.opening().strip() and all(line.strip() for line in one.details())  # noqa: PT018
+    assert one.activations() >= 0
+    assert one.unit
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_is_a_function_of_its_place(name: str, recipe: Callable[..., Recipe]) -> None:
+    one, two = (registry.load("tasks", name).Task.prepare(recipe(name), None, None) for _ in range(2))
+    assert one.batches >= 2
+    for epoch in (2, 0, 1):
+        for index in reversed(range(one.batches)):
+            batch = one.batch(epoch, index)
+            assert one.size(batch) > 0
+            for a, b in zip(batch, two.batch(epoch, index), strict=True):
+                assert isinstance(a, np.ndarray)
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loss_is_in_nats_and_has_gradients(name: str, recipe: Callable[..., Recipe]) -> None:
+    task = registry.load("tasks", name).Task.prepare(recipe(name), None, None)
+    weights = weights_of(task)
+    model = device.bind(task.model, weights, "float32")
+    state = task.initial_state(model)
+    for index in range(2):
+        loss, state = task.loss(model, task.batch(0, index), state, None)
+        assert loss.shape == ()
+        assert 0 < loss.item() < 20
+    loss.backward()
+    assert all(w.grad is not None and bool(w.grad.isfinite().all()) for w in weights.values())
+    again, _ = task.loss(model, task.batch(0, 0), task.initial_state(model), None)
+    first, _ = task.loss(model, task.batch(0, 0), task.initial_state(model), None)
+    assert again.item() == first.item()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_what_is_dropped_is_the_generators(name: str, dropout: float, recipe: Callable[..., Recipe]) -> None:
+    task = registry.load("tasks", name).Task.prepare(recipe(name, f"model.dropout={dropout}"), None, None)
+    model = device.bind(task.model, weights_of(task), "float32")
+
+    def loss(seed: int | None) -> float:
+        rng = None if seed is None else torch.Generator().manual_seed(seed)
+        return task.loss(model, task.batch(0, 0), task.initial_state(model), rng)[0].item()
+
+    assert loss(1) == loss(1)
+    assert (loss(1) == loss(2)) == (loss(1) == loss(None)) == (not dropout)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_evaluation_draws_nothing_and_keeps_the_model(name: str, recipe: Callable[..., Recipe]) -> None:
+    task = registry.load("tasks", name).Task.prepare(recipe(name), None, None)
+    weights = weights_of(task)
+    before = {n: w.detach().clone() for n, w in weights.items()}
+    with torch.no_grad():
+        one, two = (task.evaluate(device.bind(task.model, weights, "float32")) for _ in range(2))
+    assert isinstance(one, Evaluation)
+    assert one == two
+    assert one.watched in one.scores
+    assert one.watched == task.watched
+    assert all(np.isfinite(score) for score in one.scores.values())
+    assert "valid_loss" in one.scores
+    assert all(torch.equal(w, before[n]) for n, w in weights.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_validation_split_nothing_is_scored(name: str, recipe: Callable[..., Recipe]) -> None:
+    task = registry.load("tasks", name).Task.prepare(recipe(name, "data.valid=null"), None, None)
+    assert task.evaluate(task.model) is None
+    assert task.watched == "train_loss"
