@@ -115,6 +115,7 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
 
 
 ANY = ("inspect", "tokenize")
+EXAMPLES = {"tag": "pos-tagger"}  # recipes to begin with, of other verbs than generate
 
 
 def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
@@ -132,7 +133,10 @@ def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
             others += 1
     if not found:
         what = f"none of the {others} models in ./runs fits" if others else "there is no model in ./runs for"
-        raise UsageError(f"{what} `{verb}`", hint="name one with -m FILE, or train one: seqcli train charlm")
+        raise UsageError(
+            f"{what} `{verb}`",
+            hint=f"name one with -m FILE, or train one: seqcli train {EXAMPLES.get(verb, 'charlm')}",
+        )
     return max(found)[1]
 
 
@@ -160,5 +164,8 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
         raise UsageError(f"{path} is a {opened.header.get('kind', 'file')}, not a model", hint="see: seqcli inspect")
     if verb not in ANY and verb not in verbs(opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
-        raise UsageError(f"{path} is a {task}: `{verb}` does not serve it", hint=f"use: {right} -m {path}")
+        kind = opened.header["model"]["kind"]
+        raise UsageError(
+            f"{path} is a model of the kind {kind}: `{verb}` does not serve it", hint=f"use: {right} -m {path}"
+        )
     return opened

@@ -115,7 +115,14 @@ def read_chunks(
             kept = [data[end:]]
         kept_size = len(kept[0])
         if whole:
-            text = decode(whole, encoding, source, line, column)
+            try:
+                text = whole.decode(encoding)
+            except UnicodeDecodeError as error:
+                good = whole.rfind(b"\n", 0, error.start) + 1  # the lines before it are text
+                if good:
+                    yield Chunk(whole[:good].decode(encoding), source, line, column)
+                decode(whole, encoding, source, line, column)
+                raise
             yield Chunk(text, source, line, column)
             line += whole.count(b"\n")
             column = 1 if text.endswith("\n") else column + len(text)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ValidationError
 
 from seqcli import registry
-from seqcli.errors import SeqcliError
+from seqcli.errors import did_you_mean
 
 
 def _check(value: str | dict[str, Any] | None) -> dict[str, Any] | None:
@@ -22,10 +22,10 @@ def _check(value: str | dict[str, Any] | None) -> dict[str, Any] | None:
     spec = {"kind": value} if isinstance(value, str) else dict(value)
     if not isinstance(spec.get("kind"), str):
         raise ValueError("needs a kind, as in {kind: cnn}")
-    try:
-        config = registry.load("characters", spec["kind"]).Config
-    except SeqcliError as error:
-        raise ValueError(f"{error.message}; {error.hint}") from None
+    known = registry.names("characters")
+    if spec["kind"] not in known:
+        raise ValueError(f"unknown encoder of characters {spec['kind']!r}; {did_you_mean(spec['kind'], known)}")
+    config = registry.load("characters", spec["kind"]).Config
     try:
         return config(**spec).model_dump(mode="json")
     except ValidationError as error:

@@ -94,13 +94,18 @@ def _print(request: Request, report: Report, what: str, stored: artifact.Artifac
             raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=f"what can: {known}")
     if request.as_json:
         tables: dict[str, Any] = {"labels": report.labels}
-        if report.confusion is not None:
+        if report.confusion is not None and not request.wanted:
             tables["confusion"] = {
                 "labels": list(report.confusion.labels),
                 "counts": [[int(n) for n in row] for row in report.confusion.counts],
             }
         tables["reliability"] = [b._asdict() for b in report.reliability]
-        record = {**report.to_dict(), **tables, "text": what, "model": stored.path.as_posix()}
+        record = {
+            **report.to_dict(),
+            **({} if request.wanted else tables),
+            "text": what,
+            "model": stored.path.as_posix(),
+        }
         left_out = report.metrics.keys() - set(request.wanted) if request.wanted else set()
         shown = {k: v for k, v in record.items() if k not in left_out}
         out.line(json.dumps(shown, ensure_ascii=False, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +64,7 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
     out_options = replace(out_options, replace=request.replace, confidence=request.confidence)
     paths = streams.sources(request.files)
     reader = registry.load("formats", read).Reader(options)
-    written = _Restored(tagger) if write == "text" else registry.load("formats", write).Writer(out_options)
+    written = _Restored() if write == "text" else registry.load("formats", write).Writer(out_options)
     work = Work(tagger, _settings(request, tagger, stored, write), forced, _lexicon(request.lexicon, tagger))
     live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause too
     out, held = Output(), []
@@ -117,20 +118,18 @@ def _fed(reader: formats.Reader, chunk: streams.Chunk) -> Iterator[Sentence]:
 def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
     """What is read, and what is written. Raises UsageError for what does not go together."""
     write = request.format or ("jsonl" if request.field else "text" if tagger.words.restore else "word-tag")
-    known = [n for n in registry.names("formats") if registry.load("formats", n).WRITES]
-    if write not in known:
-        raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, known))
+    if not _can("WRITES", write):
+        raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, _all("WRITES")))
     if write == "text" and not tagger.words.restore:
         raise UsageError(
             "--format text is for models that restore something to a text; this one gives tags",
-            hint="known: " + ", ".join(n for n in known if n != "text"),
+            hint="known: " + ", ".join(n for n in _all("WRITES") if n != "text"),
         )
     if write == "spans" and not tagger.scheme:
         raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
     read = request.input or ("jsonl" if request.field else write if write in SAME else "text")
-    readable = [n for n in registry.names("formats") if registry.load("formats", n).READS]
-    if read not in readable:
-        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, readable))
+    if not _can("READS", read):
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, _all("READS")))
     if tagger.features and read not in ("conll", "conllu"):
         columns = ",".join(["word", *tagger.features])
         raise UsageError(
@@ -148,6 +147,15 @@ def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
     if request.separator and "conll" not in (read, write):
         raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
     return read, write
+
+
+def _can(what: str, name: str) -> bool:
+    """Whether a format is known and READS or WRITES; of all formats only this one is imported."""
+    return name in registry.names("formats") and getattr(registry.load("formats", name), what)
+
+
+def _all(what: str) -> list[str]:
+    return [name for name in registry.names("formats") if _can(what, name)]
 
 
 def check_flags(read: str, given: dict[str, Any]) -> None:
@@ -218,7 +226,7 @@ def threshold(precision: float, tagger: Tagger, stored: artifact.Artifact) -> fl
                 hint="ask for less, or train further",
             )
         decoding = {**stored.header.get("decoding", {})}
-        decoding["thresholds"] = {**known, key: [round(number, 6) for number in found]}
+        decoding["thresholds"] = {**known, key: [math.floor(number * 1e6) / 1e6 for number in found]}
         known = decoding["thresholds"]
         try:
             artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
@@ -263,7 +271,12 @@ class Work:
     def __call__(self, sentences: list[Sentence]) -> list[Answer]:
         assert self.tagger is not None
         allowed = [self._allowed(s) for s in sentences] if self.forced or self.lexicon else ()
-        return self.tagger.answer(sentences, self.settings, allowed)
+        answers = self.tagger.answer(sentences, self.settings, allowed)
+        if self.tagger.words.restore:
+            restore = registry.load("restoration", self.tagger.words.restore).restore
+            for sentence, answer in zip(sentences, answers, strict=True):
+                answer.text = restore(sentence.words, answer.tags)
+        return answers
 
     def _allowed(self, sentence: Sentence) -> Allowed:
         found: list[Sequence[str] | None] = [self.lexicon.get(w) for w in sentence.words]
@@ -277,11 +290,8 @@ class Work:
 class _Restored:
     """Writes the text that the labels say."""
 
-    def __init__(self, tagger: Tagger):
-        self._restore: Any = registry.load("restoration", str(tagger.words.restore)).restore
-
     def write(self, sentence: Sentence, answer: Answer) -> str:
-        return formats.one_line(self._restore(sentence.words, answer.tags)) + "\n" if sentence.record else ""
+        return formats.one_line(answer.text or "") + "\n" if sentence.record else ""
 
 
 # other processes

@@ -74,7 +74,8 @@ def command(
     streaming = {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads}
     is_tagger = stored.header["task"] == "tagging"
     if odd := [flag for flag, value in (streaming if is_tagger else tagging).items() if value]:
-        raise UsageError(f"{odd[0]} does not serve {stored.path}: it is a {stored.header['model']['kind']} model")
+        kind = stored.header["model"]["kind"]
+        raise UsageError(f"{odd[0]} does not serve {stored.path}: it is a model of the kind {kind}")
     if is_tagger:
         from seqcli.cli import _scoring_tags
 

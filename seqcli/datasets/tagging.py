@@ -21,7 +21,7 @@ from seqcli.formats import Options, Sentence
 from seqcli.formats._detect import detect
 
 TOKENIZED = False  # words are given: a recipe has no tokenizer
-PATHS = ("vectors",)  # keys that name files, beside the splits
+LABELLED = ("conll", "conllu", "word-tag", "jsonl")  # formats that have tags
 
 
 class Config(BaseModel):
@@ -32,9 +32,7 @@ class Config(BaseModel):
     train: text.Files  # a name, a path, a glob, `-`, or a list of paths and globs
     valid: text.Held = None  # a share of the sentences, or files; default: what the named data set says, else none
     test: text.Held = None
-    format: str | None = (
-        None  # conll, conllu, word-tag, jsonl, text; default: what the data set or the file's name says
-    )
+    format: str | None = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
     columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
     tag: str | None = (
         None  # the column (conll), field (conllu: upos, xpos, feats.Number ...) or key (jsonl) of the tags
@@ -61,9 +59,8 @@ class Config(BaseModel):
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str | None) -> str | None:
-        known = [n for n in registry.names("formats") if n != "spans"]
-        if value is not None and value not in known:
-            raise ValueError(f"unknown format {value!r}; known: {', '.join(known)}")
+        if value is not None and value not in LABELLED:
+            raise ValueError(f"{value!r} is no format with tags; known: {', '.join(LABELLED)}")
         return value
 
     @field_validator("restore")
@@ -78,6 +75,10 @@ class Config(BaseModel):
     def _tag_among_columns(self) -> Config:
         if self.columns and self.tag and self.tag not in self.columns:
             raise ValueError(f"tag: no column is named {self.tag!r}; columns: {', '.join(self.columns)}")
+        if self.restore and (
+            odd := [k for k in ("format", "columns", "tag", "comments", "field") if getattr(self, k)]
+        ):
+            raise ValueError(f"{odd[0]}: restore reads plain text, whose labels it makes itself; leave one away")
         return self
 
 
@@ -222,7 +223,7 @@ def guess(path: Path) -> str:
         beginning = file.read(1 << 14).decode("utf-8", errors="replace")
     found = detect(str(path), beginning)
     if found is None:
-        known = ", ".join(n for n in registry.names("formats") if n != "spans")
+        known = ", ".join(LABELLED)
         raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
     return found
 

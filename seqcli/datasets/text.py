@@ -117,7 +117,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
 
 def named_set(train: Files, base: Path) -> _catalog.Named | None:
     """The data set that `data.train` names, if it is a name and no file."""
-    if isinstance(train, str) and _catalog.looks_like_name(train) and not (base / train).exists():
+    if isinstance(train, str) and _catalog.looks_like_name(train) and not (base / train).is_file():
         return _catalog.find(train)
     return None
 

@@ -106,6 +106,7 @@ class Answer:
     probabilities: list[float] | None = None  # of each token's tag
     spans: list[SpanAnswer] | None = None  # None: the tags are no spans
     alternatives: list[tuple[list[str], float]] | None = None  # the n best: tags, probability
+    text: str | None = None  # what the tags make of the text, where they restore something to it
 
 
 class Reader(ABC):

@@ -188,7 +188,9 @@ class Writer(LineWriter):
             if answer.probabilities is not None:
                 token["probability"] = round(answer.probabilities[i], 6)
             tokens.append(token)
-        result: dict[str, Any] = {"tokens": tokens}
+        result: dict[str, Any] = (
+            {"tokens": tokens} if answer.text is None else {"text": answer.text, "tokens": tokens}
+        )
         if answer.spans is not None:
             result["spans"] = span_records(sentence, answer)
         if answer.alternatives is not None:

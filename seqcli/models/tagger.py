@@ -29,6 +29,7 @@ DEFAULT = True  # the kind of the task where a recipe names none
 Size = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
+KEPT_CHARACTERS = 16 << 20  # of those words themselves
 ENCODED = 1024  # words encoded at once: bounds the memory
 
 
@@ -213,13 +214,16 @@ class _Bank:
         self._most = max(KEPT_BYTES // (4 * width), 1)
         self._rows = np.zeros((1024, width), np.float32)
         self._known: dict[str, int] = {}
+        self._characters = 0  # of the words known
 
     def inputs(self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]]) -> Any:
         """What BatchForm.read asks for: places of tokens to their projected inputs."""
         flat = [w for words in sentences for w in words]
         new = [w for w in dict.fromkeys(flat) if w not in self._known]
-        if len(self._known) + len(new) > self._most:
+        self._characters += sum(map(len, new))
+        if len(self._known) + len(new) > self._most or self._characters > KEPT_CHARACTERS:
             self._known, new = {}, list(dict.fromkeys(flat))
+            self._characters = sum(map(len, new))
         columns = [
             np.concatenate([self.model.vocabulary.feature_ids(name, f[name]) for f in features])
             for name in self.model.vocabulary.features

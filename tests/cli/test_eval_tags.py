@@ -210,7 +210,7 @@ def test_a_counted_model(report):
         ("ner", ["--unknown-label", "ignore"], 2, "'ignore' is none of them\n  hint: known: error, skip, count-wrong"),
         ("ner", ["--split", "dev"], 2, "the run has no dev split\n  hint: it has: train, valid, test"),
         ("ner", ["--split", "test", "ner-test.conll"], 2, "--split names a part of the run's own data"),
-        ("ner", ["--window", "3"], 2, "--window does not serve runs/ner/model.safetensors: it is a tagger model"),
+        ("ner", ["--window", "3"], 2, "--window does not serve runs/ner/model.safetensors: it is a model of the kind tagger"),
         ("ner", ["--per-line", "ner-test.conll"], 2, "--per-line does not serve"),
         ("ner", ["--input", "cnll", "ner-test.conll"], 2, "unknown format 'cnll' in --input"),
         ("ner", ["--input", "jsonl", "--columns", "word,ner", "ner-test.conll"], 2, "--columns says how to read conll"),
@@ -242,4 +242,7 @@ def test_flags_for_taggers_do_not_serve_other_models(forks, home):
     for args in (["--confusion"], ["--tag", "x"], ["--columns", "a,b"], ["--input", "conll"]):
         done = forks("eval", "-m", "tiny", *args, cwd=home)
         assert done.returncode == 2
-        assert f"{args[0]} does not serve runs/tiny/model.safetensors: it is a language-model model" in done.stderr
+        assert (
+            f"{args[0]} does not serve runs/tiny/model.safetensors: it is a model of the kind language-model"
+            in done.stderr
+        )

@@ -272,14 +272,14 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_a_format_that_only_writes_is_no_format_of_data() -> None:
-    with pytest.raises(ValidationError, match="unknown format 'spans'"):
+    with pytest.raises(ValidationError, match="'spans' is no format with tags"):
         Config(train="x", format="spans")
 
 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"format": "conl"}, "unknown format 'conl'; known: .*conll"),
+        ({"format": "conl"}, "'conl' is no format with tags; known: conll"),
         ({"restore": "vowels"}, "nothing restores 'vowels'; known: case, diacritics, spaces"),
         ({"columns": ["word", "pos"], "tag": "chunk"}, "no column is named 'chunk'; columns: word, pos"),
         ({"scheme": "bilou"}, "scheme"),
