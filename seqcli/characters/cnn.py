@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -52,42 +51,23 @@ class Encoder:
     def output_size(self) -> int:
         return len(self.bias)
 
-    @cached_property
-    def _tables(self) -> np.ndarray:
-        """(w, characters, C): what each character adds at each place of a window."""
-        parts = self.weight.reshape(self.output_size, -1, self.embedding.shape[1])  # (C, w, E)
-        return np.stack([ops.linear(self.embedding, parts[:, k]) for k in range(parts.shape[1])])
-
-    def _looked_up(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """`encode` in NumPy: a window's answer is the sum of its characters' rows, without a product."""
-        U, L = ids.shape
-        tables, outside = self._tables, np.arange(L) >= lengths[:, None]
-        width = len(tables)
-        y = np.zeros((U, L, self.output_size), self.bias.dtype)
-        y += self.bias
-        for k, table in enumerate(tables):
-            shift = k - (width - 1) // 2
-            if abs(shift) >= L:  # beyond every word
-                continue
-            to, frm = slice(max(-shift, 0), L - max(shift, 0)), slice(max(shift, 0), L + min(shift, 0))
-            rows = table[ids[:, frm]]
-            rows[outside[:, frm]] = 0
-            y[:, to] += rows
-        y[outside] = 0
-        return np.maximum(y.max(axis=1), 0)
-
     def encode(self, ids: Array, lengths: Array) -> Array:
-        """ids (U, L), lengths (U,) -> (U, C)."""
-        if isinstance(ids, np.ndarray):
-            return self._looked_up(ids, lengths)
+        """ids (U, L), lengths (U,) -> (U, C).
+
+        What a character adds at each place of a window is computed once for every character, so that a window's
+        answer is a sum of rows, without a product.
+        """
         U, L = ids.shape
-        inside = ops.integers(np.arange(L), ids)[None, :, None] < lengths[:, None, None]  # (U, L, 1)
-        x = ops.embedding(ids, self.embedding)
-        x = ops.where(inside, x, ops.zeros((1,), x))  # (U, L, E)
-        width = self.weight.shape[1] // x.shape[2]
-        before = ops.zeros((U, (width - 1) // 2, x.shape[2]), x)
-        behind = ops.zeros((U, width // 2, x.shape[2]), x)
-        padded = ops.concat([before, x, behind], axis=1)
-        windows = ops.concat([padded[:, k : k + L] for k in range(width)])  # (U, L, w·E)
-        y = ops.relu(ops.linear(windows, self.weight, self.bias))  # (U, L, C), not negative: a zero hides nothing
-        return ops.amax(ops.where(inside, y, ops.zeros((1,), y)), axis=1)
+        E, C = self.embedding.shape[1], self.output_size
+        width = self.weight.shape[1] // E
+        inside = ops.integers(np.arange(L), ids)[None] < lengths[:, None]  # (U, L)
+        nothing = ops.zeros((1, C), self.weight)
+        ids = ops.where(inside, ids + 1, ops.zeros((1,), ids))  # 0 is outside
+        before, behind = (ops.zeros((U, n), ids) for n in ((width - 1) // 2, width // 2))
+        ids = ops.concat([before, ids, behind], axis=1)
+        y = self.bias
+        for k in range(width):
+            rows = ops.concat([nothing, ops.linear(self.embedding, self.weight[:, k * E : (k + 1) * E])], axis=0)
+            y = y + ops.embedding(ids[:, k : k + L], rows)  # (U, L, C)
+        y = ops.where(inside[..., None], y, ops.zeros((1,), y))
+        return ops.relu(ops.amax(y, axis=1))  # the zeros of the padding hide nothing: relu gives no less
