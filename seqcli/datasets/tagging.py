@@ -34,19 +34,13 @@ class Config(BaseModel):
     test: text.Held = None
     format: str | None = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
     columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
-    tag: str | None = (
-        None  # the column (conll), field (conllu: upos, xpos, feats.Number ...) or key (jsonl) of the tags
-    )
+    tag: str | None = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl)
     separator: str = "auto"  # conll: tab, space, or any text
     comments: str | None = None  # conll: lines that begin so are comments
     field: str | None = None  # jsonl: the key of the words
     scheme: Literal["auto", "none", "iob1", "iob2", "iobes"] = "auto"  # of tags that are spans
-    restore: str | None = (
-        None  # spaces, diacritics or case: plain text, a label a character, made from the text itself
-    )
-    longest: Annotated[int, Field(gt=0)] = (
-        512  # words of a training sentence at most; a longer one is cut in training
-    )
+    restore: str | None = None  # spaces, diacritics or case: a label a character, made from plain text itself
+    longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
     encoding: str = "utf-8"

@@ -113,6 +113,8 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
         yield from _block(config)
         if "cell" in config.model_fields:
             yield from _cells()
+        if "characters" in config.model_fields:
+            yield from _encoders()
 
 
 def _block(config: type[BaseModel]) -> Iterator[str]:
@@ -121,6 +123,17 @@ def _block(config: type[BaseModel]) -> Iterator[str]:
     width = max(map(len, said), default=0)
     for key, text in zip(keys, said, strict=True):
         yield f"{text:<{width}}  # {key.type}" + (f"; {key.meaning}" if key.meaning else "")
+
+
+def _encoders() -> Iterator[str]:
+    """The encoders that `characters` may name, with their keys."""
+    yield "  # encoders of characters:"
+    names = registry.names("characters")
+    width = max(map(len, names))
+    for name in names:
+        yield f"  #   {name:<{width}}  {registry.summary('characters', name)}"
+        keys = ", ".join(f"{k.name}: {k.default}" for k in keys_of(registry.load("characters", name).Config))
+        yield f"  #   {'':<{width}}  as in {{kind: {name}, {keys}}}"
 
 
 def _cells() -> Iterator[str]:
