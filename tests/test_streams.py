@@ -273,3 +273,10 @@ def test_output_writes_what_it_is_given() -> None:
     out.flush()
     expected = b"a\r" + "é\n".encode() + b"\xff\n" + '{"b": "é\u2028", "a": [1.5, null]}\n'.encode()
     assert file.getvalue() == expected + "\udc80".encode(errors="surrogatepass")
+
+
+def test_the_lines_before_invalid_bytes_come_first():
+    chunks = read_chunks(io.BytesIO("ä\nb\nc".encode() + b"\xff\nd\n"), "f")
+    assert next(chunks) == Chunk("ä\nb\n", "f", 1)
+    with pytest.raises(SeqcliError, match=r"^f:3:2: byte 0xff is not valid UTF-8"):
+        next(chunks)

@@ -293,3 +293,9 @@ def test_a_format_that_only_writes_is_no_format_of_data() -> None:
 def test_mistakes_in_the_configuration(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Config(**{"train": "x", **keys})
+
+
+@pytest.mark.parametrize("key", [{"format": "conll"}, {"columns": ["word", "tag"]}, {"tag": "upos"}])
+def test_restoring_makes_its_own_labels(key: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="restore reads plain text"):
+        Config(train="x", restore="spaces", **key)
