@@ -2,8 +2,9 @@
 
 An encoder's file offers `Config`, its keys in a recipe, and `Encoder`, a layer with
 `create(config, characters, rng)`, `output_size` C, and `encode(ids, lengths)`: ids (U, L) of U words' characters,
-padded with 0, lengths (U,) of 2 and more (a word begins and ends with a mark) -> (U, C). In NumPy a word's result
-is its own, to the last bit.
+padded with 0, lengths (U,) of 2 and more (a word begins and ends with a mark) -> (U, C). The id UNSEEN is of
+characters that training never shows: its row begins, and stays, at zero. In NumPy a word's result is its own, to the
+last bit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pydantic import AfterValidator, ValidationError
 
 from seqcli import registry
 from seqcli.errors import did_you_mean
+
+UNSEEN = 1
 
 
 def _check(value: str | dict[str, Any] | None) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli import ops
+from seqcli.characters import UNSEEN
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
@@ -39,10 +40,11 @@ class Encoder:
         """Fresh weights."""
         size = config.width * config.embedding
         bound = np.sqrt(3.0 / size)
+        scale = 1.0 / np.sqrt(config.embedding)
+        embedding = rng.normal(0.0, scale, (characters, config.embedding)).astype(np.float32)
+        embedding[UNSEEN] = 0.0
         return cls(
-            embedding=rng.normal(0.0, 1.0 / np.sqrt(config.embedding), (characters, config.embedding)).astype(
-                np.float32
-            ),
+            embedding=embedding,
             weight=rng.uniform(-bound, bound, (config.filters, size)).astype(np.float32),
             bias=np.zeros(config.filters, np.float32),
         )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli import ops
 from seqcli.cells._config import CellSpec
+from seqcli.characters import UNSEEN
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
 from seqcli.layers.stack import Stack
@@ -43,8 +44,10 @@ class Encoder:
         assert isinstance(config.cell, dict)
         options = dict(config.cell)
         scale = 1.0 / np.sqrt(config.embedding)
+        embedding = rng.normal(0.0, scale, (characters, config.embedding)).astype(np.float32)
+        embedding[UNSEEN] = 0.0
         return cls(
-            embedding=rng.normal(0.0, scale, (characters, config.embedding)).astype(np.float32),
+            embedding=embedding,
             stack=Stack.create(
                 options.pop("kind"), config.embedding, [config.hidden], rng, options=options, bidirectional=True
             ),

@@ -9,8 +9,8 @@ from typing import Any
 
 from seqcli import artifact, console, formats, metrics, registry, streams, threads
 from seqcli.cli._splits import named_sentences
-from seqcli.cli._tagging import check_flags, options_for
-from seqcli.datasets.tagging import guess, read_sentences
+from seqcli.cli._tagging import NO_TAGS, check_flags, options_for
+from seqcli.datasets.tagging import guess, in_scheme, read_sentences
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import Sentence
 from seqcli.streams import Output
@@ -30,6 +30,7 @@ class Request:
     columns: list[str] | None
     separator: str | None
     comments: str | None
+    field: str | None
     tag: str | None
     unknown: Unknown
     confusion: bool
@@ -61,6 +62,7 @@ def _sentences(request: Request, stored: artifact.Artifact) -> tuple[str, list[S
         hint = "give the format of tagged text: --input conll, conllu, jsonl or word-tag"
         raise UsageError(f"{read} has no tags to score against", hint=hint)
     flags = {"--columns": request.columns, "--separator": request.separator, "--comments": request.comments}
+    flags["--field"] = request.field
     check_flags(read, flags)
     options = options_for(
         stored,
@@ -68,13 +70,24 @@ def _sentences(request: Request, stored: artifact.Artifact) -> tuple[str, list[S
         columns=request.columns,
         separator=request.separator,
         comments=request.comments,
+        field=request.field,
         tag=request.tag,
         kept=list(stored.header["vocabulary"]["features"]),
     )
+    if options.tag == NO_TAGS:
+        raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
     options = replace(options, gold=not data["restore"])
     names = ["<stdin>" if f == "-" else f for f in request.files]
-    found = read_sentences(paths, format_name=read, options=options, restore=data["restore"], what="reading")
-    return ", ".join(names), list(found)
+    found = read_sentences(
+        paths,
+        format_name=read,
+        options=options,
+        encoding=data["encoding"],
+        restore=data["restore"],
+        what="reading",
+    )
+    what = ", ".join(names)
+    return what, in_scheme(list(found), data["scheme"], what)
 
 
 def _format(path: Any, trained: str) -> str:

@@ -47,5 +47,6 @@ def named_sentences(stored: artifact.Artifact, split: str | None) -> tuple[str, 
     recipe = recipe_of(stored)
     corpus = open_corpus(recipe.data, recipe.base)
     split = choose(split, list(corpus.splits))
-    check_unchanged(stored, split, fingerprint(corpus.splits[split]))
+    features = stored.header["model"].get("features", [])
+    check_unchanged(stored, split, fingerprint(corpus.splits[split], features))
     return f"{corpus.name} {split}", corpus.splits[split]

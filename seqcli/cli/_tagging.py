@@ -23,6 +23,7 @@ from seqcli.tagging.forced import Forced
 from seqcli.tagging.lexicon import read_lexicon
 
 HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
+NO_TAGS = "<none>"  # no column has the tags
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
 
 
@@ -79,11 +80,10 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
             out.flush()
 
         def answer(most: int) -> None:
-            for first in range(0, len(held), request.batch_size):
-                batch = held[first : first + request.batch_size]
+            while held:
+                batch, held[:] = held[: request.batch_size], held[request.batch_size :]
                 waiting.append((batch, send(batch)))
                 finish(2 * jobs if jobs > 1 else 0)
-            held.clear()
             finish(most)
 
         try:
@@ -100,6 +100,8 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
             answer(0)
             raise
         answer(0)
+    if forced and read == "jsonl" and not work.forced_seen:
+        console.warn(f"--force: no record has the key {forced.name!r}: nothing was forced")
 
 
 def _fed(reader: formats.Reader, chunk: streams.Chunk) -> Iterator[Sentence]:
@@ -198,7 +200,7 @@ def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]
     if not named or trained in named:
         return trained
     found = "tag" if "tag" in named else named[-1]
-    return "<none>" if found in (*kept, "word") else found
+    return NO_TAGS if found in (*kept, "word") else found
 
 
 def _settings(request: Request, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
@@ -253,6 +255,7 @@ class Work:
     forced: Forced | None
     lexicon: dict[str, list[str]]
     warned: bool = False
+    forced_seen: bool = False
 
     def prepare(self, sentence: Sentence) -> Sentence:
         """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it
@@ -260,6 +263,7 @@ class Work:
         assert self.tagger is not None
         if self.forced:
             self.forced.check(sentence, self.tagger)
+            self.forced_seen = self.forced_seen or bool(self.forced.of(sentence))
         if sentence.split:
             self.tagger.check(sentence)
             return sentence
@@ -291,7 +295,7 @@ class _Restored:
     """Writes the text that the labels say."""
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
-        return formats.one_line(answer.text or "") + "\n" if sentence.record else ""
+        return (answer.text or "") + getattr(sentence.raw, "end", "\n") if sentence.record else ""
 
 
 # other processes
@@ -313,7 +317,7 @@ def _workers(work: Work, model: Path, jobs: int) -> Iterator[Callable[[list[Sent
         signal.signal(signal.SIGINT, before)
     with workers as pool:
         yield lambda sentences: partial(
-            _received, pool.apply_async(_do, ([replace(s, raw=None) for s in sentences],))
+            _received, pool.apply_async(_do, ([replace(s, raw=None, places=(), tag_places=()) for s in sentences],))
         )
 
 

@@ -51,6 +51,7 @@ def command(
     columns: Columns = None,
     separator: Separator = None,
     comments: Comments = None,
+    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens.")] = None,
     tag: Annotated[str | None, typer.Option(help="The column, field or key of the tags.")] = None,
     unknown_label: Annotated[
         str, typer.Option("--unknown-label", help="A tag the model does not know: error, skip or count-wrong.")
@@ -70,7 +71,7 @@ def command(
         raise UsageError(f"--unknown-label: {unknown_label!r} is none of them", hint=f"known: {', '.join(UNKNOWN)}")
     stored = runs.open_model(model, "eval")
     tagging = {"--input": input, "--columns": columns, "--separator": separator, "--comments": comments}
-    tagging |= {"--tag": tag, "--confusion": confusion}
+    tagging |= {"--field": field, "--tag": tag, "--confusion": confusion}
     streaming = {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads}
     is_tagger = stored.header["task"] == "tagging"
     if odd := [flag for flag, value in (streaming if is_tagger else tagging).items() if value]:
@@ -81,7 +82,18 @@ def command(
 
         named = columns.split(",") if columns else None
         request = _scoring_tags.Request(
-            files or [], metric or [], split, json, input, named, separator, comments, tag, unknown_label, confusion
+            files or [],
+            metric or [],
+            split,
+            json,
+            input,
+            named,
+            separator,
+            comments,
+            field,
+            tag,
+            unknown_label,
+            confusion,
         )  # type: ignore[arg-type]
         _scoring_tags.run(request, stored)
         return None

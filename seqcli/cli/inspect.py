@@ -69,7 +69,7 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     splits = data.get("splits", {})
     for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
         amount = f"{about['bytes']:,} bytes" if "bytes" in about else f"{about['tokens']:,} tokens"
-        facts.append((split, f"{data['name']}, {amount}, sha256 {about['sha256'][:12]}"))
+        facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
     scores = header.get("scores", {})
     for split in SPLITS:
         if split in scores:

@@ -13,11 +13,12 @@ from typing import Any, Self
 import numpy as np
 
 from seqcli import schemes
+from seqcli.characters import UNSEEN
 from seqcli.formats import Sentence
 
 UNKNOWN = 0  # the id of what was not in the training data
 MARKS = 4  # ids of characters begin here, behind padding, unknown, the beginning and the end of a word
-PAD, ODD, BEGIN, END = range(MARKS)
+PAD, _, BEGIN, END = range(MARKS)
 LONGEST = 32  # characters of a word that are read: of a longer one the first and the last half of them
 
 _DIGIT = re.compile(r"\d")
@@ -119,7 +120,7 @@ class Vocabulary:
         for word in words:
             if len(word) > LONGEST:
                 word = word[: LONGEST // 2] + word[-LONGEST // 2 :]
-            rows.append([BEGIN, *(known.get(c, ODD) for c in word), END])
+            rows.append([BEGIN, *(known.get(c, UNSEEN) for c in word), END])
         lengths = np.array([len(row) for row in rows], np.int64)
         ids = np.full((len(rows), int(lengths.max(initial=2))), PAD, np.int64)
         for place, row in enumerate(rows):

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,6 +89,7 @@ class Corpus:
     restore: str | None
     files: dict[str, list[Path]]
     longest: int
+    names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
 
     def pieces(self, split: str) -> list[Sentence]:
         """The sentences of a split, those of more than `longest` words cut."""
@@ -105,13 +106,14 @@ class Corpus:
                 )
         return found
 
-    def facts(self) -> dict[str, Any]:
-        """What the artifact keeps of it: name, format, and size and hash of each split."""
+    def facts(self, features: Sequence[str] = ()) -> dict[str, Any]:
+        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
         splits = {
             split: {
+                "name": self.names.get(split, self.name),
                 "sentences": len(sentences),
                 "tokens": sum(len(s.words) for s in sentences),
-                "sha256": fingerprint(sentences),
+                "sha256": fingerprint(sentences, features),
             }
             for split, sentences in self.splits.items()
         }
@@ -119,11 +121,12 @@ class Corpus:
         return {**about, "options": asdict(self.options), "scheme": self.scheme, "splits": splits}
 
 
-def fingerprint(sentences: Iterable[Sentence]) -> str:
-    """sha256 over words and tags, hexadecimal: the same in every format."""
+def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
+    """sha256 over words, tags and the further columns that a model reads, hexadecimal: the same in every format."""
     digest = hashlib.sha256()
     for s in sentences:
-        digest.update(json.dumps([s.words, s.tags], ensure_ascii=True).encode())
+        columns = [s.features.get(name) for name in features]
+        digest.update(json.dumps([s.words, s.tags, *columns], ensure_ascii=True).encode())
     return digest.hexdigest()
 
 
@@ -155,10 +158,15 @@ def open_corpus(config: Config, base: Path) -> Corpus:
         if not any(s.words for s in sentences):
             hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
             raise SeqcliError(f"the {split} split has no words", hint=hint)
-    scheme = None if config.restore else _scheme(config.scheme, splits["train"])
+    scheme = None
+    if not config.restore:
+        splits["train"] = _outside(splits["train"], format_name)
+        scheme = _scheme(config.scheme, splits["train"])
+        splits = {split: in_scheme(s, scheme, split) if split != "train" else s for split, s in splits.items()}
     ordered = {s: splits[s] for s in text.SPLITS if s in splits}
     name = named.name if named else text.describe(config.train)
-    return Corpus(name, format_name, options, scheme, ordered, encoding, config.restore, files, config.longest)
+    names = {split: text.describe([str(f) for f in own]) for split, own in files.items()} if not named else {}
+    return Corpus(name, format_name, options, scheme, ordered, encoding, config.restore, files, config.longest, names)
 
 
 def read_sentences(
@@ -220,6 +228,29 @@ def guess(path: Path) -> str:
         known = ", ".join(LABELLED)
         raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
     return found
+
+
+def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
+    """Spans in CoNLL-U with O for what is in none: there a word in no span has no key."""
+    if format_name != "conllu" or not any("_" in (s.tags or []) for s in sentences):
+        return sentences
+    changed = [replace(s, tags=["O" if tag == "_" else tag for tag in s.tags or []]) for s in sentences]
+    return changed if schemes.recognise([s.tags or [] for s in changed]) else sentences
+
+
+def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[Sentence]:
+    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted."""
+    if not scheme:
+        return sentences
+    tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
+    own = schemes.recognise(tags)
+    if own in (None, scheme):
+        if not any("_" in (s.tags or []) for s in sentences):
+            return sentences
+    elif schemes.violations(tags, scheme):
+        console.say(f"{what}: spans are written in {own}; they are read as {scheme}")
+        tags = [schemes.convert(t, own, scheme) for t in tags]
+    return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
 
 
 def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:

@@ -23,7 +23,7 @@ COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "de
 _TAGGABLE = COLUMNS[2:]
 _FEATURES = ("lemma", "upos", "xpos", "feats", "head", "deprel")
 _FORM, _FEATS, _MISC = 1, 5, 9
-_OTHER_ID = re.compile(r"[0-9]+[-.][0-9]+")
+_OTHER_ID = re.compile(r"[0-9]{1,9}[-.][0-9]{1,9}")
 _TEXT = re.compile(r"# *text *= ?")
 _NO_SPACE = "SpaceAfter=No"
 
@@ -91,7 +91,7 @@ class Reader(BlockReader):
 
     def _is_word(self, line: str, number: int) -> bool | None:
         id = line.partition("\t")[0]
-        if id.isdecimal():
+        if id.isdecimal() and len(id) < 10:
             return True
         if id.startswith("#"):
             return None

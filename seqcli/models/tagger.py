@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from seqcli import layers, ops, registry
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
-from seqcli.datasets._vocabulary import MARKS, Vocabulary
+from seqcli.datasets._vocabulary import MARKS, UNKNOWN, Vocabulary
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.crf import CRF
@@ -108,8 +108,13 @@ class Model:
             bidirectional=config.bidirectional,
         )
         scale, bound = 1 / np.sqrt(config.embedding), 1 / np.sqrt(stack.output_size)
+        embedding = rng.normal(0.0, scale, (len(vocabulary.words) + 1, config.embedding)).astype(np.float32)
+        for table in tables:
+            table[UNKNOWN] = 0.0  # what training never shows says nothing
+        if not config.word_dropout and config.min_count == 1:
+            embedding[UNKNOWN] = 0.0
         return cls(
-            embedding=rng.normal(0.0, scale, (len(vocabulary.words) + 1, config.embedding)).astype(np.float32),
+            embedding=embedding,
             characters=characters,
             features=tables,
             stack=stack,
@@ -234,7 +239,8 @@ class _Bank:
             part = new[first : first + ENCODED]
             rows, begin = self._project(part), len(self._known)
             while begin + len(part) > len(self._rows):
-                self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+                more = max(min(len(self._rows), self._most - len(self._rows)), begin + len(part) - len(self._rows))
+                self._rows = np.concatenate([self._rows, np.zeros((more, self._rows.shape[1]), np.float32)])
             self._rows[begin : begin + len(part)] = rows
             self._known.update(zip(part, range(begin, begin + len(part)), strict=True))
         known = self._known

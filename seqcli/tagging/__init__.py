@@ -18,6 +18,8 @@ from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.formats import Answer, Sentence, SpanAnswer
+from seqcli.layers.blank import Blank
+from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
 from seqcli.tagging._labels import Labels
 from seqcli.tagging.raw import Words
@@ -113,6 +115,13 @@ class Tagger:
                     hint="give every word one",
                 )
 
+    @cached_property
+    def crf(self) -> CRF | None:
+        """What joins neighbouring labels; where the model joins none, what their scheme forbids still holds."""
+        if self.model.chain is not None or self.vocabulary.limits is None:
+            return self.model.chain
+        return CRF.create(len(self.vocabulary.labels), Blank()).limited(self.vocabulary.limits)
+
     # answers
 
     def answer(
@@ -133,7 +142,7 @@ class Tagger:
                     answer.probabilities = self._probabilities(path, marginals[row, :n])
                 if best is not None:
                     answer.alternatives = [(self.labels.written(p), float(np.exp(logp))) for p, logp in best[row]]
-                found[i] = self._confident(answer, settings)
+                found[i] = self._confident(answer, settings, marginals[row, :n] if marginals is not None else None)
         return found
 
     def _nothing(self, settings: Settings) -> Answer:
@@ -150,7 +159,7 @@ class Tagger:
     ) -> Iterator[tuple[list[int], Chain]]:
         """The sentences that have words in groups of like length (their places), ready for inference."""
         for group, emissions, lengths, mask in self.scores(sentences, allowed):
-            yield group, Chain(emissions, lengths, self.model.chain, temperature=self.temperature, allowed=mask)
+            yield group, Chain(emissions, lengths, self.crf, temperature=self.temperature, allowed=mask)
 
     def scores(
         self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
@@ -206,9 +215,9 @@ class Tagger:
         assert self.vocabulary.scheme
         return schemes.continues(self.vocabulary.labels, self.vocabulary.scheme)
 
-    def _confident(self, answer: Answer, settings: Settings) -> Answer:
-        """The answer without what is less probable than asked for."""
-        if not settings.least or not answer.tags:
+    def _confident(self, answer: Answer, settings: Settings, marginals: np.ndarray | None) -> Answer:
+        """The answer without what is less probable than asked for; `marginals` (T, K) of its words."""
+        if not settings.least or not answer.tags or marginals is None or answer.probabilities is None:
             return answer
         if answer.spans is not None:
             answer.spans = [s for s in answer.spans if (s.probability or 0.0) >= settings.least]
@@ -218,8 +227,10 @@ class Tagger:
             tags = [tag if kept[t] else "O" for t, tag in enumerate(answer.tags)]
             assert self.scheme
             answer.tags = schemes.convert(tags, self.scheme, self.scheme)  # in IOB1 B after what is gone becomes I
+            outside = self.vocabulary.label_ids.get("O")
+            for t in np.flatnonzero(~kept).tolist():
+                answer.probabilities[t] = float(marginals[t, outside]) if outside is not None else 0.0
         else:
-            assert answer.probabilities is not None
             pairs = zip(answer.tags, answer.probabilities, strict=True)
             answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
         return answer

@@ -127,7 +127,7 @@ def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
     """What two numbers must share to stand in one table."""
     tokens = sum(len(s.words) for s in sentences)
     scheme = tagger.scheme or "tags"
-    return f"seqcli:{__version__}|scheme:{scheme}|data:{fingerprint(sentences)[:12]}|tokens:{tokens}"
+    return f"seqcli:{__version__}|scheme:{scheme}|data:{fingerprint(sentences, tagger.features)[:12]}|tokens:{tokens}"
 
 
 # what is fitted on the validation split
@@ -147,7 +147,7 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
             break
     if not chosen:
         return 1.0
-    groups, crf = list(tagger.scores(chosen)), tagger.model.chain
+    groups, crf = list(tagger.scores(chosen)), tagger.crf
 
     def cost(log_temperature: float) -> float:
         total = 0.0

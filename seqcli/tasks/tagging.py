@@ -44,6 +44,8 @@ class Task(BaseTask):
         kind, config = registry.load("models", recipe.model.kind), recipe.model
         if start:
             config = architecture(recipe, start, KEPT, "the vocabulary")
+            if recipe.data.vectors:
+                console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
             recipe = replace(recipe, model=config)
         _check_columns(corpus, getattr(config, "features", []))
         if stored := saved or start:
@@ -60,7 +62,11 @@ class Task(BaseTask):
                 model = kind.Model.restore(config, vocabulary, start.part("model"))
             else:
                 model = kind.Model.create(config, vocabulary, np.random.default_rng(t.seed))
-        header = {"vocabulary": vocabulary.header(), "data": corpus.facts(), "splitting": splitting}
+        header = {
+            "vocabulary": vocabulary.header(),
+            "data": corpus.facts(recipe.model.model_dump().get("features", [])),
+            "splitting": splitting,
+        }
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
         return cls(recipe, model, header, arrays, corpus, vocabulary, buckets)  # type: ignore[arg-type]
 
@@ -295,7 +301,7 @@ def _with_vectors(vocabulary: Vocabulary, corpus: dataset.Corpus, recipe: Recipe
     from seqcli.datasets._vectors import read_vectors
 
     (path,) = streams.expand([recipe.data.vectors], recipe.base)
-    forms = {w for sentences in corpus.splits.values() for s in sentences for w in s.words}
+    forms = vocabulary.forms
     wanted = forms | {w.lower() for w in forms}
     with console.progress("reading vectors", path.stat().st_size) as advance:
         found = read_vectors(path, wanted, keep_all=recipe.data.keep_all_vectors, advance=advance)
@@ -313,7 +319,7 @@ def _splitting(corpus: dataset.Corpus) -> Mapping[str, Any]:
     """How the model is to find its words in raw text."""
     if corpus.restore:
         return {"restore": corpus.restore}
-    pairs = [(s.text, s.offsets) for s in corpus.splits["train"][:FITTED] if s.offsets]
+    pairs = [(s.text, s.spread()) for s in corpus.splits["train"][:FITTED]]
     fitted = words.fit(pairs)
     about = {"rule": fitted.rule.to_dict(), "agreement": round(fitted.agreement, 4)}
     console.say(f"the rule for raw text finds the training split's words with F1 {fitted.agreement:.4f}", level=1)

@@ -43,13 +43,15 @@ def training(progress: Progress, session: Session) -> None:
         unit = " nats/token" if session.task.watched.endswith("_loss") else ""
         name = session.task.watched.removesuffix("_loss") + (" loss" if unit else " on valid")
         console.say(f"best {name} while training: {progress.best:.4f}{unit}, at step {progress.best_step:,}")
-    if note := overfit(progress.history):
+    watched = session.task.watched
+    kept = "that best model" if watched.endswith("_loss") else f"the model with the best {watched}"
+    if note := overfit(progress.history, kept):
         console.say(note)
 
 
-def overfit(history: list[dict[str, Any]]) -> str | None:
+def overfit(history: list[dict[str, Any]], kept: str = "that best model") -> str | None:
     """When the validation loss turned while the training loss still fell, if it did."""
-    scored = [h for h in history if h["valid_loss"] is not None]
+    scored = [h for h in history if h.get("valid_loss") is not None]
     if len(scored) < 3:
         return None
     best = min(scored, key=lambda h: h["valid_loss"])
@@ -58,7 +60,7 @@ def overfit(history: list[dict[str, Any]]) -> str | None:
     if last["step"] > best["step"] and rise > 0.002 * best["valid_loss"] and last["train_loss"] < best["train_loss"]:
         return (
             f"over-fitting began after epoch {best['epoch']:.2f} (step {best['step']:,}): valid rose from"
-            f" {best['valid_loss']:.4f} to {last['valid_loss']:.4f} while train fell; that best model was kept"
+            f" {best['valid_loss']:.4f} to {last['valid_loss']:.4f} while train fell; {kept} was kept"
         )
     return None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from seqcli import artifact, console, registry, runs
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.recipe.paths import FILES
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
 from seqcli.tasks import BaseTask
@@ -25,6 +26,9 @@ FIXED = (
     "seed",
     "device",
 )  # keys a resumed run keeps
+
+
+LABELS = ("longest", "scheme", "restore")  # and of `data`: what is made of the text, wherever it lies
 
 
 @dataclass(frozen=True)
@@ -119,17 +123,21 @@ def _portable(recipe: dict[str, Any]) -> dict[str, Any]:
             return [shorten(v) for v in value]
         return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
-    sections = ("data", "tokenizer")
-    return {s: {k: shorten(v) for k, v in part.items()} if s in sections else part for s, part in recipe.items()}
+    paths = {"data": FILES, "tokenizer": ("path",)}
+    return {
+        s: {k: shorten(v) if k in paths[s] else v for k, v in part.items()} if s in paths else part
+        for s, part in recipe.items()
+    }
 
 
 def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
     """Raise UsageError where a recipe is not the one that the run began with, but for what may change."""
     odd = [
         f"{section}.{key}"
-        for section in ("model", "tokenizer", "train")
+        for section in ("model", "tokenizer", "data", "train")
         for key, value in (new["recipe"].get(section) or {}).items()
         if (old["recipe"].get(section) or {}).get(key) != value
+        and (section != "data" or key in LABELS)
         and (section != "train" or key in FIXED)
         and (section, key)
         != ("tokenizer", "path")  # the tokenizer itself is kept; its file may be called from elsewhere

@@ -295,7 +295,7 @@ def test_spaces_come_back(tag):
     assert out[2] == tag(input="thecatsat\n", model="spaces")[:-1]  # the spaces that are there are not seen
     object = json.loads(tag("--jsonl", input="the catsat", model="spaces"))
     assert all(object["text"][t["start"] : t["end"]] == t["text"] for t in object["seqcli"]["tokens"])
-    assert tag("--min-confidence", 1, input="thecatsat", model="spaces") == "thecatsat\n"
+    assert tag("--min-confidence", 1, input="thecatsat\r\n", model="spaces") == "thecatsat\r\n"
 
 
 def test_a_counted_model(tag):

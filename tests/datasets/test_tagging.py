@@ -299,3 +299,32 @@ def test_mistakes_in_the_configuration(keys: dict[str, Any], said: str) -> None:
 def test_restoring_makes_its_own_labels(key: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="restore reads plain text"):
         Config(train="x", restore="spaces", **key)
+
+
+def test_splits_in_another_scheme_are_converted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.conll").write_text("Jo B-PER\nDoe I-PER\nran O\n\n" * 3)
+    (tmp_path / "b.conll").write_text("Jo B-PER\nDoe E-PER\nran O\nAnn S-PER\n\n" * 3)
+    config = Config(train="a.conll", test="b.conll", format="conll", columns=["word", "ner"], tag="ner")
+    corpus = open_corpus(config, tmp_path)
+    assert corpus.splits["test"][0].tags == ["B-PER", "I-PER", "O", "B-PER"]
+    assert "test: spans are written in iobes; they are read as iob2" in capsys.readouterr().err
+    assert corpus.facts()["splits"]["test"]["name"] == "b.conll"
+
+
+def test_spans_in_conllu_need_no_outside(tmp_path: Path) -> None:
+    rows = ["1\tJo\t_\t_\t_\t_\t_\t_\t_\tNER=B-PER", "2\tran\t_\t_\t_\t_\t_\t_\t_\t_"]
+    (tmp_path / "a.conllu").write_text("\n".join(rows) + "\n\n")
+    corpus = open_corpus(Config(train="a.conllu", test="a.conllu", tag="misc.NER"), tmp_path)
+    assert corpus.scheme == "iob2"
+    assert corpus.splits["train"][0].tags == corpus.splits["test"][0].tags == ["B-PER", "O"]
+
+
+def test_a_fingerprint_covers_the_columns_that_are_read(tmp_path: Path) -> None:
+    found = []
+    for pos in ("N", "V"):
+        (tmp_path / "a.conll").write_text(f"Jo {pos} B-PER\nran V O\n\n")
+        config = Config(train="a.conll", format="conll", columns=["word", "pos", "ner"], tag="ner")
+        sentences = open_corpus(config, tmp_path).splits["train"]
+        found.append((fingerprint(sentences), fingerprint(sentences, ["pos"])))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] != found[1][1]

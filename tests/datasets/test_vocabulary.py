@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli import artifact, schemes
-from seqcli.datasets._vocabulary import BEGIN, END, LONGEST, MARKS, ODD, PAD, UNKNOWN, Vocabulary
+from seqcli.characters import UNSEEN
+from seqcli.datasets._vocabulary import BEGIN, END, LONGEST, MARKS, PAD, UNKNOWN, Vocabulary
 from seqcli.formats import Sentence
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -114,8 +115,8 @@ def test_characters_stand_between_their_marks(corpus: list[Sentence], words: lis
         assert set(row[length:]) <= {PAD}
         read = word if len(word) <= LONGEST else word[: LONGEST // 2] + word[len(word) - LONGEST // 2 :]
         for i, character in zip(row[1 : length - 1], read, strict=True):
-            assert own.characters[i - MARKS] == character if i >= MARKS else i == ODD
-            assert (i == ODD) == (character not in own.characters)
+            assert own.characters[i - MARKS] == character if i >= MARKS else i == UNSEEN
+            assert (i == UNSEEN) == (character not in own.characters)
 
 
 @pytest.mark.parametrize("length", [LONGEST - 1, LONGEST, LONGEST + 1, 5 * LONGEST])
