@@ -72,7 +72,7 @@ def command(
         str | None, typer.Option(metavar="FILE", help="Lines of word TAB tags: the tags that a word may have.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="conll: write into the column of the tags, not into a new last one.")
+        bool, typer.Option("--replace", help="conll: write into the column of the tags, if there is one.")
     ] = False,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Records answered together at most; the output is the same.")
