@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 from seqcli import artifact, console, formats, registry, runs, streams, threads
 from seqcli.cli._token_filter import more_is_there
+from seqcli.cli._workers import pool
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import Answer, Options, Sentence
 from seqcli.streams import Output
@@ -275,12 +275,7 @@ class Work:
     def __call__(self, sentences: list[Sentence]) -> list[Answer]:
         assert self.tagger is not None
         allowed = [self._allowed(s) for s in sentences] if self.forced or self.lexicon else ()
-        answers = self.tagger.answer(sentences, self.settings, allowed)
-        if self.tagger.words.restore:
-            restore = registry.load("restoration", self.tagger.words.restore).restore
-            for sentence, answer in zip(sentences, answers, strict=True):
-                answer.text = restore(sentence.words, answer.tags)
-        return answers
+        return self.tagger.answer(sentences, self.settings, allowed)
 
     def _allowed(self, sentence: Sentence) -> Allowed:
         found: list[Sequence[str] | None] = [self.lexicon.get(w) for w in sentence.words]
@@ -307,17 +302,10 @@ def _workers(work: Work, model: Path, jobs: int) -> Iterator[Callable[[list[Sent
     if jobs == 1:
         yield lambda sentences: partial(work, sentences)
         return
-    import multiprocessing
-
-    plain = replace(work, tagger=None)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what workers are born with: the parent answers for them
-    try:
-        workers = multiprocessing.get_context("spawn").Pool(jobs, _start, (plain, model))
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with workers as pool:
+    with pool(jobs, _start, (replace(work, tagger=None), model)) as workers:
         yield lambda sentences: partial(
-            _received, pool.apply_async(_do, ([replace(s, raw=None, places=(), tag_places=()) for s in sentences],))
+            _received,
+            workers.apply_async(_do, ([replace(s, raw=None, places=(), tag_places=()) for s in sentences],)),
         )
 
 

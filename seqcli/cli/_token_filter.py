@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import select
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import streams, tokenizers
+from seqcli.cli._workers import pool
 from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.streams import Chunk, Output
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter, UnknownPiece
@@ -148,20 +148,13 @@ def _workers(work: Work, jobs: int) -> Iterator[Callable[[str], Callable[[], byt
     if jobs == 1:
         yield lambda text: partial(work, text)
         return
-    import multiprocessing
-
     tokenizer = work.tokenizer
     parts = tokenizers.to_artifact(tokenizer) if isinstance(tokenizer, BaseTokenizer) else None
     plain = Work(None if parts else tokenizer, work.mode, work.field)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what workers are born with: the parent answers for them
-    try:
-        workers = multiprocessing.get_context("spawn").Pool(jobs, _start, (plain, parts))
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with workers as pool:
+    with pool(jobs, _start, (plain, parts)) as workers:
 
         def send(text: str) -> Callable[[], bytes]:
-            result = pool.apply_async(_do, (text,))
+            result = workers.apply_async(_do, (text,))
             return lambda: _unpack(result.get())
 
         yield send

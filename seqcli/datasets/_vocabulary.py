@@ -85,6 +85,10 @@ class Vocabulary:
         """Which labels may begin, follow each other and end a sentence; None where anything may."""
         return schemes.limits(self.labels, self.scheme) if self.scheme else None
 
+    def as_labels(self, tags: Sequence[str], scheme: str | None) -> list[str]:
+        """Tags of data in a scheme as the labels are written."""
+        return schemes.convert(tags, scheme, self.scheme) if scheme and self.scheme else list(tags)
+
     # ids
 
     @cached_property

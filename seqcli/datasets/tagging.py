@@ -133,19 +133,8 @@ def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> 
 def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
     named = text.named_set(config.train, base)
-    files = {"train": named.files["train"] if named else text.locate(config.train, base)}
-    shares: dict[str, float] = {}
-    for split in ("valid", "test"):
-        own = getattr(config, split)
-        if isinstance(own, float):
-            shares[split] = own
-        elif own is not None:
-            files[split] = text.locate(own, base)
-        elif named and split in named.files:
-            files[split] = named.files[split]
-        elif named and split in named.shares:
-            shares[split] = named.shares[split]
-    encoding = config.encoding if named is None or config.encoding != "utf-8" else named.encoding
+    files, shares = text.find_splits(config, base, named)
+    encoding = text.encoding_of(config.encoding, named)
     format_name = config.format or ("text" if config.restore else named.format if named else guess(files["train"][0]))
     settings = {} if config.format or not named else named.options
     options = Options(**{**settings, **_given(config)}, gold=not config.restore)
@@ -202,8 +191,6 @@ def _share_out(train: list[Sentence], shares: dict[str, float]) -> dict[str, lis
     """Cut the shares off the end of the training split: train | valid | test, by sentences."""
     if not shares:
         return {}
-    if sum(shares.values()) >= 1:
-        raise UsageError(f"data: the shares of valid and test leave nothing to train on ({sum(shares.values()):g})")
     end, found = len(train), {}
     for split in reversed(list(shares)):
         begin = end - round(shares[split] * len(train))

@@ -86,18 +86,8 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     named = named_set(config.train, base)
     if named and named.format != "text":
         raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
-    splits = {"train": _parts.whole(named.files["train"] if named else locate(config.train, base))}
-    shares: dict[str, float] = {}
-    for split in ("valid", "test"):
-        own = getattr(config, split)
-        if isinstance(own, float):
-            shares[split] = own
-        elif own is not None:
-            splits[split] = _parts.whole(locate(own, base))
-        elif named and split in named.files:
-            splits[split] = _parts.whole(named.files[split])
-        elif named and split in named.shares:
-            shares[split] = named.shares[split]
+    files, shares = find_splits(config, base, named)
+    splits = {split: _parts.whole(paths) for split, paths in files.items()}
     if _parts.size(splits["train"]) == 0:
         hint = "data.train is -, and nothing came on standard input" if config.train in ("-", ["-"]) else ""
         raise SeqcliError(f"the corpus is empty: {describe(config.train)}", hint=hint)
@@ -109,7 +99,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
             )
             hint = hint if shares else ""
             raise SeqcliError(f"the {split} split is empty", hint=hint)
-    encoding = config.encoding if named is None or config.encoding != "utf-8" else named.encoding
+    encoding = encoding_of(config.encoding, named)
     ordered = {s: splits[s] for s in SPLITS if s in splits}
     digests = {s: _parts.digest(p) for s, p in ordered.items()}
     return Corpus(named.name if named else describe(config.train), ordered, digests, encoding)
@@ -122,12 +112,39 @@ def named_set(train: Files, base: Path) -> _catalog.Named | None:
     return None
 
 
+def find_splits(
+    config: Any, base: Path, named: _catalog.Named | None
+) -> tuple[dict[str, list[Path]], dict[str, float]]:
+    """The files of the splits that have their own, and the shares of the training split that others are.
+
+    `config` has `train`, `valid` and `test`. Raises UsageError where the shares leave nothing to train on.
+    """
+    files = {"train": named.files["train"] if named else locate(config.train, base)}
+    shares: dict[str, float] = {}
+    for split in ("valid", "test"):
+        own = getattr(config, split)
+        if isinstance(own, float):
+            shares[split] = own
+        elif own is not None:
+            files[split] = locate(own, base)
+        elif named and split in named.files:
+            files[split] = named.files[split]
+        elif named and split in named.shares:
+            shares[split] = named.shares[split]
+    if sum(shares.values()) >= 1:
+        raise UsageError(f"data: the shares of valid and test leave nothing to train on ({sum(shares.values()):g})")
+    return files, shares
+
+
+def encoding_of(wanted: str, named: _catalog.Named | None) -> str:
+    """The encoding: as the recipe says, else as the named data set does."""
+    return wanted if named is None or wanted != "utf-8" else named.encoding
+
+
 def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
     """Cut the shares off the end: train | valid | test, by position."""
     if not shares:
         return {}
-    if sum(shares.values()) >= 1:
-        raise UsageError(f"data: the shares of valid and test leave nothing to train on ({sum(shares.values()):g})")
     total, rest, at, found = _parts.size(train), train, 1 - sum(shares.values()), {}
     taken = 0
     for name, following in zip(["train", *shares], [*shares, None], strict=True):

@@ -6,7 +6,7 @@ may take as many as there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -127,7 +127,7 @@ class Tagger:
     def answer(
         self, sentences: Sequence[Sentence], settings: Settings = Settings(), allowed: Sequence[Allowed] = ()
     ) -> list[Answer]:
-        """An answer for each sentence, in their order."""
+        """An answer for each sentence, in their order; with the text that it restores, where the model does."""
         found = [self._nothing(settings) for _ in sentences]
         for group, chain in self.chains(sentences, allowed):
             paths, _ = chain.viterbi()
@@ -143,6 +143,10 @@ class Tagger:
                 if best is not None:
                     answer.alternatives = [(self.labels.written(p), float(np.exp(logp))) for p, logp in best[row]]
                 found[i] = self._confident(answer, settings, marginals[row, :n] if marginals is not None else None)
+        if self.words.restore:
+            restore = registry.load("restoration", self.words.restore).restore
+            for sentence, answer in zip(sentences, found, strict=True):
+                answer.text = restore(sentence.words, answer.tags)
         return found
 
     def _nothing(self, settings: Settings) -> Answer:
@@ -239,16 +243,21 @@ class Tagger:
 
     def gold(self, sentence: Sentence) -> list[int] | None:
         """The labels of a sentence's own tags; None where the model does not know one."""
-        tags = sentence.tags or []
-        if self.vocabulary.scheme and self.scheme:
-            tags = schemes.convert(tags, self.scheme, self.vocabulary.scheme)
+        tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme)
         ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
         return None if -1 in ids else ids
 
-    def paths(self, sentences: Sequence[Sentence]) -> Iterator[tuple[int, list[str], float | None]]:
-        """(place, predicted tags, -log p of the sentence's own tags in nats or None), in no order."""
+    def paths(
+        self, sentences: Sequence[Sentence], each: Callable[[list[int], Chain, np.ndarray], None] | None = None
+    ) -> Iterator[tuple[int, list[str], float | None]]:
+        """(place, predicted tags, -log p of the sentence's own tags in nats or None), in no order.
+
+        `each` is given every group: the places of its sentences, their chain and their best paths.
+        """
         for group, chain in self.chains(sentences):
             best, _ = chain.viterbi()
+            if each:
+                each(group, chain, best)
             gold = np.zeros_like(best)
             known = [self.gold(sentences[i]) for i in group]
             for row, ids in enumerate(known):

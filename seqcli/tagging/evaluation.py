@@ -52,7 +52,7 @@ def evaluate(
     """Score a tagger on sentences with tags.
 
     A tag that the model does not know is an error with its place, or its sentence is left out (`skip`), or it is
-    wrong whatever is predicted. `probabilities` measures calibration too, which takes a second pass of inference.
+    wrong whatever is predicted. `probabilities` measures calibration too, which takes the sums over all paths.
     """
     sentences = [s for s in sentences if s.words]
     if any(s.tags is None for s in sentences):
@@ -70,7 +70,9 @@ def evaluate(
         left_out, sentences = len(sentences) - len(kept), kept
     tokens, chunks = accuracy.Metric(), spans.Metric(tagger.scheme)
     nats, measured, strange, forms = 0.0, 0, 0, tagger.vocabulary.forms
-    for i, predicted, nll in tagger.paths(sentences):
+    calibrated = calibration.Metric()
+    each = _calibrate(tagger, sentences, calibrated) if probabilities else None
+    for i, predicted, nll in tagger.paths(sentences, each):
         s = sentences[i]
         assert s.tags is not None
         gold = tagger.labels.spelt(s.tags)
@@ -81,11 +83,7 @@ def evaluate(
         if nll is not None:
             nats, measured = nats + nll, measured + len(s.words)
         advance(len(s.words))
-    metrics = tokens.result() | (chunks.result() if tagger.scheme else {})
-    calibrated = calibration.Metric()
-    if probabilities and sentences:
-        update_calibration(tagger, sentences, calibrated)
-        metrics |= calibrated.result()
+    metrics = tokens.result() | (chunks.result() if tagger.scheme else {}) | calibrated.result()
     counts = {
         "sentences": len(sentences),
         "tokens": sum(len(s.words) for s in sentences),
@@ -108,19 +106,23 @@ def evaluate(
     )
 
 
-def update_calibration(tagger: Tagger, sentences: Sequence[Sentence], metric: calibration.Metric) -> None:
-    """Add the token marginals of sentences."""
+def _calibrate(
+    tagger: Tagger, sentences: Sequence[Sentence], metric: calibration.Metric
+) -> Callable[[list[int], Chain, np.ndarray], None]:
+    """What adds the token marginals of a group of the sentences (see `Tagger.paths`)."""
     part = tagger.labels.part_ids
     places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
-    for group, chain in tagger.chains(sentences):
+
+    def add(group: list[int], chain: Chain, paths: np.ndarray) -> None:
         marginals = chain.marginals()
-        paths, _ = chain.viterbi()
         for row, i in enumerate(group):
             s = sentences[i]
             own = np.zeros((len(s.words), len(places)))
             np.add.at(own.T, part, marginals[row, : len(s.words)].T)
             gold = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
             metric.update(own, gold, part[paths[row, : len(s.words)]])
+
+    return add
 
 
 def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
@@ -138,10 +140,11 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
 
     A search between 1/4 and 4 to 1 %, on about `most` tokens.
     """
-    chosen, tokens = [], 0
+    chosen, golds, tokens = [], [], 0
     for s in sentences:
-        if s.words and tagger.gold(s) is not None:
+        if s.words and (ids := tagger.gold(s)) is not None:
             chosen.append(s)
+            golds.append(np.array(ids))
             tokens += len(s.words)
         if tokens >= most:
             break
@@ -154,8 +157,7 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
         for group, emissions, lengths, _ in groups:
             marginals = Chain(emissions, lengths, crf, temperature=math.exp(log_temperature)).marginals()
             for row, i in enumerate(group):
-                gold = np.array(tagger.gold(chosen[i]))
-                p = marginals[row, np.arange(len(gold)), gold]
+                p = marginals[row, np.arange(len(golds[i])), golds[i]]
                 total -= float(np.log(np.maximum(p, 1e-300)).sum())
         return total
 

@@ -64,7 +64,7 @@ class Task(BaseTask):
                 model = kind.Model.create(config, vocabulary, np.random.default_rng(t.seed))
         header = {
             "vocabulary": vocabulary.header(),
-            "data": corpus.facts(recipe.model.model_dump().get("features", [])),
+            "data": corpus.facts(list(vocabulary.features)),
             "splitting": splitting,
         }
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
@@ -105,9 +105,7 @@ class Task(BaseTask):
         return ids, v.vector_rows(different), characters, character_lengths, at, features, lengths, tags
 
     def _labels(self, sentence: Sentence) -> list[int]:
-        tags, outside = sentence.tags or [], self.corpus.scheme
-        if outside and self.vocabulary.scheme:
-            tags = schemes.convert(tags, outside, self.vocabulary.scheme)
+        tags = self.vocabulary.as_labels(sentence.tags or [], self.corpus.scheme)
         return [self.vocabulary.label_ids[tag] for tag in tags]
 
     def size(self, batch: tuple[np.ndarray, ...]) -> int:
@@ -220,9 +218,8 @@ class Task(BaseTask):
             return
         sentence = pool[0]
         answer = tagger.answer([sentence])[0]
-        if self.corpus.restore:
-            text = registry.load("restoration", self.corpus.restore).restore(sentence.words, answer.tags)
-        else:
+        text = answer.text
+        if text is None:
             writer = registry.load("formats", "word-tag").Writer(self.corpus.options)
             text = writer.write(sentence, answer).rstrip("\n")
         console.say(f"\nan example:\n  {text}\n")
@@ -258,12 +255,10 @@ def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifa
     if (corpus.scheme is None) != (vocabulary.scheme is None):
         has, lacks = ("the data", "the model's") if corpus.scheme else (f"{stored.path}", "the data's")
         raise UsageError(f"the tags of {has} are spans, {lacks} are not", hint="see data.scheme")
-    outside, inside, known = corpus.scheme, vocabulary.scheme, vocabulary.label_ids
     for s in corpus.splits["train"]:
         tags = s.tags or []
-        own = schemes.convert(tags, outside, inside) if outside and inside else tags
-        for t, tag in enumerate(own):
-            if tag not in known:
+        for t, tag in enumerate(vocabulary.as_labels(tags, corpus.scheme)):
+            if tag not in vocabulary.label_ids:
                 raise SeqcliError(
                     f"{s.place(t, tag=True)}: {stored.path} has no label for the tag {tags[t]!r}",
                     hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; train a new one instead",
@@ -328,14 +323,12 @@ def _splitting(corpus: dataset.Corpus) -> Mapping[str, Any]:
 
 def _count(kind: Any, config: Any, corpus: dataset.Corpus, vocabulary: Vocabulary) -> Any:
     """Fit a counted tagger."""
-    train, outside, inside = corpus.splits["train"], corpus.scheme, vocabulary.scheme
+    train = corpus.splits["train"]
     with console.progress("counting", sum(len(s.words) for s in train), " tokens") as advance:
 
         def labelled() -> Any:
             for s in train:
-                tags = s.tags or []
-                if outside and inside:
-                    tags = schemes.convert(tags, outside, inside)
+                tags = vocabulary.as_labels(s.tags or [], corpus.scheme)
                 yield s.words, [vocabulary.label_ids[tag] for tag in tags]
 
         return kind.Model.fit(labelled(), len(vocabulary.labels), config, advance)
