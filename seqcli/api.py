@@ -113,10 +113,40 @@ class TaggingModel:
         return sentence, self.tagger.answer([sentence], Settings(confidence=True))[0]
 
 
+class ClassifyingModel:
+    """A trained classifier. `header` is what `seqcli inspect --json` shows."""
+
+    def __init__(self, stored: artifact.Artifact):
+        from seqcli.classification import Classifier
+
+        self.path, self.header = stored.path, stored.header
+        self.classifier = Classifier.open(stored)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that it gives."""
+        return self.classifier.labels
+
+    def classify(self, text: str) -> dict[str, float]:
+        """Every label's probability, the most probable first; they add up to 1, unless a text may have several labels
+        (`chosen` says which it has). Of a blank text nothing is known: an empty dict."""
+        return dict(self._answer(text).ranking)
+
+    def chosen(self, text: str) -> list[str]:
+        """The labels of a text: one, or of a model of several labels any number, the most probable first."""
+        return self._answer(text).labels
+
+    def _answer(self, text: str) -> Any:
+        from seqcli.labelled import Example
+
+        return self.classifier.answer([self.classifier.prepare(Example(text))])[0]
+
+
 def load(path: str | Path) -> Any:
-    """Open a model file, a run folder, or a run of ./runs by name: a LanguageModel or a TaggingModel.
+    """Open a model file, a run folder, or a run of ./runs by name, as the class that fits its task.
 
     Raises SeqcliError.
     """
     stored = runs.open_model(str(path), "eval")
-    return TaggingModel(stored) if stored.header["task"] == "tagging" else LanguageModel(stored)
+    kinds = {"tagging": TaggingModel, "classification": ClassifyingModel}
+    return kinds.get(stored.header["task"], LanguageModel)(stored)

@@ -158,6 +158,22 @@ def amax(x: Array, axis: int) -> Array:
     return x.max(axis=axis) if isinstance(x, np.ndarray) else x.amax(axis)
 
 
+def segment_sum(x: Array, starts: Array) -> Array:
+    """Sums of consecutive rows: x (E, H), starts (n,) ascending from 0, none twice -> (n, H), each to the next start.
+
+    In NumPy a segment is added up from its first row on, so that its bits do not depend on the others.
+    """
+    if not isinstance(x, np.ndarray):
+        torch = _torch()
+        return torch.nn.functional.embedding_bag(torch.arange(len(x), device=x.device), x, starts, mode="sum")
+    y, counts = x[starts], np.diff(starts, append=len(x))
+    more = np.arange(len(starts))
+    for step in range(1, int(counts.max(initial=0))):
+        more = more[counts[more] > step]
+        y[more] += x[starts[more] + step]
+    return y
+
+
 # shapes
 
 

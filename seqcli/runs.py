@@ -115,7 +115,7 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
 
 
 ANY = ("inspect", "tokenize")
-EXAMPLES = {"tag": "pos-tagger"}  # recipes to begin with, of other verbs than generate
+EXAMPLES = {"tag": "pos-tagger", "classify": "sentiment"}  # recipes to begin with, of other verbs than generate
 
 
 def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:

@@ -23,17 +23,17 @@ ORDER = [
     "errors resources",
     "registry ops console threads",
     "streams artifact",
-    "schemes words formats restoration",
+    "schemes words formats restoration labelled",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them
     "cells attention",
-    "layers.stack layers.stream layers.batch layers.crf",
+    "layers.stack layers.stream layers.batch layers.crf layers.pooling layers.objective layers.tree",
     "characters",  # words from their characters
     "tokenizers",
     "recipe",
     "datasets",
     "metrics decoding",
     "models",
-    "runs evaluation tagging",
+    "runs evaluation tagging classification",
     "insight",
     "tasks",
     "api",
@@ -49,7 +49,7 @@ REQUIRED = {
     *("typer", "click", "rich", "yaml", "pydantic", "pydantic_core", "numpy", "safetensors", "sentencepiece"),
     *("array_api_compat", "threadpoolctl"),
 }
-EXTRAS = {"torch", "matplotlib", "jinja2", "sacrebleu"}
+EXTRAS = {"torch", "scipy", "matplotlib", "jinja2", "sacrebleu"}
 
 
 def name_of(path: Path) -> str:

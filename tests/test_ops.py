@@ -38,6 +38,7 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], list[np.ndarray]]] = {
     "log_softmax": (ops.log_softmax, [X]),
     "softmax": (ops.softmax, [X]),
     "cross_entropy": (lambda x: ops.cross_entropy(x, ops.integers(IDS[0], x)), [X[0]]),
+    "segment_sum": (lambda x: ops.segment_sum(x, ops.integers(np.array([0, 1, 4]), x)), [X[:, 1:].reshape(9, 6)]),
     "take_along": (lambda x: ops.take_along(x, ops.integers(IDS, x)), [X]),
     "stack": (lambda x, y: ops.stack([x, y]), [X, X + 1]),
     "concat": (lambda x, y: ops.concat([x, y]), [X, X[..., :2].copy()]),
@@ -89,6 +90,24 @@ def test_is_array_tells_arrays_from_numbers() -> None:
     assert not ops.is_torch(np.zeros(2))
     assert not ops.is_array([1.0])
     assert not ops.is_array(1.0)
+
+
+@settings(max_examples=40)
+@given(counts=st.lists(st.integers(1, 9), min_size=1, max_size=12), seed=st.integers(0, 2**32))
+def test_a_segment_is_added_up_by_itself(counts: list[int], seed: int) -> None:
+    """From its first row on, to the last bit, whatever the others are."""
+    x = np.random.default_rng(seed).standard_normal((sum(counts), 3)).astype(np.float32)
+    ends = np.cumsum(counts)
+    sums = ops.segment_sum(x, ends - counts)
+    for own, end, n in zip(sums, ends, counts, strict=True):
+        total = x[end - n].copy()
+        for row in x[end - n + 1 : end]:
+            total += row
+        np.testing.assert_array_equal(own, total)
+
+
+def test_no_segments() -> None:
+    assert ops.segment_sum(np.zeros((0, 3)), np.zeros(0, np.int64)).shape == (0, 3)
 
 
 # linear: a row's bits are its own

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqcli import artifact, console, formats, metrics, registry, streams, threads
+from seqcli import artifact, console, registry, streams, threads
 from seqcli.cli._splits import named_sentences
+from seqcli.cli._tables import Scored, show
 from seqcli.cli._tagging import NO_TAGS, check_flags, options_for
 from seqcli.datasets.tagging import guess, in_scheme, read_sentences
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import Sentence
-from seqcli.streams import Output
 from seqcli.tagging import Tagger
-from seqcli.tagging.evaluation import Report, Unknown, evaluate
+from seqcli.tagging.evaluation import Unknown, evaluate
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ def run(request: Request, stored: artifact.Artifact) -> None:
     if not report.counts["tokens"]:
         hint = "--unknown-label skip left every sentence out" if "sentences left out" in report.counts else ""
         raise SeqcliError(f"{what}: nothing to score", hint=hint)
-    _print(request, report, what, stored)
+    scored = Scored(report, what, stored.path.as_posix())
+    show(scored, request.wanted, as_json=request.as_json, confusion=request.confusion)
 
 
 def _sentences(request: Request, stored: artifact.Artifact) -> tuple[str, list[Sentence]]:
@@ -97,70 +97,3 @@ def _format(path: Any, trained: str) -> str:
     except UsageError:
         return trained
     return trained if found == "text" else found
-
-
-def _print(request: Request, report: Report, what: str, stored: artifact.Artifact) -> None:
-    out = Output()
-    for name in request.wanted:
-        if name not in report.metrics:
-            known = ", ".join(report.metrics)
-            raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=f"what can: {known}")
-    if request.as_json:
-        tables: dict[str, Any] = {"labels": report.labels}
-        if report.confusion is not None and not request.wanted:
-            tables["confusion"] = {
-                "labels": list(report.confusion.labels),
-                "counts": [[int(n) for n in row] for row in report.confusion.counts],
-            }
-        tables["reliability"] = [b._asdict() for b in report.reliability]
-        record = {
-            **report.to_dict(),
-            **({} if request.wanted else tables),
-            "text": what,
-            "model": stored.path.as_posix(),
-        }
-        left_out = report.metrics.keys() - set(request.wanted) if request.wanted else set()
-        shown = {k: v for k, v in record.items() if k not in left_out}
-        out.line(json.dumps(shown, ensure_ascii=False, indent=2))
-    elif request.wanted:
-        for name in request.wanted:
-            out.line(f"{report.metrics[name]:.6g}")
-    else:
-        _tables(out, request, report, what)
-    out.flush()
-
-
-def _tables(out: Output, request: Request, report: Report, what: str) -> None:
-    offers = metrics.offers()
-    width = max(map(len, report.metrics))
-    out.line(what)
-    for name, value in report.metrics.items():
-        out.line(f"  {name:<{width}}  {value:>8.4f}  {offers[name].unit}".rstrip())
-    out.line("  " + ", ".join(f"{n:,} {name}" for name, n in report.counts.items()))
-    rows = sorted(report.labels.items(), key=lambda item: (-item[1]["support"], item[0]))
-    wide = max([len("label"), *(len(formats.one_line(label)) for label, _ in rows)])
-    out.line(f"  {'label':<{wide}}  precision  recall      F1  support")
-    for label, s in rows:
-        figures = f"{s['precision']:>9.4f}  {s['recall']:>6.4f}  {s['f1']:>6.4f}  {s['support']:>7,}"
-        out.line(f"  {formats.one_line(label):<{wide}}  {figures}")
-    if request.confusion and report.confusion is not None:
-        _confusion(out, report)
-    out.line(report.signature)
-
-
-def _confusion(out: Output, report: Report, most: int = 30) -> None:
-    """The most frequent mistakes: gold tag, what was given instead, how often."""
-    assert report.confusion is not None
-    labels, counts = report.confusion.labels, report.confusion.counts
-    wrong = [
-        (int(counts[g][p]), labels[g], labels[p])
-        for g in range(len(labels))
-        for p in range(len(labels))
-        if g != p and counts[g][p]
-    ]
-    wrong.sort(key=lambda row: (-row[0], row[1], row[2]))
-    out.line("  mistakes (gold -> given)")
-    for n, gold, given in wrong[:most]:
-        out.line(f"  {n:>7,}  {formats.one_line(gold)} -> {formats.one_line(given)}")
-    if len(wrong) > most:
-        out.line(f"  and {len(wrong) - most:,} pairs more (--json has the whole matrix)")

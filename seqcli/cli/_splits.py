@@ -1,12 +1,15 @@
-"""The splits of the data that a model was trained on, found again by its run's recipe."""
+"""The splits of the data that a model was trained on, found again by its run's recipe; thresholds fitted on them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seqcli import artifact, console
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import Sentence
+from seqcli.labelled import Example
 from seqcli.recipe.load import load_recipe, resolve_recipe
 from seqcli.recipe.schema import Recipe
 
@@ -49,4 +52,50 @@ def named_sentences(stored: artifact.Artifact, split: str | None) -> tuple[str, 
     split = choose(split, list(corpus.splits))
     features = stored.header["model"].get("features", [])
     check_unchanged(stored, split, fingerprint(corpus.splits[split], features))
-    return f"{corpus.name} {split}", corpus.splits[split]
+    return corpus.names.get(split) or f"{corpus.name} {split}", corpus.splits[split]
+
+
+def named_examples(stored: artifact.Artifact, split: str | None) -> tuple[str, list[Example]]:
+    """A split's name with its data set's, and its labelled texts."""
+    from seqcli.datasets.classification import fingerprint, open_corpus
+
+    recipe = recipe_of(stored)
+    corpus = open_corpus(recipe.data, recipe.base)
+    split = choose(split, list(corpus.splits))
+    check_unchanged(stored, split, fingerprint(corpus.splits[split]))
+    return corpus.names.get(split) or f"{corpus.name} {split}", corpus.splits[split]
+
+
+def threshold(
+    precision: float, stored: artifact.Artifact, judged: Callable[[], Sequence[tuple[float, bool]]]
+) -> float:
+    """The confidence from which the validation split's answers were so precise, kept in the model's file.
+
+    `judged` gives (probability, whether right) of each of those answers, where the file does not know yet.
+    """
+    from seqcli.metrics.calibration import threshold_for
+
+    key, known = f"{precision:g}", stored.header.get("decoding", {}).get("thresholds", {})
+    if key not in known:
+        answers = judged()
+        found = threshold_for(answers, precision)
+        if found is None:
+            best = max((p for p, _ in answers), default=0.0)
+            raise SeqcliError(
+                f"no confidence makes the answers on the validation split {precision:g} precise"
+                f" (the most probable one has {best:.4f})",
+                hint="ask for less, or train further",
+            )
+        decoding = {**stored.header.get("decoding", {})}
+        decoding["thresholds"] = {**known, key: [math.floor(number * 1e6) / 1e6 for number in found]}
+        known = decoding["thresholds"]
+        try:
+            artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
+            console.say(f"threshold for precision {key} written into {stored.path}")
+        except SeqcliError as error:  # a model that belongs to someone else can be used all the same
+            console.warn(f"the threshold for precision {key} is not kept: {error.message}")
+    least, reached, kept = known[key]
+    console.say(
+        f"leaving away what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept"
+    )
+    return least

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from seqcli import artifact, console, formats, registry, runs, streams, threads
-from seqcli.cli._token_filter import more_is_there
-from seqcli.cli._workers import pool
-from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli import artifact, console, registry, runs, threads
+from seqcli.cli import _records
+from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import Answer, Options, Sentence
-from seqcli.streams import Output
 from seqcli.tagging import Allowed, Settings, Tagger, warn_of_splitting
 from seqcli.tagging.forced import Forced
 from seqcli.tagging.lexicon import read_lexicon
 
-HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
 NO_TAGS = "<none>"  # no column has the tags
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
 
@@ -63,58 +56,14 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
     if forced and read == "jsonl":
         options = replace(options, tag=forced.name)
     out_options = replace(out_options, replace=request.replace, confidence=request.confidence)
-    paths = streams.sources(request.files)
     reader = registry.load("formats", read).Reader(options)
     written = _Restored() if write == "text" else registry.load("formats", write).Writer(out_options)
     work = Work(tagger, _settings(request, tagger, stored, write), forced, _lexicon(request.lexicon, tagger))
-    live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause too
-    out, held = Output(), []
-    with _workers(work, stored.path, jobs) as send:
-        waiting: deque[tuple[list[Sentence], Callable[[], list[Answer]]]] = deque()
-
-        def finish(most: int) -> None:
-            while len(waiting) > most:
-                sentences, result = waiting.popleft()
-                answers = result()
-                out.write("".join(map(written.write, sentences, answers)))
-            out.flush()
-
-        def answer(most: int) -> None:
-            while held:
-                batch, held[:] = held[: request.batch_size], held[request.batch_size :]
-                waiting.append((batch, send(batch)))
-                finish(2 * jobs if jobs > 1 else 0)
-            finish(most)
-
-        try:
-            for chunk in streams.read_text(paths, end_lines=True):
-                for sentence in _fed(reader, chunk):
-                    held.append(work.prepare(sentence))  # noqa: PERF401  what precedes a mistake is kept
-                if eager or (live and not more_is_there()):
-                    answer(0)
-                elif len(held) >= request.batch_size or sum(len(s.text) for s in held) >= HELD:
-                    answer(2 * jobs if jobs > 1 else 0)
-            for sentence in reader.close():
-                held.append(work.prepare(sentence))  # noqa: PERF401
-        except SeqcliError:
-            answer(0)
-            raise
-        answer(0)
+    _records.run(
+        request.files, reader, work, written.write, model=stored.path, batch_size=request.batch_size, jobs=jobs
+    )
     if forced and read == "jsonl" and not work.forced_seen:
         console.warn(f"--force: no record has the key {forced.name!r}: nothing was forced")
-
-
-def _fed(reader: formats.Reader, chunk: streams.Chunk) -> Iterator[Sentence]:
-    """The records that a chunk completes; those before a mistake come out before it is raised."""
-    before = {name: value.copy() if isinstance(value, list) else value for name, value in vars(reader).items()}
-    try:
-        found = reader.feed(chunk)
-    except SeqcliError:
-        vars(reader).update(before)
-        for number, line in enumerate(chunk.text.split("\n"), chunk.line):
-            yield from reader.feed(streams.Chunk(line + "\n", chunk.source, number))
-        raise
-    yield from found
 
 
 def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
@@ -206,40 +155,14 @@ def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]
 def _settings(request: Request, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
     least = request.min_confidence or 0.0
     if request.target_precision is not None:
-        least = threshold(request.target_precision, tagger, stored)
+        from seqcli.cli._splits import sentences_of, threshold
+        from seqcli.tagging.evaluation import answers_judged
+
+        least = threshold(
+            request.target_precision, stored, lambda: answers_judged(tagger, sentences_of(stored, "valid"))
+        )
     shown = write in ("jsonl", "spans") or request.confidence
     return Settings(confidence=shown, n_best=request.n_best, least=least)
-
-
-def threshold(precision: float, tagger: Tagger, stored: artifact.Artifact) -> float:
-    """The confidence from which the validation split's answers were so precise, kept in the model's file."""
-    from seqcli.cli._splits import sentences_of
-    from seqcli.tagging.evaluation import answers_judged, threshold_for
-
-    key, known = f"{precision:g}", stored.header.get("decoding", {}).get("thresholds", {})
-    if key not in known:
-        judged = answers_judged(tagger, sentences_of(stored, "valid"))
-        found = threshold_for(judged, precision)
-        if found is None:
-            best = max((p for p, _ in judged), default=0.0)
-            raise SeqcliError(
-                f"no confidence makes the answers on the validation split {precision:g} precise"
-                f" (the most probable one has {best:.4f})",
-                hint="ask for less, or train further",
-            )
-        decoding = {**stored.header.get("decoding", {})}
-        decoding["thresholds"] = {**known, key: [math.floor(number * 1e6) / 1e6 for number in found]}
-        known = decoding["thresholds"]
-        try:
-            artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
-            console.say(f"threshold for precision {key} written into {stored.path}")
-        except SeqcliError as error:  # a model that belongs to someone else can be used all the same
-            console.warn(f"the threshold for precision {key} is not kept: {error.message}")
-    least, reached, kept = known[key]
-    console.say(
-        f"leaving away what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept"
-    )
-    return least
 
 
 def _lexicon(path: str | None, tagger: Tagger) -> dict[str, list[str]]:
@@ -277,6 +200,18 @@ class Work:
         allowed = [self._allowed(s) for s in sentences] if self.forced or self.lexicon else ()
         return self.tagger.answer(sentences, self.settings, allowed)
 
+    def packed(self) -> Work:
+        """The work without its tagger."""
+        return replace(self, tagger=None)
+
+    def unpack(self, model: Path) -> None:
+        """Open the tagger."""
+        self.tagger = Tagger.open(artifact.read(model))
+
+    def light(self, record: Sentence) -> Sentence:
+        """A sentence without what only its writer needs."""
+        return replace(record, raw=None, places=(), tag_places=())
+
     def _allowed(self, sentence: Sentence) -> Allowed:
         found: list[Sequence[str] | None] = [self.lexicon.get(w) for w in sentence.words]
         if self.forced:
@@ -291,43 +226,3 @@ class _Restored:
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
         return (answer.text or "") + getattr(sentence.raw, "end", "\n") if sentence.record else ""
-
-
-# other processes
-
-
-@contextmanager
-def _workers(work: Work, model: Path, jobs: int) -> Iterator[Callable[[list[Sentence]], Callable[[], list[Answer]]]]:
-    """`send(sentences)` gives a function that waits for their answers."""
-    if jobs == 1:
-        yield lambda sentences: partial(work, sentences)
-        return
-    with pool(jobs, _start, (replace(work, tagger=None), model)) as workers:
-        yield lambda sentences: partial(
-            _received,
-            workers.apply_async(_do, ([replace(s, raw=None, places=(), tag_places=()) for s in sentences],)),
-        )
-
-
-_work: Work  # of a worker process
-
-
-def _start(work: Work, model: Path) -> None:
-    global _work
-    threads.limit(1)
-    work.tagger = Tagger.open(artifact.read(model))
-    _work = work
-
-
-def _do(sentences: list[Sentence]) -> list[Answer] | tuple[str, str]:
-    try:
-        return _work(sentences)
-    except SeqcliError as error:  # exceptions with arguments of their own do not travel
-        return error.message, error.hint
-
-
-def _received(result: Any) -> list[Answer]:
-    found = result.get()
-    if isinstance(found, tuple):
-        raise SeqcliError(found[0], hint=found[1])
-    return found

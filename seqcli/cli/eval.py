@@ -6,6 +6,9 @@ is the signature that comparable numbers share.
 Language models, by two context protocols: `stateful` carries the state through the whole text; `--window N` begins
 anew every N tokens and scores every position, to stand beside Transformers.
 
+Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC of two labels, calibration; --compare A B
+scores two models on the same texts and says how sure the difference is.
+
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
 FILES are read as the training data was, or as their name or content says; --input, --columns, --tag say otherwise.
 """
@@ -56,7 +59,17 @@ def command(
     unknown_label: Annotated[
         str, typer.Option("--unknown-label", help="A tag the model does not know: error, skip or count-wrong.")
     ] = "error",
-    confusion: Annotated[bool, typer.Option("--confusion", help="Taggers: list the most frequent mistakes.")] = False,
+    confusion: Annotated[
+        bool,
+        typer.Option("--confusion", help="Labels: which were taken for which, most frequent first."),
+    ] = False,
+    text: Annotated[str | None, typer.Option(help="Classifiers: the text's column or key.")] = None,
+    label: Annotated[str | None, typer.Option(help="Classifiers: the label's column or key.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns.")] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Classifiers: two models, and the interval of their difference."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads.")] = None,
 ) -> int | None:
     if (per_line or jsonl) and not files and nothing_to_read():
@@ -69,15 +82,43 @@ def command(
         raise UsageError("--split names a part of the run's own data: it does not go with FILES")
     if unknown_label not in UNKNOWN:
         raise UsageError(f"--unknown-label: {unknown_label!r} is none of them", hint=f"known: {', '.join(UNKNOWN)}")
-    stored = runs.open_model(model, "eval")
-    tagging = {"--input": input, "--columns": columns, "--separator": separator, "--comments": comments}
-    tagging |= {"--field": field, "--tag": tag, "--confusion": confusion}
-    streaming = {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads}
-    is_tagger = stored.header["task"] == "tagging"
-    if odd := [flag for flag, value in (streaming if is_tagger else tagging).items() if value]:
+    if compare and model:
+        raise UsageError("--compare names both models: leave --model away")
+    stored = runs.open_model(compare[0] if compare else model, "eval")
+    task = stored.header["task"]
+    flags = {
+        "language-model": {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads},
+        "tagging": {
+            "--columns": columns, "--separator": separator, "--comments": comments, "--field": field, "--tag": tag,
+        },
+        "classification": {"--text": text, "--label": label, "--delimiter": delimiter, "--compare": compare},
+        "tagging classification": {"--input": input, "--confusion": confusion},
+    }  # fmt: skip
+    given = {flag for tasks, own in flags.items() if task not in tasks.split() for flag, v in own.items() if v}
+    if given:
         kind = stored.header["model"]["kind"]
-        raise UsageError(f"{odd[0]} does not serve {stored.path}: it is a model of the kind {kind}")
-    if is_tagger:
+        raise UsageError(f"{min(given)} does not serve {stored.path}: it is a model of the kind {kind}")
+    if task == "classification":
+        from seqcli.cli import _scoring_labels
+
+        _scoring_labels.run(
+            _scoring_labels.Request(
+                files or [],
+                metric or [],
+                split,
+                json,
+                input,
+                text,
+                label,
+                delimiter,
+                unknown_label,
+                confusion,
+                compare,
+            ),  # type: ignore[arg-type]
+            stored,
+        )
+        return None
+    if task == "tagging":
         from seqcli.cli import _scoring_tags
 
         named = columns.split(",") if columns else None

@@ -59,16 +59,22 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     model, tokenizer, data = header.get("model", {}), header.get("tokenizer", {}), header.get("data", {})
     facts = [("file", f"{kind}, {size:,} bytes, format {header['format']}, seqcli {header['version']}")]
     if model:
-        cell = f", cell {model['cell']['kind']}" if "cell" in model else ""
-        facts.append(("model", f"{model['kind']}{cell}, {weights:,} parameters"))
+        cell = model.get("cell")
+        shown = f", cell {cell['kind'] if isinstance(cell, dict) else cell}" if cell else ""
+        facts.append(("model", f"{model['kind']}{shown}, {weights:,} parameters"))
     if "splitting" in header:
         facts += _tagging(header)
+    elif header.get("task") == "classification":
+        facts += _classification(header)
     if tokenizer:
-        size_of = f", vocabulary of {header['vocabulary']:,}" if "vocabulary" in header else ""
+        known = header.get("vocabulary")
+        known = known["words"] if isinstance(known, dict) else known
+        size_of = "" if known is None else f", vocabulary of {known:,}"
         facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
     splits = data.get("splits", {})
     for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
-        amount = f"{about['bytes']:,} bytes" if "bytes" in about else f"{about['tokens']:,} tokens"
+        unit = next(u for u in ("bytes", "tokens", "records") if u in about)
+        amount = f"{about[unit]:,} {'texts' if unit == 'records' else unit}"
         facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
     scores = header.get("scores", {})
     for split in SPLITS:
@@ -90,11 +96,10 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
 
 def _tagging(header: dict) -> list[tuple[str, str]]:
     """What a tagger knows."""
-    known, splitting, decoding = header["vocabulary"], header["splitting"], header.get("decoding", {})
-    labels = ", ".join(known["labels"][:24]) + (" ..." if len(known["labels"]) > 24 else "")
+    known, splitting = header["vocabulary"], header["splitting"]
     features = "".join(f", {name} ({n})" for name, n in known["features"].items())
     facts = [
-        ("labels", f"{len(known['labels'])}: {labels}"),
+        _labels(known["labels"]),
         ("vocabulary", f"{known['words']:,} words, {known['characters']:,} characters{features}"),
     ]
     if "rule" in splitting:
@@ -102,6 +107,22 @@ def _tagging(header: dict) -> list[tuple[str, str]]:
         facts.append(("raw text", f"rule {rule}; F1 {splitting['agreement']:.4f} on the training data's words"))
     else:
         facts.append(("raw text", f"restores {splitting['restore']}"))
+    return facts + _decoding(header)
+
+
+def _classification(header: dict) -> list[tuple[str, str]]:
+    """What a classifier knows."""
+    several = [("", "a text may have several")] if header["data"]["multi_label"] else []
+    return [_labels(header["vocabulary"]["labels"]), *several, *_decoding(header)]
+
+
+def _labels(labels: list[str]) -> tuple[str, str]:
+    return "labels", f"{len(labels)}: {', '.join(labels[:24])}" + (" ..." if len(labels) > 24 else "")
+
+
+def _decoding(header: dict) -> list[tuple[str, str]]:
+    """What was fitted on the validation split."""
+    decoding, facts = header.get("decoding", {}), []
     if decoding:
         facts.append(("temperature", f"{decoding['temperature']:.3f}"))
     for precision, (least, reached, kept) in decoding.get("thresholds", {}).items():
@@ -111,8 +132,10 @@ def _tagging(header: dict) -> list[tuple[str, str]]:
 
 def _score(report: dict) -> str:
     """The figures of a stored report that it has (null: beyond what a float holds), and its protocol."""
+    if "subset-accuracy" in report:
+        return ", ".join(f"{name} {report[name]:.4f}" for name in ("micro-f1", "macro-f1", "subset-accuracy"))
     if "accuracy" in report:
-        names = ("accuracy", "accuracy-unknown", "span-f1", "calibration-error")
+        names = ("accuracy", "accuracy-unknown", "span-f1", "macro-f1", "calibration-error")
         return ", ".join(f"{name} {report[name]:.4f}" for name in names if name in report)
     shown = {
         "cross-entropy": "{:.4f} nats/token",

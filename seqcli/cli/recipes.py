@@ -1,4 +1,4 @@
-"""List, show, copy and check recipes, and explain their keys."""
+"""List, show, copy and check recipes, make new ones for your own files, and explain the keys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Name = Annotated[str, typer.Argument(help="A recipe's name or path.", autocomple
 
 @app.callback()
 def without_verb(context: typer.Context) -> None:
-    """List, show, copy and check recipes, and explain their keys. Without a verb: list."""
+    """List, show, copy and check recipes, make new ones for your own files, and explain the keys. Without a verb:
+    list."""
     if context.invoked_subcommand is None:
         list_recipes()
 
@@ -113,6 +114,40 @@ def copy(
     for key, old, new in changes:
         console.say(f"{key}: {old} is now {new}")
     output.line(str(path))
+
+
+@app.command()
+def new(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Text, labelled or tagged texts; several are told by train, valid, test in their names."),
+    ],
+    task: Annotated[
+        str | None, typer.Option(help="language-model, tagging or classification. [default: as the files look]")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="PATH", help="A .yaml file, a folder, or `-`. [default: ./recipes]"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
+    text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column or key with the text. [default: the longest]")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The one with the label. [default: whose values repeat]")
+    ] = None,
+) -> None:
+    """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label."""
+    from seqcli.cli import _new_recipe
+
+    recipe, path = _new_recipe.new(files, task, output, force, text, label)
+    output_ = Output()
+    if path is None:
+        output_.write(recipe)
+        return
+    output_.line(str(path))
+    output_.flush()
+    console.say(f"next:\n  seqcli train {shlex.quote(str(path))}")
 
 
 @app.command()

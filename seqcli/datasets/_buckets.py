@@ -11,7 +11,9 @@ import numpy as np
 class Sized(Protocol):
     """What has words."""
 
-    words: list[str]
+    @property
+    def words(self) -> Sequence[str] | None:
+        """In their order."""
 
 
 S = TypeVar("S", bound=Sized)
@@ -27,7 +29,7 @@ class Buckets(Generic[S]):
 
     def __init__(self, sentences: Sequence[S], batch_size: int, seed: int):
         self.seed, self._sentences, self._size = seed, sentences, batch_size
-        self._lengths = np.array([len(s.words) for s in sentences], np.int64)
+        self._lengths = np.array([len(s.words or ()) for s in sentences], np.int64)
         self.batches = -(-len(sentences) // batch_size)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])
 

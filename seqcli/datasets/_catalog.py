@@ -1,8 +1,9 @@
 """Data sets that have a name: one YAML file each, saying where their files are and how they are split.
 
 A name is looked for in the catalog that ships with seqcli, then as a folder with a `data.yaml` under `$SEQCLI_DATA`,
-then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place.
-Two data sets every Python carries need no file at all.
+then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place;
+an entry's `folder` names another folder, where one release holds several data sets. Two data sets every Python
+carries need no file at all.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Named:
     shares: dict[str, float] = field(default_factory=dict)
     split_at: str | None = None
     encoding: str = "utf-8"
-    options: dict[str, Any] = field(default_factory=dict)  # of the format: columns, tag ...
+    options: dict[str, Any] = field(default_factory=dict)  # recipe keys of `data`: columns, tag, label_until ...
     licence: str = ""
     source: str = ""
 
@@ -43,7 +44,7 @@ def cache_folder() -> Path:
 
 
 def _homes(name: str) -> list[Path]:
-    """The folders where a named data set's files may lie."""
+    """Where the folder of a name may be."""
     own = os.environ.get("SEQCLI_DATA")
     return [*([Path(own).expanduser() / name] if own else []), cache_folder() / "data" / name]
 
@@ -61,11 +62,17 @@ def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
 
     Raises SeqcliError for a data.yaml that is not one.
     """
-    home = next((h for h in _homes(name) if h.is_dir()), None)
+    home = _home(name)
     for path in (_FOLDER / f"{name}.yaml", *([home / "data.yaml"] if home else [])):
         if path.is_file():
-            return _entry(path), home
+            entry = _entry(path)
+            return entry, _home(entry["folder"]) if "folder" in entry else home
     return None
+
+
+def _home(name: str) -> Path | None:
+    """The folder of a name that is there, the first of those where it may be."""
+    return next((h for h in _homes(name) if h.is_dir()), None)
 
 
 def _entry(path: Path) -> dict[str, Any]:
@@ -82,6 +89,12 @@ def _entry(path: Path) -> dict[str, Any]:
             f"{path}: its `files` must name a file or a glob for train, and for valid and test if there are any",
             hint="files: {train: train.txt, valid: valid.txt}",
         )
+    folder = entry.get("folder", "any")
+    if not (isinstance(folder, str) and folder and looks_like_name(folder)):
+        raise SeqcliError(
+            f"{path}: its `folder` must be the name of one folder, not {folder!r}",
+            hint="it names a folder beside this data set's own, where its files lie: folder: sst",
+        )
     return entry
 
 
@@ -94,7 +107,7 @@ def find(name: str) -> Named:
     """The data set of a name, its files checked to be there. Raises SeqcliError saying where it was looked for."""
     found = describe(name)
     if found is None:
-        if home := next((h for h in _homes(name) if h.is_dir()), None):
+        if home := _home(name):
             raise SeqcliError(
                 f"{home} has no data.yaml that says which of its files are what",
                 hint=f"write one (files: {{train: train.txt}}), or name the files: data.train: {home}/*.txt",
@@ -107,7 +120,7 @@ def find(name: str) -> Named:
     if builtin := entry.get("builtin"):
         files = {"train": [_python_docs()] if builtin == "python-docs" else _python_source()}
     elif home is None:
-        looked = ", ".join(str(h) for h in _homes(name))
+        looked = ", ".join(str(h) for h in _homes(entry.get("folder", name)))
         raise SeqcliError(
             f"the data set {name!r} is not on this machine; looked for {looked}",
             hint=f"put its files there (source: {entry.get('source', '?')}), or set SEQCLI_DATA to the folder above",
@@ -132,6 +145,9 @@ def _verify(name: str, home: Path, known: dict[str, str]) -> None:
     from seqcli.console import warn
 
     for file, expected in known.items():
+        if not (home / file).is_file():
+            warn(f"{home} lacks {file} of the published {name}: scores cannot stand beside published ones")
+            continue
         with (home / file).open("rb") as opened:
             if hashlib.file_digest(opened, "sha256").hexdigest() != expected:
                 warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")

@@ -11,14 +11,16 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 
+from seqcli import console
+from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.streams import decode, open_source
+from seqcli.streams import decode, expand, open_source
 
 LONGEST = 1 << 20  # bytes of a line
 _HEADER = re.compile(rb"\s*(\d+)\s+(\d+)\s*")
@@ -36,6 +38,22 @@ class Vectors:
     matrix: np.ndarray
     total: int
     dimension: int
+
+
+def with_vectors(vocabulary: Vocabulary, config: Any, base: Path) -> Vocabulary:
+    """A vocabulary with the vectors of its words, from the file that `vectors` of a data section names."""
+    (path,) = expand([config.vectors], base)
+    forms = vocabulary.forms
+    wanted = forms | {w.lower() for w in forms}
+    with console.progress("reading vectors", path.stat().st_size) as advance:
+        found = read_vectors(path, wanted, keep_all=config.keep_all_vectors, advance=advance)
+    have = set(found.words)
+    covered = sum(w in have or w.lower() in have for w in forms) / max(len(forms), 1)
+    console.say(
+        f"vectors: {len(found.words):,} of {found.total:,} kept, {found.dimension} numbers each; they cover"
+        f" {covered:.1%} of the training split's words"
+    )
+    return replace(vocabulary, vector_words=found.words, vectors=found.matrix)
 
 
 def read_vectors(

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -63,10 +63,9 @@ class Vocabulary:
         empty = cls([], [], {}, [], lowercase=lowercase, fold_digits=fold_digits)
         for form, count in forms.items():
             words[empty.normal(form)] += count
-        characters = Counter(c for form in forms for c in form) if by_character else Counter()
-        return cls(
+        found = cls(
             words=[w for w, n in _ranked(words) if n >= min_count],
-            characters=[c for c, _ in _ranked(characters)],
+            characters=[],
             features={name: [v for v, _ in _ranked(counts)] for name, counts in columns.items()},
             labels=sorted({label for sequence in labels for label in sequence}),
             scheme=scheme,
@@ -74,6 +73,12 @@ class Vocabulary:
             lowercase=lowercase,
             fold_digits=fold_digits,
         )
+        return found.with_characters(forms) if by_character else found
+
+    def with_characters(self, forms: Iterable[str]) -> Self:
+        """With the characters of different words."""
+        counts = Counter(c for form in forms for c in form)
+        return replace(self, characters=[c for c, _ in _ranked(counts)])
 
     def normal(self, word: str) -> str:
         """A word as the table of words has it."""

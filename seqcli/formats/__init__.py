@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from seqcli import registry
 from seqcli.streams import Chunk
 
 Place = tuple[int, int]  # line and column, both from 1
+Record = TypeVar("Record")  # what a reader yields: a Sentence; elsewhere another kind of record
 BOM = "\ufeff"  # a byte order mark at the start of a source: not part of its first record's text
 NOTHING = "_"  # how a column format writes a word that is empty
 
@@ -109,19 +110,22 @@ class Answer:
     text: str | None = None  # what the tags make of the text, where they restore something to it
 
 
-class Reader(ABC):
-    """Text in, Sentences out; holds no more than the record it is in. Sources may follow each other: a record never
-    goes from one into the next, and what lacks its end there is given one. Raises SeqcliError with the place."""
+class Reader(ABC, Generic[Record]):
+    """Text in, records out (Sentences, of tagged text); holds no more than the record it is in. Sources may follow
+    each other: a record never goes from one into the next, and what lacks its end there is given one. Raises
+    SeqcliError with the place."""
 
-    def __init__(self, options: Options):
+    options: Options
+
+    def __init__(self, options: Any):  # another kind of record has options of its own
         self.options = options
         self._source: str | None = None
         self._tail, self._next = "", 1  # a line without its end so far, and the number of the line to come
         self._bom = False
 
-    def feed(self, chunk: Chunk) -> list[Sentence]:
+    def feed(self, chunk: Chunk) -> list[Record]:
         """The records that this chunk completes."""
-        found: list[Sentence] = []
+        found: list[Record] = []
         again = chunk.line == 1 and chunk.column == 1 and not (chunk.text == "\n" and self._tail)
         if chunk.source != self._source or again:
             if self._source is not None:
@@ -134,26 +138,26 @@ class Reader(ABC):
         number, self._next = self._next, self._next + len(lines)
         return found + self._lines(lines, number, "\n")
 
-    def close(self) -> list[Sentence]:
+    def close(self) -> list[Record]:
         """The records that the end of the input completes."""
         return self._finish(last=True) if self._source is not None else []
 
-    def _finish(self, last: bool) -> list[Sentence]:
-        found: list[Sentence] = []
+    def _finish(self, last: bool) -> list[Record]:
+        found: list[Record] = []
         if self._tail:
             tail, self._tail = self._tail, ""
             found = self._lines([tail], self._next, "" if last else "\n")
         return found + self._rest(last)
 
-    def _start(self) -> None:  # noqa: B027  a format that keeps nothing between lines has nothing to do
-        """A new source begins."""
+    def _start(self) -> None:
+        """A new source begins; a format that keeps nothing between lines has nothing to do."""
 
     @abstractmethod
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Sentence]:
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Record]:
         """The records that these lines, without their `\\n`, complete; `number` is the first one's, `end` what each
         ends with: `""` for a last line without its end. A `\\r` is still there; so is a BOM (see `_bom`)."""
 
-    def _rest(self, last: bool) -> list[Sentence]:
+    def _rest(self, last: bool) -> list[Record]:
         """What the end of a source completes; `last`: no source follows."""
         return []
 

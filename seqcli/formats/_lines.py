@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import NamedTuple
 
-from seqcli.formats import BOM, Answer, Reader, Sentence, Writer, body_of
+from seqcli.formats import BOM, Answer, Reader, Record, Sentence, Writer, body_of
 
 
 class Line(NamedTuple):
@@ -17,24 +17,26 @@ class Line(NamedTuple):
     end: str
 
 
-class LineReader(Reader):
-    """Every line is a record, a blank one too."""
+class LineReader(Reader[Record]):
+    """Every line is a record, a blank one too where the format does not say otherwise."""
 
     format: str
 
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Sentence]:
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Record]:
         found = []
         for n, line in enumerate(lines, number):
             before = ""
             if self._bom:
                 before, line, self._bom = BOM, line[1:], False
             body, cr = body_of(line)
-            found.append(self._record(Line(self.format, before, body, cr + end), n))
+            record = self._record(Line(self.format, before, body, cr + end), n)
+            if record is not None:
+                found.append(record)
         return found
 
     @abstractmethod
-    def _record(self, line: Line, number: int) -> Sentence:
-        """The record of one line."""
+    def _record(self, line: Line, number: int) -> Record | None:
+        """The record of one line; None where it holds none."""
 
 
 class LineWriter(Writer):

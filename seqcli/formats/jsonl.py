@@ -10,7 +10,7 @@ which is then given as `seqcli.text`), end exclusive.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -50,29 +50,36 @@ def starts(body: str, key: str) -> tuple[int, list[int]]:
     The line must be a JSON object; a key that is there twice counts where it comes last, and one that is not there
     is found at 0.
     """
-    decode = json.JSONDecoder().raw_decode
     value, found = 0, []
-
-    def skip(at: int, more: str = "") -> int:
-        while at < len(body) and body[at] in _WHITE + more:
-            at += 1
-        return at
-
-    at = skip(0) + 1
-    while (at := skip(at, ",")) < len(body) and body[at] != "}":
-        name, at = decode(body, at)
-        at = skip(at, ":")
-        _, end = decode(body, at)
+    for name, _, at, _ in _members(body):
         if name == key:
             value, found = at, []
             if body[at] == "[":
-                at = skip(at + 1)
+                at = _skip(body, at + 1)
                 while body[at] != "]":
                     found.append(at)
-                    _, at = decode(body, at)
-                    at = skip(at, ",")
-        at = end
+                    at = _skip(body, _decode(body, at)[1], ",")
     return value, found
+
+
+_decode = json.JSONDecoder().raw_decode
+
+
+def _skip(body: str, at: int, more: str = "") -> int:
+    while at < len(body) and body[at] in _WHITE + more:
+        at += 1
+    return at
+
+
+def _members(body: str) -> Iterator[tuple[str, int, int, int]]:
+    """Each member of an object: its name, where that begins, where the value begins, and where it ends."""
+    at = _skip(body, 0) + 1
+    while (at := _skip(body, at, ",")) < len(body) and body[at] != "}":
+        begin = at
+        name, at = _decode(body, at)
+        value = _skip(body, at, ":")
+        _, at = _decode(body, value)
+        yield name, begin, value, at
 
 
 class Reader(LineReader):
@@ -215,13 +222,9 @@ def span_records(sentence: Sentence, answer: Answer) -> list[dict[str, Any]]:
 def joined(body: str, result: dict[str, Any]) -> str:
     """A line with an object, as it stands, and `result` as its last member."""
     record = json.loads(body)
-    if RESULT in record:
+    if RESULT in record:  # the other members stay as they are written
         del record[RESULT]
-        body = _dump(record)
-        if any(
-            "\ud800" <= character <= "\udfff" for character in body
-        ):  # half a character is not UTF-8, its escape is
-            body = json.dumps(record)
+        body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name != RESULT) + "}"
     head = body.rstrip(_WHITE)[:-1]
     return f'{head}{", " if record else ""}"{RESULT}": {_dump(result)}}}'
 

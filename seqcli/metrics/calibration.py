@@ -11,6 +11,7 @@ Brier score: mean over tokens of sum_k (p_k - [k = gold])^2, between 0 and 2 (Br
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -109,3 +110,16 @@ class Metric:
             "calibration-error": float(np.abs(right - confidences).sum() / self.count),
             "brier": self._squares / self.count,
         }
+
+
+def threshold_for(found: Sequence[tuple[float, bool]], precision: float) -> tuple[float, float, float] | None:
+    """The least threshold at which answers at least so probable are right to a `precision`: (threshold, the precision
+    there, the share of answers kept); None where none does. `found` are (probability, whether right)."""
+    ordered = sorted(found, reverse=True)
+    right, best = 0, None
+    for n, (p, good) in enumerate(ordered, 1):
+        right += good
+        tied = n < len(ordered) and ordered[n][0] == p
+        if not tied and right / n >= precision:
+            best = (p, right / n, n / len(ordered))
+    return best

@@ -9,8 +9,11 @@ A kind's file offers
 - `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `DATASET`: the kind of data set it reads;
   `TRAINED`: `"gradient"` (it has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
 
+A kind that reads text by itself, without the recipe's tokenizer, says `TOKENIZED = False`.
+
 A language model is also a `LanguageModel`: it scores streams and steps through them. A model for tagging is a
-`TaggingModel`: it scores labels word by word.
+`TaggingModel`: it scores labels word by word. A model for classification is a `ClassifyingModel`: it scores the
+labels of whole texts.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import numpy as np
 
 from seqcli import registry
 from seqcli.artifact import Artifact
+from seqcli.labelled import Example
 from seqcli.layers.crf import CRF
 
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
@@ -76,6 +80,15 @@ class TaggingModel(Protocol):
     ) -> list[np.ndarray]:
         """Scores (T, K) in nats of each sentence's labels, up to a constant a word; independent of batch-mates, to
         the last bit. `features` are further columns by name, where the model reads any."""
+        ...
+
+
+class ClassifyingModel(Protocol):
+    """What classify, eval and the baseline ask of a model for classification."""
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """(N, K) float32 in nats, up to a constant a row: their softmax, or of multi-label data each one's sigmoid,
+        is the labels' probabilities. Each row is independent of its batch-mates, to the last bit."""
         ...
 
 

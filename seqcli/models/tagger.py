@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from seqcli import layers, ops, registry
+from seqcli import layers, ops
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
-from seqcli.datasets._vocabulary import MARKS, UNKNOWN, Vocabulary
-from seqcli.layers.batch import BatchForm
+from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.crf import CRF
 from seqcli.layers.stack import Stack
+from seqcli.models._words import ReadsWords, WordBank, encoder, table
 from seqcli.ops import Array
 
 TASK = "tagging"
@@ -28,9 +28,6 @@ DEFAULT = True  # the kind of the task where a recipe names none
 
 Size = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
-KEPT_CHARACTERS = 16 << 20  # of those words themselves
-ENCODED = 1024  # words encoded at once: bounds the memory
 
 
 class Config(BaseModel):
@@ -65,7 +62,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(ReadsWords):
     """e_t = W [forward h_t; backward h_t] + b over x_t = [word; vector; characters; features]; a CRF joins the e_t.
 
     Letters as everywhere: T, B, E, H; U different words of a batch, K labels, I what the stack reads.
@@ -88,11 +85,9 @@ class Model:
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
         """A fresh model; the same generator state gives the same weights on every machine."""
         assert isinstance(config.cell, dict)
-        characters, size = None, config.embedding + vocabulary.vectors.shape[1]
-        if isinstance(config.characters, dict):
-            module = registry.load("characters", config.characters["kind"])
-            made = module.Config(**config.characters)
-            characters = module.Encoder.create(made, len(vocabulary.characters) + MARKS, rng)
+        assert not isinstance(config.characters, str)
+        characters, size = encoder(config.characters, vocabulary, rng), config.embedding + vocabulary.vectors.shape[1]
+        if characters is not None:
             size += characters.output_size
         width, options, labels = config.feature_embedding, dict(config.cell), len(vocabulary.labels)
         tables = tuple(
@@ -107,12 +102,11 @@ class Model:
             options=options,
             bidirectional=config.bidirectional,
         )
-        scale, bound = 1 / np.sqrt(config.embedding), 1 / np.sqrt(stack.output_size)
-        embedding = rng.normal(0.0, scale, (len(vocabulary.words) + 1, config.embedding)).astype(np.float32)
-        for table in tables:
-            table[UNKNOWN] = 0.0  # what training never shows says nothing
-        if not config.word_dropout and config.min_count == 1:
-            embedding[UNKNOWN] = 0.0
+        bound = 1 / np.sqrt(stack.output_size)
+        shown = bool(config.word_dropout) or config.min_count > 1
+        embedding = table(vocabulary, config.embedding, rng, unknown_is_trained=shown)
+        for values in tables:
+            values[UNKNOWN] = 0.0
         return cls(
             embedding=embedding,
             characters=characters,
@@ -137,22 +131,6 @@ class Model:
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
-    def words(self, ids: Array, vectors: Array, characters: Array, lengths: Array) -> Array:
-        """What different words are: ids (U,), vectors (U, D), characters (U, L), their lengths (U,) -> (U, ·)."""
-        parts = [ops.embedding(ids, self.embedding)]
-        if vectors.shape[1]:
-            parts.append(vectors)
-        if self.characters is not None:
-            parts.append(self.characters.encode(characters, lengths))
-        return ops.concat(parts)
-
-    def drop(self, x: Array, rng: Any) -> Array:
-        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
-        if rng is None or not self.dropout:
-            return x
-        shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
-        return x * ops.dropout_mask(shape, self.dropout, rng, x)
-
     def scores(self, words: Array, index: Array, features: Array, lengths: Array, rng: Any = None) -> Array:
         """Emissions (T, B, K) of a padded batch: words (U, ·), index (T, B) into them, features (F, T, B)."""
         x = ops.embedding(index, words)
@@ -176,8 +154,8 @@ class Model:
     # inference on NumPy
 
     @cached_property
-    def _bank(self) -> _Bank:
-        return _Bank(self)
+    def _bank(self) -> WordBank:
+        return WordBank(self)
 
     def emissions(
         self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()
@@ -196,71 +174,3 @@ class Model:
     def chain(self) -> CRF | None:
         """The CRF with what the scheme forbids; None where labels are independent."""
         return None if self.crf is None else self.crf.limited(self.vocabulary.limits)
-
-
-class _Bank:
-    """Words' projected first-layer inputs, kept: a word is the same wherever it stands.
-
-    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables.
-    """
-
-    def __init__(self, model: Model):
-        self.model, self.form = model, BatchForm(model.stack)
-        size = self._size = model.stack.cells[0][0].input_size
-        at = size - sum(table.shape[1] for table in model.features)
-        nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
-        self._tables = []
-        for table in model.features:
-            x = np.zeros((len(table), size), np.float32)
-            x[:, at : at + table.shape[1]] = table
-            self._tables.append(self.form.project(x) - nothing)
-            at += table.shape[1]
-        width = nothing.shape[1]
-        self._most = max(KEPT_BYTES // (4 * width), 1)
-        self._rows = np.zeros((1024, width), np.float32)
-        self._known: dict[str, int] = {}
-        self._characters = 0  # of the words known
-
-    def inputs(self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]]) -> Any:
-        """What BatchForm.read asks for: places of tokens to their projected inputs."""
-        flat = [w for words in sentences for w in words]
-        new = [w for w in dict.fromkeys(flat) if w not in self._known]
-        self._characters += sum(map(len, new))
-        if len(self._known) + len(new) > self._most or self._characters > KEPT_CHARACTERS:
-            self._known, new = {}, list(dict.fromkeys(flat))
-            self._characters = sum(map(len, new))
-        columns = [
-            np.concatenate([self.model.vocabulary.feature_ids(name, f[name]) for f in features])
-            for name in self.model.vocabulary.features
-        ]
-        if len(new) > self._most:  # a line with more different words than are kept: each time anew
-            return lambda places: self._add(self._project([flat[p] for p in places.tolist()]), columns, places)
-        for first in range(0, len(new), ENCODED):
-            part = new[first : first + ENCODED]
-            rows, begin = self._project(part), len(self._known)
-            while begin + len(part) > len(self._rows):
-                more = max(min(len(self._rows), self._most - len(self._rows)), begin + len(part) - len(self._rows))
-                self._rows = np.concatenate([self._rows, np.zeros((more, self._rows.shape[1]), np.float32)])
-            self._rows[begin : begin + len(part)] = rows
-            self._known.update(zip(part, range(begin, begin + len(part)), strict=True))
-        known = self._known
-        index = np.array([known[w] for w in flat], np.int64)
-        return lambda places: self._add(self._rows[index[places]], columns, places)
-
-    def _add(self, rows: np.ndarray, columns: list[np.ndarray], places: np.ndarray) -> np.ndarray:
-        for table, ids in zip(self._tables, columns, strict=True):
-            rows += table[ids[places]]
-        return rows
-
-    def _project(self, words: list[str]) -> np.ndarray:
-        vocabulary = self.model.vocabulary
-        parts = []
-        for first in range(0, len(words), ENCODED):
-            part = words[first : first + ENCODED]
-            x = self.model.words(
-                vocabulary.word_ids(part), vocabulary.vector_rows(part), *vocabulary.character_ids(part)
-            )
-            wide = np.zeros((len(part), self._size), np.float32)
-            wide[:, : x.shape[1]] = x
-            parts.append(self.form.project(wide))
-        return np.concatenate(parts)

@@ -111,7 +111,7 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
         if "kind" in config.model_fields:
             yield f"  kind: {name}"
         yield from _block(config)
-        if "cell" in config.model_fields:
+        if (cell := config.model_fields.get("cell")) and cell.default in registry.names("cells"):
             yield from _cells()
         if "characters" in config.model_fields:
             yield from _encoders()

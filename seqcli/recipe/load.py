@@ -128,15 +128,18 @@ class _Checker:
         dataset = registry.load("datasets", module.DATASET) if module else None
         if module and dataset:
             self.configs["model"], self.configs["data"] = module.Config, dataset.Config
-        if dataset and not dataset.TOKENIZED:
+        if dataset and not getattr(module, "TOKENIZED", dataset.TOKENIZED):
             if tokenizer is not None:
-                self.document.problem(("tokenizer",), f"{self.task} reads words as the data has them: leave it away")
+                what = f"{self.task} reads words as the data has them"
+                what = what if not dataset.TOKENIZED else f"this kind of model reads {self.task} data by itself"
+                self.document.problem(("tokenizer",), f"{what}: leave it away")
             tokenizer = kind = None
-            if train.get("sequence_length", UNUSED) != UNUSED:
-                text = f"{self.task} trains on whole sentences; data.longest cuts those that are too long"
-                self.document.problem(("train", "sequence_length"), text)
         else:
             kind = self.tokenizer_kind(tokenizer)
+        whole = dataset is not None and "longest" in dataset.Config.model_fields
+        if whole and train.get("sequence_length", UNUSED) != UNUSED:
+            text = f"{self.task} trains on whole texts; data.longest cuts those that are too long"
+            self.document.problem(("train", "sequence_length"), text)
         if kind:
             self.configs["tokenizer"] = registry.load("tokenizers", kind).Config
         for key in self.value:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -14,26 +12,11 @@ from seqcli.datasets.tagging import fingerprint
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.formats import Sentence
-from seqcli.metrics import accuracy, calibration, spans
+from seqcli.metrics import _temperature, accuracy, calibration, spans
+from seqcli.metrics._report import Report
 from seqcli.tagging import Tagger
 
 Unknown = Literal["error", "skip", "count-wrong"]
-
-
-@dataclass
-class Report:
-    """A score and what it was measured on."""
-
-    metrics: dict[str, float]
-    counts: dict[str, int]
-    signature: str
-    labels: dict[str, Any] = field(default_factory=dict)  # per label: precision, recall, f1, support
-    confusion: accuracy.Confusion | None = None
-    reliability: list[calibration.Bin] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON, without the tables."""
-        return {**self.metrics, "counts": self.counts, "protocol": "sentences", "signature": self.signature}
 
 
 def headline(tagger: Tagger) -> str:
@@ -100,6 +83,7 @@ def evaluate(
         metrics,
         counts,
         signature(tagger, sentences),
+        "sentences",
         {label: score._asdict() for label, score in (chunks if tagger.scheme else tokens).per_label().items()},
         tokens.confusion(),
         calibrated.reliability() if probabilities and sentences else [],
@@ -152,41 +136,16 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
         return 1.0
     groups, crf = list(tagger.scores(chosen)), tagger.crf
 
-    def cost(log_temperature: float) -> float:
+    def cost(temperature: float) -> float:
         total = 0.0
         for group, emissions, lengths, _ in groups:
-            marginals = Chain(emissions, lengths, crf, temperature=math.exp(log_temperature)).marginals()
+            marginals = Chain(emissions, lengths, crf, temperature=temperature).marginals()
             for row, i in enumerate(group):
                 p = marginals[row, np.arange(len(golds[i])), golds[i]]
                 total -= float(np.log(np.maximum(p, 1e-300)).sum())
         return total
 
-    low, high, golden = math.log(0.25), math.log(4.0), (math.sqrt(5) - 1) / 2
-    a, b = high - golden * (high - low), low + golden * (high - low)
-    cost_a, cost_b = cost(a), cost(b)
-    while high - low > 0.01:
-        if cost_a < cost_b:
-            high, b, cost_b = b, a, cost_a
-            a = high - golden * (high - low)
-            cost_a = cost(a)
-        else:
-            low, a, cost_a = a, b, cost_b
-            b = low + golden * (high - low)
-            cost_b = cost(b)
-    return math.exp((low + high) / 2)
-
-
-def threshold_for(found: Sequence[tuple[float, bool]], precision: float) -> tuple[float, float, float] | None:
-    """The least threshold at which answers at least so probable are right to a `precision`: (threshold, the precision
-    there, the share of answers kept); None where none does. `found` are (probability, whether right)."""
-    ordered = sorted(found, reverse=True)
-    right, best = 0, None
-    for n, (p, good) in enumerate(ordered, 1):
-        right += good
-        tied = n < len(ordered) and ordered[n][0] == p
-        if not tied and right / n >= precision:
-            best = (p, right / n, n / len(ordered))
-    return best
+    return _temperature.fit_temperature(cost)
 
 
 def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[float, bool]]:

@@ -9,11 +9,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import artifact, console, layers, ops, registry, schemes, streams, words
+from seqcli import artifact, console, layers, ops, registry, schemes, words
 from seqcli.artifact import Artifact
 from seqcli.datasets import tagging as dataset
+from seqcli.datasets._batch import word_batch
 from seqcli.datasets._buckets import Buckets
-from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.datasets._vectors import with_vectors
+from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import Sentence
 from seqcli.recipe.schema import Recipe
@@ -24,7 +26,6 @@ from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
-WORDS = 64  # a batch's different words are made up to a multiple of this
 NAMES = ("ids", "vectors", "characters", "character_lengths", "index", "features", "lengths", "tags")
 
 
@@ -84,25 +85,20 @@ class Task(BaseTask):
         """The parts of NAMES: see `models/tagger.py`; U different words of B sentences, padded to T words."""
         v, config = self.vocabulary, self.recipe.model
         sentences = self.buckets.batch(epoch, index)
-        lengths = np.array([len(s.words) for s in sentences], np.int64)
-        T, B = _up(int(lengths.max()), 4), len(sentences)
-        places: dict[str, int] = {}
-        at = np.zeros((T, B), np.int64)
-        tags = np.zeros((T, B), np.int64)
-        features = np.zeros((len(v.features), T, B), np.int64)
+        made = word_batch(
+            v,
+            [s.words for s in sentences],
+            by_character=bool(config.characters),
+            word_dropout=config.word_dropout,
+            seed=[self.buckets.seed, epoch, index, 1],
+        )
+        tags = np.zeros_like(made.index)
+        features = np.zeros((len(v.features), *made.index.shape), np.int64)
         for b, s in enumerate(sentences):
-            at[: lengths[b], b] = [places.setdefault(w, len(places)) for w in s.words]
-            tags[: lengths[b], b] = self._labels(s)
+            tags[: len(s.words), b] = self._labels(s)
             for f, name in enumerate(v.features):
-                features[f, : lengths[b], b] = v.feature_ids(name, s.features[name])
-        different = [*places, *[""] * (_up(len(places), WORDS) - len(places))]
-        ids = v.word_ids(different)
-        if config.word_dropout:
-            rng = np.random.default_rng([self.buckets.seed, epoch, index, 1])
-            ids = np.where(rng.random(len(ids)) < config.word_dropout, UNKNOWN, ids)
-        characters, character_lengths = v.character_ids(different if config.characters else [])
-        characters = np.pad(characters, ((0, 0), (0, _up(characters.shape[1], 4) - characters.shape[1])))
-        return ids, v.vector_rows(different), characters, character_lengths, at, features, lengths, tags
+                features[f, : len(s.words), b] = v.feature_ids(name, s.features[name])
+        return *made[:-1], features, made.lengths, tags
 
     def _labels(self, sentence: Sentence) -> list[int]:
         tags = self.vocabulary.as_labels(sentence.tags or [], self.corpus.scheme)
@@ -235,11 +231,6 @@ class Task(BaseTask):
         )
 
 
-def _up(number: int, step: int) -> int:
-    """Rounded up: a fused kernel is made for each shape that it meets, so that there should be few."""
-    return -(-number // step) * step
-
-
 def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:
     """Raise SeqcliError where a sentence lacks a column that the model is to read."""
     for name in features:
@@ -288,26 +279,8 @@ def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
         whole = {f"{p}-{name}" if name else p for name in names for p in parts}  # one kind of span needs no name
         found = replace(found, labels=sorted({*found.labels, "O", *whole}))
     if recipe.data.vectors:
-        found = _with_vectors(found, corpus, recipe)
+        found = with_vectors(found, recipe.data, recipe.base)
     return found
-
-
-def _with_vectors(vocabulary: Vocabulary, corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
-    from seqcli.datasets._vectors import read_vectors
-
-    (path,) = streams.expand([recipe.data.vectors], recipe.base)
-    forms = vocabulary.forms
-    wanted = forms | {w.lower() for w in forms}
-    with console.progress("reading vectors", path.stat().st_size) as advance:
-        found = read_vectors(path, wanted, keep_all=recipe.data.keep_all_vectors, advance=advance)
-    made = replace(vocabulary, vector_words=found.words, vectors=found.matrix)
-    have = set(found.words)
-    covered = sum(w in have or w.lower() in have for w in vocabulary.forms) / max(len(vocabulary.forms), 1)
-    console.say(
-        f"vectors: {len(found.words):,} of {found.total:,} kept, {found.dimension} numbers each; they cover"
-        f" {covered:.1%} of the training split's words"
-    )
-    return made
 
 
 def _splitting(corpus: dataset.Corpus) -> Mapping[str, Any]:

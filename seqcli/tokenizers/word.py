@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli.tokenizers import BaseTokenizer, TextStream
+from seqcli.words import Rule
 
 UNK, EOS = "<unk>", "<eos>"
 _LARGEST_LIST = 64 << 10  # bytes of vocabulary that may stand in a header as a list
@@ -26,7 +27,8 @@ class Config(BaseModel):
     size: Annotated[int, Field(ge=2)] | None = None  # symbols at most, <unk> and <eos> among them; null: all words
     min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>
     lowercase: bool = False
-    split: Literal["whitespace", "punctuation"] = "whitespace"  # punctuation: each mark is a word of its own
+    # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50)
+    split: Literal["whitespace", "punctuation", "rule"] = "whitespace"
 
 
 class Tokenizer(BaseTokenizer):
@@ -68,6 +70,8 @@ class Tokenizer(BaseTokenizer):
     def offsets(self, text: str) -> list[tuple[int, int]]:
         if self.split == "whitespace":
             return [found.span() for found in re.finditer(r"\n|\S+", text)]
+        if self.split == "rule":
+            return _by_rule(text)
         return [span for found in re.finditer(_UNK_OR_WORD, text) for span in _split(found)]
 
     def symbol(self, id: int) -> str:
@@ -133,12 +137,26 @@ def words_of(text: str, lowercase: bool, split: str) -> list[str]:
     """The words of a text in order, "\\n" among them for each line end."""
     if split == "punctuation":
         text = text.translate(_apart).replace(" < unk > ", f" {UNK} ")
+    if split == "rule":
+        words = [text[start:end] for start, end in _by_rule(text)]
+        return [word.lower() for word in words] if lowercase else words
     if lowercase:
         text = text.lower()
     *lines, last = text.split("\n")
     words = list(chain.from_iterable([(*line.split(), "\n") for line in lines]))
     words += last.split()
     return words
+
+
+def _by_rule(text: str) -> list[tuple[int, int]]:
+    """(start, end) of the words that the rule for raw text finds in each line, and of the line ends."""
+    found, start = [], 0
+    for line in text.split("\n"):
+        if start:
+            found.append((start - 1, start))
+        found += [(start + a, start + b) for a, b in _RULE.split(line, _WHOLE)]
+        start += len(line) + 1
+    return found
 
 
 def _tight(line: str) -> str:
@@ -159,6 +177,7 @@ def _is_mark(character: str) -> bool:
 
 
 _apart = _Apart()
+_RULE, _WHOLE = Rule(version=1), {UNK: [UNK]}  # the version is part of what `split: rule` means: it stays
 _UNK_OR_WORD = re.compile(r"\n|<unk>|(?:(?!<unk>)\S)+")
 
 

@@ -25,11 +25,22 @@ def opening(session: Session) -> None:
     train = session.recipe.train
     assert train is not None
     console.say(
-        f"model: {config.layers} x {config.hidden} {config.cell['kind']}"
-        f"{', both directions' if getattr(config, 'bidirectional', False) else ''},"
+        f"model: {_shape(config)},"
         f" {layers.parameters(session.task.model):,} parameters; {train.precision} on {train.device},"
         f" {train.threads} threads, seed {train.seed}"
     )
+
+
+def _shape(config: Any) -> str:
+    """What a model is made of, in a few words."""
+    if not hasattr(config, "hidden"):
+        return f"{config.kind}, {config.embedding} wide"
+    cell = config.cell["kind"] if isinstance(config.cell, dict) else config.cell
+    if not hasattr(config, "layers"):
+        return f"{config.kind} {config.hidden} {cell}"
+    both = ", both directions" if getattr(config, "bidirectional", False) else ""
+    pooled = f", {config.pooling} pooling" if hasattr(config, "pooling") else ""
+    return f"{config.layers} x {config.hidden} {cell}{both}{pooled}"
 
 
 def training(progress: Progress, session: Session) -> None:

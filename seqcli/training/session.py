@@ -28,7 +28,7 @@ FIXED = (
 )  # keys a resumed run keeps
 
 
-LABELS = ("longest", "scheme", "restore")  # and of `data`: what is made of the text, wherever it lies
+LABELS = ("longest", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of the text
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         from seqcli.training import device
 
         assert recipe.train is not None
-        recipe = replace(recipe, train=device.resolve(recipe.train, recipe.model.hidden))
+        recipe = replace(recipe, train=device.resolve(recipe.train, getattr(recipe.model, "hidden", 0)))
     header = {
         "kind": "model",
         "task": recipe.task,

@@ -26,22 +26,8 @@ model: {cell: lstm, embedding: 8, hidden: 16}
 train: {steps: 60, sequence_length: 16, batch_size: 8, learning_rate: 1e-2, threads: 1}
 """
 WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "dog",
-    "ran",
-    "to",
-    "see",
-    "it",
-    "all",
-    "over",
-    "again",
-    "quickly",
+    *("the", "cat", "sat", "on", "a", "mat", "and", "dog", "ran", "to", "see", "it"),
+    *("all", "over", "again", "quickly"),
 ]
 
 
@@ -255,5 +241,106 @@ def tag(forks: Forks, taggers: Path) -> Callable[..., str]:
 
     def run(*args: object, input: str = "", model: str = "pos") -> str:
         return forks.ok("-q", "tag", "-m", model, *args, cwd=taggers, input=input).stdout
+
+    return run
+
+
+CLASSIFIERS = """\
+task: classification
+tokenizer: {kind: word, split: rule, lowercase: true}
+data: {train: remarks-train.tsv, valid: remarks-valid.tsv, test: remarks-test.tsv}
+model: {cell: lstm, embedding: 8, hidden: 8, pooling: attention}
+train: {steps: 60, evaluate_every: 30, batch_size: 16, learning_rate: 4e-2, threads: 1}
+"""
+SUBJECTS = {"food": "bread cheese soup", "music": "drum violin song", "sport": "ball goal race"}
+ENDINGS = {"fi": "nen", "ru": "ov", "sv": "sson"}
+
+
+def topics(count: int, seed: int) -> str:
+    """Made-up texts on none, one or several subjects, as JSON lines."""
+    draw = random.Random(seed)
+
+    def record() -> str:
+        own = sorted(draw.sample(sorted(SUBJECTS), draw.choice([0, 1, 1, 2, 3])))
+        words = [draw.choice(WORDS) for _ in range(3)] + [draw.choice(SUBJECTS[label].split()) for label in own]
+        draw.shuffle(words)
+        return json.dumps({"text": " ".join(words), "labels": own}) + "\n"
+
+    return "".join(record() for _ in range(count))
+
+
+def surnames(count: int, seed: int) -> str:
+    """`LABEL text`: made-up names, whose endings tell the language."""
+    draw = random.Random(seed)
+
+    def name(label: str) -> str:
+        return (
+            "".join(draw.choice(["ka", "mi", "ro", "lu", "te"]) for _ in range(draw.randint(1, 3))) + ENDINGS[label]
+        )
+
+    labels = [draw.choice(sorted(ENDINGS)) for _ in range(count)]
+    return "".join(f"{label} {name(label)}\n" for label in labels)
+
+
+def parses(count: int, seed: int) -> str:
+    """Binary trees with labels 0 to 2, a line each: an adjective says what its phrases are, `not` turns that round."""
+    draw = random.Random(seed)
+    known = {"good": 2, "fine": 2, "bad": 0, "dull": 0}
+
+    def tree() -> str:
+        label, word = draw.choice([(v, k) for k, v in known.items()])
+        phrase = f"({label} {word})"
+        if draw.random() < 0.4:
+            label = 2 - label
+            phrase = f"({label} (1 not) {phrase})"
+        return f"({label} (1 (1 the) (1 {draw.choice(WORDS[1:6])})) ({label} (1 is) {phrase}))\n"
+
+    return "".join(tree() for _ in range(count))
+
+
+@pytest.fixture(scope="session")
+def classifiers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with finished runs, not to be changed: remarks (words, weighs its tokens), topics (several labels),
+    names (characters), octets (bytes), pieces (sentencepiece), bag, linear (ngram-linear), trees (recursive)."""
+    folder = tmp_path_factory.mktemp("classifiers")
+    for split, lines in (("train", 300), ("valid", 80), ("test", 80)):
+        whole = (ROOT / "data" / f"sentiment-{split}.tsv").read_text().splitlines(keepends=True)
+        (folder / f"remarks-{split}.tsv").write_text("".join(whole[: lines + 1]))
+        (folder / f"topics-{split}.jsonl").write_text(topics(lines, lines + len(split)))
+        (folder / f"names-{split}.txt").write_text(surnames(lines, lines + len(split)))
+        (folder / f"trees-{split}.txt").write_text(parses(lines // 2, lines + len(split)))
+    words = "tokenizer: {kind: word, split: rule, lowercase: true}"
+    model = "model: {cell: lstm, embedding: 8, hidden: 8, pooling: attention}"
+    names = [*((f"remarks-{s}.tsv", f"names-{s}.txt") for s in ("train", "valid", "test"))]
+    trees = [(a, b.replace("names", "trees")) for a, b in names]
+    topical = [(a, b.replace("names", "topics").replace("txt", "jsonl")) for a, b in names]
+    labelled = ("test.txt}", "test.txt, format: label-text}")
+    several = ("test.jsonl}", "test.jsonl, multi_label: true}")
+    runs = {
+        "remarks": [],
+        "topics": [*topical, several, ("cell: lstm", "cell: gru"), ("pooling: attention", "pooling: max")],
+        "names": [*names, labelled, (words, "tokenizer: char"), ("pooling: attention", "pooling: last")],
+        "octets": [*names, labelled, (words, "tokenizer: byte"), ("cell: lstm", "cell: rnn")],
+        "pieces": [(words, "tokenizer: {kind: sentencepiece, size: 300}"), ("attention", "mean, layers: 2")],
+        "bag": [(model, "model: {kind: bag, embedding: 8}")],
+        "linear": [(words + "\n", ""), (model, "model: {kind: ngram-linear}"), (CLASSIFIERS.splitlines()[-1], "")],
+        "trees": [*trees, (model, "model: {kind: recursive, embedding: 8, hidden: 8}")],
+    }
+    for name, changes in runs.items():
+        text = CLASSIFIERS
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after)
+        (folder / f"{name}.yaml").write_text(text)
+        forks.ok("train", f"{name}.yaml", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def classify(forks: Forks, classifiers: Path) -> Callable[..., str]:
+    """`classify(*args, input="", model="remarks")`: stdout of a `seqcli classify` that must succeed."""
+
+    def run(*args: object, input: str = "", model: str = "remarks") -> str:
+        return forks.ok("-q", "classify", "-m", model, *args, cwd=classifiers, input=input).stdout
 
     return run

@@ -12,14 +12,16 @@ import os
 import sys
 import traceback
 
+import scipy.optimize
 import torch
 
 from seqcli import registry
-from seqcli.cli import _scoring, _scoring_tags, _tagging, app
+from seqcli.cli import _classifying, _scoring, _scoring_labels, _scoring_tags, _tagging, app
 from seqcli.recipe import load
 from seqcli.training import loop, report, session
 
-PRELOADED = (load, loop, report, session, _scoring, _scoring_tags, _tagging)
+PRELOADED = (load, loop, report, session, scipy.optimize)
+PRELOADED += (_scoring, _scoring_tags, _scoring_labels, _tagging, _classifying)
 
 
 def begin(request: dict) -> None:
@@ -50,8 +52,8 @@ def run(request: dict) -> None:
         os._exit(status if isinstance(status, int) else 1)
 
 
-FOLDERS = ("cells", "characters", "models", "tokenizers", "metrics", "datasets", "formats", "restoration", "tasks")
-for folder in FOLDERS:
+FOLDERS = "cells characters models tokenizers metrics datasets formats labelled restoration tasks"
+for folder in FOLDERS.split():
     for name in registry.names(folder):
         registry.load(folder, name)
 for name in registry.names("cli"):

@@ -38,7 +38,7 @@ def columns(text: str) -> list[list[str]]:
 
 def test_the_test_split_by_default(scored, report, taggers):
     whole = report()
-    assert whole["text"] == "ner-train.conll test"
+    assert whole["text"] == "ner-test.conll"
     assert report("--split", "test") == whole
     for what, args in (("ner-test.conll", ["ner-test.conll"]), ("<stdin>", ["-"])):
         same = report(*args, input=(taggers / "ner-test.conll").read_text())
@@ -46,7 +46,7 @@ def test_the_test_split_by_default(scored, report, taggers):
     other = report("--split", "valid")
     assert other["signature"] != whole["signature"]
     assert other["counts"]["sentences"] == 30
-    assert scored().splitlines()[0] == "ner-train.conll test"
+    assert scored().splitlines()[0] == "ner-test.conll"
     assert scored().splitlines()[-1] == whole["signature"]
 
 
@@ -205,7 +205,7 @@ def test_a_counted_model(report):
     ("model", "args", "status", "message"),
     [
         ("ner", ["--metric", "span-f2"], 2, "unknown metric 'span-f2'\n  hint: did you mean 'span-f1'?"),
-        ("ner", ["--metric", "perplexity"], 1, "perplexity cannot be measured on ner-train.conll test"),
+        ("ner", ["--metric", "perplexity"], 1, "perplexity cannot be measured on ner-test.conll"),
         ("pos", ["--metric", "span-f1"], 1, "hint: what can: accuracy, "),
         ("ner", ["--unknown-label", "ignore"], 2, "'ignore' is none of them\n  hint: known: error, skip, count-wrong"),
         ("ner", ["--split", "dev"], 2, "the run has no dev split\n  hint: it has: train, valid, test"),

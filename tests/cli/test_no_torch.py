@@ -112,17 +112,65 @@ def test_counting_needs_no_torch(place, missing):
     assert float(run("eval", "--metric", "perplexity", cwd=place, before=missing).stdout) > 1
 
 
+CLASSIFIED = [
+    ["classify", "-m", "remarks", "--top", "2", "--attention", "--jsonl", "remarks-test.tsv"],
+    ["classify", "-m", "topics", "--field", "text", "topics-test.jsonl"],
+    ["classify", "-m", "names", "--jobs", "2", "names-test.txt"],
+    ["classify", "-m", "octets", "names-test.txt"],
+    ["classify", "-m", "pieces", "--input", "tsv", "remarks-test.tsv"],
+    ["classify", "-m", "bag", "--min-confidence", "0.7", "remarks-test.tsv"],
+    ["classify", "-m", "linear", "remarks-test.tsv"],
+    ["classify", "-m", "trees", "--input", "trees", "trees-test.txt"],
+    ["eval", "-m", "remarks", "--confusion"],
+    ["eval", "--compare", "remarks", "linear"],
+    ["inspect", "topics"],
+]
+
+
+@pytest.mark.parametrize("args", CLASSIFIED, ids=" ".join)
+def test_classifiers_do_without_it(classifiers, missing, args):
+    done = run(*args, cwd=classifiers, before=missing)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    there = run(*args, cwd=classifiers, python=("-X", "importtime"))
+    assert there.stdout == done.stdout
+    assert not heavy_of(there.stderr)
+
+
+def test_a_linear_model_of_texts_needs_no_torch(classifiers, missing, tmp_path):
+    for name in ("linear.yaml", "remarks-train.tsv", "remarks-valid.tsv", "remarks-test.tsv"):
+        (tmp_path / name).write_bytes((classifiers / name).read_bytes())
+    done = run("train", "linear.yaml", cwd=tmp_path, before=missing)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "runs/linear/model.safetensors\n"
+    assert "\t" in run("classify", "remarks-test.tsv", cwd=tmp_path, before=missing).stdout
+    network = classifiers / "remarks.yaml"
+    (tmp_path / "remarks.yaml").write_bytes(network.read_bytes())
+    asked = run("train", "remarks.yaml", cwd=tmp_path, before=missing)
+    assert asked.returncode == 2
+    assert "error: training needs torch, which is not installed" in asked.stderr
+    assert "hint: pip install 'seqcli[train]'" in asked.stderr
+
+
+def imported_of(importtime: str) -> set[str]:
+    """The modules that `-X importtime` names."""
+    lines = [line for line in importtime.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip() for line in lines}
+
+
+def heavy_of(importtime: str) -> set[str]:
+    """Those that no filter should wait for."""
+    heavy = ("torch", "matplotlib", "pandas", "scipy", "sklearn")
+    return {name for name in imported_of(importtime) if name.partition(".")[0] in heavy}
+
+
 @pytest.mark.parametrize("args", USES, ids=" ".join)
 def test_where_torch_is_it_is_not_imported(home, args):
     done = run(*args, cwd=home, python=("-X", "importtime"))
     assert done.returncode == 0
-    imported = {
-        line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")
-    }
-    heavy = {name for name in imported if name.partition(".")[0] in ("torch", "matplotlib", "pandas", "scipy")}
-    assert not heavy
+    assert not heavy_of(done.stderr)
     if args == ["--help"]:
-        assert "numpy" not in imported
+        assert "numpy" not in imported_of(done.stderr)
 
 
 def test_the_library_does_not_import_it_either(home):

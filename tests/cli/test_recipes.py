@@ -180,7 +180,7 @@ def test_no_torch(here):
     [
         ("recipes show g", ["good"]),
         ("recipes validate b", ["bad"]),
-        ("recipes keys model.n", ["model.ngram"]),
+        ("recipes keys model.n", ["model.ngram", "model.ngram-linear"]),
         ("recipes va", ["validate"]),
     ],
 )

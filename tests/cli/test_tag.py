@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqcli import registry
+from seqcli import console, registry
 from seqcli.cli import app
 from seqcli.formats import Options, Sentence
 from seqcli.streams import Chunk
@@ -50,6 +50,7 @@ LINES = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(CHARACTERS, max_siz
 def here(taggers, monkeypatch, tmp_path) -> Callable[..., bytes]:
     """`here(text, *args, model="pos")`: stdout of `seqcli tag` on a file with this text, in this process."""
     monkeypatch.chdir(taggers)
+    monkeypatch.setattr(console, "verbosity", 0)  # which -q would leave changed
 
     def run(text: str, *args: object, model: str = "pos", status: int = 0) -> bytes:
         file = tmp_path / "input"

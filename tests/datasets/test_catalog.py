@@ -41,7 +41,7 @@ def test_entries_say_what_they_must(path):
     assert entry["source"]
     assert ("builtin" in entry) != ("files" in entry)
     assert set(entry) <= {
-        *("summary", "format", "files", "shares", "split_at", "encoding", "options", "builtin"),
+        *("summary", "format", "folder", "files", "shares", "split_at", "encoding", "options", "builtin"),
         *("licence", "source", "sha256"),
     }
     if "files" in entry:
@@ -56,7 +56,7 @@ def test_every_data_set_that_is_here_opens(path, data_folder, tmp_path, monkeypa
         found = _catalog.find(path.stem)
     except SeqcliError as error:
         pytest.skip(error.message)
-    if found.format == "text":
+    if found.format == "text" and not found.options:
         corpus = open_corpus(Config(train=path.stem), Path())
         assert corpus.name == path.stem
         assert "valid" in corpus.splits
@@ -95,6 +95,66 @@ def test_a_file_that_is_not_the_published_one_is_said(folders, capsys):
     corpus = open_corpus(Config(train="tinyshakespeare"), Path())
     assert "is not the published tinyshakespeare" in capsys.readouterr().err
     assert "".join(corpus.texts("train", ""))[-5:] != "be\n"  # cut at a character, as the catalog says
+
+
+def test_a_file_that_is_lacking_among_many_is_said(folders, capsys):
+    put(folders[0] / "names-by-language", {"Czech.txt": "Abl\n"})
+    assert [p.name for p in _catalog.find("names-by-language").files["train"]] == ["Czech.txt"]
+    err = capsys.readouterr().err
+    assert "names-by-language lacks Polish.txt of the published names-by-language" in err
+    assert "Czech.txt is not the published names-by-language" in err
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_a_data_set_in_the_folder_of_another(folders, where):
+    home = folders[where] / "sst"
+    put(home, {f"stsa.binary.{split}": "1 good\n" for split in ("train", "dev", "test")})
+    found = _catalog.find("sst2")
+    assert found.name == "sst2"
+    assert found.files == {
+        "train": [home / "stsa.binary.train"],
+        "valid": [home / "stsa.binary.dev"],
+        "test": [home / "stsa.binary.test"],
+    }
+    with pytest.raises(SeqcliError, match=r"the data set 'sst5' lacks stsa\.fine\.train in .*sst$"):
+        _catalog.find("sst5")
+
+
+def test_a_data_set_in_a_folder_that_is_not_there(folders):
+    (folders[0] / "sst2").mkdir()  # a folder of its name is not the one that is meant
+    with pytest.raises(SeqcliError) as caught:
+        _catalog.find("sst2")
+    assert "the data set 'sst2' is not on this machine" in caught.value.message
+    assert caught.value.message.endswith(f"looked for {folders[0] / 'sst'}, {folders[1] / 'sst'}")
+    assert "Socher" in caught.value.hint
+
+
+def test_a_data_yaml_may_name_another_folder(folders):
+    """Two entries for one release: the second lies in a folder of its own that holds its data.yaml alone."""
+    put(folders[0] / "release", {"a.txt": "1 a\n", "b.txt": "2 b\n"}, "files: {train: a.txt}\n")
+    put(folders[1] / "second", {}, "folder: release\nfiles: {train: b.txt}\nformat: label-text\n")
+    assert _catalog.find("release").files == {"train": [folders[0] / "release" / "a.txt"]}
+    assert _catalog.find("second").files == {"train": [folders[0] / "release" / "b.txt"]}
+    assert {"release", "second"} <= set(_catalog.names())
+
+
+@pytest.mark.parametrize("folder", ["../elsewhere", "/etc", "[a]", "3", "''", "."])
+def test_a_folder_is_a_name(folders, folder):
+    put(folders[0] / "mine", {"a.txt": "text\n"}, f"files: {{train: a.txt}}\nfolder: {folder}\n")
+    with pytest.raises(SeqcliError, match=r"data\.yaml: its `folder` must be the name of one folder") as caught:
+        _catalog.find("mine")
+    assert "folder: sst" in caught.value.hint
+
+
+def test_options_come_with_the_name(folders):
+    put(folders[0] / "trec", {"TREC.train": "DESC:manner How ?\n", "TREC.test": "NUM:count How many ?\n"})
+    found = _catalog.find("trec")
+    assert (found.format, found.encoding, found.shares) == ("label-text", "latin-1", {"valid": 0.1})
+    assert found.options == {"label_until": ":"}
+    put(folders[0] / "names-by-language", {"Czech.txt": "Abl\n", "Polish.txt": "Bosko\n"})
+    found = _catalog.find("names-by-language")
+    assert [p.stem for p in found.files["train"]] == ["Czech", "Polish"]
+    assert found.options == {"label_from": "file"}
 
 
 def test_a_folder_with_a_data_yaml_is_a_data_set(folders, capsys):

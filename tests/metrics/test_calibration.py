@@ -1,4 +1,4 @@
-"""Calibration error and Brier score: closed forms, a plain loop, and scikit-learn."""
+"""Calibration error, Brier score and thresholds: closed forms, a plain loop, and scikit-learn."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcli.metrics.calibration import BINS, OFFERS, Metric
+from seqcli.metrics.calibration import BINS, OFFERS, Metric, threshold_for
 
 
 def distributions(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
@@ -165,3 +165,17 @@ def test_bins_against_scikit_learn() -> None:
     assert [row.confidence for row in full] == pytest.approx(mean)
     gap = math.fsum(row.count * abs(s - m) for row, s, m in zip(full, share, mean, strict=True)) / 500
     assert metric.result()["calibration-error"] == pytest.approx(gap)
+
+
+@given(
+    found=st.lists(st.tuples(st.sampled_from([0.1, 0.25, 0.5, 0.7, 0.9, 1.0]) | st.floats(0, 1), st.booleans())),
+    precision=st.floats(0.01, 1) | st.sampled_from([0.5, 0.75, 1.0]),
+)
+@settings(max_examples=300)
+def test_the_threshold_is_the_least_that_is_precise(found: list[tuple[float, bool]], precision: float) -> None:
+    fitting: list[tuple[float, float, float]] = []
+    for p in sorted({p for p, _ in found}):
+        kept = [good for q, good in found if q >= p]
+        if sum(kept) / len(kept) >= precision:
+            fitting.append((p, sum(kept) / len(kept), len(kept) / len(found)))
+    assert threshold_for(found, precision) == (fitting[0] if fitting else None)

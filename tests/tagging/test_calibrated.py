@@ -1,4 +1,4 @@
-"""A temperature that is known is found; thresholds and judged answers by brute force."""
+"""A temperature that is known is found; judged answers by brute force."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from seqcli import schemes
 from seqcli.decoding.chain import Chain
 from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF
+from seqcli.metrics.calibration import threshold_for
 from seqcli.tagging import Settings, Tagger
-from seqcli.tagging.evaluation import (
-    answers_judged,
-    evaluate,
-    fit_temperature,
-    threshold_for,
-)
+from seqcli.tagging.evaluation import answers_judged, evaluate, fit_temperature
 
 POS = ["ADJ", "NOUN", "VERB"]
 PARTS = {"iobes": ["B-X", "E-X", "I-X", "O", "S-X"], "iob2": ["B-X", "I-X", "O"]}
@@ -92,20 +86,6 @@ def test_the_temperature_stays_within_its_bounds(lab: Any, right: bool) -> None:
 
 
 # thresholds
-
-
-@given(
-    found=st.lists(st.tuples(st.sampled_from([0.1, 0.25, 0.5, 0.7, 0.9, 1.0]) | st.floats(0, 1), st.booleans())),
-    precision=st.floats(0.01, 1) | st.sampled_from([0.5, 0.75, 1.0]),
-)
-@settings(max_examples=300)
-def test_the_threshold_is_the_least_that_is_precise(found: list[tuple[float, bool]], precision: float) -> None:
-    fitting: list[tuple[float, float, float]] = []
-    for p in sorted({p for p, _ in found}):
-        kept = [good for q, good in found if q >= p]
-        if sum(kept) / len(kept) >= precision:
-            fitting.append((p, sum(kept) / len(kept), len(kept) / len(found)))
-    assert threshold_for(found, precision) == (fitting[0] if fitting else None)
 
 
 def test_judged_answers_of_tags(lab: Any) -> None:

@@ -13,12 +13,13 @@ import pytest
 
 from seqcli import artifact, layers, ops, registry, schemes
 from seqcli.datasets import tagging as dataset
+from seqcli.datasets._batch import WORDS
 from seqcli.datasets._vocabulary import UNKNOWN
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import Recipe
 from seqcli.tagging import Tagger
 from seqcli.tagging.evaluation import evaluate
-from seqcli.tasks.tagging import NAMES, WORDS, Task
+from seqcli.tasks.tagging import NAMES, Task
 from seqcli.training import device
 
 torch = pytest.importorskip("torch")

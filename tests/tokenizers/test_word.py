@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -82,9 +83,28 @@ def test_punctuation_is_words_of_its_own(text: str, words: list[str]):
     assert spans == [w.replace("<eos>", "\n") for w in words]
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.booleans())
-def test_punctuation_offsets_are_those_of_the_words(text: str, lowercase: bool):
-    tokenizer = Tokenizer.learn([text], Config(split="punctuation", lowercase=lowercase))
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "I can't, <unk> .\n\nE.g. 3.50€.",
+            ["I", "ca", "n't", ",", "<unk>", ".", "<eos>", "<eos>", "E.g.", "3.50", "€", "."],
+        ),
+        ("", []),
+        ("\n", ["<eos>"]),
+    ],
+)
+def test_the_rule_finds_words_as_taggers_do(text: str, words: list[str]):
+    tokenizer = Tokenizer.learn([text], Config(split="rule"))
+    assert tokenizer.pieces(text) == words
+    again = restore(tokenizer.header(), tokenizer.arrays())
+    assert again.pieces(text) == words
+
+
+@pytest.mark.parametrize("split", ["punctuation", "rule"])
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), lowercase=st.booleans())
+def test_offsets_are_those_of_the_words(split: Literal["punctuation", "rule"], text: str, lowercase: bool):
+    tokenizer = Tokenizer.learn([text], Config(split=split, lowercase=lowercase))
     spans = [text[start:end] for start, end in tokenizer.offsets(text)]
     pieces = tokenizer.pieces(text)
     assert len(spans) == len(pieces)

@@ -1,0 +1,59 @@
+"""Texts as the tokens that a model reads: by the recipe's tokenizer, or as a tree or a text where it reads those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from seqcli import tokenizers
+from seqcli.artifact import Artifact
+from seqcli.labelled import Example
+from seqcli.tokenizers import BaseTokenizer
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How texts are read; a model that takes them as they are has no tokenizer."""
+
+    tokenizer: BaseTokenizer | None
+    longest: int  # tokens
+
+    @classmethod
+    def of(cls, stored: Artifact) -> Reading:
+        """As a model's file has it."""
+        has = bool(stored.header.get("tokenizer"))
+        return cls(tokenizers.from_artifact(stored) if has else None, stored.header["data"]["longest"])
+
+    def __call__(self, example: Example) -> Example:
+        """The example with its words; where those are words, one that has them (a tree's leaves) is as it is."""
+        if self.tokenizer is None or (example.words is not None and self.tokenizer.kind == "word"):
+            return example
+        return replace(example, words=self.words(example.text))
+
+    def places(self, example: Example) -> list[tuple[int, int]]:
+        """(start, end) of the words of an example that was read, in code points of its text."""
+        words = example.words
+        if words is None or " ".join(words) != example.text:  # a tree's text is its leaves with a space between
+            return self.offsets(example.text)
+        ends = list(accumulate(len(word) + 1 for word in words))
+        return [(end - 1 - len(word), end - 1) for word, end in zip(words, ends, strict=True)]
+
+    def words(self, text: str) -> list[str]:
+        """The first `longest` tokens of a text: words as they stand in it, other tokens as their pieces."""
+        assert self.tokenizer is not None
+        if self.tokenizer.kind == "word":
+            return [text[start:end] for start, end in self.offsets(text)]
+        return self.tokenizer.pieces(self._short(text))[: self.longest]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """(start, end) of those tokens, in code points of the text."""
+        assert self.tokenizer is not None
+        found = self.tokenizer.offsets(self._short(text))
+        return [(a, b) for a, b in found if text[a:b] != "\n" or self.tokenizer.kind != "word"][: self.longest]
+
+    def _short(self, text: str) -> str:
+        """The text without what surely lies behind the tokens that are read; line breaks as spaces."""
+        assert self.tokenizer is not None
+        if self.tokenizer.kind in ("char", "byte"):  # a token is a character at most
+            text = text[: self.longest]
+        return text.replace("\n", " ")

@@ -1,0 +1,232 @@
+"""The work of `seqcli classify`: texts in, labels out, in order, by one process or several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seqcli import artifact, registry, runs, streams, threads
+from seqcli.classification import Answer, Classifier, Settings
+from seqcli.cli import _records
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.formats import cell, jsonl, one_line
+from seqcli.labelled import Example, Options, write_again
+
+READ = ("text", "jsonl", "tsv", "csv", "trees")
+COLUMNS = ("predicted", "probability")  # what tsv and csv get
+SEPARATOR = ","  # of several labels in one of their cells
+NONE = "-"  # what --else is where it is not given
+DRAWN = 12  # texts in a picture
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    files: Sequence[str]
+    model: str | None
+    top: int | None
+    input: str | None
+    text: str | None
+    delimiter: str | None
+    header: bool | None
+    jsonl: bool
+    field: str | None
+    min_confidence: float | None
+    target_precision: float | None
+    otherwise: str
+    attention: bool
+    draw: str | None
+    batch_size: int
+
+
+def run(request: Request, jobs: int, wanted_threads: int) -> None:
+    """Classify what FILES say. Raises SeqcliError."""
+    read = _format(request)
+    stored = runs.open_model(request.model, "classify")
+    limit = threads.limit(wanted_threads)  # noqa: F841  holds as long as it is kept
+    classifier = Classifier.open(stored)
+    if request.draw:
+        from seqcli.insight.attention import check
+
+        check(request.draw)
+    if request.attention or request.draw:
+        classifier.answer([], Settings(attention=True))  # whether it can
+    reader = registry.load("labelled", read).Reader(
+        Options(text=request.field or request.text, delimiter=request.delimiter, header=request.header, gold=False)
+    )
+    least = _least(request, classifier, stored)
+    most = request.top or (None if classifier.multi_label else 1)
+    settings = Settings(least, most, request.attention or bool(request.draw))
+    writer = Writer(request.top, least, request.otherwise, request.attention, classifier.multi_label)
+    columns = _Columns(writer, reader) if read in ("tsv", "csv") else None
+    written = columns or (writer.again if read == "jsonl" else writer.object if request.jsonl else writer.line)
+    drawn: list[tuple[Example, Answer]] = []
+
+    def write(example: Example, answer: Answer) -> str:
+        if request.draw and len(drawn) < DRAWN and answer.ranking:
+            drawn.append((example, answer))
+        return written(example, answer)
+
+    _records.run(
+        request.files, reader, Work(classifier, settings), write,
+        model=stored.path, batch_size=request.batch_size, jobs=jobs,
+    )  # fmt: skip
+    if columns:
+        streams.Output().write(columns.head())  # of a source without rows
+    if request.draw:
+        from seqcli.insight.attention import Looked, draw
+
+        draw([Looked(e.text, a.attention or [], *(a.ranking[0])) for e, a in drawn], request.draw)
+
+
+def _format(request: Request) -> str:
+    """What is read. Raises UsageError for what does not go together."""
+    read = request.input or ("jsonl" if request.field else "text")
+    if read not in READ:
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, READ))
+    if request.field and read != "jsonl":
+        raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint="add --input jsonl")
+    for name, value in (("--text", request.text), ("--delimiter", request.delimiter), ("--header", request.header)):
+        if value is not None and read not in ("tsv", "csv"):
+            raise UsageError(f"{name} says how to read tsv and csv, but {read} is read", hint="add --input csv")
+    if request.jsonl and read in ("tsv", "csv"):
+        raise UsageError(f"--jsonl writes JSON objects, but {read} comes back with two more columns")
+    if request.attention and not (request.jsonl or read == "jsonl"):
+        raise UsageError("--attention goes with --jsonl", hint="--draw FILE draws it")
+    if any(c in request.otherwise for c in "\t\n\r"):
+        raise UsageError("--else: a tab or a line break cannot stand for a label")
+    return read
+
+
+def _least(request: Request, classifier: Classifier, stored: artifact.Artifact) -> float:
+    if request.target_precision is None:
+        return request.min_confidence or 0.0
+    from seqcli.classification.evaluation import answers_judged
+    from seqcli.cli._splits import named_examples, threshold
+
+    return threshold(
+        request.target_precision, stored, lambda: answers_judged(classifier, named_examples(stored, "valid")[1])
+    )
+
+
+@dataclass
+class Work:
+    """What answers texts; it travels to other processes without its classifier."""
+
+    classifier: Classifier | None
+    settings: Settings
+
+    def prepare(self, record: Example) -> Example:
+        """The text as it is: it is read where it is answered."""
+        return record
+
+    def __call__(self, records: list[Example]) -> list[Answer]:
+        assert self.classifier is not None
+        return self.classifier.answer([self.classifier.prepare(r) for r in records], self.settings)
+
+    def packed(self) -> Work:
+        """The work without its classifier."""
+        return replace(self, classifier=None)
+
+    def unpack(self, model: Path) -> None:
+        """Open the classifier."""
+        self.classifier = Classifier.open(artifact.read(model))
+
+    def light(self, record: Example) -> Example:
+        """A text without what only its writer needs."""
+        return replace(record, raw=None)
+
+
+# what is written
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Answers as they are written: lines of labels and probabilities, JSON objects, or rows with two more columns."""
+
+    top: int | None
+    least: float
+    otherwise: str
+    attention: bool
+    several: bool  # whether the model gives a text several labels
+
+    def given(self, answer: Answer) -> list[tuple[str, float]]:
+        """The labels that are written, with their probabilities."""
+        if self.top:
+            return [pair for pair in answer.ranking[: self.top] if pair[1] >= self.least]
+        own = set(answer.labels)
+        return [pair for pair in answer.ranking if pair[0] in own]
+
+    def cells(self, answer: Answer) -> list[str]:
+        """Labels and probabilities in turn; what --else says where no label is given, with the best one's."""
+        best = answer.ranking[0][1] if answer.ranking else 0.0
+        return [part for label, p in self.given(answer) or [(self.otherwise, best)] for part in (label, f"{p:.4f}")]
+
+    def line(self, example: Example, answer: Answer) -> str:
+        """As text."""
+        if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
+            label, p = answer.ranking[0]
+            return f"{cell(label)}\t{p:.4f}\n"
+        return "\t".join(map(cell, self.cells(answer))) + "\n"
+
+    def result(self, example: Example, answer: Answer) -> dict[str, Any]:
+        """What stands under `seqcli` in a JSON object."""
+        given = self.given(answer)
+        label, p = given[0] if given else (None, answer.ranking[0][1] if answer.ranking else None)
+        if label is None and self.otherwise != NONE:
+            label = self.otherwise
+        found: dict[str, Any] = {"label": label, "probability": None if p is None else round(p, 6)}
+        if self.top or self.several:
+            found["labels"] = [{"label": name, "probability": round(p, 6)} for name, p in given]
+        if self.attention and answer.attention is not None:
+            found["tokens"] = [
+                {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
+                for a, b, w in answer.attention
+            ]
+        return found
+
+    def object(self, example: Example, answer: Answer) -> str:
+        """A new JSON object."""
+        text, result = (json.dumps(v, ensure_ascii=False) for v in (example.text, self.result(example, answer)))
+        return f'{{"text": {text}, "seqcli": {result}}}\n'
+
+    def again(self, example: Example, answer: Answer) -> str:
+        """The object that was read, with the result as its last member; a blank line as it was."""
+        raw = example.raw
+        blank = not raw.body.strip(" \t\r")
+        return raw.before + (raw.body if blank else jsonl.joined(raw.body, self.result(example, answer))) + raw.end
+
+
+@dataclass
+class _Columns:
+    """Rows as they were read, with the label and its probability as two more columns; a header with their names."""
+
+    writer: Writer
+    reader: Any
+    begun: bool = field(default=False)
+
+    def __call__(self, example: Example, answer: Answer) -> str:
+        body, end = write_again(example)
+        cells = self.writer.cells(answer)
+        pair = [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]  # several labels share their cell
+        return self.head() + self._longer(body + self.reader.separator * example.missing, pair, end)
+
+    def head(self) -> str:
+        """The header of the first source, once; nothing where there is none."""
+        line = None if self.begun else self.reader.head
+        self.begun = True
+        return "" if line is None else self._longer(line.before + line.body, COLUMNS, line.end)
+
+    def _longer(self, body: str, cells: Sequence[str], end: str) -> str:
+        return body + self.reader.separator + self._row(cells) + (end or "\n")
+
+    def _row(self, cells: Sequence[str]) -> str:
+        between = self.reader.separator
+        if not self.reader.quoted:
+            return between.join(one_line(c).replace(between, " ") for c in cells)
+        odd = (between, '"', "\n", "\r")
+        return between.join('"' + c.replace('"', '""') + '"' if any(o in c for o in odd) else c for c in cells)

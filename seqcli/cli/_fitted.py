@@ -1,0 +1,304 @@
+"""Which tokenizer, model and training fit a text: sizes by how much of it there is, for minutes on two cores.
+
+The budgets are tokens read in a run of some minutes on two cores, from what the packaged recipes took there: a
+character LSTM of 384 units reads 4 million in 2 minutes, one over sub-words 1.6 million.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from seqcli.cli._look import Found, Look
+
+CHARACTERS, PIECES, TAGGED, CLASSIFIED = 4e6, 2e6, 1e6, 3e6  # tokens of a run
+LARGE = 2_000_000  # characters of prose from which on words or sub-words are read
+HELD = 500_000  # characters of a larger text's share
+LONG = 400  # words of a text from which on its end is cut
+NAMES = 40  # characters of texts that are read by character, if few spaces are in them
+
+_MARK = re.compile(r"\S[.,;!?](?=\s)")
+_APART = re.compile(r"\s[.,;!?](?=\s)")
+
+
+class Entry(NamedTuple):
+    """A line of a recipe; the key `#` makes it a comment."""
+
+    key: str
+    value: Any
+    comment: str
+
+
+Section = list[Entry]
+Fit = tuple[Section, Section, Section, dict[str, list[str]]]  # tokenizer, model, train, hints by section
+
+
+def shown(text: str) -> str:
+    """A text within a comment: short, and without what no line of YAML can hold."""
+    short = text if len(text) <= 40 else text[:40] + "…"
+    return short if short.isprintable() and short else repr(short)
+
+
+# what is held out
+
+
+def shares(found: Found, look: Look, others: dict[str, Look]) -> Section:
+    """The shares of the training text that stand in for splits without files."""
+    wanted = [split for split in ("valid", "test") if split not in others]
+    if not wanted or (wanted == ["test"] and others):
+        return []
+    share, at = _share(found, look)
+    if not share:
+        return [Entry("#", "valid: 0.1, once there is more text: a share to see by when training should end", "")]
+    of = {"classification": "of each label's texts, drawn", "tagging": "of the sentences, the last ones"}
+    comment = of.get(found.task, "of the text, its end")
+    entries = [Entry(split, share, comment) for split in wanted]
+    if at == "character":
+        entries.append(Entry("split_at", at, "its lines are few and long: the shares are cut within one"))
+    return entries
+
+
+def shares_note(found: Found, look: Look, others: dict[str, Look]) -> list[str]:
+    """What is to be said where nothing can be held out."""
+    missing = "valid" not in others
+    return ["nothing, the text is too small: the scores will be of what was trained on"] if (
+        missing and not _share(found, look)[0]
+    ) else []  # fmt: skip
+
+
+def _share(found: Found, look: Look) -> tuple[float, str | None]:
+    """The share to hold out for each split, 0 where there is too little, and where to cut a text."""
+    if found.task == "classification":
+        counts = found.counts.values()
+        enough = sum(round(0.1 * n) for n in counts) > 0 and sum(n - 2 * round(0.1 * n) > 0 for n in counts) > 1
+        return (0.1 if enough else 0.0), None
+    if found.task == "tagging":
+        return (0.1 if found.records >= 10 else 0.0), None
+    total = look.total
+    if total < 200:
+        return 0.0, None
+    share = 0.1 if total <= 10 * HELD else max(float(f"{HELD / total:.1g}"), 1e-4)
+    longest = max((len(line) for line in look.text.split("\n")), default=0)
+    return share, "character" if longest > 0.02 * total else None
+
+
+# the model
+
+
+def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
+    """Tokenizer, model and training for what was found."""
+    if found.task == "tagging":
+        return _tagger(found, look)
+    if found.task == "classification":
+        return _classifier(found, look)
+    return _language_model(found, look, others)
+
+
+def _epochs(budget: float, tokens: float, least: float, most: float) -> float:
+    """How often a text can be read for a budget; a whole number where it is one and more."""
+    epochs = min(max(budget / max(tokens, 1), least), most)
+    return round(epochs) if epochs >= 1 else float(f"{epochs:.1g}")
+
+
+def _training(epochs: float, batch: int, rate: float, warmup: int, clip: float, note: str) -> Section:
+    return [
+        Entry("epochs", epochs, note),
+        Entry("batch_size", batch, ""),
+        Entry("learning_rate", rate, ""),
+        Entry("schedule", "cosine", ""),
+        Entry("warmup", warmup, "steps"),
+        Entry("clip_norm", clip, ""),
+        Entry("seed", 1, ""),
+    ]
+
+
+def _read_note(epochs: float, budget: float) -> str:
+    if epochs < 1:
+        return "the text is large: a part of it fills some minutes on 2 cores; more epochs are better"
+    return f"sized for minutes on 2 cores: about {budget / 1e6:.1g} million tokens read, or fewer"
+
+
+def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
+    held = sum(e.value for e in shares(found, look, others) if isinstance(e.value, float))
+    characters = int(look.total * (1 - held))
+    text = look.text[: 1 << 20]
+    if look.total <= LARGE or not _is_prose(text):
+        return _by_character(characters, len(set(text)))
+    spaced = len(_APART.findall(text)) > 4 * len(_MARK.findall(text)) or "<unk>" in text
+    if spaced:
+        tokens = characters * len(text.split()) / max(len(text), 1)
+        tokenizer = [
+            Entry("kind", "word", "marks stand apart in the text: words are what stands between spaces"),
+            Entry("size", 10000, "the most frequent; the others are <unk>"),
+        ]
+        model = _recurrent(256, 256, 0.4)
+        model.append(Entry("tied", True, "the softmax uses the embedding's weights"))
+        epochs = _epochs(PIECES, tokens, 1e-3, 15)
+        train = _training(epochs, 16, 3e-3, 50, 0.5, _read_note(epochs, PIECES))
+        return tokenizer, model, [*train[:1], Entry("sequence_length", 35, "words"), *train[1:]], {}
+    tokenizer = [
+        Entry("kind", "sentencepiece", f"sub-words, for {look.total / 1e6:,.1f} million characters of prose"),
+        Entry("model_type", "unigram", ""),
+        Entry("size", 4000, "symbols; more of them make a longer step and a shorter text"),
+    ]
+    epochs = _epochs(PIECES, characters / 3.5, 1e-3, 12)
+    train = _training(epochs, 16, 3e-3, 50, 1.0, _read_note(epochs, PIECES))
+    return tokenizer, _recurrent(128, 384, 0.2), [*train[:1], Entry("sequence_length", 48, "pieces"), *train[1:]], {}
+
+
+def _by_character(characters: int, alphabet: int) -> Fit:
+    hidden = 128 if characters < 20_000 else 256 if characters < 200_000 else 384
+    dropout = 0.3 if characters < 200_000 else 0.2 if characters < 500_000 else 0.1
+    length = min(64, max((characters - 1) // 4, 1))
+    batch = min(32, max(characters // (20 * length), 1))
+    epochs = _epochs(CHARACTERS, characters, 1e-3, 40)
+    tokenizer = [
+        Entry("kind", "char", ""),
+        Entry("unk", True, "characters that training never shows are read as <unk>"),
+    ]
+    train = _training(epochs, batch, 4e-3, 50 if characters > 50_000 else 10, 1.0, _read_note(epochs, CHARACTERS))
+    hints = {}
+    if characters < 100_000:
+        hints["model"] = [
+            f"{characters:,} characters are few: a network learns them by heart before it learns the language;",
+            "a counted model may be as good: model: {kind: ngram, order: 6}, without train",
+        ]
+    embedding = 128 if alphabet > 500 else 64
+    train = [*train[:1], Entry("sequence_length", length, "characters"), *train[1:]]
+    return tokenizer, _recurrent(embedding, hidden, dropout), train, hints
+
+
+def _recurrent(embedding: int, hidden: int, dropout: float) -> Section:
+    return [
+        Entry("cell", "lstm", ""),
+        Entry("embedding", embedding, ""),
+        Entry("hidden", hidden, "more is better on more text, and slower by its square"),
+        Entry("layers", 1, ""),
+        Entry("dropout", dropout, "more on less text"),
+    ]
+
+
+def _is_prose(text: str) -> bool:
+    """Whether words with spaces between them, or the many characters of a script without, make up a text."""
+    letters, spaces = sum(map(str.isalpha, text)), text.count(" ")
+    return letters * 10 > len(text) * 6 and (spaces * 10 > len(text) or len(set(text)) > 500)
+
+
+def _tagger(found: Found, look: Look) -> Fit:
+    words = found.words * look.scale
+    size = (32, 48, 50) if words < 20_000 else (64, 100, 100) if words < 100_000 else (100, 200, 100)
+    many = len(found.counts) > 150
+    by_scheme = (
+        f"the tags are spans in {found.scheme}" if found.scheme else "the tags of neighbours depend on each other"
+    )
+    model = [
+        Entry("cell", "lstm", ""),
+        Entry("bidirectional", True, ""),
+        Entry("embedding", size[0], ""),
+        Entry("characters", {"kind": "cnn", "embedding": 32, "filters": size[2]}, "reads words never seen"),
+        Entry("hidden", size[1], f"for {words:,.0f} words"),
+        Entry("head", "softmax" if many else "crf", "a crf is slow for so many tags" if many else by_scheme),
+        Entry("dropout", 0.5 if words < 400_000 else 0.3, ""),
+        Entry("word_dropout", 0.1, "teaches what to do with unknown words"),
+    ]
+    epochs = _epochs(TAGGED, words, 0.01, 20)
+    train = _training(epochs, 16 if words > 20_000 else 8, 2e-3, 50, 5.0, _read_note(epochs, TAGGED))
+    hints = {}
+    if words < 5_000:
+        hints["model"] = [
+            f"{words:,.0f} words are few: expect little of a network;",
+            "model: {kind: frequency-tagger}, without train, counts which tag a word has most often",
+        ]
+    return [], model, train, hints
+
+
+def _classifier(found: Found, look: Look) -> Fit:
+    texts = found.records * look.scale
+    read = max(found.words, found.characters / 50) / max(found.records, 1)  # words of a text
+    length, spaces = (n / max(found.records, 1) for n in (found.characters, found.spaces))
+    by_character = found.format != "trees" and ((length <= NAMES and spaces < 1) or spaces * 50 < length)
+    if by_character:
+        read = length
+        tokenizer = [
+            Entry("kind", "char", f"{length:.0f} characters a text on average, {spaces:.1f} spaces: no sentences"),
+            Entry("unk", True, "a text may hold any character"),
+        ]
+    elif found.format == "trees":
+        tokenizer = [Entry("kind", "word", "the leaves of the trees"), Entry("lowercase", True, "")]
+    else:
+        tokenizer = [
+            Entry("kind", "word", f"{read:.0f} words a text on average"),
+            Entry("split", "rule", "words and marks apart, as taggers find them"),
+            Entry("lowercase", True, ""),
+        ]
+        if found.words * look.scale > 100_000:
+            tokenizer.append(Entry("min_count", 2, "a word seen once is unknown, as new words will be"))
+    hidden = 64 if texts < 2_000 else 128
+    dropout = 0.5 if texts < 20_000 else 0.3
+    tree = found.format == "trees" and not found.multi_label
+    if tree:
+        model = [
+            Entry("kind", "recursive", "a Tree-LSTM; classifier reads the words alone, from left to right"),
+            Entry("cell", "binary", "or child-sum, rnn"),
+            Entry("embedding", 128, ""),
+            Entry("hidden", hidden, ""),
+            Entry("dropout", dropout, ""),
+            Entry("word_dropout", 0.1, ""),
+        ]
+    else:
+        model = [
+            Entry("kind", "classifier", "bag averages the words, without their order"),
+            Entry("cell", "lstm", ""),
+            Entry("bidirectional", True, ""),
+            Entry("embedding", 32 if by_character else hidden, ""),
+            Entry("hidden", hidden, f"for {texts:,.0f} texts"),
+            Entry("layers", 1, ""),
+            Entry("pooling", "max", "or last, mean, attention (whose weights can be looked at)"),
+            Entry("characters", None, "cnn reads the words' characters too") if not by_character else
+            Entry("#", "the tokens are characters themselves: no encoder of characters beside them", ""),
+            Entry("dropout", dropout, "more on fewer texts"),
+            Entry("word_dropout", 0.0 if by_character else 0.1, "share of the words made unknown in training"),
+            Entry("label_smoothing", 0.0, "0.1 where labels are doubtful"),
+        ]  # fmt: skip
+    epochs = _epochs(CLASSIFIED, texts * min(read, 1000), 0.1, 20 if by_character else 12)
+    batch = 32 if texts > 2_000 else 8
+    train = _training(epochs, batch, 2e-3, 50 if texts > 2_000 else 10, 5.0, _read_note(epochs, CLASSIFIED))
+    return tokenizer, model, train, _classifier_hints(found, texts, read, by_character, tree)
+
+
+def _classifier_hints(
+    found: Found, texts: float, read: float, by_character: bool, tree: bool
+) -> dict[str, list[str]]:
+    hints: dict[str, list[str]] = {"model": [], "data": []}
+    counts, total = found.counts, max(found.counts.total(), 1)
+    most, high = counts.most_common(1)[0]
+    low = min(counts.values())
+    if not tree and len(counts) > 1 and (high > 0.8 * total or high > 10 * low) and not found.multi_label:
+        hints["model"] += [
+            f"class_weights: balanced  # {shown(most)} has {high / total:.0%} of the texts, the rarest {low:,}:",
+            "# so a rare label's texts count as much, for a better F1 of those, at some cost in accuracy",
+        ]
+    if texts < 500:
+        hints["model"].append(f"# {texts:,.0f} texts are few: the linear baseline of the run may well be better")
+    if low < 5:
+        names = [shown(name) for name, n in counts.items() if n < 5]
+        hints["data"].append(f"# {len(names):,} labels have fewer than 5 texts, as {names[0]}: hardly to be learnt")
+        hints["data"].append("# labels: {OLD: NEW}  # gives labels other names, null leaves their texts out")
+    if coarse := _coarser(found):
+        separator, number = coarse
+        hints["data"].append(
+            f'label_until: "{separator}"  # {number:,} labels instead of {len(counts):,}: what stands before the mark'
+        )
+    if read > LONG and not by_character:
+        hints["data"].append(f"longest: {LONG}  # tokens of a text that are read: {read:,.0f} words a text are slow")
+    return {section: [h.removeprefix("# ") for h in own] for section, own in hints.items()}
+
+
+def _coarser(found: Found) -> tuple[str, int] | None:
+    """A mark that divides most labels into a coarse and a fine part, and how many coarse ones there are."""
+    for separator in (":", "/", ".", "|", ">"):
+        divided = [label for label in found.counts if separator in label[1:-1]]
+        coarse = {label.partition(separator)[0].strip() for label in found.counts}
+        if len(divided) * 5 >= len(found.counts) * 4 and 2 <= len(coarse) <= len(found.counts) / 2:
+            return separator, len(coarse)
+    return None

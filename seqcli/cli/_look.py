@@ -1,0 +1,336 @@
+"""Looking at a user's files: which split each one is, how it is encoded, and a bounded sample of its text."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqcli import streams
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.streams import Chunk
+
+SAMPLE = 8 << 20  # characters that are looked at closely
+SCANNED = 64 << 20  # characters of a split whose lines are counted and whose encoding is checked
+CHOSEN = 1 << 20  # characters that formats and columns are told from
+MANY = 100  # files of one folder: more of them are no labels
+LISTED = 1000  # files that a recipe lists by name, where no glob means just them
+
+_LETTER = r"[^\W\d_]"
+_NAMES = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "devel", "development"), "valid"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
+_SPLIT = re.compile(rf"(?<!{_LETTER})({'|'.join(_NAMES)})(?!{_LETTER})", re.IGNORECASE)
+_ABOUT = re.compile(r"(readme|licen[cs]e|copying|changelog|authors|sha256sums|md5sums)\b.*|.*\.(md|rst|pdf)", re.I)
+_UNPRINTED = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # controls that no text has; NUL is told apart
+
+
+@dataclass
+class Files:
+    """The files of each split, and how a recipe says them: paths or globs relative to where the user stands."""
+
+    splits: dict[str, list[Path]]
+    said: dict[str, list[str]]
+    name: str  # of the whole
+    label_from: str = "record"  # folder: each subfolder is a label; file: each file
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Look:
+    """What the files of one split hold: a sample of whole lines (but for a line longer than it), and counts."""
+
+    paths: list[Path]
+    chunks: list[Chunk] = field(default_factory=list)
+    lines: dict[Path, int] = field(default_factory=dict)  # of each file
+    characters: int = 0
+    sampled: int = 0
+    size: int = 0  # bytes
+    encoding: str = "utf-8"
+    not_utf8: str = ""  # the place and the byte that says so
+    ascii: bool = True
+    windows: bool = False  # bytes 80 to 9f: controls in latin-1, quotes and dashes in cp1252
+    exact: bool = True  # the counts are of the whole
+    cut: bool = False  # there is more than the sample
+
+    @property
+    def text(self) -> str:
+        """The sample."""
+        return "".join(chunk.text for chunk in self.chunks)
+
+    @property
+    def scale(self) -> float:
+        """By how much the whole is larger than the sample."""
+        return self.total / max(self.sampled, 1) if self.cut else 1.0
+
+    @property
+    def total(self) -> int:
+        """Characters of the whole, estimated by its bytes where it was not read to its end."""
+        return self.characters if self.exact else max(self.size, self.characters)
+
+
+@dataclass
+class Found:
+    """What a sample holds: the task, the keys of `data` that read it, each with what is to be said of it."""
+
+    task: str
+    format: str = "text"
+    keys: list[tuple[str, Any, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was decided, and how to say otherwise
+    options: dict[str, Any] = field(default_factory=dict)  # as `Options` of the format want them
+    counts: Counter[str] = field(default_factory=Counter)  # of the labels or tags
+    records: int = 0  # texts or sentences of the sample
+    words: int = 0
+    characters: int = 0
+    spaces: int = 0
+    lowered: bool = True  # words that differ by their case alone are one
+    multi_label: bool = False
+    scheme: str | None = None
+    exact: bool = True  # the counts are of the whole
+
+
+def find(arguments: Sequence[str]) -> Files:
+    """The splits that the arguments mean. Raises UsageError or SeqcliError where they are none."""
+    if "-" in arguments:
+        raise UsageError(
+            "a recipe is made for files: standard input is read once only", hint="save it to a file first"
+        )
+    given = [Path(a).expanduser() for a in arguments]
+    folders = [p for p in given if p.is_dir()]
+    if folders and len(folders) < len(given):
+        raise UsageError("files and folders together", hint="name either: a folder a label, or files")
+    if len(folders) == 1:
+        return _in_folder(folders[0])
+    if folders:
+        return _folders(folders)
+    return _named(streams.expand(list(arguments)))
+
+
+def split_of(name: str) -> str | None:
+    """The split that a name says; None where it says none, or two."""
+    found = {_NAMES[word.lower()] for word in _SPLIT.findall(name)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _named(paths: list[Path]) -> Files:
+    splits: dict[str, list[Path]] = {}
+    for path in paths:
+        splits.setdefault(split_of(path.name) or "unknown", []).append(path)
+    unknown, notes = splits.pop("unknown", []), []
+    if len(paths) == 1:
+        splits, beside = {"train": paths}, _beside(paths[0])
+        if beside:
+            notes.append(f"its other splits may be {beside}, beside it: name them too, then they are read as such")
+    elif unknown:
+        if splits:
+            names = ", ".join(p.name for p in unknown[:3])
+            notes.append(f"no split is in the name of {names}: read as text to train on")
+        splits["train"] = unknown + splits.get("train", [])
+    if "train" not in splits:
+        raise UsageError(
+            f"none of these files is one to train on: {', '.join(p.name for p in paths[:3])}",
+            hint="splits are told by the words train, valid (dev) and test in the files' names",
+        )
+    name = re.sub(r"([-_. ])[-_. ]+", r"\1", _SPLIT.sub("", splits["train"][0].stem)).strip("-_. ")
+    name = name or splits["train"][0].resolve().parent.name
+    splits = {split: splits[split] for split in ("train", "valid", "test") if split in splits}
+    return Files(splits, {s: [str(p) for p in own] for s, own in splits.items()}, name, notes=notes)
+
+
+def _beside(path: Path) -> str:
+    """The other splits that lie beside a file, by its name with another split in it."""
+    if split_of(path.name) != "train":
+        return ""
+    stem = _SPLIT.sub("*", path.name)
+    others = [
+        p.name
+        for p in sorted(path.absolute().parent.iterdir())
+        if split_of(p.name) not in (None, "train") and _SPLIT.sub("*", p.name) == stem
+    ]
+    return " and ".join(others[:2])
+
+
+def _in_folder(folder: Path) -> Files:
+    subfolders, files = _entries(folder)
+    named = {split: d for d in subfolders if (split := split_of(d.name))}
+    if "train" in named:
+        return _of_splits(named, folder)
+    if subfolders:
+        return _labels(folder, {"train": folder})
+    groups: dict[str, list[Path]] = {}
+    for path in files:
+        if split_of(path.name):
+            groups.setdefault(_SPLIT.sub("*", path.name), []).append(path)
+    sets = [own for own in groups.values() if any(split_of(p.name) == "train" for p in own)]
+    if not groups:
+        return _labels(folder, {"train": folder})
+    own = [p for p in files if split_of(p.name)]
+    if len({split_of(p.name) for p in own}) < len(own) and len(sets) == 1:
+        own = sets[0]
+    if len({split_of(p.name) for p in own}) < len(own):
+        raise UsageError(
+            f"{folder} holds several data sets", hint=f"name the files of one: {' '.join(map(str, own[:4]))}"
+        )
+    found = _named(own)
+    left = [p.name for p in files if p not in own]
+    if left:
+        found.notes.append(f"not read: {', '.join(left[:5])}")
+    found.name = found.name if len(own) > 1 else folder.resolve().name
+    return found
+
+
+def _folders(folders: list[Path]) -> Files:
+    named = {split: d for d in folders if (split := split_of(d.name))}
+    if "train" in named and len(named) == len(folders):
+        return _of_splits(named, folders[0].resolve().parent)
+    files = {d: _entries(d)[1] for d in folders}
+    for folder, own in files.items():
+        if not own:
+            raise SeqcliError(f"{folder}: no files are in it")
+    said = [text for d, own in files.items() for text in _say(d, "*", own)]
+    paths = [p for own in files.values() for p in own]
+    return Files({"train": paths}, {"train": said}, folders[0].resolve().parent.name, "folder")
+
+
+def _of_splits(named: dict[str, Path], folder: Path) -> Files:
+    return _labels(folder, {split: named[split] for split in ("train", "valid", "test") if split in named})
+
+
+def _labels(folder: Path, roots: dict[str, Path]) -> Files:
+    """Splits in which each subfolder is a label, or each file."""
+    found = Files({}, {}, folder.resolve().name)
+    for split, root in roots.items():
+        subfolders, files = _entries(root)
+        kind = "folder" if subfolders else "file" if len(files) > 1 else "record"
+        if split == "train":
+            found.label_from = kind
+        if kind != found.label_from:
+            raise UsageError(f"{root} is not divided as {roots['train']} is", hint="name the files themselves")
+        inner = [p for d in subfolders for p in _entries(d)[1]] if subfolders else files
+        if not inner:
+            raise SeqcliError(f"{root}: no text files are in it", hint="a folder holds a file, or a folder, a label")
+        found.splits[split], found.said[split] = inner, _say(root, "*/*" if subfolders else "*", inner)
+    return found
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Folders and files in a folder, hidden ones and those that only tell about the others left out."""
+    try:
+        entries = sorted(p for p in folder.iterdir() if not p.name.startswith((".", "__")))
+    except OSError as error:
+        raise SeqcliError(f"cannot read {folder}: {error.strerror}") from None
+    files = [p for p in entries if p.is_file()]
+    return [p for p in entries if p.is_dir()], [p for p in files if not _ABOUT.fullmatch(p.name)] or files
+
+
+def _say(folder: Path, stars: str, paths: list[Path]) -> list[str]:
+    """A glob that means just these files; else their names, where they are not too many."""
+    suffixes = {p.suffix for p in paths}
+    base, end = glob.escape(str(folder)), suffixes.pop() if len(suffixes) == 1 else ""
+    pattern = f"{base}/{stars}{glob.escape(end)}"
+    matched = {Path(p) for p in glob.glob(pattern) if not Path(p).is_dir()}  # noqa: PTH207  as streams.expand
+    return [pattern] if matched == set(paths) or len(paths) > LISTED else [str(p) for p in paths]
+
+
+def look_at(paths: list[Path]) -> Look:
+    """Read the beginning of every file. Raises SeqcliError for what is empty, or no text."""
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"{path} is no file that can be read twice", hint="save what comes from it to a file")
+    found = Look(paths, size=sum(p.stat().st_size for p in paths))
+    if not found.size:
+        raise SeqcliError(f"{_shown(paths)}: the file is empty" if len(paths) == 1 else f"{_shown(paths)}: empty")
+    for path in paths:
+        _check_beginning(path)
+    try:
+        _scan(found, "utf-8")
+    except SeqcliError as error:
+        if "is not valid" not in error.message:
+            raise
+        found = Look(paths, size=found.size, encoding="latin-1", not_utf8=error.message)
+        _scan(found, "latin-1")
+        found.windows = any(re.search(r"[\x80-\x9f]", chunk.text) for chunk in found.chunks)
+    text = found.chunks[0].text if found.chunks else ""
+    if len(_UNPRINTED.findall(text)) * 50 > len(text):
+        raise _no_text(paths[0], "of its characters many are controls")
+    if not any(chunk.text.strip() for chunk in found.chunks):
+        raise SeqcliError(f"{_shown(paths)}: nothing but blank lines")
+    return found
+
+
+def _scan(found: Look, encoding: str) -> None:
+    each = max(SAMPLE // len(found.paths), 1 << 16)  # of a file in the sample
+    for path in found.paths:
+        taken, lines, last = 0, 0, "\n"
+        if found.characters >= SCANNED:
+            found.exact, found.cut = False, True
+            break
+        for chunk in streams.read_text([path], encoding=encoding, cut_long_lines=True):
+            if (at := chunk.text.find("\0")) >= 0:
+                raise _no_text(path, f"a NUL byte stands at {streams.place_of(chunk, at)}")
+            if taken < each and found.sampled < SAMPLE:
+                part = _beginning(chunk, each - taken)
+                found.chunks.append(part)
+                taken += len(part.text)
+                found.sampled += len(part.text)
+                found.cut |= len(part.text) < len(chunk.text)
+            else:
+                found.cut = True
+            lines += chunk.text.count("\n")
+            found.ascii = found.ascii and chunk.text.isascii()
+            found.characters += len(chunk.text)
+            last = chunk.text[-1]
+            if found.characters >= SCANNED:
+                break
+        found.lines[path] = lines + (last != "\n")
+    found.exact = found.exact and (found.characters < SCANNED)
+
+
+def _beginning(chunk: Chunk, most: int) -> Chunk:
+    """The whole lines of a chunk within the first `most` characters; its first line at least."""
+    if len(chunk.text) <= most:
+        return chunk
+    end = chunk.text.rfind("\n", 0, most) + 1 or chunk.text.find("\n") + 1 or len(chunk.text)
+    return Chunk(chunk.text[:end], chunk.source, chunk.line, chunk.column)
+
+
+def _check_beginning(path: Path) -> None:
+    with streams.open_source(path) as (file, _):
+        first = file.read(4)
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise SeqcliError(
+            f"{path}: this is UTF-16, which cannot be cut at lines",
+            hint=f"convert it first: iconv -f utf-16 -t utf-8 {path.name}",
+        )
+
+
+def _no_text(path: Path, why: str) -> SeqcliError:
+    return SeqcliError(f"{path} is no text: {why}", hint="unpack or convert it first: a recipe is for text files")
+
+
+def _shown(paths: list[Path]) -> str:
+    return ", ".join(str(p) for p in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def records_of(module: Any, look: Look, options: Any) -> list[Any]:
+    """The records of a sample, as a format's reader finds them; the one that the sample ends in is left out."""
+    reader = module.Reader(options)
+    records = [record for chunk in look.chunks for record in reader.feed(chunk)]
+    return records + (reader.close() if not look.cut else [])
+
+
+def first_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Chunks from the beginning until there is enough to tell formats and columns from, in whole lines."""
+    kept, size = [], 0
+    for chunk in chunks:
+        if size >= CHOSEN and kept[-1].text.endswith("\n"):
+            break
+        kept.append(chunk)
+        size += len(chunk.text)
+    return kept

@@ -1,0 +1,341 @@
+"""Looking at columns: which one holds the texts of a table or of JSON objects, and which the labels.
+
+A label's column has few distinct values that repeat, and short ones; the text's column is the longest on average.
+Well-known names come first where the columns have names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqcli import registry
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.labelled import Options, column_number
+from seqcli.labelled._delimited import LABEL_NAMES, TEXT_NAMES
+from seqcli.streams import Chunk
+
+REPEATED = 2  # a label comes this often on average
+SURE = 4  # so often, where more hangs on it
+LONGEST_LABEL = 40  # characters on average
+MOST_LABELS = 1000
+WIDEST = 64  # columns that are looked at
+FEW = 10  # rows: fewer tell little by repetition
+SEPARATORS = ("|", ";", ",")  # of several labels in one cell
+_NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,eE+-]*")
+_SPLITS = {"train", "valid", "validation", "dev", "val", "test"}
+
+
+@dataclass
+class Column:
+    """The values of a column of a table, or of a key."""
+
+    number: int  # from 1
+    name: str | None
+    values: list[str]
+    parts: list[list[str]] | None = None  # where values are lists: labels
+
+    @property
+    def length(self) -> float:
+        """Characters of a value on average."""
+        return sum(map(len, self.values)) / max(len(self.values), 1)
+
+    def __str__(self) -> str:
+        return repr(self.name) if self.name is not None else str(self.number)
+
+
+@dataclass
+class Choice:
+    """What was decided: the two columns, and why it might be wrong."""
+
+    text: Column
+    label: Column
+    separator: str | None = None  # what stands between the labels of a cell
+    notes: list[str] = field(default_factory=list)
+
+
+class NoLabel(SeqcliError):
+    """No column looks like labels; `pairs`: two hold texts."""
+
+    def __init__(self, message: str, hint: str, pairs: bool):
+        super().__init__(message, hint=hint)
+        self.pairs = pairs
+
+
+def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Choice:
+    """The text's and the label's column; `text` and `label` are what the user says of them.
+
+    Raises NoLabel where no column repeats as labels do, UsageError for a column that is not there.
+    """
+    notes: list[str] = []
+    filled = [c for c in columns if any(v.strip() for v in c.values)]
+    said_label, said_text = (_given(what, columns) if what else None for what in (label, text))
+    candidates = [c for c in filled if c is not said_text and not _is_split(c) and _fits(c)]
+    named = [c for c in candidates if _known(LABEL_NAMES, c) is not None]
+    named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
+    by_name = [c for c in filled if c is not said_text and _known(LABEL_NAMES[:4], c) is not None and _is_short(c)]
+    candidates.sort(key=lambda c: len(_values(c)))
+    chosen = said_label or next(iter([*named, *by_name, *candidates]), None) or _of_few(filled, said_text)
+    texts = [c for c in filled if c is not chosen and c.parts is None]
+    if chosen is None or not texts:
+        long = [c for c in texts if not _is_number(c)]
+        names = ", ".join(map(str, columns[:8]))
+        raise NoLabel(
+            f"no column looks like labels, with few values that repeat (columns: {names})",
+            "--label COLUMN says which one it is, by name or number",
+            pairs=len(long) == 2,
+        )
+    others = [str(c) for c in candidates if c is not chosen]
+    if others and not said_label:
+        notes.append(f"column {' or '.join(others[:3])} could be the label too: --label COLUMN says otherwise")
+    known = [c for c in texts if _known(TEXT_NAMES, c) is not None and not _is_number(c)]
+    found = said_text or max(known or texts, key=lambda c: c.length)
+    rivals = [c for c in texts if c is not found and c.length * 2 > found.length and not _is_number(c)]
+    if rivals and not said_text:
+        notes.append(f"column {' or '.join(str(c) for c in rivals[:3])} is long too: --text COLUMN says otherwise")
+    return Choice(found, chosen, _separator(chosen), notes)
+
+
+def _given(what: str, columns: Sequence[Column]) -> Column:
+    number = column_number(what)
+    for column in columns:
+        if column.name == what or column.number == number:
+            return column
+    known = [c.name if c.name is not None else str(c.number) for c in columns]
+    raise UsageError(f"there is no column {what!r}", hint=did_you_mean(what, known))
+
+
+def _known(names: Sequence[str], column: Column) -> int | None:
+    """The place of a column's name among the well-known ones."""
+    name = (column.name or "").strip().casefold()
+    return names.index(name) if name in names else None
+
+
+def _values(column: Column) -> Counter[str]:
+    """The labels that the column would give."""
+    separator = _separator(column)
+    if column.parts is not None:
+        return Counter(part for parts in column.parts for part in parts)
+    parts = (v.split(separator) if separator else [v] for v in column.values)
+    return Counter(label for own in parts for part in own if (label := part.strip()))
+
+
+def _fits(column: Column) -> bool:
+    counts = _values(column)
+    repeats = 2 <= len(counts) <= MOST_LABELS and len(counts) * REPEATED <= counts.total()
+    return repeats and sum(len(v) * n for v, n in counts.items()) <= LONGEST_LABEL * counts.total()
+
+
+def _is_short(column: Column) -> bool:
+    return column.length <= LONGEST_LABEL
+
+
+def _of_few(columns: Sequence[Column], text: Column | None) -> Column | None:
+    """Of two columns with few rows the one without spaces, if it is the shorter one too."""
+    if len(columns) != 2 or len(columns[0].values) >= FEW or any(c.parts is not None for c in columns):
+        return None
+    short, long = sorted(columns, key=lambda c: c.length)
+    spaced = [any(" " in v.strip() for v in c.values) for c in (short, long)]
+    return short if spaced == [False, True] and short is not text else None
+
+
+def _is_split(column: Column) -> bool:
+    return {v.strip().casefold() for v in column.values if v.strip()} <= _SPLITS
+
+
+def _is_number(column: Column) -> bool:
+    return all(_NUMBER.fullmatch(v.strip()) for v in column.values if v.strip())
+
+
+def _separator(column: Column) -> str | None:
+    """What divides cells into labels that repeat more than the cells do."""
+    if column.parts is not None:
+        return None
+    cells = [v for v in column.values if v.strip()]
+    for separator in SEPARATORS:
+        divided = sum(separator in v for v in cells)
+        if divided * 20 < len(cells) or not cells or not divided:
+            continue
+        parts = Counter(p.strip() for v in cells for p in v.split(separator))
+        short = all(p and len(p) <= LONGEST_LABEL for p in parts)
+        if short and len(parts) < len(set(cells)) and len(parts) * SURE <= parts.total():
+            return separator
+    return None
+
+
+# tables
+
+
+@dataclass
+class Table:
+    """How a file of rows is read, and its columns without the header."""
+
+    columns: list[Column]
+    header: list[str] | None
+    delimiter: str | None  # None: the format's own
+    quoting: bool | None
+
+
+def table(
+    name: str, chunks: Sequence[Chunk], text: str | None, label: str | None, *, whole: bool
+) -> tuple[Table, Choice]:
+    """Read the beginning of a table, `whole` where it is all of it, and choose its columns. Raises SeqcliError."""
+    own = "\t" if name == "tsv" else ","
+    delimiter, first = own, _first(name, chunks, own)
+    for delimiter in (own, *(d for d in (";", "\t", ",", "|") if d != own)):
+        first = _first(name, chunks, delimiter)
+        if len(first) > 1:
+            break
+    if len(first) < 2:
+        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", "a text and its label are two", pairs=False)
+    numbers = _looked_at(first, text, label)
+    values = _columns(name, chunks, delimiter, None, numbers, whole)
+    quoting = None
+    if name == "tsv" and any(_is_quoted(column) for column in values.values()):
+        quoting = True
+        values = _columns(name, chunks, delimiter, quoting, numbers, whole)
+        first = [column[0] for column in values.values()]
+    header = _is_header(name, chunks, delimiter, quoting)
+    if header is None:
+        try:
+            below = choose([Column(n, None, v[1:]) for n, v in values.items()], None, None)
+            header = _looks_like_header([v[0] for v in values.values()], values, below)
+        except SeqcliError:
+            said = any(w is not None and column_number(w) is None for w in (text, label))
+            header = said or (len(values[min(values)]) > FEW and _are_names([v[0] for v in values.values()]))
+    names = {n: v[0].strip() for n, v in values.items()} if header else {}
+    columns = [Column(n, names.get(n), v[1:] if header else v) for n, v in values.items()]
+    found = Table(columns, first if header else None, None if delimiter == own else delimiter, quoting)
+    return found, choose(columns, text, label)
+
+
+def _looked_at(first: Sequence[str], *wanted: str | None) -> list[int]:
+    """The numbers of the columns that are looked at: of a wide table the first ones, the last, and what is named."""
+    names = {*LABEL_NAMES, *TEXT_NAMES, *(w.casefold() for w in wanted if w)}
+    named = {n for n, cell in enumerate(first, 1) if cell.strip().casefold() in names or str(n) in wanted}
+    return sorted({*range(1, min(len(first), WIDEST) + 1), len(first), *named})
+
+
+def _reader(name: str, **options: Any) -> Any:
+    return registry.load("labelled", name).Reader(Options(gold=False, **options))
+
+
+def _first(name: str, chunks: Sequence[Chunk], delimiter: str) -> list[str]:
+    """The cells of the first row; none where its quotes do not end."""
+    reader = _reader(name, text="1", header=True, delimiter=delimiter)
+    with contextlib.suppress(SeqcliError):  # in a later row: `_columns` finds it again
+        for chunk in chunks:
+            reader.feed(chunk)
+        reader.close()
+    return reader.header or []
+
+
+def _columns(
+    name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool | None, numbers: Sequence[int], whole: bool
+) -> dict[int, list[str]]:
+    """The cells of each column in rows that are not blank, by its number; columns that rows lack are left out."""
+    found, problem = {}, None
+    for number in numbers:
+        reader = _reader(name, text=str(number), header=False, delimiter=delimiter, quoting=quoting)
+        try:
+            rows = [row for chunk in chunks for row in reader.feed(chunk)]
+            rows += reader.close() if whole else []
+        except SeqcliError as error:
+            problem = problem or error
+            continue
+        found[number] = [row.text for row in rows if row.raw.body.strip(" ")]
+    if len(found) < 2 and problem:
+        raise problem
+    return found
+
+
+def _is_quoted(cells: Sequence[str]) -> bool:
+    quoted = sum(len(c) > 1 and c[0] == c[-1] == '"' for c in cells)
+    return quoted * 2 > len(cells)
+
+
+def _is_header(name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool | None) -> bool | None:
+    """True where the reader itself takes the first row for one, by well-known names; None: not known."""
+    reader = _reader(name, text="1", delimiter=delimiter, quoting=quoting)
+    with contextlib.suppress(SeqcliError):
+        reader.feed(chunks[0])
+    return True if reader.header is not None else None
+
+
+def _looks_like_header(first: Sequence[str], values: dict[int, list[str]], below: Choice) -> bool:
+    """Whether the first row is made of names, and its label is none of those that repeat below it."""
+    if len(below.label.values) < FEW or not _are_names(first):
+        return False
+    counts = _values(below.label)
+    own = values[below.label.number][0].strip()
+    return own not in counts and counts.total() >= SURE * len(counts)
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    return len(set(cells)) == len(cells) and all(map(_NAME.fullmatch, cells))
+
+
+# JSON objects
+
+
+def objects(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+    """The objects of whole lines. Lines that are none are left to the reader, which says what is wrong with them."""
+    found = []
+    for line in "".join(chunk.text for chunk in chunks).split("\n"):
+        try:
+            record = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            found.append(record)
+    return found
+
+
+def keys(records: Sequence[dict[str, Any]]) -> list[Column]:
+    """The keys of objects whose values are texts, numbers, or lists of those, as columns."""
+    found = []
+    for number, name in enumerate(dict.fromkeys(k for r in records for k in r), 1):
+        values = [r[name] for r in records if r.get(name) is not None]
+        if not name or not values:
+            continue
+        if all(isinstance(v, list) and all(_is_scalar(m) for m in v) for v in values):
+            parts = [[_text(m) for m in v] for v in values]
+            found.append(Column(number, name, [" ".join(p) for p in parts], parts))
+        elif all(_is_scalar(v) for v in values):
+            found.append(Column(number, name, [_text(v) for v in values]))
+    return found
+
+
+def tokens_and_tags(records: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
+    """The keys of a list of words and of a list with as many tags, few of them different; None: there are none."""
+    lists: dict[str, list[list[Any]]] = {}
+    number = 0
+    for record in records:
+        number += 1
+        for name, value in record.items():
+            if isinstance(value, list) and value and all(isinstance(m, str | int) for m in value):
+                lists.setdefault(name, []).append(value)
+    whole = {name: v for name, v in lists.items() if len(v) * 2 > number}
+    distinct = {name: len({m for own in v for m in own}) for name, v in whole.items()}
+    words = [n for n, v in whole.items() if all(isinstance(m, str) for own in v for m in own)]
+    words.sort(key=lambda n: (n not in ("tokens", "words"), -distinct[n]))
+    for word in words[:1]:
+        same = [n for n, v in whole.items() if n != word and list(map(len, v)) == list(map(len, whole[word]))]
+        same.sort(key=lambda n: ("tag" not in n.casefold() and "label" not in n.casefold(), distinct[n]))
+        if same:
+            return word, same[0]
+    return None
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

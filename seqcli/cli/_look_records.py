@@ -1,0 +1,245 @@
+"""Looking at records: which task a sample of text is made for, and the recipe keys with which it is read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from seqcli import labelled
+from seqcli.cli import _look_columns as columns
+from seqcli.cli._look import MANY, Files, Found, Look, first_chunks, records_of
+from seqcli.cli._look_tags import tag_format, tagging
+from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
+from seqcli.labelled import Example
+from seqcli.labelled import _detect as labels
+
+TASKS = ("language-model", "tagging", "classification")
+BEGINNING = 1 << 16  # characters that a format is guessed from
+SPREAD = 400  # lines all over the sample, to guess from: files may be sorted by label
+
+_CAN = "this version trains on plain text (language-model), tagged words (tagging), labelled texts (classification)"
+
+
+def recognise(files: Files, look: Look, task: str | None, text: str | None, label: str | None) -> Found:
+    """What the training files hold: as `task` says, or as they look. Raises SeqcliError where nothing can be made of
+    it, with status 1 for pairs of texts."""
+    if task == "sequence-to-sequence" or (task is None and _are_parallel(look)):
+        raise _pairs(str(look.paths[0]), "files whose lines are pairs" if task is None else "sequence to sequence")
+    if task not in (None, *TASKS):
+        raise UsageError(f"unknown task {task!r}", hint=did_you_mean(str(task), TASKS))
+    if task == "language-model":
+        return Found(task, notes=_many(files))
+    if files.label_from != "record" and task in (None, "classification"):
+        if task is None and files.label_from == "file" and len(look.paths) > MANY:
+            note = f"{len(look.paths):,} files are read as plain text: --task classification says otherwise"
+            return Found("language-model", notes=[note])
+        return _of_files(files, look)
+    path, beginning = str(look.paths[0]), _beginning(look)
+    name = tag_format(path if task == "tagging" else "", look, beginning)
+    if name and task in (None, "tagging"):
+        return tagging(name, look)
+    if task == "tagging":
+        raise SeqcliError(
+            f"{path}: no tags are to be seen",
+            hint="words and tags in columns, CoNLL-U, word/TAG or JSON lines are known; the recipe char-tagger makes"
+            " its labels from plain text itself: seqcli recipes copy char-tagger",
+        )
+    name = labels.detect(path, beginning) or labels.detect("", _spread(look))
+    if name is None and task is None and not (text or label):
+        return Found("language-model", notes=_many(files))
+    return _classification(name or _forced(look), look, text, label)
+
+
+def _many(files: Files) -> list[str]:
+    if files.label_from == "record":
+        return []
+    return [f"{len(files.splits['train']):,} files are read one after the other, as one text"]
+
+
+def _beginning(look: Look) -> str:
+    text = "".join(chunk.text for chunk in first_chunks(look.chunks))
+    end = text.rfind("\n", 0, BEGINNING) + 1 or text.find("\n") + 1
+    return text[:end] if end else text
+
+
+def _spread(look: Look) -> str:
+    lines = look.text.split("\n")
+    return "\n".join(lines[:: max(len(lines) // SPREAD, 1)]) + "\n"
+
+
+def _are_parallel(look: Look) -> bool:
+    """Two files with one name, two endings such as .en and .de, and as many lines: a translation each."""
+    if len(look.paths) != 2:
+        return False
+    a, b = look.paths
+    short = all(2 <= len(p.suffix) - 1 <= 3 and p.suffix[1:].isalpha() for p in (a, b))
+    same = a.name[: -len(a.suffix)] == b.name[: -len(b.suffix)] if short else False
+    return same and a.suffix != b.suffix and look.exact and look.lines[a] == look.lines[b]
+
+
+def _pairs(path: str, what: str) -> SeqcliError:
+    return SeqcliError(
+        f"{path}: {what}: this version cannot train on pairs of texts",
+        hint=f"{_CAN}\n--task names one of them, to read the files so all the same",
+        status=DATA,
+    )
+
+
+# labelled texts
+
+
+def _of_files(files: Files, look: Look) -> Found:
+    kind = files.label_from
+    of = (
+        "each file's name is the label of its lines"
+        if kind == "file"
+        else "each folder's name is the label of its files"
+    )
+    found = Found("classification", "text", [("label_from", kind, of)])
+    found.notes.append(f"{of}: --task language-model reads all as plain text")
+    texts: dict[str, list[str]] = {}
+    for chunk in look.chunks:
+        texts.setdefault(chunk.source, []).append(chunk.text)
+    read: Counter[str] = Counter()
+    for path in look.paths:
+        text = "".join(texts.get(str(path), ()))
+        own = [line for line in text.split("\n") if line.strip()] if kind == "file" else [text] * bool(text.strip())
+        _measure(found, own)
+        read[path.stem if kind == "file" else path.parent.name] += len(own)
+    by_path, found.exact = read, not look.cut
+    if look.cut and kind == "file":  # the sample has as much of each file: their lines tell what is rare
+        by_path, found.exact = Counter({p.stem: look.lines.get(p, 0) for p in look.paths}), look.exact
+    found.counts = by_path
+    if len(by_path) < 2:
+        raise _one_label(str(look.paths[0].parent), by_path)
+    return found
+
+
+def _forced(look: Look) -> str:
+    """The format of a file that --task says has labels, and that nothing else tells."""
+    lines = [line for line in look.text.split("\n") if line.strip()][:1000]
+    for name, delimiter in (("tsv", "\t"), ("csv", ",")):
+        if all(delimiter in line for line in lines):
+            return name
+    first = Counter(line.split(None, 1)[0] for line in lines)
+    if 2 <= len(first) <= len(lines) and all(len(line.split(None, 1)) > 1 for line in lines):
+        return "label-text"
+    raise SeqcliError(
+        f"{look.paths[0]}: no labels are to be seen",
+        hint="a label a line is known as LABEL TEXT, __label__NAME TEXT, columns (.tsv, .csv), JSON lines and trees;"
+        " or a file a label, in a folder",
+    )
+
+
+def _classification(name: str, look: Look, text: str | None, label: str | None) -> Found:
+    path = str(look.paths[0])
+    found = Found("classification", name, [("format", name, _WHAT.get(name, ""))])
+    if name in ("tsv", "csv", "jsonl"):
+        try:
+            _choose_columns(found, look, text, label)
+        except columns.NoLabel as error:
+            if error.pairs:
+                raise _pairs(path, f"two columns of text, {error.message}") from None
+            raise SeqcliError(
+                f"{path}: {error.message}", hint=f"{error.hint}\n--task language-model reads plain text"
+            ) from None
+    elif text or label:
+        raise UsageError(f"{path} is read as {name}: it has no columns", hint="leave --text and --label away")
+    examples = examples_of(found, look)
+    if not examples:
+        raise SeqcliError(f"{path}: no record is whole in what was read", hint=f"it was read as {name}")
+    found.counts = Counter(label for e in examples for label in e.labels or ())
+    several = next((e for e in examples if len(e.labels or ()) > 1), None)
+    none = [e for e in examples if not e.labels]
+    if several or "label_separator" in found.options:
+        found.multi_label = True
+        found.keys.append(("multi_label", True, "a text may have several labels, or none"))
+    elif none:
+        place = none[0].place(label=True)
+        found.notes.append(f"{len(none):,} records have no label, the first one at {place}: training stops at them")
+    _measure(found, [e.text for e in examples])
+    found.records, found.exact = len(examples), not look.cut
+    if len(found.counts) < 2 and not found.multi_label:
+        if not look.cut:
+            raise _one_label(path, found.counts)
+        found.notes.append(f"what was read holds one label only ({_first(found.counts)}): are the records sorted?")
+    return found
+
+
+_WHAT = {
+    "label-text": "the first word of each line is its label",
+    "fasttext": "words that begin with __label__ are labels",
+    "trees": "the label of a tree is that of its root",
+    "jsonl": "an object a line",
+}
+
+
+def _choose_columns(found: Found, look: Look, text: str | None, label: str | None) -> None:
+    name, chunks = found.format, first_chunks(look.chunks)
+    whole = not look.cut and chunks[-1] == look.chunks[-1]
+    if name == "jsonl":
+        records = columns.objects(chunks)
+        if not records:
+            records_of(labelled.open_format(name), look, labelled.Options(gold=False))  # says what is wrong
+        choice, header = columns.choose(columns.keys(records), text, label), None
+        found.keys += [
+            ("text", choice.text.name, "the key of the text"),
+            ("label", choice.label.name, "of its label"),
+        ]
+    else:
+        read, choice = columns.table(name, chunks, text, label, whole=whole)
+        header, by_name = read.header, _can_be_named(read.header or [])
+        said = "the first row names the columns" if header else "the first row is a record, not names"
+        found.keys.append(("header", header is not None, said))
+        if read.delimiter:
+            found.keys.append(("delimiter", read.delimiter, "what separates the columns"))
+        if read.quoting:
+            found.keys.append(("quoting", True, "cells stand in double quotes"))
+        for key, column in (("text", choice.text), ("label", choice.label)):
+            value = column.name if by_name else column.number
+            comment = "the longest column" if key == "text" else "the column whose few values repeat"
+            found.keys.append((key, value, comment))
+    if choice.separator:
+        found.keys.append(("label_separator", choice.separator, "what stands between the labels of a text"))
+    found.options = {key: value for key, value, _ in found.keys if key != "format"}
+    found.options |= {key: str(found.options[key]) for key in ("text", "label")}
+    given = " (the first row names the columns)" if header else ""
+    found.notes.append(f"the text is column {choice.text}, the label column {choice.label}{given}")
+    found.notes += choice.notes
+
+
+def _can_be_named(header: Sequence[str]) -> bool:
+    """Whether the names of columns can stand in a recipe: each there once, none a number."""
+    folded = [cell.strip().casefold() for cell in header]
+    good = all(cell and cell.isprintable() and labelled.column_number(cell) is None for cell in folded)
+    return good and len(set(folded)) == len(folded) > 0
+
+
+def examples_of(found: Found, look: Look) -> list[Example]:
+    """The records with a text of a sample, read as the recipe will; what would stop training is noted."""
+    module = labelled.open_format(found.format)
+    try:
+        examples = records_of(module, look, labelled.Options(**found.options))
+    except SeqcliError as error:
+        examples = records_of(module, look, labelled.Options(**found.options, gold=False))
+        found.notes.append(f"training will stop at {error.message}")
+    return [e for e in examples if e.text.strip()]
+
+
+def _measure(found: Found, texts: Sequence[str]) -> None:
+    found.records += len(texts)
+    found.characters += sum(map(len, texts))
+    found.spaces += sum(text.strip().count(" ") for text in texts)
+    found.words += sum(len(text.split()) for text in texts)
+
+
+def _one_label(path: str, counts: Counter[str]) -> SeqcliError:
+    return SeqcliError(
+        f"{path}: every record has the label {_first(counts)}: there is nothing to tell apart",
+        hint="--label COLUMN names another column; --task language-model reads plain text",
+    )
+
+
+def _first(counts: Counter[str]) -> str:
+    return json.dumps(next(iter(counts), "")[:40], ensure_ascii=False)

@@ -1,0 +1,96 @@
+"""Looking at words with tags: their format, where the tags stand, and whether they are spans."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from seqcli import formats, schemes
+from seqcli.cli import _look_columns as columns
+from seqcli.cli._look import Found, Look, first_chunks, records_of
+from seqcli.errors import SeqcliError
+from seqcli.formats import _detect as tagged
+
+
+def tag_format(path: str, look: Look, beginning: str) -> str | None:
+    """The format of words with tags; None where there are none."""
+    name = tagged.detect(path, beginning)
+    if name == "jsonl":
+        return name if columns.tokens_and_tags(columns.objects(first_chunks(look.chunks))) else None
+    if name is None and tagged.detect(str(look.paths[0])) in ("conll", "conllu"):
+        suffix = look.paths[0].suffix.lower()
+        name = tagged.detect(str(look.paths[0])) if suffix != ".tsv" else None
+    if name == "conll" and not path:  # texts with labels stand in columns too, but words have no spaces
+        rows = [line.split("\t") for line in beginning.split("\n") if line.strip()]
+        spaced = sum(" " in row[0].strip() for row in rows if len(row) > 1)
+        return None if spaced * 10 > len(rows) else name
+    return name
+
+
+def tagging(name: str, look: Look) -> Found:
+    """What a sample of words with tags holds. Raises SeqcliError where it cannot be read."""
+    found = Found("tagging", name, [("format", name, "")])
+    options: dict[str, Any] = {}
+    if name == "jsonl":
+        words, tags = columns.tokens_and_tags(columns.objects(first_chunks(look.chunks))) or ("tokens", "tags")
+        found.keys += [("field", words, "the key of the words"), ("tag", tags, "the key of their tags")]
+        options = {"field": words, "tag": tags}
+    if name == "conllu":
+        found.keys.append(("tag", _conllu_tag(look), "or xpos, deprel, feats.NAME, misc.NAME"))
+        options["tag"] = found.keys[-1][1]
+    sentences = [s for s in _sentences(name, look, options) if s.words]
+    width = _width(look) if name == "conll" else 0
+    if width > 2:
+        said = ["word", *("_" * (width - 2)), "tag"]
+        found.keys.append(("columns", said, "_ is not read; one with a name may stand in model.features"))
+        found.notes.append(f"of {width} columns the last one is taken for the tag: data.columns says otherwise")
+    if "comments" in options:
+        found.keys.append(("comments", "#", "lines that begin so hold no word"))
+    if not sentences:
+        raise SeqcliError(f"{look.paths[0]}: no sentence ends in what was read", hint=f"it was read as {name}")
+    tags = [s.tags or [] for s in sentences]
+    if name == "conllu":
+        outside = [["O" if t == "_" else t for t in own] for own in tags]
+        tags = outside if schemes.recognise(outside) else tags
+    found.scheme = schemes.recognise(tags)
+    found.counts = Counter(t for own in tags for t in own)
+    found.records, found.words = len(tags), sum(map(len, tags))
+    found.characters = sum(len(w) for s in sentences for w in s.words)
+    if found.scheme and (broken := schemes.violations(tags, found.scheme)):
+        found.notes.append(
+            f"{broken:,} tags break the scheme {found.scheme}; training reads them by conlleval's rules"
+        )
+    found.exact = not look.cut
+    return found
+
+
+def _conllu_tag(look: Look) -> str:
+    """The column with tags: upos, or xpos where that is empty."""
+    for line in look.text.split("\n"):
+        cells = line.split("\t")
+        if len(cells) == 10 and cells[0].isdecimal() and cells[3] != "_":
+            return "upos"
+    filled = any(len(c := line.split("\t")) == 10 and c[4] != "_" for line in look.text.split("\n"))
+    return "xpos" if filled else "upos"
+
+
+def _sentences(name: str, look: Look, options: dict[str, Any]) -> list[Any]:
+    """Read as training reads; where comments stand in the way, `options` declares them."""
+    try:
+        return records_of(formats.open_format(name), look, formats.Options(**options, gold=True))
+    except SeqcliError as error:
+        if name == "conll" and "comments" not in options and "\n#" in "\n" + look.text:
+            options["comments"] = "#"
+            try:
+                return records_of(formats.open_format(name), look, formats.Options(**options, gold=True))
+            except SeqcliError:
+                pass
+        raise SeqcliError(error.message, hint=error.hint or f"it was read as {name}") from None
+
+
+def _width(look: Look) -> int:
+    """Columns of the first row with any."""
+    for line in look.chunks[0].text.split("\n"):
+        if line.strip() and not line.startswith(("#", "-DOCSTART-")):
+            return len(line.split("\t") if "\t" in line else line.split())
+    return 0

@@ -1,0 +1,253 @@
+"""Writing a recipe for a user's own files: `seqcli recipes new`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqcli import console
+from seqcli.cli import _fitted
+from seqcli.cli._fitted import Entry, Section, shown
+from seqcli.cli._look import Files, Found, Look, find, look_at
+from seqcli.cli._look_records import examples_of, recognise
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.formats import BOM
+
+LOCAL = Path("recipes")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:[-./+][A-Za-z0-9_]+)*")
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # booleans to some YAML reader or other
+_FROM = 26  # the column where comments begin
+_WIDE = 112
+
+
+def new(
+    arguments: list[str], task: str | None, output: str | None, force: bool, text: str | None, label: str | None
+) -> tuple[str, Path | None]:
+    """Look at files, say what they hold, and make a recipe: its text, and the path it was written to (None: it is to
+    be printed). Raises UsageError for a path that is taken, SeqcliError for files that nothing can be made of."""
+    files = find(arguments)
+    name = re.sub(r"[^\w.-]+", "-", files.name).strip("-._") or "recipe"
+    path = _path(output, name, force)
+    look = look_at(files.splits["train"])
+    found = recognise(files, look, task, text, label)
+    others = {split: look_at(own) for split, own in files.splits.items() if split != "train"}
+    description = _describe(files, look, found, others)
+    for line in description:
+        console.say(line)
+    recipe = compose(files, look, found, others, path, name, description)
+    if path is not None:
+        _write(path, recipe)
+    return recipe, path
+
+
+def _path(output: str | None, name: str, force: bool) -> Path | None:
+    if output == "-":
+        return None
+    path = Path(output).expanduser() if output else LOCAL / f"{name}.yaml"
+    if path.is_dir():
+        path = path / f"{name}.yaml"
+    if path.suffix not in (".yaml", ".yml"):
+        raise UsageError(f"{path} is neither a folder nor named .yaml", hint=f"name it {path}.yaml")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", hint="name another file with -o, or overwrite it with --force")
+    return path
+
+
+def _write(path: Path, recipe: str) -> None:
+    from seqcli.artifact import replacing
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(recipe.encode())
+    except OSError as error:
+        raise SeqcliError(f"cannot write {path}: {error.strerror}") from None
+
+
+# what the files hold
+
+
+def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -> list[str]:
+    """What is said on stderr, and at the head of the recipe."""
+    kind = {"language-model": "plain text", "tagging": "words with tags", "classification": "texts with labels"}
+    form = f", {found.format}" if found.format != "text" else ""
+    said = [f"{_names(look.paths)}: {kind[found.task]}{form}; {_size(look)}"]
+    if found.counts:
+        said.append(_counted(found))
+    if found.task == "tagging":
+        said.append(f"the tags are spans in {found.scheme}" if found.scheme else "the tags mark no spans")
+    for split, other in others.items():
+        said.append(f"{split}: {_names(other.paths)}, {_size(other)}")
+        said += _unseen(found, other, split)
+    for own in (look, *others.values()):
+        if own.not_utf8:
+            said.append(f"{own.not_utf8}; latin-1 is assumed, to be checked")
+    if found.task == "language-model" and look.text.startswith(BOM):
+        said.append("the text begins with a byte order mark, which is read as a character like others")
+    return (
+        said + found.notes + files.notes + [f"held out: {note}" for note in _fitted.shares_note(found, look, others)]
+    )
+
+
+def _names(paths: list[Path]) -> str:
+    return ", ".join(shown(p.name) for p in paths[:3]) + (f" and {len(paths) - 3:,} more" if len(paths) > 3 else "")
+
+
+def _size(look: Look) -> str:
+    lines = sum(look.lines.values())
+    if look.exact:
+        return f"{lines:,} line{'s' * (lines != 1)}, {look.characters:,} characters"
+    return f"{look.size / 1e6:,.0f} MB, of which the first {look.characters / 1e6:.0f} MB have {lines:,} lines"
+
+
+def _counted(found: Found) -> str:
+    """`3,210 texts, 6 labels; the rarest, ABBR, has 86; the most frequent, ENTY, 1,250 (23 %)`."""
+    word, label = ("sentences", "tags") if found.task == "tagging" else ("texts", "labels")
+    total = max(found.counts.total(), 1)
+    ranked = found.counts.most_common()
+    (most, high), (least, low) = ranked[0], ranked[-1]
+    records = found.records if found.task == "tagging" or found.multi_label else total
+    part = "" if found.exact else "at the beginning: "
+    many = f"{label} of {total:,} words" if found.task == "tagging" else label
+    text = (
+        f"{part}{records:,} {word}, {len(found.counts):,} different {many}; "
+        f"the rarest, {shown(least)}, has {low:,}; the most frequent, {shown(most)}, {high:,} ({high / total:.0%})"
+    )
+    if len(found.counts) == 1:
+        return f"{part}{records:,} {word}, the one label {shown(most)}"
+    if len(found.counts) <= 12:
+        text += f"\n{label}: " + ", ".join(f"{shown(name)} {n:,}" for name, n in found.counts.most_common())
+    return text
+
+
+def _unseen(found: Found, other: Look, split: str) -> list[str]:
+    """What is to be said of labels that the training files lack."""
+    if found.task != "classification" or found.format == "text":
+        return []
+    mine = replace(found, notes=[])
+    try:
+        examples = examples_of(mine, other)
+    except SeqcliError as error:
+        return [f"{split}: reading will stop at {error.message}"]
+    lacking = {label for e in examples for label in e.labels or ()} - set(found.counts)
+    notes = [f"{split}: {note}" for note in mine.notes]
+    if lacking and found.exact:
+        names = ", ".join(shown(label) for label in sorted(lacking)[:3])
+        notes.append(f"{split}: {len(lacking):,} labels that the training text lacks, such as {names}")
+    return notes
+
+
+# the recipe
+
+
+def compose(
+    files: Files, look: Look, found: Found, others: dict[str, Look], path: Path | None, name: str, said: list[str]
+) -> str:
+    """The recipe's text; paths in it are relative to its folder."""
+    launch = path if path is not None else Path(f"{name}.yaml")
+    folder = path.parent if path is not None else Path()
+    what = {"language-model": "A language model", "tagging": "A tagger", "classification": "A classifier"}
+    head = [f"# seqcli train {shlex.quote(str(launch))}"]
+    head.append(f"# {what[found.task]} fitted to {_names(look.paths)} by: seqcli recipes new")
+    for line in "\n".join(said).split("\n"):
+        head += textwrap.wrap(line, _WIDE, initial_indent="# ", subsequent_indent="#   ")
+    tokenizer, model, train, hints = _fitted.fit(found, look, others)
+    lines = [*head, "", f"task: {found.task}"]
+    sections = [
+        *([("tokenizer", tokenizer)] if tokenizer else []),
+        ("data", _data(files, look, found, others, folder)),
+    ]
+    for title, entries in (*sections, ("model", model), ("train", train)):
+        lines += ["", *_section(title, entries)]
+        lines += [f"  # {hint}" for hint in hints.get(title, ())]
+    return "\n".join(lines) + "\n"
+
+
+def _data(files: Files, look: Look, found: Found, others: dict[str, Look], folder: Path) -> Section:
+    entries: Section = []
+    said = {split: [_moved(p, folder) for p in own] for split, own in files.said.items()}
+    entries.append(Entry("train", _one(said["train"]), ""))
+    entries += [Entry(split, _one(said[split]), "") for split in others]
+    entries += _fitted.shares(found, look, others)
+    entries += [Entry(*key) for key in found.keys if key[:2] != ("format", "text")]
+    entries += _encoding(look, others)
+    return entries
+
+
+def _encoding(look: Look, others: dict[str, Look]) -> Section:
+    """The encoding, where any split is not UTF-8: one for all."""
+    splits = {"train": look, **others}
+    if not any(own.not_utf8 for own in splits.values()):
+        return []
+    comment = "ASSUMED, for the text is not valid UTF-8: check words with accents"
+    if any(own.windows for own in splits.values()):
+        comment += "; cp1252 if quotes and dashes are missing"
+    entries = [Entry("encoding", "latin-1", comment)]
+    for split, own in splits.items():
+        if not own.not_utf8 and not own.ascii:
+            entries.append(
+                Entry("#", f"but {split} is UTF-8: bring all splits into one encoding first, with iconv", "")
+            )
+    return entries
+
+
+def _one(paths: list[str]) -> str | list[str]:
+    return paths[0] if len(paths) == 1 else paths
+
+
+def _moved(path: str, folder: Path) -> str:
+    """What a path or glob, relative to where the user stands, is called in a folder."""
+    if Path(path).is_absolute():
+        return path
+    moved = Path(os.path.relpath(path, folder)).as_posix()
+    is_there = Path(path).exists()
+    if is_there and folder.exists() and not (folder / moved).exists():  # the folder is a link to elsewhere
+        return str(Path(path).absolute())
+    if moved.startswith("~"):
+        return str(Path(path).absolute())
+    return moved if "/" in moved else f"./{moved}"
+
+
+def _section(title: str, entries: Section) -> list[str]:
+    lines = [f"{title}:"]
+    for key, value, comment in entries:
+        if key == "#":
+            lines.append(f"  # {value}")
+            continue
+        text = f"  {key}: {scalar(value)}"
+        lines.append(f"{text:<{_FROM}}  # {comment}" if comment else text)
+    return lines
+
+
+def scalar(value: Any) -> str:
+    """A value as YAML in one line. Raises UsageError for a file's name that is not UTF-8."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {scalar(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(scalar, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:.0e}".replace("e-0", "e-") if 0 < value < 1e-2 else f"{value:g}"
+    text = str(value)
+    if not isinstance(value, str):
+        return text
+    plain = text.removeprefix("./")
+    while plain.startswith("../"):
+        plain = plain.removeprefix("../")
+    if _PLAIN.fullmatch(plain.removeprefix("/")) and text.casefold() not in _WORDS:
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the name {text!r} is not UTF-8: no recipe can say it", hint="rename the file") from None
+    import yaml
+
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 20).rstrip("\n")

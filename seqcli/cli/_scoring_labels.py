@@ -1,0 +1,130 @@
+"""The work of `seqcli eval` on a model for classification, and on two side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqcli import artifact, console, runs, streams, threads
+from seqcli.classification import Classifier
+from seqcli.classification.evaluation import Unknown, compare, evaluate, headline, known_or_not, signature
+from seqcli.cli._splits import named_examples
+from seqcli.cli._tables import Scored, show
+from seqcli.datasets.classification import check_labels, formats, guess, read_examples, renamed
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.labelled import Example, Options
+from seqcli.streams import Output
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    files: Sequence[str]
+    wanted: Sequence[str]
+    split: str | None
+    as_json: bool
+    input: str | None
+    text: str | None
+    label: str | None
+    delimiter: str | None
+    unknown: Unknown
+    confusion: bool
+    compare: tuple[str, str] | None
+
+
+def run(request: Request, stored: artifact.Artifact) -> None:
+    """Score files or a split, and print."""
+    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    if request.compare and request.confusion:
+        raise UsageError("--confusion is of one model: leave --compare away")
+    what, examples = _examples(request, stored)
+    if request.compare:
+        other = runs.open_model(request.compare[1], "eval")
+        if other.header["task"] != "classification":
+            raise UsageError(f"{other.path} is a model for {other.header['task']}: --compare takes two classifiers")
+        _compare(request, stored, other, what, examples)
+        return
+    classifier = Classifier.open(stored)
+    with console.progress(f"scoring {what}", len(examples), " texts") as advance:
+        report = evaluate(classifier, examples, unknown=request.unknown, advance=advance)
+    if not report.counts["texts"]:
+        hint = "--unknown-label skip left every text out" if "texts left out" in report.counts else ""
+        raise SeqcliError(f"{what}: nothing to score", hint=hint)
+    scored = Scored(report, what, stored.path.as_posix(), "text")
+    show(scored, request.wanted, as_json=request.as_json, confusion=request.confusion)
+
+
+def _examples(request: Request, stored: artifact.Artifact) -> tuple[str, list[Example]]:
+    if not request.files:
+        return named_examples(stored, request.split)
+    data = stored.header["data"]
+    paths = streams.sources(request.files)
+    kept = data["label_from"]
+    if request.input or kept == "record":
+        kept = "record"
+        read = request.input or (data["format"] if "-" in paths else _format(paths[0], data["format"]))
+    else:
+        read = "text"
+    known = formats()
+    if read not in known and kept == "record":
+        raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
+    own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
+    for name in ("label_prefix", "label_until", "label_separator"):
+        own[name] = data["options"][name]
+    said = {"text": request.text, "label": request.label, "delimiter": request.delimiter}
+    options = Options(**{**own, **{k: v for k, v in said.items() if v is not None}})
+    names = ["<stdin>" if f == "-" else f for f in request.files]
+    found = read_examples(
+        paths, format_name=read, options=options, encoding=data["encoding"], label_from=kept, what="reading"
+    )
+    examples = list(renamed(found, data["labels"]))
+    check_labels(examples, data["multi_label"])
+    return ", ".join(names), examples
+
+
+def _format(path: Any, trained: str) -> str:
+    """The format of a file: as it looks, else as the training data was."""
+    try:
+        return guess(path)
+    except UsageError:
+        return trained
+
+
+def _compare(
+    request: Request, first: artifact.Artifact, second: artifact.Artifact, what: str, examples: list[Example]
+) -> None:
+    """Both scores, and their difference with its interval."""
+    if request.unknown == "skip":
+        for stored in (first, second):
+            examples = known_or_not(Classifier.open(stored), examples, "skip")
+    pair = Classifier.open(first), Classifier.open(second)
+    if request.unknown == "error":
+        for own in pair:
+            known_or_not(own, examples, "error")
+    if not examples:
+        raise SeqcliError(f"{what}: nothing to score")
+    found: dict[str, Any] = {}
+    for metric in request.wanted or [headline(pair[0].multi_label)]:
+        a, b, interval = compare(*pair, examples, metric)
+        found[metric] = {"first": a, "second": b, **interval._asdict()}
+    out = Output()
+    names = [stored.path.as_posix() for stored in (first, second)]
+    if request.as_json:
+        record = {"text": what, "first": names[0], "second": names[1], "metrics": found}
+        record |= {"level": 0.95, "signature": signature(examples)}
+        out.line(json.dumps(record, ensure_ascii=False, indent=2))
+    else:
+        out.line(what)
+        for metric, row in found.items():
+            width = max(map(len, names))
+            for name, key in zip(names, ("first", "second"), strict=True):
+                out.line(f"  {name:<{width}}  {metric} {row[key]:.4f}")
+            out.line(
+                f"  difference {row['difference']:+.4f}, 95 % interval {row['low']:+.4f} to {row['high']:+.4f},"
+                f" p {row['p_value']:.4f} (paired bootstrap, {row['resamples']:,} resamples)"
+            )
+        out.line(signature(examples))
+    out.flush()

@@ -1,0 +1,293 @@
+"""Labelled texts: a label a text, or several: TSV, CSV, JSON lines, fastText, trees; or by file or folder."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from seqcli import console, registry, streams
+from seqcli.artifact import Artifact
+from seqcli.datasets import text as plain
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.labelled import Example, Options
+from seqcli.labelled._detect import detect
+
+TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
+SHOWN = 20  # labels that a message lists
+
+
+LabelFrom = Literal["record", "file", "folder"]
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for classification."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: plain.Files  # a name, a path, a glob, `-`, or a list of paths and globs
+    valid: plain.Held = (
+        None  # a share of each label's records, or files; default: what the named data set says, else none
+    )
+    test: plain.Held = None
+    format: str | None = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
+    text: str | int | None = None  # the text's column, by name or number (tsv, csv), or key (jsonl)
+    label: str | int | None = None  # the label's column or key
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
+    delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
+    quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
+    label_prefix: str = "__label__"  # fasttext: what labels begin with
+    label_until: str | None = None  # a label ends before this text: with ":" `DESC:manner` is DESC
+    label_separator: str | None = None  # multi_label: what stands between the labels of a cell, as ","
+    label_from: LabelFrom = "record"  # file: its name is the label of its lines; folder: the folder's, of whole files
+    labels: dict[str, str | None] = {}  # other names for labels; null leaves their records out
+    multi_label: bool = False  # a text may have several labels, or none
+    phrases: bool = False  # trees: train on the phrase of every node, not on whole sentences alone
+    longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
+    vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
+    keep_all_vectors: bool = False  # also those of words that the training split lacks
+    encoding: str = "utf-8"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        return plain.known_encoding(value)
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in formats():
+            raise ValueError(f"{value!r} is no format with labels; known: {', '.join(formats())}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.label_separator and not self.multi_label:
+            raise ValueError("label_separator: it is for texts with several labels; set multi_label too")
+        if self.label_from != "record" and self.format:
+            raise ValueError(f"format: with label_from: {self.label_from} files are plain text; leave it away")
+        if self.phrases and self.format not in (None, "trees"):
+            raise ValueError(f"phrases: they are of trees, not of {self.format}")
+        return self
+
+
+def formats() -> list[str]:
+    """The formats that have labels."""
+    return [n for n in registry.names("labelled") if registry.load("labelled", n).READS_LABELS]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The examples of each split, in memory, their labels renamed as the recipe says."""
+
+    name: str
+    format: str
+    options: Options
+    splits: dict[str, list[Example]]
+    encoding: str
+    files: dict[str, list[Path]]
+    config: Config
+    names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
+
+    def facts(self) -> dict[str, Any]:
+        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
+        splits = {
+            split: {
+                "name": self.names.get(split, self.name),
+                "records": len(examples),
+                "sha256": fingerprint(examples),
+            }
+            for split, examples in self.splits.items()
+        }
+        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
+        kept = ("label_from", "labels", "multi_label", "longest")
+        return {**about, **{key: getattr(self.config, key) for key in kept}, "splits": splits}
+
+    def phrases(self) -> list[Example]:
+        """The different phrases of the training split's trees, with their labels; sentences among them."""
+        found: dict[tuple[str, str], Example] = {}
+        for example in self.splits["train"]:
+            assert example.tree is not None
+            for phrase, label in example.tree.phrases():
+                name = self.config.labels.get(label, label)
+                if name is not None and (phrase, name) not in found:
+                    found[phrase, name] = replace(
+                        example, text=phrase, labels=[name], words=phrase.split(" "), tree=None
+                    )
+        return list(found.values())
+
+
+def fingerprint(examples: Iterable[Example]) -> str:
+    """sha256 over texts and labels, hexadecimal: the same in every format."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps([example.text, example.labels], ensure_ascii=True).encode())
+    return digest.hexdigest()
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+    named = plain.named_set(config.train, base)
+    files, shares = plain.find_splits(config, base, named)
+    encoding = plain.encoding_of(config.encoding, named)
+    settings = dict(named.options) if named and not config.format else {}
+    if "label_from" in settings:
+        config = config.model_copy(update={"label_from": settings.pop("label_from")})
+    format_name = config.format or (named.format if named else None)
+    if config.label_from != "record":
+        format_name = "text"
+    format_name = format_name or guess(files["train"][0])
+    if format_name not in registry.names("labelled"):
+        raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
+    if config.phrases and format_name != "trees":
+        raise UsageError(f"data.phrases is for trees; {plain.describe(config.train)} is {format_name}")
+    options = Options(**{**settings, **_given(config)})
+    read = functools.partial(
+        read_examples, format_name=format_name, options=options, encoding=encoding, label_from=config.label_from
+    )
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
+    splits = {split: list(renamed(examples, config.labels)) for split, examples in splits.items()}
+    for examples in splits.values():
+        check_labels(examples, config.multi_label)
+    splits |= _share_out(splits["train"], shares)
+    for split, examples in splits.items():
+        if not examples:
+            hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
+            raise SeqcliError(f"the {split} split has no records with a text", hint=hint)
+    ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
+    name = named.name if named else plain.describe(config.train)
+    names = {split: plain.describe([str(f) for f in own]) for split, own in files.items()} if not named else {}
+    return Corpus(name, format_name, options, ordered, encoding, files, config, names)
+
+
+def read_examples(
+    paths: Sequence[Path | str],
+    *,
+    format_name: str,
+    options: Options,
+    encoding: str = "utf-8",
+    label_from: str = "record",
+    what: str = "",
+) -> Iterator[Example]:
+    """The records that have a text, in order, with their labels."""
+    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    empty = 0
+    with console.progress(what, total) as advance:
+        for path in paths:
+            reader = registry.load("labelled", format_name).Reader(options)
+            found = _whole(path, encoding) if label_from == "folder" else _fed(reader, path, encoding, advance)
+            own = {"file": Path(path).stem, "folder": Path(path).parent.name}.get(label_from)
+            for example in found:
+                if own is not None:
+                    example.labels = [own]
+                if example.text.strip():
+                    yield example
+                else:
+                    empty += format_name != "text"
+    if empty:
+        console.warn(f"{empty:,} records without a text are left out")
+
+
+def _fed(reader: Any, path: Path | str, encoding: str, advance: Any) -> Iterator[Example]:
+    for chunk in streams.read_text([path], encoding=encoding):
+        yield from reader.feed(chunk)
+        advance(len(chunk.text))
+    yield from reader.close()
+
+
+def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
+    """A file as one record, its line breaks as spaces."""
+    parts = [chunk.text for chunk in streams.read_text([path], encoding=encoding)]
+    yield Example(text=" ".join("".join(parts).split("\n")).strip(), source=str(path))
+
+
+def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Iterator[Example]:
+    """Examples with their labels renamed, without those whose label is left out."""
+    for example in examples:
+        if names and example.labels is not None:
+            kept = [name for label in example.labels if (name := names.get(label, label)) is not None]
+            if example.labels and not kept:
+                continue
+            example.labels = list(dict.fromkeys(kept))
+        yield example
+
+
+def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
+    """Raise SeqcliError where a record has not one label, and the data is not multi-label."""
+    for example in examples:
+        if multi_label or (example.labels is not None and len(example.labels) == 1):
+            continue
+        labels = example.labels or []
+        what = f"{len(labels)} labels ({', '.join(labels[:3])})" if labels else "no label"
+        raise SeqcliError(
+            f"{example.place(label=True)}: the record has {what}",
+            hint="where texts may have several labels or none, say so: data.multi_label: true",
+        )
+
+
+def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list[Example]]:
+    """Draw the shares from each label's records; the order within the splits stays that of the data."""
+    if not shares:
+        return {}
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, example in enumerate(train):
+        groups.setdefault(tuple(example.labels or ())[:1], []).append(i)
+    parts: dict[str, list[int]] = {split: [] for split in ("train", *shares)}
+    for number, (_, members) in enumerate(sorted(groups.items())):
+        drawn = [members[i] for i in np.random.default_rng([len(train), number]).permutation(len(members))]
+        end = len(drawn)
+        for split, share in shares.items():
+            begin = end - round(share * len(members))
+            parts[split] += drawn[begin:end]
+            end = begin
+        parts["train"] += drawn[:end]
+    return {split: [train[i] for i in sorted(members)] for split, members in parts.items()}
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of the format that the recipe states."""
+    keys = ("text", "label", "header", "delimiter", "quoting", "label_until", "label_separator")
+    given = {k: v for k in keys if (v := getattr(config, k)) is not None}
+    given = {k: str(v) if k in ("text", "label") else v for k, v in given.items()}
+    if config.label_prefix != Config.model_fields["label_prefix"].default:
+        given["label_prefix"] = config.label_prefix
+    return given
+
+
+def guess(path: Path) -> str:
+    """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
+    with streams.open_source(path) as (file, _):
+        beginning = file.read(1 << 14).decode("utf-8", errors="replace")
+    found = detect(str(path), beginning)
+    if found is None or not registry.load("labelled", found).READS_LABELS:
+        raise UsageError(
+            f"{path}: in which format are its labels?",
+            hint=f"say data.format (a recipe) or --input: {', '.join(formats())};"
+            " data.label_from: file or folder, where its name is the label",
+        )
+    return found
+
+
+def unknown_label(example: Example, label: str, known: Sequence[str]) -> SeqcliError:
+    """The error for a label that a model does not have."""
+    hint = did_you_mean(label, known) + (f"\nlabels: {', '.join(known[:SHOWN])}" if len(known) <= SHOWN else "")
+    return SeqcliError(f"{example.place(label=True)}: the model does not know the label {label!r}", hint=hint)
+
+
+def counts(examples: Iterable[Example]) -> Counter[str]:
+    """How often each label is given."""
+    return Counter(label for example in examples for label in example.labels or ())
+
+
+def vocabulary(stored: Artifact) -> Vocabulary:
+    """What a model's artifact says that it knows."""
+    return Vocabulary.restore(stored.header["vocabulary"], stored.part("vocabulary"))

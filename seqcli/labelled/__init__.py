@@ -1,0 +1,148 @@
+"""Formats of labelled texts, one a file. This module is the contract.
+
+A format's file offers `READS_LABELS` (bool) and `Reader(options)`, which turns chunks of whole lines into `Example`s
+(see `seqcli.formats.Reader`: `feed(chunk)`, `close()`). `_detect.detect` guesses the format of a file.
+
+With `Options.gold` the records are those of a data set: a label must be there, and blank lines are no records.
+Without it they are what a filter reads: N records in, N out, a blank line one with an empty text; labels are read
+where they are there. What a reader keeps in `raw` gives the record back byte for byte (`write_again`).
+
+A label is read without the blanks around it, cut at `label_until`; where `label_separator` divides a cell, or a
+format has several labels, an empty one is none and one that is there twice counts once.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from seqcli import registry
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.formats import _lines
+from seqcli.formats._lines import Line
+from seqcli.formats.jsonl import starts
+from seqcli.labelled._tree import Tree
+
+BLANKS = " \t"  # a line of nothing else is blank
+_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
+_UNPRINTABLE = re.compile(r"[\t\n\r]")  # results are `label TAB probability`, a line each
+
+
+@dataclass(slots=True)
+class Example:
+    """One record. Lines and columns count from 1, columns in code points."""
+
+    text: str
+    labels: list[str] | None = None  # None: none given; one of single-label data, any number of multi-label data
+    words: list[str] | None = None  # filled in by the caller; of a tree its leaves
+    tree: Tree | None = None
+    source: str = "<text>"
+    line: int = 1  # where the text begins
+    column: int = 1
+    label_column: int = 1  # where the label begins
+    raw: Any = field(
+        default=None, repr=False
+    )  # the Line that the record is, or the lines of a row that spans several
+    label_line: int | None = None  # None: `line`; another where a quoted cell spans lines
+    missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
+    keys: tuple[str, str | None] | None = None  # jsonl: of text and label; `place` finds their columns when asked
+
+    def place(self, *, label: bool = False) -> str:
+        """`file:line:column` of the text, or of the label, for a message."""
+        line, column = (self.label_line or self.line, self.label_column) if label else (self.line, self.column)
+        if self.keys and self.raw is not None:
+            key = self.keys[label]
+            start = starts(self.raw.body, key)[0] if key is not None else 0
+            column = start + 1 + self.raw.body.startswith('"', start)
+        return f"{self.source}:{line}:{column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a recipe or flags say about a file; each format uses what concerns it. Raises UsageError for what cannot
+    be meant."""
+
+    text: str | None = None  # tsv, csv: the text's column, by name or number from 1; jsonl: its key
+    label: str | None = None  # the label's
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; None: as it looks
+    delimiter: str | None = None  # tsv, csv: what separates cells; None: tab, comma
+    quoting: bool | None = None  # whether cells may stand in double quotes; None: csv yes, tsv no
+    label_prefix: str = "__label__"  # fasttext: what labels begin with
+    label_until: str | None = None  # a label ends before this text
+    label_separator: str | None = None  # what stands between several labels in one cell
+    gold: bool = True  # labels must be there; False: what a filter reads
+
+    def __post_init__(self) -> None:
+        for name in ("text", "label", "delimiter", "label_prefix", "label_until", "label_separator"):
+            if getattr(self, name) == "":
+                raise UsageError(f"{name} is empty", hint="leave it away for its default")
+        delimiter = self.separator("")
+        if _UNPRINTABLE.search(delimiter.replace("\t", "")) or (self.quoting and '"' in delimiter):
+            raise UsageError(
+                f"delimiter: {self.delimiter!r} cannot separate columns", hint="one of \\t , ; | is usual"
+            )
+        for name in ("text", "label"):
+            value = getattr(self, name)
+            if value is not None and column_number(value) == 0:
+                raise UsageError(f"{name}: {value} is no column", hint="columns are numbered from 1")
+
+    def separator(self, default: str) -> str:
+        """What separates cells: `delimiter` itself, or what it names (tab, comma, semicolon, space)."""
+        return _DELIMITERS.get(self.delimiter, self.delimiter) if self.delimiter is not None else default
+
+
+def column_number(name: str) -> int | None:
+    """The number that names a column; None for a name that is no number."""
+    return int(name) if name.isascii() and name.isdigit() else None
+
+
+class LineReader(_lines.LineReader[Example]):
+    """What the formats share whose records are lines: blank ones."""
+
+    options: Options
+
+    def _record(self, line: Line, number: int) -> Example | None:
+        if line.body.strip(BLANKS):
+            return self._example(line, number)
+        return None if self.options.gold else Example("", source=self._source or "", line=number, raw=line)
+
+    @abstractmethod
+    def _example(self, line: Line, number: int) -> Example:
+        """The record of a line that is not blank."""
+
+
+def labels_of(written: str, options: Options, place: Callable[[], str], *, split: bool = True) -> list[str]:
+    """The labels that a cell says; none of an empty one.
+
+    Raises SeqcliError, with gold, for a label that no line of output can hold.
+    """
+    parts = written.split(options.label_separator) if split and options.label_separator else [written]
+    found: dict[str, None] = {}
+    for part in parts:
+        label = (part.partition(options.label_until)[0] if options.label_until else part).strip(BLANKS)
+        if label:
+            found[label] = None
+            if options.gold and _UNPRINTABLE.search(label):
+                raise SeqcliError(
+                    f"{place()}: the label {label[:40]!r} holds a tab or a line break",
+                    hint="labels are printed on a line: write it without; is this the label's column?",
+                )
+    return list(found)
+
+
+def write_again(example: Example) -> tuple[str, str]:
+    """The record as it was read, and its line end: `\\n`, `\\r\\n`, or nothing for a last line without one."""
+    raw = example.raw
+    return (example.text, "\n") if raw is None else (raw.before + raw.body, raw.end)
+
+
+def open_format(name: str) -> ModuleType:
+    """The module of a format. Raises UsageError with a suggestion where there is no such format."""
+    known = registry.names("labelled")
+    if name not in known:
+        raise UsageError(f"unknown format {name!r}", hint=did_you_mean(name, known))
+    return registry.load("labelled", name)

@@ -1,0 +1,180 @@
+"""Parsed sentences: labelled trees as PTB-style brackets, `(3 (2 It) (4 (2 was) (4 great)))`.
+
+Nothing here recurses: a tree of 10,000 levels is read, walked, compared, written and pickled like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from seqcli.errors import SeqcliError
+
+_HINT = "a tree is one line: (label word) for a leaf, (label tree tree) above, as in (3 (2 It) (4 shines))"
+# One match for an opening parenthesis with its label, its word and its end where it has them. Possessive, so that
+# no line takes more than linear time.
+_TOKEN = re.compile(r"\([ \t]*+([^() \t]*+)[ \t]*+([^() \t]*+)[ \t]*+(\)?+)|[()]|[^() \t]++")
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Tree:
+    """A node: a leaf has a `word` and no children, any other has children and no word. `label` is empty for none."""
+
+    label: str
+    word: str | None = None
+    children: tuple[Tree, ...] = ()
+
+    def nodes(self) -> list[Tree]:
+        """All nodes in post-order: children from left to right, then their parent; the root is last."""
+        found: list[Tree] = []
+        waiting: list[Tree] = [self]
+        while waiting:
+            node = waiting.pop()
+            found.append(node)
+            waiting += node.children
+        found.reverse()
+        return found
+
+    def leaves(self) -> list[str]:
+        """The words, from left to right."""
+        return [node.word for node in self.nodes() if node.word is not None]
+
+    def phrases(self) -> Iterator[tuple[str, str]]:
+        """(words joined by a space, label) of every node that has a label, in post-order."""
+        words: list[str] = []
+        starts: list[int] = []  # of the nodes whose parent is still to come
+        for node in self.nodes():
+            if node.word is not None:
+                starts.append(len(words))
+                words.append(node.word)
+            else:
+                del starts[len(starts) - len(node.children) + 1 :]
+            if node.label:
+                yield " ".join(words[starts[-1] :]), node.label
+
+    def __str__(self) -> str:
+        """The tree in brackets; `parse` reads it again, where no label or word holds a blank."""
+        parts: list[str] = []
+        waiting: list[Tree | None] = [self]
+        while waiting:
+            node = waiting.pop()
+            if node is None:
+                parts.append(")")
+                continue
+            parts.append(f"{' ' if parts else ''}({node.label}")
+            if node.word is not None:
+                parts.append(f"{' ' if node.label else ''}{_escape(node.word)})")
+            else:
+                waiting += [None, *reversed(node.children)]
+        return "".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<Tree {self}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tree) and self._flat() == other._flat()
+
+    __hash__ = None  # type: ignore[assignment]  it can be changed
+
+    def _flat(self) -> list[tuple[str, str | None, int]]:
+        return [(node.label, node.word, len(node.children)) for node in self.nodes()]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _built, (self._flat(),)
+
+
+def _built(flat: list[tuple[str, str | None, int]]) -> Tree:
+    """The tree of its nodes in post-order, with the number of each one's children."""
+    done: list[Tree] = []
+    for label, word, count in flat:
+        cut = len(done) - count
+        done[cut:] = [Tree(label, word, tuple(done[cut:]))]
+    return done[0]
+
+
+def parse(
+    text: str, source: str = "<text>", line: int = 1, *, column: int = 1, until: str | None = None, gold: bool = False
+) -> Tree:
+    """The tree that a line says; a label ends before `until`. `-LRB-`, `-RRB-`, `\\/` and `\\*` in words are read as
+    ( ) / and *. A node with one name alone, `(It)`, is a word without a label.
+
+    Raises SeqcliError with the place (`column` is the text's first) for what is no tree; with `gold` also where the
+    root has no label.
+    """
+
+    def wrong(what: str, at: int) -> SeqcliError:
+        return SeqcliError(f"{source}:{line}:{column + at}: {what}", hint=_HINT)
+
+    root: Tree | None = None
+    open_labels: list[str] = []
+    open_children: list[list[Tree]] = []
+    for found in _TOKEN.finditer(text):
+        at = found.start()
+        if root is not None:
+            surplus = "a closing parenthesis too many" if found[0] == ")" else "something follows the tree"
+            raise wrong(surplus, at)
+        label, word, end = found.groups()
+        if label is None:
+            if found[0] != ")":
+                what = "a word stands beside a tree" if open_labels else "not a tree: it begins with no parenthesis"
+                raise wrong(what, at)
+            if not open_labels:
+                raise wrong("a closing parenthesis too many", at)
+            node = Tree(open_labels.pop(), None, tuple(open_children.pop()))
+        elif end:
+            if not word:
+                label, word = "", label
+            if not word:
+                raise wrong("the node has neither a word nor children", at)
+            node = Tree(label.partition(until)[0] if until else label, _unescape(word), ())
+        elif word:
+            if text.startswith("(", found.end()):
+                raise wrong("a word stands beside a tree", found.start(2))
+            if found.end() < len(text):
+                raise wrong("the leaf has more than one word", found.end())
+            break
+        else:
+            open_labels.append(label.partition(until)[0] if until else label)
+            open_children.append([])
+            continue
+        if open_children:
+            open_children[-1].append(node)
+        else:
+            root = node
+    if root is None:
+        count = text.count("(") - text.count(")")
+        if not count:
+            raise wrong("there is no tree", 0)
+        raise wrong(f"the line ends with {count:,} parenthes{'is' if count == 1 else 'es'} open", len(text))
+    if gold and not root.label:
+        raise wrong("the root of the tree has no label", len(text) - len(text.lstrip(" \t")))
+    return root
+
+
+def balanced(words: Sequence[str]) -> Tree:
+    """The binary tree without labels whose halves are as equal as can be, the left one the larger; its depth grows
+    with the logarithm of the number of words. No words: a leaf of the empty word."""
+    if len(words) < 2:
+        return Tree("", words[0] if words else "")
+    half = (len(words) + 1) // 2
+    return Tree("", None, (balanced(words[:half]), balanced(words[half:])))
+
+
+def right_branching(words: Sequence[str]) -> Tree:
+    """The binary tree without labels in which each word stands beside the tree of all that follow it. No words: a
+    leaf of the empty word."""
+    tree = Tree("", words[-1] if words else "")
+    for word in reversed(words[:-1]):
+        tree = Tree("", None, (Tree("", word), tree))
+    return tree
+
+
+def _unescape(word: str) -> str:
+    if "\\" in word:
+        word = word.replace("\\/", "/").replace("\\*", "*")
+    return word.replace("-LRB-", "(").replace("-RRB-", ")") if "RB-" in word else word
+
+
+def _escape(word: str) -> str:
+    return word.replace("(", "-LRB-").replace(")", "-RRB-")

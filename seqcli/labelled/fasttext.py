@@ -1,0 +1,59 @@
+"""fastText's lines, `__label__a __label__b text`: words that begin with the prefix are labels, wherever they stand.
+
+As in fastText, a label inside the text is not part of it: a model never reads what it is to predict.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seqcli.errors import SeqcliError
+from seqcli.formats._lines import Line
+from seqcli.labelled import BLANKS, Example, LineReader, Options, labels_of
+
+READS_LABELS = True
+
+
+class Reader(LineReader):
+    """Lines with any number of labels."""
+
+    format = "fasttext"
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        self._prefix = options.label_prefix
+        self._label = re.compile(rf"(?<![^ \t]){re.escape(self._prefix)}([^ \t]*+)[ \t]*+")
+
+    def _example(self, line: Line, number: int) -> Example:
+        body, source = line.body, self._source or ""
+        label_column = 1
+        labels: dict[str, None] = {}
+        kept: list[str] = []
+        at = start = len(body) - len(body.lstrip(BLANKS))
+        if self._prefix in body:
+            for found in self._label.finditer(body, at):
+                column = found.start() + 1 + len(self._prefix)
+                label_column = label_column if labels else column
+                own = labels_of(found[1], self.options, lambda c=column: f"{source}:{number}:{c}")
+                labels.update(dict.fromkeys(own))
+                kept.append(body[at : found.start()])
+                at = found.end()
+                start = start if any(kept) else at
+        text = body[at:]
+        if any(kept):  # labels behind the beginning: what is left is joined, its last blanks stood before a label
+            text = "".join([*kept, text])
+            text = text.rstrip(BLANKS) if at == len(body) else text
+        if self.options.gold and not labels:
+            raise SeqcliError(
+                f"{source}:{number}:1: the line has no label",
+                hint=f"each line begins with {self._prefix}NAME; label_prefix says what labels begin with",
+            )
+        return Example(
+            text,
+            list(labels) if labels else None,
+            source=source,
+            line=number,
+            column=start + 1,
+            label_column=label_column,
+            raw=line,
+        )

@@ -1,0 +1,82 @@
+"""A sequence as one vector: its last outputs, their mean, their maximum, or a mean weighted by attention.
+
+Each way is written twice: over padded batches (the equation, for NumPy and torch), and over sequences that lie end to
+end, in NumPy, where a sequence's result is its own to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+Kind = Literal["last", "mean", "max", "attention"]
+HIDDEN = -1e4  # the score of what is outside; outputs of bounded cells, and ReLUs, stay above it
+
+
+@dataclass(frozen=True)
+class Attention:
+    """a_t = softmax over t of v · tanh(W y_t + b); the pooled vector is Σ a_t y_t (Yang et al. 2016, 5 to 7)."""
+
+    weight: Array  # (C, C)
+    bias: Array  # (C,)
+    context: Array  # (1, C): v
+
+    @classmethod
+    def create(cls, size: int, rng: Rng) -> Attention:
+        """Fresh weights for outputs of a size C."""
+        bound = 1 / np.sqrt(size)
+        return cls(
+            weight=rng.uniform(-bound, bound, (size, size)).astype(np.float32),
+            bias=np.zeros(size, np.float32),
+            context=rng.uniform(-bound, bound, (1, size)).astype(np.float32),
+        )
+
+    def scores(self, y: Array) -> Array:
+        """v · tanh(W y + b): y (..., C) -> (...)."""
+        return ops.linear(ops.tanh(ops.linear(y, self.weight, self.bias)), self.context)[..., 0]
+
+
+def pool(kind: Kind, y: Array, lengths: Array, attention: Attention | None = None, *, both: bool = False) -> Array:
+    """y (T, B, C), lengths (B,) of at least 1 -> (B, C).
+
+    `both`: the second half of C read from right to left, whose last output is that of the first step.
+    """
+    T, B, C = y.shape
+    inside = ops.integers(np.arange(T), y)[:, None] < lengths[None]  # (T, B)
+    zero = ops.zeros((1,), y)
+    if kind == "mean":
+        return ops.where(inside[..., None], y, zero).sum(0) / lengths[:, None]
+    if kind == "max":
+        return ops.amax(ops.where(inside[..., None], y, zero + HIDDEN), axis=0)
+    if kind == "last":
+        last = y[lengths - 1, ops.integers(np.arange(B), y)]
+        return ops.concat([last[:, : C // 2], y[0, :, C // 2 :]]) if both else last
+    assert attention is not None
+    scores = ops.where(inside, attention.scores(y), zero + HIDDEN)  # (T, B)
+    weights = ops.softmax(ops.at_least_float32(scores).T).T
+    return (weights[..., None] * y).sum(0)
+
+
+def pool_flat(
+    kind: Kind, y: np.ndarray, lengths: np.ndarray, attention: Attention | None = None, *, both: bool = False
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The same for sequences end to end: y (N, C), lengths (B,) of at least 1 -> (B, C), and attention (N,)."""
+    starts = np.cumsum(lengths) - lengths
+    if kind == "mean":
+        return np.add.reduceat(y, starts, axis=0) / lengths[:, None].astype(y.dtype), None
+    if kind == "max":
+        return np.maximum.reduceat(y, starts, axis=0), None
+    if kind == "last":
+        last, half = y[starts + lengths - 1], y.shape[1] // 2
+        return (np.concatenate([last[:, :half], y[starts, half:]], axis=1) if both else last), None
+    assert attention is not None
+    scores = attention.scores(y)
+    e = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), lengths))
+    weights = e / np.repeat(np.add.reduceat(e, starts), lengths)
+    return np.add.reduceat(weights[:, None] * y, starts, axis=0), weights

@@ -1,0 +1,131 @@
+"""What models that read words have in common: words from ids, vectors and characters; their projections, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqcli import ops, registry
+from seqcli.datasets._vocabulary import MARKS, UNKNOWN, Vocabulary
+from seqcli.layers.batch import BatchForm
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
+KEPT_CHARACTERS = 16 << 20  # of those words themselves
+ENCODED = 1024  # words encoded at once: bounds the memory
+
+
+class ReadsWords:
+    """A model with a table of words, perhaps an encoder of characters, and dropout."""
+
+    embedding: Array  # (words + 1, E)
+    characters: Any  # an encoder, or None
+    vocabulary: Vocabulary
+    dropout: float
+    variational: bool
+
+    def words(self, ids: Array, vectors: Array, characters: Array, lengths: Array) -> Array:
+        """What different words are: ids (U,), vectors (U, D), characters (U, L), their lengths (U,) -> (U, ·)."""
+        parts = [ops.embedding(ids, self.embedding)]
+        if vectors.shape[1]:
+            parts.append(vectors)
+        if self.characters is not None:
+            parts.append(self.characters.encode(characters, lengths))
+        return ops.concat(parts)
+
+    def drop(self, x: Array, rng: Any) -> Array:
+        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
+        if rng is None or not self.dropout:
+            return x
+        shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
+        return x * ops.dropout_mask(shape, self.dropout, rng, x)
+
+    def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
+        """What words are, in NumPy: (U, ·), made up with zeros to a width."""
+        parts = []
+        for first in range(0, len(words), ENCODED):
+            part = words[first : first + ENCODED]
+            v = self.vocabulary
+            characters = v.character_ids(part) if self.characters is not None else v.character_ids([])
+            x = self.words(v.word_ids(part), v.vector_rows(part), *characters)
+            wide = np.zeros((len(part), max(width, x.shape[1])), np.float32)
+            wide[:, : x.shape[1]] = x
+            parts.append(wide)
+        return np.concatenate(parts)
+
+
+def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bool) -> np.ndarray:
+    """A fresh table (words + 1, E) of words, of variance 1/E; what training never shows says nothing."""
+    made = rng.normal(0.0, 1 / np.sqrt(size), (len(vocabulary.words) + 1, size)).astype(np.float32)
+    if not unknown_is_trained:
+        made[UNKNOWN] = 0.0
+    return made
+
+
+def encoder(spec: Mapping[str, Any] | None, vocabulary: Vocabulary, rng: Rng) -> Any:
+    """A fresh encoder of words' characters, as a recipe says; None where it says none."""
+    if spec is None:
+        return None
+    module = registry.load("characters", spec["kind"])
+    return module.Encoder.create(module.Config(**spec), len(vocabulary.characters) + MARKS, rng)
+
+
+class WordBank:
+    """Words' projected first-layer inputs, kept: a word is the same wherever it stands.
+
+    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables.
+    """
+
+    def __init__(self, model: Any):
+        self.model, self.form = model, BatchForm(model.stack)
+        size = self._size = model.stack.cells[0][0].input_size
+        at = size - sum(table.shape[1] for table in model.features)
+        nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
+        self._tables = []
+        for table in model.features:
+            x = np.zeros((len(table), size), np.float32)
+            x[:, at : at + table.shape[1]] = table
+            self._tables.append(self.form.project(x) - nothing)
+            at += table.shape[1]
+        width = nothing.shape[1]
+        self._most = max(KEPT_BYTES // (4 * width), 1)
+        self._rows = np.zeros((1024, width), np.float32)
+        self._known: dict[str, int] = {}
+        self._characters = 0  # of the words known
+
+    def inputs(self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()) -> Any:
+        """What BatchForm.read asks for: places of tokens to their projected inputs."""
+        flat = [w for words in sentences for w in words]
+        new = [w for w in dict.fromkeys(flat) if w not in self._known]
+        self._characters += sum(map(len, new))
+        if len(self._known) + len(new) > self._most or self._characters > KEPT_CHARACTERS:
+            self._known, new = {}, list(dict.fromkeys(flat))
+            self._characters = sum(map(len, new))
+        columns = [
+            np.concatenate([self.model.vocabulary.feature_ids(name, f[name]) for f in features])
+            for name in self.model.vocabulary.features
+        ]
+        if len(new) > self._most:  # a line with more different words than are kept: each time anew
+            return lambda places: self._add(self._project([flat[p] for p in places.tolist()]), columns, places)
+        for first in range(0, len(new), ENCODED):
+            part = new[first : first + ENCODED]
+            rows, begin = self._project(part), len(self._known)
+            while begin + len(part) > len(self._rows):
+                more = max(min(len(self._rows), self._most - len(self._rows)), begin + len(part) - len(self._rows))
+                self._rows = np.concatenate([self._rows, np.zeros((more, self._rows.shape[1]), np.float32)])
+            self._rows[begin : begin + len(part)] = rows
+            self._known.update(zip(part, range(begin, begin + len(part)), strict=True))
+        known = self._known
+        index = np.array([known[w] for w in flat], np.int64)
+        return lambda places: self._add(self._rows[index[places]], columns, places)
+
+    def _add(self, rows: np.ndarray, columns: list[np.ndarray], places: np.ndarray) -> np.ndarray:
+        for table, ids in zip(self._tables, columns, strict=True):
+            rows += table[ids[places]]
+        return rows
+
+    def _project(self, words: list[str]) -> np.ndarray:
+        return self.form.project(self.model.of_words(words, self._size))

@@ -1,0 +1,105 @@
+"""Bag of words: embeddings averaged, a softmax over labels; the textbook's approach that has no order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli import layers, ops
+from seqcli.characters import CharactersSpec
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.labelled import Example
+from seqcli.layers import objective
+from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.pooling import pool, pool_flat
+from seqcli.models._words import ReadsWords, encoder, table
+from seqcli.models.classifier import ClassWeights, Rate, Size, groups
+from seqcli.ops import Array
+
+TASK = "classification"
+VERBS = ("classify", "eval")
+TRAINED = "gradient"
+DATASET = "classification"
+
+
+class Config(BaseModel):
+    """Recipe keys of `model: {kind: bag}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["bag"] = "bag"
+    embedding: Size = 128  # E: of words, characters or pieces
+    characters: CharactersSpec = Field(default=None)  # a file of seqcli/characters, or none
+    word_dropout: Rate = 0.0  # of a batch's words, made unknown
+    dropout: Rate = 0.0  # of the embeddings and of their mean
+    label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
+    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
+
+
+@dataclass(frozen=True)
+class Model(ReadsWords):
+    """W (Σ_t x_t / T) + b: the mean of what the words are, in any order (Iyyer et al. 2015, without layers)."""
+
+    embedding: Array  # (words + 1, E)
+    characters: Any  # an encoder, or None
+    output_weight: Array  # (K, ·)
+    output_bias: Array  # (K,)
+    vocabulary: Vocabulary = layers.static()
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+
+    kind = "bag"
+    variational = False
+
+    @classmethod
+    def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
+        """A fresh model; the same generator state gives the same weights on every machine."""
+        assert not isinstance(config.characters, str)
+        characters, size = encoder(config.characters, vocabulary, rng), config.embedding + vocabulary.vectors.shape[1]
+        if characters is not None:
+            size += characters.output_size
+        bound, labels = 1 / np.sqrt(size), len(vocabulary.labels)
+        return cls(
+            embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
+            characters=characters,
+            output_weight=rng.uniform(-bound, bound, (labels, size)).astype(np.float32),
+            output_bias=np.zeros(labels, np.float32),
+            vocabulary=vocabulary,
+            dropout=config.dropout,
+            label_smoothing=config.label_smoothing,
+        )
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
+        """A stored model."""
+        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by dotted name."""
+        return layers.arrays(self)
+
+    def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
+        """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
+        mean = pool("mean", self.drop(ops.embedding(index, words), rng), lengths)
+        return ops.linear(self.drop(mean[None], rng)[0], self.output_weight, self.output_bias)
+
+    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
+        """Mean nats a record of a padded batch (see `tasks/classification.py` for its parts), by their weights."""
+        words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
+        logits = self.scores(words, batch["index"], batch["lengths"], rng)
+        return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """(N, K) of texts whose words are found, the same to the last bit whatever stands beside them."""
+        means = np.zeros((len(examples), self.output_weight.shape[1]), np.float32)
+        for group in groups([len(e.words or ()) for e in examples]):
+            flat = [w for i in group for w in examples[i].words or ()]
+            places = {w: n for n, w in enumerate(dict.fromkeys(flat))}
+            x = self.of_words(list(places))[[places[w] for w in flat]]
+            lengths = np.array([len(examples[i].words or ()) for i in group], np.int64)
+            means[group], _ = pool_flat("mean", x, lengths)
+        return ops.linear(means, self.output_weight, self.output_bias)

@@ -1,0 +1,180 @@
+"""Recurrent classifier: cells over words, characters or sub-words, pooled into one vector, a softmax over labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli import layers, ops
+from seqcli.cells._config import CellSpec
+from seqcli.characters import CharactersSpec
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.labelled import Example
+from seqcli.layers import objective
+from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
+from seqcli.layers.stack import Stack
+from seqcli.models._words import ReadsWords, WordBank, encoder, table
+from seqcli.ops import Array
+
+TASK = "classification"
+VERBS = ("classify", "eval")
+TRAINED = "gradient"
+DATASET = "classification"
+DEFAULT = True  # the kind of the task where a recipe names none
+
+Size = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
+GROUP = 8192  # words worked on at once; one text may be longer
+
+
+class Config(BaseModel):
+    """Recipe keys of `model` for a recurrent classifier."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["classifier"] = "classifier"
+    cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
+    embedding: Size = 128  # E: of words, characters or pieces
+    characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
+    hidden: Size = 128  # H: of each direction
+    layers: Size = 1
+    bidirectional: bool = True
+    pooling: Kind = "max"  # over time: last, mean, max, attention
+    word_dropout: Rate = 0.0  # of a batch's words, made unknown
+    dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
+    variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
+    label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
+    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
+    linear: bool = False  # add the scores of an ngram-linear model, as much as the validation split asks for
+
+
+@dataclass(frozen=True)
+class Model(ReadsWords):
+    """W pool(y_1 ... y_T) + b over the outputs y_t of the stack.
+
+    Letters as everywhere: T, B, E, H; U different words of a batch, K labels, C = H·directions.
+    """
+
+    embedding: Array  # (words + 1, E)
+    characters: Any  # an encoder, or None
+    stack: Stack
+    attention: Attention | None
+    output_weight: Array  # (K, C)
+    output_bias: Array  # (K,)
+    vocabulary: Vocabulary = layers.static()
+    pooling: Kind = "max"
+    dropout: float = 0.0
+    variational: bool = False
+    label_smoothing: float = 0.0
+
+    kind = "classifier"
+    features = ()  # no further columns
+
+    @classmethod
+    def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
+        """A fresh model; the same generator state gives the same weights on every machine."""
+        assert isinstance(config.cell, dict)
+        assert not isinstance(config.characters, str)
+        characters, size = encoder(config.characters, vocabulary, rng), config.embedding + vocabulary.vectors.shape[1]
+        if characters is not None:
+            size += characters.output_size
+        options, labels = dict(config.cell), len(vocabulary.labels)
+        stack = Stack.create(
+            options.pop("kind"),
+            size,
+            [config.hidden] * config.layers,
+            rng,
+            options=options,
+            bidirectional=config.bidirectional,
+        )
+        bound = 1 / np.sqrt(stack.output_size)
+        return cls(
+            embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
+            characters=characters,
+            stack=stack,
+            attention=Attention.create(stack.output_size, rng) if config.pooling == "attention" else None,
+            output_weight=rng.uniform(-bound, bound, (labels, stack.output_size)).astype(np.float32),
+            output_bias=np.zeros(labels, np.float32),
+            vocabulary=vocabulary,
+            pooling=config.pooling,
+            dropout=config.dropout,
+            variational=config.variational,
+            label_smoothing=config.label_smoothing,
+        )
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
+        """A stored model."""
+        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by dotted name."""
+        return layers.arrays(self)
+
+    # the forward pass, written once for training (torch) and inference (NumPy)
+
+    def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
+        """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
+        x = self.drop(ops.embedding(index, words), rng)
+        y = self.stack.read(x, lengths, between=lambda y: self.drop(y, rng))
+        pooled = pool(self.pooling, y, lengths, self.attention, both=self._both)
+        return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
+
+    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
+        """Mean nats a record of a padded batch (see `tasks/classification.py` for its parts), by their weights."""
+        words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
+        logits = self.scores(words, batch["index"], batch["lengths"], rng)
+        return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
+
+    # inference on NumPy
+
+    @property
+    def _both(self) -> bool:
+        return len(self.stack.cells[-1]) == 2
+
+    @cached_property
+    def _bank(self) -> WordBank:
+        return WordBank(self)
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """(N, K) of texts whose words are found, the same to the last bit whatever stands beside them."""
+        return self.read(examples)[0]
+
+    def read(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Logits (N, K), and the attention (T,) that each text's words get where the pooling is attention.
+
+        A text without words has the logits of a pooled vector of zeros.
+        """
+        pooled = np.zeros((len(examples), self.stack.output_size), np.float32)
+        attention = [np.zeros(0, np.float32)] * len(examples)
+        for group in groups([len(e.words or ()) for e in examples]):
+            sequences = [examples[i].words or [] for i in group]
+            lengths = np.array([len(s) for s in sequences], np.int64)
+            y = self._bank.form.read(lengths, self._bank.inputs(sequences))
+            pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self._both)
+            if weights is not None:
+                for i, part in zip(group, np.split(weights, np.cumsum(lengths)[:-1]), strict=True):
+                    attention[i] = part
+        return ops.linear(pooled, self.output_weight, self.output_bias), attention
+
+
+def groups(lengths: Sequence[int]) -> list[list[int]]:
+    """Places of sequences that are worked on together: those with words, in their order, GROUP words at most."""
+    found: list[list[int]] = []
+    held = GROUP
+    for i, length in enumerate(lengths):
+        if not length:
+            continue
+        if held + length > GROUP:
+            found.append([])
+            held = 0
+        found[-1].append(i)
+        held += length
+    return found

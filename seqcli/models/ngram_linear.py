@@ -1,0 +1,282 @@
+"""Hashed n-grams of words and characters, scaled by naive-Bayes ratios, and one linear layer: fast, and hard to beat.
+
+The features of a text are its word n-grams, with a mark at either end; its first words once more, which tell
+questions apart; and the n-grams of each word's characters, with the word's ends. Each falls into one of `buckets` by
+a fixed hash, and
+
+    s_k = b_k + sum_f w_fk x_f / sqrt(n_f),
+
+where x_f counts feature f in the text and n_f all features of words, or of characters, in it, known or not. The
+weights are fitted to the softmax of the scores (to a sigmoid for each label where there may be several) under the
+penalty l2 / (2 C) sum_fk (w_fk / r_fk)^2 over C columns, with r_fk = |log(p_fk / q_fk)|^ratio: a feature that is
+about as frequent in label k (p_fk, smoothed) as in the others (q_fk) has to stay small, one that tells them apart is
+free. This is naive Bayes' log-count ratio as a feature's scale, of S. Wang and C. Manning, Baselines and bigrams,
+ACL 2012, for any number of labels. Two labels need one column: the score of the second against the first.
+
+Weights are stored and added as integers, so that a sum has no order and no text's scores depend on its batch-mates.
+The characters of a word are looked up when it is first met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.errors import SeqcliError
+from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
+
+TASK = "classification"
+VERBS = ("classify", "eval")
+TRAINED = "counted"
+TOKENIZED = False
+DATASET = "classification"
+
+LARGEST = np.iinfo(np.int16).max
+CHUNK = 1 << 14  # positions times columns looked up at once
+LINES = 1 << 12  # texts cut into words at once
+FEW = 1 << 12  # n-grams that are searched for before the table of all buckets is made, which takes milliseconds
+HELD = 1 << 22  # sums of words that are kept, 16 MB
+
+Order = Annotated[int, Field(ge=1, le=20)]
+
+
+class Config(BaseModel):
+    """Recipe keys of `model: {kind: ngram-linear}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["ngram-linear"] = "ngram-linear"
+    words: Annotated[int, Field(ge=0, le=6)] = 2  # words of the longest word n-gram; 0: none
+    characters: tuple[Order, Order] | None = (3, 6)  # shortest and longest n-gram within a word; null: none
+    opening: Annotated[int, Field(ge=0, le=1000)] = 4  # so many first words are features once more
+    lowercase: bool = False
+    min_count: Annotated[int, Field(ge=1)] = 1  # n-grams seen less often in training are left out
+    buckets: Annotated[int, Field(ge=1, le=1 << 28)] = 1 << 22  # n-grams share one by chance: 4 bytes each in memory
+    ratio: Annotated[float, Field(ge=0, le=2)] = 0.75  # power of the naive-Bayes ratios; 0: plain features
+    l2: Annotated[float, Field(ge=0)] = 1e-5  # penalty on squared weights, beside a text's mean loss
+    iterations: Annotated[int, Field(ge=1)] = 60  # of L-BFGS, at most
+
+    @model_validator(mode="after")
+    def _some_features(self) -> Config:
+        if self.characters is None and not self.words and not self.opening:
+            raise ValueError("words and opening are 0, characters is null: no features are left")
+        if self.characters and self.characters[0] > self.characters[1]:
+            raise ValueError("characters: the shortest n-gram comes first, as [3, 6]")
+        return self
+
+
+class Text(Protocol):
+    """What the model reads of an example."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Weights by bucket. C columns: one where there are two labels of which one is true, otherwise K."""
+
+    kind: ClassVar[str] = "ngram-linear"
+
+    config: Config
+    labels: int  # K
+    ids: np.ndarray  # (F,) uint32, ascending: the buckets whose weights are not all 0
+    weights: np.ndarray  # (F, C) int16
+    scale: np.ndarray  # (C,) float32: what a weight of 1 stands for
+    bias: np.ndarray  # (C,) float32
+
+    @classmethod
+    def fit(
+        cls,
+        examples: Sequence[Text],
+        targets: np.ndarray,
+        vocabulary: Vocabulary,
+        config: Config,
+        *,
+        multi_label: bool = False,
+        class_weights: np.ndarray | None = None,
+        advance: Callable[[int], object] = lambda n: None,
+    ) -> Model:
+        """Fit N examples; targets are the labels (N,) 0 .. K-1, or (N, K): which are true, or their probabilities.
+
+        `class_weights` (K,): how much an example of each label counts; with `multi_label`, how much a true label
+        counts against its absence. `advance` hears 1 after each of at most `config.iterations` iterations.
+        Raises SeqcliError without examples, n-grams or a second label, or where SciPy is missing; ValueError for
+        targets that do not fit.
+        """
+        from seqcli.models import _ngram_fit
+
+        arrays = _ngram_fit.fit(
+            [example.text for example in examples],
+            targets,
+            len(vocabulary.labels),
+            config,
+            multi_label,
+            class_weights,
+            advance,
+        )
+        return cls.restore(config, vocabulary, arrays)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`ids`, `weights`, `scale` and `bias`: see the fields."""
+        return {"ids": self.ids, "weights": self.weights, "scale": self.scale, "bias": self.bias}
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
+        """The model that `arrays` describe. Raises SeqcliError where they do not fit."""
+        labels = len(vocabulary.labels)
+        if odd := sorted({"ids", "weights", "scale", "bias"} ^ arrays.keys()):
+            raise SeqcliError(f"the stored weights do not fit the model's configuration: {', '.join(odd[:5])}")
+        ids, weights, scale, bias = (arrays[name] for name in ("ids", "weights", "scale", "bias"))
+        fits = (
+            [a.dtype for a in (ids, weights, scale, bias)] == [np.uint32, np.int16, np.float32, np.float32]
+            and (ids.ndim, weights.ndim, scale.ndim) == (1, 2, 1)
+            and len(ids) == len(weights)
+            and weights.shape[1] in ({1, 2} if labels == 2 else {labels})
+            and scale.shape == bias.shape == weights.shape[1:]
+            and bool((ids[1:] > ids[:-1]).all())
+            and int(ids.max(initial=0)) < config.buckets
+            and bool(np.isfinite(scale).all() and np.isfinite(bias).all())
+        )
+        if not fits:
+            raise SeqcliError("the stored weights contradict each other", hint="train the model again")
+        return cls(config, labels, ids, weights, scale, bias)
+
+    @property
+    def parameters(self) -> int:
+        """How many weights it holds."""
+        return self.weights.size + self.bias.size
+
+    def logits(self, examples: Sequence[Text]) -> np.ndarray:
+        """The scores (N, K) float32 in nats; each row depends on its own text alone, to the last bit."""
+        parts = [self._logits(examples[i : i + LINES]) for i in range(0, len(examples), LINES)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.labels), np.float32)
+
+    def _logits(self, examples: Sequence[Text]) -> np.ndarray:
+        tokens, lengths = tokenized((example.text for example in examples), self.config.lowercase)
+        words, characters, spelled = self._sums(self._words.rows(tokens), lengths)
+        per_word = numbers(lengths, self.config.words, self.config.opening)
+        scores = self.bias.astype(np.float64)
+        for sums, total in ((words, per_word), (characters, spelled)):
+            scores = scores + sums * self.scale / np.sqrt(np.maximum(total, 1))[:, None]
+        if scores.shape[1] < self.labels:
+            scores = np.concatenate([-scores, scores], axis=1) / 2
+        return scores.astype(np.float32)
+
+    def _sums(self, rows: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sums of the weights of N texts' word n-grams (N, C) and character n-grams (N, C), and the number of the
+        latter (N,), all exact. `rows` are the words' places among those that are held, a mark before each text."""
+        columns = self.weights.shape[1]
+        held, hashes = self._words.sums, self._words.hashes
+        starts = np.cumsum(lengths) - lengths
+        sums = np.zeros((len(lengths), held.shape[1]), np.int64)
+        step = max(1, CHUNK // columns)
+        orders = range(2, self.config.words + 1)  # single words are held
+        grams = list(hash_sequences(hashes[rows], lengths, orders, self.config.opening))
+        lines = np.repeat(np.arange(len(lengths)), lengths)
+        for first in range(0, len(lines), step):
+            part = slice(first, min(first + step, len(lines)))
+            found = held[rows[part]]
+            for hashed, valid in grams:
+                found[:, :columns] += self._table[np.where(valid[part], self._rows(hashed[part]), 0)]
+            begins = np.maximum(starts[lines[first] : lines[part.stop - 1] + 1] - first, 0)
+            sums[lines[first] : lines[part.stop - 1] + 1] += np.add.reduceat(found, begins, axis=0, dtype=np.int64)
+        return sums[:, :columns], sums[:, columns:-1], sums[:, -1]
+
+    def find(self, hashes: np.ndarray) -> np.ndarray:
+        """The weights (n, C) int16 of n-grams by their hashes (n,), 0 where one is not known."""
+        return self._table[self._rows(hashes)]
+
+    def _rows(self, hashes: np.ndarray) -> np.ndarray:
+        """The row of `_table` (n,) that each hash (n,) has."""
+        buckets = buckets_of(hashes, self.config.buckets)
+        if len(hashes) > FEW or not len(self.ids) or "_places" in self.__dict__:
+            return self._places[buckets]
+        found = np.minimum(np.searchsorted(self.ids, buckets.astype(np.uint32)), len(self.ids) - 1)
+        return np.where(self.ids[found] == buckets, found + 1, 0)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """(F + 1, C): the weights behind a row of zeros, which unknown n-grams find."""
+        return np.concatenate([np.zeros_like(self.weights[:1], shape=(1, self.weights.shape[1])), self.weights])
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """(buckets,) the row of `_table` that each has."""
+        places = np.zeros(self.config.buckets, np.int32)
+        places[self.ids] = np.arange(1, len(self.ids) + 1, dtype=np.int32)
+        return places
+
+    @cached_property
+    def _words(self) -> _Words:
+        return _Words(self)
+
+
+def tokenized(texts: Any, lowercase: bool) -> tuple[list[str], np.ndarray]:
+    """The words of N texts in a row, a mark before each text and one after the last, and the number of each text's
+    words with its mark (N,)."""
+    words = [[MARK, *words_of(text, lowercase)] for text in texts]
+    tokens = list(chain.from_iterable(words))
+    tokens.append(MARK)
+    return tokens, np.fromiter(map(len, words), np.int64, len(words))
+
+
+class _Words(dict[str, int]):
+    """Rows by word, made when a word is first met; all are forgotten when they are too many.
+
+    `hashes` (n,) uint64; `sums` (n, 2 C + 1) int32: the weights of the word, the sums of its character n-grams'
+    weights, and how many of those there are. Row 0 is the mark's: it has no weights.
+    """
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self._model, self._limit = model, max(1, HELD // (2 * model.weights.shape[1] + 1))
+        self._new: list[str] = []
+        self._empty()
+
+    def _empty(self) -> None:
+        self.clear()
+        self[MARK] = 0
+        self.hashes = hash_words([MARK])
+        self.sums = np.zeros((1, 2 * self._model.weights.shape[1] + 1), np.int32)
+
+    def __missing__(self, word: str) -> int:
+        self[word] = row = len(self)
+        self._new.append(word)
+        return row
+
+    def rows(self, tokens: Sequence[str]) -> np.ndarray:
+        """The row of each word, looked up as it must be."""
+        if len(self) > self._limit:
+            self._empty()
+        rows = np.fromiter(map(self.__getitem__, tokens), np.int64, len(tokens))
+        if self._new:
+            self._learn(self._new)
+            self._new = []
+        return rows
+
+    def _learn(self, words: list[str]) -> None:
+        config, columns = self._model.config, self._model.weights.shape[1]
+        hashes = hash_words(words)
+        sums = np.zeros((len(words), 2 * columns + 1), np.int32)
+        if config.words:
+            one = np.append(hashes, hashes[:1]), np.array([len(words)])
+            ((found, _),) = hash_sequences(*one, [1], 0)
+            sums[:, :columns] = self._model.find(found)
+        if config.characters:
+            grams, lengths = hash_characters(words, *config.characters)
+            ends = np.cumsum(lengths)
+            starts = ends - lengths
+            some = np.flatnonzero(lengths)
+            if len(some):
+                found = self._model.find(grams)
+                sums[some, columns:-1] = np.add.reduceat(found, starts[some], axis=0, dtype=np.int32)
+            sums[:, -1] = lengths
+        self.hashes = np.concatenate([self.hashes, hashes])
+        self.sums = np.concatenate([self.sums, sums])

@@ -1,0 +1,241 @@
+"""Recursive network: a state for every node of a tree, computed from its children's, and a label read off each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqcli import console, layers, ops
+from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.labelled import Example
+from seqcli.labelled._tree import Tree, balanced, right_branching
+from seqcli.layers import objective
+from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.tree import CELLS, PARTS, Forest, State, TreeCell
+from seqcli.models._words import table
+from seqcli.ops import Array
+
+TASK = "classification"
+VERBS = ("classify", "eval")
+TRAINED = "gradient"
+DATASET = "classification"
+
+Size = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights")  # of a batch's parts
+TOGETHER = 4096  # words read at once: bounds the memory
+
+
+class Config(BaseModel):
+    """Recipe keys of `model: {kind: recursive}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["recursive"] = "recursive"
+    cell: Literal["rnn", "child-sum", "binary"] = "binary"  # rnn is the plain network, the others are Tree-LSTMs
+    embedding: Size = 300  # E: of words
+    hidden: Size = 150  # H
+    dropout: Rate = 0.0  # of what leaves read and of what the labels are read off
+    word_dropout: Rate = 0.0  # of a batch's words, made unknown
+    label_smoothing: Rate = 0.0  # how much of the target is spread over all labels
+    class_weights: dict[str, Annotated[float, Field(gt=0)]] = {}  # of the losses of nodes with these labels; else 1
+    node_loss: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss of each node but the root; 1: all alike
+    fallback: Literal["balanced", "right"] = "balanced"  # the tree of a text that comes without one
+
+
+@dataclass(frozen=True)
+class Model:
+    """softmax(W h_n + b) at every node n; the label of a text is that of its root. Letters: see `layers/tree.py`;
+    V words, D dimensions of their vectors, K labels."""
+
+    embedding: Array  # (V + 1, E)
+    tree: TreeCell
+    output_weight: Array  # (K, H)
+    output_bias: Array  # (K,)
+    config: Config = layers.static()
+    vocabulary: Vocabulary = layers.static()
+
+    kind = "recursive"
+
+    @classmethod
+    def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
+        """A fresh model; the same generator state gives the same weights on every machine. Raises UsageError for a
+        class weight of no label."""
+        for label in config.class_weights:
+            if label not in vocabulary.label_ids:
+                hint = did_you_mean(label, vocabulary.labels)
+                raise UsageError(f"model.class_weights: the data has no label {label!r}", hint=hint)
+        bound = np.sqrt(1.0 / config.hidden)
+        return cls(
+            embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=config.word_dropout > 0),
+            tree=CELLS[config.cell].create(config.embedding + vocabulary.vectors.shape[1], config.hidden, rng),
+            output_weight=rng.uniform(-bound, bound, (len(vocabulary.labels), config.hidden)).astype(np.float32),
+            output_bias=np.zeros(len(vocabulary.labels), np.float32),
+            config=config,
+            vocabulary=vocabulary,
+        )
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
+        """A stored model. Raises SeqcliError where the arrays do not fit."""
+        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by dotted name."""
+        return layers.arrays(self)
+
+    # the forward pass, written once for training (torch) and inference (NumPy)
+
+    def leaves(self, ids: Array, vectors: Array, rng: Any = None) -> State:
+        """The states of words: ids (L,), vectors (L, D) -> (L, H) each."""
+        x = ops.embedding(ids, self.embedding)
+        if vectors.shape[1]:
+            x = ops.concat([x, vectors])
+        return self.tree.leaf(self._drop(x, rng))
+
+    def scores(self, h: Array, rng: Any = None) -> Array:
+        """Logits (M, K) of states h (M, H)."""
+        return ops.linear(self._drop(h, rng), self.output_weight, self.output_bias)
+
+    def _drop(self, x: Array, rng: Any) -> Array:
+        if rng is None or not self.config.dropout:
+            return x
+        return x * ops.dropout_mask(tuple(x.shape), self.config.dropout, rng, x)
+
+    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
+        """Nats a node, the mean over the batch's labelled nodes by their weights: see `prepare_batch`."""
+        h = self.tree.read(self.leaves(batch["ids"], batch["vectors"], rng), batch)
+        logits = self.scores(ops.embedding(batch["nodes"], h), rng)
+        nats = objective.nats(logits, batch["labels"], smoothing=self.config.label_smoothing)
+        return (nats * batch["weights"]).sum()
+
+    # inference on NumPy
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """(N, K) in nats up to a constant a row, at the roots; each row the same to the last bit whatever stands
+        beside it. A text without a tree gets the fallback's."""
+        _remark(examples, self.config)
+        found = [np.zeros((0, len(self.output_bias)), np.float32)]
+        for trees in _grouped(tree_of(example, self.config) for example in examples):
+            forest = Forest.build(trees, binary=self.tree.arity == 2)
+            found.append(self.scores(self._states(forest)[forest.roots]))
+        return np.concatenate(found)
+
+    def node_logits(self, example: Example) -> list[tuple[Tree, np.ndarray]]:
+        """Each node of the example's tree, or the fallback's, in post-order, and its logits (K,)."""
+        tree = tree_of(example, self.config)
+        forest = Forest.build([tree], binary=self.tree.arity == 2)
+        return list(zip(tree.nodes(), self.scores(self._states(forest)[forest.nodes]), strict=True))
+
+    def _states(self, forest: Forest) -> np.ndarray:
+        """h (N, H) of every row; what a word is, is computed once."""
+        places: dict[str, int] = {}
+        index = np.array([places.setdefault(word, len(places)) for word in forest.words], np.int64)
+        parts = [
+            self.leaves(self.vocabulary.word_ids(words), self.vocabulary.vector_rows(words))
+            for words in _cut(list(places), TOGETHER)
+        ]
+        leaves = tuple(np.concatenate(states)[index] for states in zip(*parts, strict=True))
+        return self.tree.read(leaves, forest.arrays())
+
+
+def prepare_batch(
+    examples: Sequence[Example],
+    label_id: Callable[[str], int],
+    vocabulary: Vocabulary,
+    rng: np.random.Generator | None = None,
+    *,
+    config: Config,
+) -> dict[str, np.ndarray]:
+    """The parts that `Model.loss` reads, by NAMES, of B examples with trees or with words and a label.
+
+    ids (L,) and vectors (L, D) of words, the Forest's PARTS, and for the M nodes with a label: their rows, labels and
+    weights (M,), which sum to 1 (a root weighs 1, another node `node_loss`, each times its class weight).
+
+    `label_id` gives a label's place, -1 for none: that node has no loss. A root's label is the example's own where it
+    has one. `rng` draws the words that are made unknown; without one none is.
+    """
+    trees = [tree_of(example, config) for example in examples]
+    forest = Forest.build(trees, binary=config.cell != "child-sum")
+    _remark(examples, config, forest.changed)
+    ids = vocabulary.word_ids(forest.words)
+    if rng is not None and config.word_dropout:
+        ids = np.where(rng.random(len(ids)) < config.word_dropout, UNKNOWN, ids)
+    ids_by_name: dict[str, int] = {}
+    labels: list[int] = []
+    last = []
+    for example, tree in zip(examples, trees, strict=True):
+        names = [node.label for node in tree.nodes()]
+        if example.labels:
+            names[-1] = example.labels[0]
+        for name in names:
+            if name not in ids_by_name:
+                ids_by_name[name] = label_id(name) if name else -1
+            labels.append(ids_by_name[name])
+        last.append(len(labels) - 1)
+    gold = np.array(labels, np.int64)
+    by_label = np.array([config.class_weights.get(name, 1.0) for name in vocabulary.labels], np.float32)
+    weights = np.full(len(gold), config.node_loss, np.float32)
+    weights[last] = 1.0
+    weights *= by_label[gold]  # of the last one where there is no label: such nodes are left out
+    kept = np.flatnonzero((gold >= 0) & (weights > 0))
+    weights = weights[kept]
+    return {
+        "ids": ids,
+        "vectors": vocabulary.vector_rows(forest.words),
+        **forest.arrays(),
+        "nodes": forest.nodes[kept],
+        "labels": gold[kept],
+        "weights": weights / max(float(weights.sum()), 1e-30),
+    }
+
+
+def tree_of(example: Example, config: Config) -> Tree:
+    """An example's own tree, or the fallback's over its words; a single unknown word where it has none."""
+    if example.tree is not None:
+        return example.tree
+    words = example.text.split() if example.words is None else example.words
+    return (balanced if config.fallback == "balanced" else right_branching)(words)
+
+
+def _remark(examples: Sequence[Example], config: Config, changed: int = 0) -> None:
+    """Say, once a process, what happens to texts without a tree, and to nodes that do not have two children."""
+    if any(e.tree is None and (e.words or e.text.strip()) for e in examples):
+        shape = {"balanced": "a balanced", "right": "a right-branching"}[config.fallback]
+        _once(console.say, f"text without a tree is read as {shape} one (model.fallback)")
+    if changed:
+        _once(
+            console.warn,
+            f"some trees have nodes with one child or more than two, where model.cell {config.cell} reads two: "
+            "one child is taken for its parent, more are folded to the left (child-sum reads any number)",
+        )
+
+
+@cache
+def _once(say: Callable[[str], None], text: str) -> None:
+    say(text)
+
+
+def _grouped(trees: Iterable[Tree]) -> Iterator[list[Tree]]:
+    """Trees in runs of some TOGETHER words."""
+    run: list[Tree] = []
+    words = 0
+    for tree in trees:
+        run.append(tree)
+        words += len(tree.leaves())
+        if words >= TOGETHER:
+            yield run
+            run, words = [], 0
+    if run:
+        yield run
+
+
+def _cut(items: list[str], size: int) -> Iterator[list[str]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]

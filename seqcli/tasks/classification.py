@@ -1,0 +1,277 @@
+"""Classification: a label, or several, for a whole text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import artifact, console, layers, ops, registry, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.classification import Classifier, Settings
+from seqcli.classification.evaluation import (
+    Report,
+    evaluate,
+    fit_share,
+    fit_temperature,
+    fit_thresholds,
+    headline,
+    summary,
+)
+from seqcli.classification.reading import Reading
+from seqcli.datasets import classification as dataset
+from seqcli.datasets._batch import word_batch
+from seqcli.datasets._buckets import Buckets
+from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.errors import UsageError
+from seqcli.labelled import Example
+from seqcli.recipe.schema import Recipe
+from seqcli.runs import Run
+from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
+from seqcli.tasks import _labelled as labelled
+
+KEPT = ("dropout", "variational", "word_dropout", "label_smoothing", "class_weights", "node_loss")  # of the recipe
+BASELINE = "ngram-linear"
+
+
+@dataclass
+class Task(BaseTask):
+    """Texts with labels, and a model of the labels."""
+
+    corpus: dataset.Corpus = None  # type: ignore[assignment]
+    vocabulary: Vocabulary = None  # type: ignore[assignment]
+    reading: Reading = None  # type: ignore[assignment]
+    examples: list[Example] = None  # type: ignore[assignment]  # of the training split, read
+    buckets: Buckets = None  # type: ignore[assignment]  # of a gradient-trained kind
+    weights: np.ndarray = None  # type: ignore[assignment]  # (K,) of a record's loss, by its label
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
+            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
+        kind, stored = registry.load("models", recipe.model.kind), saved or start
+        recursive = hasattr(kind, "prepare_batch")
+        if recursive and recipe.data.multi_label:
+            raise UsageError("model.kind: recursive gives every node one label; data.multi_label is for other kinds")
+        if getattr(recipe.model, "linear", False) and "valid" not in corpus.splits:
+            raise UsageError("model.linear: its share is fitted on a validation split; set data.valid")
+        if recursive and recipe.tokenizer is not None and recipe.tokenizer.kind != "word":
+            raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
+        if start:
+            config = architecture(recipe, start, KEPT, "the vocabulary")
+            if recipe.data.vectors:
+                console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
+            recipe = replace(recipe, model=config)
+        examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
+        tokenizer = labelled.tokenizer(recipe, examples, stored)
+        reading = Reading(tokenizer, recipe.data.longest)
+        examples = [reading(e) for e in examples]
+        if stored:
+            vocabulary = dataset.vocabulary(stored)
+            labelled.check_labels(corpus, vocabulary, stored)
+        else:
+            vocabulary = labelled.learn(recipe, examples, corpus, tokenizer)
+        gradient, model, buckets = kind.TRAINED == "gradient", None, None
+        if gradient:
+            assert recipe.train is not None
+            t = recipe.train
+            readable = [e for e in examples if e.words]
+            buckets = Buckets(readable, t.batch_size, t.seed)
+            if start:
+                model = kind.Model.restore(recipe.model, vocabulary, start.part("model"))
+            else:
+                model = kind.Model.create(recipe.model, vocabulary, np.random.default_rng(t.seed))
+        header: dict[str, Any] = {"vocabulary": vocabulary.header(), "data": corpus.facts()}
+        arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
+        if tokenizer is not None:
+            header["tokenizer"], own = tokenizers.to_artifact(tokenizer)
+            arrays |= own
+        weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
+        return cls(recipe, model, header, arrays, corpus, vocabulary, reading, examples, buckets, weights)  # type: ignore[arg-type]
+
+    # batches
+
+    @property
+    def batches(self) -> int:  # type: ignore[override]
+        return self.buckets.batches
+
+    @property
+    def watched(self) -> str:  # type: ignore[override]
+        return headline(self.corpus.config.multi_label) if "valid" in self.corpus.splits else "train_loss"
+
+    def batch(self, epoch: int, index: int) -> Any:
+        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); or what the kind of
+        model makes of trees."""
+        config, examples = self.recipe.model, self.buckets.batch(epoch, index)
+        kind, seed = registry.load("models", config.kind), [self.buckets.seed, epoch, index, 1]
+        if hasattr(kind, "prepare_batch"):
+            names, known = self.corpus.config.labels, self.vocabulary.label_ids
+
+            def label_id(label: str) -> int:
+                return known.get(names.get(label, label) or "", -1)
+
+            return kind.prepare_batch(examples, label_id, self.vocabulary, np.random.default_rng(seed), config=config)
+        made = word_batch(
+            self.vocabulary,
+            [e.words or [] for e in examples],
+            by_character=bool(config.characters),
+            word_dropout=config.word_dropout,
+            seed=seed,
+        )
+        targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)
+        weights = np.array(
+            [self.weights[[self.vocabulary.label_ids[label] for label in e.labels or ()]].mean() if e.labels else 1.0
+             for e in examples], np.float32
+        )  # fmt: skip
+        return {**made._asdict(), "targets": targets, "weights": weights}
+
+    def size(self, batch: Any) -> int:
+        return int(batch["lengths"].sum()) if "lengths" in batch else len(batch["ids"])
+
+    def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
+        return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
+
+    def evaluate(self, model: Any) -> Evaluation | None:
+        if "valid" not in self.corpus.splits:
+            return None
+        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
+        report = evaluate(self._classifier(plain), self.corpus.splits["valid"])
+        watched = headline(self.corpus.config.multi_label)
+        scores = {watched: report.metrics[watched]}
+        if "cross-entropy" in report.metrics:
+            scores["valid_loss"] = report.metrics["cross-entropy"]
+        return Evaluation(scores, watched, more_is_better=True)
+
+    def _classifier(self, model: Any) -> Classifier:
+        return Classifier(model, self.vocabulary, self.reading, self.corpus.config.multi_label)
+
+    def count(self, kind: Any) -> Any:
+        return self._fit(kind, self.recipe.model)
+
+    def _fit(self, kind: Any, config: Any) -> Any:
+        multi_label = self.corpus.config.multi_label
+        targets = labelled.targets(self.examples, self.vocabulary, multi_label)
+        with console.progress("fitting", 1.0, "") as advance:
+            return kind.Model.fit(
+                self.examples, targets, self.vocabulary, config, multi_label=multi_label, advance=advance
+            )
+
+    # what a person sees
+
+    def opening(self) -> str:
+        splits = ", ".join(f"{split} {len(examples):,}" for split, examples in self.corpus.splits.items())
+        more = f"; {len(self.examples):,} phrases to train on" if self.corpus.config.phrases else ""
+        v = self.vocabulary
+        words = f", vocabulary of {len(v.words):,}" if v.words else ""
+        return f"{self.corpus.name}: {splits} texts{more}; {len(v.labels)} labels{words}"
+
+    def details(self) -> list[str]:
+        counts = dataset.counts(self.examples)
+        lines = ["labels: " + ", ".join(f"{label} {counts[label]:,}" for label in self.vocabulary.labels)]
+        for split, examples in self.corpus.splits.items():
+            lines.append(f"{split}: {len(examples):,} texts")
+        if self.model is not None:
+            shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items())
+            lines.append(f"batches: {shapes}")
+        return lines
+
+    def activations(self) -> float:
+        model, batch = self.recipe.model, self.batch(0, 0)
+        width = getattr(model, "layers", 1) * 16 * getattr(model, "hidden", 0)
+        return float(self.size(batch) * (model.embedding + width))
+
+    def closing(self, run: Run) -> None:
+        stored = artifact.read(run.model)
+        classifier = Classifier.open(stored)
+        valid, header, arrays = self.corpus.splits.get("valid"), dict(stored.header), dict(stored.arrays)
+        baseline = self._linear()
+        if valid and baseline and getattr(self.recipe.model, "linear", False):
+            own = replace(classifier, beside=baseline)
+            if share := fit_share(own, valid):
+                classifier = replace(own, share=share)
+                header["linear"] = registry.load("models", BASELINE).Config().model_dump(mode="json")
+                arrays |= {f"linear.{n}": a for n, a in baseline.arrays().items()}
+            console.say(f"the scores of {BASELINE} are added {share:g} times, fitted on valid")
+        if valid:
+            classifier, header["decoding"] = fitted(classifier, valid)
+        reports = {
+            split: self._score(classifier, split) for split in ("valid", "test") if split in self.corpus.splits
+        }
+        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
+        judged = "valid" if "valid" in reports else "test" if "test" in reports else None
+        if judged:
+            scores["baseline"] = self._margin(baseline, judged, reports[judged])
+        add_scores(replace(stored, header=header, arrays=arrays), scores)
+        self._example(classifier)
+        self._next_commands(run)
+
+    def _score(self, classifier: Classifier, split: str) -> Report:
+        examples = self.corpus.splits[split]
+        with console.progress(f"scoring {split}", len(examples), " texts") as advance:
+            found = evaluate(classifier, examples, advance=advance)
+        console.say(f"{split}: {summary(found.metrics)}, calibration error {found.metrics['calibration-error']:.4f}")
+        return found
+
+    def _linear(self) -> Any:
+        """The linear model fitted on the same texts; None where the run's own is one."""
+        if self.recipe.model.kind == BASELINE:
+            return None
+        kind = registry.load("models", BASELINE)
+        return self._fit(kind, kind.Config())
+
+    def _margin(self, model: Any, split: str, own: Report) -> dict[str, Any]:
+        """Say by how much the linear model is beaten."""
+        metric = headline(self.corpus.config.multi_label)
+        about = {"kind": BASELINE, "split": split, "metric": metric}
+        ours = own.metrics[metric]
+        if model is None:
+            return about | {metric: ours, "margin": 0.0}
+        baseline = replace(self._classifier(model), reading=Reading(None, self.reading.longest))
+        if self.corpus.config.multi_label and "valid" in self.corpus.splits:
+            baseline, _ = fitted(baseline, self.corpus.splits["valid"])
+        theirs = evaluate(baseline, self.corpus.splits[split]).metrics[metric]
+        name = f"the {BASELINE} baseline"
+        if ours > theirs:
+            console.say(f"beats {name} ({metric} {theirs:.4f} on {split}) by {ours - theirs:.4f}")
+        else:
+            console.warn(
+                f"no better than {name} ({metric} {theirs:.4f} on {split}, {theirs - ours:.4f} more):"
+                f" --set model={BASELINE} --set tokenizer=null --set train=null trains that in seconds"
+            )
+        return about | {metric: theirs, "margin": ours - theirs}
+
+    def _example(self, classifier: Classifier) -> None:
+        """A labelled text, so that the first look at a model takes no command."""
+        splits = self.corpus.splits
+        pool = [e for e in splits.get("valid", splits["train"]) if 3 <= len(e.text) <= 200]
+        if pool:
+            example = classifier.prepare(pool[0])
+            answer = classifier.answer([example], Settings())[0]
+            shown = ", ".join(f"{label} {p:.4f}" for label, p in answer.ranking[:3])
+            console.say(f"\nan example:\n  {example.text}\n  {shown}\n")
+
+    def _next_commands(self, run: Run) -> None:
+        model, metric = shlex.quote(run.path.as_posix()), headline(self.corpus.config.multi_label)
+        console.say(
+            f'next:\n  echo "your text here" | seqcli classify -m {model}\n'
+            f"  seqcli eval -m {model} --metric {metric}\n  seqcli inspect {model}"
+        )
+
+
+def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:
+    """A classifier with what is fitted on the validation split, and the same as a header has it."""
+    temperature = fit_temperature(classifier, valid)
+    classifier = replace(classifier, temperature=temperature)
+    console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+    about: dict[str, Any] = {"temperature": temperature}
+    if classifier.beside is not None:
+        about["linear_share"] = classifier.share
+    if classifier.multi_label:
+        about["label_thresholds"] = fit_thresholds(classifier, valid)
+        values = np.array([about["label_thresholds"][label] for label in classifier.labels])
+        classifier = replace(classifier, thresholds=values)
+    return classifier, about

@@ -1,0 +1,247 @@
+"""`seqcli classify` as a filter: an answer for each record, in order, the same bytes however it is run."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seqcli import api, console
+from seqcli.cli import app
+
+MODELS = ("remarks", "topics", "names", "octets", "pieces", "bag", "linear", "trees")
+AWKWARD = [
+    *("", " ", " \t  ", "\r", "a\r", "\x0b\x0c\x1c\x85", "\u2028\u2029", "\x00\x01\x1b[31m\x7f", "\ufeff"),
+    *("/ \\ // a/b\\/c", "👩‍👩‍👧‍👦🇩🇪🇫🙂🏽 ☃️", "שלום עולם ‏مرحبا‎ 123", "e\u0301\u0300\u0302 \u0301", "日本語のテキスト、です。"),
+    *("don't can't http://a.b/c?d=e#f me@x.org :-) ...!?!? $1,000.00", "\U0010ffff\ue000\ufffe\ufdd0"),
+    *('{"text": "no"}', "(1 (2 a) b)", '"', 'a,"b\tc', "x" * 300, "'" * 200, "\u00a0\u3000\u200b", "-\t0.0000"),
+    *("__label__x y", "very good", "an awful\tfilm", "a very bad film", "<unk> <eos> ▁"),
+]  # fmt: skip
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
+LINES = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(CHARACTERS, max_size=30)), min_size=1, max_size=40)
+FEW = {"suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@pytest.fixture
+def here(classifiers, monkeypatch, tmp_path) -> Callable[..., bytes]:
+    """`here(text, *args, model="remarks")`: stdout of `seqcli classify` on a file with this text, in this process."""
+    monkeypatch.chdir(classifiers)
+    monkeypatch.setattr(console, "verbosity", 0)  # which -q would leave changed
+
+    def run(text: str, *args: object, model: str = "remarks") -> bytes:
+        file = tmp_path / "input"
+        file.write_bytes(text.encode())
+        out, before = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), sys.stdout
+        sys.stdout = out
+        try:
+            assert app.run(["-q", "classify", "-m", model, *map(str, args), str(file)]) == 0
+        finally:
+            sys.stdout = before
+        return out.buffer.getvalue()  # type: ignore[attr-defined]
+
+    return run
+
+
+def hostile(count: int, seed: int) -> list[str]:
+    """Lines that no one would write, of every plane."""
+    draw = random.Random(seed)
+    ranges = [
+        (0, 0x20),
+        (0x20, 0x7F),
+        (0x80, 0x250),
+        (0x590, 0x700),
+        (0x1F000, 0x1FAFF),
+        (0x300, 0x370),
+        (0, 0x110000),
+    ]
+
+    def character() -> str:
+        while True:
+            code = draw.randrange(*draw.choice(ranges))
+            if code != 0x0A and not 0xD800 <= code < 0xE000:
+                return chr(code)
+
+    def line() -> str:
+        if draw.random() < 0.3:
+            return draw.choice(AWKWARD)
+        parts = ["".join(character() for _ in range(draw.randrange(8))) for _ in range(draw.randrange(12))]
+        return draw.choice([" ", "", "\t"]).join(parts)
+
+    return [line() for _ in range(count)]
+
+
+def answers(out: str | bytes) -> list[list[tuple[str, float]]]:
+    """Pairs of label and probability, line by line."""
+    lines = (out if isinstance(out, str) else out.decode()).split("\n")
+    assert lines.pop() == ""
+    cells = [line.split("\t") for line in lines]
+    return [[(a, float(b)) for a, b in zip(row[::2], row[1::2], strict=True)] for row in cells]
+
+
+# as many out as in
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=8, **FEW)
+@given(lines=LINES, ended=st.booleans())
+def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
+    text = "\n".join(lines) + "\n" * (ended or lines[-1] == "")
+    plain = [line.removesuffix("\r") for line in lines]
+    plain[0] = plain[0].removeprefix("\ufeff")
+    objects = [json.loads(line) for line in here(text, "--jsonl", "--top", 3, model=model).decode().split("\n")[:-1]]
+    assert [o["text"] for o in objects] == [line if line.strip(" \t") else "" for line in plain]
+    found = answers(here(text, model=model))
+    assert len(found) == len(lines)
+    for line, o, pairs in zip(plain, objects, found, strict=True):
+        result = o["seqcli"]
+        if not line.strip():
+            assert pairs == [("-", 0.0)]
+            assert result == {"label": None, "probability": None, "labels": []}
+            continue
+        ranking = [(r["label"], r["probability"]) for r in result["labels"]]
+        assert ranking == sorted(ranking, key=lambda pair: -pair[1])
+        assert (result["label"], result["probability"]) == ranking[0]
+        if model != "topics":
+            assert sum(p for _, p in ranking) == pytest.approx(1, abs=2e-6)
+            assert pairs == [(ranking[0][0], pytest.approx(ranking[0][1], abs=6e-5))]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=5, **FEW)
+@given(lines=LINES)
+def test_the_batch_changes_no_byte(here, model, lines):
+    text = "".join(line + "\n" for line in lines)
+    more = ["--jsonl", *(["--attention"] if model == "remarks" else ["--top", 3])]
+    whole = here(text, *more, model=model)
+    for size in (1, 7, 64):
+        assert here(text, *more, "--batch-size", size, model=model) == whole
+    assert here(text, *more, "--threads", 2, model=model) == whole
+    if not any(line.startswith("\ufeff") for line in lines[1:4]):  # a mark at a file's beginning is not text
+        assert b"".join(here(line + "\n", *more, model=model) for line in lines[1:4]) in whole
+
+
+@pytest.mark.parametrize(("model", "more"), [("remarks", ["--threads", 2]), ("linear", []), ("trees", [])])
+def test_processes_change_no_byte(seqcli, classify, classifiers, model, more, tmp_path):
+    lines = [*hostile(200, 1), "a very good film", ""]
+    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
+    args = ["-q", "classify", "-m", model, "--jsonl", "--top", 3, tmp_path / "in"]
+    one = classify(*args[4:], model=model)
+    assert one.count("\n") == len(lines)
+    two = seqcli(*args, "--jobs", 2, "--batch-size", 16, *more, cwd=classifiers)
+    assert two.stdout.decode() == one, two.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["remarks", "linear"])
+def test_ten_thousand_hostile_lines(classify, tmp_path, model):
+    """As many lines out, and batches of 1 and of 64 give identical bytes; two lines are 1 MB long."""
+    lines = [*hostile(9_998, 2), "x" * 1_000_000, "the film " * 111_112]
+    random.Random(3).shuffle(lines)
+    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
+    for more in ([], ["--jsonl", "--top", 2]):
+        outs = [classify("--batch-size", size, *more, tmp_path / "in", model=model) for size in (1, 64)]
+        assert outs[0].count("\n") == len(lines)
+        assert outs[0] == outs[1]
+
+
+def test_long_lines_are_answered(classify):
+    for model in ("remarks", "linear", "names", "trees"):
+        text = "a\n" + "x" * 1_000_000 + "\n" + "the film " * 20_000 + "\nb\n"
+        assert len(answers(classify(input=text, model=model))) == 4
+
+
+# what comes in, and what comes out
+
+
+def test_texts_with_their_labels(classify):
+    out = classify(input="A very good film.\n\n   \nan awful bore\n")
+    found = answers(out)
+    assert found[1:3] == [[("-", 0.0)], [("-", 0.0)]]
+    assert {found[0][0][0], found[3][0][0]} <= {"negative", "positive"}
+    assert out.split("\n")[1] == "-\t0.0000"
+    assert classify(input="A very good film.\n\n   \nan awful bore") == out  # no last line end
+    assert classify(input="A very good film.\r\n\r\n   \r\nan awful bore\r\n") == out
+    assert classify(input="\ufeffA very good film.\n\n   \nan awful bore\n") == out
+    assert classify(input="") == ""
+    assert classify(input="\n") == "-\t0.0000\n"
+
+
+def test_files_one_after_the_other(classify, tmp_path):
+    (tmp_path / "a").write_text("a good film\na bad one")  # its last line ends where the next file begins
+    (tmp_path / "b").write_text("the cast\n")
+    together = classify(input="a good film\na bad one\nshe\nthe cast\n")
+    assert classify(tmp_path / "a", "-", tmp_path / "b", input="she") == together
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "texts"),
+    [
+        ("names", "fi", ["kamironen", "teronen"]),
+        ("octets", "ru", ["kamirov", "terolov"]),
+        ("trees", "0", ["the cat is bad", "the cat is not good"]),
+        ("trees", "2", ["the cat is good", "the cat is not bad"]),
+        ("bag", "positive", ["a superb, superbly built film"]),
+        ("linear", "negative", ["a terrible, dreadful film"]),
+    ],
+)
+def test_every_kind_of_model_answers_what_it_learnt(classify, model, label, texts):
+    out = answers(classify(input="\n".join(texts), model=model))
+    assert [row[0][0] for row in out] == [label] * len(texts)
+
+
+def test_several_labels(classify):
+    lines = ["the drum and the bread", "the cat sat on", "goal violin soup", "a ball", ""]
+    found = answers(classify(input="\n".join(lines) + "\n", model="topics"))
+    assert {label for label, _ in found[0]} == {"food", "music"}
+    assert [label for label, _ in found[1]] == ["-"]
+    assert 0 < found[1][0][1] < 0.5  # the best label's probability all the same
+    assert {label for label, _ in found[2]} == {"food", "music", "sport"}
+    assert found[3][0][0] == "sport"
+    assert found[4] == [("-", 0.0)]
+    for row in found:
+        assert [p for _, p in row] == sorted((p for _, p in row), reverse=True)
+    objects = [
+        json.loads(o)["seqcli"]
+        for o in classify("--jsonl", input="\n".join(lines) + "\n", model="topics").splitlines()
+    ]
+    for o, row in zip(objects, found, strict=True):
+        assert [r["label"] for r in o["labels"]] == [label for label, _ in row if label != "-"]
+    assert objects[1]["label"] is None
+    assert all(len(row) == 2 for row in answers(classify("--top", 2, input="a drum\na ball\n", model="topics")))
+
+
+def test_the_most_probable_labels(classify):
+    one, three, many = (
+        answers(classify("--top", n, input="kamironen\nlutesson\nx\n", model="names")) for n in (1, 3, 9)
+    )
+    assert one == answers(classify(input="kamironen\nlutesson\nx\n", model="names"))
+    assert three == many
+    assert [row[:1] for row in three] == one
+    for row in three:
+        assert {label for label, _ in row} == {"fi", "ru", "sv"}
+        assert sum(p for _, p in row) == pytest.approx(1, abs=2e-4)
+
+
+def test_python_says_the_same(classify, classifiers):
+    for model in ("remarks", "topics", "linear"):
+        opened = api.load(classifiers / "runs" / model)
+        text = "a very good drum"
+        own = json.loads(classify("--jsonl", "--top", 3, input=text, model=model))["seqcli"]["labels"]
+        assert {r["label"]: r["probability"] for r in own} == pytest.approx(opened.classify(text), abs=1e-6)
+
+
+def test_the_newest_classifier_is_found(forks, classifiers):
+    done = forks.ok("classify", cwd=classifiers, input="a b\n")
+    assert done.stderr.startswith("using runs/")
+    assert Path(classifiers, done.stderr.split()[1]).is_file()
+    named = forks.ok("classify", "-m", "runs/trees/model.safetensors", cwd=classifiers, input="a b\n")
+    assert named.stderr == "text without a tree is read as a balanced one (model.fallback)\n"
+    quiet = forks.ok("classify", "-m", "trees", "--input", "trees", cwd=classifiers, input="(1 (2 a) (1 b))\n")
+    assert quiet.stderr == ""
