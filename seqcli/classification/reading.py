@@ -26,14 +26,22 @@ class Reading:
 
     def __call__(self, example: Example) -> Example:
         """The example with its words; where those are words, one that has them (a tree's leaves) is as it is."""
-        if self.tokenizer is None or (example.words is not None and self.tokenizer.kind == "word"):
+        if self.tokenizer is None:
             return example
+        if example.words is not None and self.tokenizer.kind == "word":
+            return (
+                example
+                if len(example.words) <= self.longest
+                else replace(example, words=example.words[: self.longest])
+            )
         return replace(example, words=self.words(example.text))
 
     def places(self, example: Example) -> list[tuple[int, int]]:
         """(start, end) of the words of an example that was read, in code points of its text."""
         words = example.words
-        if words is None or " ".join(words) != example.text:  # a tree's text is its leaves with a space between
+        if words is None or not f"{example.text} ".startswith(
+            " ".join([*words, ""])
+        ):  # a tree's text is its leaves with a space between
             return self.offsets(example.text)
         ends = list(accumulate(len(word) + 1 for word in words))
         return [(end - 1 - len(word), end - 1) for word, end in zip(words, ends, strict=True)]

@@ -116,7 +116,9 @@ class Corpus:
         """The different phrases of the training split's trees, with their labels; sentences among them."""
         found: dict[tuple[str, str], Example] = {}
         for example in self.splits["train"]:
-            assert example.tree is not None
+            if example.tree is None:  # a text that came without one
+                found.setdefault((example.text, (example.labels or [""])[0]), example)
+                continue
             for phrase, label in example.tree.phrases():
                 name = self.config.labels.get(label, label)
                 if name is not None and (phrase, name) not in found:

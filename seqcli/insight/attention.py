@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 import warnings
 from collections.abc import Sequence
@@ -30,6 +31,9 @@ def check(path: str) -> None:
     """Raise UsageError for a file that no picture can be written to, SeqcliError where nothing draws."""
     if Path(path).suffix.lower() not in ENDINGS:
         raise UsageError(f"{path}: a picture is {', '.join(ENDINGS)}", hint="the ending says which")
+    folder = Path(path).parent
+    if not os.access(folder, os.W_OK):
+        raise SeqcliError(f"cannot write {path}: the folder {folder} is not there, or not writable")
     try:
         import matplotlib  # noqa: F401
     except ImportError:

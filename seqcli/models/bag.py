@@ -16,8 +16,9 @@ from seqcli.labelled import Example
 from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import pool, pool_flat
+from seqcli.models._keys import ClassWeights, Rate, Size
 from seqcli.models._words import ReadsWords, encoder, table
-from seqcli.models.classifier import ClassWeights, Rate, Size, groups
+from seqcli.models.classifier import groups
 from seqcli.ops import Array
 
 TASK = "classification"

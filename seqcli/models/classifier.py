@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,7 @@ from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
+from seqcli.models._keys import ClassWeights, Rate, Size
 from seqcli.models._words import ReadsWords, WordBank, encoder, table
 from seqcli.ops import Array
 
@@ -28,9 +29,6 @@ TRAINED = "gradient"
 DATASET = "classification"
 DEFAULT = True  # the kind of the task where a recipe names none
 
-Size = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
 GROUP = 8192  # words worked on at once; one text may be longer
 
 

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
+from seqcli.models._keys import ClassWeights
 from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
 
 TASK = "classification"
@@ -62,6 +63,7 @@ class Config(BaseModel):
     ratio: Annotated[float, Field(ge=0, le=2)] = 0.75  # power of the naive-Bayes ratios; 0: plain features
     l2: Annotated[float, Field(ge=0)] = 1e-5  # penalty on squared weights, beside a text's mean loss
     iterations: Annotated[int, Field(ge=1)] = 60  # of L-BFGS, at most
+    class_weights: ClassWeights = "none"  # balanced: a rare label's texts count as much; or {label: weight}
 
     @model_validator(mode="after")
     def _some_features(self) -> Config:

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli import console, layers, ops
 from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
-from seqcli.errors import UsageError, did_you_mean
 from seqcli.labelled import Example
 from seqcli.labelled._tree import Tree, balanced, right_branching
 from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.tree import CELLS, PARTS, Forest, State, TreeCell
+from seqcli.models._keys import ClassWeights, Rate, Size
 from seqcli.models._words import table
 from seqcli.ops import Array
 
@@ -26,8 +26,6 @@ VERBS = ("classify", "eval")
 TRAINED = "gradient"
 DATASET = "classification"
 
-Size = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
 NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights")  # of a batch's parts
 TOGETHER = 4096  # words read at once: bounds the memory
 
@@ -44,7 +42,7 @@ class Config(BaseModel):
     dropout: Rate = 0.0  # of what leaves read and of what the labels are read off
     word_dropout: Rate = 0.0  # of a batch's words, made unknown
     label_smoothing: Rate = 0.0  # how much of the target is spread over all labels
-    class_weights: dict[str, Annotated[float, Field(gt=0)]] = {}  # of the losses of nodes with these labels; else 1
+    class_weights: ClassWeights = "none"  # balanced: a rare label's nodes count as much; or {label: weight}
     node_loss: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss of each node but the root; 1: all alike
     fallback: Literal["balanced", "right"] = "balanced"  # the tree of a text that comes without one
 
@@ -65,12 +63,7 @@ class Model:
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
-        """A fresh model; the same generator state gives the same weights on every machine. Raises UsageError for a
-        class weight of no label."""
-        for label in config.class_weights:
-            if label not in vocabulary.label_ids:
-                hint = did_you_mean(label, vocabulary.labels)
-                raise UsageError(f"model.class_weights: the data has no label {label!r}", hint=hint)
+        """A fresh model; the same generator state gives the same weights on every machine."""
         bound = np.sqrt(1.0 / config.hidden)
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=config.word_dropout > 0),
@@ -152,11 +145,12 @@ def prepare_batch(
     rng: np.random.Generator | None = None,
     *,
     config: Config,
+    label_weights: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The parts that `Model.loss` reads, by NAMES, of B examples with trees or with words and a label.
 
     ids (L,) and vectors (L, D) of words, the Forest's PARTS, and for the M nodes with a label: their rows, labels and
-    weights (M,), which sum to 1 (a root weighs 1, another node `node_loss`, each times its class weight).
+    weights (M,), which sum to 1 (a root weighs 1, another node `node_loss`, each times its label's weight (K,)).
 
     `label_id` gives a label's place, -1 for none: that node has no loss. A root's label is the example's own where it
     has one. `rng` draws the words that are made unknown; without one none is.
@@ -180,7 +174,7 @@ def prepare_batch(
             labels.append(ids_by_name[name])
         last.append(len(labels) - 1)
     gold = np.array(labels, np.int64)
-    by_label = np.array([config.class_weights.get(name, 1.0) for name in vocabulary.labels], np.float32)
+    by_label = np.ones(len(vocabulary.labels), np.float32) if label_weights is None else label_weights
     weights = np.full(len(gold), config.node_loss, np.float32)
     weights[last] = 1.0
     weights *= by_label[gold]  # of the last one where there is no label: such nodes are left out

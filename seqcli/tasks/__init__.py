@@ -21,7 +21,7 @@ from seqcli.errors import UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
 
-Batch = tuple[np.ndarray, ...]
+Batch = Any  # arrays, in a tuple or by name
 State = Any  # what a batch hands on to the next; () where nothing is
 
 

@@ -30,7 +30,7 @@ def targets(examples: Sequence[Example], vocabulary: Vocabulary, multi_label: bo
 
 
 def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabulary) -> np.ndarray:
-    """(K,) how much a record of each label counts, so that the mean over records is 1. Raises UsageError."""
+    """(K,) how much each label counts, so that the mean over all labels of the records is 1. Raises UsageError."""
     found = np.ones(len(vocabulary.labels))
     counts = dataset.counts(examples)
     if wanted == "balanced":

@@ -114,7 +114,14 @@ class Task(BaseTask):
             def label_id(label: str) -> int:
                 return known.get(names.get(label, label) or "", -1)
 
-            return kind.prepare_batch(examples, label_id, self.vocabulary, np.random.default_rng(seed), config=config)
+            return kind.prepare_batch(
+                examples,
+                label_id,
+                self.vocabulary,
+                np.random.default_rng(seed),
+                config=config,
+                label_weights=self.weights,
+            )
         made = word_batch(
             self.vocabulary,
             [e.words or [] for e in examples],
@@ -150,14 +157,22 @@ class Task(BaseTask):
         return Classifier(model, self.vocabulary, self.reading, self.corpus.config.multi_label)
 
     def count(self, kind: Any) -> Any:
-        return self._fit(kind, self.recipe.model)
+        weights = self.weights if self.recipe.model.class_weights != "none" else None
+        return self._fit(kind, self.recipe.model, self.examples, weights)
 
-    def _fit(self, kind: Any, config: Any) -> Any:
+    def _fit(self, kind: Any, config: Any, examples: Sequence[Example], weights: np.ndarray | None = None) -> Any:
+        """Fit a counted kind."""
         multi_label = self.corpus.config.multi_label
-        targets = labelled.targets(self.examples, self.vocabulary, multi_label)
-        with console.progress("fitting", 1.0, "") as advance:
+        targets = labelled.targets(examples, self.vocabulary, multi_label)
+        with console.progress("fitting", config.iterations, " iterations") as advance:
             return kind.Model.fit(
-                self.examples, targets, self.vocabulary, config, multi_label=multi_label, advance=advance
+                examples,
+                targets,
+                self.vocabulary,
+                config,
+                multi_label=multi_label,
+                class_weights=weights,
+                advance=advance,
             )
 
     # what a person sees
@@ -186,9 +201,11 @@ class Task(BaseTask):
 
     def closing(self, run: Run) -> None:
         stored = artifact.read(run.model)
-        classifier = Classifier.open(stored)
-        valid, header, arrays = self.corpus.splits.get("valid"), dict(stored.header), dict(stored.arrays)
-        baseline = self._linear()
+        classifier = replace(Classifier.open(stored), beside=None, share=0.0)
+        valid, header = self.corpus.splits.get("valid"), {k: v for k, v in stored.header.items() if k != "linear"}
+        arrays = {n: a for n, a in stored.arrays.items() if not n.startswith("linear.")}
+        judged = next((split for split in ("valid", "test") if split in self.corpus.splits), None)
+        baseline = self._linear() if judged else None
         if valid and baseline and getattr(self.recipe.model, "linear", False):
             own = replace(classifier, beside=baseline)
             if share := fit_share(own, valid):
@@ -202,7 +219,6 @@ class Task(BaseTask):
             split: self._score(classifier, split) for split in ("valid", "test") if split in self.corpus.splits
         }
         scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
-        judged = "valid" if "valid" in reports else "test" if "test" in reports else None
         if judged:
             scores["baseline"] = self._margin(baseline, judged, reports[judged])
         add_scores(replace(stored, header=header, arrays=arrays), scores)
@@ -217,11 +233,12 @@ class Task(BaseTask):
         return found
 
     def _linear(self) -> Any:
-        """The linear model fitted on the same texts; None where the run's own is one."""
+        """The linear model of the same labels, those of a tree's phrases too; None where the run's own is one."""
         if self.recipe.model.kind == BASELINE:
             return None
         kind = registry.load("models", BASELINE)
-        return self._fit(kind, kind.Config())
+        of_trees = hasattr(registry.load("models", self.recipe.model.kind), "prepare_batch")
+        return self._fit(kind, kind.Config(), self.corpus.phrases() if of_trees else self.examples)
 
     def _margin(self, model: Any, split: str, own: Report) -> dict[str, Any]:
         """Say by how much the linear model is beaten."""

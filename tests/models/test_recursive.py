@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from seqcli import console, layers, ops
 from seqcli.datasets._vocabulary import Vocabulary
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import SeqcliError
 from seqcli.formats import Sentence
 from seqcli.labelled import Example
 from seqcli.labelled._tree import Tree, balanced, parse, right_branching
@@ -71,8 +71,10 @@ def place(label: str) -> int:
     return LABELS.index(label) if label in LABELS else -1
 
 
-def batch_of(model: Model, chosen: Sequence[Example], rng: Any = None) -> dict[str, np.ndarray]:
-    return prepare_batch(chosen, place, model.vocabulary, rng, config=model.config)
+def batch_of(
+    model: Model, chosen: Sequence[Example], weights: np.ndarray | None = None, rng: Any = None
+) -> dict[str, np.ndarray]:
+    return prepare_batch(chosen, place, model.vocabulary, rng, config=model.config, label_weights=weights)
 
 
 def double(model: Model) -> Model:
@@ -112,15 +114,17 @@ def one_by_one(model: Any, chosen: Sequence[Example]) -> list[tuple[Any, Tree, b
 CASES: list[dict[str, Any]] = [
     *({"cell": cell} for cell in CELLS),
     {"label_smoothing": 0.2},
-    {"node_loss": 0.3, "class_weights": {"bad": 2.5}},
+    {"node_loss": 0.3},
     {"node_loss": 0.0},
 ]
 
 
 @pytest.mark.parametrize("keys", CASES, ids=str)
-def test_the_loss_is_that_of_all_nodes(keys: dict[str, Any]) -> None:
+@pytest.mark.parametrize("by_label", [{}, {"bad": 2.5}], ids=str)
+def test_the_loss_is_that_of_all_nodes(by_label: dict[str, float], keys: dict[str, Any]) -> None:
     """The mean of the nodes' nats by their weights; its gradient by a loop without batches."""
     model = make(**keys)
+    weights = np.array([by_label.get(label, 1.0) for label in LABELS], np.float32) if by_label else None
     config, chosen = model.config, [*examples(), example("(good (odd was) (bad film))")]
     wide, leaves = bound(model)
     total: Any = 0.0
@@ -128,12 +132,12 @@ def test_the_loss_is_that_of_all_nodes(keys: dict[str, Any]) -> None:
     for log_p, node, is_root in one_by_one(wide, chosen):
         if node.label not in LABELS:
             continue
-        own = (1.0 if is_root else config.node_loss) * config.class_weights.get(node.label, 1.0)
+        own = (1.0 if is_root else config.node_loss) * by_label.get(node.label, 1.0)
         e = config.label_smoothing
         total = total - own * ((1 - e) * log_p[place(node.label)] + e * log_p.mean())
         weight += own
     wanted = total / weight
-    batch = batch_of(model, chosen)
+    batch = batch_of(model, chosen, weights)
     loss = wide.loss(put(wide, batch))
     assert loss.item() == pytest.approx(wanted.item(), abs=1e-7)  # the weights of nodes are float32
     assert model.loss(batch) == pytest.approx(wanted.item(), abs=1e-5)
@@ -259,8 +263,8 @@ def test_words_are_dropped_by_the_generator() -> None:
     long = [Example(text=" ".join(WORDS * 50), labels=["good"])]
     ids = batch_of(model, long)["ids"]
     assert ids.all()
-    np.testing.assert_array_equal(batch_of(make(), long, np.random.default_rng(1))["ids"], ids)
-    dropped = [batch_of(model, long, np.random.default_rng(seed))["ids"] for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(batch_of(make(), long, rng=np.random.default_rng(1))["ids"], ids)
+    dropped = [batch_of(model, long, rng=np.random.default_rng(seed))["ids"] for seed in (1, 1, 2)]
     np.testing.assert_array_equal(dropped[0], dropped[1])
     assert (dropped[0] != dropped[2]).any()
     assert set(dropped[0] - ids) <= {0, *-ids}
@@ -361,12 +365,6 @@ def test_mistakes_are_named(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Config(**keys)
     assert said in str(caught.value)
-
-
-def test_a_class_weight_of_no_label() -> None:
-    with pytest.raises(UsageError, match="no label 'god'") as caught:
-        make(class_weights={"god": 2.0})
-    assert "'good'" in caught.value.hint
 
 
 def test_it_keeps_the_contract() -> None:
