@@ -238,7 +238,11 @@ class Task(BaseTask):
             return None
         kind = registry.load("models", BASELINE)
         of_trees = hasattr(registry.load("models", self.recipe.model.kind), "prepare_batch")
-        return self._fit(kind, kind.Config(), self.corpus.phrases() if of_trees else self.examples)
+        examples = self.examples
+        if of_trees:  # a label that no whole text has is none of the model's
+            known = self.vocabulary.label_ids
+            examples = [e for e in self.corpus.phrases() if all(label in known for label in e.labels or ())]
+        return self._fit(kind, kind.Config(), examples)
 
     def _margin(self, model: Any, split: str, own: Report) -> dict[str, Any]:
         """Say by how much the linear model is beaten."""
