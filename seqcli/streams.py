@@ -20,6 +20,7 @@ from seqcli.errors import SeqcliError, nearest
 
 CHUNK = 1 << 20
 LONGEST = 1 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
+_CONVERT = "convert the file first, for example with: iconv -f latin1 -t utf-8 FILE"
 
 
 @dataclass(frozen=True)
@@ -33,23 +34,46 @@ class Chunk:
 
 
 def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
-    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing."""
+    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing.
+
+    With `base`, a recipe's folder, they are named as shortly as they can be: `x.tsv`, not `runs/a/../../x.tsv`.
+    """
     files: list[Path] = []
+    folders: dict[str, str] = {}
+    shown = (lambda path: path) if base is None else (lambda path: _shortest(path, folders))
     for pattern in patterns:
         whole = str((base or Path()) / Path(pattern).expanduser())
         matches = sorted(glob.glob(whole, recursive=True))  # noqa: PTH207  an absolute pattern is one too
         found = [whole] if _exists(whole) else [f for f in matches if _exists(f)]
         if not found:
             parent = Path(whole).parent
+            whole = shown(whole)
             if not (_exists(parent) and parent.is_dir()):
-                raise SeqcliError(f"no such file: {whole}", hint=f"the folder {parent} does not exist")
+                hint = f"the folder {Path(whole).parent} does not exist"
+                raise SeqcliError(f"no such file: {whole}", hint=hint)
             near = nearest(Path(whole).name, [p.name for p in parent.iterdir() if p.exists()])
             raise SeqcliError(f"no such file: {whole}", hint=f"did you mean {near!r}?" if near else "")
-        found = [f for f in found if not Path(f).is_dir()] or found
+        found = [shown(f) for f in found if not Path(f).is_dir()] or [shown(f) for f in found]
         if Path(found[0]).is_dir():
             raise SeqcliError(f"{found[0]} is a folder, not a file", hint=f"name its files, as in {found[0]}/*.txt")
         files += [Path(f) for f in found]
     return files
+
+
+def _shortest(path: str, folders: dict[str, str]) -> str:
+    """A path from the working folder, or the absolute one where that is no longer; unchanged where a link on the way
+    would make another file of it. `folders` keeps what was found of folders."""
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = folder
+        try:
+            whole = os.path.abspath(folder)  # noqa: PTH100  `..` by name: links are told apart below
+            short = min(whole, os.path.relpath(whole), key=len)
+            if os.path.realpath(short) == os.path.realpath(folder):
+                folders[folder] = short
+        except (OSError, ValueError):  # another drive, no working folder, a name that no file can have
+            pass
+    return str(Path(folders[folder], name))
 
 
 def _exists(path: str | Path) -> bool:
@@ -65,7 +89,7 @@ def sources(arguments: Sequence[str]) -> list[str | Path]:
     return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
 
 
-def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1) -> str:
+def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1, *, hint: str = _CONVERT) -> str:
     """Decode bytes that begin at a line and column.
 
     Raises SeqcliError naming file:line:column of the first byte that does not decode.
@@ -79,7 +103,7 @@ def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1) 
         column = len(before[start:].decode(encoding, errors="replace")) + (1 if start else column)
         raise SeqcliError(
             f"{source}:{line}:{column}: byte 0x{data[error.start]:02x} is not valid {encoding.upper()}",
-            hint="convert the file first, for example with: iconv -f latin1 -t utf-8 FILE",
+            hint=hint,
         ) from None
 
 
@@ -87,14 +111,19 @@ def read_chunks(
     file: BinaryIO,
     source: str,
     *,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
     size: int = CHUNK,
     line: int = 1,
     cut_long_lines: bool = False,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
     is longer than 1 MiB, behind a space if it has one, so that memory stays bounded; otherwise memory grows with the
-    longest line."""
+    longest line. An `encoding` is what a recipe says of its data, which the hint names then; without one it is UTF-8.
+    """
+    hint = (
+        _CONVERT if encoding is None else f"{_CONVERT}; or say what it is in a recipe, as in data.encoding: latin-1"
+    )
+    encoding = encoding or "utf-8"
     read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
     kept: list[bytes] = []
     kept_size, column = 0, 1
@@ -121,7 +150,7 @@ def read_chunks(
                 good = whole.rfind(b"\n", 0, error.start) + 1  # the lines before it are text
                 if good:
                     yield Chunk(whole[:good].decode(encoding), source, line, column)
-                decode(whole, encoding, source, line, column)
+                decode(whole, encoding, source, line, column, hint=hint)
                 raise
             yield Chunk(text, source, line, column)
             line += whole.count(b"\n")
@@ -161,10 +190,14 @@ def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def read_text(
-    paths: Sequence[str | Path], *, encoding: str = "utf-8", cut_long_lines: bool = False, end_lines: bool = False
+    paths: Sequence[str | Path],
+    *,
+    encoding: str | None = None,
+    cut_long_lines: bool = False,
+    end_lines: bool = False,
 ) -> Iterator[Chunk]:
     """The chunks of several sources, one after the other; with `end_lines` one that lacks its last line end is given
-    it where another follows."""
+    it where another follows. `encoding` is as for `read_chunks`."""
     for number, path in enumerate(paths, 1):
         with open_source(path) as (file, source):
             last = None

@@ -36,6 +36,48 @@ def test_expand_keeps_the_order_given_and_sorts_a_globs_own(folder: Path) -> Non
     assert expand([str(folder / "a.txt")], Path("elsewhere")) == [folder / "a.txt"]
 
 
+def test_files_of_a_recipe_are_named_shortly(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    base = Path("sub/deep")
+    assert [str(p) for p in expand(["../../c.tsv", "../../[ab].txt", "d.txt"], base)] == [
+        *("c.tsv", "a.txt", "b.txt", "sub/deep/d.txt"),
+    ]
+    assert [str(p) for p in expand([str(folder / "c.tsv")], base)] == ["c.tsv"]
+    assert [str(p) for p in expand(["sub/../c.tsv"])] == ["sub/../c.tsv"]  # of a command line: as written
+    for pattern, message in (("../../d.tsv", "no such file: d.tsv"), ("../../sub", "sub is a folder")):
+        with pytest.raises(SeqcliError) as error:
+            expand([pattern], base)
+        assert error.value.message.startswith(message)
+    with pytest.raises(SeqcliError) as error:
+        expand(["../../none/d.tsv"], base)
+    assert str(error.value) == "no such file: none/d.tsv\nthe folder none does not exist"
+    monkeypatch.chdir(base)
+    far = folder / "a.txt"
+    assert expand(["../../a.txt"], Path())[0] == min(Path("../../a.txt"), far, key=lambda p: len(str(p)))
+
+
+def test_a_link_on_the_way_is_not_cut_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`link/..` is the folder above what the link leads to."""
+    monkeypatch.chdir(folder)
+    (folder / "link").symlink_to("sub/deep")
+    (folder / "sub" / "a.txt").write_text("the other")
+    (found,) = expand(["../a.txt"], Path("link"))
+    assert (str(found), found.read_text()) == ("link/../a.txt", "the other")
+    assert [str(p) for p in expand(["d.txt"], Path("link"))] == ["link/d.txt"]
+
+
+def test_the_hint_names_the_recipes_key_where_there_is_one(folder: Path) -> None:
+    (folder / "latin.txt").write_bytes(b"a\n\xe9\n")
+    hints = []
+    for encoding in (None, "utf-8"):
+        with pytest.raises(SeqcliError) as error:
+            list(read_text([folder / "latin.txt"], encoding=encoding))
+        assert error.value.message == f"{folder}/latin.txt:2:1: byte 0xe9 is not valid UTF-8"
+        hints.append(error.value.hint)
+    assert hints[0] == "convert the file first, for example with: iconv -f latin1 -t utf-8 FILE"
+    assert hints[1] == f"{hints[0]}; or say what it is in a recipe, as in data.encoding: latin-1"
+
+
 @pytest.mark.parametrize(
     ("pattern", "message", "hint"),
     [

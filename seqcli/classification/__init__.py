@@ -6,7 +6,7 @@ No answer depends, to the last bit, on what is answered beside it, so that a fil
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ class Settings:
 
     least: float = 0.0  # a label less probable than this is not given
     most: int | None = None  # so many labels are ranked at most; None: all
+    nodes: bool = False  # the label of every node of a tree; of a recursive model
     attention: bool = False  # how much the model looks at each token; of a model whose pooling is attention
 
 
@@ -37,6 +38,7 @@ class Answer(NamedTuple):
     labels: list[str]  # those given: one or none; of multi-label data any number, the most probable first
     ranking: list[tuple[str, float]]  # labels with their probabilities, the most probable first; [] for a blank text
     attention: list[tuple[int, int, float]] | None = None  # (start, end, weight) of each token, the weights sum to 1
+    nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
 
 
 _NONE = Answer([], [])  # for a blank text
@@ -116,6 +118,9 @@ class Classifier:
 
     def answer(self, examples: Sequence[Example], settings: Settings = Settings()) -> list[Answer]:
         """An answer for each example, in their order; a blank text has none."""
+        if settings.nodes:
+            plain = self.answer(examples, replace(settings, nodes=False))
+            return [a._replace(nodes=self.nodes(e)) for a, e in zip(plain, examples, strict=True)]
         logits, weights = self._read(examples, settings.attention)
         probabilities = self.of_logits(self._with_linear(logits, examples), self.temperature)
         if settings.most == 1 and not self.multi_label and weights is None:
@@ -134,6 +139,29 @@ class Classifier:
                 places = self.reading.places(example)
                 seen = [(a, b, float(w)) for (a, b), w in zip(places, weights[i], strict=True)]
             found.append(Answer([labels[k] for k in ranked if own[k]], [(labels[k], p[k]) for k in ranked], seen))
+        return found
+
+    def nodes(self, example: Example) -> list[tuple[int, int, str, float]]:
+        """(start, end, label, probability) of each node of a prepared example's tree, children before their parent:
+        code points of its text, end exclusive. Raises UsageError for a model that reads no trees."""
+        if not hasattr(self.model, "node_logits"):
+            raise UsageError("this model has no labels at nodes", hint="train one with model.kind: recursive")
+        found: list[tuple[int, int, str, float]] = []
+        if not example.text.strip():
+            return found
+        places = iter(self.reading.places(example))
+        open_: list[tuple[int, int]] = []
+        for node, logits in self.model.node_logits(example):  # type: ignore[attr-defined]
+            p = self.of_logits(logits[None].astype(np.float64), self.temperature)[0]
+            if node.children:
+                parts = open_[-len(node.children) :]
+                del open_[-len(node.children) :]
+                place = parts[0][0], parts[-1][1]
+            else:
+                place = next(places)
+            open_.append(place)
+            best = int(p.argmax())
+            found.append((place[0], place[1], self.labels[best], float(p[best])))
         return found
 
     def _best(self, examples: Sequence[Example], probabilities: np.ndarray, least: float) -> list[Answer]:

@@ -126,6 +126,12 @@ def compare(
     """
     if first.multi_label != second.multi_label:
         raise UsageError("one model gives a text one label, the other several: they cannot be compared")
+    if not set(first.labels) & set(second.labels):
+        own = " and ".join(", ".join(c.labels[:5]) for c in (first, second))
+        raise UsageError(f"the models have no label in common ({own})", hint="data.labels in a recipe renames them")
+    if metric == ("accuracy" if first.multi_label else "subset-accuracy"):
+        other = "subset-accuracy" if first.multi_label else "accuracy"
+        raise UsageError(f"{metric} cannot be measured on these models", hint=f"theirs is {other}")
     labels = sorted({*first.labels, *second.labels, *(label for e in examples for label in e.labels or ())})
     gold = classification.one_hot([(e.labels or [""])[0] for e in examples], labels)
     if first.multi_label:

@@ -11,11 +11,11 @@ from typing import Any
 from seqcli import artifact, registry, runs, streams, threads
 from seqcli.classification import Answer, Classifier, Settings
 from seqcli.cli import _records
+from seqcli.cli.classify import READ
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import cell, jsonl, one_line
 from seqcli.labelled import Example, Options, write_again
 
-READ = ("text", "jsonl", "tsv", "csv", "trees")
 COLUMNS = ("predicted", "probability")  # what tsv and csv get
 SEPARATOR = ","  # of several labels in one of their cells
 NONE = "-"  # what --else is where it is not given
@@ -39,6 +39,7 @@ class Request:
     target_precision: float | None
     otherwise: str
     attention: bool
+    nodes: bool
     draw: str | None
     batch_size: int
 
@@ -55,12 +56,14 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
         check(request.draw)
     if request.attention or request.draw:
         classifier.answer([], Settings(attention=True))  # whether it can
+    if request.nodes:
+        classifier.nodes(Example(""))
     reader = registry.load("labelled", read).Reader(
         Options(text=request.field or request.text, delimiter=request.delimiter, header=request.header, gold=False)
     )
     least = _least(request, classifier, stored)
     most = request.top or (None if classifier.multi_label else 1)
-    settings = Settings(least, most, request.attention or bool(request.draw))
+    settings = Settings(least, most, request.nodes, request.attention or bool(request.draw))
     writer = Writer(request.top, least, request.otherwise, request.attention, classifier.multi_label)
     columns = _Columns(writer, reader) if read in ("tsv", "csv") else None
     written = columns or (writer.again if read == "jsonl" else writer.object if request.jsonl else writer.line)
@@ -89,14 +92,22 @@ def _format(request: Request) -> str:
     if read not in READ:
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, READ))
     if request.field and read != "jsonl":
-        raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint="add --input jsonl")
-    for name, value in (("--text", request.text), ("--delimiter", request.delimiter), ("--header", request.header)):
+        hint = "--text names a column" if read in ("tsv", "csv") else "add --input jsonl"
+        raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
+    if request.field and request.text:
+        raise UsageError("--field and --text both say where the text is: give one")
+    if request.text is not None and read not in ("tsv", "csv", "jsonl"):
+        said = f"--text names a column (tsv, csv) or a key (jsonl), but {read} is read"
+        raise UsageError(said, hint="add --input csv, tsv or jsonl")
+    for name, value in (("--delimiter", request.delimiter), ("--header", request.header)):
         if value is not None and read not in ("tsv", "csv"):
             raise UsageError(f"{name} says how to read tsv and csv, but {read} is read", hint="add --input csv")
     if request.jsonl and read in ("tsv", "csv"):
         raise UsageError(f"--jsonl writes JSON objects, but {read} comes back with two more columns")
-    if request.attention and not (request.jsonl or read == "jsonl"):
-        raise UsageError("--attention goes with --jsonl", hint="--draw FILE draws it")
+    for name, value in (("--attention", request.attention), ("--nodes", request.nodes)):
+        if value and not (request.jsonl or read == "jsonl"):
+            hint = "--draw FILE draws it" if name == "--attention" else ""
+            raise UsageError(f"{name} goes with --jsonl", hint=hint)
     if any(c in request.otherwise for c in "\t\n\r"):
         raise UsageError("--else: a tab or a line break cannot stand for a label")
     return read
@@ -187,12 +198,17 @@ class Writer:
                 {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
                 for a, b, w in answer.attention
             ]
+        if answer.nodes is not None:
+            found["nodes"] = [
+                {"start": a, "end": b, "label": label, "probability": round(p, 6)} for a, b, label, p in answer.nodes
+            ]
         return found
 
     def object(self, example: Example, answer: Answer) -> str:
         """A new JSON object."""
-        text, result = (json.dumps(v, ensure_ascii=False) for v in (example.text, self.result(example, answer)))
-        return f'{{"text": {text}, "seqcli": {result}}}\n'
+        text = example.text or (example.raw.body if example.raw else "")  # a blank line as it was
+        written, result = (json.dumps(v, ensure_ascii=False) for v in (text, self.result(example, answer)))
+        return f'{{"text": {written}, "seqcli": {result}}}\n'
 
     def again(self, example: Example, answer: Answer) -> str:
         """The object that was read, with the result as its last member; a blank line as it was."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from seqcli import streams
-from seqcli.cli._complete import entries, runs
+from seqcli.cli._complete import Offers, entries, runs
 
 Model = Annotated[
     str | None,
@@ -24,6 +24,24 @@ Input = Annotated[
         metavar="FORMAT",
         help="What is read: text, tokens, word-tag, conll, conllu, jsonl. Default: as written, or text.",
         autocompletion=entries("formats"),
+    ),
+]
+
+
+def labelled(incomplete: str) -> Offers:
+    """Names of the formats of text with tags or labels."""
+    found = dict(entries("labelled")(incomplete))
+    return sorted((found | dict(entries("formats")(incomplete))).items())
+
+
+Labelled = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="FORMAT",
+        help="What is read. Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll,"
+        " conllu, jsonl, and text where something is restored to it. Default: as it looks, or as the training data.",
+        autocompletion=labelled,
     ),
 ]
 Columns = Annotated[

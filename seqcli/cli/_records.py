@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from seqcli import streams, threads
+from seqcli import console, streams, threads
 from seqcli.cli._token_filter import more_is_there
 from seqcli.cli._workers import pool
 from seqcli.errors import SeqcliError
@@ -108,15 +108,16 @@ def _workers(work: Work, model: Path, jobs: int) -> Iterator[Callable[[list[Any]
     if jobs == 1:
         yield lambda records: partial(work, records)
         return
-    with pool(jobs, _start, (work.packed(), model)) as workers:
+    with pool(jobs, _start, (work.packed(), model, console.verbosity)) as workers:
         yield lambda records: partial(_received, workers.apply_async(_do, ([work.light(r) for r in records],)))
 
 
 _work: Work  # of a worker process
 
 
-def _start(work: Work, model: Path) -> None:
+def _start(work: Work, model: Path, verbosity: int) -> None:
     global _work
+    console.verbosity = verbosity
     threads.limit(1)
     work.unpack(model)
     _work = work

@@ -27,6 +27,7 @@ class Request:
     split: str | None
     as_json: bool
     input: str | None
+    field: str | None
     text: str | None
     label: str | None
     delimiter: str | None
@@ -62,19 +63,14 @@ def _examples(request: Request, stored: artifact.Artifact) -> tuple[str, list[Ex
         return named_examples(stored, request.split)
     data = stored.header["data"]
     paths = streams.sources(request.files)
-    kept = data["label_from"]
-    if request.input or kept == "record":
-        kept = "record"
-        read = request.input or (data["format"] if "-" in paths else _format(paths[0], data["format"]))
-    else:
-        read = "text"
-    known = formats()
-    if read not in known and kept == "record":
-        raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
+    said = {"text": request.field or request.text, "label": request.label, "delimiter": request.delimiter}
+    given = request.input or any(v is not None for v in said.values())
+    kept = "record" if given else data["label_from"]
+    read = _format(request, paths, data) if kept == "record" else "text"
     own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
-    said = {"text": request.text, "label": request.label, "delimiter": request.delimiter}
+    own["multi_label"] = data["multi_label"]
     options = Options(**{**own, **{k: v for k, v in said.items() if v is not None}})
     names = ["<stdin>" if f == "-" else f for f in request.files]
     found = read_examples(
@@ -85,12 +81,34 @@ def _examples(request: Request, stored: artifact.Artifact) -> tuple[str, list[Ex
     return ", ".join(names), examples
 
 
-def _format(path: Any, trained: str) -> str:
-    """The format of a file: as it looks, else as the training data was."""
-    try:
-        return guess(path)
-    except UsageError:
-        return trained
+def _format(request: Request, paths: Sequence[Any], data: dict[str, Any]) -> str:
+    """What is read: as said, as the first file looks, else as the training data was. Raises UsageError for what has
+    no labels, or does not go together."""
+    known, read = formats(), request.input or ("jsonl" if request.field else None)
+    trained = data["format"] if data["format"] in known else None  # None: files' names were the labels
+    if read is None and "-" not in paths:
+        try:
+            read = guess(paths[0])
+        except UsageError:
+            if trained is None:
+                raise
+    read = read or trained
+    if read is None:
+        raise UsageError("in which format are the labels?", hint=f"say it with --input: {', '.join(known)}")
+    if read not in known:
+        raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
+    if request.field and request.text:
+        raise UsageError("--field and --text both say where the text is: give one")
+    if request.field and read != "jsonl":
+        hint = "--text names a column" if read in ("tsv", "csv") else ""
+        raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
+    for flag, value in (("--text", request.text), ("--label", request.label), ("--delimiter", request.delimiter)):
+        fits = ("tsv", "csv") if flag == "--delimiter" else ("tsv", "csv", "jsonl")
+        if value is not None and read not in fits:
+            raise UsageError(
+                f"{flag} says how to read {', '.join(fits)}, but {read} is read", hint="--input says what is read"
+            )
+    return read
 
 
 def _compare(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcli import formats, metrics
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.metrics.accuracy import Confusion
 from seqcli.streams import Output
 
@@ -28,6 +28,10 @@ class Scored:
 def show(scored: Scored, wanted: Sequence[str], *, as_json: bool, confusion: bool) -> None:
     """Print all of a report, or the figures that are wanted. Raises SeqcliError for one that it does not have."""
     report, what = scored.report, scored.what
+    if confusion and wanted:
+        raise UsageError("--confusion shows all figures: leave --metric away")
+    if confusion and report.confusion is None:
+        raise UsageError("--confusion is for texts with one label each: this model gives several")
     out = Output()
     for name in wanted:
         if name not in report.metrics:

@@ -42,7 +42,8 @@ def command(
         ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="tsv, csv: the text's column, by name or number.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="The text's column, by name or number (tsv, csv), or key (jsonl)."),
     ] = None,
     delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns.")] = None,
     header: Annotated[
@@ -50,7 +51,7 @@ def command(
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write one JSON object a line.")] = False,
     field: Annotated[
-        str | None, typer.Option(help="Input lines are JSON objects, the text is this field; writes jsonl.")
+        str | None, typer.Option(help="The text's key; input lines are JSON objects: as --input jsonl --text FIELD.")
     ] = None,
     min_confidence: Annotated[
         float | None, typer.Option(min=0, max=1, help="Give no label that is less probable.")
@@ -62,6 +63,9 @@ def command(
     otherwise: Annotated[str, typer.Option("--else", help="What to write where no label is given.")] = "-",
     attention: Annotated[
         bool, typer.Option("--attention", help="jsonl: how much the model looks at each token (pooling: attention).")
+    ] = False,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="jsonl: the label of every node of the tree (model.kind: recursive).")
     ] = False,
     draw: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw that for the first texts, as .png, .svg or .pdf.")
@@ -92,6 +96,7 @@ def command(
         target_precision,
         otherwise,
         attention,
+        nodes,
         draw,
         batch_size,
     )

@@ -10,7 +10,8 @@ Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC of two l
 scores two models on the same texts and says how sure the difference is.
 
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
-FILES are read as the training data was, or as their name or content says; --input, --columns, --tag say otherwise.
+FILES are read as the training data was, or as their name or content says; --input says otherwise, and --columns and
+--tag (taggers) or --text and --label (classifiers) which column is which.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from seqcli.cli._options import Columns, Comments, Input, Model, Separator, nothing_to_read, show_help
+from seqcli.cli._options import Columns, Comments, Labelled, Model, Separator, nothing_to_read, show_help
 from seqcli.errors import UsageError
 
 UNKNOWN = ("error", "skip", "count-wrong")
@@ -50,20 +51,21 @@ def command(
         bool, typer.Option("--per-line", help="A filter: each line's nats and tokens, TAB between.")
     ] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="With --per-line: one JSON object a line.")] = False,
-    input: Input = None,
+    input: Labelled = None,
     columns: Columns = None,
     separator: Separator = None,
     comments: Comments = None,
-    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens.")] = None,
+    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text.")] = None,
     tag: Annotated[str | None, typer.Option(help="The column, field or key of the tags.")] = None,
     unknown_label: Annotated[
-        str, typer.Option("--unknown-label", help="A tag the model does not know: error, skip or count-wrong.")
+        str,
+        typer.Option("--unknown-label", help="A label or tag the model does not know: error, skip or count-wrong."),
     ] = "error",
     confusion: Annotated[
         bool,
         typer.Option("--confusion", help="Labels: which were taken for which, most frequent first."),
     ] = False,
-    text: Annotated[str | None, typer.Option(help="Classifiers: the text's column or key.")] = None,
+    text: Annotated[str | None, typer.Option(help="Classifiers: the text's column, or key as --field.")] = None,
     label: Annotated[str | None, typer.Option(help="Classifiers: the label's column or key.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns.")] = None,
     compare: Annotated[
@@ -89,10 +91,10 @@ def command(
     flags = {
         "language-model": {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads},
         "tagging": {
-            "--columns": columns, "--separator": separator, "--comments": comments, "--field": field, "--tag": tag,
+            "--columns": columns, "--separator": separator, "--comments": comments, "--tag": tag,
         },
         "classification": {"--text": text, "--label": label, "--delimiter": delimiter, "--compare": compare},
-        "tagging classification": {"--input": input, "--confusion": confusion},
+        "tagging classification": {"--input": input, "--confusion": confusion, "--field": field},
     }  # fmt: skip
     given = {flag for tasks, own in flags.items() if task not in tasks.split() for flag, v in own.items() if v}
     if given:
@@ -108,6 +110,7 @@ def command(
                 split,
                 json,
                 input,
+                field,
                 text,
                 label,
                 delimiter,

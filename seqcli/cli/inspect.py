@@ -112,8 +112,13 @@ def _tagging(header: dict) -> list[tuple[str, str]]:
 
 def _classification(header: dict) -> list[tuple[str, str]]:
     """What a classifier knows."""
-    several = [("", "a text may have several")] if header["data"]["multi_label"] else []
-    return [_labels(header["vocabulary"]["labels"]), *several, *_decoding(header)]
+    facts = [_labels(header["vocabulary"]["labels"])]
+    if header["data"]["multi_label"]:
+        facts.append(("", "a text may have several"))
+    if "linear" in header:
+        share = header["decoding"]["linear_share"]
+        facts.append(("beside it", f"{header['linear']['kind']}, whose scores are added {share:g} times"))
+    return facts + _decoding(header)
 
 
 def _labels(labels: list[str]) -> tuple[str, str]:

@@ -134,13 +134,13 @@ def new(
         str | None, typer.Option(metavar="COLUMN", help="The column or key with the text. [default: the longest]")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The one with the label. [default: whose values repeat]")
+        str | None, typer.Option(metavar="COLUMN", help="The one with the label. [default: by name, else a guess]")
     ] = None,
 ) -> None:
     """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label."""
-    from seqcli.cli import _new_recipe
+    from seqcli.cli.new_recipe import write
 
-    recipe, path = _new_recipe.new(files, task, output, force, text, label)
+    recipe, path = write.new(files, task, output, force, text, label)
     output_ = Output()
     if path is None:
         output_.write(recipe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,14 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seqcli import console, registry, streams
 from seqcli.artifact import Artifact
 from seqcli.datasets import text as plain
 from seqcli.datasets._vocabulary import Vocabulary
-from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.labelled import Example, Options
+from seqcli.errors import SeqcliError, UsageError, nearest
+from seqcli.labelled import BLANKS, UNPRINTABLE, Example, Options, labels_of
 from seqcli.labelled._detect import detect
 
 TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
@@ -27,6 +28,15 @@ SHOWN = 20  # labels that a message lists
 
 
 LabelFrom = Literal["record", "file", "folder"]
+
+
+def _name(value: str) -> str:
+    """A label's new name, as files may have labels."""
+    if UNPRINTABLE.search(value):
+        raise ValueError(f"the label {value[:40]!r} holds a tab or a line break; labels are printed on a line")
+    if not value.strip(BLANKS):
+        raise ValueError("a label cannot be empty; null leaves its records out")
+    return value.strip(BLANKS)
 
 
 class Config(BaseModel):
@@ -49,7 +59,9 @@ class Config(BaseModel):
     label_until: str | None = None  # a label ends before this text: with ":" `DESC:manner` is DESC
     label_separator: str | None = None  # multi_label: what stands between the labels of a cell, as ","
     label_from: LabelFrom = "record"  # file: its name is the label of its lines; folder: the folder's, of whole files
-    labels: dict[str, str | None] = {}  # other names for labels; null leaves their records out
+    labels: dict[
+        str, Annotated[str, AfterValidator(_name)] | None
+    ] = {}  # other names for labels; null leaves their records out
     multi_label: bool = False  # a text may have several labels, or none
     phrases: bool = False  # trees: train on the phrase of every node, not on whole sentences alone
     longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
@@ -152,11 +164,12 @@ def open_corpus(config: Config, base: Path) -> Corpus:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {plain.describe(config.train)} is {format_name}")
-    options = Options(**{**settings, **_given(config)})
+    options = Options(**{**settings, **_given(config)}, multi_label=config.multi_label)
     read = functools.partial(
         read_examples, format_name=format_name, options=options, encoding=encoding, label_from=config.label_from
     )
     splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
+    _check_renamed(config.labels, splits)
     splits = {split: list(renamed(examples, config.labels)) for split, examples in splits.items()}
     for examples in splits.values():
         check_labels(examples, config.multi_label)
@@ -187,16 +200,28 @@ def read_examples(
         for path in paths:
             reader = registry.load("labelled", format_name).Reader(options)
             found = _whole(path, encoding) if label_from == "folder" else _fed(reader, path, encoding, advance)
-            own = {"file": Path(path).stem, "folder": Path(path).parent.name}.get(label_from)
+            own = None if label_from == "record" else _own_label(path, label_from)
             for example in found:
                 if own is not None:
-                    example.labels = [own]
+                    example.labels = list(own)
                 if example.text.strip():
                     yield example
                 else:
                     empty += format_name != "text"
     if empty:
         console.warn(f"{empty:,} records without a text are left out")
+
+
+def _own_label(path: Path | str, label_from: str) -> list[str]:
+    """The label that a file's name or its folder's is; none where the name is empty. Raises UsageError for `-`."""
+    if str(path) == "-":
+        raise UsageError(
+            f"the label of a text is the name of its {label_from}, and standard input has none",
+            hint="name the files; or say which format has the labels: --input tsv, csv, jsonl …",
+        )
+    whole = Path(os.path.abspath(path))  # noqa: PTH100  the folder that a link is in, not the one it leads to
+    name = whole.stem if label_from == "file" else whole.parent.name
+    return labels_of(name, Options(), lambda: f"{path}:1:1", split=False)
 
 
 def _fed(reader: Any, path: Path | str, encoding: str, advance: Any) -> Iterator[Example]:
@@ -221,6 +246,20 @@ def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Ite
                 continue
             example.labels = list(dict.fromkeys(kept))
         yield example
+
+
+def _check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequence[Example]]) -> None:
+    """Raise SeqcliError for a label to be renamed that no record has, nor a phrase of one."""
+    known: set[str] = set()
+    for example in (e for examples in splits.values() for e in examples) if names else ():
+        known.update(example.labels or ())
+        if example.tree is not None and not known.issuperset(names):
+            known.update(node.label for node in example.tree.nodes() if node.label)
+    for label in names:
+        if label not in known:
+            raise SeqcliError(
+                f"data.labels: no record has the label {label!r}", hint=_suggestion(label, sorted(known))
+            )
 
 
 def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
@@ -281,8 +320,18 @@ def guess(path: Path) -> str:
 
 def unknown_label(example: Example, label: str, known: Sequence[str]) -> SeqcliError:
     """The error for a label that a model does not have."""
-    hint = did_you_mean(label, known) + (f"\nlabels: {', '.join(known[:SHOWN])}" if len(known) <= SHOWN else "")
-    return SeqcliError(f"{example.place(label=True)}: the model does not know the label {label!r}", hint=hint)
+    message = f"{example.place(label=True)}: the model does not know the label {label!r}"
+    return SeqcliError(message, hint=_suggestion(label, known))
+
+
+def _suggestion(label: str, known: Sequence[str]) -> str:
+    """The nearest of the known labels, and all of them where they are few."""
+    best = nearest(label, known)
+    said = [f"did you mean {best!r}?"] if best else []
+    if not best or len(known) <= SHOWN:
+        more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
+        said += [f"labels: {', '.join(known[:SHOWN])}{more}"] if known else []
+    return "\n".join(said)
 
 
 def counts(examples: Iterable[Example]) -> Counter[str]:

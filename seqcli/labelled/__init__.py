@@ -29,7 +29,7 @@ from seqcli.labelled._tree import Tree
 
 BLANKS = " \t"  # a line of nothing else is blank
 _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
-_UNPRINTABLE = re.compile(r"[\t\n\r]")  # results are `label TAB probability`, a line each
+UNPRINTABLE = re.compile(r"[\t\n\r]")  # what no label may hold: results are `label TAB probability`, a line each
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class Options:
     label_prefix: str = "__label__"  # fasttext: what labels begin with
     label_until: str | None = None  # a label ends before this text
     label_separator: str | None = None  # what stands between several labels in one cell
+    multi_label: bool = False  # a text may have several labels, or none
     gold: bool = True  # labels must be there; False: what a filter reads
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Options:
             if getattr(self, name) == "":
                 raise UsageError(f"{name} is empty", hint="leave it away for its default")
         delimiter = self.separator("")
-        if _UNPRINTABLE.search(delimiter.replace("\t", "")) or (self.quoting and '"' in delimiter):
+        if UNPRINTABLE.search(delimiter.replace("\t", "")) or (self.quoting and '"' in delimiter):
             raise UsageError(
                 f"delimiter: {self.delimiter!r} cannot separate columns", hint="one of \\t , ; | is usual"
             )
@@ -126,7 +127,7 @@ def labels_of(written: str, options: Options, place: Callable[[], str], *, split
         label = (part.partition(options.label_until)[0] if options.label_until else part).strip(BLANKS)
         if label:
             found[label] = None
-            if options.gold and _UNPRINTABLE.search(label):
+            if options.gold and UNPRINTABLE.search(label):
                 raise SeqcliError(
                     f"{place()}: the label {label[:40]!r} holds a tab or a line break",
                     hint="labels are printed on a line: write it without; is this the label's column?",

@@ -24,7 +24,11 @@ LABEL_NAMES = (
     *("label", "labels", "class", "category", "sentiment", "target", "intent", "topic", "emotion", "polarity"),
     *("tag", "tags", "language", "lang", "rating", "score", "stars", "type"),
 )
-_QUOTES = 'a quote inside quotes is doubled (""); say quoting: false where quotes are characters like others'
+_QUOTES = (
+    'a quote inside quotes is doubled (""); where quotes are characters like others,'
+    " a recipe says data.quoting: false (tsv reads so: --input tsv --delimiter comma)"
+)
+_NUMBERS = "give their numbers, as in --text 2 (a recipe: data.text: 2)"
 _NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")
 _QUOTE = '"'
 
@@ -56,7 +60,7 @@ class DelimitedReader(Reader[Example]):
         if options.header is False and self._needed:
             raise UsageError(
                 f"there is no column {self._needed[0]!r}: header: false says that columns have no names",
-                hint="give their numbers, as in text: 2",
+                hint=_NUMBERS,
             )
         self._start()
 
@@ -169,7 +173,8 @@ class DelimitedReader(Reader[Example]):
         assert self.columns
         if any(cells[self._width :]):
             line, column = self._place(cells, places, self._width, number)
-            how = "put the cell into quotes" if self.quoted else "say quoting: true where cells stand in quotes"
+            quoted = "a recipe says data.quoting: true (csv reads so: --input csv --delimiter tab)"
+            how = "put the cell into quotes" if self.quoted else f"{quoted} where cells stand in quotes"
             raise SeqcliError(
                 f"{self._source}:{line}:{column}: the row has {_counted(len(cells))}, the first one {self._width}",
                 hint=f"where a cell holds {_shown(self.separator)}, {how}",
@@ -186,7 +191,8 @@ class DelimitedReader(Reader[Example]):
     def _another_delimiter(self, cells: Sequence[str]) -> str:
         for other in "\t;,|":
             if len(cells) == 1 and other != self.separator and other in cells[0]:
-                return f"{_shown(self.separator)} separates columns, but the row holds {_shown(other)}: say delimiter"
+                said = f"{_shown(self.separator)} separates columns, but the row holds {_shown(other)}"
+                return f"{said}: say --delimiter (a recipe: data.delimiter)"
         return ""
 
     # which column is which
@@ -215,8 +221,7 @@ class DelimitedReader(Reader[Example]):
         text, label = _named(TEXT_NAMES, cells, None), _named(LABEL_NAMES, cells, None)
         if len(cells) == 2:
             return bool(text and label)
-        alike = len(set(cells)) < len(cells) or not all(_NAME.fullmatch(c) and len(c) <= 40 for c in cells)
-        return len(cells) > 2 and bool(text or label) and not alike
+        return len(cells) > 2 and bool(text or label) and _are_names(cells)
 
     def _given_column(self, name: str, cells: list[str], place: str) -> int | None:
         number = column_number(name)
@@ -236,7 +241,7 @@ class DelimitedReader(Reader[Example]):
         names = [cell if len(cell) <= 40 else cell[:40] + "…" for cell in cells[:20]]
         hint = did_you_mean(name, [n for n in names if n]) or "the first row names the columns"
         if self.options.header is None:
-            hint += "\nwhere the first row names no columns, give their numbers, as in text: 2"
+            hint += f"\nwhere the first row names no columns, {_NUMBERS}"
         return SeqcliError(f"{place}: no column is named {name!r}", hint=self._another_delimiter(cells) or hint)
 
     def _left_over(
@@ -258,13 +263,29 @@ class DelimitedReader(Reader[Example]):
             raise SeqcliError(f"{place}: the row has one column: a text and its label are two", hint=hint)
         for what, column in (("text", text), ("label", label if gold else text)):
             if column is None:
-                names = [n for n in cells if n][:8] if header else [str(i) for i in range(1, min(count, 8) + 1)]
                 raise SeqcliError(
-                    f"{place}: which column has the {what}?",
-                    hint=f"say it: {what}: {names[-1] if names else 2} (columns: {', '.join(names)})",
+                    f"{place}: which column has the {what}?", hint=self._which(what, cells, text, label, header)
                 )
         assert text is not None
         return text, label
+
+    def _which(self, what: str, cells: list[str], text: int | None, label: int | None, header: bool) -> str:
+        """How to say which column it is, on the command line and in a recipe, and what the columns are."""
+        free = [i for i in range(1, len(cells) + 1) if i not in (text, label)]
+        example, how = str(free[-1] if free else len(cells)), f"(a recipe: data.{what})"
+        numbers = [str(i) for i in range(1, len(cells) + 1)]
+        shown, said = numbers, f"--{what} {example}"
+        if header or (self.options.header is None and _are_names(cells)):
+            shown = [name.strip() or number for name, number in zip(cells, numbers, strict=True)]
+            name = shown[int(example) - 1]
+            named = f"--{what} {f'{name!r}' if ' ' in name else name}"
+            said = named if header else f"{said}, or {named} where the first row names the columns"
+        return f"say it: {said} {how}; columns: {', '.join(shown[:8])}{' …' if len(shown) > 8 else ''}"
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Whether cells look like the names of columns: different ones, of few words."""
+    return len(set(cells)) == len(cells) and all(_NAME.fullmatch(c) and len(c) <= 40 for c in cells)
 
 
 def _find(name: str, cells: Sequence[str]) -> int | None:

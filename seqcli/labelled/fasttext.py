@@ -15,7 +15,7 @@ READS_LABELS = True
 
 
 class Reader(LineReader):
-    """Lines with any number of labels."""
+    """Lines with any number of labels: one at least with gold, unless the data is multi-label."""
 
     format = "fasttext"
 
@@ -43,14 +43,16 @@ class Reader(LineReader):
         if any(kept):  # labels behind the beginning: what is left is joined, its last blanks stood before a label
             text = "".join([*kept, text])
             text = text.rstrip(BLANKS) if at == len(body) else text
-        if self.options.gold and not labels:
+        several = self.options.gold and self.options.multi_label
+        if self.options.gold and not labels and not several:
             raise SeqcliError(
                 f"{source}:{number}:1: the line has no label",
-                hint=f"each line begins with {self._prefix}NAME; label_prefix says what labels begin with",
+                hint=f"a line begins with {self._prefix}NAME; in a recipe, data.label_prefix says what labels"
+                " begin with, and data.multi_label: true that texts may have none",
             )
         return Example(
             text,
-            list(labels) if labels else None,
+            list(labels) if labels or several else None,
             source=source,
             line=number,
             column=start + 1,

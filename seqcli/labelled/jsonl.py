@@ -35,7 +35,7 @@ class Reader(LineReader):
                 raise self._no_key("text", key, record, number)
             raise SeqcliError(
                 f"{self._place(body, number, key)}: {key!r} holds {_short(text)}, not a text",
-                hint="text: KEY says under which key the text is",
+                hint=_says("text"),
             )
         example = Example(text, source=source, line=number, raw=line, keys=(key, label_key))
         labels = self._labels(record, label_key, example)
@@ -83,7 +83,7 @@ class Reader(LineReader):
             raise self._no_key("text", "text", record, number)
         raise SeqcliError(
             f"{self._source}:{number}:1: which of {_listed(strings)} is the text?",
-            hint=f"say it: text: {strings[0]}",
+            hint=f"say it: --text {strings[0]} (a recipe: data.text)",
         )
 
     def _labels(self, record: dict[str, Any], key: str | None, example: Example) -> list[str] | None:
@@ -117,11 +117,15 @@ class Reader(LineReader):
         near = did_you_mean(key, known) or "the object is empty"
         return SeqcliError(
             f"{self._source}:{number}:1: the object has no {key!r}",
-            hint=f"{near if len(near) < 200 else near[:200] + ' …'}\n{what}: KEY says under which key the {what} is",
+            hint=f"{near if len(near) < 200 else near[:200] + ' …'}\n{_says(what)}",
         )
 
     def _place(self, body: str, number: int, key: str | None) -> str:
         return f"{self._source}:{number}:{starts(body, key)[0] + 1 if key is not None else 1}"
+
+
+def _says(what: str) -> str:
+    return f"--{what} KEY (a recipe: data.{what}) says under which key the {what} is"
 
 
 def _short(value: Any) -> str:

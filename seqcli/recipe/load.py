@@ -29,6 +29,7 @@ COUNTED = (
 )  # keys of `train` that a counted model lets pass, for every training run may be given them
 UNUSED = TrainConfig().sequence_length  # a resolved recipe has it in every task
 EPOCHS = 10.0  # where a recipe names no budget
+PLAINEST = ("charlm", "pos-tagger", "sentiment")  # recipes of each task, to compare others with
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -101,9 +102,9 @@ def _error(document: Document, task: str | None) -> UsageError:
 
 
 def _example(task: str | None, source: str) -> str | None:
-    """A packaged recipe of the same task, to be compared with; the task's plainest is the first of its name."""
+    """A packaged recipe of the same task, to be compared with: the plainest, else the first by name."""
     known = {n: p for n, p in discover.packaged().items() if p.name != Path(source).name}
-    for name in sorted(known, key=lambda n: (n != "charlm", n)):
+    for name in sorted(known, key=lambda n: (n not in PLAINEST, n)):
         if f"\ntask: {task or 'language-model'}" in "\n" + known[name].read_text(encoding="utf-8", errors="replace"):
             return name
     return None

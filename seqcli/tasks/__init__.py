@@ -45,6 +45,7 @@ class BaseTask(ABC):
 
     batches = 1  # an epoch
     unit = "token"
+    judged = "token"  # what a loss is the mean of
     watched = "train_loss"  # what a display draws; "valid_loss" or a metric where there is a validation split
 
     @classmethod

@@ -28,18 +28,29 @@ from seqcli.datasets._buckets import Buckets
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.labelled import Example
+from seqcli.metrics._temperature import HIGHEST, LOWEST
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
 from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
 from seqcli.tasks import _labelled as labelled
 
-KEPT = ("dropout", "variational", "word_dropout", "label_smoothing", "class_weights", "node_loss")  # of the recipe
+KEPT = (
+    "dropout",
+    "variational",
+    "word_dropout",
+    "label_smoothing",
+    "class_weights",
+    "node_loss",
+    "linear",
+)  # of the recipe
 BASELINE = "ngram-linear"
 
 
 @dataclass
 class Task(BaseTask):
     """Texts with labels, and a model of the labels."""
+
+    judged = "text"
 
     corpus: dataset.Corpus = None  # type: ignore[assignment]
     vocabulary: Vocabulary = None  # type: ignore[assignment]
@@ -55,6 +66,10 @@ class Task(BaseTask):
             recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
         kind, stored = registry.load("models", recipe.model.kind), saved or start
         recursive = hasattr(kind, "prepare_batch")
+        if recursive and recipe.data.phrases:
+            raise UsageError(
+                "data.phrases: model.kind: recursive learns from every node of whole trees; leave it away"
+            )
         if recursive and recipe.data.multi_label:
             raise UsageError("model.kind: recursive gives every node one label; data.multi_label is for other kinds")
         if getattr(recipe.model, "linear", False) and "valid" not in corpus.splits:
@@ -206,6 +221,7 @@ class Task(BaseTask):
         arrays = {n: a for n, a in stored.arrays.items() if not n.startswith("linear.")}
         judged = next((split for split in ("valid", "test") if split in self.corpus.splits), None)
         baseline = self._linear() if judged else None
+        alone = classifier
         if valid and baseline and getattr(self.recipe.model, "linear", False):
             own = replace(classifier, beside=baseline)
             if share := fit_share(own, valid):
@@ -219,7 +235,15 @@ class Task(BaseTask):
             split: self._score(classifier, split) for split in ("valid", "test") if split in self.corpus.splits
         }
         scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
-        if judged:
+        if judged is None:
+            console.say("no valid and no test split: nothing was measured, and no baseline fitted")
+        else:
+            if classifier.beside is not None:  # the baseline is judged against the network, not against itself
+                alone = fitted(alone, valid)[0] if valid else alone
+                reports = {split: evaluate(alone, self.corpus.splits[split]) for split in reports}
+                for split, report in reports.items():
+                    console.say(f"the network alone: {split}: {summary(report.metrics)}")
+                scores["alone"] = {split: report.to_dict() for split, report in reports.items()}
             scores["baseline"] = self._margin(baseline, judged, reports[judged])
         add_scores(replace(stored, header=header, arrays=arrays), scores)
         self._example(classifier)
@@ -288,6 +312,11 @@ def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier
     temperature = fit_temperature(classifier, valid)
     classifier = replace(classifier, temperature=temperature)
     console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+    if not LOWEST * 1.02 < temperature < HIGHEST / 1.02:
+        console.warn(
+            f"the temperature stopped at {temperature:.2f}, the end of its range: {len(valid):,} texts of valid may"
+            " be too few to say how sure the model may be"
+        )
     about: dict[str, Any] = {"temperature": temperature}
     if classifier.beside is not None:
         about["linear_share"] = classifier.share

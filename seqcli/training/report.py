@@ -51,7 +51,7 @@ def training(progress: Progress, session: Session) -> None:
         f" {console.duration(progress.seconds)} ({speed} tokens/s)"
     )
     if progress.best is not None:
-        unit = " nats/token" if session.task.watched.endswith("_loss") else ""
+        unit = f" nats/{session.task.judged}" if session.task.watched.endswith("_loss") else ""
         name = session.task.watched.removesuffix("_loss") + (" loss" if unit else " on valid")
         console.say(f"best {name} while training: {progress.best:.4f}{unit}, at step {progress.best_step:,}")
     watched = session.task.watched

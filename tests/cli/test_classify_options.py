@@ -98,6 +98,7 @@ def test_objects_come_back_with_their_fields_untouched(classify):
     assert first.endswith("}}\r")
     assert second == f"{blank}\r"
     assert third.startswith(f'{body}, "seqcli": {{"label": "')
+    assert classify("--input", "jsonl", "--text", "body", input=f"{body}}}") == third
     result = json.loads(third)["seqcli"]
     assert list(result) == ["label", "probability"]
     assert classify(input="good é\n") == f"{result['label']}\t{result['probability']:.4f}\n"
@@ -302,3 +303,14 @@ def test_without_matplotlib_the_command_that_installs_it_is_named(classifiers, t
     assert done.returncode == 1
     assert done.stdout == b""
     assert done.stderr == b"error: drawing needs matplotlib\n  hint: pip install 'seqcli[report]'\n"
+
+
+def test_nodes_are_of_trees_and_of_json(classify):
+    tree = "(1 (1 not) (2 good))\n"
+    found = json.loads(classify("--input", "trees", "--jsonl", "--nodes", input=tree, model="trees"))
+    nodes = found["seqcli"]["nodes"]
+    assert [found["text"][n["start"] : n["end"]] for n in nodes] == ["not", "good", "not good"]
+    assert (nodes[-1]["label"], nodes[-1]["probability"]) == (
+        found["seqcli"]["label"],
+        found["seqcli"]["probability"],
+    )

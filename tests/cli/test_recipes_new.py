@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 
 import seqcli
 from seqcli import registry
-from seqcli.cli import _look, app
-from seqcli.cli._new_recipe import scalar
+from seqcli.cli import app
+from seqcli.cli.new_recipe import look
+from seqcli.cli.new_recipe.write import scalar
 from seqcli.recipe.load import load_recipe
 from seqcli.recipe.positions import parse
 
@@ -169,6 +171,7 @@ def test_tsv_without_a_header(made, first):
     data = recipe.data
     assert (data.format, data.header) == ("tsv", False)
     assert (data.text, data.label) == ((2, 1) if first == "label" else (1, 2))
+    assert f"warning: the label is guessed: column {data.label}, " in err
     assert "the first row names" not in err
 
 
@@ -184,14 +187,77 @@ def test_which_column_is_the_label_is_decided_by_rule_and_can_be_said(made, new)
     Path("a.tsv").write_text("\n".join(rows) + "\n")
     recipe, _, err = made("a.tsv")  # the fewest values; the column that says the split is none
     assert (recipe.data.text, recipe.data.label) == (2, 4)
-    assert "column 3 could be the label too: --label COLUMN says otherwise" in err
+    guess = (
+        "the label is guessed: column 4, for its few values repeat; column 3 could be the label too: --label COLUMN"
+    )
+    assert f"warning: {guess} says otherwise\n" in err
     recipe, _, err = made("a.tsv", "--label", 3, "--force")
     assert recipe.data.label == 3
     assert "could be" not in err
+    assert "guessed" not in err
     assert made("a.tsv", "--label", 3, "--text", 1, "--force")[0].data.text == 1
     status, out, err = new("a.tsv", "--label", "genre", "--force")
     assert (status, out) == (2, "")
     assert "there is no column 'genre'" in err
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_label_without_a_known_name_is_said_to_be_guessed(made, new, form):
+    rows = [{"id": i, "comment": line, "date": f"2024-01-0{i % 5 + 1}"} for i, line in enumerate(prose(60))]
+
+    def write(name: str, label: str) -> None:
+        heads, cells = ",".join(rows[0]), "".join(f"{','.join(map(str, r.values()))}\n" for r in rows)
+        text = f"{heads}\n{cells}" if form == "csv" else "".join(json.dumps(r) + "\n" for r in rows)
+        Path(name).write_text(text.replace("date", label))
+
+    write(f"a.{form}", "date")
+    said = "the label is guessed: column 'date', for its few values repeat: --label COLUMN says otherwise"
+    comment = "GUESSED, for its few values repeat: --label COLUMN says otherwise\n"
+    recipe, text, err = made(f"a.{form}")
+    assert (recipe.data.text, recipe.data.label) == ("comment", "date")
+    assert f"warning: {said}\n" in err
+    assert f"\n# {said}\n" in text
+    assert text.partition("\n  label: date")[2].lstrip().removeprefix("# ").startswith(comment)
+    _, _, err = new(f"a.{form}", "-q", "-o", "-")
+    assert err == f"warning: {said}\n"
+    _, text, err = made(f"a.{form}", "--label", "date", "--force")
+    assert "guessed" not in (text + err).casefold()
+    assert "# as --label says\n" in text
+    write(f"b.{form}", "topic")
+    recipe, text, err = made(f"b.{form}")
+    assert recipe.data.label == "topic"
+    assert "guessed" not in (text + err).casefold()
+    assert "# by its name\n" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns"),
+    [
+        ("a.csv", "id,comment\n1,a good film\n2,a bad one\n3,so so\n", "'id', 'comment'"),
+        ("a.csv", "id,comment,date\n1,a film,x\n2,a bad one,y\n3,so so,x\n", "'id', 'comment', 'date'"),
+        ("a.tsv", "good\tsuch a film\nbad\tno, not good\ngood\tyes, do\n", "1, 2"),
+        ("a.jsonl", '{"id": 1, "comment": "a b"}\n{"id": 2, "comment": "c"}\n{"id": 3, "comment": "d"}\n', "'id', 'comment'"),
+    ],
+)  # fmt: skip
+def test_few_rows_tell_no_label(new, made, name, text, columns):
+    Path(name).write_text(text)
+    status, out, err = new(name)
+    assert (status, out) == (2, "")
+    assert f"{name}: 3 rows are too few to guess which column has the label (columns: {columns})\n" in err
+    assert "--label COLUMN says which one it is" in err
+    assert not Path("recipes").exists()
+    recipe, _, err = made(name, "--label", 1)
+    assert recipe.data.label == (1 if columns == "1, 2" else "id")
+    assert "3 texts, " in err
+
+
+@pytest.mark.parametrize("label", ["label", "rating"])
+def test_few_rows_with_a_known_name_are_enough(made, label):
+    Path("a.csv").write_text(f"{label},said\n1,a good film\n4,a bad one\n5,so so\n")
+    recipe, _, err = made("a.csv")
+    assert (recipe.data.header, recipe.data.text, recipe.data.label) == (True, "said", label)
+    assert "3 texts, 3 different labels" in err
+    assert "guessed" not in err
 
 
 def test_a_wide_table_and_windows_line_ends(made):
@@ -224,13 +290,15 @@ def test_jsonl_with_several_strings(made):
 def test_several_labels(made):
     draw = random.Random(1)
     several = [(line, draw.sample(["a", "b", "c"], draw.randint(1, 2))) for line in prose(80)]
+    most, high = Counter(label for _, own in several for label in own).most_common(1)[0]
     Path("l.jsonl").write_text("".join(json.dumps({"text": t, "labels": own}) + "\n" for t, own in several))
     Path("ft.txt").write_text("".join(" ".join(f"__label__{x}" for x in own) + f" {t}\n" for t, own in several))
     Path("c.csv").write_text("text,tags\n" + "".join(f"{t},{'|'.join(own)}\n" for t, own in several))
     for name, form in (("l.jsonl", "jsonl"), ("ft.txt", "fasttext"), ("c.csv", "csv")):
         recipe, _, err = made(name)
         assert (recipe.data.format, recipe.data.multi_label) == (form, True)
-        assert "3 different labels" in err
+        assert "80 texts, 3 different labels" in err
+        assert f"the most frequent, {most}, {high} ({high / 80:.0%})" in err  # of the texts, not of their labels
     assert recipe.data.label_separator == "|"
 
 
@@ -260,8 +328,10 @@ def test_files_sorted_by_label_are_seen_to_be_labelled(made):
 
 def test_trees(made):
     Path("t.txt").write_text("".join(TREE.format(label=i % 3).replace("(3", f"({i % 3}", 1) for i in range(40)))
-    recipe, _, err = made("t.txt")
+    recipe, text, err = made("t.txt")
     assert (recipe.data.format, recipe.model.kind) == ("trees", "recursive")
+    assert (recipe.tokenizer.kind, recipe.tokenizer.split) == ("word", "rule")  # as recipes/sst5-tree.yaml
+    assert "# raw text, in use, into words and marks as the leaves are\n" in text
     assert "40 texts, 3 different labels" in err
 
 
@@ -347,7 +417,7 @@ def test_names_of_splits():
         "TREC.test": "test", "test_2016_flickr.de": "test", "val.en": "valid", "trains.txt": None, "latest.txt": None,
         "train-test.txt": None, "Development": "valid",
     }  # fmt: skip
-    assert {name: _look.split_of(name) for name in said} == said
+    assert {name: look.split_of(name) for name in said} == said
 
 
 # encodings, and what is no text
@@ -474,6 +544,10 @@ def test_usage(new, arguments, said):
     assert said in err
 
 
+def test_what_makes_recipes_is_no_verb():
+    assert "new-recipe" not in registry.names("cli")
+
+
 def test_a_real_process_without_torch(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{line},{label}\n" for line, label in labelled()))
     code = "import sys; sys.modules['torch'] = None; from seqcli.cli.app import run; sys.exit(run(sys.argv[1:]))"
@@ -513,7 +587,7 @@ def test_whatever_is_in_a_file_there_is_a_recipe_or_an_error(tmp_path_factory, r
     source = folder / f"x.{form}"
     source.write_bytes(text.encode())
     status = app.run(["-q", "recipes", "new", str(source), "-o", str(folder / "x.yaml")])
-    assert status in (0, 1)
+    assert status in (0, 1, 2)  # 2: too few rows to guess the label from
     assert (folder / "x.yaml").exists() == (status == 0)
     if status == 0:
         assert load_recipe(folder / "x.yaml").task in ("language-model", "tagging", "classification")

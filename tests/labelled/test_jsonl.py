@@ -49,13 +49,18 @@ def test_keys_and_values(
 
 
 MISTAKES = [
-    ("{}", {}, "f:1:1: the object has no 'text'", "text: KEY says"),
+    ("{}", {}, "f:1:1: the object has no 'text'", "--text KEY (a recipe: data.text) says"),
     ('{"txt": 1, "label": "p"}', {}, "f:1:1: the object has no 'text'", "did you mean 'txt'?"),
     ('{"text": "a", "lable": "p"}', {}, "f:1:1: the object has no 'label'", "did you mean 'lable'?"),
     ('{"body": "a", "label": "p"}', {"text": "bdy"}, "f:1:1: the object has no 'bdy'", "did you mean 'body'?"),
     ('{"text": "a", "kind": "p"}', {"label": "kinds"}, "f:1:1: the object has no 'kinds'", "did you mean 'kind'?"),
-    ('{"a": "x", "b": "y", "label": "p"}', {}, "f:1:1: which of 'a', 'b' is the text?", "text: a"),
-    ('{"id": 1, "text": ["a"]}', {}, "f:1:19: 'text' holds [\"a\"], not a text", "text: KEY"),
+    (
+        '{"a": "x", "b": "y", "label": "p"}',
+        {},
+        "f:1:1: which of 'a', 'b' is the text?",
+        "say it: --text a (a recipe: data.text)",
+    ),
+    ('{"id": 1, "text": ["a"]}', {}, "f:1:19: 'text' holds [\"a\"], not a text", "--text KEY"),
     ('{"text": "a", "label": {"x": 1}}', {}, "f:1:24: 'label' holds {\"x\": 1}, not a label", "true or false"),
     ('{"text": "a", "label": ["p", [1]]}', {}, "f:1:30: 'label' holds [1], not a label", "a list of those"),
     ('{"text": "a",\t"label": "p\\nq"}', {}, "f:1:25: the label 'p\\nq' holds a tab or a line break", "on a line"),

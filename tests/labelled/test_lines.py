@@ -72,6 +72,16 @@ def test_fasttext_without_a_label(read: Any, line: str) -> None:
     assert read("fasttext", line + "\n", gold=False)[0].labels is None
 
 
+def test_fasttext_of_several_labels_may_have_none(read: Any) -> None:
+    text = "__label__a __label__b one\n\n  two \n__label__ three\n"
+    found = read("fasttext", text, multi_label=True)
+    assert [(e.text, e.labels, e.line) for e in found] == [("one", ["a", "b"], 1), ("two ", [], 3), ("three", [], 4)]
+    with pytest.raises(SeqcliError, match="f:3:1: the line has no label") as error:
+        read("fasttext", text)
+    assert "data.multi_label: true" in error.value.hint
+    assert [e.labels for e in read("fasttext", text, multi_label=True, gold=False)] == [["a", "b"], None, None, None]
+
+
 def test_a_label_must_fit_on_a_line_of_output(read: Any) -> None:
     with pytest.raises(SeqcliError, match=r"f:1:10: the label 'a\\rb' holds a tab or a line break"):
         read("fasttext", "__label__a\rb text\n")

@@ -96,6 +96,34 @@ def test_the_hint_names_an_example_of_the_task(write, tmp_path):
     assert caught.value.hint == "1 mistake in x.yaml; compare it with: seqcli recipes show charlm"
 
 
+@pytest.mark.parametrize(
+    ("task", "names", "shown"),
+    [
+        ("tagging", ["char-tagger", "pos-tagger", "zzz"], "pos-tagger"),
+        ("classification", ["name-language", "sentiment", "trec"], "sentiment"),
+        ("classification", ["trec", "name-language"], "name-language"),
+    ],
+)
+def test_the_example_is_the_plainest(write, tmp_path, task, names, shown):
+    (tmp_path / "packaged").mkdir()
+    for name in names:
+        (tmp_path / "packaged" / f"{name}.yaml").write_text(f"task: {task}\n")
+    write(f"task: {task}\nfoo: 1\n")
+    with pytest.raises(UsageError) as caught:
+        load_recipe("x.yaml")
+    assert caught.value.hint.endswith(f"compare it with: seqcli recipes show {shown}")
+
+
+def test_a_mistake_inside_a_mapping_of_names_has_its_line(write):
+    text = "task: classification\ntokenizer: char\ndata:\n  train: x.tsv\n  labels:\n    a: ok\n    b: ''\n"
+    found = lines_of(load_recipe, write(text + '    c: "x\\ty"\n    d: 3\n    e: null\n'))
+    assert found == [
+        "x.yaml:7: data.labels.b: a label cannot be empty; null leaves its records out",
+        "x.yaml:8: data.labels.c: the label 'x\\ty' holds a tab or a line break; labels are printed on a line",
+        "x.yaml:9: data.labels.d: must be text, not 3",
+    ]
+
+
 DATA, MODEL = "data: {train: corpus.txt, valid: 0.05}\n", "model: {cell: gru, hidden: 64}"
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from seqcli import formats, schemes
-from seqcli.cli import _look_columns as columns
-from seqcli.cli._look import Found, Look, first_chunks, records_of
+from seqcli.cli.new_recipe import objects
+from seqcli.cli.new_recipe.look import Found, Look, first_chunks, records_of
 from seqcli.errors import SeqcliError
 from seqcli.formats import _detect as tagged
 
@@ -16,7 +16,7 @@ def tag_format(path: str, look: Look, beginning: str) -> str | None:
     """The format of words with tags; None where there are none."""
     name = tagged.detect(path, beginning)
     if name == "jsonl":
-        return name if columns.tokens_and_tags(columns.objects(first_chunks(look.chunks))) else None
+        return name if objects.tokens_and_tags(objects.records_of(first_chunks(look.chunks))) else None
     if name is None and tagged.detect(str(look.paths[0])) in ("conll", "conllu"):
         suffix = look.paths[0].suffix.lower()
         name = tagged.detect(str(look.paths[0])) if suffix != ".tsv" else None
@@ -32,7 +32,7 @@ def tagging(name: str, look: Look) -> Found:
     found = Found("tagging", name, [("format", name, "")])
     options: dict[str, Any] = {}
     if name == "jsonl":
-        words, tags = columns.tokens_and_tags(columns.objects(first_chunks(look.chunks))) or ("tokens", "tags")
+        words, tags = objects.tokens_and_tags(objects.records_of(first_chunks(look.chunks))) or ("tokens", "tags")
         found.keys += [("field", words, "the key of the words"), ("tag", tags, "the key of their tags")]
         options = {"field": words, "tag": tags}
     if name == "conllu":

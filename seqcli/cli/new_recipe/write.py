@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from seqcli import console
-from seqcli.cli import _fitted
-from seqcli.cli._fitted import Entry, Section, shown
-from seqcli.cli._look import Files, Found, Look, find, look_at
-from seqcli.cli._look_records import examples_of, recognise
+from seqcli.cli.new_recipe import fitted
+from seqcli.cli.new_recipe.fitted import Entry, Section, shown
+from seqcli.cli.new_recipe.look import Files, Found, Look, find, look_at
+from seqcli.cli.new_recipe.records import examples_of, recognise
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import BOM
 
@@ -38,7 +38,7 @@ def new(
     others = {split: look_at(own) for split, own in files.splits.items() if split != "train"}
     description = _describe(files, look, found, others)
     for line in description:
-        console.say(line)
+        (console.warn if line in found.doubts else console.say)(line)
     recipe = compose(files, look, found, others, path, name, description)
     if path is not None:
         _write(path, recipe)
@@ -92,7 +92,11 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
     if found.task == "language-model" and look.text.startswith(BOM):
         said.append("the text begins with a byte order mark, which is read as a character like others")
     return (
-        said + found.notes + files.notes + [f"held out: {note}" for note in _fitted.shares_note(found, look, others)]
+        said
+        + found.notes
+        + found.doubts
+        + files.notes
+        + [f"held out: {note}" for note in fitted.shares_note(found, look, others)]
     )
 
 
@@ -114,11 +118,12 @@ def _counted(found: Found) -> str:
     ranked = found.counts.most_common()
     (most, high), (least, low) = ranked[0], ranked[-1]
     records = found.records if found.task == "tagging" or found.multi_label else total
+    whole = total if found.task == "tagging" else max(records, 1)  # of texts with several labels: the shares exceed 1
     part = "" if found.exact else "at the beginning: "
     many = f"{label} of {total:,} words" if found.task == "tagging" else label
     text = (
         f"{part}{records:,} {word}, {len(found.counts):,} different {many}; "
-        f"the rarest, {shown(least)}, has {low:,}; the most frequent, {shown(most)}, {high:,} ({high / total:.0%})"
+        f"the rarest, {shown(least)}, has {low:,}; the most frequent, {shown(most)}, {high:,} ({high / whole:.0%})"
     )
     if len(found.counts) == 1:
         return f"{part}{records:,} {word}, the one label {shown(most)}"
@@ -158,7 +163,7 @@ def compose(
     head.append(f"# {what[found.task]} fitted to {_names(look.paths)} by: seqcli recipes new")
     for line in "\n".join(said).split("\n"):
         head += textwrap.wrap(line, _WIDE, initial_indent="# ", subsequent_indent="#   ")
-    tokenizer, model, train, hints = _fitted.fit(found, look, others)
+    tokenizer, model, train, hints = fitted.fit(found, look, others)
     lines = [*head, "", f"task: {found.task}"]
     sections = [
         *([("tokenizer", tokenizer)] if tokenizer else []),
@@ -175,7 +180,7 @@ def _data(files: Files, look: Look, found: Found, others: dict[str, Look], folde
     said = {split: [_moved(p, folder) for p in own] for split, own in files.said.items()}
     entries.append(Entry("train", _one(said["train"]), ""))
     entries += [Entry(split, _one(said[split]), "") for split in others]
-    entries += _fitted.shares(found, look, others)
+    entries += fitted.shares(found, look, others)
     entries += [Entry(*key) for key in found.keys if key[:2] != ("format", "text")]
     entries += _encoding(look, others)
     return entries

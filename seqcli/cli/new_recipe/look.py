@@ -83,6 +83,7 @@ class Found:
     format: str = "text"
     keys: list[tuple[str, Any, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what was decided, and how to say otherwise
+    doubts: list[str] = field(default_factory=list)  # such as are guesses: they are warnings
     options: dict[str, Any] = field(default_factory=dict)  # as `Options` of the format want them
     counts: Counter[str] = field(default_factory=Counter)  # of the labels or tags
     records: int = 0  # texts or sentences of the sample

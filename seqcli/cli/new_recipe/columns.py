@@ -1,23 +1,22 @@
 """Looking at columns: which one holds the texts of a table or of JSON objects, and which the labels.
 
 A label's column has few distinct values that repeat, and short ones; the text's column is the longest on average.
-Well-known names come first where the columns have names.
+Well-known names come first where the columns have names; without one the label is a guess, and is said to be one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from seqcli import registry
-from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.errors import DATA, USAGE, SeqcliError, UsageError, did_you_mean
 from seqcli.labelled import Options, column_number
-from seqcli.labelled._delimited import LABEL_NAMES, TEXT_NAMES
+from seqcli.labelled._delimited import _NAME, LABEL_NAMES, TEXT_NAMES
 from seqcli.streams import Chunk
 
 REPEATED = 2  # a label comes this often on average
@@ -25,9 +24,10 @@ SURE = 4  # so often, where more hangs on it
 LONGEST_LABEL = 40  # characters on average
 MOST_LABELS = 1000
 WIDEST = 64  # columns that are looked at
-FEW = 10  # rows: fewer tell little by repetition
+FEW = 10  # rows: in fewer, repetition tells no labels
 SEPARATORS = ("|", ";", ",")  # of several labels in one cell
-_NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")
+_SAY = "--label COLUMN says which one it is, by name or number"
+_GUESSED = "GUESSED, for its few values repeat: --label COLUMN says otherwise"
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,eE+-]*")
 _SPLITS = {"train", "valid", "validation", "dev", "val", "test"}
 
@@ -56,50 +56,69 @@ class Choice:
 
     text: Column
     label: Column
+    why: str = ""  # it is the label
     separator: str | None = None  # what stands between the labels of a cell
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)  # notes that warn
 
 
 class NoLabel(SeqcliError):
-    """No column looks like labels; `pairs`: two hold texts."""
+    """No column looks like labels; `pairs`: two hold texts. With status 2: there are too few rows to guess from."""
 
-    def __init__(self, message: str, hint: str, pairs: bool):
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, hint: str, *, pairs: bool = False, status: int = DATA):
+        super().__init__(message, hint=hint, status=status)
         self.pairs = pairs
 
 
 def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Choice:
     """The text's and the label's column; `text` and `label` are what the user says of them.
 
-    Raises NoLabel where no column repeats as labels do, UsageError for a column that is not there.
+    Raises NoLabel where no column repeats as labels do, or where a guess would rest on too few rows, UsageError for a
+    column that is not there.
     """
     notes: list[str] = []
+    doubts: list[str] = []
     filled = [c for c in columns if any(v.strip() for v in c.values)]
     said_label, said_text = (_given(what, columns) if what else None for what in (label, text))
     candidates = [c for c in filled if c is not said_text and not _is_split(c) and _fits(c)]
     named = [c for c in candidates if _known(LABEL_NAMES, c) is not None]
     named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
-    by_name = [c for c in filled if c is not said_text and _known(LABEL_NAMES[:4], c) is not None and _is_short(c)]
+    rows = max((len(c.values) for c in filled), default=0)
+    sure = LABEL_NAMES if rows < FEW else LABEL_NAMES[:4]  # names that need no values that repeat
+    by_name = [c for c in filled if c is not said_text and _known(sure, c) is not None and _is_short(c)]
     candidates.sort(key=lambda c: len(_values(c)))
-    chosen = said_label or next(iter([*named, *by_name, *candidates]), None) or _of_few(filled, said_text)
+    known_label = said_label or next(iter([*named, *by_name]), None)
+    if known_label is None and rows < FEW and len(filled) > 1:
+        raise NoLabel(
+            f"{rows} row{'s are' if rows > 1 else ' is'} too few to guess which column has the label"
+            f" (columns: {', '.join(map(str, columns[:8]))})",
+            _SAY,
+            status=USAGE,
+        )
+    chosen = known_label or next(iter(candidates), None)
     texts = [c for c in filled if c is not chosen and c.parts is None]
     if chosen is None or not texts:
         long = [c for c in texts if not _is_number(c)]
         names = ", ".join(map(str, columns[:8]))
         raise NoLabel(
             f"no column looks like labels, with few values that repeat (columns: {names})",
-            "--label COLUMN says which one it is, by name or number",
+            _SAY,
             pairs=len(long) == 2,
         )
     others = [str(c) for c in candidates if c is not chosen]
-    if others and not said_label:
-        notes.append(f"column {' or '.join(others[:3])} could be the label too: --label COLUMN says otherwise")
+    rival = f"column {' or '.join(others[:3])} could be the label too" if others and not said_label else ""
+    if known_label is None:
+        guess = f"the label is guessed: column {chosen}, for its few values repeat"
+        doubts.append(f"{guess}{'; ' * bool(rival)}{rival}: --label COLUMN says otherwise")
+    elif rival:
+        notes.append(f"{rival}: --label COLUMN says otherwise")
     known = [c for c in texts if _known(TEXT_NAMES, c) is not None and not _is_number(c)]
     found = said_text or max(known or texts, key=lambda c: c.length)
     rivals = [c for c in texts if c is not found and c.length * 2 > found.length and not _is_number(c)]
     if rivals and not said_text:
         notes.append(f"column {' or '.join(str(c) for c in rivals[:3])} is long too: --text COLUMN says otherwise")
-    return Choice(found, chosen, _separator(chosen), notes)
+    why = "as --label says" if said_label else "by its name" if known_label else _GUESSED
+    return Choice(found, chosen, why, _separator(chosen), notes, doubts)
 
 
 def _given(what: str, columns: Sequence[Column]) -> Column:
@@ -134,15 +153,6 @@ def _fits(column: Column) -> bool:
 
 def _is_short(column: Column) -> bool:
     return column.length <= LONGEST_LABEL
-
-
-def _of_few(columns: Sequence[Column], text: Column | None) -> Column | None:
-    """Of two columns with few rows the one without spaces, if it is the shorter one too."""
-    if len(columns) != 2 or len(columns[0].values) >= FEW or any(c.parts is not None for c in columns):
-        return None
-    short, long = sorted(columns, key=lambda c: c.length)
-    spaced = [any(" " in v.strip() for v in c.values) for c in (short, long)]
-    return short if spaced == [False, True] and short is not text else None
 
 
 def _is_split(column: Column) -> bool:
@@ -193,7 +203,7 @@ def table(
         if len(first) > 1:
             break
     if len(first) < 2:
-        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", "a text and its label are two", pairs=False)
+        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", "a text and its label are two")
     numbers = _looked_at(first, text, label)
     values = _columns(name, chunks, delimiter, None, numbers, whole)
     quoting = None
@@ -208,7 +218,8 @@ def table(
             header = _looks_like_header([v[0] for v in values.values()], values, below)
         except SeqcliError:
             said = any(w is not None and column_number(w) is None for w in (text, label))
-            header = said or (len(values[min(values)]) > FEW and _are_names([v[0] for v in values.values()]))
+            names_first = _are_names([v[0] for v in values.values()])
+            header = said or (names_first and (len(values[min(values)]) > FEW or _are_named(values)))
     names = {n: v[0].strip() for n, v in values.items()} if header else {}
     columns = [Column(n, names.get(n), v[1:] if header else v) for n, v in values.items()]
     found = Table(columns, first if header else None, None if delimiter == own else delimiter, quoting)
@@ -277,65 +288,13 @@ def _looks_like_header(first: Sequence[str], values: dict[int, list[str]], below
     return own not in counts and counts.total() >= SURE * len(counts)
 
 
+def _are_named(values: dict[int, list[str]]) -> bool:
+    """Whether few rows begin with names: one that labels are known by, or one above nothing but numbers."""
+    known = any(v[0].strip().casefold() in LABEL_NAMES and v[0] not in v[1:] for v in values.values())
+    return known or any(
+        any(c.strip() for c in v[1:]) and _is_number(Column(n, None, v[1:])) for n, v in values.items()
+    )
+
+
 def _are_names(cells: Sequence[str]) -> bool:
     return len(set(cells)) == len(cells) and all(map(_NAME.fullmatch, cells))
-
-
-# JSON objects
-
-
-def objects(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
-    """The objects of whole lines. Lines that are none are left to the reader, which says what is wrong with them."""
-    found = []
-    for line in "".join(chunk.text for chunk in chunks).split("\n"):
-        try:
-            record = json.loads(line) if line.strip() else None
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            found.append(record)
-    return found
-
-
-def keys(records: Sequence[dict[str, Any]]) -> list[Column]:
-    """The keys of objects whose values are texts, numbers, or lists of those, as columns."""
-    found = []
-    for number, name in enumerate(dict.fromkeys(k for r in records for k in r), 1):
-        values = [r[name] for r in records if r.get(name) is not None]
-        if not name or not values:
-            continue
-        if all(isinstance(v, list) and all(_is_scalar(m) for m in v) for v in values):
-            parts = [[_text(m) for m in v] for v in values]
-            found.append(Column(number, name, [" ".join(p) for p in parts], parts))
-        elif all(_is_scalar(v) for v in values):
-            found.append(Column(number, name, [_text(v) for v in values]))
-    return found
-
-
-def tokens_and_tags(records: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
-    """The keys of a list of words and of a list with as many tags, few of them different; None: there are none."""
-    lists: dict[str, list[list[Any]]] = {}
-    number = 0
-    for record in records:
-        number += 1
-        for name, value in record.items():
-            if isinstance(value, list) and value and all(isinstance(m, str | int) for m in value):
-                lists.setdefault(name, []).append(value)
-    whole = {name: v for name, v in lists.items() if len(v) * 2 > number}
-    distinct = {name: len({m for own in v for m in own}) for name, v in whole.items()}
-    words = [n for n, v in whole.items() if all(isinstance(m, str) for own in v for m in own)]
-    words.sort(key=lambda n: (n not in ("tokens", "words"), -distinct[n]))
-    for word in words[:1]:
-        same = [n for n, v in whole.items() if n != word and list(map(len, v)) == list(map(len, whole[word]))]
-        same.sort(key=lambda n: ("tag" not in n.casefold() and "label" not in n.casefold(), distinct[n]))
-        if same:
-            return word, same[0]
-    return None
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

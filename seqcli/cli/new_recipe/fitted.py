@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from seqcli.cli._look import Found, Look
+from seqcli.cli.new_recipe.look import Found, Look
 
 CHARACTERS, PIECES, TAGGED, CLASSIFIED = 4e6, 2e6, 1e6, 3e6  # tokens of a run
 LARGE = 2_000_000  # characters of prose from which on words or sub-words are read
@@ -224,7 +224,11 @@ def _classifier(found: Found, look: Look) -> Fit:
             Entry("unk", True, "a text may hold any character"),
         ]
     elif found.format == "trees":
-        tokenizer = [Entry("kind", "word", "the leaves of the trees"), Entry("lowercase", True, "")]
+        tokenizer = [
+            Entry("kind", "word", "the leaves of the trees"),
+            Entry("split", "rule", "raw text, in use, into words and marks as the leaves are"),
+            Entry("lowercase", True, ""),
+        ]
     else:
         tokenizer = [
             Entry("kind", "word", f"{read:.0f} words a text on average"),

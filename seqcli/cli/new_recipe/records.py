@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from seqcli import labelled
-from seqcli.cli import _look_columns as columns
-from seqcli.cli._look import MANY, Files, Found, Look, first_chunks, records_of
-from seqcli.cli._look_tags import tag_format, tagging
+from seqcli.cli.new_recipe import columns, objects
+from seqcli.cli.new_recipe.look import MANY, Files, Found, Look, first_chunks, records_of
+from seqcli.cli.new_recipe.tags import tag_format, tagging
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
 from seqcli.labelled import Example
 from seqcli.labelled import _detect as labels
@@ -141,9 +141,8 @@ def _classification(name: str, look: Look, text: str | None, label: str | None) 
         except columns.NoLabel as error:
             if error.pairs:
                 raise _pairs(path, f"two columns of text, {error.message}") from None
-            raise SeqcliError(
-                f"{path}: {error.message}", hint=f"{error.hint}\n--task language-model reads plain text"
-            ) from None
+            hint = f"{error.hint}\n--task language-model reads plain text"
+            raise SeqcliError(f"{path}: {error.message}", hint=hint, status=error.status) from None
     elif text or label:
         raise UsageError(f"{path} is read as {name}: it has no columns", hint="leave --text and --label away")
     examples = examples_of(found, look)
@@ -179,13 +178,13 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     name, chunks = found.format, first_chunks(look.chunks)
     whole = not look.cut and chunks[-1] == look.chunks[-1]
     if name == "jsonl":
-        records = columns.objects(chunks)
+        records = objects.records_of(chunks)
         if not records:
             records_of(labelled.open_format(name), look, labelled.Options(gold=False))  # says what is wrong
-        choice, header = columns.choose(columns.keys(records), text, label), None
+        choice, header = columns.choose(objects.keys(records), text, label), None
         found.keys += [
             ("text", choice.text.name, "the key of the text"),
-            ("label", choice.label.name, "of its label"),
+            ("label", choice.label.name, choice.why),
         ]
     else:
         read, choice = columns.table(name, chunks, text, label, whole=whole)
@@ -198,7 +197,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
             found.keys.append(("quoting", True, "cells stand in double quotes"))
         for key, column in (("text", choice.text), ("label", choice.label)):
             value = column.name if by_name else column.number
-            comment = "the longest column" if key == "text" else "the column whose few values repeat"
+            comment = "the longest column" if key == "text" else choice.why
             found.keys.append((key, value, comment))
     if choice.separator:
         found.keys.append(("label_separator", choice.separator, "what stands between the labels of a text"))
@@ -207,6 +206,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     given = " (the first row names the columns)" if header else ""
     found.notes.append(f"the text is column {choice.text}, the label column {choice.label}{given}")
     found.notes += choice.notes
+    found.doubts += choice.doubts
 
 
 def _can_be_named(header: Sequence[str]) -> bool:
