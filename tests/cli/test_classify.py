@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hostile import hostile
 
 from seqcli import api, console
 from seqcli.cli import app
@@ -47,34 +48,6 @@ def here(classifiers, monkeypatch, tmp_path) -> Callable[..., bytes]:
         return out.buffer.getvalue()  # type: ignore[attr-defined]
 
     return run
-
-
-def hostile(count: int, seed: int) -> list[str]:
-    """Lines that no one would write, of every plane."""
-    draw = random.Random(seed)
-    ranges = [
-        (0, 0x20),
-        (0x20, 0x7F),
-        (0x80, 0x250),
-        (0x590, 0x700),
-        (0x1F000, 0x1FAFF),
-        (0x300, 0x370),
-        (0, 0x110000),
-    ]
-
-    def character() -> str:
-        while True:
-            code = draw.randrange(*draw.choice(ranges))
-            if code != 0x0A and not 0xD800 <= code < 0xE000:
-                return chr(code)
-
-    def line() -> str:
-        if draw.random() < 0.3:
-            return draw.choice(AWKWARD)
-        parts = ["".join(character() for _ in range(draw.randrange(8))) for _ in range(draw.randrange(12))]
-        return draw.choice([" ", "", "\t"]).join(parts)
-
-    return [line() for _ in range(count)]
 
 
 def answers(out: str | bytes) -> list[list[tuple[str, float]]]:
@@ -129,7 +102,7 @@ def test_the_batch_changes_no_byte(here, model, lines):
 
 @pytest.mark.parametrize(("model", "more"), [("remarks", ["--threads", 2]), ("linear", []), ("trees", [])])
 def test_processes_change_no_byte(seqcli, classify, classifiers, model, more, tmp_path):
-    lines = [*hostile(200, 1), "a very good film", ""]
+    lines = [*hostile(200, 1, AWKWARD), "a very good film", ""]
     (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
     args = ["-q", "classify", "-m", model, "--jsonl", "--top", 3, tmp_path / "in"]
     one = classify(*args[4:], model=model)
@@ -142,7 +115,7 @@ def test_processes_change_no_byte(seqcli, classify, classifiers, model, more, tm
 @pytest.mark.parametrize("model", ["remarks", "linear"])
 def test_ten_thousand_hostile_lines(classify, tmp_path, model):
     """As many lines out, and batches of 1 and of 64 give identical bytes; two lines are 1 MB long."""
-    lines = [*hostile(9_998, 2), "x" * 1_000_000, "the film " * 111_112]
+    lines = [*hostile(9_998, 2, AWKWARD), "x" * 1_000_000, "the film " * 111_112]
     random.Random(3).shuffle(lines)
     (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
     for more in ([], ["--jsonl", "--top", 2]):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hostile import hostile
 
 from seqcli import console, registry
 from seqcli.cli import app
@@ -80,34 +81,6 @@ def records(format: str, out: str) -> int:
     return lines.count("") if format in ("conll", "conllu") else len(lines)
 
 
-def hostile(count: int, seed: int) -> list[str]:
-    """Lines that no one would write, of every plane."""
-    draw = random.Random(seed)
-    ranges = [
-        (0, 0x20),
-        (0x20, 0x7F),
-        (0x80, 0x250),
-        (0x590, 0x700),
-        (0x1F000, 0x1FAFF),
-        (0x300, 0x370),
-        (0, 0x110000),
-    ]
-
-    def character() -> str:
-        while True:
-            code = draw.randrange(*draw.choice(ranges))
-            if code != 0x0A and not 0xD800 <= code < 0xE000:
-                return chr(code)
-
-    def line() -> str:
-        if draw.random() < 0.3:
-            return draw.choice(AWKWARD)
-        parts = ["".join(character() for _ in range(draw.randrange(8))) for _ in range(draw.randrange(12))]
-        return draw.choice([" ", "", "\t"]).join(parts)
-
-    return [line() for _ in range(count)]
-
-
 # as many out as in
 
 
@@ -152,7 +125,7 @@ def test_the_batch_changes_no_byte(here, lines, format):
 
 @pytest.mark.parametrize("args", [("conll", "--confidence"), ("jsonl", "--n-best", 2)], ids=str)
 def test_processes_change_no_byte(seqcli, tag, taggers, args, tmp_path):
-    lines = [*hostile(200, 1), "Ada saw New York .", ""]
+    lines = [*hostile(200, 1, AWKWARD), "Ada saw New York .", ""]
     (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
     args = ["--format", *args, "--input", "text", tmp_path / "in"]
     one = tag(*args, model="ner")
@@ -164,7 +137,7 @@ def test_processes_change_no_byte(seqcli, tag, taggers, args, tmp_path):
 @pytest.mark.slow
 def test_ten_thousand_hostile_lines(tag, tmp_path):
     """As many lines out, and batches of 1 and of 64 give identical bytes; two lines are 1 MB long."""
-    lines = [*hostile(9_998, 2), "x" * 1_000_000, "the cat " * 125_000]
+    lines = [*hostile(9_998, 2, AWKWARD), "x" * 1_000_000, "the cat " * 125_000]
     random.Random(3).shuffle(lines)
     (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
     for format in ("word-tag", "jsonl"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.questions import TEXTS, labelled, lines, toy
 
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
@@ -41,39 +41,6 @@ ODD = [
     "\t\r\x0b\u2028",
     "👩‍🚀",
 ]
-
-
-@dataclass
-class Line:
-    text: str
-
-
-def lines(*texts: str) -> list[Line]:
-    return [Line(text) for text in texts]
-
-
-def labelled(count: int) -> Vocabulary:
-    return Vocabulary([], [], {}, [str(k) for k in range(count)])
-
-
-TEXTS = [
-    ("What is the capital of Peru ?", 2),
-    ("Where is Lima ?", 2),
-    ("Where do llamas live ?", 2),
-    ("Who wrote Faust ?", 0),
-    ("Who was the first man on the moon ?", 0),
-    ("What man painted Guernica ?", 0),
-    ("How many llamas are there ?", 1),
-    ("How far is the moon ?", 1),
-    ("What is the number of the beast ?", 1),
-    ("", 1),
-]
-
-
-def toy(labels: int = 3, config: Config | None = None, **more: object) -> Model:
-    targets = np.array([label % labels for _, label in TEXTS])
-    examples = lines(*(text for text, _ in TEXTS))
-    return Model.fit(examples, targets, labelled(labels), config or Config(), **more)  # type: ignore[arg-type]
 
 
 def by_hand(model: Model, text: str) -> np.ndarray:
