@@ -1,9 +1,10 @@
 """seqcli's recipes beside linear models: `SEQCLI_DATA=... python tests/benchmarks/bench_classify_scores.py DATA --peers PYTHON`.
 
-DATA is trec or sst2. Trains the recipe once for each of --seeds and `ngram-linear` once on the same data, then fastText,
-TF-IDF with logistic regression, and NB-SVM (`peers/`, run by PYTHON, which has them), all on this machine, and prints
-test accuracies, seconds, and by how much each run of the recipe is above the best linear model, with the 95 % interval
-of a paired bootstrap over the test texts. `--runs FOLDER` keeps the runs, and takes those that are there.
+DATA is trec or sst2. Trains the recipe once for each of --seeds and `ngram-linear` once on the same data (for sst2 on
+whole sentences, too), then fastText, TF-IDF with logistic regression, and NB-SVM (`peers/`, run by PYTHON, which has
+them), all on this machine. Prints test accuracies, seconds, and by how much each run of the recipe is above the best
+linear model, with the 95 % interval of a paired bootstrap over the test texts. `--runs FOLDER` keeps the runs, and
+takes those that are there.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def main() -> None:
     recipe, sets = RECIPES[options.data]
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.runs or Path(temporary)
-        linear = {"ngram-linear": trained(recipe, f"{recipe}-linear", folder, LINEAR)}
+        linear = {"ngram-linear": trained(recipe, f"{recipe}-ngrams", folder, LINEAR)}
+        if recipe == "sst2":
+            linear["ngram-linear (sentences)"] = trained("sst2-linear", "sst2-linear", folder, [])
         for name in sets if options.peers else []:
             linear |= peers(options.peers, name)
         own = {
