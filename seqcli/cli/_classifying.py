@@ -135,9 +135,10 @@ class Work:
         """The text as it is: it is read where it is answered."""
         return record
 
-    def __call__(self, records: list[Example]) -> list[Answer]:
+    def __call__(self, records: list[Example | str]) -> list[Answer]:
         assert self.classifier is not None
-        return self.classifier.answer([self.classifier.prepare(r) for r in records], self.settings)
+        examples = [Example(r) if isinstance(r, str) else r for r in records]
+        return self.classifier.answer([self.classifier.prepare(e) for e in examples], self.settings)
 
     def packed(self) -> Work:
         """The work without its classifier."""
@@ -147,9 +148,9 @@ class Work:
         """Open the classifier."""
         self.classifier = Classifier.open(artifact.read(model))
 
-    def light(self, record: Example) -> Example:
-        """A text without what only its writer needs."""
-        return replace(record, raw=None)
+    def light(self, record: Example) -> Example | str:
+        """A text alone, or with its tree: what only its writer needs stays."""
+        return record.text if record.tree is None else Example(record.text, words=record.words, tree=record.tree)
 
 
 # what is written

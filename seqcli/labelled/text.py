@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqcli.formats._lines import Line
-from seqcli.labelled import Example, LineReader
+from seqcli.labelled import BLANKS, Example, LineReader
 
 READS_LABELS = False
 
@@ -12,6 +12,18 @@ class Reader(LineReader):
     """Lines of running text."""
 
     format = "text"
+
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Example]:
+        """As for any format of lines; an ordinary line is its own record, without a `raw` to give it back from."""
+        if self._bom or end != "\n":
+            return super()._lines(lines, number, end)
+        found, source = [], self._source or ""
+        for n, line in enumerate(lines, number):
+            if line.endswith("\r") or not line.strip(BLANKS):
+                found += super()._lines([line], n, end)
+            else:
+                found.append(Example(line, None, None, None, source, n))
+        return found
 
     def _example(self, line: Line, number: int) -> Example:
         return Example(line.body, source=self._source or "", line=number, raw=line)
