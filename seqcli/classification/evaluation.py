@@ -21,6 +21,7 @@ from seqcli.metrics._temperature import fit_temperature as least_cost
 Unknown = Literal["error", "skip", "count-wrong"]
 BATCH = 512  # texts scored at once
 FITTED = 30_000  # texts that the temperature is fitted on, at most
+LOWEST, HIGHEST = 0.1, 20.0  # temperatures: the scores of two models together may be far too sure
 SHARES = [round(0.1 * n, 1) for n in range(31)]  # of the linear model's logits, that are tried
 
 
@@ -199,7 +200,7 @@ def _least(classifier: Classifier, logits: np.ndarray, gold: np.ndarray) -> tupl
         p = np.where(gold, p, 1 - p) if classifier.multi_label else p[gold]
         return -float(np.log(np.maximum(p, 1e-300)).sum())
 
-    found = least_cost(cost)
+    found = least_cost(cost, LOWEST, HIGHEST)
     return found, cost(found)
 
 

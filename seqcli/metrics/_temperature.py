@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-LOWEST, HIGHEST = 0.25, 4.0
-
 
 def fit_temperature(
-    cost: Callable[[float], float], low: float = LOWEST, high: float = HIGHEST, tolerance: float = 0.01
+    cost: Callable[[float], float], low: float = 0.25, high: float = 4.0, tolerance: float = 0.01
 ) -> float:
     """The temperature T between `low` and `high` at which `cost(T)` is least, to the share `tolerance` of T.
 

@@ -13,6 +13,8 @@ from seqcli import artifact, console, layers, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.classification import Classifier, Settings
 from seqcli.classification.evaluation import (
+    HIGHEST,
+    LOWEST,
     Report,
     evaluate,
     fit_share,
@@ -28,7 +30,6 @@ from seqcli.datasets._buckets import Buckets
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.labelled import Example
-from seqcli.metrics._temperature import HIGHEST, LOWEST
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
 from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture

@@ -12,7 +12,7 @@ import pytest
 
 from seqcli import artifact, layers, ops, registry
 from seqcli.classification import Classifier
-from seqcli.classification.evaluation import evaluate
+from seqcli.classification.evaluation import HIGHEST, LOWEST, evaluate
 from seqcli.classification.reading import Reading
 from seqcli.datasets import classification as dataset
 from seqcli.datasets._vocabulary import UNKNOWN
@@ -277,7 +277,7 @@ def test_closing_writes_what_is_fitted_scores_and_a_baseline(
     baseline = Classifier(linear, task.vocabulary, Reading(None, 1000), multi_label)
     baseline, _ = fitted(baseline, task.corpus.splits["valid"])
     assert about[metric] == evaluate(baseline, task.corpus.splits["valid"]).metrics[metric] > 0.7
-    assert 0.25 <= decoding["temperature"] <= 4
+    assert LOWEST <= decoding["temperature"] <= HIGHEST
     assert ("label_thresholds" in decoding) == multi_label
     said = " ".join(capsys.readouterr().err.split())
     assert "an example:" in said and "seqcli classify -m" in said  # noqa: PT018
