@@ -69,7 +69,7 @@ class Classifier:
             kind = registry.load("models", header["linear"]["kind"])
             beside = kind.Model.restore(kind.Config(**header["linear"]), vocabulary, stored.part("linear"))
         return cls(
-            models.restore(stored),
+            models.restore(stored, vocabulary),
             vocabulary,
             Reading.of(stored),
             header["data"]["multi_label"],

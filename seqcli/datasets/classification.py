@@ -67,12 +67,7 @@ class Config(BaseModel):
     longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
-    encoding: str = "utf-8"
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        return plain.known_encoding(value)
+    encoding: plain.Encoding = "utf-8"
 
     @field_validator("format")
     @classmethod

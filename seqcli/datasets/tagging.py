@@ -43,12 +43,7 @@ class Config(BaseModel):
     longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
-    encoding: str = "utf-8"
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        return text.known_encoding(value)
+    encoding: text.Encoding = "utf-8"
 
     @field_validator("format")
     @classmethod

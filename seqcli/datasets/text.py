@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from seqcli import console
 from seqcli.artifact import Artifact, replacing
@@ -27,23 +27,6 @@ Held = Annotated[float, Field(gt=0, lt=1)] | Files | None
 SPLITS = ("train", "valid", "test")
 
 
-class Config(BaseModel):
-    """Recipe keys of `data` for plain text."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    train: Files  # a name, a path, a glob, `-`, or a list of paths and globs
-    valid: Held = None  # a share of the text, or files; default: what the named data set says, else none
-    test: Held = None
-    encoding: str = "utf-8"
-    split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        return known_encoding(value)
-
-
 def known_encoding(value: str) -> str:
     """The encoding, if text in it can be cut at lines. Raises ValueError."""
     try:
@@ -53,6 +36,21 @@ def known_encoding(value: str) -> str:
     if not plain:
         raise ValueError(f"text in {value} cannot be cut at lines; convert it to utf-8 first, with iconv")
     return value
+
+
+Encoding = Annotated[str, AfterValidator(known_encoding)]
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for plain text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: Files  # a name, a path, a glob, `-`, or a list of paths and globs
+    valid: Held = None  # a share of the text, or files; default: what the named data set says, else none
+    test: Held = None
+    encoding: Encoding = "utf-8"
+    split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
 
 
 @dataclass(frozen=True)

@@ -92,9 +92,10 @@ class ClassifyingModel(Protocol):
         ...
 
 
-def restore(stored: Artifact) -> Any:
-    """The model of an opened artifact, its configuration checked again."""
+def restore(stored: Artifact, vocabulary: Any = None) -> Any:
+    """The model of an opened artifact, its configuration checked again; `vocabulary` where that is read already."""
     header = stored.header
     kind = registry.load("models", header["model"]["kind"])
-    vocabulary = registry.load("datasets", kind.DATASET).vocabulary(stored)
+    if vocabulary is None:
+        vocabulary = registry.load("datasets", kind.DATASET).vocabulary(stored)
     return kind.Model.restore(kind.Config(**header["model"]), vocabulary, stored.part("model"))

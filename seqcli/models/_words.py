@@ -11,6 +11,7 @@ from seqcli import ops, registry
 from seqcli.datasets._vocabulary import MARKS, UNKNOWN, Vocabulary
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
+from seqcli.models._drop import Drops
 from seqcli.ops import Array
 
 KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
@@ -18,14 +19,12 @@ KEPT_CHARACTERS = 16 << 20  # of those words themselves
 ENCODED = 1024  # words encoded at once: bounds the memory
 
 
-class ReadsWords:
+class ReadsWords(Drops):
     """A model with a table of words, perhaps an encoder of characters, and dropout."""
 
     embedding: Array  # (words + 1, E)
     characters: Any  # an encoder, or None
     vocabulary: Vocabulary
-    dropout: float
-    variational: bool
 
     def words(self, ids: Array, vectors: Array, characters: Array, lengths: Array) -> Array:
         """What different words are: ids (U,), vectors (U, D), characters (U, L), their lengths (U,) -> (U, ·)."""
@@ -35,13 +34,6 @@ class ReadsWords:
         if self.characters is not None:
             parts.append(self.characters.encode(characters, lengths))
         return ops.concat(parts)
-
-    def drop(self, x: Array, rng: Any) -> Array:
-        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
-        if rng is None or not self.dropout:
-            return x
-        shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
-        return x * ops.dropout_mask(shape, self.dropout, rng, x)
 
     def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
         """What words are, in NumPy: (U, ·), made up with zeros to a width."""

@@ -13,11 +13,11 @@ from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.labelled import Example
-from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.models._keys import ClassWeights, Rate, Size
-from seqcli.models._words import ReadsWords, encoder, table
+from seqcli.models._labels import LabelsTexts
+from seqcli.models._words import encoder, table
 from seqcli.models.classifier import groups
 from seqcli.ops import Array
 
@@ -42,7 +42,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model(ReadsWords):
+class Model(LabelsTexts):
     """W (Σ_t x_t / T) + b: the mean of what the words are, in any order (Iyyer et al. 2015, without layers)."""
 
     embedding: Array  # (words + 1, E)
@@ -87,12 +87,6 @@ class Model(ReadsWords):
         """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
         mean = pool("mean", self.drop(ops.embedding(index, words), rng), lengths)
         return ops.linear(self.drop(mean[None], rng)[0], self.output_weight, self.output_bias)
-
-    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a record of a padded batch (see `tasks/classification.py` for its parts), by their weights."""
-        words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
-        logits = self.scores(words, batch["index"], batch["lengths"], rng)
-        return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """(N, K) of texts whose words are found, the same to the last bit whatever stands beside them."""

@@ -15,12 +15,12 @@ from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.labelled import Example
-from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models._keys import ClassWeights, Rate, Size
-from seqcli.models._words import ReadsWords, WordBank, encoder, table
+from seqcli.models._labels import LabelsTexts
+from seqcli.models._words import WordBank, encoder, table
 from seqcli.ops import Array
 
 TASK = "classification"
@@ -54,7 +54,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model(ReadsWords):
+class Model(LabelsTexts):
     """W pool(y_1 ... y_T) + b over the outputs y_t of the stack.
 
     Letters as everywhere: T, B, E, H; U different words of a batch, K labels, C = H·directions.
@@ -124,12 +124,6 @@ class Model(ReadsWords):
         y = self.stack.read(x, lengths, between=lambda y: self.drop(y, rng))
         pooled = pool(self.pooling, y, lengths, self.attention, both=self._both)
         return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
-
-    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a record of a padded batch (see `tasks/classification.py` for its parts), by their weights."""
-        words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
-        logits = self.scores(words, batch["index"], batch["lengths"], rng)
-        return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
 
     # inference on NumPy
 

@@ -15,6 +15,7 @@ from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.stack import Stack
 from seqcli.layers.stream import StreamForm
 from seqcli.models import State
+from seqcli.models._drop import Drops
 from seqcli.ops import Array
 
 TASK = "language-model"
@@ -55,7 +56,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Drops):
     """p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
 
     embedding: Array  # (V, E)
@@ -113,13 +114,6 @@ class Model:
         return self.stack.initial_state(batch)
 
     # the forward pass, written once for training (torch) and inference (NumPy)
-
-    def drop(self, x: Array, rng: Any) -> Array:
-        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
-        if rng is None or not self.dropout:
-            return x
-        shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
-        return x * ops.dropout_mask(shape, self.dropout, rng, x)
 
     def weights_dropped(self, rng: Any) -> Model:
         """The model with some recurrent weights at zero (DropConnect), the same for all time steps."""

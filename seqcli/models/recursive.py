@@ -17,6 +17,7 @@ from seqcli.labelled._tree import Tree, balanced, right_branching
 from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.tree import CELLS, PARTS, Forest, State, TreeCell
+from seqcli.models._drop import Drops
 from seqcli.models._keys import ClassWeights, Rate, Size
 from seqcli.models._words import table
 from seqcli.ops import Array
@@ -48,7 +49,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Drops):
     """softmax(W h_n + b) at every node n; the label of a text is that of its root. Letters: see `layers/tree.py`;
     V words, D dimensions of their vectors, K labels."""
 
@@ -60,6 +61,7 @@ class Model:
     vocabulary: Vocabulary = layers.static()
 
     kind = "recursive"
+    variational = False
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
@@ -90,16 +92,15 @@ class Model:
         x = ops.embedding(ids, self.embedding)
         if vectors.shape[1]:
             x = ops.concat([x, vectors])
-        return self.tree.leaf(self._drop(x, rng))
+        return self.tree.leaf(self.drop(x, rng))
 
     def scores(self, h: Array, rng: Any = None) -> Array:
         """Logits (M, K) of states h (M, H)."""
-        return ops.linear(self._drop(h, rng), self.output_weight, self.output_bias)
+        return ops.linear(self.drop(h, rng), self.output_weight, self.output_bias)
 
-    def _drop(self, x: Array, rng: Any) -> Array:
-        if rng is None or not self.config.dropout:
-            return x
-        return x * ops.dropout_mask(tuple(x.shape), self.config.dropout, rng, x)
+    @property
+    def dropout(self) -> float:  # type: ignore[override]
+        return self.config.dropout
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
         """Nats a node, the mean over the batch's labelled nodes by their weights: see `prepare_batch`."""

@@ -58,7 +58,9 @@ class Tagger:
         vocabulary = registry.load("datasets", "tagging").vocabulary(stored)
         header = stored.header
         temperature = header.get("decoding", {}).get("temperature", 1.0)
-        return cls(models.restore(stored), vocabulary, header["data"]["scheme"], temperature, Words.of(header))
+        return cls(
+            models.restore(stored, vocabulary), vocabulary, header["data"]["scheme"], temperature, Words.of(header)
+        )
 
     @property
     def features(self) -> list[str]:
