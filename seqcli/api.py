@@ -142,11 +142,95 @@ class ClassifyingModel:
         return self.classifier.answer([self.classifier.prepare(Example(text))])[0]
 
 
+class TranslationModel:
+    """A trained model from one sequence to another. `header` is what `seqcli inspect --json` shows.
+
+    A text is one line: a line end in it is read as a space. The answer to a blank text is an empty one.
+    """
+
+    def __init__(self, stored: artifact.Artifact):
+        from seqcli.transduction import Translator
+
+        self.path, self.header = stored.path, stored.header
+        self.translator = Translator.open(stored)
+
+    def translate(self, text: str, **options: Any) -> str:
+        """The best answer to a text; options are `beam`, `length_penalty`, `coverage_penalty`, `no_repeat`,
+        `min_length`, `max_tokens`, `prefix` (what it must begin with) and `replace_unknown`, as `seqcli generate` has
+        them. With `temperature`, `top_k` or `top_p` it is drawn; the same `seed` gives the same text as there."""
+        return self._answers(text, **options)[0].text
+
+    def answers(self, text: str, n: int = 5, beam: int = 5, **options: Any) -> list[tuple[str, float]]:
+        """The n best answers that a beam finds, the best first, with their log-probabilities (nats); other options
+        as for `translate`, those that draw aside. n above the beam makes it wider."""
+        if drawing := options.keys() & {"temperature", "top_k", "top_p", "seed"}:
+            raise UsageError(f"answers are searched, not drawn: leave {min(drawing)} away")
+        return [(a.text, a.logprob) for a in self._answers(text, n_best=n, beam=max(n, beam), **options)]
+
+    def attention(self, text: str, **options: Any) -> tuple[list[str], list[str], np.ndarray]:
+        """Tokens (S,) of the text and tokens (T,) of its best answer, both with `<eos>`, and how much of its weight
+        each of these gave to each of those: (T, S). Empty for a blank text. Raises UsageError where the model has no
+        attention."""
+        answer = self._answers(text, attention=True, **options)[0]
+        if not answer.logprobs:
+            return [], [], np.zeros((0, 0), np.float32)
+        if answer.attention is None:
+            raise UsageError("this model has no attention to show", hint="train one with model.attention: general")
+        target = [*answer.symbols, "<eos>"][: len(answer.attention)]
+        return answer.source_symbols, target, answer.attention
+
+    def _answers(
+        self,
+        text: str,
+        *,
+        beam: int | None = None,
+        n_best: int = 1,
+        length_penalty: float | None = None,
+        coverage_penalty: float = 0.0,
+        no_repeat: int = 0,
+        min_length: int = 0,
+        max_tokens: int | None = None,
+        prefix: str | None = None,
+        replace_unknown: bool = False,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        attention: bool = False,
+    ) -> list[Any]:
+        import secrets
+
+        from seqcli.decoding.beam import Search
+        from seqcli.parallel import Pair
+        from seqcli.transduction import Settings
+
+        own, sampling = self.translator.search, None
+        if temperature != 0 and (temperature, top_k, top_p) != (None, None, None):
+            sampling = Sampling(1.0 if temperature is None else temperature, top_k, top_p)
+            if beam is not None:
+                raise UsageError("a beam searches, temperature, top_k and top_p draw: give one kind")
+        search = Search(
+            beam=1 if temperature == 0 and beam is None else beam or own.beam,
+            n_best=n_best,
+            length_penalty=own.length_penalty if length_penalty is None else length_penalty,
+            coverage_penalty=coverage_penalty,
+            no_repeat=no_repeat,
+            min_length=min_length,
+        )
+        drawn = secrets.randbelow(1 << 31) if seed is None else seed
+        settings = Settings(search, sampling, 1, drawn, max_tokens, attention, replace_unknown)
+        return self.translator.answer([Pair(text, prefix=prefix)], settings)[0]
+
+
 def load(path: str | Path) -> Any:
     """Open a model file, a run folder, or a run of ./runs by name, as the class that fits its task.
 
     Raises SeqcliError.
     """
     stored = runs.open_model(str(path), "eval")
-    kinds = {"tagging": TaggingModel, "classification": ClassifyingModel}
+    kinds = {
+        "tagging": TaggingModel,
+        "classification": ClassifyingModel,
+        "sequence-to-sequence": TranslationModel,
+    }
     return kinds.get(stored.header["task"], LanguageModel)(stored)

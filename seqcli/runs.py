@@ -115,7 +115,11 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
 
 
 ANY = ("inspect", "tokenize")
-EXAMPLES = {"tag": "pos-tagger", "classify": "sentiment"}  # recipes to begin with, of other verbs than generate
+EXAMPLES = {  # recipes to begin with
+    "tag": ["pos-tagger"],
+    "classify": ["sentiment"],
+    "generate": ["charlm", "dates"],
+}
 
 
 def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
@@ -133,10 +137,8 @@ def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
             others += 1
     if not found:
         what = f"none of the {others} models in ./runs fits" if others else "there is no model in ./runs for"
-        raise UsageError(
-            f"{what} `{verb}`",
-            hint=f"name one with -m FILE, or train one: seqcli train {EXAMPLES.get(verb, 'charlm')}",
-        )
+        train = " or ".join(f"seqcli train {name}" for name in EXAMPLES.get(verb, ["charlm"]))
+        raise UsageError(f"{what} `{verb}`", hint=f"name one with -m FILE, or train one: {train}")
     return max(found)[1]
 
 

@@ -9,10 +9,11 @@ import pytest
 
 import seqcli
 from seqcli import artifact, layers, tokenizers
-from seqcli.api import LanguageModel, TaggingModel
+from seqcli.api import LanguageModel, TaggingModel, TranslationModel
 from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.pairs import Sizes
 from seqcli.formats import Sentence
-from seqcli.models import language_model, tagger
+from seqcli.models import language_model, seq2seq, tagger
 from seqcli.tokenizers import byte, char
 
 TEXT = "the cat sat\non the mat\n"
@@ -210,3 +211,94 @@ def test_further_columns_are_asked_for(tmp_path):
     assert [w for w, _, _ in one] == ["Rome", "is"]
     assert one != other
     assert model.spans(["Rome", "is"], {"pos": ["?", "?"]}) == model.spans(["Rome", "is"], {"pos": ["!", "!"]})
+
+
+# from one sequence to another
+
+
+def write_translator(path: Path, *, attention: str = "general") -> Path:
+    """An untrained model with large weights, so that it has opinions."""
+    tokenizer = char.Tokenizer.learn(["abc de\n"], char.Config(unk=True))
+    config = seq2seq.Config(embedding=6, hidden=8, attention=attention, beam=3)  # type: ignore[arg-type]
+    sizes = Sizes(tokenizer.size + 2, tokenizer.size + 2, True)
+    fresh, rng = seq2seq.Model.create(config, sizes, np.random.default_rng(1)), np.random.default_rng(2)
+    model = layers.replace(fresh, {n: rng.normal(0, 0.7, a.shape).astype("f") for n, a in fresh.arrays().items()})
+    header = {"kind": "model", "task": "sequence-to-sequence", "model": config.model_dump(mode="json")}
+    part, arrays = tokenizers.to_artifact(tokenizer)
+    header |= {"vocabulary": sizes._asdict(), "tokenizer": part, "data": {"longest": 20, "answer_ratio": 2.0}}
+    artifact.write(path, header, {f"model.{n}": a for n, a in model.arrays().items()} | arrays)
+    return path
+
+
+@pytest.fixture(scope="module")
+def translator_path(tmp_path_factory) -> Path:
+    return write_translator(tmp_path_factory.mktemp("translator") / "m.safetensors")
+
+
+@pytest.fixture(scope="module")
+def translator(translator_path) -> TranslationModel:
+    return seqcli.load(translator_path)
+
+
+def test_translations_are_what_the_command_writes(translator, translator_path, seqcli):
+    assert isinstance(translator, TranslationModel)
+
+    def command(*args: object) -> str:
+        return (
+            seqcli("-q", "generate", "-m", translator_path, *args, "--prompt", "abc de").stdout.decode().strip("\n")
+        )
+
+    assert translator.translate("abc de") == command()
+    assert translator.translate("abc\nde") == command()  # a text is one line
+    for options in (
+        {"beam": 1},
+        {"beam": 4, "length_penalty": 0.3, "coverage_penalty": 0.2},
+        {"no_repeat": 2, "min_length": 4, "max_tokens": 9},
+        {"temperature": 2.0, "seed": 5},
+        {"top_k": 3, "top_p": 0.9, "seed": 6},
+        {"temperature": 0},
+    ):
+        flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
+        assert translator.translate("abc de", **options) == command(*flags), options
+
+
+def test_translations(translator):
+    assert translator.translate("") == translator.translate(" \n") == ""
+    assert translator.translate("abc", prefix="dd").startswith("dd")
+    assert len({translator.translate("abc", temperature=3) for _ in range(20)}) > 1  # no seed, no promise
+    assert translator.translate("abc", seed=1) == translator.translate("abc", seed=2)  # nothing is drawn
+    assert translator.translate("abc", replace_unknown=True).count("<unk>") == 0
+    with pytest.raises(seqcli.SeqcliError, match="give one kind"):
+        translator.translate("abc", temperature=1, beam=2)
+    with pytest.raises(seqcli.SeqcliError, match="--length-penalty must be from 0"):
+        translator.translate("abc", length_penalty=-1)
+    with pytest.raises(TypeError):
+        translator.translate("abc", temprature=1)
+
+
+def test_answers_are_ranked(translator):
+    found = translator.answers("abc", n=4)
+    assert len({text for text, _ in found}) == 4
+    assert found[0][0] == translator.translate("abc", beam=5)
+    assert found[:2] == translator.answers("abc", n=2, beam=5)
+    assert len(translator.answers("abc", n=7, beam=2)) == 7
+    by_nats = [p for _, p in translator.answers("abc", n=4, length_penalty=0)]
+    assert by_nats == sorted(by_nats, reverse=True)
+    assert all(p < 0 for p in by_nats)
+    assert translator.answers("", n=2) == [("", 0.0)] * 2
+    with pytest.raises(seqcli.SeqcliError, match="answers are searched, not drawn: leave temperature away"):
+        translator.answers("abc", temperature=1)
+
+
+def test_attention_is_where_an_answer_looked(translator, tmp_path):
+    source, target, weights = translator.attention("ab cé")
+    assert source == ["a", "b", "▁", "c", "<unk>", "<eos>"]
+    assert weights.shape == (len(target), len(source))
+    assert weights.sum(1) == pytest.approx(np.ones(len(target)), abs=1e-5)
+    assert "".join(t for t in target if t != "<eos>").replace("▁", " ") == translator.translate("ab cé")
+    assert len(translator.attention("abc", max_tokens=2, beam=1)[1]) <= 2
+    assert translator.attention(" ")[:2] == ([], [])
+    blind = seqcli.load(write_translator(tmp_path / "m.safetensors", attention="none"))
+    assert isinstance(blind.translate("abc"), str)
+    with pytest.raises(seqcli.SeqcliError, match="no attention to show"):
+        blind.attention("abc")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seqcli import artifact, registry, runs, streams, threads
 from seqcli.classification import Answer, Classifier, Settings
 from seqcli.cli import _records
+from seqcli.cli._columns import Columns
 from seqcli.cli.classify import READ
-from seqcli.errors import UsageError, did_you_mean
-from seqcli.formats import cell, jsonl, one_line
+from seqcli.errors import UsageError
+from seqcli.formats import cell, jsonl
 from seqcli.labelled import Example, Options, write_again
 
 COLUMNS = ("predicted", "probability")  # what tsv and csv get
@@ -65,7 +66,7 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
     most = request.top or (None if classifier.multi_label else 1)
     settings = Settings(least, most, request.nodes, request.attention or bool(request.draw))
     writer = Writer(request.top, least, request.otherwise, request.attention, classifier.multi_label)
-    columns = _Columns(writer, reader) if read in ("tsv", "csv") else None
+    columns = Columns(reader, COLUMNS, writer.columns, write_again) if read in ("tsv", "csv") else None
     written = columns or (writer.again if read == "jsonl" else writer.object if request.jsonl else writer.line)
     drawn: list[tuple[Example, Answer]] = []
 
@@ -88,22 +89,8 @@ def run(request: Request, jobs: int, wanted_threads: int) -> None:
 
 def _format(request: Request) -> str:
     """What is read. Raises UsageError for what does not go together."""
-    read = request.input or ("jsonl" if request.field else "text")
-    if read not in READ:
-        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, READ))
-    if request.field and read != "jsonl":
-        hint = "--text names a column" if read in ("tsv", "csv") else "add --input jsonl"
-        raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
-    if request.field and request.text:
-        raise UsageError("--field and --text both say where the text is: give one")
-    if request.text is not None and read not in ("tsv", "csv", "jsonl"):
-        said = f"--text names a column (tsv, csv) or a key (jsonl), but {read} is read"
-        raise UsageError(said, hint="add --input csv, tsv or jsonl")
-    for name, value in (("--delimiter", request.delimiter), ("--header", request.header)):
-        if value is not None and read not in ("tsv", "csv"):
-            raise UsageError(f"{name} says how to read tsv and csv, but {read} is read", hint="add --input csv")
-    if request.jsonl and read in ("tsv", "csv"):
-        raise UsageError(f"--jsonl writes JSON objects, but {read} comes back with two more columns")
+    named, rows = {"--text": request.text}, {"--delimiter": request.delimiter, "--header": request.header}
+    read = READ.chosen(request.input, request.field, request.jsonl, named, rows)
     for name, value in (("--attention", request.attention), ("--nodes", request.nodes)):
         if value and not (request.jsonl or read == "jsonl"):
             hint = "--draw FILE draws it" if name == "--attention" else ""
@@ -178,6 +165,11 @@ class Writer:
         best = answer.ranking[0][1] if answer.ranking else 0.0
         return [part for label, p in self.given(answer) or [(self.otherwise, best)] for part in (label, f"{p:.4f}")]
 
+    def columns(self, answer: Answer) -> list[str]:
+        """Two cells: labels and probabilities; several labels share their cell."""
+        cells = self.cells(answer)
+        return [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]
+
     def line(self, example: Example, answer: Answer) -> str:
         """As text."""
         if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
@@ -216,34 +208,3 @@ class Writer:
         raw = example.raw
         blank = not raw.body.strip(" \t\r")
         return raw.before + (raw.body if blank else jsonl.joined(raw.body, self.result(example, answer))) + raw.end
-
-
-@dataclass
-class _Columns:
-    """Rows as they were read, with the label and its probability as two more columns; a header with their names."""
-
-    writer: Writer
-    reader: Any
-    begun: bool = field(default=False)
-
-    def __call__(self, example: Example, answer: Answer) -> str:
-        body, end = write_again(example)
-        cells = self.writer.cells(answer)
-        pair = [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]  # several labels share their cell
-        return self.head() + self._longer(body + self.reader.separator * example.missing, pair, end)
-
-    def head(self) -> str:
-        """The header of the first source, once; nothing where there is none."""
-        line = None if self.begun else self.reader.head
-        self.begun = True
-        return "" if line is None else self._longer(line.before + line.body, COLUMNS, line.end)
-
-    def _longer(self, body: str, cells: Sequence[str], end: str) -> str:
-        return body + self.reader.separator + self._row(cells) + (end or "\n")
-
-    def _row(self, cells: Sequence[str]) -> str:
-        between = self.reader.separator
-        if not self.reader.quoted:
-            return between.join(one_line(c).replace(between, " ") for c in cells)
-        odd = (between, '"', "\n", "\r")
-        return between.join('"' + c.replace('"', '""') + '"' if any(o in c for o in odd) else c for c in cells)

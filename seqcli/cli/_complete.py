@@ -49,8 +49,13 @@ def entries(folder: str) -> Callable[[str], Offers]:
 
 def sections(incomplete: str) -> Offers:
     """Sections of a recipe, and their kinds: `model.ngram`."""
-    found = [(name, "") for name in ("task", "tokenizer", "data", "model", "train")]
-    for section, folder in (("tokenizer", "tokenizers"), ("data", "datasets"), ("model", "models")):
+    found = [(name, "") for name in ("task", "tokenizer", "target_tokenizer", "data", "model", "train")]
+    for section, folder in (
+        ("tokenizer", "tokenizers"),
+        ("target_tokenizer", "tokenizers"),
+        ("data", "datasets"),
+        ("model", "models"),
+    ):
         found += [(f"{section}.{n}", registry.summary(folder, n)) for n in registry.names(folder)]
     return [pair for pair in found if pair[0].startswith(incomplete)]
 

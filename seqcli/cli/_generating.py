@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcli import console, models, runs, streams, threads, tokenizers
+from seqcli import artifact, console, models, streams, threads, tokenizers
 from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
 from seqcli.errors import SeqcliError, UsageError
@@ -55,9 +55,10 @@ class Generator:
         self.out = Output()
 
     @classmethod
-    def open(cls, path: str | None, settings: Settings, device: str, wanted_threads: int | None) -> Generator:
-        """The model that -m names, on a device. Raises SeqcliError."""
-        stored = runs.open_model(path, "generate")
+    def open(
+        cls, stored: artifact.Artifact, settings: Settings, device: str, wanted_threads: int | None
+    ) -> Generator:
+        """An opened model on a device. Raises SeqcliError."""
         model, tokenizer = models.restore(stored), tokenizers.from_artifact(stored)
         drawn = settings.seed is None and settings.sampling.temperature > 0 and settings.next is None
         seed = secrets.randbelow(1 << 31) if settings.seed is None else settings.seed

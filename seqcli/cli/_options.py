@@ -29,8 +29,8 @@ Input = Annotated[
 
 
 def labelled(incomplete: str) -> Offers:
-    """Names of the formats of text with tags or labels."""
-    found = dict(entries("labelled")(incomplete))
+    """Names of the formats of pairs, and of text with tags or labels."""
+    found = dict(entries("labelled")(incomplete)) | dict(entries("parallel")(incomplete))
     return sorted((found | dict(entries("formats")(incomplete))).items())
 
 
@@ -40,7 +40,8 @@ Labelled = Annotated[
         "--input",
         metavar="FORMAT",
         help="What is read. Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll,"
-        " conllu, jsonl, and text where something is restored to it. Default: as it looks, or as the training data.",
+        " conllu, jsonl, and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan."
+        " Default: as it looks, or as the training data.",
         autocompletion=labelled,
     ),
 ]

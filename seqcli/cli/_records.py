@@ -48,6 +48,7 @@ def run(
     model: Path,
     batch_size: int,
     jobs: int,
+    encoding: str | None = None,
 ) -> None:
     """Answer the records of files, or of standard input. What precedes a mistake is answered before it is raised."""
     paths = streams.sources(files)
@@ -71,7 +72,7 @@ def run(
             drain(most)
 
         try:
-            for chunk in streams.read_text(paths, end_lines=True):
+            for chunk in streams.read_text(paths, encoding=encoding, end_lines=True):
                 for record in _fed(reader, chunk):
                     held.append(work.prepare(record))  # noqa: PERF401  what precedes a mistake is kept
                 if eager or (live and not more_is_there()):

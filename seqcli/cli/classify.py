@@ -18,14 +18,15 @@ from typing import Annotated
 import typer
 
 from seqcli.cli._options import Model, nothing_to_read, show_help
+from seqcli.cli._reads import Reads
 from seqcli.errors import UsageError
 
-READ = ("text", "jsonl", "tsv", "csv", "trees")
+READ = Reads(("text", "jsonl", "tsv", "csv", "trees"), "text", "two more columns")
 
 
 def formats(incomplete: str) -> list[str]:
     """Names of formats to read."""
-    return [name for name in READ if name.startswith(incomplete)]
+    return READ.offered(incomplete)
 
 
 def command(
@@ -37,7 +38,7 @@ def command(
         typer.Option(
             "--input",
             metavar="FORMAT",
-            help=f"What is read: {', '.join(READ)}; tsv and csv come back with two more columns. [default: text]",
+            help=f"What is read: {', '.join(READ.formats)}; tsv and csv come back with {READ.more}. [default: text]",
             autocompletion=formats,
         ),
     ] = None,

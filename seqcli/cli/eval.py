@@ -9,6 +9,10 @@ anew every N tokens and scores every position, to stand beside Transformers.
 Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC of two labels, calibration; --compare A B
 scores two models on the same texts and says how sure the difference is.
 
+Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match, edits, of the answers that beam search finds;
+--per-line gives what each given target costs, and takes the run's split without FILES. FILES in lines have their
+targets in the files beside them: with --source en --target de, test.en goes with test.de.
+
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
 FILES are read as the training data was, or as their name or content says; --input says otherwise, and --columns and
 --tag (taggers) or --text and --label (classifiers) which column is which.
@@ -31,6 +35,11 @@ def metric_names(incomplete: str) -> list[tuple[str, str]]:
     from seqcli.metrics import offers
 
     return [(name, offer.unit) for name, offer in offers().items() if name.startswith(incomplete)]
+
+
+def tokenizations(incomplete: str) -> list[str]:
+    """Those of sacrebleu's that need no further package."""
+    return [name for name in ("13a", "none", "char", "intl", "zh") if name.startswith(incomplete)]
 
 
 def command(
@@ -72,9 +81,27 @@ def command(
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Classifiers: two models, and the interval of their difference."),
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Pairs: the source's column or key; of two files what its name has, as en.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Pairs: the target's, as de.")] = None,
+    beam: Annotated[int | None, typer.Option(min=1, help="Pairs: hypotheses kept. Default: the recipe's.")] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(min=0, help="Pairs: favour long answers. Default: the recipe's.")
+    ] = None,
+    tokenize: Annotated[
+        str | None,
+        typer.Option(
+            help="Pairs: how BLEU divides texts, as sacrebleu calls it: 13a, none, char …",
+            autocompletion=tokenizations,
+        ),
+    ] = None,
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase", help="Pairs: BLEU and chrF that ignore upper case.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads.")] = None,
 ) -> int | None:
-    if (per_line or jsonl) and not files and nothing_to_read():
+    if (per_line or jsonl) and not files and nothing_to_read() and not _of_pairs(model):
         return show_help("eval")
     from seqcli import metrics, runs
 
@@ -89,17 +116,47 @@ def command(
     stored = runs.open_model(compare[0] if compare else model, "eval")
     task = stored.header["task"]
     flags = {
-        "language-model": {"--window": window, "--per-line": per_line, "--jsonl": jsonl, "--threads": threads},
+        "language-model": {"--window": window, "--threads": threads},
+        "language-model sequence-to-sequence": {"--per-line": per_line, "--jsonl": jsonl},
+        "sequence-to-sequence": {
+            "--source": source, "--target": target, "--beam": beam, "--length-penalty": length_penalty is not None,
+            "--tokenize": tokenize, "--lowercase": lowercase,
+        },
         "tagging": {
             "--columns": columns, "--separator": separator, "--comments": comments, "--tag": tag,
         },
-        "classification": {"--text": text, "--label": label, "--delimiter": delimiter, "--compare": compare},
-        "tagging classification": {"--input": input, "--confusion": confusion, "--field": field},
+        "classification": {"--text": text, "--label": label, "--compare": compare},
+        "classification sequence-to-sequence": {"--delimiter": delimiter},
+        "tagging classification": {"--confusion": confusion, "--field": field},
+        "tagging classification sequence-to-sequence": {"--input": input},
     }  # fmt: skip
     given = {flag for tasks, own in flags.items() if task not in tasks.split() for flag, v in own.items() if v}
     if given:
         kind = stored.header["model"]["kind"]
         raise UsageError(f"{min(given)} does not serve {stored.path}: it is a model of the kind {kind}")
+    if task == "sequence-to-sequence":
+        from seqcli.cli import _scoring_pairs
+
+        _scoring_pairs.run(
+            _scoring_pairs.Request(
+                files or [],
+                metric or [],
+                split,
+                json,
+                input,
+                source,
+                target,
+                delimiter,
+                beam,
+                length_penalty,
+                tokenize,
+                lowercase,
+                per_line or jsonl,
+                jsonl,
+            ),
+            stored,
+        )
+        return None
     if task == "classification":
         from seqcli.cli import _scoring_labels
 
@@ -145,3 +202,19 @@ def command(
 
     _scoring.run(files or [], stored, metric or [], window, split, json, per_line or jsonl, jsonl, threads)
     return None
+
+
+def _of_pairs(model: str | None) -> bool:
+    """Whether the model that is meant is one of pairs, whose own split is scored where nothing is read."""
+    from seqcli import artifact, runs
+    from seqcli.errors import SeqcliError
+
+    try:
+        path = (
+            runs.newest("eval", lambda h: "eval" in runs.verbs(h))
+            if model is None
+            else runs.find_model(model, "eval")
+        )
+        return artifact.read_header(path).get("task") == "sequence-to-sequence"
+    except SeqcliError:
+        return False

@@ -11,7 +11,6 @@ import typer
 
 from seqcli.cli._complete import runs
 
-SECTIONS = ("task", "tokenizer", "data", "model", "train")  # a header is sorted by name; a person reads in this order
 SPLITS = ("train", "valid", "test")
 
 
@@ -43,6 +42,8 @@ def command(
         import yaml
 
         out.line("recipe")
+        from seqcli.recipe.schema import SECTIONS  # a header is sorted by name; a person reads in this order
+
         recipe = {s: header["recipe"][s] for s in SECTIONS if s in header["recipe"]}
         text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None)
         out.line("\n".join(f"  {line}" for line in text.rstrip("\n").split("\n")))
@@ -61,11 +62,14 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if model:
         cell = model.get("cell")
         shown = f", cell {cell['kind'] if isinstance(cell, dict) else cell}" if cell else ""
-        facts.append(("model", f"{model['kind']}{shown}, {weights:,} parameters"))
+        facts.append(("model", f"{model['kind']}{shown}{_attention(model)}, {weights:,} parameters"))
     if "splitting" in header:
         facts += _tagging(header)
     elif header.get("task") == "classification":
         facts += _classification(header)
+    elif header.get("task") == "sequence-to-sequence":
+        facts += _pairs(header)
+        tokenizer = None
     if tokenizer:
         known = header.get("vocabulary")
         known = known["words"] if isinstance(known, dict) else known
@@ -74,13 +78,14 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     splits = data.get("splits", {})
     for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
         unit = next(u for u in ("bytes", "tokens", "records") if u in about)
-        amount = f"{about[unit]:,} {'texts' if unit == 'records' else unit}"
+        records = "pairs" if header.get("task") == "sequence-to-sequence" else "texts"
+        amount = f"{about[unit]:,} {records if unit == 'records' else unit}"
         facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
     scores = header.get("scores", {})
     for split in SPLITS:
         if split in scores:
             facts.append((f"{split} score", _score(scores[split])))
-            facts.append(("", scores[split]["signature"]))
+            facts += [("", line) for line in scores[split]["signature"].split("\n")]
     if "baseline" in scores:
         b = scores["baseline"]
         name = f"{b['order']}-gram" if "order" in b else b["kind"]
@@ -121,6 +126,29 @@ def _classification(header: dict) -> list[tuple[str, str]]:
     return facts + _decoding(header)
 
 
+def _attention(model: dict) -> str:
+    """How a model of pairs looks at its source."""
+    spec = model.get("attention")
+    if not isinstance(spec, dict):
+        return ", copies" if model.get("copy_source") else ""
+    seen = "without attention" if spec["kind"] == "none" else f"{spec['kind']} attention"
+    return f", {seen}{', copies' if model.get('copy_source') else ''}"
+
+
+def _pairs(header: dict) -> list[tuple[str, str]]:
+    """What a model from one sequence to another reads and writes; the two symbols that begin and end a text are in no
+    tokenizer's vocabulary."""
+    sizes, target = header["vocabulary"], header.get("target_tokenizer")
+    first = f"{header['tokenizer']['kind']}, vocabulary of {sizes['source'] - 2:,}"
+    facts = [("tokenizer", f"{first}, of both sides" if target is None else f"{first}, of the source")]
+    if target is not None:
+        facts.append(("", f"{target['kind']}, vocabulary of {sizes['target'] - 2:,}, of the target"))
+    model, data = header["model"], header["data"]
+    facts.append(("answers", f"beam {model['beam']}, length penalty {model['length_penalty']:g}"))
+    facts.append(("", f"at most {data['answer_ratio']:g} tokens a source token, and 10"))
+    return facts
+
+
 def _labels(labels: list[str]) -> tuple[str, str]:
     return "labels", f"{len(labels)}: {', '.join(labels[:24])}" + (" ..." if len(labels) > 24 else "")
 
@@ -142,6 +170,10 @@ def _score(report: dict) -> str:
     if "accuracy" in report:
         names = ("accuracy", "accuracy-unknown", "span-f1", "macro-f1", "calibration-error")
         return ", ".join(f"{name} {report[name]:.4f}" for name in names if name in report)
+    if "chrf" in report:
+        names = ("bleu", "chrf", "exact-match", "word-error-rate", "phoneme-error-rate")
+        figures = ", ".join(f"{name} {report[name]:.4g}" for name in names if name in report)
+        return f"{figures} ({report['protocol']})"
     shown = {
         "cross-entropy": "{:.4f} nats/token",
         "perplexity": "perplexity {:.2f}",

@@ -120,10 +120,15 @@ def copy(
 def new(
     files: Annotated[
         list[str],
-        typer.Argument(help="Text, labelled or tagged texts; several are told by train, valid, test in their names."),
+        typer.Argument(
+            help="Text, tagged or labelled texts, pairs; splits are told by train, valid, test in the names."
+        ),
     ],
     task: Annotated[
-        str | None, typer.Option(help="language-model, tagging or classification. [default: as the files look]")
+        str | None,
+        typer.Option(
+            help="language-model, tagging, classification or sequence-to-sequence. [default: as the files look]"
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -136,11 +141,20 @@ def new(
     label: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The one with the label. [default: by name, else a guess]")
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of pairs: the column or key to read; of two files: `en` of train.en."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="And what is to be written; of two files: `de` of train.de.")
+    ] = None,
 ) -> None:
-    """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label."""
+    """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label;
+    two files with as many lines, such as train.en and train.de, are pairs."""
     from seqcli.cli.new_recipe import write
+    from seqcli.cli.new_recipe.records import Said
 
-    recipe, path = write.new(files, task, output, force, text, label)
+    recipe, path = write.new(files, task, output, force, Said(text, label, source, target))
     output_ = Output()
     if path is None:
         output_.write(recipe)

@@ -2,8 +2,8 @@
 
 A name is looked for in the catalog that ships with seqcli, then as a folder with a `data.yaml` under `$SEQCLI_DATA`,
 then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place;
-an entry's `folder` names another folder, where one release holds several data sets. Two data sets every Python
-carries need no file at all.
+an entry's `folder` names another folder, where one release holds several data sets. What every Python carries, and
+what is made from a seed, needs no file at all.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def find(name: str) -> Named:
         )
     entry, home = found
     if builtin := entry.get("builtin"):
-        files = {"train": [_python_docs()] if builtin == "python-docs" else _python_source()}
+        files = _built(name, builtin, entry.get("sha256", {}))
     elif home is None:
         looked = ", ".join(str(h) for h in _homes(entry.get("folder", name)))
         raise SeqcliError(
@@ -148,9 +148,45 @@ def _verify(name: str, home: Path, known: dict[str, str]) -> None:
         if not (home / file).is_file():
             warn(f"{home} lacks {file} of the published {name}: scores cannot stand beside published ones")
             continue
-        with (home / file).open("rb") as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != expected:
-                warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")
+        if _sha256(home / file) != expected:
+            warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")
+
+
+def _built(name: str, builtin: Any, known: dict[str, str]) -> dict[str, list[Path]]:
+    """The files of a data set that needs none: those of Python itself, or made now."""
+    if builtin == "python-docs":
+        return {"train": [_python_docs()]}
+    if builtin == "python-source":
+        return {"train": _python_source()}
+    if builtin in ("dates", "reverse"):
+        return _generated(builtin, known)
+    raise SeqcliError(
+        f"the data set {name!r} names something that is not built in: {builtin!r}",
+        hint="builtin: python-docs, python-source, dates or reverse",
+    )
+
+
+def _generated(builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:
+    """A data set made from a seed, written into the cache once: a file a split, its name from its hash."""
+    from seqcli.artifact import replacing
+    from seqcli.console import warn
+    from seqcli.datasets import _dates, _reverse
+
+    paths = {s: cache_folder() / "data" / f"{builtin}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
+    if not all(path.is_file() and _sha256(path) == known[split] for split, path in paths.items()):
+        for split, pairs in {"dates": _dates, "reverse": _reverse}[builtin].splits().items():
+            path = paths[split]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                file.write("".join(f"{source}\t{target}\n" for source, target in pairs).encode())
+            if _sha256(path) != known[split]:
+                warn(f"{path} is not the published {builtin}: scores cannot stand beside published ones")
+    return {split: [path] for split, path in paths.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _python_docs() -> Path:

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seqcli import console, registry, streams
 from seqcli.artifact import Artifact
+from seqcli.datasets import _reading
 from seqcli.datasets import text as plain
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, nearest
@@ -174,8 +174,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
             hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
             raise SeqcliError(f"the {split} split has no records with a text", hint=hint)
     ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
-    name = named.name if named else plain.describe(config.train)
-    names = {split: plain.describe([str(f) for f in own]) for split, own in files.items()} if not named else {}
+    name, names = _reading.names(config.train, named, files)
     return Corpus(name, format_name, options, ordered, encoding, files, config, names)
 
 
@@ -194,7 +193,9 @@ def read_examples(
     with console.progress(what, total) as advance:
         for path in paths:
             reader = registry.load("labelled", format_name).Reader(options)
-            found = _whole(path, encoding) if label_from == "folder" else _fed(reader, path, encoding, advance)
+            found = (
+                _whole(path, encoding) if label_from == "folder" else _reading.fed(reader, path, encoding, advance)
+            )
             own = None if label_from == "record" else _own_label(path, label_from)
             for example in found:
                 if own is not None:
@@ -217,13 +218,6 @@ def _own_label(path: Path | str, label_from: str) -> list[str]:
     whole = Path(os.path.abspath(path))  # noqa: PTH100  the folder that a link is in, not the one it leads to
     name = whole.stem if label_from == "file" else whole.parent.name
     return labels_of(name, Options(), lambda: f"{path}:1:1", split=False)
-
-
-def _fed(reader: Any, path: Path | str, encoding: str, advance: Any) -> Iterator[Example]:
-    for chunk in streams.read_text([path], encoding=encoding):
-        yield from reader.feed(chunk)
-        advance(len(chunk.text))
-    yield from reader.close()
 
 
 def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
@@ -277,16 +271,8 @@ def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list
     groups: dict[tuple[str, ...], list[int]] = {}
     for i, example in enumerate(train):
         groups.setdefault(tuple(example.labels or ())[:1], []).append(i)
-    parts: dict[str, list[int]] = {split: [] for split in ("train", *shares)}
-    for number, (_, members) in enumerate(sorted(groups.items())):
-        drawn = [members[i] for i in np.random.default_rng([len(train), number]).permutation(len(members))]
-        end = len(drawn)
-        for split, share in shares.items():
-            begin = end - round(share * len(members))
-            parts[split] += drawn[begin:end]
-            end = begin
-        parts["train"] += drawn[:end]
-    return {split: [train[i] for i in sorted(members)] for split, members in parts.items()}
+    parts = _reading.drawn([members for _, members in sorted(groups.items())], shares)
+    return {split: [train[i] for i in members] for split, members in parts.items()}
 
 
 def _given(config: Config) -> dict[str, Any]:
@@ -301,9 +287,7 @@ def _given(config: Config) -> dict[str, Any]:
 
 def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
-    with streams.open_source(path) as (file, _):
-        beginning = file.read(1 << 14).decode("utf-8", errors="replace")
-    found = detect(str(path), beginning)
+    found = detect(str(path), _reading.beginning(path))
     if found is None or not registry.load("labelled", found).READS_LABELS:
         raise UsageError(
             f"{path}: in which format are its labels?",

@@ -1,18 +1,20 @@
-"""Decoding: from a model's scores to text. Everything here knows a model only as a Stepper.
+"""Decoding: from a model's scores to text. Everything here knows a model only as a Stepper or a Transducer.
 
 A Stepper has `start(prompt) -> (memory, state)` and `step(ids, memory, state) -> (logits, state)`: memory belongs to
-the source and is never copied; state belongs to a hypothesis, batch-first, so that a beam reorder is one index.
+the source and is never copied; state belongs to a hypothesis, batch-first, so that a beam reorder is one index. A
+Transducer is the same for many sources at once, each with several hypotheses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 
 class Stepper(Protocol):
-    """What sampling and beam search ask of a model."""
+    """What sampling asks of a model of one stream."""
 
     def start(self, prompt: np.ndarray) -> tuple[Any, Any]:
         """Read a prompt (T,) once."""
@@ -20,4 +22,23 @@ class Stepper(Protocol):
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any]:
         """Feed ids (B,): logits (B, V) of what follows, and the next state."""
+        ...
+
+
+class Transducer(Protocol):
+    """What beam search asks of a model of targets given sources: B sources, K hypotheses of each, V target symbols.
+
+    A row's result depends, to the last bit, on no other row and on no padding.
+    """
+
+    def start(self, sources: Sequence[np.ndarray]) -> tuple[Any, Any]:
+        """Read sources, each (S,), once: memory and state, nested tuples of arrays, batch-first, B rows each."""
+        ...
+
+    def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
+        """Feed ids (B·K,), hypothesis k of source b in row b·K + k; K is their number over the rows of memory.
+
+        Gives normalised log-probabilities (B·K, V) of what follows, float32, in an array that the caller may write
+        in; the next state, B·K rows; and the attention (B·K, S) paid to the source for it, or None.
+        """
         ...

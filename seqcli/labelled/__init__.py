@@ -24,11 +24,11 @@ from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import _lines
 from seqcli.formats._lines import Line
+from seqcli.formats._rows import check_column, check_delimiter
 from seqcli.formats.jsonl import starts
 from seqcli.labelled._tree import Tree
 
 BLANKS = " \t"  # a line of nothing else is blank
-_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 UNPRINTABLE = re.compile(r"[\t\n\r]")  # what no label may hold: results are `label TAB probability`, a line each
 
 
@@ -81,24 +81,9 @@ class Options:
         for name in ("text", "label", "delimiter", "label_prefix", "label_until", "label_separator"):
             if getattr(self, name) == "":
                 raise UsageError(f"{name} is empty", hint="leave it away for its default")
-        delimiter = self.separator("")
-        if UNPRINTABLE.search(delimiter.replace("\t", "")) or (self.quoting and '"' in delimiter):
-            raise UsageError(
-                f"delimiter: {self.delimiter!r} cannot separate columns", hint="one of \\t , ; | is usual"
-            )
+        check_delimiter(self.delimiter, self.quoting)
         for name in ("text", "label"):
-            value = getattr(self, name)
-            if value is not None and column_number(value) == 0:
-                raise UsageError(f"{name}: {value} is no column", hint="columns are numbered from 1")
-
-    def separator(self, default: str) -> str:
-        """What separates cells: `delimiter` itself, or what it names (tab, comma, semicolon, space)."""
-        return _DELIMITERS.get(self.delimiter, self.delimiter) if self.delimiter is not None else default
-
-
-def column_number(name: str) -> int | None:
-    """The number that names a column; None for a name that is no number."""
-    return int(name) if name.isascii() and name.isdigit() else None
+            check_column(name, getattr(self, name))
 
 
 class LineReader(_lines.LineReader[Example]):

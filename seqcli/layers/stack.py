@@ -50,11 +50,20 @@ class Stack:
         """Zeros: `state[layer][direction]` is a cell's state."""
         return tuple(tuple(cell.initial_state(batch) for cell in layer) for layer in self.cells)
 
-    def step(self, x: Array, state: tuple[tuple[State, ...], ...]) -> tuple[Array, tuple[tuple[State, ...], ...]]:
+    def step(
+        self, x: Array, state: tuple[tuple[State, ...], ...], *, between: Between = lambda y: y
+    ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
         """One time step of a stack that reads forward only: x (B, I) -> y (B, H)."""
-        new = []
-        for (cell,), (own,) in zip(self.cells, state, strict=True):
-            x, own = cell.step(x, own)
+        return self.step_projected(self.cells[0][0].project(x), state, between=between)
+
+    def step_projected(
+        self, px: Array, state: tuple[tuple[State, ...], ...], *, between: Between = lambda y: y
+    ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
+        """The same from what the first cell's `project` makes of x: px (B, G·H) -> y (B, H)."""
+        x, new = px, []
+        for depth, ((cell,), (own,)) in enumerate(zip(self.cells, state, strict=True)):
+            own = cell.recur(cell.project(between(x)) if depth else px, own)
+            x = own[0]
             new.append((own,))
         return x, tuple(new)
 

@@ -7,9 +7,7 @@ from typing import Any
 import yaml
 
 from seqcli.recipe.positions import SCALARS
-from seqcli.recipe.schema import Recipe
-
-ORDER = ("task", "tokenizer", "data", "model", "train")
+from seqcli.recipe.schema import SECTIONS, Recipe
 
 
 class _Dumper(yaml.SafeDumper):
@@ -35,7 +33,7 @@ for _name, _regexp, _first in SCALARS:  # beside those of YAML 1.1, which PyYAML
 
 
 def dump_yaml(recipe: Recipe) -> str:
-    """The recipe with every default filled in, in the order task, tokenizer, data, model, train."""
+    """The recipe with every default filled in, in the order of the sections."""
     parts = recipe.to_dict()
-    ordered = {key: parts[key] for key in ORDER if key in parts}
+    ordered = {key: parts[key] for key in SECTIONS if key in parts}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)

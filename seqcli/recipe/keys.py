@@ -16,8 +16,8 @@ from pydantic_core import PydanticUndefined
 
 from seqcli import registry
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.recipe.load import SECTIONS, task_model, tasks
-from seqcli.recipe.schema import TrainConfig
+from seqcli.recipe.load import task_model, tasks
+from seqcli.recipe.schema import SECTIONS, TrainConfig
 from seqcli.recipe.words import describe
 
 FOLDERS = {"tokenizer": "tokenizers", "data": "datasets", "model": "models"}
@@ -37,7 +37,9 @@ def keys_of(config: type[BaseModel]) -> list[Key]:
     """The keys of a Config, `kind` left out."""
     said = _comments(config)
     found = []
-    for name, field in config.model_fields.items():
+    own = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)  # before what is inherited
+    for name in own:
+        field = config.model_fields[name]
         if name == "kind":
             continue
         default = None if field.is_required() else _yaml(field.get_default(call_default_factory=True))
@@ -86,6 +88,8 @@ def reference(section: str | None = None) -> Iterator[str]:
         yield from [""] if i else []
         if part == "task":
             yield from _tasks()
+        elif part == "target_tokenizer":
+            yield "target_tokenizer:  # of the second side of pairs, with the keys of tokenizer; none: one for both"
         elif part == "train":
             yield "train:  # how a gradient-trained model is trained"
             yield from _block(TrainConfig)
@@ -112,7 +116,9 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
             yield f"  kind: {name}"
         yield from _block(config)
         if (cell := config.model_fields.get("cell")) and cell.default in registry.names("cells"):
-            yield from _cells()
+            yield from _parts("cells")
+        if "attention" in config.model_fields:
+            yield from _parts("attention")
         if "characters" in config.model_fields:
             yield from _encoders()
 
@@ -136,15 +142,15 @@ def _encoders() -> Iterator[str]:
         yield f"  #   {'':<{width}}  as in {{kind: {name}, {keys}}}"
 
 
-def _cells() -> Iterator[str]:
-    """The cells that `cell` may name, with their options."""
-    from seqcli.cells._config import options_of
+def _parts(folder: str) -> Iterator[str]:
+    """The cells that `cell` may name, or the scores that `attention` may, with their options."""
+    from seqcli.layers._choice import options_of
 
-    yield "  # cells:"
-    names = registry.names("cells")
+    yield f"  # {folder}:"
+    names = registry.names(folder)
     width = max(map(len, names))
     for name in names:
-        yield f"  #   {name:<{width}}  {registry.summary('cells', name)}"
-        for option, allowed in options_of(name).items():
+        yield f"  #   {name:<{width}}  {registry.summary(folder, name)}"
+        for option, allowed in options_of(folder, name).items():
             words = ", ".join(describe(a) if isinstance(a, type) else _yaml(a) for a in allowed)
             yield f"  #   {'':<{width}}  as in {{kind: {name}, {option}: ...}}: {words}"

@@ -17,19 +17,18 @@ from seqcli.recipe.dump import dump_yaml
 from seqcli.recipe.overrides import Overrides
 from seqcli.recipe.paths import rebase
 from seqcli.recipe.positions import Document, Keys, Place, Problem, parse
-from seqcli.recipe.schema import Recipe, TrainConfig
+from seqcli.recipe.schema import SECTIONS, Recipe, TrainConfig
 from seqcli.recipe.words import explain, fitted, known_keys, show, unknown_key
 
 __all__ = ["dump_yaml", "load_recipe", "rebase", "resolve_recipe", "task_model", "tasks"]
 
-SECTIONS = ("task", "tokenizer", "data", "model", "train")
 COUNTED = (
     "seed",
     "threads",
 )  # keys of `train` that a counted model lets pass, for every training run may be given them
 UNUSED = TrainConfig().sequence_length  # a resolved recipe has it in every task
 EPOCHS = 10.0  # where a recipe names no budget
-PLAINEST = ("charlm", "pos-tagger", "sentiment")  # recipes of each task, to compare others with
+PLAINEST = ("charlm", "pos-tagger", "sentiment", "dates")  # recipes of each task, to compare others with
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -123,7 +122,7 @@ class _Checker:
     def recipe(self, name: str, base: Path) -> Recipe:
         model = self.section("model") or {}
         module = self.model_module(model)
-        tokenizer = self.section("tokenizer")
+        tokenizer, other = self.section("tokenizer"), self.section("target_tokenizer")
         data = self.section("data") or {}
         train = self.section("train") or {}
         dataset = registry.load("datasets", module.DATASET) if module else None
@@ -137,12 +136,15 @@ class _Checker:
             tokenizer = kind = None
         else:
             kind = self.tokenizer_kind(tokenizer)
+        other_kind = self.other_tokenizer(other, dataset)
         whole = dataset is not None and "longest" in dataset.Config.model_fields
         if whole and train.get("sequence_length", UNUSED) != UNUSED:
             text = f"{self.task} trains on whole texts; data.longest cuts those that are too long"
             self.document.problem(("train", "sequence_length"), text)
         if kind:
             self.configs["tokenizer"] = registry.load("tokenizers", kind).Config
+        if other_kind:
+            self.configs["target_tokenizer"] = registry.load("tokenizers", other_kind).Config
         for key in self.value:
             if key not in SECTIONS:
                 self.document.problem((key,), self.unknown((key,), SECTIONS))
@@ -158,6 +160,9 @@ class _Checker:
             train = {k: v for k, v in train.items() if k in COUNTED}
         parts = {
             "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}) if kind else None,
+            "target_tokenizer": self.part("target_tokenizer", {**(other or {}), "kind": other_kind})
+            if other_kind
+            else None,
             "data": self.part("data", data),
             "model": self.part("model", {**model, "kind": model_kind}),
             "train": self.part("train", train),
@@ -171,7 +176,7 @@ class _Checker:
     def section(self, name: str) -> dict[str, Any] | None:
         """A section's keys; None where there is none. `tokenizer: char` is `{kind: char}`."""
         value = self.value.get(name)
-        if isinstance(value, str) and name in ("tokenizer", "model"):
+        if isinstance(value, str) and name in ("tokenizer", "target_tokenizer", "model"):
             return {"kind": value}
         if value is not None and not isinstance(value, dict):
             example = ", as in `data: {train: FILE}`" if name == "data" else ""
@@ -214,17 +219,26 @@ class _Checker:
         self.document.problem(("task",), _unknown("task", task, tasks()))
         return nearest(str(task), tasks()) or (module.TASK if module else None)
 
-    def tokenizer_kind(self, tokenizer: dict[str, Any] | None) -> str | None:
+    def other_tokenizer(self, tokenizer: dict[str, Any] | None, dataset: ModuleType | None) -> str | None:
+        """The kind of the second side's tokenizer; None where there is none."""
+        if tokenizer is None:
+            return None
+        if dataset and not getattr(dataset, "TWO_SIDED", False):
+            self.document.problem(("target_tokenizer",), f"{self.task} has one side only: leave it away")
+            return None
+        return self.tokenizer_kind(tokenizer, "target_tokenizer")
+
+    def tokenizer_kind(self, tokenizer: dict[str, Any] | None, section: str = "tokenizer") -> str | None:
         """The kind of tokenizer that is meant; where it is misspelt, the nearest, to check the rest by."""
         known = registry.names("tokenizers")
         kind = (tokenizer or {}).get("kind")
-        if "tokenizer" in self.broken:
+        if section in self.broken:
             return None
         if kind is None:
-            keys: Keys = ("tokenizer",) if tokenizer is None else ("tokenizer", "kind")
+            keys: Keys = (section,) if tokenizer is None else (section, "kind")
             self.document.problem(keys, f"missing; known: {', '.join(known)}")
         elif kind not in known:
-            self.document.problem(("tokenizer", "kind"), _unknown("tokenizer", kind, known))
+            self.document.problem((section, "kind"), _unknown("tokenizer", kind, known))
             return nearest(str(kind), known)
         return kind
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+SECTIONS = ("task", "tokenizer", "target_tokenizer", "data", "model", "train")
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -23,18 +24,20 @@ class TrainConfig(BaseModel):
     minutes: Annotated[float, Field(gt=0)] | None = None
     sequence_length: Positive = 64  # tokens back-propagated through (truncated back-propagation through time)
     batch_size: Positive = 32
+    batch_tokens: Positive | None = None  # sequence-to-sequence: tokens a batch, both sides, instead of batch_size
     accumulate: Positive = 1  # batches whose gradients are added up for one step
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.01  # on matrices alone
     momentum: Share = 0.0  # sgd, rmsprop
     betas: tuple[Share, Share] = (0.9, 0.99)  # adamw
-    schedule: Literal["constant", "cosine", "linear", "step", "plateau"] = "cosine"
+    schedule: Literal["constant", "cosine", "linear", "step", "plateau", "inverse-sqrt"] = "cosine"
     warmup: Annotated[int, Field(ge=0)] = 0  # steps of linear growth from 0
     decay: Annotated[float, Field(gt=0, le=1)] = 0.5  # step, plateau: the factor; see decay_from, decay_every
     decay_from: Annotated[float, Field(ge=0)] = 0.0  # step: epochs at the full rate
     decay_every: Annotated[float, Field(gt=0)] = 1.0  # step: epochs from one decay to the next
     decay_patience: Annotated[int, Field(ge=0)] = 0  # plateau: evaluations without a gain that are let pass
+    watch: str | None = None  # the score that decides which model is kept, where a task has several; see its recipes
     average: Share = 0.0  # keep an exponential moving average of the weights with this decay, as 0.999; 0: none
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -45,6 +48,13 @@ class TrainConfig(BaseModel):
     patience: Positive | None = None  # stop after so many evaluations without a gain
     save_every: Annotated[float, Field(gt=0)] = 60.0  # seconds between saves of last.safetensors
     snapshot_every: Positive | None = None  # steps between kept copies of the model
+    average_snapshots: Positive | None = None  # at the end the mean of so many copies is kept, if it scores better
+
+    @model_validator(mode="after")
+    def _snapshots_to_average(self) -> TrainConfig:
+        if self.average_snapshots and not self.snapshot_every:
+            raise ValueError("average_snapshots: no snapshots are written to be averaged; set train.snapshot_every")
+        return self
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,13 @@ class Recipe:
     task: str
     model: Any  # models/<kind>.Config
     tokenizer: Any = None  # tokenizers/<kind>.Config
+    target_tokenizer: Any = None  # the same, of the second side of pairs; None: `tokenizer` is of both
     data: Any = None  # datasets/<kind>.Config
     train: TrainConfig | None = None  # None for a model that is counted
     base: Path = field(default=Path(), compare=False)  # the folder that paths in `data` are relative to; not stored
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with every default filled in, as `recipe.yaml` and the artifact's header hold them."""
-        parts = {"tokenizer": self.tokenizer, "data": self.data, "model": self.model, "train": self.train}
+        parts = {name: getattr(self, name) for name in SECTIONS[1:]}
         dumped = {key: part.model_dump(mode="json") for key, part in parts.items() if part is not None}
         return {"task": self.task, **dumped}

@@ -232,17 +232,17 @@ def restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseTokeni
     return registry.load("tokenizers", header["kind"]).Tokenizer.restore(header, arrays)
 
 
-def to_artifact(tokenizer: BaseTokenizer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def to_artifact(tokenizer: BaseTokenizer, part: str = "tokenizer") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What goes into an artifact: (the header's `tokenizer` part, arrays by their name in the file)."""
-    return tokenizer.header(), {f"tokenizer.{name}": a for name, a in tokenizer.arrays().items()}
+    return tokenizer.header(), {f"{part}.{name}": a for name, a in tokenizer.arrays().items()}
 
 
-def from_artifact(artifact: Artifact) -> BaseTokenizer:
-    """The tokenizer of an opened file. Raises UsageError where the file has none."""
-    header = artifact.header.get("tokenizer")
+def from_artifact(artifact: Artifact, part: str = "tokenizer") -> BaseTokenizer:
+    """The tokenizer of an opened file, or its `target_tokenizer`. Raises UsageError where the file has none."""
+    header = artifact.header.get(part)
     if not header:
-        raise UsageError(f"{artifact.path}: this model has no tokenizer: it does not work on running text")
-    return restore(header, artifact.part("tokenizer"))
+        raise UsageError(f"{artifact.path}: this model has no {part}: it does not work on running text")
+    return restore(header, artifact.part(part))
 
 
 def save(tokenizer: BaseTokenizer, path: str | Path, **header: Any) -> None:

@@ -21,7 +21,7 @@ from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import TrainConfig
 from seqcli.runs import Run
 from seqcli.tasks import BaseTask, Evaluation
-from seqcli.training import device, optimizers
+from seqcli.training import averaging, device, optimizers
 from seqcli.training.display import Display
 from seqcli.training.interrupt import Interrupt
 
@@ -45,6 +45,8 @@ class Progress:
     tokens: int = 0  # trained on so far
     log_bytes: int = 0  # length of metrics.jsonl
     finished: bool = False
+    mean_of: int = 0  # snapshots whose mean the kept model is; 0: it is a model as it was trained
+    judged: list[int] = field(default_factory=list)  # of the last mean: step, snapshot_every, average_snapshots
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -55,6 +57,7 @@ class Trainer:
         self.task, self.config, self.run, self.header = task, config, run, header
         self.progress = Progress()
         self.device = str(config.device)
+        averaging.check(config, task)
         torch.set_num_threads(config.threads or 1)
         self.weights = device.leaves(task.model, self.device)
         if not device.kernel_works(lambda: self._probe(config.precision), config.precision):
@@ -149,6 +152,7 @@ class Trainer:
             if interrupt.wanted:
                 self.save()
                 return
+        averaging.average(self)
         p.finished = True
         self.save()
 
@@ -220,7 +224,7 @@ class Trainer:
             raise self._diverged(f"the validation loss became {watched} at step {p.step}", rate)
         better = p.best is None or (watched > p.best if found.more_is_better else watched < p.best)
         if better:
-            p.best, p.best_step, p.stale, p.plateau = watched, p.step, 0, 0
+            p.best, p.best_step, p.stale, p.plateau, p.mean_of = watched, p.step, 0, 0, 0
             self.write_model(self.run.model, dict(found.scores))
         else:
             p.stale, p.plateau = p.stale + 1, p.plateau + 1
@@ -245,11 +249,11 @@ class Trainer:
 
     # saving
 
-    def write_model(self, path: Any, scores: dict[str, Any]) -> None:
-        """The model as it is now, as an artifact."""
+    def write_model(self, path: Any, scores: dict[str, Any], weights: dict[str, torch.Tensor] | None = None) -> None:
+        """The model as it is now, or with other weights, as an artifact."""
         p = self.progress
         header = {**self.header, "scores": {**scores, "step": p.step, "epoch": round(self.epochs_done, 4)}}
-        arrays = {f"model.{n}": a for n, a in device.to_numpy(self.kept).items()}
+        arrays = {f"model.{n}": a for n, a in device.to_numpy(weights or self.kept).items()}
         artifact.write(path, header, arrays | self.task.arrays)
 
     def save(self) -> None:

@@ -47,4 +47,6 @@ def learning_rate(config: TrainConfig, *, step: int, epoch: float, share: float,
     if config.schedule == "step":
         done = epoch - config.decay_from
         return rate * config.decay ** (1 + math.floor(done / config.decay_every)) if done >= 0 else rate
+    if config.schedule == "inverse-sqrt":  # Vaswani et al. 2017, 5.3, its peak the learning rate
+        return rate * math.sqrt(max(config.warmup, 1) / (step + 1))
     return rate * factor

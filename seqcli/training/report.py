@@ -34,7 +34,11 @@ def opening(session: Session) -> None:
 def _shape(config: Any) -> str:
     """What a model is made of, in a few words."""
     if not hasattr(config, "hidden"):
-        return f"{config.kind}, {config.embedding} wide"
+        if not hasattr(config, "size"):
+            return f"{config.kind}, {config.embedding} wide"
+        return (
+            f"{config.kind}, {config.layers} and {config.decoder_layers or config.layers} layers, {config.size} wide"
+        )
     cell = config.cell["kind"] if isinstance(config.cell, dict) else config.cell
     if not hasattr(config, "layers"):
         return f"{config.kind} {config.hidden} {cell}"
@@ -53,9 +57,11 @@ def training(progress: Progress, session: Session) -> None:
     if progress.best is not None:
         unit = f" nats/{session.task.judged}" if session.task.watched.endswith("_loss") else ""
         name = session.task.watched.removesuffix("_loss") + (" loss" if unit else " on valid")
-        console.say(f"best {name} while training: {progress.best:.4f}{unit}, at step {progress.best_step:,}")
+        where = f", of the mean of {progress.mean_of} snapshots," if progress.mean_of else ","
+        console.say(f"best {name} while training: {progress.best:.4f}{unit}{where} at step {progress.best_step:,}")
     watched = session.task.watched
     kept = "that best model" if watched.endswith("_loss") else f"the model with the best {watched}"
+    kept = "the mean of snapshots" if progress.mean_of else kept
     if note := overfit(progress.history, kept):
         console.say(note)
 

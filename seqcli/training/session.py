@@ -11,24 +11,26 @@ from typing import Any
 from seqcli import artifact, console, registry, runs
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.paths import FILES
-from seqcli.recipe.schema import Recipe
+from seqcli.recipe.schema import SECTIONS, Recipe
 from seqcli.runs import Run
 from seqcli.tasks import BaseTask
 from seqcli.training import report
 
 FIXED = (
     "batch_size",
+    "batch_tokens",
     "sequence_length",
     "accumulate",
     "optimizer",
     "momentum",
     "average",
+    "watch",
     "seed",
     "device",
 )  # keys a resumed run keeps
 
 
-LABELS = ("longest", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of the text
+LABELS = ("longest", "ratio", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of it
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,10 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         from seqcli.training import device
 
         assert recipe.train is not None
-        recipe = replace(recipe, train=device.resolve(recipe.train, getattr(recipe.model, "hidden", 0)))
+        recipe = replace(
+            recipe,
+            train=device.resolve(recipe.train, getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0))),
+        )
     header = {
         "kind": "model",
         "task": recipe.task,
@@ -123,7 +128,7 @@ def _portable(recipe: dict[str, Any]) -> dict[str, Any]:
             return [shorten(v) for v in value]
         return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
-    paths = {"data": FILES, "tokenizer": ("path",)}
+    paths = {"data": FILES, "tokenizer": ("path",), "target_tokenizer": ("path",)}
     return {
         s: {k: shorten(v) if k in paths[s] else v for k, v in part.items()} if s in paths else part
         for s, part in recipe.items()
@@ -134,13 +139,12 @@ def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
     """Raise UsageError where a recipe is not the one that the run began with, but for what may change."""
     odd = [
         f"{section}.{key}"
-        for section in ("model", "tokenizer", "data", "train")
+        for section in SECTIONS[1:]
         for key, value in (new["recipe"].get(section) or {}).items()
         if (old["recipe"].get(section) or {}).get(key) != value
         and (section != "data" or key in LABELS)
         and (section != "train" or key in FIXED)
-        and (section, key)
-        != ("tokenizer", "path")  # the tokenizer itself is kept; its file may be called from elsewhere
+        and not (key == "path" and "tokenizer" in section)  # it is kept itself; its file may be called from elsewhere
     ]
     if odd:
         raise UsageError(

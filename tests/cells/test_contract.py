@@ -11,7 +11,7 @@ import pytest
 
 from seqcli import layers, registry
 from seqcli.cells import BaseCell
-from seqcli.cells._config import options_of
+from seqcli.layers._choice import options_of
 from seqcli.layers.blank import Blank
 
 torch = pytest.importorskip("torch")
@@ -22,7 +22,7 @@ BIASES = 0.5  # a fresh cell's biases are 0 or 1: drawn, so that no mistake can 
 VARIANTS = [
     pytest.param(name, options, id=" ".join([name, *options.values()]))
     for name in registry.names("cells")
-    for options in [{}, *({key: value} for key, values in options_of(name).items() for value in values[1:])]
+    for options in [{}, *({key: value} for key, values in options_of("cells", name).items() for value in values[1:])]
 ]
 ORACLES: dict[tuple[str, str], Any] = {
     ("rnn", ""): torch.nn.RNN,
@@ -273,7 +273,7 @@ def test_what_recipes_and_help_rely_on(name: str) -> None:
     assert registry.summary("cells", name)
     first = list(inspect.signature(module.Cell.create).parameters)[:3]
     assert first == ["input_size", "hidden_size", "rng"]
-    for option, allowed in options_of(name).items():
+    for option, allowed in options_of("cells", name).items():
         assert allowed, option
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from seqcli import layers, registry
-from seqcli.cells._config import options_of
 from seqcli.characters import CharactersSpec
 from seqcli.errors import UsageError
+from seqcli.layers._choice import options_of
 from seqcli.layers.blank import Blank
 from seqcli.recipe.load import load_recipe
 
@@ -30,7 +30,7 @@ VARIANTS += [{"kind": "rnn", "embedding": 4, "hidden": 5, "cell": cell} for cell
 VARIANTS += [
     {"kind": "rnn", "embedding": 4, "hidden": 5, "cell": {"kind": cell, key: value}}
     for cell in registry.names("cells")
-    for key, values in options_of(cell).items()
+    for key, values in options_of("cells", cell).items()
     for value in values[1:]
     if not isinstance(value, type)
 ]

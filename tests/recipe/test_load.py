@@ -272,7 +272,7 @@ def test_a_stored_recipe_comes_back(write):
         resolve_recipe(stored, ["data.train=other.txt"])
         assert json.dumps(stored) == before  # overrides leave the given mapping alone
     assert lines_of(resolve_recipe, {**stored, "future": 1}, label="m.safetensors") == [
-        "m.safetensors: future: unknown key; known: data, model, task, tokenizer, train"
+        "m.safetensors: future: unknown key; known: data, model, target_tokenizer, task, tokenizer, train"
     ]
 
 

@@ -52,6 +52,15 @@ TINY: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "train": {"steps": 4, "batch_size": 5},
         },
     ),
+    "sequence-to-sequence": (
+        {"a.tsv": "a b\tb a\na b c\tc b a\nc\tc\nb d a\ta d b\n" * 8},
+        {
+            "tokenizer": {"kind": "word"},
+            "data": {"train": "a.tsv", "valid": 0.25},
+            "model": {"cell": "lstm", "embedding": 4, "hidden": 5},
+            "train": {"steps": 4, "batch_size": 5},
+        },
+    ),
 }
 
 

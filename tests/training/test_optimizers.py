@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seqcli.recipe.schema import TrainConfig
 from seqcli.training.optimizers import build, decays, learning_rate
 
-SCHEDULES = ("constant", "cosine", "linear", "step", "plateau")
+SCHEDULES = ("constant", "cosine", "linear", "step", "plateau", "inverse-sqrt")
 shares = st.floats(0, 1)
 
 
@@ -25,7 +25,8 @@ def rate(
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_warmup_is_a_line_that_ends_at_the_full_rate(schedule):
     config = TrainConfig(schedule=schedule, warmup=4, learning_rate=0.8, decay_from=1)
-    assert [rate(config, step=s) for s in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8])
+    after = 0.8 * math.sqrt(4 / 5) if schedule == "inverse-sqrt" else 0.8
+    assert [rate(config, step=s) for s in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, after])
     assert rate(TrainConfig(schedule=schedule, learning_rate=0.8, decay_from=1), step=0) == pytest.approx(0.8)
 
 
@@ -48,6 +49,22 @@ def test_step_halves_from_an_epoch_on():
     assert by_epoch == pytest.approx([1, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.5**9])
     slower = TrainConfig(schedule="step", learning_rate=1.0, decay=0.1, decay_from=1, decay_every=2)
     assert [rate(slower, epoch=e) for e in (0.5, 1, 2.9, 3, 5)] == pytest.approx([1, 0.1, 0.1, 0.01, 0.001])
+
+
+@given(warmup=st.integers(1, 10_000), step=st.integers(0, 10**6), size=st.integers(1, 4096))
+def test_inverse_sqrt_is_the_papers(warmup, step, size):
+    """Vaswani et al. (2017), 5.3: size^-0.5 min(n^-0.5, n warmup^-1.5) with n = 1, 2, …; its peak is at n = warmup."""
+    config = TrainConfig(schedule="inverse-sqrt", warmup=warmup, learning_rate=(size * warmup) ** -0.5)
+    n = step + 1
+    assert rate(config, step=step) == pytest.approx(size**-0.5 * min(n**-0.5, n * warmup**-1.5))
+
+
+def test_inverse_sqrt_by_hand():
+    config = TrainConfig(schedule="inverse-sqrt", warmup=100, learning_rate=1.0)
+    assert [rate(config, step=s) for s in (0, 99, 399, 9999)] == pytest.approx([0.01, 1, 0.5, 0.1])
+    assert [rate(config, step=399, share=s, epoch=5, factor=0.1) for s in (0, 1)] == pytest.approx([0.5, 0.5])
+    cold = TrainConfig(schedule="inverse-sqrt", learning_rate=1.0)
+    assert [rate(cold, step=s) for s in (0, 3, 99)] == pytest.approx([1, 0.5, 0.1])
 
 
 @given(share=shares, factor=st.floats(0.01, 1), epoch=st.floats(0, 100))

@@ -4,7 +4,8 @@
 - `records`: what a sample holds: the task, and the keys of `data` that read it
 - `columns`: which column of a table, or key of JSON objects, has the texts and which the labels
 - `objects`: JSON lines as such columns
+- `pairs`: sources and targets: in two files, in columns, under keys
 - `tags`: words with tags: where the tags stand, and whether they are spans
-- `fitted`: the tokenizer, model and training that fit what was found
+- `fitted`, and of pairs `fitted_pairs`: the tokenizer, model and training that fit what was found
 - `write`: all of it in order; what is said on stderr, and the recipe's text
 """

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqcli import registry
-from seqcli.errors import DATA, USAGE, SeqcliError, UsageError, did_you_mean
-from seqcli.labelled import Options, column_number
-from seqcli.labelled._delimited import _NAME, LABEL_NAMES, TEXT_NAMES
+from seqcli.errors import USAGE, SeqcliError, UsageError, did_you_mean
+from seqcli.formats._rows import NAME, column_number
+from seqcli.labelled import Options
+from seqcli.labelled._delimited import LABEL_NAMES, TEXT_NAMES
 from seqcli.streams import Chunk
 
 REPEATED = 2  # a label comes this often on average
@@ -26,6 +27,7 @@ MOST_LABELS = 1000
 WIDEST = 64  # columns that are looked at
 FEW = 10  # rows: in fewer, repetition tells no labels
 SEPARATORS = ("|", ";", ",")  # of several labels in one cell
+OWN = {"tsv": "\t", "csv": ","}  # delimiters
 _SAY = "--label COLUMN says which one it is, by name or number"
 _GUESSED = "GUESSED, for its few values repeat: --label COLUMN says otherwise"
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,eE+-]*")
@@ -63,11 +65,7 @@ class Choice:
 
 
 class NoLabel(SeqcliError):
-    """No column looks like labels; `pairs`: two hold texts. With status 2: there are too few rows to guess from."""
-
-    def __init__(self, message: str, hint: str, *, pairs: bool = False, status: int = DATA):
-        super().__init__(message, hint=hint, status=status)
-        self.pairs = pairs
+    """No column looks like labels. With status 2: there are too few rows to guess from."""
 
 
 def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Choice:
@@ -79,8 +77,8 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     notes: list[str] = []
     doubts: list[str] = []
     filled = [c for c in columns if any(v.strip() for v in c.values)]
-    said_label, said_text = (_given(what, columns) if what else None for what in (label, text))
-    candidates = [c for c in filled if c is not said_text and not _is_split(c) and _fits(c)]
+    said_label, said_text = (given(what, columns) if what else None for what in (label, text))
+    candidates = [c for c in filled if c is not said_text and not is_split(c) and _fits(c)]
     named = [c for c in candidates if _known(LABEL_NAMES, c) is not None]
     named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
     rows = max((len(c.values) for c in filled), default=0)
@@ -92,19 +90,14 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
         raise NoLabel(
             f"{rows} row{'s are' if rows > 1 else ' is'} too few to guess which column has the label"
             f" (columns: {', '.join(map(str, columns[:8]))})",
-            _SAY,
+            hint=_SAY,
             status=USAGE,
         )
     chosen = known_label or next(iter(candidates), None)
     texts = [c for c in filled if c is not chosen and c.parts is None]
     if chosen is None or not texts:
-        long = [c for c in texts if not _is_number(c)]
         names = ", ".join(map(str, columns[:8]))
-        raise NoLabel(
-            f"no column looks like labels, with few values that repeat (columns: {names})",
-            _SAY,
-            pairs=len(long) == 2,
-        )
+        raise NoLabel(f"no column looks like labels, with few values that repeat (columns: {names})", hint=_SAY)
     others = [str(c) for c in candidates if c is not chosen]
     rival = f"column {' or '.join(others[:3])} could be the label too" if others and not said_label else ""
     if known_label is None:
@@ -112,16 +105,17 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
         doubts.append(f"{guess}{'; ' * bool(rival)}{rival}: --label COLUMN says otherwise")
     elif rival:
         notes.append(f"{rival}: --label COLUMN says otherwise")
-    known = [c for c in texts if _known(TEXT_NAMES, c) is not None and not _is_number(c)]
+    known = [c for c in texts if _known(TEXT_NAMES, c) is not None and not is_number(c)]
     found = said_text or max(known or texts, key=lambda c: c.length)
-    rivals = [c for c in texts if c is not found and c.length * 2 > found.length and not _is_number(c)]
+    rivals = [c for c in texts if c is not found and c.length * 2 > found.length and not is_number(c)]
     if rivals and not said_text:
         notes.append(f"column {' or '.join(str(c) for c in rivals[:3])} is long too: --text COLUMN says otherwise")
     why = "as --label says" if said_label else "by its name" if known_label else _GUESSED
     return Choice(found, chosen, why, _separator(chosen), notes, doubts)
 
 
-def _given(what: str, columns: Sequence[Column]) -> Column:
+def given(what: str, columns: Sequence[Column]) -> Column:
+    """The column that a name or number means. Raises UsageError."""
     number = column_number(what)
     for column in columns:
         if column.name == what or column.number == number:
@@ -155,11 +149,13 @@ def _is_short(column: Column) -> bool:
     return column.length <= LONGEST_LABEL
 
 
-def _is_split(column: Column) -> bool:
+def is_split(column: Column) -> bool:
+    """Whether the values say which split a row is of."""
     return {v.strip().casefold() for v in column.values if v.strip()} <= _SPLITS
 
 
-def _is_number(column: Column) -> bool:
+def is_number(column: Column) -> bool:
+    """Whether every value is a number."""
     return all(_NUMBER.fullmatch(v.strip()) for v in column.values if v.strip())
 
 
@@ -179,6 +175,19 @@ def _separator(column: Column) -> str | None:
     return None
 
 
+def can_be_named(header: Sequence[str]) -> bool:
+    """Whether the names of columns can stand in a recipe: each there once, none a number."""
+    folded = [cell.strip().casefold() for cell in header]
+    good = all(cell and cell.isprintable() and column_number(cell) is None for cell in folded)
+    return good and len(set(folded)) == len(folded) > 0
+
+
+def is_label(column: Column) -> bool:
+    """Whether the values are surely labels: few, short, and often repeated."""
+    counts = _values(column)
+    return _fits(column) and len(counts) * SURE <= counts.total()
+
+
 # tables
 
 
@@ -196,21 +205,7 @@ def table(
     name: str, chunks: Sequence[Chunk], text: str | None, label: str | None, *, whole: bool
 ) -> tuple[Table, Choice]:
     """Read the beginning of a table, `whole` where it is all of it, and choose its columns. Raises SeqcliError."""
-    own = "\t" if name == "tsv" else ","
-    delimiter, first = own, _first(name, chunks, own)
-    for delimiter in (own, *(d for d in (";", "\t", ",", "|") if d != own)):
-        first = _first(name, chunks, delimiter)
-        if len(first) > 1:
-            break
-    if len(first) < 2:
-        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", "a text and its label are two")
-    numbers = _looked_at(first, text, label)
-    values = _columns(name, chunks, delimiter, None, numbers, whole)
-    quoting = None
-    if name == "tsv" and any(_is_quoted(column) for column in values.values()):
-        quoting = True
-        values = _columns(name, chunks, delimiter, quoting, numbers, whole)
-        first = [column[0] for column in values.values()]
+    delimiter, quoting, first, values = rows(name, chunks, (text, label), whole=whole)
     header = _is_header(name, chunks, delimiter, quoting)
     if header is None:
         try:
@@ -218,12 +213,40 @@ def table(
             header = _looks_like_header([v[0] for v in values.values()], values, below)
         except SeqcliError:
             said = any(w is not None and column_number(w) is None for w in (text, label))
-            names_first = _are_names([v[0] for v in values.values()])
+            names_first = are_names([v[0] for v in values.values()])
             header = said or (names_first and (len(values[min(values)]) > FEW or _are_named(values)))
-    names = {n: v[0].strip() for n, v in values.items()} if header else {}
-    columns = [Column(n, names.get(n), v[1:] if header else v) for n, v in values.items()]
-    found = Table(columns, first if header else None, None if delimiter == own else delimiter, quoting)
+    columns = headed(values, header)
+    found = Table(columns, first if header else None, None if delimiter == OWN[name] else delimiter, quoting)
     return found, choose(columns, text, label)
+
+
+def headed(values: dict[int, list[str]], header: bool) -> list[Column]:
+    """The columns of a table, whose first row may name them."""
+    names = {n: v[0].strip() for n, v in values.items()} if header else {}
+    return [Column(n, names.get(n), v[1:] if header else v) for n, v in values.items()]
+
+
+def rows(
+    name: str, chunks: Sequence[Chunk], wanted: Sequence[str | None], *, whole: bool
+) -> tuple[str, bool | None, list[str], dict[int, list[str]]]:
+    """The delimiter of a table, whether cells are quoted, the first row, and the cells of columns by number; those of
+    a wide table that are `wanted` among them. Raises SeqcliError."""
+    own = OWN[name]
+    delimiter, first = own, _first(name, chunks, own)
+    for delimiter in (own, *(d for d in (";", "\t", ",", "|") if d != own)):
+        first = _first(name, chunks, delimiter)
+        if len(first) > 1:
+            break
+    if len(first) < 2:
+        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", hint="a text and its label are two")
+    numbers = _looked_at(first, *wanted)
+    values = _columns(name, chunks, delimiter, None, numbers, whole)
+    quoting = None
+    if name == "tsv" and any(_is_quoted(column) for column in values.values()):
+        quoting = True
+        values = _columns(name, chunks, delimiter, quoting, numbers, whole)
+        first = [column[0] for column in values.values()]
+    return delimiter, quoting, first, values
 
 
 def _looked_at(first: Sequence[str], *wanted: str | None) -> list[int]:
@@ -281,7 +304,7 @@ def _is_header(name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool
 
 def _looks_like_header(first: Sequence[str], values: dict[int, list[str]], below: Choice) -> bool:
     """Whether the first row is made of names, and its label is none of those that repeat below it."""
-    if len(below.label.values) < FEW or not _are_names(first):
+    if len(below.label.values) < FEW or not are_names(first):
         return False
     counts = _values(below.label)
     own = values[below.label.number][0].strip()
@@ -292,9 +315,10 @@ def _are_named(values: dict[int, list[str]]) -> bool:
     """Whether few rows begin with names: one that labels are known by, or one above nothing but numbers."""
     known = any(v[0].strip().casefold() in LABEL_NAMES and v[0] not in v[1:] for v in values.values())
     return known or any(
-        any(c.strip() for c in v[1:]) and _is_number(Column(n, None, v[1:])) for n, v in values.items()
+        any(c.strip() for c in v[1:]) and is_number(Column(n, None, v[1:])) for n, v in values.items()
     )
 
 
-def _are_names(cells: Sequence[str]) -> bool:
-    return len(set(cells)) == len(cells) and all(map(_NAME.fullmatch, cells))
+def are_names(cells: Sequence[str]) -> bool:
+    """Whether cells could be the names of columns."""
+    return len(set(cells)) == len(cells) and all(map(NAME.fullmatch, cells))

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from seqcli.cli.new_recipe.look import Found, Look
+from seqcli.cli.new_recipe.look import PAIRS, Found, Look
 
 CHARACTERS, PIECES, TAGGED, CLASSIFIED = 4e6, 2e6, 1e6, 3e6  # tokens of a run
 LARGE = 2_000_000  # characters of prose from which on words or sub-words are read
 HELD = 500_000  # characters of a larger text's share
+HELD_PAIRS = 2000  # pairs of a larger set's share
 LONG = 400  # words of a text from which on its end is cut
 NAMES = 40  # characters of texts that are read by character, if few spaces are in them
 
-_MARK = re.compile(r"\S[.,;!?](?=\s)")
-_APART = re.compile(r"\s[.,;!?](?=\s)")
+MARK = re.compile(r"\S[.,;!?](?=\s)")
+APART = re.compile(r"\s[.,;!?](?=\s)")
 
 
 class Entry(NamedTuple):
@@ -30,7 +31,7 @@ class Entry(NamedTuple):
 
 
 Section = list[Entry]
-Fit = tuple[Section, Section, Section, dict[str, list[str]]]  # tokenizer, model, train, hints by section
+Fit = tuple[dict[str, Section], dict[str, list[str]]]  # sections but `data`, and hints, both by section
 
 
 def shown(text: str) -> str:
@@ -50,7 +51,11 @@ def shares(found: Found, look: Look, others: dict[str, Look]) -> Section:
     share, at = _share(found, look)
     if not share:
         return [Entry("#", "valid: 0.1, once there is more text: a share to see by when training should end", "")]
-    of = {"classification": "of each label's texts, drawn", "tagging": "of the sentences, the last ones"}
+    of = {
+        "classification": "of each label's texts, drawn",
+        "tagging": "of the sentences, the last ones",
+        PAIRS: "of the pairs, drawn",
+    }
     comment = of.get(found.task, "of the text, its end")
     entries = [Entry(split, share, comment) for split in wanted]
     if at == "character":
@@ -74,6 +79,9 @@ def _share(found: Found, look: Look) -> tuple[float, str | None]:
         return (0.1 if enough else 0.0), None
     if found.task == "tagging":
         return (0.1 if found.records >= 10 else 0.0), None
+    if found.task == PAIRS:
+        pairs = found.sides.total
+        return (0.0 if pairs < 10 else min(0.1, max(float(f"{HELD_PAIRS / pairs:.1g}"), 1e-4))), None
     total = look.total
     if total < 200:
         return 0.0, None
@@ -94,13 +102,14 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     return _language_model(found, look, others)
 
 
-def _epochs(budget: float, tokens: float, least: float, most: float) -> float:
+def epochs_for(budget: float, tokens: float, least: float, most: float) -> float:
     """How often a text can be read for a budget; a whole number where it is one and more."""
     epochs = min(max(budget / max(tokens, 1), least), most)
     return round(epochs) if epochs >= 1 else float(f"{epochs:.1g}")
 
 
-def _training(epochs: float, batch: int, rate: float, warmup: int, clip: float, note: str) -> Section:
+def training(epochs: float, batch: int, rate: float, warmup: int, clip: float, note: str) -> Section:
+    """The keys of `train` that every task has."""
     return [
         Entry("epochs", epochs, note),
         Entry("batch_size", batch, ""),
@@ -112,7 +121,8 @@ def _training(epochs: float, batch: int, rate: float, warmup: int, clip: float, 
     ]
 
 
-def _read_note(epochs: float, budget: float) -> str:
+def read_note(epochs: float, budget: float) -> str:
+    """What is said of the number of epochs."""
     if epochs < 1:
         return "the text is large: a part of it fills some minutes on 2 cores; more epochs are better"
     return f"sized for minutes on 2 cores: about {budget / 1e6:.1g} million tokens read, or fewer"
@@ -124,7 +134,7 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     text = look.text[: 1 << 20]
     if look.total <= LARGE or not _is_prose(text):
         return _by_character(characters, len(set(text)))
-    spaced = len(_APART.findall(text)) > 4 * len(_MARK.findall(text)) or "<unk>" in text
+    spaced = len(APART.findall(text)) > 4 * len(MARK.findall(text)) or "<unk>" in text
     if spaced:
         tokens = characters * len(text.split()) / max(len(text), 1)
         tokenizer = [
@@ -133,17 +143,19 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
         ]
         model = _recurrent(256, 256, 0.4)
         model.append(Entry("tied", True, "the softmax uses the embedding's weights"))
-        epochs = _epochs(PIECES, tokens, 1e-3, 15)
-        train = _training(epochs, 16, 3e-3, 50, 0.5, _read_note(epochs, PIECES))
-        return tokenizer, model, [*train[:1], Entry("sequence_length", 35, "words"), *train[1:]], {}
+        epochs = epochs_for(PIECES, tokens, 1e-3, 15)
+        train = training(epochs, 16, 3e-3, 50, 0.5, read_note(epochs, PIECES))
+        train = [*train[:1], Entry("sequence_length", 35, "words"), *train[1:]]
+        return {"tokenizer": tokenizer, "model": model, "train": train}, {}
     tokenizer = [
         Entry("kind", "sentencepiece", f"sub-words, for {look.total / 1e6:,.1f} million characters of prose"),
         Entry("model_type", "unigram", ""),
         Entry("size", 4000, "symbols; more of them make a longer step and a shorter text"),
     ]
-    epochs = _epochs(PIECES, characters / 3.5, 1e-3, 12)
-    train = _training(epochs, 16, 3e-3, 50, 1.0, _read_note(epochs, PIECES))
-    return tokenizer, _recurrent(128, 384, 0.2), [*train[:1], Entry("sequence_length", 48, "pieces"), *train[1:]], {}
+    epochs = epochs_for(PIECES, characters / 3.5, 1e-3, 12)
+    train = training(epochs, 16, 3e-3, 50, 1.0, read_note(epochs, PIECES))
+    train = [*train[:1], Entry("sequence_length", 48, "pieces"), *train[1:]]
+    return {"tokenizer": tokenizer, "model": _recurrent(128, 384, 0.2), "train": train}, {}
 
 
 def _by_character(characters: int, alphabet: int) -> Fit:
@@ -151,12 +163,12 @@ def _by_character(characters: int, alphabet: int) -> Fit:
     dropout = 0.3 if characters < 200_000 else 0.2 if characters < 500_000 else 0.1
     length = min(64, max((characters - 1) // 4, 1))
     batch = min(32, max(characters // (20 * length), 1))
-    epochs = _epochs(CHARACTERS, characters, 1e-3, 40)
+    epochs = epochs_for(CHARACTERS, characters, 1e-3, 40)
     tokenizer = [
         Entry("kind", "char", ""),
         Entry("unk", True, "characters that training never shows are read as <unk>"),
     ]
-    train = _training(epochs, batch, 4e-3, 50 if characters > 50_000 else 10, 1.0, _read_note(epochs, CHARACTERS))
+    train = training(epochs, batch, 4e-3, 50 if characters > 50_000 else 10, 1.0, read_note(epochs, CHARACTERS))
     hints = {}
     if characters < 100_000:
         hints["model"] = [
@@ -165,7 +177,7 @@ def _by_character(characters: int, alphabet: int) -> Fit:
         ]
     embedding = 128 if alphabet > 500 else 64
     train = [*train[:1], Entry("sequence_length", length, "characters"), *train[1:]]
-    return tokenizer, _recurrent(embedding, hidden, dropout), train, hints
+    return {"tokenizer": tokenizer, "model": _recurrent(embedding, hidden, dropout), "train": train}, hints
 
 
 def _recurrent(embedding: int, hidden: int, dropout: float) -> Section:
@@ -201,15 +213,15 @@ def _tagger(found: Found, look: Look) -> Fit:
         Entry("dropout", 0.5 if words < 400_000 else 0.3, ""),
         Entry("word_dropout", 0.1, "teaches what to do with unknown words"),
     ]
-    epochs = _epochs(TAGGED, words, 0.01, 20)
-    train = _training(epochs, 16 if words > 20_000 else 8, 2e-3, 50, 5.0, _read_note(epochs, TAGGED))
+    epochs = epochs_for(TAGGED, words, 0.01, 20)
+    train = training(epochs, 16 if words > 20_000 else 8, 2e-3, 50, 5.0, read_note(epochs, TAGGED))
     hints = {}
     if words < 5_000:
         hints["model"] = [
             f"{words:,.0f} words are few: expect little of a network;",
             "model: {kind: frequency-tagger}, without train, counts which tag a word has most often",
         ]
-    return [], model, train, hints
+    return {"model": model, "train": train}, hints
 
 
 def _classifier(found: Found, look: Look) -> Fit:
@@ -264,10 +276,11 @@ def _classifier(found: Found, look: Look) -> Fit:
             Entry("word_dropout", 0.0 if by_character else 0.1, "share of the words made unknown in training"),
             Entry("label_smoothing", 0.0, "0.1 where labels are doubtful"),
         ]  # fmt: skip
-    epochs = _epochs(CLASSIFIED, texts * min(read, 1000), 0.1, 20 if by_character else 12)
+    epochs = epochs_for(CLASSIFIED, texts * min(read, 1000), 0.1, 20 if by_character else 12)
     batch = 32 if texts > 2_000 else 8
-    train = _training(epochs, batch, 2e-3, 50 if texts > 2_000 else 10, 5.0, _read_note(epochs, CLASSIFIED))
-    return tokenizer, model, train, _classifier_hints(found, texts, read, by_character, tree)
+    train = training(epochs, batch, 2e-3, 50 if texts > 2_000 else 10, 5.0, read_note(epochs, CLASSIFIED))
+    sections = {"tokenizer": tokenizer, "model": model, "train": train}
+    return sections, _classifier_hints(found, texts, read, by_character, tree)
 
 
 def _classifier_hints(

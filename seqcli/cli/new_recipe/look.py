@@ -17,6 +17,7 @@ from seqcli.streams import Chunk
 SAMPLE = 8 << 20  # characters that are looked at closely
 SCANNED = 64 << 20  # characters of a split whose lines are counted and whose encoding is checked
 CHOSEN = 1 << 20  # characters that formats and columns are told from
+PAIRS = "sequence-to-sequence"
 MANY = 100  # files of one folder: more of them are no labels
 LISTED = 1000  # files that a recipe lists by name, where no glob means just them
 
@@ -93,6 +94,7 @@ class Found:
     lowered: bool = True  # words that differ by their case alone are one
     multi_label: bool = False
     scheme: str | None = None
+    sides: Any = None  # of pairs: `pairs.Sides`
     exact: bool = True  # the counts are of the whole
 
 

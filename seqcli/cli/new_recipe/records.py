@@ -5,29 +5,53 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from seqcli import labelled
-from seqcli.cli.new_recipe import columns, objects
-from seqcli.cli.new_recipe.look import MANY, Files, Found, Look, first_chunks, records_of
+from seqcli.cli.new_recipe import columns, objects, pairs
+from seqcli.cli.new_recipe.look import MANY, PAIRS, Files, Found, Look, first_chunks, records_of
 from seqcli.cli.new_recipe.tags import tag_format, tagging
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
 from seqcli.labelled import Example
 from seqcli.labelled import _detect as labels
+from seqcli.parallel._detect import detect as detect_pairs
 
-TASKS = ("language-model", "tagging", "classification")
+TASKS = ("language-model", "tagging", "classification", PAIRS)
 BEGINNING = 1 << 16  # characters that a format is guessed from
 SPREAD = 400  # lines all over the sample, to guess from: files may be sorted by label
 
-_CAN = "this version trains on plain text (language-model), tagged words (tagging), labelled texts (classification)"
+
+@dataclass(frozen=True)
+class Said:
+    """Which columns or keys the user says that texts stand in; `source` and `target` may be parts of files' names."""
+
+    text: str | None = None
+    label: str | None = None
+    source: str | None = None
+    target: str | None = None
+
+    def task(self, task: str | None) -> str | None:
+        """The task that is meant. Raises UsageError where they do not go together."""
+        pairs, labels = bool(self.source or self.target), bool(self.text or self.label)
+        if pairs and labels:
+            raise UsageError(
+                "a recipe is for labels (--text, --label) or for pairs (--source, --target), not for both"
+            )
+        if pairs and task not in (None, PAIRS):
+            raise UsageError(f"--source and --target are of pairs of texts, not of the task {task}")
+        return PAIRS if pairs else task
 
 
-def recognise(files: Files, look: Look, task: str | None, text: str | None, label: str | None) -> Found:
-    """What the training files hold: as `task` says, or as they look. Raises SeqcliError where nothing can be made of
-    it, with status 1 for pairs of texts."""
-    if task == "sequence-to-sequence" or (task is None and _are_parallel(look)):
-        raise _pairs(str(look.paths[0]), "files whose lines are pairs" if task is None else "sequence to sequence")
+def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
+    """What the training files hold: as `task` and `said` say, or as they look. Raises SeqcliError where nothing can
+    be made of it."""
     if task not in (None, *TASKS):
         raise UsageError(f"unknown task {task!r}", hint=did_you_mean(str(task), TASKS))
+    task, text, label = said.task(task), said.text, said.label
+    if task == PAIRS or (task is None and files.label_from == "record" and not (text or label)):
+        found = pairs.recognise(files, look, task, said.source, said.target)
+        if found:
+            return found
     if task == "language-model":
         return Found(task, notes=_many(files))
     if files.label_from != "record" and task in (None, "classification"):
@@ -47,7 +71,17 @@ def recognise(files: Files, look: Look, task: str | None, text: str | None, labe
         )
     name = labels.detect(path, beginning) or labels.detect("", _spread(look))
     if name is None and task is None and not (text or label):
-        return Found("language-model", notes=_many(files))
+        beginning = detect_pairs("", _beginning(look))
+        found = pairs.recognise(files, look, None, None, None, beginning) if beginning else None
+        return found or Found("language-model", notes=_many(files))
+    if name in pairs.TABLES and task is None and not (text or label):
+        try:
+            return _classification(name, look, None, None)
+        except NoLabels as error:
+            found = pairs.recognise(files, look, None, None, None, name) if error.status == DATA else None
+            if found is None:
+                raise
+            return found
     return _classification(name or _forced(look), look, text, label)
 
 
@@ -68,25 +102,11 @@ def _spread(look: Look) -> str:
     return "\n".join(lines[:: max(len(lines) // SPREAD, 1)]) + "\n"
 
 
-def _are_parallel(look: Look) -> bool:
-    """Two files with one name, two endings such as .en and .de, and as many lines: a translation each."""
-    if len(look.paths) != 2:
-        return False
-    a, b = look.paths
-    short = all(2 <= len(p.suffix) - 1 <= 3 and p.suffix[1:].isalpha() for p in (a, b))
-    same = a.name[: -len(a.suffix)] == b.name[: -len(b.suffix)] if short else False
-    return same and a.suffix != b.suffix and look.exact and look.lines[a] == look.lines[b]
-
-
-def _pairs(path: str, what: str) -> SeqcliError:
-    return SeqcliError(
-        f"{path}: {what}: this version cannot train on pairs of texts",
-        hint=f"{_CAN}\n--task names one of them, to read the files so all the same",
-        status=DATA,
-    )
-
-
 # labelled texts
+
+
+class NoLabels(SeqcliError):
+    """Of a file of columns: none looks like labels. With status 1 there are rows enough to say so."""
 
 
 def _of_files(files: Files, look: Look) -> Found:
@@ -139,10 +159,8 @@ def _classification(name: str, look: Look, text: str | None, label: str | None) 
         try:
             _choose_columns(found, look, text, label)
         except columns.NoLabel as error:
-            if error.pairs:
-                raise _pairs(path, f"two columns of text, {error.message}") from None
-            hint = f"{error.hint}\n--task language-model reads plain text"
-            raise SeqcliError(f"{path}: {error.message}", hint=hint, status=error.status) from None
+            hint = f"{error.hint}\nof pairs of texts --source and --target do; --task language-model reads plain text"
+            raise NoLabels(f"{path}: {error.message}", hint=hint, status=error.status) from None
     elif text or label:
         raise UsageError(f"{path} is read as {name}: it has no columns", hint="leave --text and --label away")
     examples = examples_of(found, look)
@@ -188,7 +206,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
         ]
     else:
         read, choice = columns.table(name, chunks, text, label, whole=whole)
-        header, by_name = read.header, _can_be_named(read.header or [])
+        header, by_name = read.header, columns.can_be_named(read.header or [])
         said = "the first row names the columns" if header else "the first row is a record, not names"
         found.keys.append(("header", header is not None, said))
         if read.delimiter:
@@ -207,13 +225,6 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     found.notes.append(f"the text is column {choice.text}, the label column {choice.label}{given}")
     found.notes += choice.notes
     found.doubts += choice.doubts
-
-
-def _can_be_named(header: Sequence[str]) -> bool:
-    """Whether the names of columns can stand in a recipe: each there once, none a number."""
-    folded = [cell.strip().casefold() for cell in header]
-    good = all(cell and cell.isprintable() and labelled.column_number(cell) is None for cell in folded)
-    return good and len(set(folded)) == len(folded) > 0
 
 
 def examples_of(found: Found, look: Look) -> list[Example]:

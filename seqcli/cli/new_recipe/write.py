@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from seqcli import console
-from seqcli.cli.new_recipe import fitted
+from seqcli.cli.new_recipe import fitted, fitted_pairs, pairs
 from seqcli.cli.new_recipe.fitted import Entry, Section, shown
-from seqcli.cli.new_recipe.look import Files, Found, Look, find, look_at
-from seqcli.cli.new_recipe.records import examples_of, recognise
+from seqcli.cli.new_recipe.look import PAIRS, Files, Found, Look, find, look_at
+from seqcli.cli.new_recipe.records import Said, examples_of, recognise
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import BOM
+from seqcli.recipe.schema import SECTIONS
 
 LOCAL = Path("recipes")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:[-./+][A-Za-z0-9_]+)*")
@@ -26,7 +27,7 @@ _WIDE = 112
 
 
 def new(
-    arguments: list[str], task: str | None, output: str | None, force: bool, text: str | None, label: str | None
+    arguments: list[str], task: str | None, output: str | None, force: bool, said: Said
 ) -> tuple[str, Path | None]:
     """Look at files, say what they hold, and make a recipe: its text, and the path it was written to (None: it is to
     be printed). Raises UsageError for a path that is taken, SeqcliError for files that nothing can be made of."""
@@ -34,7 +35,7 @@ def new(
     name = re.sub(r"[^\w.-]+", "-", files.name).strip("-._") or "recipe"
     path = _path(output, name, force)
     look = look_at(files.splits["train"])
-    found = recognise(files, look, task, text, label)
+    found = recognise(files, look, task, said)
     others = {split: look_at(own) for split, own in files.splits.items() if split != "train"}
     description = _describe(files, look, found, others)
     for line in description:
@@ -77,10 +78,13 @@ def _write(path: Path, recipe: str) -> None:
 def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -> list[str]:
     """What is said on stderr, and at the head of the recipe."""
     kind = {"language-model": "plain text", "tagging": "words with tags", "classification": "texts with labels"}
+    kind[PAIRS] = "pairs of texts"
     form = f", {found.format}" if found.format != "text" else ""
     said = [f"{_names(look.paths)}: {kind[found.task]}{form}; {_size(look)}"]
     if found.counts:
         said.append(_counted(found))
+    if found.sides:
+        said.append(pairs.described(found))
     if found.task == "tagging":
         said.append(f"the tags are spans in {found.scheme}" if found.scheme else "the tags mark no spans")
     for split, other in others.items():
@@ -134,9 +138,15 @@ def _counted(found: Found) -> str:
 
 def _unseen(found: Found, other: Look, split: str) -> list[str]:
     """What is to be said of labels that the training files lack."""
+    mine = replace(found, notes=[])
+    if found.task == PAIRS and found.format != "lines":
+        try:
+            pairs.pairs_of(mine, other)
+        except SeqcliError as error:
+            return [f"{split}: reading will stop at {error.message}"]
+        return [f"{split}: {note}" for note in mine.notes]
     if found.task != "classification" or found.format == "text":
         return []
-    mine = replace(found, notes=[])
     try:
         examples = examples_of(mine, other)
     except SeqcliError as error:
@@ -159,18 +169,17 @@ def compose(
     launch = path if path is not None else Path(f"{name}.yaml")
     folder = path.parent if path is not None else Path()
     what = {"language-model": "A language model", "tagging": "A tagger", "classification": "A classifier"}
+    what[PAIRS] = "A sequence-to-sequence model"
     head = [f"# seqcli train {shlex.quote(str(launch))}"]
     head.append(f"# {what[found.task]} fitted to {_names(look.paths)} by: seqcli recipes new")
     for line in "\n".join(said).split("\n"):
         head += textwrap.wrap(line, _WIDE, initial_indent="# ", subsequent_indent="#   ")
-    tokenizer, model, train, hints = fitted.fit(found, look, others)
+    fit = fitted_pairs.fit if found.task == PAIRS else fitted.fit
+    fitting, hints = fit(found, look, others)
     lines = [*head, "", f"task: {found.task}"]
-    sections = [
-        *([("tokenizer", tokenizer)] if tokenizer else []),
-        ("data", _data(files, look, found, others, folder)),
-    ]
-    for title, entries in (*sections, ("model", model), ("train", train)):
-        lines += ["", *_section(title, entries)]
+    sections = {**fitting, "data": _data(files, look, found, others, folder)}
+    for title in (t for t in SECTIONS if t in sections):
+        lines += ["", *_section(title, sections[title])]
         lines += [f"  # {hint}" for hint in hints.get(title, ())]
     return "\n".join(lines) + "\n"
 

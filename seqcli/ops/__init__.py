@@ -2,24 +2,20 @@
 
 Dispatch is on the array's own type; torch is looked up only when an array of torch arrives. Operations are pure.
 What both libraries name alike under the array API standard comes from array-api-compat (`namespace`).
-
-NumPy products are made so that a row's result depends on that row alone, to the last bit: BLAS rounds differently
-for different shapes, places and numbers of threads. So `linear` always multiplies `TILE` rows, which BLAS holds side
-by side in its vector registers, by `BLOCK` rows of the weight, `DEPTH` columns at a time, the last tile padded with
-zeros: always the same kernel, and too little work for OpenBLAS to share between threads.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import Any, TypeAlias
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
-Array: TypeAlias = Any  # np.ndarray or torch.Tensor
+from seqcli.ops._products import BLOCK, DEPTH, TILE, Array, linear, masked_softmax, mix, similarities
 
-TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
+__all__ = ["BLOCK", "DEPTH", "TILE", "Array", "linear", "masked_softmax", "mix", "similarities"]
 
 
 def is_torch(x: Any) -> bool:
@@ -46,32 +42,7 @@ def _torch() -> Any:
     return sys.modules["torch"]
 
 
-# products
-
-
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
-    if not isinstance(x, np.ndarray):
-        return _torch().nn.functional.linear(x, weight, bias)
-    size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
-    tiles = -(-n // TILE)
-    rows = np.ascontiguousarray(x).reshape(n, size)
-    if tiles * TILE != n:
-        rows = np.concatenate([rows, np.zeros((tiles * TILE - n, size), rows.dtype)])
-    columns = rows.reshape(tiles, TILE, size).swapaxes(1, 2)  # (tiles, I, TILE)
-    y = np.empty((tiles, TILE, outputs), np.result_type(x, weight))
-    for first in range(0, outputs, BLOCK):
-        block = weight[first : first + BLOCK]
-        if len(block) == 1:
-            block = np.repeat(block, 2, axis=0)  # one row would take the way of a matrix-vector product
-        product = np.matmul(block[:, :DEPTH], columns[:, :DEPTH])  # (tiles, BLOCK, TILE)
-        for k in range(DEPTH, size, DEPTH):
-            product += np.matmul(block[:, k : k + DEPTH], columns[:, k : k + DEPTH])
-        y[:, :, first : first + BLOCK] = product.swapaxes(1, 2)[:, :, : outputs - first]
-    y = y.reshape(tiles * TILE, outputs)[:n]
-    if bias is not None:
-        y += bias
-    return y.reshape(*x.shape[:-1], outputs)
+# products: linear, similarities and mix are in _products.py
 
 
 def embedding(ids: Array, weight: Array) -> Array:
@@ -100,6 +71,16 @@ def tanh(x: Array) -> Array:
 def relu(x: Array) -> Array:
     """max(x, 0)."""
     return np.maximum(x, 0) if isinstance(x, np.ndarray) else x.relu()
+
+
+def exp(x: Array) -> Array:
+    """e to the power of x."""
+    return namespace(x).exp(x)
+
+
+def log(x: Array) -> Array:
+    """The natural logarithm."""
+    return namespace(x).log(x)
 
 
 def where(condition: Array, x: Array, y: Array) -> Array:
@@ -137,12 +118,26 @@ def softmax(x: Array) -> Array:
     return x.softmax(-1)
 
 
-def cross_entropy(logits: Array, targets: Array) -> Array:
-    """-log softmax(logits)[target] in nats: logits (N, V), targets (N,) -> (N,). float32 under bfloat16."""
+def layer_norm(x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (Ba et al. 2016): x (..., C)."""
+    if not isinstance(x, np.ndarray):
+        return _torch().nn.functional.layer_norm(x, weight.shape, weight, bias, epsilon)
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = (centred * centred).mean(axis=-1, keepdims=True)
+    return centred / np.sqrt(variance + x.dtype.type(epsilon)) * weight + bias
+
+
+def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Array:
+    """-log softmax(logits)[target] in nats: logits (N, V), targets (N,) -> (N,). float32 under bfloat16.
+
+    With smoothing s the target is 1 - s of that symbol and s of all alike (Szegedy et al. 2016).
+    """
     if isinstance(logits, np.ndarray):
-        return logsumexp(logits) - take_along(logits, targets)
+        total = logsumexp(logits)
+        own = total - take_along(logits, targets)
+        return own if not smoothing else (1 - smoothing) * own + smoothing * (total - logits.mean(axis=-1))
     return _torch().nn.functional.cross_entropy(
-        logits.float() if logits.dtype.itemsize < 4 else logits, targets, reduction="none"
+        at_least_float32(logits), targets, reduction="none", label_smoothing=smoothing
     )
 
 
@@ -238,6 +233,14 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Arra
     return keep.to(like.dtype) * (256 / threshold)
 
 
+# gradients
+
+
+def no_gradients(like: Array) -> Any:
+    """A context in which nothing is recorded for gradients; NumPy never records."""
+    return nullcontext() if isinstance(like, np.ndarray) else _torch().no_grad()
+
+
 # types
 
 
@@ -246,3 +249,10 @@ def at_least_float32(x: Array) -> Array:
     if x.dtype.itemsize >= 4:
         return x
     return x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()
+
+
+def like(x: Array, other: Array) -> Array:
+    """x in the number type of another array of its library."""
+    if x.dtype == other.dtype:
+        return x
+    return x.astype(other.dtype) if isinstance(x, np.ndarray) else x.to(other.dtype)

@@ -1,0 +1,67 @@
+"""Attention: how much a query looks at each position of a memory; one score a file. This module is the contract.
+
+A score's file offers `Attention`, a subclass of `BaseAttention` that writes `scores`; masking, the softmax and the
+weighted sum are written here, once. Letters: B sources, S their positions, T queries of each, M memory size,
+Q query size, A size of what is compared, C context size.
+
+What depends on a source alone (`keys`, `values`) is computed once for all its queries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import ops, registry
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+
+@dataclass(frozen=True)
+class BaseAttention(ABC):
+    """a = softmax over s of score(query, memory_s); the context is the sum of a_s value_s."""
+
+    @classmethod
+    @abstractmethod
+    def create(cls, query_size: int, memory_size: int, rng: Rng) -> Self:
+        """Fresh weights for queries and memories of some sizes; options of a kind are keyword-only. Raises UsageError
+        for sizes that do not go together."""
+
+    def keys(self, memory: Array) -> Array:
+        """What queries are compared with: memory (B, S, M) -> (B, S, A)."""
+        return memory
+
+    def values(self, memory: Array) -> Array:
+        """What is summed: memory (B, S, M) -> (B, S, C)."""
+        return memory
+
+    @abstractmethod
+    def scores(self, query: Array, keys: Array) -> Array:
+        """The equation: query (B, T, Q), keys (B, S, A) -> (B, T, S)."""
+
+    def attend(self, query: Array, keys: Array, values: Array, inside: Array) -> tuple[Array, Array]:
+        """Context (B, T, C) and weights (B, T, S) of queries (B, T, Q); inside (B, S) or (B, T, S) says where there
+        is something to look at."""
+        inside = inside if len(inside.shape) == 3 else inside[:, None]
+        weights = ops.masked_softmax(ops.at_least_float32(self.scores(query, keys)), inside)
+        return ops.mix(ops.like(weights, values), values), weights
+
+    def context_size(self, memory_size: int) -> int:
+        """C."""
+        return memory_size
+
+
+def create(spec: dict[str, Any], query_size: int, memory_size: int, rng: Rng) -> BaseAttention:
+    """The attention that a recipe's `attention` names, with fresh weights."""
+    options = dict(spec)
+    kind = registry.load("attention", options.pop("kind"))
+    return kind.Attention.create(query_size, memory_size, rng, **options)
+
+
+def matrix(rows: int, columns: int, rng: Rng) -> np.ndarray:
+    """Fresh weights (rows, columns), uniform with variance 2 / (rows + columns) (Glorot & Bengio 2010)."""
+    bound = float(np.sqrt(6.0 / (rows + columns)))
+    return rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)

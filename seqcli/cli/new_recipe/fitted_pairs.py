@@ -1,0 +1,215 @@
+"""Which tokenizers, model and training fit pairs of texts: by how they look, and by how many there are.
+
+A budget is tokens read of both sides in a run of some minutes on two cores: a GRU of 48 units over words reads some
+15,000 a second on one of them, an LSTM of 256 over sub-words a few thousand.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from typing import NamedTuple
+
+from seqcli.cli.new_recipe import fitted
+from seqcli.cli.new_recipe.fitted import Entry, Fit, Section
+from seqcli.cli.new_recipe.look import Found, Look
+from seqcli.cli.new_recipe.pairs import Side, Sides
+from seqcli.tokenizers.word import words_of
+
+SHORT, SENTENCES = 4e6, 5e6  # tokens of a run
+CLOSED, SEEN = 3000, 10  # words of a closed vocabulary at most; how often each is there on average
+UNSEEN = 0.005  # share of the words of new texts that one may lack
+ALIKE = 0.5  # share of letters, or of the target's symbols, that makes one tokenizer enough
+LONGEST = 60  # characters, or words, of a target that is judged as a whole
+TOKENS = 500  # `longest`, where a recipe does not say it
+
+
+class Kind(NamedTuple):
+    """How a side is divided."""
+
+    tokenizer: str
+    split: str
+    why: str
+    tokens: float  # of a text, on average
+
+
+def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
+    """The sections of a recipe for pairs, and hints."""
+    sides: Sides = found.sides
+    source, target = kind_of(sides.source, splits=("whitespace", "punctuation")), kind_of(sides.target)
+    shared = _is_shared(sides, source, target)
+    sections = {"tokenizer": _tokenizer(source, sides, "both sides: " if shared else "")}
+    if not shared:
+        sections["target_tokenizer"] = _tokenizer(target, sides, "")
+    sentences = "sentencepiece" in (source.tokenizer, target.tokenizer)
+    held = sum(e.value for e in fitted.shares(found, look, others) if isinstance(e.value, float))
+    pairs = sides.total * (1 - held)
+    judged = bool(held) or "valid" in others
+    sections["model"] = _model(pairs, sentences=sentences, shared=shared)
+    sections["train"] = _train(pairs, source.tokens + target.tokens, sentences=sentences)
+    if judged and (watch := _watch(sides, target)):
+        sections["train"].insert(-1, watch)
+    return sections, _hints(sides, source, target, pairs)
+
+
+# tokenizers
+
+
+def kind_of(side: Side, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
+    """The tokenizer of a side: words where the vocabulary is closed, sub-words for sentences, else characters."""
+    closed: list[tuple[str, Counter[str], float]] = []
+    for split in splits:
+        counts, unseen = _vocabulary(side, split)
+        few = 0 < len(counts) <= CLOSED and len(counts) * SEEN <= counts.total()
+        fewer = not closed or len(counts) * 2 < len(closed[-1][1])  # marks apart where that makes a difference
+        if few and fewer and unseen <= UNSEEN and (split == "whitespace" or side.words > 1):
+            closed.append((split, counts, unseen))
+    if closed:
+        split, counts, unseen = closed[-1]
+        why = f"{len(counts):,} words make up all texts" if not unseen else f"{len(counts):,} words, hardly a new one"
+        return Kind("word", split, why, counts.total() / max(len(side.texts), 1))
+    if is_sentences(side):
+        return Kind("sentencepiece", "", f"sentences, {side.words:.0f} words on average", side.length / 3.5)
+    return Kind("char", "", f"strings of {side.length:.0f} characters on average, no sentences", side.length)
+
+
+def _vocabulary(side: Side, split: str) -> tuple[Counter[str], float]:
+    """The words of all texts, and the share of those of every tenth text that the others lack."""
+    seen, new = Counter[str](), Counter[str]()
+    for i, text in enumerate(side.texts):
+        (seen if i % 10 else new).update(words_of(text, False, split))
+    unseen = sum(n for word, n in new.items() if word not in seen) / max(new.total(), 1)
+    return seen + new, unseen
+
+
+def is_sentences(side: Side) -> bool:
+    """Whether texts are running text with spaces: several words, most of it letters."""
+    some = "".join(side.texts[:2000])
+    letters = sum(map(str.isalpha, some)) / max(sum(not c.isspace() for c in some), 1)
+    return side.words >= 4 and side.length > 20 and letters > 0.7
+
+
+def _scripts(side: Side) -> Counter[str]:
+    """How many letters of each script there are, by the first word of their names in Unicode."""
+    letters = Counter(c for text in side.texts[:2000] for c in text if c.isalpha())
+    found = Counter[str]()
+    for letter, number in letters.items():
+        found[unicodedata.name(letter, "?").partition(" ")[0]] += number
+    return found
+
+
+def _alike(sides: Sides) -> float:
+    """The share of letters that are of the same scripts on both sides."""
+    a, b = _scripts(sides.source), _scripts(sides.target)
+    return sum(min(a[s] / max(a.total(), 1), b[s] / max(b.total(), 1)) for s in a.keys() & b.keys())
+
+
+def _is_shared(sides: Sides, source: Kind, target: Kind) -> bool:
+    """Whether one tokenizer is enough for both sides."""
+    if source[:2] != target[:2]:
+        return False
+    if source.tokenizer == "sentencepiece":
+        return _alike(sides) >= ALIKE
+    if source.tokenizer == "word":
+        theirs, ours = _vocabulary(sides.target, target.split)[0], _vocabulary(sides.source, source.split)[0]
+    else:
+        theirs, ours = Counter("".join(sides.target.texts)), Counter("".join(sides.source.texts))
+    return sum(n for symbol, n in theirs.items() if symbol in ours) >= ALIKE * theirs.total()
+
+
+def _tokenizer(kind: Kind, sides: Sides, of: str) -> Section:
+    if kind.tokenizer == "char":
+        return [Entry("kind", "char", of + kind.why)]
+    if kind.tokenizer == "word":
+        split = [Entry("split", kind.split, "forty-two is three words")] if kind.split != "whitespace" else []
+        return [Entry("kind", "word", of + kind.why), *split]
+    characters = sides.total * (sides.source.length + sides.target.length)
+    size = 1000 if characters < 1e6 else 4000 if characters < 1e7 else 8000
+    return [
+        Entry("kind", "sentencepiece", of + kind.why),
+        Entry("size", size, f"sub-words, for {characters / 1e6:,.1f} million characters; more of them on more text"),
+    ]
+
+
+# model and training
+
+
+def _model(pairs: float, *, sentences: bool, shared: bool) -> Section:
+    few, many = pairs < 2_000, pairs >= 50_000
+    if sentences:
+        hidden = 128 if pairs < 10_000 else 256
+        embedding, dropout = hidden, 0.4 if not many else 0.2
+    else:
+        hidden = 64 if few else 256 if many else 128
+        embedding, dropout = 32 if few else 64, 0.1 if few or many else 0.2
+    found = [
+        Entry("kind", "seq2seq", "or transformer, on many pairs"),
+        Entry("cell", "gru" if few else "lstm", ""),
+        Entry("embedding", embedding, ""),
+        Entry("hidden", hidden, f"of each direction, for {pairs:,.0f} pairs; more is better on more of them"),
+        Entry("layers", 1, ""),
+        Entry("attention", "general", "none: all that is known of the source is one vector"),
+        Entry("dropout", dropout, "more on fewer pairs, if valid gets worse while train gets better"),
+    ]
+    if sentences:
+        found += [
+            Entry("word_dropout", 0.1, "share of the tokens that are made zero in training"),
+            Entry("label_smoothing", 0.1, "no word is the only right one"),
+            Entry("tied", "all" if shared else "output", "embeddings and softmax have the same weights"),
+        ]
+    return found
+
+
+def _train(pairs: float, tokens: float, *, sentences: bool) -> Section:
+    budget = SENTENCES if sentences else SHORT
+    most = 60 if pairs < 2_000 else 30 if pairs < 20_000 else 15
+    epochs = fitted.epochs_for(budget, pairs * tokens, 1e-2, most)
+    few = pairs < 2_000
+    batch = 16 if few else 32 if pairs < 20_000 and not sentences else 64
+    rate = 2e-3 if sentences else 5e-3 if few else 3e-3
+    warmup = 10 if few else 200 if sentences else 50
+    train = fitted.training(epochs, batch, rate, warmup, 1.0, fitted.read_note(epochs, budget))
+    average = Entry("average", 0.98 if few else 0.998, "the mean of the weights as they move is what is kept")
+    return [*train[:-1], average, train[-1]]
+
+
+def _watch(sides: Sides, target: Kind) -> Entry | None:
+    """The score that decides; None for the loss."""
+    if target.tokenizer == "sentencepiece":
+        return Entry("watch", "bleu", "for sentences; loss is faster to watch")
+    if _spaceless(sides.target):
+        return Entry("watch", "chrf", "compares characters, for the targets have no spaces between words")
+    long = target.tokens if target.tokenizer == "word" else sides.target.length
+    if long <= LONGEST and sides.ambiguous * 20 <= len(sides.source.texts):
+        return Entry("watch", "exact-match", "a short answer is right or wrong")
+    return None
+
+
+def _hints(sides: Sides, source: Kind, target: Kind, pairs: float) -> dict[str, list[str]]:
+    hints: dict[str, list[str]] = {"model": [], "data": []}
+    if pairs < 200:
+        hints["model"].append(f"{pairs:,.0f} pairs are few: expect little of what they do not show")
+    for name, side, kind in (("source", sides.source, source), ("target", sides.target, target)):
+        long = sum(len(text) * kind.tokens > TOKENS * max(side.length, 1) for text in side.texts)
+        if long:
+            share = long / len(side.texts)
+            hints["data"].append(
+                f"longest: {2 * TOKENS}  # {share:.1%} of the {name}s have over {TOKENS} tokens: they are left out"
+            )
+    if _spaceless(sides.target):
+        hints["data"].append(
+            "bleu_tokenize: char  # BLEU counts words, and the targets have no spaces; zh for Chinese"
+        )
+    elif target.tokenizer == "sentencepiece" and _marks_apart(sides.target):
+        hints["data"].append("bleu_tokenize: none  # marks stand apart in the targets: they are divided already")
+    return hints
+
+
+def _spaceless(side: Side) -> bool:
+    """Whether a script is written without spaces between words."""
+    return side.length > 8 and len(set("".join(side.texts))) > 500 and side.words * 8 < side.length
+
+
+def _marks_apart(side: Side) -> bool:
+    text = "\n".join(side.texts)
+    return len(fitted.APART.findall(text)) > 4 * len(fitted.MARK.findall(text))

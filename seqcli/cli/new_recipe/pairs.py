@@ -1,0 +1,334 @@
+"""Looking at pairs of texts: two files line by line, SCAN's lines, a source and a target in columns or under keys."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from seqcli import parallel
+from seqcli.cli.new_recipe import columns, objects
+from seqcli.cli.new_recipe.columns import FEW, Column
+from seqcli.cli.new_recipe.look import PAIRS, Files, Found, Look, first_chunks, look_at, records_of
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.formats import BOM, body_of
+from seqcli.formats._rows import NAME, column_number
+from seqcli.parallel import _detect
+from seqcli.parallel._names import COUPLES, SOURCES, TARGETS, possible, well_known
+from seqcli.parallel.lines import target_file, target_name
+
+TABLES = ("tsv", "csv", "jsonl")
+MEASURED = 50_000  # pairs that lengths and words are taken from
+_PARTS = re.compile(r"([._-])")
+_MARK = re.compile(r"[a-z]{2,3}")  # en, deu
+_ENDINGS = {"txt", "csv", "tsv", "md"}  # such as are no languages
+_VALUE = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*")
+_OTHERWISE = "--source and --target say otherwise"
+
+
+@dataclass
+class Side:
+    """The texts of one side, of a sample."""
+
+    texts: list[str]
+
+    @cached_property
+    def length(self) -> float:
+        """Characters of a text on average."""
+        return sum(map(len, self.texts)) / max(len(self.texts), 1)
+
+    @cached_property
+    def words(self) -> float:
+        """What stands between spaces, of a text on average."""
+        return sum(len(t.split()) for t in self.texts) / max(len(self.texts), 1)
+
+
+@dataclass
+class Sides:
+    """What a sample of pairs holds."""
+
+    source: Side
+    target: Side
+    total: float  # pairs of the whole, as far as the sample tells
+    ambiguous: int  # sources of the sample with several targets
+
+
+def recognise(
+    files: Files, look: Look, task: str | None, source: str | None, target: str | None, guessed: str | None = None
+) -> Found | None:
+    """What the training files hold, if they are pairs: as `task`, `source` and `target` say, or as they look.
+
+    `guessed` is the format of a file of columns, none of which looks like labels: then two texts are enough to be
+    pairs. Raises SeqcliError where what is asked for is not to be seen.
+    """
+    asked = task == PAIRS or bool(source or target)
+    if found := _lines(files, look, source, target, asked=asked):
+        return found
+    path = str(look.paths[0])
+    name = guessed or _detect.detect(path, _whole_lines(look.chunks[0].text))
+    if name == "scan":
+        return _measured(Found(PAIRS, name, [("format", name, "IN: a command OUT: its actions")]), look)
+    if name in TABLES:
+        return _table(name, look, source, target, asked=asked, guess=bool(guessed))
+    if asked:
+        raise SeqcliError(
+            f"{path}: no pairs are to be seen",
+            hint="two files line by line (train.en train.de), columns (.tsv, .csv), JSON lines, and IN: … OUT: … are"
+            " known; where the targets stand in a file beside it, --target says which: with de, train.de",
+        )
+    return None
+
+
+def _whole_lines(text: str) -> str:
+    return text[: text.rfind("\n") + 1] or text
+
+
+# two files
+
+
+def _lines(files: Files, look: Look, source: str | None, target: str | None, *, asked: bool) -> Found | None:
+    """Files whose lines are pairs, by their names and by how many lines they have."""
+    marks = _marks(look.paths, source, target, asked=asked)
+    if marks is None:
+        return None
+    options = parallel.Options(source=marks[0], target=marks[1])
+    beginnings = [p for p in look.paths if _is_source(p, options)]
+    both = [(look_at([a]), look_at([target_file(str(a), options)])) for a in beginnings]
+    if uneven := next((ab for ab in both if ab[0].exact and ab[1].exact and _count(ab[0]) != _count(ab[1])), None):
+        a, b = uneven
+        said = f"{a.paths[0].name} has {_count(a):,} lines, {b.paths[0].name} {_count(b):,}"
+        if asked:
+            raise SeqcliError(
+                f"{said}: each line must have its counterpart", hint="leave blank lines where one lacks"
+            )
+        files.notes.append(f"{said}: they are no pairs, and read as plain text")
+        return None
+    for split, own in files.splits.items():
+        counterparts = [_counterpart(p, options) for p in own]
+        kept = beginnings if split == "train" else [p for p in own if p not in counterparts]
+        for path in kept:
+            target_file(str(path), options)  # says what is wrong where it is not there
+        files.said[split] = [str(p) for p in kept]
+    found = Found(PAIRS, "lines", [("format", "lines", "a line a text, the targets in the files beside")])
+    found.keys.append(("source", marks[0], "the part of the files' names that says: sources"))
+    found.keys.append(("target", marks[1], f"and the targets' files: {target_name(beginnings[0].name, options)}"))
+    found.notes.append(f"the source is {marks[0]}, the target {marks[1]}: {_OTHERWISE}")
+    pairs = [pair for a, b in both for pair in zip(_texts(a), _texts(b), strict=False)]
+    if all(a.exact for a, _ in both):
+        total = sum(_count(a) for a, _ in both)
+    else:
+        total = round(len(pairs) * max(sum(ab[i].scale for ab in both) / len(both) for i in (0, 1)))
+    found.exact = not any(own.cut for ab in both for own in ab)
+    return _sized(found, pairs, total, str(look.paths[0]))
+
+
+def _marks(paths: Sequence[Path], source: str | None, target: str | None, *, asked: bool) -> tuple[str, str] | None:
+    """The parts of the files' names in which sources and targets differ; None where each has no counterpart."""
+    first = paths[0]
+    if target and len(paths) == 1:
+        beside = _is_source(first, parallel.Options(source=source, target=target))
+        return (source or first.suffix[1:], target) if beside else None
+    for other in paths[1:]:
+        marks = _difference(first.name, other.name) if other.parent == first.parent else None
+        if marks is None or not (asked or _are_marks(marks, first)):
+            continue
+        said = (source or marks[0], target or marks[1])
+        if (source or target) and set(said) != set(marks):
+            said = (source or marks[1], target or marks[0])
+            if set(said) != set(marks):
+                raise UsageError(
+                    f"the files' names differ in {marks[0]} and {marks[1]}",
+                    hint=f"--source {marks[0]} --target {marks[1]}, or the other way round",
+                )
+        elif (marks[1].casefold(), marks[0].casefold()) in COUPLES and not (source or target):
+            said = (marks[1], marks[0])
+        options = parallel.Options(source=said[0], target=said[1])
+        sources = [p for p in paths if _is_source(p, options) and _counterpart(p, options) in paths]
+        if len(sources) * 2 == len(paths):
+            return said
+    return None
+
+
+def _difference(a: str, b: str) -> tuple[str, str] | None:
+    """The one part between dots, hyphens and underscores in which two names differ."""
+    odd = [(x, y) for x, y in zip_longest(_PARTS.split(a), _PARTS.split(b), fillvalue="") if x != y]
+    return odd[0] if len(odd) == 1 and all(odd[0]) and not any(map(_PARTS.fullmatch, odd[0])) else None
+
+
+def _are_marks(marks: tuple[str, str], path: Path) -> bool:
+    """Whether they look like two languages, or like a source and a target."""
+    a, b = (mark.casefold() for mark in marks)
+    letters = 3 if path.suffix == f".{marks[0]}" else 2
+    languages = all(_MARK.fullmatch(m) and len(m) <= letters and m not in _ENDINGS for m in (a, b))
+    return (a, b) in COUPLES or (b, a) in COUPLES or languages
+
+
+def _counterpart(path: Path, options: parallel.Options) -> Path | None:
+    """Where the targets of a file should be; None for a file that is named as no source."""
+    try:
+        return path.with_name(target_name(path.name, options))
+    except UsageError:
+        return None
+
+
+def _is_source(path: Path, options: parallel.Options) -> bool:
+    beside = _counterpart(path, options)
+    return beside is not None and beside != path and beside.is_file()
+
+
+def _count(look: Look) -> int:
+    return sum(look.lines.values())
+
+
+def _texts(look: Look) -> list[str]:
+    """The lines of a file's sample."""
+    lines = look.text.removeprefix(BOM).split("\n")
+    return [body_of(line)[0] for line in (lines if lines[-1] else lines[:-1])]
+
+
+# tables and JSON lines
+
+
+def _table(
+    name: str, look: Look, source: str | None, target: str | None, *, asked: bool, guess: bool
+) -> Found | None:
+    """Rows or objects with a source and a target; None where nothing tells which they are, and none was asked for."""
+    chunks = first_chunks(look.chunks)
+    whole = not look.cut and chunks[-1] == look.chunks[-1]
+    found = Found(PAIRS, name, [("format", name, "an object a line" if name == "jsonl" else "")])
+    header: bool | None = None
+    try:
+        if name == "jsonl":
+            every = [c for c in objects.keys(objects.records_of(chunks)) if c.parts is None]
+        else:
+            delimiter, quoting, _, values = columns.rows(name, chunks, (source, target), whole=whole)
+            header = _has_header(values, source, target)
+            every = columns.headed(values, header)
+    except SeqcliError:
+        if asked:
+            raise
+        return None
+    chosen = _choose(found, every, source, target, asked=asked, guess=guess)
+    if chosen is None:
+        return None
+    by_name = name == "jsonl" or (header and columns.can_be_named([c.name or "" for c in every]))
+    if name != "jsonl":
+        said = "the first row names the columns" if header else "the first row is a pair, not names"
+        found.keys.append(("header", bool(header), said))
+        if delimiter != columns.OWN[name]:
+            found.keys.append(("delimiter", delimiter, "what separates the columns"))
+        if quoting:
+            found.keys.append(("quoting", True, "cells stand in double quotes"))
+    for key, column, comment in zip(("source", "target"), chosen, ("what is read", "what is written"), strict=True):
+        found.keys.append((key, column.name if by_name else column.number, comment))
+    found.options = {key: value for key, value, _ in found.keys if key != "format"}
+    found.options |= {key: str(found.options[key]) for key in ("source", "target")}
+    return _measured(found, look)
+
+
+def _has_header(values: dict[int, list[str]], *said: str | None) -> bool:
+    """Whether the first row names the columns: as its well-known names say, or as the rows below it are no names."""
+    first = [v[0] for v in values.values()]
+    if any(w is not None and column_number(w) is None for w in said):
+        return True
+    if not columns.are_names(first):
+        return False
+    if possible(first, SOURCES) and possible(first, TARGETS):
+        return True
+    below = [v[1:] for v in values.values() if len(v) > FEW]
+    return any(
+        not any(map(NAME.fullmatch, v[:5])) and sum(map(bool, map(NAME.fullmatch, v))) * 10 < len(v) for v in below
+    )
+
+
+def _choose(
+    found: Found, every: Sequence[Column], source: str | None, target: str | None, *, asked: bool, guess: bool
+) -> tuple[Column, Column] | None:
+    """The columns of sources and targets; what is said of it goes into `found`. Raises UsageError, SeqcliError."""
+    filled = [c for c in every if any(v.strip() for v in c.values) and not columns.is_split(c)]
+    said = [columns.given(what, every) if what else None for what in (source, target)]
+    if said[0] is not None and said[0] is said[1]:
+        raise UsageError(f"column {said[0]} cannot be both the source and the target")
+    known = well_known(tuple(c.name or "" for c in filled))
+    named = [None if i is None else filled[i] for i in known]
+    if not any(said) and named[0] and named[1] and (asked or not columns.is_label(named[1])):
+        found.notes.append(f"the source is column {named[0]}, the target {named[1]}, by their names: {_OTHERWISE}")
+        return named[0], named[1]
+    if not (asked or guess):
+        return None
+    free = [c for c in filled if c not in said]
+    chosen = [own or (name if name in free else None) for own, name in zip(said, named, strict=True)]
+    free = [c for c in free if c not in chosen]
+    texts = [c for c in free if not columns.is_number(c)]
+    still = chosen.count(None)
+    for candidates in (free if not any(map(columns.is_number, free[:1])) else [], texts):
+        if len(candidates) == still:
+            break
+    else:
+        if not asked:
+            return None
+        names = ", ".join(map(str, every[:8]))
+        raise UsageError(
+            f"which columns have the source and the target? (columns: {names})",
+            hint="--source COLUMN and --target COLUMN say which ones, by name or number",
+        )
+    left = iter(candidates)
+    a, b = (own or next(left) for own in chosen)
+    if not asked and all(_VALUE.fullmatch(v.strip()) for v in b.values if v.strip()):
+        found.doubts.append(f"pairs are guessed: column {b}, a number, from column {a}: --task says otherwise")
+    elif still:
+        found.notes.append(f"the source is column {a}, the target column {b}: {_OTHERWISE}")
+    return a, b
+
+
+# what they hold
+
+
+def pairs_of(found: Found, look: Look) -> list[tuple[str, str]]:
+    """The pairs of a sample, read as the recipe will; what would stop training is noted."""
+    module = parallel.open_format(found.format)
+    options: dict[str, Any] = found.options
+    try:
+        records = records_of(module, look, parallel.Options(**options))
+    except SeqcliError as error:
+        records = records_of(module, look, parallel.Options(**options, gold=False))
+        found.notes.append(f"training will stop at {error.message}")
+    return [(r.text, r.target or "") for r in records]
+
+
+def _measured(found: Found, look: Look) -> Found:
+    pairs = pairs_of(found, look)
+    found.exact = not look.cut
+    return _sized(found, pairs, len(pairs) * look.scale, str(look.paths[0]))
+
+
+def _sized(found: Found, pairs: Sequence[tuple[str, str]], total: float, path: str) -> Found:
+    filled = [pair for pair in pairs if pair[0].strip() and pair[1].strip()]
+    if not filled:
+        raise SeqcliError(f"{path}: no pair has a text on both sides", hint=f"it was read as {found.format}")
+    if blank := len(pairs) - len(filled):
+        found.notes.append(f"pairs with a blank side, which training leaves out: {blank:,}")
+    targets = defaultdict(set)
+    for text, own in filled:
+        targets[text].add(own)
+    ambiguous = sum(len(own) > 1 for own in targets.values())
+    if ambiguous:
+        found.notes.append(f"{ambiguous:,} of {len(targets):,} different sources have more than one target")
+    found.records = len(filled)
+    kept = filled[:: max(-(-len(filled) // MEASURED), 1)]
+    source, target = (Side([" ".join(pair[i].split("\n")).strip() for pair in kept]) for i in (0, 1))
+    found.sides = Sides(source, target, total * len(filled) / len(pairs), ambiguous)
+    return found
+
+
+def described(found: Found) -> str:
+    """`360 pairs; source: 27.1 characters, 3.5 words on average; target: 2.7 characters, 1.0 words`."""
+    sides: Sides = found.sides
+    about = "" if found.exact else "about "
+    measures = [f"{s.length:,.1f} characters, {s.words:,.1f} words" for s in (sides.source, sides.target)]
+    return f"{about}{sides.total:,.0f} pairs; source: {measures[0]} on average; target: {measures[1]}"

@@ -1,0 +1,190 @@
+"""Pairs of texts, a source and its target: two files line by line, TSV, CSV, JSON lines, SCAN's lines."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from seqcli import console, registry
+from seqcli.artifact import Artifact
+from seqcli.datasets import _reading
+from seqcli.datasets import text as plain
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.parallel import Options, Pair, open_format
+from seqcli.parallel._detect import detect
+from seqcli.parallel.lines import target_name
+
+TOKENIZED = True  # a recipe names a tokenizer
+TWO_SIDED = True  # and may name another for the targets
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for pairs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: (
+        plain.Files
+    )  # a name, a path, a glob, `-`, or a list of paths and globs; of `lines` the files of the source
+    valid: plain.Held = None  # a share of the pairs, or files; default: what the named data set says, else none
+    test: plain.Held = None
+    format: str | None = None  # lines, tsv, csv, jsonl, scan; default: what the data set's name or the file says
+    source: str | int | None = None  # the source's column, by name or number (tsv, csv), or key (jsonl);
+    target: str | int | None = None  # lines: the parts of the files' names that differ, as en and de
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
+    delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
+    quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
+    longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
+    ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
+    bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
+    encoding: plain.Encoding = "utf-8"
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in formats():
+            raise ValueError(f"{value!r} is no format of pairs; known: {', '.join(formats())}")
+        return value
+
+
+class Sizes(NamedTuple):
+    """How many symbols each side has, the two that begin and end a text among them; whether both are one set."""
+
+    source: int
+    target: int
+    shared: bool
+
+
+def formats() -> list[str]:
+    """The formats of pairs."""
+    return list(registry.names("parallel"))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The pairs of each split, in memory."""
+
+    name: str
+    format: str
+    options: Options
+    splits: dict[str, list[Pair]]
+    encoding: str
+    files: dict[str, list[Path]]
+    config: Config
+    names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
+
+    def facts(self) -> dict[str, Any]:
+        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
+        splits = {
+            split: {"name": self.names.get(split, self.name), "records": len(pairs), "sha256": fingerprint(pairs)}
+            for split, pairs in self.splits.items()
+        }
+        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
+        return {
+            **about,
+            "longest": self.config.longest,
+            "ratio": self.config.ratio,
+            "bleu_tokenize": self.config.bleu_tokenize,
+            "splits": splits,
+        }
+
+
+def fingerprint(pairs: Iterable[Pair]) -> str:
+    """sha256 over sources and targets, hexadecimal: the same in every format."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(json.dumps([pair.text, pair.target], ensure_ascii=True).encode())
+    return digest.hexdigest()
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+    named = plain.named_set(config.train, base)
+    files, shares = plain.find_splits(config, base, named)
+    encoding = plain.encoding_of(config.encoding, named)
+    settings = dict(named.options) if named and not config.format else {}
+    options = Options(**{**settings, **_given(config)}, encoding=encoding)
+    format_name = config.format or (named.format if named else guess(files["train"][0], options))
+    if format_name not in formats():
+        raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
+    if format_name == "lines" and config.train in ("-", ["-"]):
+        raise UsageError(
+            "data.train is -, and standard input has no file beside it with the targets",
+            hint="name the file; or give both sides in one, as tsv or jsonl",
+        )
+    read = functools.partial(read_pairs, format_name=format_name, options=options, encoding=encoding)
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
+    if shares:
+        train = splits["train"]
+        parts = _reading.drawn([range(len(train))], shares)
+        splits |= {split: [train[i] for i in members] for split, members in parts.items()}
+    for split, pairs in splits.items():
+        if not pairs:
+            hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
+            raise SeqcliError(f"the {split} split has no pairs", hint=hint)
+    ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
+    name, names = _reading.names(config.train, named, files)
+    return Corpus(name, format_name, options, ordered, encoding, files, config, names)
+
+
+def read_pairs(
+    paths: Sequence[Path | str], *, format_name: str, options: Options, encoding: str = "utf-8", what: str = ""
+) -> Iterator[Pair]:
+    """The records with a text on both sides, in order; how many have a blank side is told.
+
+    Options are those of a data set (gold). Raises SeqcliError with file:line:column.
+    """
+    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    reads = open_format(format_name)
+    options, blank = replace(options, encoding=encoding), 0
+    with console.progress(what, total) as advance:
+        for path in paths:
+            for pair in _reading.fed(reads.Reader(options), path, encoding, advance):
+                if pair.text.strip() and pair.target and pair.target.strip():
+                    yield pair
+                else:
+                    blank += 1
+    if blank:
+        one = blank == 1
+        console.warn(f"{blank:,} pair{'' if one else 's'} with a blank side {'is' if one else 'are'} left out")
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of the format that the recipe states."""
+    keys = ("source", "target", "header", "delimiter", "quoting")
+    given = {k: v for k in keys if (v := getattr(config, k)) is not None}
+    return {k: str(v) if k in ("source", "target") else v for k, v in given.items()}
+
+
+def guess(path: Path, options: Options | None = None) -> str:
+    """The format of a file, by its name or its beginning; `lines` where the options name a file beside it that is
+    there. Raises UsageError where nothing tells."""
+    found = detect(str(path), _reading.beginning(path))
+    if found is None and options is not None and _has_targets_beside(path, options):
+        return "lines"
+    if found is None:
+        raise UsageError(
+            f"{path}: in which format are its pairs?",
+            hint=f"say data.format: {', '.join(formats())}; with lines, data.target says which file has the targets:"
+            " with target: de, train.en goes with train.de",
+        )
+    return found
+
+
+def _has_targets_beside(path: Path, options: Options) -> bool:
+    try:
+        return path.with_name(target_name(path.name, options)).is_file()
+    except UsageError:
+        return False
+
+
+def vocabulary(stored: Artifact) -> Sizes:
+    """The sizes of the vocabularies that a model's artifact was made with."""
+    return Sizes(**stored.header["vocabulary"])

@@ -1,0 +1,191 @@
+"""What beam search and sampling share: hypotheses and how they are traced back, and what may not be generated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_UNLIKELY = -1e4  # the least log-probability of a forced token: one that is impossible is kept all the same
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """A target with its scores. Arrays have a row a token; T of them, and one for EOS where it is `finished`."""
+
+    ids: np.ndarray  # (T,), EOS left out
+    logprob: float  # the sum of logprobs, nats
+    score: float  # what it was ranked by
+    finished: bool  # whether EOS ended it, not a limit
+    attention: np.ndarray | None  # (T + 1, S) or (T, S); None where not asked for, not there, or without tokens
+    logprobs: np.ndarray  # (T + 1,) or (T,) float64, nats: the model's own, whatever was ruled out beside
+
+
+def take(nested: Any, index: np.ndarray) -> Any:
+    """Rows of every array of a nested tuple; None stays."""
+    if nested is None:
+        return None
+    if isinstance(nested, tuple):
+        parts = [take(part, index) for part in nested]
+        return type(nested)(*parts) if hasattr(nested, "_fields") else tuple(parts)
+    return nested[index]
+
+
+def worthwhile(on: np.ndarray) -> bool:
+    """Whether enough sources (B,) are no longer `on` that a copy of the others' memory pays: an eighth."""
+    return 8 * int(on.sum()) <= 7 * len(on)
+
+
+class Constraints:
+    """What may not be generated, ruled out with -inf after normalisation, so that other scores stay the model's.
+
+    BOS and the `banned` ids never; EOS not before `min_length` tokens; no n-gram of `no_repeat` tokens twice (0: no
+    such rule). `prefixes`, one list of ids a source, come before all that: they are what an answer begins with.
+    """
+
+    def __init__(
+        self,
+        sources: int,
+        *,
+        bos: int,
+        eos: int,
+        banned: Sequence[int] = (),
+        min_length: int = 0,
+        no_repeat: int = 0,
+        prefixes: Sequence[Sequence[int] | np.ndarray] | None = None,
+    ):
+        self._eos, self._min_length, self._no_repeat = eos, min_length, no_repeat
+        self._banned = np.unique(np.array([*banned, *([bos] if bos != eos else [])], np.int64))
+        self.lengths = np.array([len(p) for p in prefixes] if prefixes is not None else [0] * sources, np.int64)
+        if len(self.lengths) != sources:
+            raise ValueError(f"{sources} sources and {len(self.lengths)} prefixes")
+        self._forced = np.full((sources, self.lengths.max(initial=0)), -1, np.int64)
+        for b, prefix in enumerate(prefixes or ()):
+            self._forced[b, : len(prefix)] = prefix
+            if eos in self._forced[b, : len(prefix)]:
+                raise ValueError("a prefix holds EOS")
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether `apply` looks at the tokens so far."""
+        return self._no_repeat > 0
+
+    def forced(self, t: int, sources: np.ndarray) -> np.ndarray:
+        """The token that the prefix of each source asks for after t tokens; -1: any."""
+        return self._forced[sources, t] if t < self._forced.shape[1] else np.full(len(sources), -1, np.int64)
+
+    def apply(self, log_probs: np.ndarray, t: int, sources: np.ndarray, history: np.ndarray | None) -> np.ndarray:
+        """log_probs (N, V) after t tokens, written in where it may be: (N, V). sources (N,) of the rows, history
+        (N, t) or None."""
+        if not log_probs.flags.writeable:
+            log_probs = log_probs.copy()
+        forced = self.forced(t, sources)
+        rows = np.flatnonzero(forced >= 0)
+        kept = log_probs[rows, forced[rows]]
+        if len(banned := self._banned[self._banned < log_probs.shape[1]]):
+            log_probs[:, banned] = -np.inf
+        if t < self._min_length:
+            log_probs[:, self._eos] = -np.inf
+        if history is not None and 0 < (n := self._no_repeat) <= t:
+            windows = np.lib.stride_tricks.sliding_window_view(history, n, axis=1)  # (N, t - n + 1, n)
+            last = history[:, t - n + 1 :]  # the n - 1 tokens that what comes next would end
+            again = (windows[:, :, : n - 1] == last[:, None]).all(axis=2)
+            row, start = np.nonzero(again)
+            log_probs[row, windows[row, start, n - 1]] = -np.inf
+        if len(rows):
+            log_probs[rows] = -np.inf
+            log_probs[rows, forced[rows]] = np.maximum(kept, _UNLIKELY)
+        return log_probs
+
+
+class End(NamedTuple):
+    """Where a hypothesis ends: after `length` tokens without EOS. `row` is what was fed at step `length` where it is
+    `finished`, else what was chosen at step `length` - 1; `last` the log-probability of its EOS."""
+
+    source: int
+    length: int
+    row: int
+    finished: bool
+    last: float
+    logprob: float
+    score: float
+
+
+class _Level(NamedTuple):
+    """One step: for each row chosen (M,) its token, the row fed (N,) that it came from, its log-probability; for each
+    row fed its attention."""
+
+    tokens: np.ndarray
+    parents: np.ndarray
+    logprobs: np.ndarray
+    attention: np.ndarray | None
+
+
+class Trace:
+    """Every step's choices as parent pointers: hypotheses are read off backwards, at the end."""
+
+    def __init__(self) -> None:
+        self._levels: list[_Level] = []
+        self._fed: list[np.ndarray | None] = [
+            None
+        ]  # for each step, the rows chosen before that it was fed; None: all
+
+    def add(
+        self, tokens: np.ndarray, parents: np.ndarray, logprobs: np.ndarray, attention: np.ndarray | None
+    ) -> None:
+        """A step: rows fed -> rows chosen."""
+        self._levels.append(_Level(tokens, parents, logprobs, attention))
+        self._fed.append(None)
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Which of the rows chosen last the next step is fed."""
+        self._fed[-1] = rows
+
+    def chosen(self, rows: np.ndarray) -> np.ndarray:
+        """Rows fed to the next step as rows chosen in the last."""
+        return self._before(len(self._levels), rows)
+
+    def _before(self, t: int, fed: np.ndarray) -> np.ndarray:
+        kept = self._fed[t]
+        return fed if kept is None else kept[fed]
+
+    def collect(self, ends: Sequence[End], lengths: Sequence[int]) -> list[Hypothesis]:
+        """The hypotheses; lengths: how many columns of the attention are a source's own."""
+        if not ends:
+            return []
+        length = np.array([end.length for end in ends])
+        T, M = int(length.max()), len(ends)
+        ids, logprobs = np.zeros((M, T), np.int64), np.zeros((M, T + 1))
+        fed = np.zeros((M, T + 1), np.int64)
+        row = np.zeros(M, np.int64)
+        for m, end in enumerate(ends):
+            row[m] = end.row
+            if end.finished:
+                logprobs[m, end.length], fed[m, end.length] = end.last, end.row
+                row[m] = self._before(end.length, row[m : m + 1])[0]
+        for t in range(T - 1, -1, -1):
+            level, on = self._levels[t], np.flatnonzero(length > t)
+            at = row[on]
+            ids[on, t], logprobs[on, t] = level.tokens[at], level.logprobs[at]
+            fed[on, t] = level.parents[at]
+            row[on] = self._before(t, fed[on, t])
+        return [
+            Hypothesis(
+                ids[m, : end.length],
+                end.logprob,
+                end.score,
+                end.finished,
+                self._attention(fed[m, : end.length + end.finished], lengths[end.source]),
+                logprobs[m, : end.length + end.finished],
+            )
+            for m, end in enumerate(ends)
+        ]
+
+    def _attention(self, fed: np.ndarray, length: int) -> np.ndarray | None:
+        """(len(fed), length) of the rows fed at each step."""
+        if not len(fed) or self._levels[0].attention is None:
+            return None
+        levels = zip(self._levels, fed.tolist(), strict=False)
+        return np.stack([level.attention[row, :length] for level, row in levels if level.attention is not None])

@@ -1,0 +1,308 @@
+"""What the formats share whose records are rows of cells: quoted cells, headers, columns by name or number.
+
+Which column is which, where nothing says it, is for the kind of record to tell (`_choose`); what stays open is an
+error that asks. The first row is a header if a name given for a column stands in it, or if it looks like one.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.formats import BOM, Reader, Record, body_of
+from seqcli.formats._lines import Line
+
+_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
+_QUOTES = (
+    'a quote inside quotes is doubled (""); where quotes are characters like others,'
+    " a recipe says data.quoting: false (tsv reads so: --input tsv --delimiter comma)"
+)
+NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")  # what a column may be called
+_QUOTE = '"'
+Where = list[tuple[int, int]] | None  # line and column of each cell of a row with quotes
+
+
+def column_number(name: str) -> int | None:
+    """The number that names a column; None for a name that is no number."""
+    return int(name) if name.isascii() and name.isdigit() else None
+
+
+def separator_of(delimiter: str | None, default: str) -> str:
+    """What separates cells: `delimiter` itself, or what it names (tab, comma, semicolon, space)."""
+    return _DELIMITERS.get(delimiter, delimiter) if delimiter is not None else default
+
+
+def check_column(role: str, name: str | None) -> None:
+    """Raise UsageError for a number that no column has."""
+    if name is not None and column_number(name) == 0:
+        raise UsageError(f"{role}: {name} is no column", hint="columns are numbered from 1")
+
+
+def check_delimiter(delimiter: str | None, quoting: bool | None) -> None:
+    """Raise UsageError for what cannot separate columns."""
+    separator = separator_of(delimiter, "")
+    if re.search(r"[\n\r]", separator) or (quoting and _QUOTE in separator):
+        raise UsageError(f"delimiter: {delimiter!r} cannot separate columns", hint="one of \\t , ; | is usual")
+
+
+class RowReader(Reader[Record]):
+    """Rows; without quoting a row is a line, with it a cell in double quotes may hold delimiters and line breaks.
+
+    `header` has the names of the columns of the source that is being read, where it names them; `columns` the numbers
+    from 1 of those that are read, in the order of `roles`, as soon as the first row has been read; `head` is the row
+    with the names of the first source's columns. The options have a field for each role, `header`, `delimiter`,
+    `quoting` and `gold`.
+    """
+
+    options: Any
+    format: str
+    delimiter: str
+    quoting: bool
+    roles: tuple[str, ...]  # what is read of a row: the first must be there, the second with gold
+
+    def __init__(self, options: object):
+        super().__init__(options)
+        self.head: Line | None = None
+        self._first = True  # no row has been read
+        self.separator = separator_of(self.options.delimiter, self.delimiter)
+        self.quoted = self.quoting if self.options.quoting is None else self.options.quoting
+        self._given: dict[str, str | None] = {role: getattr(options, role) for role in self.roles}
+        for role, name in self._given.items():
+            check_column(role, name)
+        self._names = [n for n in self._given.values() if n is not None and column_number(n) is None]
+        self._needed = [n for n in self._names if any(n == self._given[r] and self._must(r) for r in self.roles)]
+        if self.options.header is False and self._needed:
+            raise UsageError(
+                f"there is no column {self._needed[0]!r}: header: false says that columns have no names",
+                hint=self._numbers(),
+            )
+        self._start()
+
+    def _must(self, role: str) -> bool:
+        """Whether a column that is given for a role must be there."""
+        return self.options.gold or role == self.roles[0]
+
+    def _numbers(self) -> str:
+        return f"give their numbers, as in --{self.roles[0]} 2 (a recipe: data.{self.roles[0]}: 2)"
+
+    def _start(self) -> None:
+        self.header: list[str] | None = None
+        self.columns: tuple[int | None, ...] | None = None
+        self._width = 0
+        self._held: list[str] = []  # the lines of a row whose quotes are open
+        self._cells: list[str] = []  # its cells so far, and where they begin
+        self._places: list[tuple[int, int]] = []
+        self._part: list[str] = []  # of the open cell
+        self._opened: tuple[int, int] | None = None
+
+    def _lines(self, lines: list[str], number: int, end: str) -> list[Record]:
+        found = []
+        for n, line in enumerate(lines, number):
+            if not self._held and not (self.quoted and _QUOTE in line):
+                before = ""
+                if self._bom:
+                    before, line, self._bom = BOM, line[1:], False
+                body, cr = body_of(line)
+                raw, cells, places = Line(self.format, before, body, cr + end), body.split(self.separator), None
+            else:
+                self._held.append(line)
+                if not self._scan(line.removeprefix(BOM) if self._bom and len(self._held) == 1 else line, n):
+                    continue
+                before, self._bom = BOM if self._bom else "", False
+                body, cr = body_of("\n".join(self._held).removeprefix(before))
+                raw, cells, places = Line(self.format, before, body, cr + end), self._cells, self._places
+                self._held, self._cells, self._places = [], [], []
+            record = self._row(raw, cells, places, n)
+            if record is not None:
+                found.append(record)
+        return found
+
+    def _rest(self, last: bool) -> list[Record]:
+        if self._opened:
+            line, column = self._opened
+            raise SeqcliError(
+                f"{self._source}:{line}:{column}: the quote that opens here is never closed",
+                hint=_QUOTES,
+            )
+        return []
+
+    def _scan(self, line: str, number: int) -> bool:
+        """Read the cells of a line with quotes; whether the row ends with it."""
+        delimiter, at, length = self.separator, 0, len(body_of(line)[0])
+        while True:
+            if not self._opened and not line.startswith(_QUOTE, at):
+                end = line.find(delimiter, at)
+                self._cells.append(line[at : length if end < 0 else end])
+                self._places.append((number, at + 1))
+                if end < 0:
+                    return True
+                at = end + len(delimiter)
+                continue
+            if not self._opened:
+                self._opened, at = (number, at + 1), at + 1
+                self._places.append((number, at + 1))
+            while (quote := line.find(_QUOTE, at)) >= 0 and line.startswith(_QUOTE, quote + 1):
+                self._part.append(line[at : quote + 1])
+                at = quote + 2
+            if quote < 0:
+                self._part += (line[at:], "\n")
+                return False
+            self._cells.append("".join([*self._part, line[at:quote]]))
+            self._part, self._opened, at = [], None, quote + 1
+            if at == length:
+                return True
+            if not line.startswith(delimiter, at):
+                raise SeqcliError(
+                    f"{self._source}:{number}:{at + 1}: text follows the closing quote of a cell",
+                    hint=_QUOTES,
+                )
+            at += len(delimiter)
+
+    def _row(self, raw: Line, cells: list[str], places: Where, number: int) -> Record | None:
+        """The record of a row; None of a header, and with gold of a blank line. `number` is that of its last line."""
+        source, first = self._source or "", number - raw.body.count("\n")
+        if not raw.body.strip(" "):
+            return None if self.options.gold else self._blank(raw, first)
+        if self.columns is None:
+            begins, self._first, named = self._first, False, self._begin(cells, f"{source}:{first}:1")
+            if named:
+                self.head = raw if begins else self.head
+                return None
+        assert self.columns
+        if not max(c or 0 for c in self.columns) <= len(cells) <= self._width:
+            self._check(cells, places, raw, number)
+        return self._record(raw, cells, places, number)
+
+    @abstractmethod
+    def _blank(self, raw: Line, number: int) -> Record:
+        """The record of a blank line, for a filter."""
+
+    @abstractmethod
+    def _record(self, raw: Line, cells: list[str], places: Where, number: int) -> Record:
+        """The record of a row, whose first column is there, with gold its second too."""
+
+    def _place(self, cells: list[str], places: Where, cell: int, number: int) -> tuple[int, int]:
+        if places is not None:
+            return places[cell]
+        return number, sum(map(len, cells[:cell])) + cell * len(self.separator) + 1
+
+    def _check(self, cells: list[str], places: Where, raw: Line, number: int) -> None:
+        """Raise SeqcliError for a row with cells too many, or too few for what is read of it."""
+        assert self.columns
+        if any(cells[self._width :]):
+            line, column = self._place(cells, places, self._width, number)
+            quoted = "a recipe says data.quoting: true (csv reads so: --input csv --delimiter tab)"
+            how = "put the cell into quotes" if self.quoted else f"{quoted} where cells stand in quotes"
+            raise SeqcliError(
+                f"{self._source}:{line}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
+                hint=f"where a cell holds {_shown(self.separator)}, {how}",
+            )
+        for role, need in zip(self.roles, self.columns, strict=True):
+            if (need or 0) > len(cells) and (role == self.roles[0] or (self.options.gold and role == self.roles[1])):
+                column = len(raw.body) - raw.body.rfind("\n")
+                raise SeqcliError(
+                    f"{self._source}:{number}:{column}: the row has {counted(len(cells))},"
+                    f" the {role} is column {need}",
+                    hint=self._another_delimiter(cells) or f"{_shown(self.separator)} separates columns",
+                )
+
+    def _another_delimiter(self, cells: Sequence[str]) -> str:
+        for other in "\t;,|":
+            if len(cells) == 1 and other != self.separator and other in cells[0]:
+                said = f"{_shown(self.separator)} separates columns, but the row holds {_shown(other)}"
+                return f"{said}: say --delimiter (a recipe: data.delimiter)"
+        return ""
+
+    # which column is which
+
+    def _begin(self, cells: list[str], place: str) -> bool:
+        """Find out from the first row which columns are read; whether it is a header."""
+        header = self.options.header
+        if header is None:
+            header = any(_find(name, cells) for name in self._names) or self._looks_like_header(cells)
+        if self._needed and not header:
+            raise self._no_column(self._needed[0], cells, place)
+        self._width = len(cells)
+        found = [self._given_column(role, cells, place) for role in self.roles]
+        for role, column in zip(self.roles, found, strict=True):
+            other = self.roles[found.index(column)]
+            if column and other != role:
+                raise UsageError(f"{other} and {role} are both column {column}", hint="they are two columns")
+        self.columns = self._choose(cells, found, header, place)
+        self.header = list(cells) if header else None
+        return header
+
+    @abstractmethod
+    def _looks_like_header(self, cells: list[str]) -> bool:
+        """Whether the first row names the columns."""
+
+    @abstractmethod
+    def _choose(self, cells: list[str], found: list[int | None], header: bool, place: str) -> tuple[int | None, ...]:
+        """The columns, where what is known of them and of the first row tells the rest. Raises SeqcliError."""
+
+    def _given_column(self, role: str, cells: list[str], place: str) -> int | None:
+        name = self._given[role]
+        number = column_number(name) if name else None
+        if number is not None:
+            if number > len(cells) and self._must(role):
+                raise SeqcliError(
+                    f"{place}: there is no column {number}: the row has {counted(len(cells))}",
+                    hint=self._another_delimiter(cells) or "columns are numbered from 1",
+                )
+            return number
+        found = _find(name, cells) if name else None
+        if found is None and name in self._needed:
+            raise self._no_column(name or "", cells, place)
+        return found
+
+    def _no_column(self, name: str, cells: list[str], place: str) -> SeqcliError:
+        names = [cell if len(cell) <= 40 else cell[:40] + "…" for cell in cells[:20]]
+        hint = did_you_mean(name, [n for n in names if n]) or "the first row names the columns"
+        if self.options.header is None:
+            hint += f"\nwhere the first row names no columns, {self._numbers()}"
+        return SeqcliError(f"{place}: no column is named {name!r}", hint=self._another_delimiter(cells) or hint)
+
+    def _too_few(self, cells: list[str], place: str, said: str) -> SeqcliError:
+        hint = self._another_delimiter(cells) or f"{_shown(self.separator)} separates columns"
+        return SeqcliError(f"{place}: the row has one column: {said} are two", hint=hint)
+
+    def _which(
+        self, role: str, cells: list[str], taken: Sequence[int | None], header: bool, place: str
+    ) -> SeqcliError:
+        """The question which column it is: how to say it on the command line and in a recipe."""
+        free = [i for i in range(1, len(cells) + 1) if i not in taken]
+        example, how = str(free[-1] if free else len(cells)), f"(a recipe: data.{role})"
+        numbers = [str(i) for i in range(1, len(cells) + 1)]
+        shown, said = numbers, f"--{role} {example}"
+        if header or (self.options.header is None and are_names(cells)):
+            shown = [name.strip() or number for name, number in zip(cells, numbers, strict=True)]
+            name = shown[int(example) - 1]
+            named = f"--{role} {f'{name!r}' if ' ' in name else name}"
+            said = named if header else f"{said}, or {named} where the first row names the columns"
+        columns = f"{', '.join(shown[:8])}{' …' if len(shown) > 8 else ''}"
+        return SeqcliError(f"{place}: which column has the {role}?", hint=f"say it: {said} {how}; columns: {columns}")
+
+
+def are_names(cells: Sequence[str]) -> bool:
+    """Whether cells look like the names of columns: different ones, of few words."""
+    return len(set(cells)) == len(cells) and all(NAME.fullmatch(c) and len(c) <= 40 for c in cells)
+
+
+def _find(name: str, cells: Sequence[str]) -> int | None:
+    """The number of the column of a name, exactly or without regard to case and blanks around it."""
+    if name in cells:
+        return cells.index(name) + 1
+    folded = [cell.strip().casefold() for cell in cells]
+    return folded.index(name.strip().casefold()) + 1 if name.strip().casefold() in folded else None
+
+
+def counted(columns: int) -> str:
+    """`1 column`, `2 columns`."""
+    return f"{columns} column{'s' if columns > 1 else ''}"
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "a tab", ",": "a comma", " ": "a space"}.get(delimiter, repr(delimiter))

@@ -1,0 +1,60 @@
+"""Parts of a model that a recipe names: a name, or a mapping with `kind` and the part's own options."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from seqcli import registry
+from seqcli.errors import SeqcliError, did_you_mean
+
+Spec = dict[str, Any]
+
+
+def options_of(folder: str, name: str) -> dict[str, tuple[Any, ...]]:
+    """The options of an entry and their allowed values: the keyword-only parameters of its class's `create`."""
+    create = getattr(registry.load(folder, name), _CLASSES[folder]).create
+    hints = get_type_hints(create)
+    found = {}
+    for key, parameter in inspect.signature(create).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            hint = hints[key]
+            found[key] = get_args(hint) if get_origin(hint) is Literal else (hint,)
+    return found
+
+
+_CLASSES = {"cells": "Cell", "attention": "Attention"}
+
+
+def checker(folder: str, what: str, example: str) -> Callable[[str | Spec], Spec]:
+    """A validator of such a key, which gives a mapping with `kind`. It raises ValueError with a suggestion."""
+
+    def check(value: str | Spec) -> Spec:
+        spec = {"kind": value} if isinstance(value, str) else dict(value)
+        kind = spec.get("kind")
+        if not isinstance(kind, str):
+            raise ValueError(f"needs a kind, as in {{kind: {example}}}")
+        try:
+            registry.load(folder, kind)
+        except SeqcliError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        known = options_of(folder, kind)
+        for key, own in spec.items():
+            if key != "kind":
+                _check_option(f"the {what} {kind}", key, own, known)
+        return spec
+
+    return check
+
+
+def _check_option(owner: str, key: str, value: Any, known: dict[str, tuple[Any, ...]]) -> None:
+    if key not in known:
+        hint = did_you_mean(key, known) or "it has no options"
+        raise ValueError(f"{owner} has no option {key!r}; {hint}")
+    allowed = known[key]
+    if isinstance(allowed[0], type):
+        if not isinstance(value, allowed[0]) or (isinstance(value, bool) and allowed[0] is int):
+            raise ValueError(f"{key}: must be {allowed[0].__name__}, not {value!r}")
+    elif value not in allowed:
+        raise ValueError(f"{key}: unknown value {value!r}; {did_you_mean(str(value), map(str, allowed))}")

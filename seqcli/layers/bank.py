@@ -1,0 +1,28 @@
+"""Symbols' projected embeddings, kept: what a cell makes of a symbol is the same wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+KEPT_BYTES = 64 << 20  # a larger table costs more in memory than it saves in time
+
+
+class Bank:
+    """Rows (V, W) that `make(ids)` gives, each computed when it is first asked for, where they fit into memory."""
+
+    def __init__(self, size: int, width: int, make: Callable[[np.ndarray], np.ndarray]):
+        self._make = make
+        fits = size * width * 4 <= KEPT_BYTES
+        self._rows = np.empty((size, width), np.float32) if fits else None
+        self._known = np.zeros(size if fits else 0, bool)
+
+    def __call__(self, ids: np.ndarray) -> np.ndarray:
+        """Rows (..., W) of ids (...); a copy."""
+        if self._rows is None:
+            return self._make(ids)
+        if not self._known[ids].all():
+            new = np.unique(ids[~self._known[ids]])
+            self._rows[new], self._known[new] = self._make(new), True
+        return self._rows[ids]

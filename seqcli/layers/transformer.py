@@ -1,0 +1,255 @@
+"""Blocks of a transformer (Vaswani et al. 2017): attention and a feed-forward net, each beside a path that is kept.
+
+Letters: B sources, S source positions, T target positions, K hypotheses a source, N = B·K, D model width, F width of
+the feed-forward net. `rng` drops by its generator; without one nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.attention import matrix
+from seqcli.attention.multihead import Attention
+from seqcli.layers.blank import Rng
+from seqcli.ops import TILE, Array
+
+Cache = tuple[Array, Array]  # keys and values of the positions so far (N, t, D)
+
+
+def drop(x: Array, rate: float, rng: Any) -> Array:
+    """Dropout of x."""
+    return x if rng is None or not rate else x * ops.dropout_mask(tuple(x.shape), rate, rng, x)
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Layer normalisation."""
+
+    weight: Array  # (D,)
+    bias: Array  # (D,)
+
+    @classmethod
+    def create(cls, size: int) -> Norm:
+        """One that only normalises."""
+        return cls(np.ones(size, np.float32), np.zeros(size, np.float32))
+
+    def __call__(self, x: Array) -> Array:
+        return ops.layer_norm(x, self.weight, self.bias)
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all blocks of a model have in common."""
+
+    norm: Literal["pre", "post"] = "pre"
+    activation: Literal["relu", "gelu"] = "relu"
+    dropout: float = 0.0  # of what is added to the path
+    attention_dropout: float = 0.0  # of attention's weights
+    feedforward_dropout: float = 0.0  # of the feed-forward net's units
+
+    def around(self, x: Array, norm: Norm, part: Callable[[Array], Array], rng: Any = None) -> Array:
+        """x + part(norm(x)), which trains without a warm-up (Xiong et al. 2020), or norm(x + part(x))."""
+        if self.norm == "pre":
+            return x + drop(part(norm(x)), self.dropout, rng)
+        return norm(x + drop(part(x), self.dropout, rng))
+
+
+@dataclass(frozen=True)
+class FeedForward:
+    """W_2 f(W_1 x + b_1) + b_2, position by position."""
+
+    weight_in: Array  # (F, D)
+    bias_in: Array  # (F,)
+    weight_out: Array  # (D, F)
+    bias_out: Array  # (D,)
+    style: Style
+
+    @classmethod
+    def create(cls, size: int, wide: int, style: Style, rng: Rng) -> FeedForward:
+        """Fresh weights."""
+        return cls(
+            weight_in=matrix(wide, size, rng),
+            bias_in=np.zeros(wide, np.float32),
+            weight_out=matrix(size, wide, rng),
+            bias_out=np.zeros(size, np.float32),
+            style=style,
+        )
+
+    def __call__(self, x: Array, rng: Any = None) -> Array:
+        y = ops.linear(x, self.weight_in, self.bias_in)
+        y = ops.relu(y) if self.style.activation == "relu" else gelu(y)
+        return ops.linear(drop(y, self.style.feedforward_dropout, rng), self.weight_out, self.bias_out)
+
+
+def gelu(x: Array) -> Array:
+    """x Φ(x), Φ the normal distribution's, by the approximation with tanh (Hendrycks & Gimpel 2016, 2)."""
+    if not isinstance(x, np.ndarray):
+        import torch
+
+        return torch.nn.functional.gelu(x, approximate="tanh")
+    inner = np.tanh(x * (1 + x * x * x.dtype.type(0.044715)) * x.dtype.type(np.sqrt(2 / np.pi)))
+    return x * (inner + 1) * x.dtype.type(0.5)
+
+
+@dataclass(frozen=True)
+class EncoderBlock:
+    """Every position looks at all of its sequence."""
+
+    attention: Attention
+    attention_norm: Norm
+    feedforward: FeedForward
+    feedforward_norm: Norm
+    style: Style
+
+    @classmethod
+    def create(cls, size: int, heads: int, wide: int, style: Style, rng: Rng) -> EncoderBlock:
+        """Fresh weights."""
+        return cls(
+            attention=Attention.create(size, size, rng, heads=heads),
+            attention_norm=Norm.create(size),
+            feedforward=FeedForward.create(size, wide, style, rng),
+            feedforward_norm=Norm.create(size),
+            style=style,
+        )
+
+    def read(self, x: Array, inside: Array, rng: Any = None) -> Array:
+        """x (B, S, D), or only what is inside (B, S), end to end (n, D) -> the same shape."""
+
+        def look(x: Array) -> Array:
+            q, k, v = (_spread(a, inside) for a in self.attention.project(x))
+            y, _ = self.attention.look(q, k, v, inside, dropout=self.style.attention_dropout, rng=rng)
+            return ops.linear(y if len(x.shape) == 3 else y[inside], self.attention.output_weight)
+
+        x = self.style.around(x, self.attention_norm, look, rng)
+        return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng)
+
+
+@dataclass(frozen=True)
+class DecoderBlock:
+    """Every position looks at those before it and at itself, then at the source."""
+
+    attention: Attention
+    attention_norm: Norm
+    cross: Attention
+    cross_norm: Norm
+    feedforward: FeedForward
+    feedforward_norm: Norm
+    style: Style
+
+    @classmethod
+    def create(cls, size: int, heads: int, wide: int, style: Style, rng: Rng) -> DecoderBlock:
+        """Fresh weights."""
+        return cls(
+            attention=Attention.create(size, size, rng, heads=heads),
+            attention_norm=Norm.create(size),
+            cross=Attention.create(size, size, rng, heads=heads),
+            cross_norm=Norm.create(size),
+            feedforward=FeedForward.create(size, wide, style, rng),
+            feedforward_norm=Norm.create(size),
+            style=style,
+        )
+
+    def remember(self, y: Array, inside: Array) -> Cache:
+        """Keys and values (B, S, D) of what the encoder gave, y (B, S, D) or end to end (n, D)."""
+        return _spread(self.cross.keys(y), inside), _spread(self.cross.values(y), inside)
+
+    def read(
+        self, x: Array, source: Cache, inside: Array, rng: Any = None, *, weigh: bool = False
+    ) -> tuple[Array, Array | None]:
+        """All positions: x (B, T, D) -> the same shape; if asked for, the weights of the source (B, T, S)."""
+        rate, found = self.style.attention_dropout, []
+
+        def own(x: Array) -> Array:
+            y, _ = self.attention.look(*self.attention.project(x), None, dropout=rate, rng=rng)
+            return ops.linear(y, self.attention.output_weight)
+
+        def cross(x: Array) -> Array:
+            q = ops.linear(x, self.cross.query_weight)
+            y, weights = self.cross.look(q, *source, inside, dropout=rate, rng=rng, weigh=weigh)
+            found.append(weights)
+            return ops.linear(y, self.cross.output_weight)
+
+        x = self.style.around(x, self.attention_norm, own, rng)
+        x = self.style.around(x, self.cross_norm, cross, rng)
+        return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng), found[0]
+
+    def step(self, x: Array, cache: Cache, count: Array, source: Cache, inside: Array) -> tuple[Array, Cache, Array]:
+        """One position: x (N, D), of which `count` (N,) stand before it -> (N, D), the longer cache, the weights of
+        the source (N, S)."""
+        N, D = x.shape
+        found: list[Any] = []
+
+        def own(x: Array) -> Array:
+            q, k, v = self.attention.project(x)
+            keys, values = append(cache[0], k, count), append(cache[1], v, count)
+            found.append((keys, values))
+            so_far = ops.integers(np.arange(keys.shape[1]), count)[None] <= count[:, None]
+            y, _ = self.attention.glance(q[:, None], keys, values, so_far)
+            return ops.linear(y[:, 0], self.attention.output_weight)
+
+        def cross(x: Array) -> Array:
+            q = ops.linear(x, self.cross.query_weight).reshape(len(inside), -1, D)
+            y, weights = self.cross.glance(q, *source, inside)
+            found.append(weights.reshape(N, -1))
+            return ops.linear(y.reshape(N, D), self.cross.output_weight)
+
+        x = self.style.around(x, self.attention_norm, own)
+        x = self.style.around(x, self.cross_norm, cross)
+        return self.style.around(x, self.feedforward_norm, self.feedforward), *found
+
+
+def with_room(caches: tuple[Cache, ...], count: Array, used: Array) -> tuple[tuple[Cache, ...], Array]:
+    """Caches in which each row's place `count` (N,) is free, and how many places of them are used, that one included.
+
+    A place is written once, without a copy of the rest. `used` (N,) belongs to the arrays, not to a state: it is
+    changed in place, so that who steps from the same state again finds the place taken and gets arrays of his own.
+    In NumPy these grow by whole tiles; torch's, which autograd looks at, are made anew by `append`.
+    """
+    if not isinstance(count, np.ndarray):
+        return caches, used
+    size, most = caches[0][0].shape[1], int(count.max(initial=0))
+    if most >= size or (used != count).any():
+        more = TILE if most >= size else 0
+        caches = tuple((_longer(keys, more), _longer(values, more)) for keys, values in caches)
+        used = count.copy()
+    used += 1
+    return caches, used
+
+
+def _longer(x: np.ndarray, more: int) -> np.ndarray:
+    """A copy of x (N, t, D) with zeros behind."""
+    y = np.zeros((len(x), x.shape[1] + more, x.shape[2]), x.dtype)
+    y[:, : x.shape[1]] = x
+    return y
+
+
+def append(cache: Array, row: Array, count: Array) -> Array:
+    """The cache (N, t, D) with row (N, D) at place `count` (N,); in NumPy a free place of the same arrays."""
+    if not isinstance(cache, np.ndarray):
+        return ops.concat([cache, row[:, None]], axis=1)
+    cache[np.arange(len(count)), count] = row
+    return cache
+
+
+def sinusoids(count: int, size: int) -> np.ndarray:
+    """Waves of positions 0 .. count - 1 (Vaswani et al. 2017, 3.5): (count, size) float64, sines in even columns."""
+    rates = 1e4 ** (-np.arange(0, size, 2) / size)
+    angles = np.arange(count)[:, None] * rates
+    table = np.zeros((count, size))
+    table[:, 0::2] = np.sin(angles)
+    table[:, 1::2] = np.cos(angles[:, : size // 2])
+    return table
+
+
+def _spread(x: Array, inside: Array) -> Array:
+    """Positions end to end (n, C) -> (B, S, C), zero outside; x (B, S, C) as it is."""
+    if len(x.shape) == 3:
+        return x
+    y = np.zeros((*inside.shape, x.shape[-1]), x.dtype)
+    y[inside] = x
+    return y

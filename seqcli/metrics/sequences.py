@@ -1,0 +1,127 @@
+"""How near an answer is to the right sequence: equal texts, tokens by position, edits (Levenshtein 1966).
+
+Texts are compared by tokens, which white space divides, or by characters (code points; a run of white space between
+words is one space, none at either end). Where a record has several gold forms, an answer that is any of them is
+right, and the others are measured against one form: that with the fewest edits; of equals the longest, and of those
+the one with most tokens right by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.metrics import Offer
+
+OFFERS = {
+    "exact-match": Offer("share", True, "records whose text is a gold form, white space normalised"),
+    "token-accuracy": Offer(
+        "share", True, "positions of the reference with the right token in the answer; what it has beyond is not seen"
+    ),
+    "edit-distance": Offer(
+        "edits", False, "mean number of edits of a record: tokens put in, left out or exchanged (Levenshtein)"
+    ),
+    "word-error-rate": Offer(
+        "share",
+        False,
+        "records that are not right, 1 - exact-match: what grapheme-to-phoneme work calls so, where a record is one "
+        "word; with several gold forms any counts",
+    ),
+    "phoneme-error-rate": Offer(
+        "per reference token",
+        False,
+        "edits of all records over the tokens of all references (micro-averaged, may exceed 1): what speech "
+        "recognition calls word error rate where tokens are words, and character error rate where characters",
+    ),
+}
+UNITS = ("token", "character")
+
+
+@dataclass
+class Metric:
+    """Counts over answers; `unit` is what edits and positions are of. Raises UsageError for another unit."""
+
+    unit: Literal["token", "character"] = "token"
+    count: int = 0  # N: how many records
+    exact: int = 0  # records that are right
+    edits: int = 0
+    tokens: int = 0  # of the references
+    right: int = 0  # positions of the references with the right token
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise UsageError(f"unknown unit {self.unit!r}", hint=did_you_mean(self.unit, UNITS))
+
+    def update(self, predicted: str, gold: str | Sequence[str]) -> None:
+        """Add a record: the answer, and its gold form or forms. Raises ValueError where there is none."""
+        forms = [self.split(form) for form in ([gold] if isinstance(gold, str) else gold)]
+        if not forms:
+            raise ValueError("a record without a gold form")
+        answer = self.split(predicted)
+        # negated: the longest, the most right; so the choice does not depend on the order of the forms
+        edits, tokens, right = min((distance(answer, f), -len(f), -_same(answer, f)) for f in forms)
+        self.count += 1
+        self.exact += not edits
+        self.edits += edits
+        self.tokens -= tokens
+        self.right -= right
+
+    def split(self, text: str) -> Sequence[str]:
+        """The tokens, or characters, that are compared."""
+        words = text.split()
+        return words if self.unit == "token" else " ".join(words)
+
+    def result(self) -> dict[str, float]:
+        """Every metric of OFFERS that has something to divide by."""
+        found = {
+            "exact-match": (self.exact, self.count),
+            "token-accuracy": (self.right, self.tokens),
+            "edit-distance": (self.edits, self.count),
+            "word-error-rate": (self.count - self.exact, self.count),
+            "phoneme-error-rate": (self.edits, self.tokens),
+        }
+        return {name: part / whole for name, (part, whole) in found.items() if whole}
+
+
+def _same(a: Sequence[str], b: Sequence[str]) -> int:
+    """At how many positions two sequences are the same."""
+    return sum(x == y for x, y in zip(a, b, strict=False))
+
+
+def distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """The least number of tokens put in, left out or exchanged that makes one sequence the other (Levenshtein).
+
+    A column of the table of distances is two whole numbers of as many bits as the shorter sequence has tokens: where
+    the distance grows by one downwards, and where it falls (Myers 1999, as Hyyrö 2003 states it). O(n m / w), w the
+    bits of a machine word.
+    """
+    a, b = _without_ends(*((a, b) if len(a) <= len(b) else (b, a)))
+    if not a:
+        return len(b)
+    places: dict[Hashable, int] = {}  # of each token of a: a bit a position
+    for i, token in enumerate(a):
+        places[token] = places.get(token, 0) | 1 << i
+    full, last, found = (1 << len(a)) - 1, 1 << len(a) - 1, len(a)
+    grows, falls = full, 0  # downwards; the first column is 0, 1, 2 ...
+    for token in b:
+        equal = places.get(token, 0)
+        # where a cell is the same as the one before it on the diagonal; the sum carries runs of equal cells down
+        same = ((((equal & grows) + grows) ^ grows) | equal | falls) & full
+        right_grows, right_falls = falls | full ^ (same | grows), same & grows
+        found += 1 if right_grows & last else -1 if right_falls & last else 0
+        right_grows, right_falls = right_grows << 1 | 1, right_falls << 1  # the row above the first grows by one
+        grows, falls = (right_falls | ~(same | right_grows)) & full, right_grows & same
+    return found
+
+
+def _without_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[Sequence[Hashable], Sequence[Hashable]]:
+    """Two sequences without what they have in common at the beginning and at the end; a is not the longer one."""
+    start, end = 0, len(a)
+    while start < end and a[start] == b[start]:
+        start += 1
+    shift = len(b) - len(a)
+    while end > start and a[end - 1] == b[end - 1 + shift]:
+        end -= 1
+    return a[start:end], b[start : end + shift]

@@ -1,0 +1,233 @@
+"""What models from one sequence to another have in common: the loss, own predictions as inputs, stepping, scoring.
+
+Letters: B sources, S source positions, T target positions, K hypotheses a source, N = B·K, R readout size, V target
+symbols. A source is its ids and EOS, a target BOS … EOS.
+
+A batch to train on has, as arrays of one library: `source` (B, S) and `source_lengths` (B,); `inputs` (B, T), which
+begin with BOS; `places` (N,) of the real target positions in a flattened (B·T,), `gold` (N,) what stands there,
+`weights` (N,) 1, or 0 for places that only fill up; `total` how many are real; `sampling`, a number, how often an
+input is the model's own prediction. A copying model's batch has `copies` (B, S) too: the target symbol that each
+source position is, V and above for symbols that the target vocabulary lacks, -1 in the padding.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import layers, ops
+from seqcli.datasets.pairs import Sizes
+from seqcli.layers.blank import Blank, Rng
+from seqcli.ops import TILE, Array
+
+Memory = tuple[Any, ...]  # arrays of B rows, nested: (values, keys, inside, …)
+State = Any  # arrays of N rows, nested
+
+LEAST = 1e-9  # a probability below this costs no more
+
+
+class Transduces:
+    """A model with `read`, `readouts` and `advance`; all else is written here once."""
+
+    label_smoothing: float
+    free_running: float
+    scheduled_sampling: float
+    source_embedding: Array  # (Vs, E)
+    target_embedding: Array | None  # (V, E); None: the source's
+    output_weight: Array | None  # (V, R); None: the target embedding
+    copy_weight: Array | None  # (1, R)
+    copy_bias: Array | None  # (1,)
+    output_bias: Array  # (V,)
+
+    @abstractmethod
+    def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
+        """source (B, S), lengths (B,) -> memory and the state before BOS."""
+
+    @abstractmethod
+    def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
+        """All target positions at once: inputs (B, T) -> what the softmax reads (B, T, R), attention (B, T, S)."""
+
+    @abstractmethod
+    def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
+        """One target position: ids (N,) -> what the softmax reads (N, R), attention (N, S), the next state."""
+
+    @classmethod
+    @abstractmethod
+    def create(cls, config: Any, sizes: Sizes, rng: Rng) -> Self:
+        """A fresh model. Raises UsageError for keys that do not go together."""
+
+    @classmethod
+    def restore(cls, config: Any, sizes: Sizes, arrays: dict[str, np.ndarray]) -> Self:
+        """A stored model."""
+        return layers.restore(cls.create(config, sizes, Blank()), arrays)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by dotted name."""
+        return layers.arrays(self)
+
+    @property
+    def embedding(self) -> Array:
+        """An array of the library and on the device that the model's are."""
+        return self.source_embedding
+
+    @property
+    def targets(self) -> Array:
+        """The embeddings of the target's symbols (V, E)."""
+        return self.source_embedding if self.target_embedding is None else self.target_embedding
+
+    @property
+    def output(self) -> Array:
+        """The weight of the softmax (V, R)."""
+        return self.targets if self.output_weight is None else self.output_weight
+
+    @property
+    def sizes(self) -> Sizes:
+        """Symbols of each side, BOS and EOS among them."""
+        return Sizes(len(self.embedding), len(self.output_bias), False)
+
+    # training
+
+    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
+        """Mean nats a target token of a batch."""
+        memory, state = self.read(batch["source"], batch["source_lengths"], rng)
+        inputs = batch["inputs"]
+        rate = float(batch["sampling"]) if rng is not None and "sampling" in batch else 0.0
+        if rate:
+            inputs = self.own_inputs(inputs, memory, state, rate, rng)
+        loss = self._nats(inputs, batch, memory, state, rng)
+        if rng is None or not self.free_running:
+            return loss
+        own = self.own_inputs(batch["inputs"], memory, state, 1.0, rng)
+        return (1 - self.free_running) * loss + self.free_running * self._nats(own, batch, memory, state, rng)
+
+    def _nats(self, inputs: Array, batch: Mapping[str, Array], memory: Memory, state: State, rng: Any) -> Array:
+        readout, attention = self.readouts(inputs, memory, state, rng)
+        flat = ops.embedding(batch["places"], readout.reshape(-1, readout.shape[-1]))  # (N, R): a look-up
+        logits, gold, weights = ops.linear(flat, self.output, self.output_bias), batch["gold"], batch["weights"]
+        if self.copy_weight is None:
+            smoothing = self.label_smoothing if rng is not None else 0.0
+            nats = ops.cross_entropy(logits, gold, smoothing)
+        else:
+            nats = self._copying_nats(flat, logits, attention, batch, rng)
+        return (nats * ops.like(weights, nats)).sum() / batch["total"]
+
+    def _copying_nats(
+        self, readout: Array, logits: Array, attention: Array | None, batch: Mapping[str, Array], rng: Any
+    ) -> Array:
+        """-log (g p(gold) + (1 - g) Σ attention where the source has it) (See et al. 2017, 8 and 9)."""
+        assert attention is not None
+        gold, V, steps = batch["gold"], logits.shape[-1], batch["inputs"].shape[1]
+        own = ops.where(gold < V, gold, 0 * gold)
+        known = ops.like((gold < V) * 1.0, readout)
+        nats = ops.cross_entropy(logits, own)
+        looked = ops.embedding(batch["places"], attention.reshape(-1, attention.shape[-1]))  # (N, S)
+        same = batch["copies"][batch["places"] // steps] == gold[:, None]
+        gate = self._gate(readout)
+        copied = ops.where(same, looked, 0 * looked).sum(-1)
+        p = gate * ops.exp(-nats) * ops.like(known, nats) + (1 - gate) * copied
+        found = -ops.log(p + LEAST)
+        if rng is None or not self.label_smoothing:
+            return found
+        smooth = self.label_smoothing
+        return (1 - smooth) * found - smooth * ops.log_softmax(ops.at_least_float32(logits)).mean(-1)
+
+    def _gate(self, readout: Array) -> Array:
+        """How much is generated, not copied: (N,) float32."""
+        return ops.sigmoid(ops.at_least_float32(ops.linear(readout, self.copy_weight, self.copy_bias)[..., 0]))  # type: ignore[arg-type]
+
+    def own_inputs(self, inputs: Array, memory: Memory, state: State, rate: float, rng: Any) -> Array:
+        """Inputs (B, T) in which each but BOS is, with probability `rate`, what the model itself predicts from those
+        before it (Bengio et al. 2015). Choices carry no gradient."""
+        with ops.no_gradients(inputs):
+            ids, found = inputs[:, 0], [inputs[:, 0]]
+            for t in range(1, inputs.shape[1]):
+                readout, _, state = self.advance(ids, memory, state)
+                own = ops.linear(readout, self.output, self.output_bias).argmax(-1)
+                gold = inputs[:, t]
+                if rate < 1:
+                    keep = ops.dropout_mask((len(gold),), rate, rng, self.output_bias) != 0
+                    own = ops.where(keep, gold, own)
+                ids = own
+                found.append(ids)
+            return ops.stack(found).swapaxes(0, 1)
+
+    # a transducer: stepping and scoring
+
+    def start(
+        self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
+    ) -> tuple[Memory, State]:
+        """Read sources, each ids and EOS: memory and state of as many rows. Where the model copies, `copies` is as in
+        a batch, and `unknown` what it is fed for a copied symbol that the vocabulary lacks."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
+        like = self.embedding
+        source = np.zeros((len(sources), wide), np.int64)
+        for row, ids in zip(source, sources, strict=True):
+            row[: len(ids)] = ids
+        memory, state = self.read(ops.integers(source, like), ops.integers(lengths, like))
+        if self.copy_weight is not None:
+            targets = np.full(source.shape, -1, np.int64)
+            for row, ids in zip(targets, copies if copies is not None else sources, strict=True):
+                row[: len(ids)] = ids
+            memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
+        return memory, state
+
+    def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
+        """Feed ids (N,), hypothesis k of source b at b·K + k: log-probabilities (N, V) of what follows, the next
+        state, attention (N, S). A copying model has columns for what sources alone have."""
+        copies: np.ndarray | None = None
+        if self.copy_weight is not None:
+            *own, copies, unknown = memory
+            memory = tuple(own)
+            ids = np.where(ids < len(self.output_bias), ids, np.repeat(unknown, len(ids) // len(unknown)))
+        readout, attention, state = self.advance(ops.integers(ids, self.embedding), memory, state)
+        logits = ops.to_numpy(ops.linear(readout, self.output, self.output_bias))
+        logprobs = ops.log_softmax(logits)
+        if attention is not None:
+            attention = ops.to_numpy(attention)
+        if copies is None:
+            return logprobs, state, attention
+        assert attention is not None
+        return self._with_copies(logprobs, ops.to_numpy(self._gate(readout)), attention, copies), state, attention
+
+    def _with_copies(
+        self, logprobs: np.ndarray, gate: np.ndarray, attention: np.ndarray, copies: np.ndarray
+    ) -> np.ndarray:
+        """log (g p + (1 - g) Σ attention), (N, V + what the sources add)."""
+        N, V = logprobs.shape
+        wide = max(V, int(copies.max(initial=0)) + 1)
+        p = np.zeros((N, wide), np.float32)
+        p[:, :V] = np.exp(logprobs) * gate[:, None]
+        rows = np.repeat(copies, N // len(copies), axis=0)  # (N, S)
+        for s in range(rows.shape[1]):  # position by position: a symbol may stand at several
+            at = np.nonzero(rows[:, s] >= 0)[0]
+            p[at, rows[at, s]] += (1 - gate[at]) * attention[at, s]
+        with np.errstate(divide="ignore"):
+            return np.log(p)
+
+    def score(
+        self,
+        sources: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        copies: Sequence[np.ndarray] | None = None,
+        unknown: int = 0,
+    ) -> list[np.ndarray]:
+        """log p of each symbol of targets (T,), EOS included, given its source and those before: as stepping."""
+        if not sources:
+            return []
+        memory, state = self.start(sources, copies, unknown)
+        longest = max(len(t) for t in targets)
+        inputs = np.full((len(targets), longest), self.sizes.target - 2, np.int64)  # BOS first
+        gold = np.zeros((len(targets), longest), np.int64)
+        for row, given, ids in zip(inputs, gold, targets, strict=True):
+            row[1 : len(ids)] = ids[:-1]
+            given[: len(ids)] = ids
+        found = np.zeros((len(targets), longest), np.float32)
+        for t in range(longest):
+            logprobs, state, _ = self.step(inputs[:, t], memory, state)
+            column = gold[:, t]
+            found[:, t] = logprobs[np.arange(len(column)), np.minimum(column, logprobs.shape[1] - 1)]
+        return [row[: len(ids)] for row, ids in zip(found, targets, strict=True)]

@@ -1,0 +1,267 @@
+"""Recurrent encoder and decoder, with attention between them (Sutskever et al. 2014, Luong et al. 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from seqcli import attention as attentions
+from seqcli import ops
+from seqcli.attention import BaseAttention
+from seqcli.attention._config import AttentionSpec
+from seqcli.cells._config import CellSpec
+from seqcli.datasets.pairs import Sizes
+from seqcli.errors import UsageError
+from seqcli.layers.bank import Bank
+from seqcli.layers.batch import BatchForm
+from seqcli.layers.blank import Rng
+from seqcli.layers.pooling import pool, pool_flat
+from seqcli.layers.stack import Stack
+from seqcli.models._keys import Rate, Size
+from seqcli.models._transducer import Memory, State, Transduces
+from seqcli.models._two_sided import TwoSided
+from seqcli.ops import Array
+
+TASK = "sequence-to-sequence"
+VERBS = ("generate", "eval")
+TRAINED = "gradient"
+DATASET = "pairs"
+DEFAULT = True  # the kind of the task where a recipe names none
+
+Bridge = Literal["last", "mean", "zero"]
+
+
+class Config(TwoSided):
+    """Recipe keys of `model` for a recurrent encoder and decoder."""
+
+    kind: Literal["seq2seq"] = "seq2seq"
+    cell: CellSpec = Field(default="gru", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
+    decoder_cell: CellSpec | None = None  # of the decoder; default: the encoder's
+    embedding: Size = 128  # E: of each side's symbols
+    hidden: Size = 256  # of each direction of the encoder
+    decoder_hidden: Size | None = None  # H; default: as many as the encoder gives out, both directions together
+    layers: Size = 1  # of the encoder
+    decoder_layers: Size | None = None  # default: the encoder's
+    bidirectional: bool = True
+    bridge: Bridge = (
+        "last"  # what the decoder begins with, by a dense layer: the encoder's last outputs, their mean; or zeros
+    )
+    attention: AttentionSpec = Field(
+        default="general", validate_default=True
+    )  # a file of seqcli/attention, {kind: multihead, heads: 4}, or none: the decoder sees the bridge alone
+    input_feeding: bool = False  # the decoder also reads what it made of the position before (Luong et al. 2015, 3.3)
+    dropout: Rate = 0.0  # of what each layer and the softmax read
+
+
+def _spec(value: str | dict[str, Any]) -> dict[str, Any]:
+    """A copy of what validation made of a part's name."""
+    assert isinstance(value, dict)
+    return dict(value)
+
+
+@dataclass(frozen=True)
+class Model(Transduces):
+    """p(y_t | y_<t, x) = softmax(W_o r_t + b_o), r_t = tanh(W_r [h_t; c_t] + b_r), c_t = attention of h_t."""
+
+    source_embedding: Array  # (Vs, E)
+    target_embedding: Array | None  # (V, E); None: the source's
+    encoder: Stack
+    bridge_weight: Array | None  # (all states of the decoder, C); None: it begins with zeros
+    bridge_bias: Array | None
+    decoder: Stack
+    attention: BaseAttention | None
+    readout_weight: Array  # (R, H + C)
+    readout_bias: Array  # (R,)
+    output_weight: Array | None  # (V, R); None: the target embedding
+    output_bias: Array  # (V,)
+    copy_weight: Array | None  # (1, R)
+    copy_bias: Array | None  # (1,)
+    bridge: Bridge = "last"
+    input_feeding: bool = False
+    dropout: float = 0.0
+    word_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    scheduled_sampling: float = 0.0
+    free_running: float = 0.0
+
+    kind = "seq2seq"
+
+    @classmethod
+    def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
+        """A fresh model. Raises UsageError for keys that do not go together."""
+        spec = _spec(config.attention)
+        cell, own = _spec(config.cell), _spec(config.decoder_cell or config.cell)
+        E, depth = config.embedding, config.decoder_layers or config.layers
+        C = config.hidden * (1 + config.bidirectional)
+        H = config.decoder_hidden or C
+        config.check_sizes(sizes)
+        if config.copy_source and spec["kind"] == "none":
+            raise UsageError(
+                "model.copy_source copies what attention looks at: model.attention: none has none",
+                hint="use general, or another of the kinds of attention",
+            )
+        encoder = Stack.create(
+            cell.pop("kind"),
+            E,
+            [config.hidden] * config.layers,
+            rng,
+            options=cell,
+            bidirectional=config.bidirectional,
+        )
+        decoder = Stack.create(own.pop("kind"), E * (1 + config.input_feeding), [H] * depth, rng, options=own)
+        attention = None if spec["kind"] == "none" else attentions.create(spec, H, C, rng)
+        scale = E**-0.5
+        states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
+        read = H + (attention.context_size(C) if attention else 0)
+        zero = config.bridge == "zero"
+        return cls(
+            source_embedding=rng.normal(0.0, scale, (sizes.source, E)).astype(np.float32),
+            target_embedding=None
+            if config.tied == "all"
+            else rng.normal(0.0, scale, (sizes.target, E)).astype(np.float32),
+            encoder=encoder,
+            bridge_weight=None if zero else attentions.matrix(states, C, rng),
+            bridge_bias=None if zero else np.zeros(states, np.float32),
+            decoder=decoder,
+            attention=attention,
+            readout_weight=attentions.matrix(E, read, rng),
+            readout_bias=np.zeros(E, np.float32),
+            output_weight=None
+            if config.tied != "none"
+            else rng.uniform(-scale, scale, (sizes.target, E)).astype(np.float32),
+            output_bias=np.zeros(sizes.target, np.float32),
+            copy_weight=attentions.matrix(1, E, rng) if config.copy_source else None,
+            copy_bias=np.zeros(1, np.float32) if config.copy_source else None,
+            bridge=config.bridge,
+            input_feeding=config.input_feeding,
+            dropout=config.dropout,
+            word_dropout=config.word_dropout,
+            label_smoothing=config.label_smoothing,
+            scheduled_sampling=config.scheduled_sampling,
+            free_running=config.free_running,
+        )
+
+    # the equations, for training (torch) and inference (NumPy)
+
+    def drop(self, x: Array, rng: Any) -> Array:
+        """Dropout by the generator; without one nothing is dropped."""
+        if rng is None or not self.dropout:
+            return x
+        return x * ops.dropout_mask(tuple(x.shape), self.dropout, rng, x)
+
+    def _look_up(self, ids: Array, table: Array, rng: Any) -> Array:
+        """Embeddings (T, B, E) of ids (T, B), some words dropped whole."""
+        x = self.drop(ops.embedding(ids, table), rng)
+        if rng is None or not self.word_dropout:
+            return x
+        return x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
+
+    def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
+        if isinstance(source, np.ndarray):
+            y, summary = self._read_flat(source, lengths)
+        else:
+            y = self.encoder.read(
+                self._look_up(source.T, self.source_embedding, rng), lengths, between=lambda y: self.drop(y, rng)
+            )  # (S, B, C)
+            y = self.drop(y, rng)
+            summary = None if self.bridge == "zero" else pool(self.bridge, y, lengths, both=self._both)
+            y = y.swapaxes(0, 1)
+        B = len(source)
+        state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
+        feed = ops.zeros((B, len(self.readout_bias)), self.readout_bias) if self.input_feeding else ()
+        if self.attention is None:
+            return (ops.zeros((B, 1), self.readout_bias),), (state, feed)
+        inside = ops.integers(np.arange(source.shape[1]), source)[None] < lengths[:, None]  # (B, S)
+        return (self.attention.keys(y), self.attention.values(y), inside), (state, feed)
+
+    @property
+    def _both(self) -> bool:
+        return len(self.encoder.cells[0]) == 2
+
+    def _begin(self, summary: Array) -> State:
+        """The decoder's first state, of what the encoder ended with (B, C)."""
+        flat, at, found = ops.tanh(ops.linear(summary, self.bridge_weight, self.bridge_bias)), 0, []  # type: ignore[arg-type]
+        for (cell,) in self.decoder.cells:
+            own = []
+            for _ in range(cell.states):
+                own.append(flat[:, at : at + cell.hidden_size])
+                at += cell.hidden_size
+            found.append((tuple(own),))
+        return tuple(found)
+
+    def _readout(self, h: Array, context: Array | None) -> Array:
+        return ops.tanh(
+            ops.linear(h if context is None else ops.concat([h, context]), self.readout_weight, self.readout_bias)
+        )
+
+    def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
+        x = self._look_up(inputs.T, self.targets, rng)  # (T, B, E)
+        if self.input_feeding:
+            return self._fed(x, memory, state, rng)
+        h, _ = self.decoder.unroll(x, state[0], between=lambda y: self.drop(y, rng))  # (T, B, H)
+        h = self.drop(h, rng).swapaxes(0, 1)
+        context, weights = self.attention.attend(h, *memory) if self.attention else (None, None)
+        return self.drop(self._readout(h, context), rng), weights
+
+    def _fed(self, x: Array, memory: Memory, state: State, rng: Any) -> tuple[Array, Array | None]:
+        """The same, step by step: each position also reads what was made of the one before."""
+        (own, feed), found, looked = state, [], []
+        for now in x:
+            h, own = self.decoder.step(ops.concat([now, feed]), own, between=lambda y: self.drop(y, rng))
+            h = self.drop(h, rng)[:, None]  # (B, 1, H)
+            context, weights = self.attention.attend(h, *memory) if self.attention else (None, None)
+            feed = self.drop(self._readout(h, context), rng)[:, 0]
+            found.append(feed)
+            looked.append(weights)
+        weights = ops.concat(looked, axis=1) if self.attention else None
+        return ops.stack(found).swapaxes(0, 1), weights
+
+    def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
+        own, feed = state
+        if isinstance(ids, np.ndarray):
+            px = self._bank(ids)
+            px = px + ops.linear(feed, self._feed_weight) if self.input_feeding else px
+            h, own = self.decoder.step_projected(px, own)
+        else:
+            x = ops.embedding(ids, self.targets)
+            h, own = self.decoder.step(ops.concat([x, feed]) if self.input_feeding else x, own)
+        context, weights = None, None
+        if self.attention is not None:
+            B, N = len(memory[0]), len(ids)
+            context, weights = self.attention.attend(h.reshape(B, N // B, -1), *memory)
+            context, weights = context.reshape(N, -1), weights.reshape(N, -1)
+        readout = self._readout(h, context)
+        return readout, weights, (own, readout if self.input_feeding else ())
+
+    # NumPy: symbols projected once, sequences end to end
+
+    @cached_property
+    def _bank(self) -> Bank:
+        """What the decoder's first cell makes of each target symbol."""
+        table, first = self.targets, self.decoder.cells[0][0]
+        weight = first.weight_ih[:, : table.shape[1]]
+        return Bank(len(table), len(weight), lambda ids: ops.linear(table[ids], weight, first.bias_ih))
+
+    @cached_property
+    def _feed_weight(self) -> np.ndarray:
+        """The weights of what input feeding adds."""
+        return np.ascontiguousarray(self.decoder.cells[0][0].weight_ih[:, self.targets.shape[1] :])
+
+    @cached_property
+    def _form(self) -> BatchForm:
+        return BatchForm(self.encoder)
+
+    def _read_flat(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The encoder's outputs (B, S, C), zero beyond each length, and what the bridge reads (B, C)."""
+        inside = np.arange(source.shape[1]) < lengths[:, None]
+        ids, places = np.unique(source[inside], return_inverse=True)
+        projected = self._form.project(ops.embedding(ids, self.source_embedding))
+        flat = self._form.read(lengths, lambda at: projected[places[at]])
+        y = np.zeros((*source.shape, flat.shape[1]), np.float32)
+        y[inside] = flat
+        summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, lengths, both=self._both)[0]
+        return y, summary

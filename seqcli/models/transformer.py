@@ -1,0 +1,175 @@
+"""Transformer: encoder and decoder of attention alone (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.attention import matrix
+from seqcli.datasets.pairs import Sizes
+from seqcli.errors import UsageError
+from seqcli.layers.blank import Rng
+from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, drop, sinusoids, with_room
+from seqcli.models._keys import Rate, Size
+from seqcli.models._transducer import Memory, State, Transduces
+from seqcli.models._two_sided import TwoSided
+from seqcli.ops import Array
+
+TASK = "sequence-to-sequence"
+VERBS = ("generate", "eval")
+TRAINED = "gradient"
+DATASET = "pairs"
+
+
+class Config(TwoSided):
+    """Recipe keys of `model` for a transformer."""
+
+    kind: Literal["transformer"] = "transformer"
+    size: Size = 256  # D: of embeddings and of what each layer gives
+    heads: Size = 4  # of each attention; they share the size equally
+    feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
+    layers: Size = 3  # of the encoder
+    decoder_layers: Size | None = None  # default: the encoder's
+    activation: Literal["relu", "gelu"] = "relu"  # of the feed-forward nets
+    norm: Literal["pre", "post"] = "pre"  # before each part, which needs less care in training, or behind its sum
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    longest: Size | None = None  # of learned positions, default 1024: those beyond share the last one
+    dropout: Rate = 0.1  # of embeddings and of what each part adds
+    attention_dropout: Rate = 0.0  # of attention's weights; above 0 training is slower
+    feedforward_dropout: Rate = 0.0  # of the units of the feed-forward nets
+
+
+@dataclass(frozen=True)
+class Model(Transduces):
+    """p(y_t | y_<t, x) = softmax(W_o d_t + b_o), d_t what the decoder makes of y_<t and of the encoder's outputs."""
+
+    source_embedding: Array  # (Vs, D)
+    target_embedding: Array | None  # (V, D); None: the source's
+    source_positions: Array | None  # (longest, D); None: waves
+    target_positions: Array | None
+    encoder: tuple[EncoderBlock, ...]
+    encoder_norm: Norm | None  # of what the last layer gives; None where the layers' own ends them
+    decoder: tuple[DecoderBlock, ...]
+    decoder_norm: Norm | None
+    output_weight: Array | None  # (V, D); None: the target embedding
+    output_bias: Array  # (V,)
+    copy_weight: Array | None  # (1, D)
+    copy_bias: Array | None  # (1,)
+    dropout: float = 0.0
+    word_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    scheduled_sampling: float = 0.0
+    free_running: float = 0.0
+
+    kind = "transformer"
+
+    @classmethod
+    def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
+        """A fresh model. Raises UsageError for keys that do not go together."""
+        D, wide = config.size, config.feedforward or 4 * config.size
+        depth, learned = config.decoder_layers or config.layers, config.positions == "learned"
+        if D % config.heads:
+            raise UsageError(
+                f"model.heads: {D} units cannot be divided into {config.heads} equal heads",
+                hint="choose a divisor of model.size",
+            )
+        if config.longest and not learned:
+            raise UsageError("model.longest is of learned positions", hint="leave it away, or use positions: learned")
+        config.check_sizes(sizes)
+        style = Style(
+            config.norm, config.activation, config.dropout, config.attention_dropout, config.feedforward_dropout
+        )
+
+        def normal(rows: int) -> np.ndarray:
+            return rng.normal(0.0, D**-0.5, (rows, D)).astype(np.float32)
+
+        return cls(
+            source_embedding=normal(sizes.source),
+            target_embedding=None if config.tied == "all" else normal(sizes.target),
+            source_positions=normal(config.longest or 1024) if learned else None,
+            target_positions=normal(config.longest or 1024) if learned else None,
+            encoder=tuple(EncoderBlock.create(D, config.heads, wide, style, rng) for _ in range(config.layers)),
+            encoder_norm=Norm.create(D) if config.norm == "pre" else None,
+            decoder=tuple(DecoderBlock.create(D, config.heads, wide, style, rng) for _ in range(depth)),
+            decoder_norm=Norm.create(D) if config.norm == "pre" else None,
+            output_weight=None if config.tied != "none" else normal(sizes.target),
+            output_bias=np.zeros(sizes.target, np.float32),
+            copy_weight=matrix(1, D, rng) if config.copy_source else None,
+            copy_bias=np.zeros(1, np.float32) if config.copy_source else None,
+            dropout=config.dropout,
+            word_dropout=config.word_dropout,
+            label_smoothing=config.label_smoothing,
+            scheduled_sampling=config.scheduled_sampling,
+            free_running=config.free_running,
+        )
+
+    # the equations, for training (torch) and inference (NumPy)
+
+    def _look_up(self, ids: Array, table: Array, places: Array, rng: Any = None) -> Array:
+        """Embeddings of ids (...), some words dropped whole, and `places` (..., D), which broadcast to them."""
+        D = table.shape[1]
+        x = ops.embedding(ids, table) * D**0.5
+        if rng is not None and self.word_dropout:
+            x = x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
+        return x + places
+
+    def _places(self, places: np.ndarray, learned: Array | None) -> Array:
+        """What stands for positions (...): waves, or learned (..., D)."""
+        like = self.embedding
+        if learned is not None:
+            return (
+                ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned)
+                * like.shape[1] ** 0.5
+            )
+        count = 1 << int(places.max(initial=0)).bit_length()
+        return ops.put(
+            _waves(count, like.shape[1], like.dtype if isinstance(like, np.ndarray) else None)[places], like
+        )
+
+    def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
+        B, S = source.shape
+        times = ops.integers(np.arange(S), source)[None]
+        inside = (times < lengths[:, None]) | (times == 0)  # a row that only fills a batch has something, too
+        if isinstance(source, np.ndarray):  # what is inside, end to end
+            at = np.nonzero(inside)[1]
+            x = self._look_up(source[inside], self.source_embedding, self._places(at, self.source_positions))
+        else:
+            places = self._places(np.arange(S), self.source_positions)
+            x = drop(self._look_up(source, self.source_embedding, places, rng), self.dropout, rng)
+        for block in self.encoder:
+            x = block.read(x, inside, rng)
+        if self.encoder_norm is not None:
+            x = self.encoder_norm(x)
+        sources = tuple(block.remember(x, inside) for block in self.decoder)
+        nothing = ops.zeros((B, 0, self.embedding.shape[1]), self.output_bias)
+        count = ops.integers(np.zeros(B, np.int64), source)
+        return (inside, sources), (count, count, tuple((nothing, nothing) for _ in self.decoder))
+
+    def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
+        inside, sources = memory
+        places = self._places(np.arange(inputs.shape[1]), self.target_positions)
+        x = drop(self._look_up(inputs, self.targets, places, rng), self.dropout, rng)
+        weights = None
+        for depth, (block, source) in enumerate(zip(self.decoder, sources, strict=True), 1):
+            weigh = self.copy_weight is not None and depth == len(self.decoder)  # else nobody asks for them
+            x, weights = block.read(x, source, inside, rng, weigh=weigh)
+        return x if self.decoder_norm is None else self.decoder_norm(x), weights
+
+    def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
+        (inside, sources), (count, used, caches), new, weights = memory, state, [], None
+        caches, used = with_room(caches, count, used)
+        x = self._look_up(ids, self.targets, self._places(ops.to_numpy(count), self.target_positions))  # (N, D)
+        for block, source, own in zip(self.decoder, sources, caches, strict=True):
+            x, own, weights = block.step(x, own, count, source, inside)
+            new.append(own)
+        return x if self.decoder_norm is None else self.decoder_norm(x), weights, (count + 1, used, tuple(new))
+
+
+@cache
+def _waves(count: int, size: int, dtype: Any) -> np.ndarray:
+    """`sinusoids`, kept."""
+    return sinusoids(count, size).astype(dtype or np.float64)

@@ -1,0 +1,106 @@
+"""Products, and the softmax between two of them: for NumPy such that a row's result is its own, to the last bit.
+
+BLAS rounds differently for different shapes, places and numbers of threads. So `linear` always multiplies `TILE`
+rows, which BLAS holds side by side in its vector registers, by `BLOCK` rows of the weight, `DEPTH` columns at a time,
+the last tile padded with zeros: always the same kernel, and too little work for OpenBLAS to share between threads.
+What attention multiplies is cut into tiles alike.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # np.ndarray or torch.Tensor
+
+TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
+    if not isinstance(x, np.ndarray):
+        return sys.modules["torch"].nn.functional.linear(x, weight, bias)
+    size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
+    tiles = -(-n // TILE)
+    rows = np.ascontiguousarray(x).reshape(n, size)
+    if tiles * TILE != n:
+        rows = np.concatenate([rows, np.zeros((tiles * TILE - n, size), rows.dtype)])
+    columns = rows.reshape(tiles, TILE, size).swapaxes(1, 2)  # (tiles, I, TILE)
+    y = np.empty((tiles, TILE, outputs), np.result_type(x, weight))
+    for first in range(0, outputs, BLOCK):
+        block = weight[first : first + BLOCK]
+        if len(block) == 1:
+            block = np.repeat(block, 2, axis=0)  # one row would take the way of a matrix-vector product
+        product = np.matmul(block[:, :DEPTH], columns[:, :DEPTH])  # (tiles, BLOCK, TILE)
+        for k in range(DEPTH, size, DEPTH):
+            product += np.matmul(block[:, k : k + DEPTH], columns[:, k : k + DEPTH])
+        y[:, :, first : first + BLOCK] = product.swapaxes(1, 2)[:, :, : outputs - first]
+    y = y.reshape(tiles * TILE, outputs)[:n]
+    if bias is not None:
+        y += bias
+    return y.reshape(*x.shape[:-1], outputs)
+
+
+def similarities(q: Array, k: Array) -> Array:
+    """q k^T: q (B, T, A), k (B, S, A) -> (B, T, S). In NumPy an entry depends on its own row and column alone."""
+    if not isinstance(q, np.ndarray):
+        return q @ k.mT
+    B, T, S, size = len(q), q.shape[1], k.shape[1], q.shape[2]
+    q, k = _tiled(q), _tiled(k)  # (B, tiles, TILE, A)
+    product = None
+    for d in range(0, size, DEPTH):
+        # as in `linear`, queries are columns: in some kernels a row's place in the product changes its bits
+        part = np.matmul(k[:, None, :, :, d : d + DEPTH], q[:, :, None, :, d : d + DEPTH].swapaxes(-1, -2))
+        product = part if product is None else product + part  # (B, tiles of T, tiles of S, TILE of S, TILE of T)
+    assert product is not None
+    return product.transpose(0, 1, 4, 2, 3).reshape(B, q.shape[1] * TILE, k.shape[1] * TILE)[:, :T, :S]
+
+
+def mix(weights: Array, values: Array) -> Array:
+    """Weighted sums: weights (B, T, S), values (B, S, C) -> (B, T, C). In NumPy a row depends on its own weights and
+    on the values that they are not 0 for."""
+    if not isinstance(weights, np.ndarray):
+        return weights @ values
+    B, T, C = len(weights), weights.shape[1], values.shape[2]
+    w, v = _tiled(weights), _tiled(values)  # (B, tiles of T, TILE, S), (B, tiles of S, TILE, C)
+    if (odd := -w.shape[3] % TILE) != 0:
+        w = np.concatenate([w, np.zeros((*w.shape[:3], odd), w.dtype)], axis=3)
+    w, v = w.swapaxes(2, 3), v.swapaxes(2, 3)  # queries are columns
+    y = np.zeros((B, w.shape[1], C, TILE), np.result_type(weights, values))
+    for s in range(v.shape[1]):  # in their order: values whose weights are 0 add nothing
+        tile = np.ascontiguousarray(w[:, :, s * TILE : (s + 1) * TILE])
+        for c in range(0, C, 4 * DEPTH):
+            y[:, :, c : c + 4 * DEPTH] += np.matmul(v[:, None, s, c : c + 4 * DEPTH], tile)
+    return y.swapaxes(2, 3).reshape(B, -1, C)[:, :T]
+
+
+def _tiled(x: np.ndarray) -> np.ndarray:
+    """x (B, T, C) in tiles (B, T / TILE, TILE, C), the last one padded with zeros."""
+    B, T, C = x.shape
+    if T % TILE:
+        x = np.concatenate([x, np.zeros((B, -T % TILE, C), x.dtype)], axis=1)
+    return np.ascontiguousarray(x).reshape(B, -1, TILE, C)
+
+
+def masked_softmax(x: Array, inside: Array) -> Array:
+    """Probabilities over those of the last axis that are inside, 0 elsewhere: x (..., S), inside (..., S) of bool.
+
+    In NumPy neither what is outside nor how much of it there is changes a bit. Where nothing is inside, all are 0.
+    """
+    if not isinstance(x, np.ndarray):
+        return x.masked_fill(~inside, -1e9).softmax(-1) * inside.any(-1, keepdim=True)
+    low = np.asarray(-np.inf, x.dtype)
+    x = np.where(inside, x, low)
+    top = x.max(axis=-1, keepdims=True)
+    e = np.exp(x - np.where(np.isfinite(top), top, 0))
+    if (odd := -e.shape[-1] % TILE) != 0:
+        e = np.concatenate([e, np.zeros((*e.shape[:-1], odd), e.dtype)], axis=-1)
+    parts = e.reshape(*e.shape[:-1], -1, TILE)
+    total = parts[..., 0, :].copy()
+    for i in range(1, parts.shape[-2]):  # in their order: zeros at the end add nothing
+        total += parts[..., i, :]
+    total = total.sum(axis=-1, keepdims=True)
+    return e[..., : x.shape[-1]] / np.where(total > 0, total, 1)

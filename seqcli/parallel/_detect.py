@@ -1,0 +1,55 @@
+"""Guesses the format of a file of pairs; None when unsure, as of plain lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+
+from seqcli.errors import SeqcliError
+from seqcli.formats import BOM, body_of
+from seqcli.parallel import BLANKS, Options
+from seqcli.parallel._names import SOURCES, TARGETS, possible
+from seqcli.parallel.csv import Reader as CsvReader
+from seqcli.streams import Chunk
+
+_SUFFIXES = {**dict.fromkeys((".jsonl", ".ndjson"), "jsonl"), ".tsv": "tsv", ".csv": "csv"}
+_SCAN = re.compile(r"[ \t]*IN: .*(?<=[ \t])OUT:(?![^ \t])")
+
+
+def detect(path: str, text: str = "") -> str | None:
+    """The format that a file's ending or, failing that, the beginning of its text shows: `jsonl`, `csv`, `tsv`,
+    `scan`; None when unsure. `text` may end within a line."""
+    if known := _SUFFIXES.get(PurePath(path).suffix.lower()):
+        return known
+    whole, _, cut = text.removeprefix(BOM).rpartition("\n")
+    lines = [body_of(line)[0] for line in (whole.split("\n") if whole else [cut])]
+    filled = [line for line in lines if line.strip(BLANKS)]
+    if not filled:
+        return None
+    first = filled[0].strip(BLANKS)
+    if first.startswith("{"):
+        return "jsonl" if _is_object(first) else None
+    if all(map(_SCAN.match, filled)):
+        return "scan"
+    if "\t" in first and len({line.count("\t") for line in filled}) == 1:
+        return "tsv"
+    return "csv" if _is_headed_csv(whole + "\n" if whole else cut) else None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_headed_csv(text: str) -> bool:
+    """Whether the first row is a header with a well-known name for the source and for the target, and rows follow."""
+    cells = [cell.strip(' "') for cell in body_of(text.partition("\n")[0])[0].split(",")]
+    if not (possible(cells, SOURCES) and possible(cells, TARGETS)):
+        return False
+    try:
+        return bool(CsvReader(Options(gold=False, header=True)).feed(Chunk(text, "", 1)))
+    except SeqcliError:
+        return False

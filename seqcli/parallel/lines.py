@@ -1,0 +1,116 @@
+"""Two files, a line a text: the targets of a file's lines are the lines of the file beside it; a filter reads one.
+
+The name of the other file: the last part of the source file's name (between `.`, `-` and `_`) that is `source`, by
+default its ending, gives way to `target`. `train.en` with target: de goes with `train.de`; `src-train.txt` with
+source: src and target: tgt goes with `tgt-train.txt`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from seqcli import streams
+from seqcli.errors import SeqcliError, UsageError, nearest
+from seqcli.formats import BOM, body_of
+from seqcli.formats._lines import Line, LineReader
+from seqcli.parallel import Options, Pair, no_prefix
+from seqcli.parallel._slip import slip
+
+
+class Reader(LineReader[Pair]):
+    """Lines of running text, blank ones too; with gold each with the line of the same number in the other file.
+
+    Raises SeqcliError where that file is not there or has more or fewer lines.
+    """
+
+    options: Options
+    format = "lines"
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        no_prefix(options, self.format)
+        self._begin("", [])
+
+    def _start(self) -> None:
+        if self.options.gold:
+            path = target_file(self._source or "", self.options)
+            self._begin(str(path), read_lines(path, self.options.encoding))
+
+    def _begin(self, path: str, targets: list[str]) -> None:
+        self._target_source, self._targets = path, targets
+        self._count = 0  # source lines so far
+
+    def _record(self, line: Line, number: int) -> Pair | None:
+        pair = Pair(line.body, source=self._source or "", line=number, raw=line)
+        if self.options.gold:
+            self._count = number
+            if number > len(self._targets):
+                return None  # counted on: the error at the end names both counts
+            pair.target, pair.target_source = self._targets[number - 1], self._target_source
+        return pair
+
+    def _rest(self, last: bool) -> list[Pair]:
+        if self.options.gold and self._count != len(self._targets):
+            source, target = self._source or "", self._target_source
+            sources = read_lines(Path(source), self.options.encoding)
+            raise SeqcliError(
+                f"{source} has {self._count:,} lines, {target} has {len(self._targets):,}:"
+                " each line must have its counterpart",
+                hint=slip(source, sources, target, self._targets),
+            )
+        return []
+
+
+def read_lines(path: Path, encoding: str) -> list[str]:
+    """The lines of a file, without their ends and without a byte order mark."""
+    text = "".join(chunk.text for chunk in streams.read_text([path], encoding=encoding)).removeprefix(BOM)
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [body_of(line)[0] for line in lines] if "\r" in text else lines
+
+
+def target_name(name: str, options: Options) -> str:
+    """The name of the file with the targets of a file's lines. Raises UsageError where nothing tells it."""
+    if options.target is None:
+        raise UsageError(
+            f"{name}: which file has the targets of its lines?",
+            hint="data.target says it: with target: de, train.en goes with train.de; data.source says which part"
+            " of the name gives way, by default its ending",
+        )
+    mark = options.source or Path(name).suffix.removeprefix(".")
+    found = [*re.finditer(rf"(?<![^._-]){re.escape(mark)}(?![^._-])", name)] if mark else []
+    if not found:
+        said = f"no part of the file's name is {mark!r}" if mark else "the file's name has no ending"
+        raise UsageError(
+            f"{name}: {said}, so it cannot be replaced by {options.target!r} in the name of the targets' file",
+            hint="data.source names a part between . - _ of the file's name: with source: en and target: de,"
+            " train.en.txt goes with train.de.txt",
+        )
+    if mark == options.target:
+        raise UsageError(
+            f"{name}: {options.target!r} is both the source and the target",
+            hint="data.source and data.target are the two sides, as in source: en and target: de",
+        )
+    return name[: found[-1].start()] + options.target + name[found[-1].end() :]
+
+
+def target_file(source: str, options: Options) -> Path:
+    """The file with the targets of a file's lines. Raises SeqcliError where it is not there."""
+    if source in ("-", "<stdin>"):
+        raise UsageError(
+            "standard input has no file beside it with the targets of its lines",
+            hint="name the file; or give both sides in one, as tsv or jsonl",
+        )
+    path = Path(source)
+    found = path.with_name(target_name(path.name, options))
+    if not found.is_file():
+        near = nearest(found.name, [p.name for p in path.parent.iterdir() if p.name != path.name])
+        mark = options.source or path.suffix.removeprefix(".")
+        derived = f"{mark!r} in the name {path.name} gives way to data.target, {options.target!r}"
+        raise SeqcliError(
+            f"no such file: {found}: it should have the targets of {source}",
+            hint=f"{derived}\ndid you mean {near!r}?" if near else derived,
+        )
+    return found

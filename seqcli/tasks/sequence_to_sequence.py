@@ -1,0 +1,255 @@
+"""Sequence to sequence: translation, pronunciation, inflection, commands to actions: one text from another."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import artifact, console, layers, metrics, ops, registry, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.datasets import pairs as dataset
+from seqcli.datasets._plan import Plan
+from seqcli.decoding.beam import Search
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.metrics import sequences, translation
+from seqcli.metrics._report import Report
+from seqcli.parallel import Pair
+from seqcli.recipe.schema import Recipe
+from seqcli.runs import Run
+from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
+from seqcli.tasks import _paired as paired
+from seqcli.transduction import Settings, Translator
+from seqcli.transduction.evaluation import evaluate, scored
+from seqcli.transduction.sides import Sides
+
+KEPT = (
+    "dropout",
+    "attention_dropout",
+    "feedforward_dropout",
+    "word_dropout",
+    "label_smoothing",
+    "scheduled_sampling",
+    "free_running",
+    "beam",
+    "length_penalty",
+)  # of the recipe
+CHECKED = 1000  # pairs of valid that are answered at an evaluation in training, where answers decide
+LOSS = "loss"
+
+
+@dataclass
+class Task(BaseTask):
+    """Pairs of texts, and a model of the second given the first."""
+
+    judged = "target token"
+
+    corpus: dataset.Corpus = None  # type: ignore[assignment]
+    sides: Sides = None  # type: ignore[assignment]
+    train: list[paired.Encoded] = None  # type: ignore[assignment]
+    valid: list[paired.Encoded] = None  # type: ignore[assignment]
+    plan: Plan = None  # type: ignore[assignment]
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+        t = recipe.train
+        assert t is not None
+        watch = check_watched(t.watch)
+        translation.Metric(tokenize=recipe.data.bleu_tokenize)  # what it lacks is told before anything is trained
+        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
+            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
+        if watch != LOSS and "valid" not in corpus.splits:
+            raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
+        kind, stored = registry.load("models", recipe.model.kind), saved or start
+        if start:
+            recipe = replace(recipe, model=architecture(recipe, start, KEPT, "the tokenizers"))
+        sides = paired.learn_sides(recipe, corpus.splits["train"], stored)
+        copy = bool(recipe.model.copy_source)
+        train = paired.fitting(recipe, sides, corpus.splits["train"], copy=copy)
+        valid = paired.encode(sides, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
+        lengths = np.array([(len(e.source), len(e.target)) for e in train])
+        plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
+        if start:
+            model = kind.Model.restore(recipe.model, sides.sizes, start.part("model"))
+        else:
+            model = kind.Model.create(recipe.model, sides.sizes, np.random.default_rng(t.seed))
+        facts = {**corpus.facts(), "longest": recipe.data.longest, "answer_ratio": paired.answer_ratio(train)}
+        if stored:
+            facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
+        header: dict[str, Any] = {"vocabulary": sides.sizes._asdict(), "data": facts}
+        header["tokenizer"], arrays = tokenizers.to_artifact(sides.source)
+        if sides.own_target is not None:
+            header["target_tokenizer"], own = tokenizers.to_artifact(sides.own_target, "target_tokenizer")
+            arrays |= own
+        return cls(recipe, model, header, arrays, corpus, sides, train, valid, plan)
+
+    # batches
+
+    @property
+    def batches(self) -> int:  # type: ignore[override]
+        return self.plan.batches
+
+    @property
+    def watch(self) -> str:
+        """The score that decides, `loss` or a metric."""
+        assert self.recipe.train is not None
+        return check_watched(self.recipe.train.watch)
+
+    @property
+    def watched(self) -> str:  # type: ignore[override]
+        if "valid" not in self.corpus.splits:
+            return "train_loss"
+        return "valid_loss" if self.watch == LOSS else self.watch
+
+    def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
+        found = paired.batch([self.train[i] for i in self.plan.batch(epoch, index)], self.sides)
+        if rate := self.recipe.model.scheduled_sampling:
+            found["sampling"] = np.array(rate * self._ramp(epoch), np.float32)
+        return found
+
+    def _ramp(self, epoch: int) -> float:
+        """How far scheduled sampling has grown, 0 .. 1; at once where the budget is not one of epochs."""
+        epochs = self.recipe.train.epochs if self.recipe.train else None
+        return min(epoch / max(epochs - 1, 1), 1.0) if epochs else 1.0
+
+    def size(self, batch: Any) -> int:
+        return int(batch["source_lengths"].sum()) + int(batch["total"])
+
+    def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
+        return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
+
+    def evaluate(self, model: Any) -> Evaluation | None:
+        if not self.valid:
+            return None
+        total = tokens = 0.0
+        order = sorted(range(len(self.valid)), key=lambda i: len(self.valid[i].target))
+        for first in range(0, len(order), paired.FILLED):
+            made = paired.batch([self.valid[i] for i in order[first : first + paired.FILLED]], self.sides)
+            loss, _ = self.loss(model, made, (), None)
+            total, tokens = total + float(loss) * int(made["total"]), tokens + int(made["total"])
+        scores = {"valid_loss": total / tokens}
+        if self.watch == LOSS:
+            return Evaluation(scores)
+        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
+        found = self._report(self._translator(plain), self.corpus.splits["valid"][:CHECKED], Search())
+        offer = metrics.offers()[self.watch]
+        return Evaluation({self.watch: found.metrics[self.watch], **scores}, self.watch, offer.more_is_better)
+
+    def _translator(self, model: Any) -> Translator:
+        return Translator(model, self.sides, self.header["data"]["answer_ratio"])
+
+    def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, advance: Any = None) -> Report:
+        given = {"advance": advance} if advance else {}
+        given |= {"tokenize": self.recipe.data.bleu_tokenize, "wanted": [self.headline]}
+        return evaluate(translator, pairs, Settings(search), **given)
+
+    # what a person sees
+
+    def opening(self) -> str:
+        splits = ", ".join(f"{split} {len(pairs):,}" for split, pairs in self.corpus.splits.items())
+        sizes = self.sides.sizes
+        symbols = f"{sizes.source:,} symbols" if sizes.shared else f"{sizes.source:,} and {sizes.target:,} symbols"
+        return f"{self.corpus.name}: {splits} pairs; {symbols}"
+
+    def details(self) -> list[str]:
+        lines = []
+        for split, pairs in self.corpus.splits.items():
+            lines.append(f"{split}: {len(pairs):,} pairs")
+        for side in ("source", "target"):
+            lengths = np.array([len(getattr(e, side)) for e in self.train])
+            lines.append(f"{side} tokens a pair: mean {lengths.mean():.1f}, most {lengths.max()}")
+        shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items() if a.shape)
+        return [*lines, f"batches: {self.batches:,} an epoch, as {shapes}"]
+
+    def activations(self) -> float:
+        model, batch = self.recipe.model, self.batch(0, 0)
+        B, T = batch["inputs"].shape
+        wide = self.sides.sizes.target + 16 * getattr(model, "hidden", getattr(model, "size", 0))
+        return float(B * T * wide + batch["source"].size * wide / 2)
+
+    def closing(self, run: Run) -> None:
+        stored = artifact.read(run.model)
+        translator = Translator.open(stored)
+        reports = {
+            split: self._score(translator, split) for split in ("valid", "test") if split in self.corpus.splits
+        }
+        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
+        if judged := next(iter(reports), None):
+            scores["baseline"] = self._margin(judged, reports[judged])
+        else:
+            console.say("no valid and no test split: nothing was measured, and no baseline beside it")
+        add_scores(stored, scores)
+        self._examples(translator)
+        self._next_commands(run)
+
+    @property
+    def headline(self) -> str:
+        """The one figure that a person looks at."""
+        return "chrf" if self.watch == LOSS else self.watch
+
+    def _score(self, translator: Translator, split: str) -> Report:
+        pairs = self.corpus.splits[split]
+        with console.progress(f"answering {split}", len(pairs), " pairs") as advance:
+            found = self._report(translator, pairs, translator.search, advance)
+        shown = dict.fromkeys([self.headline, "bleu", "chrf", "exact-match", "word-error-rate", "phoneme-error-rate"])
+        figures = ", ".join(f"{name} {found.metrics[name]:.4g}" for name in shown)
+        console.say(f"{split}: {figures} ({found.protocol})")
+        return found
+
+    def _margin(self, split: str, own: Report) -> dict[str, Any]:
+        """Say by how much the better of two answers is beaten that need no model: the source itself, and the target
+        that training has most often."""
+        pairs, name = self.corpus.splits[split], self.headline
+        offer = metrics.offers()[name]
+        frequent = Counter(p.target or "" for p in self.corpus.splits["train"]).most_common(1)[0][0]
+        best: tuple[float, str] | None = None
+        for kind, answers in (
+            ("copied source", [p.text for p in pairs]),
+            ("most frequent target", [frequent] * len(pairs)),
+        ):
+            found = scored(answers, pairs, tokenize=self.recipe.data.bleu_tokenize, wanted=[name]).metrics[name]
+            if best is None or (found > best[0]) == offer.more_is_better:
+                best = found, kind
+        assert best is not None
+        theirs, kind = best
+        ours = own.metrics[name]
+        margin = ours - theirs if offer.more_is_better else theirs - ours
+        if margin > 0:
+            console.say(f"beats the {kind} ({name} {theirs:.4g} on {split}) by {margin:.4g}")
+        else:
+            console.warn(
+                f"no better than the {kind} ({name} {theirs:.4g} on {split}): train longer, or on more pairs"
+            )
+        return {"kind": kind, "split": split, "metric": name, name: theirs, "margin": margin}
+
+    def _examples(self, translator: Translator) -> None:
+        """Some answers, so that the first look at a model takes no command."""
+        splits = self.corpus.splits
+        pool = [p for p in splits.get("valid", splits["train"]) if len(p.text) <= 200][:2]
+        lines = []
+        for pair, answers in zip(pool, translator.answer(pool, Settings(translator.search)), strict=True):
+            lines += [f"  {pair.text}", f"    {answers[0].text}", f"    ({pair.target})"]
+        if lines:
+            console.say("\nexamples: source, answer, (reference)\n" + "\n".join(lines) + "\n")
+
+    def _next_commands(self, run: Run) -> None:
+        model = shlex.quote(run.path.as_posix())
+        console.say(
+            f'next:\n  echo "your text here" | seqcli generate -m {model}\n'
+            f"  seqcli eval -m {model} --metric {self.headline}\n  seqcli inspect {model}"
+        )
+
+
+def check_watched(name: str | None) -> str:
+    """`train.watch`, if it is the loss or a metric of this task; default: the loss. Raises UsageError."""
+    known = [LOSS, *sequences.OFFERS, *translation.OFFERS]
+    if name is None:
+        return LOSS
+    if name not in known:
+        raise UsageError(f"train.watch: {name!r} is no score of this task", hint=did_you_mean(name, known))
+    return name

@@ -1,0 +1,124 @@
+"""The mean of a run's last snapshots: kept in the place of the best model if it scores better on the valid split.
+
+Weights of neighbouring steps scatter around a point that is often better than each of them (Polyak & Juditsky 1992;
+of checkpoints: Vaswani et al. 2017, 6.1). Which snapshots are taken follows from the step and the recipe alone, and
+their mean from their bits, so that a resumed run ends with the same model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from seqcli import artifact, console
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.recipe.schema import TrainConfig
+from seqcli.tasks import BaseTask
+from seqcli.training import device
+
+if TYPE_CHECKING:
+    from seqcli.training.loop import Trainer
+
+
+def check(config: TrainConfig, task: BaseTask) -> None:
+    """Raise UsageError where there is no validation split to judge the mean by."""
+    if config.average_snapshots and task.watched == "train_loss":
+        raise UsageError(
+            "train.average_snapshots: the mean is kept if it scores better on a validation split; set data.valid"
+        )
+
+
+def steps(last: int, every: int, number: int) -> list[int]:
+    """The steps of the last `number` snapshots up to step `last`, the earliest first: multiples of `every`."""
+    return list(range(last - last % every, 0, -every)[:number])[::-1]
+
+
+def mean(paths: Sequence[Path], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The mean of the named arrays of model files, summed in float64 in the order of the files; float32.
+
+    Raises SeqcliError for a file that cannot be read, KeyError for one that lacks an array.
+    """
+    total: dict[str, np.ndarray] = {}
+    for path in paths:
+        arrays = artifact.read(path).part("model")
+        for name in names:
+            own = arrays[name].astype(np.float64)
+            total[name] = total[name] + own if name in total else own
+    return {name: (array / len(paths)).astype(np.float32) for name, array in total.items()}
+
+
+def average(trainer: Trainer) -> None:
+    """At a run's end: score the mean of its last snapshots, log it, say it; keep it if it is better than the best.
+
+    What was judged already, a run that is resumed when it has ended, is not judged again.
+    """
+    config, p = trainer.config, trainer.progress
+    if not (config.average_snapshots and config.snapshot_every):
+        return
+    judged = [p.step, config.snapshot_every, config.average_snapshots]
+    if p.judged == judged:
+        return
+    found = _own(trainer, steps(p.step, config.snapshot_every, config.average_snapshots))
+    if len(found) < config.average_snapshots:
+        console.warn(
+            f"train.average_snapshots is {config.average_snapshots}, but there {_are(len(found))} by step {p.step:,}"
+            + ("" if found else ": nothing is averaged")
+        )
+    if found:
+        _judge(trainer, found)
+    p.judged = judged
+
+
+def _own(trainer: Trainer, wanted: Sequence[int]) -> list[Path]:
+    """The snapshots of those steps that this run wrote, and that can be read."""
+    found = []
+    for path in map(trainer.run.snapshot, wanted):
+        if not path.exists():
+            continue
+        try:
+            header = artifact.read(path).header
+        except SeqcliError as error:
+            console.warn(f"{error.message}: this snapshot is left out")
+            continue
+        if header.get("created") == trainer.header.get("created"):  # one of another run may have been left there
+            found.append(path)
+    return found
+
+
+def _judge(trainer: Trainer, paths: Sequence[Path]) -> None:
+    p = trainer.progress
+    made = mean(paths, list(trainer.weights))
+    weights = {name: torch.from_numpy(made[name]).to(w.device) for name, w in trainer.weights.items()}
+    with torch.no_grad():
+        found = trainer.task.evaluate(device.bind(trainer.task.model, weights, "float32"))
+    assert found is not None, "`check` asked for a validation split"
+    score = found.scores[found.watched]
+    finite = all(map(math.isfinite, found.scores.values()))
+    better = finite and (p.best is None or (score > p.best if found.more_is_better else score < p.best))
+    name = found.watched.replace("_loss", " loss")
+    said = f"the mean of the last {len(paths)} snapshots" if len(paths) > 1 else "the last snapshot"
+    said += f": {name} {score:.4f}"
+    if p.best is not None:
+        said += f", {'better' if better else 'no better'} than {p.best:.4f} at step {p.best_step:,}"
+    console.say(f"{said}: {'it is kept' if better else 'that model stays'}")
+    if better:
+        p.best, p.best_step, p.mean_of = score, p.step, len(paths)
+        trainer.write_model(trainer.run.model, {**found.scores, "averaged": len(paths)}, weights)
+    record: dict[str, Any] = {
+        "step": p.step,
+        "epoch": round(trainer.epochs_done, 4),
+        "seconds": round(p.seconds, 1),
+        "averaged": len(paths),
+        **{key: value if math.isfinite(value) else None for key, value in found.scores.items()},
+        "best": better,
+    }
+    p.log_bytes = trainer.run.log(record)
+
+
+def _are(number: int) -> str:
+    return "are none" if not number else "is 1" if number == 1 else f"are {number}"
