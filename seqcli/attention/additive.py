@@ -8,6 +8,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.attention import BaseAttention, matrix
+from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
@@ -24,6 +25,8 @@ class Attention(BaseAttention):
     @classmethod
     def create(cls, query_size: int, memory_size: int, rng: Rng, *, size: int = 0) -> Attention:
         """`size` is A, the units of the network; 0: as many as the query has."""
+        if size < 0:
+            raise UsageError(f"model.attention: additive cannot have {size} units", hint="0: as many as the query")
         A = size or query_size
         return cls(
             query_weight=matrix(A, query_size, rng),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqcli.datasets._batch import STEPS  # lengths are rounded up to it, as in the batches
+
 ROWS = 8  # pairs of a batch by budget are a multiple of this, where there are so many: for the same reason
-STEPS = 4  # lengths are rounded up to this: a fused kernel is made for each shape that it meets
 
 
 class Plan:

@@ -16,14 +16,10 @@ from seqcli import ops
 from seqcli.attention import matrix
 from seqcli.attention.multihead import Attention
 from seqcli.layers.blank import Rng
+from seqcli.layers.dropout import drop
 from seqcli.ops import TILE, Array
 
 Cache = tuple[Array, Array]  # keys and values of the positions so far (N, t, D)
-
-
-def drop(x: Array, rate: float, rng: Any) -> Array:
-    """Dropout of x."""
-    return x if rng is None or not rate else x * ops.dropout_mask(tuple(x.shape), rate, rng, x)
 
 
 @dataclass(frozen=True)

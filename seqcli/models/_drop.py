@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcli import ops
+from seqcli.layers.dropout import drop
 from seqcli.ops import Array
 
 
@@ -16,7 +16,4 @@ class Drops:
 
     def drop(self, x: Array, rng: Any) -> Array:
         """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
-        if rng is None or not self.dropout:
-            return x
-        shape = (1, *x.shape[1:]) if self.variational else tuple(x.shape)
-        return x * ops.dropout_mask(shape, self.dropout, rng, x)
+        return drop(x, self.dropout, rng, (1, *x.shape[1:]) if self.variational else None)

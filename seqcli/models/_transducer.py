@@ -140,7 +140,7 @@ class Transduces:
 
     def own_inputs(self, inputs: Array, memory: Memory, state: State, rate: float, rng: Any) -> Array:
         """Inputs (B, T) in which each but BOS is, with probability `rate`, what the model itself predicts from those
-        before it (Bengio et al. 2015). Choices carry no gradient."""
+        before it (Bengio et al. 2015). Choices carry no gradient, and are of the vocabulary: nothing is copied."""
         with ops.no_gradients(inputs):
             ids, found = inputs[:, 0], [inputs[:, 0]]
             for t in range(1, inputs.shape[1]):

@@ -25,7 +25,7 @@ class TwoSided(BaseModel):
     scheduled_sampling: Rate = 0.0  # how often an input is the model's own; grows from 0 where `epochs` are given
     free_running: Rate = 0.0  # share of the loss that is measured on the model's own continuation
     beam: Size = 5  # hypotheses kept in decoding, unless --beam says otherwise
-    length_penalty: Annotated[float, Field(ge=0)] = 1.0  # 0: none; 1: scores are nats a token, nearly
+    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0  # 0: none; 1: scores are nats a token, nearly
 
     def check_sizes(self, sizes: Sizes) -> None:
         """Raise UsageError where both sides are to share a table and have other symbols."""

@@ -19,6 +19,7 @@ from seqcli.errors import UsageError
 from seqcli.layers.bank import Bank
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
+from seqcli.layers.dropout import drop
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models._keys import Rate, Size
@@ -99,6 +100,11 @@ class Model(Transduces):
         C = config.hidden * (1 + config.bidirectional)
         H = config.decoder_hidden or C
         config.check_sizes(sizes)
+        if config.bridge == "zero" and spec["kind"] == "none":
+            raise UsageError(
+                "model.bridge: zero with model.attention: none: nothing of the source reaches the decoder",
+                hint="give it one of them: bridge: last, or attention: general",
+            )
         if config.copy_source and spec["kind"] == "none":
             raise UsageError(
                 "model.copy_source copies what attention looks at: model.attention: none has none",
@@ -148,10 +154,8 @@ class Model(Transduces):
     # the equations, for training (torch) and inference (NumPy)
 
     def drop(self, x: Array, rng: Any) -> Array:
-        """Dropout by the generator; without one nothing is dropped."""
-        if rng is None or not self.dropout:
-            return x
-        return x * ops.dropout_mask(tuple(x.shape), self.dropout, rng, x)
+        """Dropout by the generator."""
+        return drop(x, self.dropout, rng)
 
     def _look_up(self, ids: Array, table: Array, rng: Any) -> Array:
         """Embeddings (T, B, E) of ids (T, B), some words dropped whole."""

@@ -13,7 +13,8 @@ from seqcli.attention import matrix
 from seqcli.datasets.pairs import Sizes
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
-from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, drop, sinusoids, with_room
+from seqcli.layers.dropout import drop
+from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, sinusoids, with_room
 from seqcli.models._keys import Rate, Size
 from seqcli.models._transducer import Memory, State, Transduces
 from seqcli.models._two_sided import TwoSided

@@ -70,6 +70,12 @@ class Task(BaseTask):
             recipe = replace(recipe, model=architecture(recipe, start, KEPT, "the tokenizers"))
         sides = paired.learn_sides(recipe, corpus.splits["train"], stored)
         copy = bool(recipe.model.copy_source)
+        if copy and sides.own_target is not None and sides.own_target.kind != sides.source.kind:
+            raise UsageError(
+                "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
+                f" {sides.source.kind} and {sides.own_target.kind}",
+                hint="leave target_tokenizer away, or give both the same kind",
+            )
         train = paired.fitting(recipe, sides, corpus.splits["train"], copy=copy)
         valid = paired.encode(sides, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
         lengths = np.array([(len(e.source), len(e.target)) for e in train])
@@ -196,7 +202,9 @@ class Task(BaseTask):
         pairs = self.corpus.splits[split]
         with console.progress(f"answering {split}", len(pairs), " pairs") as advance:
             found = self._report(translator, pairs, translator.search, advance)
-        shown = dict.fromkeys([self.headline, "bleu", "chrf", "exact-match", "word-error-rate", "phoneme-error-rate"])
+        shown = dict.fromkeys([self.headline, "bleu", "chrf", "exact-match", "phoneme-error-rate"])
+        if not found.metrics["bleu"] and self.headline != "bleu":  # targets of fewer than four words have none
+            del shown["bleu"]
         figures = ", ".join(f"{name} {found.metrics[name]:.4g}" for name in shown)
         console.say(f"{split}: {figures} ({found.protocol})")
         return found

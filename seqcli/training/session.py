@@ -93,9 +93,10 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
     if saved:
         _same_data(saved.header, task.header, run)
     if task.model is not None:
-        from seqcli.training import device
+        from seqcli.training import averaging, device
 
         assert recipe.train is not None
+        averaging.check(recipe.train, task)
         recipe = replace(
             recipe,
             train=device.resolve(recipe.train, getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0))),

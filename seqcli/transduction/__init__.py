@@ -126,10 +126,10 @@ class Translator:
             copied = [self.sides.copies(p.text) for p in chosen]
             model = _Copying(model, [ids for ids, _ in copied], self.sides.unknown)
             extras = [extra for _, extra in copied]
-        for i, source, extra, hypotheses in zip(
-            filled, sources, extras, self._decode(model, chosen, sources, filled, settings), strict=True
-        ):
-            found[i] = [self._answer(pairs[i], source, extra, h, settings) for h in hypotheses]
+        begun = [self.sides.prefix(p.prefix or "", extra) for p, extra in zip(chosen, extras, strict=True)]
+        decoded = self._decode(model, chosen, sources, [ids for ids, _ in begun], settings)
+        for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):
+            found[i] = [self._answer(pairs[i], extra, shown, h, settings) for h in hypotheses]
         return found
 
     @staticmethod
@@ -141,16 +141,19 @@ class Translator:
         model: Any,
         pairs: Sequence[Pair],
         sources: list[np.ndarray],
-        numbers: Sequence[int],
+        prefixes: list[list[int]],
         settings: Settings,
     ) -> list[list[Hypothesis]]:
         sides, s = self.sides, settings
         banned = tuple(i for i in sides.banned if not (s.replace_unknown and i == sides.target.unk_id))
+        least = s.search.min_length + 1  # EOS
+        if s.max_length is not None and s.max_length < least - 1:
+            raise UsageError(f"--max-tokens {s.max_length} is less than --min-length {least - 1}")
         given: dict[str, Any] = {
             "bos": sides.bos,
             "eos": sides.eos,
-            "limits": [s.max_length if s.max_length is not None else self.limit(x) for x in sources],
-            "prefixes": [sides.prefix_ids(p.prefix) if p.prefix else [] for p in pairs],
+            "limits": [max(self.limit(x), least) if s.max_length is None else s.max_length for x in sources],
+            "prefixes": prefixes,
             "banned": banned,
             "attention": s.attention or s.replace_unknown,
         }
@@ -169,10 +172,15 @@ class Translator:
         )
 
     def _answer(
-        self, pair: Pair, source: np.ndarray, extra: list[str], found: Hypothesis, settings: Settings
+        self, pair: Pair, extra: list[str], begun: list[str], found: Hypothesis, settings: Settings
     ) -> Answer:
+        """A hypothesis as text; `begun` is what the tokens of a prefix are shown as, where some are unknown."""
         ids, sides = list(found.ids), self.sides
         extra = list(extra)
+        for t, shown in enumerate(begun):
+            if ids[t] == sides.target.unk_id:
+                ids[t] = sides.sizes.target + len(extra)
+                extra.append(shown)
         if settings.replace_unknown and sides.target.unk_id in ids:
             shown, attention = sides.source_texts(pair.text), found.attention
             if attention is None:

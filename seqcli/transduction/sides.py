@@ -68,9 +68,18 @@ class Sides:
         """(T,) of a target, EOS at the end."""
         return np.append(self.target.encode(_one_line(text)), self.eos).astype(np.int64)
 
-    def prefix_ids(self, text: str) -> np.ndarray:
-        """(T,) of the beginning of a target."""
-        return self.target.encode(_one_line(text)).astype(np.int64)
+    def prefix(self, text: str, extra: list[str]) -> tuple[list[int], list[str]]:
+        """The ids of the beginning of a target, and what each is shown as.
+
+        What the target side does not know is what the source has, of `extra`, or `<unk>`.
+        """
+        line, known = _one_line(text), {s: self.sizes.target + i for i, s in enumerate(extra)}
+        ids: list[int] = self.target.encode(line).tolist()
+        unk = self.target.unk_id
+        if unk is None or unk not in ids:
+            return ids, []
+        shown = [line[start:end] for start, end in self.target.offsets(line)]
+        return [known.get(s, id) if id == unk else id for id, s in zip(ids, shown, strict=True)], shown
 
     def encode(self, sources: Sequence[str], targets: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """`source_ids` and `target_ids` of many pairs, faster than one by one."""

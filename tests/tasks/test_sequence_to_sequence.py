@@ -92,7 +92,8 @@ def test_answers_may_be_half_as_long_again_as_any_in_training() -> None:
         return Encoded(np.zeros(S, np.int64), np.zeros(T, np.int64))
 
     assert answer_ratio([of(4, 4), of(8, 3)]) == 2.0
-    assert answer_ratio([of(4, 4), of(3, 10)]) == 5.0
+    assert answer_ratio([of(4, 4), *[of(3, 10)] * 3]) == 5.0
+    assert answer_ratio([*[of(4, 4)] * 999, of(1, 400)]) == 2.0  # one odd pair frees nobody
 
 
 # what is left out
@@ -260,6 +261,11 @@ def test_what_cannot_be_watched(tmp_path: Path) -> None:
     assert check_watched(None) == check_watched("loss") == "loss"
     unwatched = prepared(tmp_path, data={"valid": None})
     assert (unwatched.watched, unwatched.evaluate(unwatched.model)) == ("train_loss", None)
+
+
+def test_what_is_copied_must_be_a_symbol_of_both_sides(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"model\.copy_source: .* their tokenizers are word and char"):
+        prepared(tmp_path, **{**COPYING, "target_tokenizer": {"kind": "char"}})
 
 
 def test_batches_reach_torch_as_they_are(tmp_path: Path) -> None:

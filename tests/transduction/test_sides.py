@@ -34,7 +34,7 @@ def test_ids_of_both_sides(kind: str, other: str | None) -> None:
         assert len(s.source_texts(source)) == len(ids) - 1
         given = s.target_ids(target)
         assert given.dtype == np.int64
-        assert given.tolist() == [*s.prefix_ids(target).tolist(), s.eos]
+        assert given.tolist() == [*s.prefix(target, [])[0], s.eos]
         assert s.text(given[:-1]) == target
         assert s.target_symbols(given) == [*s.target.pieces(target), "<eos>"]
     assert s.source_ids("").tolist() == [s.sizes.source - 1]

@@ -104,11 +104,11 @@ def test_a_blank_source_has_empty_answers(settings: Settings) -> None:
 def test_an_answer_is_what_the_model_gives_its_symbols(kind: str) -> None:
     own = translator(sides(kind))
     for (answer,), pair in zip(own.answer(PAIRS[:6], Settings(attention=True)), PAIRS, strict=False):
-        ids = [*own.sides.prefix_ids(answer.text).tolist(), *([own.sides.eos] if answer.finished else [])]
+        ids = [*own.sides.prefix(answer.text, [])[0], *([own.sides.eos] if answer.finished else [])]
         (scores,) = own.model.score([own.sides.source_ids(pair.text)], [np.array(ids)])
         assert answer.logprobs == [float(x) for x in scores]
         assert answer.logprob == pytest.approx(float(scores.astype(float).sum()), abs=1e-12)
-        assert answer.symbols == own.sides.target_symbols(own.sides.prefix_ids(answer.text))
+        assert answer.symbols == own.sides.target_symbols(own.sides.prefix(answer.text, [])[0])
         assert answer.source_symbols == own.sides.source_symbols(pair.text)
         assert answer.attention.shape[1] == len(answer.source_symbols)
         assert len(answer.attention) == len(ids)
@@ -170,6 +170,23 @@ def test_a_prefix_begins_the_answer(kind: str, settings: Settings) -> None:
     assert all(a[0].text.startswith(p.prefix or "") for a, p in zip(longer, given, strict=True))
     assert longer[2][0].text != ""
     assert same(longer[1][0], own.answer([Pair("the cat")], settings)[0][0]) or settings.sampling
+
+
+@pytest.mark.parametrize(("kind", "options"), [("char", {}), ("word", {}), ("word", {"copy_source": True})])
+def test_a_prefix_that_nothing_knows_stays_as_it_was_given(kind: str, options: dict[str, Any]) -> None:
+    own = translator(sides(kind), **options)
+    for settings in (Settings(), Settings(Search(beam=3))):
+        found = own.answer([Pair("the cat ÿq", prefix="le ÿq"), Pair("the cat")], settings)
+        assert found[0][0].text.startswith("le ÿq")
+        assert same(found[1][0], own.answer([Pair("the cat")], settings)[0][0])
+
+
+def test_the_least_length_is_reached_whatever_the_source() -> None:
+    own = translator(sides("char"))
+    found = own.answer([Pair("a")], Settings(Search(min_length=60)))[0][0]
+    assert len(found.symbols) >= 60
+    with pytest.raises(UsageError, match="--max-tokens 2 is less than --min-length 5"):
+        own.answer([Pair("a")], Settings(Search(min_length=5), max_length=2))
 
 
 # unknown words and copies
