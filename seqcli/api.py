@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from seqcli.decoding.text import stream_text, until_stop
 from seqcli.errors import UsageError
 from seqcli.evaluation import Report, evaluate
 from seqcli.streams import Chunk
+
+if TYPE_CHECKING:
+    pass
 
 
 class LanguageModel:
@@ -153,6 +156,7 @@ class TranslationModel:
 
         self.path, self.header = stored.path, stored.header
         self.translator = Translator.open(stored)
+        self._told = 0  # sources that were said to be cut
 
     def translate(self, text: str, **options: Any) -> str:
         """The best answer to a text; options are `beam`, `length_penalty`, `coverage_penalty`, `no_repeat`,
@@ -203,6 +207,7 @@ class TranslationModel:
         from seqcli.decoding.beam import Search
         from seqcli.parallel import Pair
         from seqcli.transduction import Settings
+        from seqcli.transduction.sides import warn_of_cuts
 
         own, sampling = self.translator.search, None
         if temperature != 0 and (temperature, top_k, top_p) != (None, None, None):
@@ -219,7 +224,9 @@ class TranslationModel:
         )
         drawn = secrets.randbelow(1 << 31) if seed is None else seed
         settings = Settings(search, sampling, 1, drawn, max_tokens, attention, replace_unknown)
-        return self.translator.answer([Pair(text, prefix=prefix)], settings)[0]
+        pair = Pair(text, prefix=prefix)
+        self._told = warn_of_cuts(self.translator.sides, [pair], self._told)
+        return self.translator.answer([pair], settings)[0]
 
 
 def load(path: str | Path) -> Any:

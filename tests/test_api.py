@@ -276,6 +276,17 @@ def test_translations(translator):
         translator.translate("abc", temprature=1)
 
 
+def test_texts_that_are_cut(translator_path, capsys):
+    model = seqcli.load(translator_path)
+    assert model.translate("a" * 25) == model.translate("a" * 20)
+    model.translate("a" * 20)
+    for text in ("b" * 21, "é" * 30, "a" * 22):
+        model.answers(text, n=1, beam=1, max_tokens=3)
+    said = "warning: <text>:1:1: {} tokens, of which the first 20 are read"
+    lines = [said.format(n) for n in (25, 21, 30)]
+    assert capsys.readouterr().err.splitlines() == [*lines[:2], f"{lines[2]}; further ones are not told"]
+
+
 def test_answers_are_ranked(translator):
     found = translator.answers("abc", n=4)
     assert len({text for text, _ in found}) == 4

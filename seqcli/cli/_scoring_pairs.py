@@ -17,11 +17,13 @@ from seqcli.datasets import _reading
 from seqcli.datasets.pairs import fingerprint, formats, guess, open_corpus, read_pairs
 from seqcli.decoding.beam import Search
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
 from seqcli.parallel import Options, Pair, open_format
 from seqcli.streams import Output
 from seqcli.transduction import Settings, Translator
 from seqcli.transduction.evaluation import BATCH, evaluate, nats
+from seqcli.transduction.sides import warn_of_cuts
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,12 @@ def run(request: Request, stored: artifact.Artifact) -> None:
     }
     if request.per_line and (given := [flag for flag, value in other.items() if value]):
         raise UsageError(f"--per-line scores the targets that are given: it does not go with {given[0]}")
+    known = [*sequences.OFFERS, *translation.OFFERS]
+    if other_tasks := [name for name in request.wanted if name not in known]:
+        raise UsageError(
+            f"{other_tasks[0]} cannot be measured with {stored.path}", hint=f"what can: {', '.join(known)}"
+        )
+    request = _with_files(request)
     translator = Translator.open(stored)
     if request.per_line and request.files:
         _per_line_of_files(request, stored, translator)
@@ -67,6 +75,7 @@ def run(request: Request, stored: artifact.Artifact) -> None:
     if request.per_line:
         _per_line(translator, pairs, request.jsonl)
         return
+    warn_of_cuts(translator.sides, pairs)
     own = translator.search
     search = Search(
         beam=request.beam or own.beam,
@@ -85,6 +94,27 @@ def run(request: Request, stored: artifact.Artifact) -> None:
             advance=advance,
         )
     _print(report, request, what, stored.path.as_posix())
+
+
+def _with_files(request: Request) -> Request:
+    """The request with standard input as its file, where a filter reads it. Raises UsageError for flags that say how
+    files are read where none are."""
+    if request.files:
+        return request
+    if request.per_line and request.split is None and not streams.stdin_is_interactive():
+        return replace(request, files=["-"])
+    said = {
+        "--input": request.input,
+        "--source": request.source,
+        "--target": request.target,
+        "--delimiter": request.delimiter,
+    }
+    if given := [flag for flag, value in said.items() if value is not None]:
+        raise UsageError(
+            f"{given[0]} says how FILES are read, and there are none: the run's own data is scored",
+            hint="name files, or - for standard input",
+        )
+    return request
 
 
 def _pairs(request: Request, stored: artifact.Artifact) -> tuple[str, list[Pair]]:
@@ -126,16 +156,17 @@ def _named(request: Request, stored: artifact.Artifact) -> Files:
             read = data["format"]
     if read not in formats():
         raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, formats()))
+    if read == "lines" and "-" in paths:
+        raise UsageError(
+            "standard input has no file beside it with the targets of its lines",
+            hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
+        )
     options = Options(**{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
     return Files(paths, read, options, data["encoding"])
 
 
 def _print(report: Report, request: Request, what: str, model: str) -> None:
     out = Output()
-    for name in request.wanted:
-        if name not in report.metrics:
-            known = ", ".join(report.metrics)
-            raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=f"what can: {known}")
     if request.as_json:
         left_out = report.metrics.keys() - set(request.wanted) if request.wanted else set()
         record = {**report.to_dict(), "text": what, "model": model}
@@ -159,7 +190,7 @@ def _print(report: Report, request: Request, what: str, model: str) -> None:
 def _per_line(translator: Translator, pairs: Sequence[Pair], jsonl: bool) -> None:
     out, work = Output(), Work(translator)
     for first in range(0, len(pairs), BATCH):
-        part = pairs[first : first + BATCH]
+        part = [work.prepare(pair) for pair in pairs[first : first + BATCH]]
         out.write("".join(_line(jsonl, *both) for both in zip(part, work(part), strict=True)))
         out.flush()
 
@@ -200,13 +231,15 @@ class Work:
     """What scores pairs; nothing of it travels."""
 
     translator: Translator
+    told: int = 0
 
     def prepare(self, pair: Pair) -> Pair:
-        """The pair, if it has a target, or is blank. Raises SeqcliError."""
+        """The pair, if it has a target, or is blank; says where a source is too long. Raises SeqcliError."""
         if pair.target is None and pair.text.strip():
             raise SeqcliError(
                 f"{pair.place()}: the record has no target to score", hint="say where it is: --target COLUMN or KEY"
             )
+        self.told = warn_of_cuts(self.translator.sides, [pair], self.told)
         return pair
 
     def __call__(self, pairs: Sequence[Pair]) -> list[tuple[float, int]]:

@@ -14,11 +14,13 @@ from seqcli.cli._columns import Columns
 from seqcli.cli._reads import ROWS
 from seqcli.cli.generate import READ
 from seqcli.decoding.beam import Search
+from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.formats import jsonl, one_line
 from seqcli.parallel import Options, Pair, write_again
 from seqcli.transduction import Answer, Settings, Translator
+from seqcli.transduction.sides import warn_of_cuts
 
 DRAWN = 1  # answers in a picture
 
@@ -66,8 +68,15 @@ def run(request: Request, stored: artifact.Artifact, jobs: int, wanted_threads: 
 
         check(request.draw)
     work = Work(translator, settings, tuple(o.path for o in others))
-    if settings.attention or settings.replace_unknown:
-        work.check_attention()
+    looking = {
+        "--attention": request.attention,
+        "--alignment": request.alignment,
+        "--draw": request.draw,
+        "--replace-unknown": request.replace_unknown,
+        "--coverage-penalty": request.coverage_penalty,
+    }
+    if asked := [flag for flag, value in looking.items() if value]:
+        _check_attention(asked[0], translator, [stored.path, *work.others])
     writer = Writer(request.attention, request.alignment, _many(request))
     drawn: list[Answer] = []
     if request.prompt is not None:
@@ -127,6 +136,19 @@ def _member(path: str, stored: artifact.Artifact) -> artifact.Artifact:
     return other
 
 
+def _check_attention(flag: str, translator: Translator, paths: Sequence[Path]) -> None:
+    """Raise UsageError where the model, or one of an ensemble, looks at nothing; `paths` are theirs."""
+    model = translator.model
+    for path, member in zip(paths, model.models if isinstance(model, Ensemble) else [model], strict=True):
+        found = replace(translator, model=member).answer([Pair("a")], Settings(max_length=1, attention=True))
+        if found[0][0].attention is None:
+            hint = "leave it out of the ensemble, or " if len(paths) > 1 else ""
+            raise UsageError(
+                f"{flag} needs a model with attention, and {path} has none",
+                hint=f"{hint}train one with model.attention: general",
+            )
+
+
 def _settings(request: Request, translator: Translator) -> Settings:
     own = translator.search
     beam = request.beam or max(own.beam, request.n_best)
@@ -183,26 +205,12 @@ class Work:
         record.record = self.records
         self.records += 1
         assert self.translator is not None
-        longest = self.translator.sides.longest
-        if len(record.text) > longest and (n := len(self.translator.sides.source.encode(record.text))) > longest:
-            self.told += 1
-            if self.told <= 3:
-                more = "; further ones are not told" if self.told == 3 else ""
-                console.warn(f"{record.place()}: {n:,} tokens, of which the first {longest:,} are read{more}")
+        self.told = warn_of_cuts(self.translator.sides, [record], self.told)
         return record
 
     def __call__(self, records: list[Pair]) -> list[list[Answer]]:
         assert self.translator is not None
         return self.translator.answer(records, self.settings)
-
-    def check_attention(self) -> None:
-        """Raise UsageError where the model looks at nothing."""
-        assert self.translator is not None
-        found = self.translator.answer(
-            [Pair("a")], replace(self.settings, max_length=1, attention=True, replace_unknown=False)
-        )
-        if found[0][0].attention is None:
-            raise UsageError("this model has no attention to show", hint="train one with model.attention: general")
 
     def packed(self) -> Work:
         """The work without its models."""

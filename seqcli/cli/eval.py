@@ -10,8 +10,9 @@ Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC of two l
 scores two models on the same texts and says how sure the difference is.
 
 Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match, edits, of the answers that beam search finds;
---per-line gives what each given target costs, and takes the run's split without FILES. FILES in lines have their
-targets in the files beside them: with --source en --target de, test.en goes with test.de.
+--per-line gives what each given target costs, of FILES, or of standard input, or, on a terminal or with --split, of
+the run's own data. FILES in lines have their targets in the files beside them: with --source en --target de, test.en
+goes with test.de.
 
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
 FILES are read as the training data was, or as their name or content says; --input says otherwise, and --columns and

@@ -75,7 +75,10 @@ def command(
     ] = None,
     stop: Annotated[
         list[str] | None,
-        typer.Option(help=r"End before this text; \n and \t are understood. Repeatable.", rich_help_panel=LANGUAGE),
+        typer.Option(
+            help=r"Language models: end before this text; \n and \t are understood. Repeatable.",
+            rich_help_panel=LANGUAGE,
+        ),
     ] = None,
     next_: Annotated[
         int | None,
@@ -83,107 +86,122 @@ def command(
             "--next",
             metavar="K",
             min=1,
-            help="List the K most probable next tokens instead.",
+            help="Language models: list the K most probable next tokens instead.",
             rich_help_panel=LANGUAGE,
         ),
     ] = None,
     echo: Annotated[
         bool,
-        typer.Option("--echo", help="Write the prompt before its continuation.", rich_help_panel=LANGUAGE),
+        typer.Option(
+            "--echo", help="Language models: write the prompt before its continuation.", rich_help_panel=LANGUAGE
+        ),
     ] = False,
     device: Annotated[
-        str, typer.Option(help="cpu runs on NumPy; cuda and mps on torch.", rich_help_panel=LANGUAGE)
+        str, typer.Option(help="Language models: cpu runs on NumPy; cuda and mps on torch.", rich_help_panel=LANGUAGE)
     ] = "cpu",
     beam: Annotated[
         int | None,
-        typer.Option(min=1, help="Hypotheses kept. Default: the recipe's model.beam.", rich_help_panel=SEQUENCE),
+        typer.Option(
+            min=1, help="Pairs: hypotheses kept. Default: the recipe's model.beam.", rich_help_panel=SEQUENCE
+        ),
     ] = None,
-    n_best: Annotated[int, typer.Option(min=1, help="The N best answers.", rich_help_panel=SEQUENCE)] = 1,
+    n_best: Annotated[int, typer.Option(min=1, help="Pairs: the N best answers.", rich_help_panel=SEQUENCE)] = 1,
     length_penalty: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Favour long answers: 0 not at all. Default: the recipe's.", rich_help_panel=SEQUENCE
+            min=0, help="Pairs: favour long answers; 0 not at all. Default: the recipe's.", rich_help_panel=SEQUENCE
         ),
     ] = None,
     coverage_penalty: Annotated[
         float,
         typer.Option(
-            min=0, help="Favour answers that look at all of the source (Wu et al. 2016).", rich_help_panel=SEQUENCE
+            min=0,
+            help="Pairs: favour answers that look at all of the source (Wu et al. 2016).",
+            rich_help_panel=SEQUENCE,
         ),
     ] = 0.0,
     no_repeat: Annotated[
-        int, typer.Option(min=0, metavar="N", help="No N tokens in a row twice.", rich_help_panel=SEQUENCE)
+        int, typer.Option(min=0, metavar="N", help="Pairs: no N tokens in a row twice.", rich_help_panel=SEQUENCE)
     ] = 0,
     min_length: Annotated[
-        int, typer.Option(min=0, help="Tokens of an answer at least.", rich_help_panel=SEQUENCE)
+        int, typer.Option(min=0, help="Pairs: tokens of an answer at least.", rich_help_panel=SEQUENCE)
     ] = 0,
     ensemble: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="Decide together with this model. Repeatable.", rich_help_panel=SEQUENCE),
+        typer.Option(
+            metavar="MODEL", help="Pairs: decide together with this model. Repeatable.", rich_help_panel=SEQUENCE
+        ),
     ] = None,
     replace_unknown: Annotated[
         bool,
-        typer.Option("--replace-unknown", help="For <unk> copy what it looks at.", rich_help_panel=SEQUENCE),
+        typer.Option("--replace-unknown", help="Pairs: for <unk> copy what it looks at.", rich_help_panel=SEQUENCE),
     ] = False,
     input: Annotated[
         str | None,
         typer.Option(
             "--input",
             metavar="FORMAT",
-            help=f"What is read: {', '.join(READ.formats)}; tsv and csv come back with {READ.more}. [default: text]",
+            help=f"Pairs: what is read, {', '.join(READ.formats)}; tsv and csv come back with {READ.more}."
+            " [default: text]",
             autocompletion=formats,
             rich_help_panel=SEQUENCE,
         ),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="tsv, csv, jsonl: the source's column or key.", rich_help_panel=SEQUENCE),
+        typer.Option(
+            metavar="COLUMN", help="Pairs in tsv, csv, jsonl: the source's column or key.", rich_help_panel=SEQUENCE
+        ),
     ] = None,
     prefix: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="tsv, csv, jsonl: the column or key of what an answer must begin with.",
+            help="Pairs in tsv, csv, jsonl: the column or key of what an answer must begin with.",
             rich_help_panel=SEQUENCE,
         ),
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="tsv, csv: what separates columns.", rich_help_panel=SEQUENCE)
+        str | None, typer.Option(help="Pairs in tsv, csv: what separates columns.", rich_help_panel=SEQUENCE)
     ] = None,
     header: Annotated[
         bool | None,
         typer.Option(
             "--header/--no-header",
-            help="tsv, csv: whether the first row names the columns.",
+            help="Pairs in tsv, csv: whether the first row names the columns.",
             rich_help_panel=SEQUENCE,
         ),
     ] = None,
     attention: Annotated[
         bool,
-        typer.Option("--attention", help="jsonl: how much each token looks at each.", rich_help_panel=SEQUENCE),
+        typer.Option(
+            "--attention", help="Pairs, with --jsonl: how much each token looks at each.", rich_help_panel=SEQUENCE
+        ),
     ] = False,
     alignment: Annotated[
         bool,
         typer.Option(
-            "--alignment", help="After an answer a tab, and its alignment as 0-0 1-2.", rich_help_panel=SEQUENCE
+            "--alignment",
+            help="Pairs: after an answer a tab, and its alignment as 0-0 1-2.",
+            rich_help_panel=SEQUENCE,
         ),
     ] = False,
     draw: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Draw what the first answer looks at, as .png, .svg or .pdf.",
+            help="Pairs: draw what the first answer looks at, as .png, .svg or .pdf.",
             rich_help_panel=SEQUENCE,
         ),
     ] = None,
     batch_size: Annotated[
         int,
         typer.Option(
-            min=1, help="Sources answered together at most; the output is the same.", rich_help_panel=SEQUENCE
+            min=1, help="Pairs: sources answered together at most; the output is the same.", rich_help_panel=SEQUENCE
         ),
     ] = 64,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Processes; the output is the same.", rich_help_panel=SEQUENCE)
+        int, typer.Option(min=1, help="Pairs: processes; the output is the same.", rich_help_panel=SEQUENCE)
     ] = 1,
 ) -> int | None:
     from seqcli.decoding.sampling import Sampling

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -14,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from seqcli import console, registry
 from seqcli.artifact import Artifact
-from seqcli.datasets import _reading
+from seqcli.datasets import _catalog, _reading
 from seqcli.datasets import text as plain
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.parallel import Options, Pair, open_format
@@ -108,6 +110,26 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
     named = plain.named_set(config.train, base)
     files, shares = plain.find_splits(config, base, named)
+    if config.train in ("-", ["-"]) and not files["train"][0].stat().st_size:
+        raise SeqcliError("the corpus is empty: <stdin>", hint="data.train is -, and nothing came on standard input")
+    with _standard_input_by_name():
+        return _opened(config, named, files, shares)
+
+
+@contextmanager
+def _standard_input_by_name() -> Iterator[None]:
+    """Say `<stdin>` in errors, not what standard input is called in the cache, where it is kept to be read again."""
+    try:
+        yield
+    except SeqcliError as error:
+        kept = re.escape(str(_catalog.cache_folder() / "stdin")) + r"[/\\][0-9a-f]+\.txt"
+        error.message, error.hint = (re.sub(kept, "<stdin>", text) for text in (error.message, error.hint))
+        raise
+
+
+def _opened(
+    config: Config, named: _catalog.Named | None, files: dict[str, list[Path]], shares: dict[str, float]
+) -> Corpus:
     encoding = plain.encoding_of(config.encoding, named)
     settings = dict(named.options) if named and not config.format else {}
     options = Options(**{**settings, **_given(config)}, encoding=encoding)

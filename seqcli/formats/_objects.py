@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.formats._rows import in_recipe
 from seqcli.formats.jsonl import RESULT, starts
 
 
@@ -50,7 +51,7 @@ def which_key(role: str, keys: list[str], source: str, number: int) -> SeqcliErr
     """The question which of several keys it is."""
     return SeqcliError(
         f"{source}:{number}:1: which of {_listed(keys)} is the {role}?",
-        hint=f"say it: --{role} {keys[0]} (a recipe: data.{role})",
+        hint=f"say it: --{role} {keys[0]}{in_recipe(role)}",
     )
 
 
@@ -78,7 +79,7 @@ def place_of(body: str, source: str, number: int, key: str | None) -> str:
 
 def says(role: str) -> str:
     """How to say under which key something is."""
-    return f"--{role} KEY (a recipe: data.{role}) says under which key the {role} is"
+    return f"--{role} KEY{in_recipe(role)} says under which key the {role} is"
 
 
 def short(value: Any) -> str:

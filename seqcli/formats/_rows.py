@@ -20,6 +20,7 @@ _QUOTES = (
     'a quote inside quotes is doubled (""); where quotes are characters like others,'
     " a recipe says data.quoting: false (tsv reads so: --input tsv --delimiter comma)"
 )
+FILTERED = ("prefix",)  # parts of records that filters read, and data sets do not
 NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")  # what a column may be called
 _QUOTE = '"'
 Where = list[tuple[int, int]] | None  # line and column of each cell of a row with quotes
@@ -28,6 +29,11 @@ Where = list[tuple[int, int]] | None  # line and column of each cell of a row wi
 def column_number(name: str) -> int | None:
     """The number that names a column; None for a name that is no number."""
     return int(name) if name.isascii() and name.isdigit() else None
+
+
+def in_recipe(role: str, value: str = "") -> str:
+    """` (a recipe: data.text: 2)`; nothing of a role that no recipe has a key for."""
+    return "" if role in FILTERED else f" (a recipe: data.{role}{value and f': {value}'})"
 
 
 def separator_of(delimiter: str | None, default: str) -> str:
@@ -77,7 +83,7 @@ class RowReader(Reader[Record]):
         if self.options.header is False and self._needed:
             raise UsageError(
                 f"there is no column {self._needed[0]!r}: header: false says that columns have no names",
-                hint=self._numbers(),
+                hint=self._numbers(self._needed[0]),
             )
         self._start()
 
@@ -85,8 +91,10 @@ class RowReader(Reader[Record]):
         """Whether a column that is given for a role must be there."""
         return self.options.gold or role == self.roles[0]
 
-    def _numbers(self) -> str:
-        return f"give their numbers, as in --{self.roles[0]} 2 (a recipe: data.{self.roles[0]}: 2)"
+    def _numbers(self, name: str) -> str:
+        """How to say the column that `name` was meant to be."""
+        role = next(r for r in self.roles if self._given[r] == name)
+        return f"give their numbers, as in --{role} 2{in_recipe(role, '2')}"
 
     def _start(self) -> None:
         self.header: list[str] | None = None
@@ -262,7 +270,7 @@ class RowReader(Reader[Record]):
         names = [cell if len(cell) <= 40 else cell[:40] + "…" for cell in cells[:20]]
         hint = did_you_mean(name, [n for n in names if n]) or "the first row names the columns"
         if self.options.header is None:
-            hint += f"\nwhere the first row names no columns, {self._numbers()}"
+            hint += f"\nwhere the first row names no columns, {self._numbers(name)}"
         return SeqcliError(f"{place}: no column is named {name!r}", hint=self._another_delimiter(cells) or hint)
 
     def _too_few(self, cells: list[str], place: str, said: str) -> SeqcliError:
@@ -274,7 +282,7 @@ class RowReader(Reader[Record]):
     ) -> SeqcliError:
         """The question which column it is: how to say it on the command line and in a recipe."""
         free = [i for i in range(1, len(cells) + 1) if i not in taken]
-        example, how = str(free[-1] if free else len(cells)), f"(a recipe: data.{role})"
+        example, how = str(free[-1] if free else len(cells)), in_recipe(role)
         numbers = [str(i) for i in range(1, len(cells) + 1)]
         shown, said = numbers, f"--{role} {example}"
         if header or (self.options.header is None and are_names(cells)):
@@ -283,7 +291,7 @@ class RowReader(Reader[Record]):
             named = f"--{role} {f'{name!r}' if ' ' in name else name}"
             said = named if header else f"{said}, or {named} where the first row names the columns"
         columns = f"{', '.join(shown[:8])}{' …' if len(shown) > 8 else ''}"
-        return SeqcliError(f"{place}: which column has the {role}?", hint=f"say it: {said} {how}; columns: {columns}")
+        return SeqcliError(f"{place}: which column has the {role}?", hint=f"say it: {said}{how}; columns: {columns}")
 
 
 def are_names(cells: Sequence[str]) -> bool:

@@ -139,7 +139,9 @@ class _Checker:
         other_kind = self.other_tokenizer(other, dataset)
         whole = dataset is not None and "longest" in dataset.Config.model_fields
         if whole and train.get("sequence_length", UNUSED) != UNUSED:
-            text = f"{self.task} trains on whole texts; data.longest cuts those that are too long"
+            two = getattr(dataset, "TWO_SIDED", False)
+            said = "leaves out pairs with a side that is too long" if two else "cuts those that are too long"
+            text = f"{self.task} trains on whole texts; data.longest {said}"
             self.document.problem(("train", "sequence_length"), text)
         if kind:
             self.configs["tokenizer"] = registry.load("tokenizers", kind).Config

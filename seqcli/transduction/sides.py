@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from seqcli import tokenizers
+from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.pairs import Sizes
+from seqcli.parallel import Pair
 from seqcli.tokenizers import BaseTokenizer, visible
+
+TOLD = 3  # sources that are cut: of more it is not said
 
 
 @dataclass(frozen=True)
@@ -170,3 +173,21 @@ def _lines(tokenizer: BaseTokenizer, texts: Sequence[str]) -> list[np.ndarray]:
 
 def _one_line(text: str) -> str:
     return text.replace("\n", " ")
+
+
+def warn_of_cuts(sides: Sides, pairs: Iterable[Pair], told: int = 0) -> int:
+    """Warn of sources with more tokens than are read of one (`data.longest`): of TOLD at most, `told` of them before.
+
+    Returns of how many it has been said by now.
+    """
+    for pair in pairs:
+        if told >= TOLD:
+            break
+        if 4 * len(pair.text) < sides.longest:  # a character is four bytes at most, and a token at least one
+            continue
+        count = len(sides.source.encode(_one_line(pair.text)))
+        if count > sides.longest:
+            told += 1
+            more = "; further ones are not told" if told == TOLD else ""
+            console.warn(f"{pair.place()}: {count:,} tokens, of which the first {sides.longest:,} are read{more}")
+    return told

@@ -153,9 +153,9 @@ def test_other_formats(score, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["back", "former", "blunt", "copies", "lacks"])
-def test_a_line_a_pair_without_files(score, translators, model):
-    """The run's split, whatever stands on standard input."""
-    found = costs(score("--per-line", input="ignored\n", model=model))
+def test_a_line_a_pair_of_a_split(score, translators, model):
+    """The run's own, whatever stands on standard input."""
+    found = costs(score("--per-line", "--split", "test", input="ignored\n", model=model))
     assert len(found) == 40
     for nats, tokens in found:
         assert nats > 0
@@ -163,6 +163,22 @@ def test_a_line_a_pair_without_files(score, translators, model):
     if model == "back":
         assert [tokens for _, tokens in found] == [len(target) + 1 for _, target in reversals(40, 44)]
         assert costs(score("--per-line", "--split", "valid")) != found
+
+
+def test_standard_input_is_read_without_files(score, fails):
+    """As of a language model: in the format of the training data, where none is named."""
+    text = "abc\tcba\n\nfed\tdef\n"
+    found = score("--per-line", input=text)
+    assert [tokens for _, tokens in costs(found)] == [4, 0, 4]
+    assert found == score("--per-line", "-", input=text)
+    assert score("--jsonl", input=text) == score("--per-line", "--jsonl", "-", input=text)
+    swapped = score("--per-line", "--source", "2", "--target", "1", input=text)
+    assert swapped == score("--per-line", input="cba\tabc\n\ndef\tfed\n") != found
+    assert score("--per-line", "--input", "scan", input="IN: abc OUT: cba\n") == found.partition("\n")[0] + "\n"
+    assert score("--per-line", input="") == ""
+    err = fails("--per-line", input=text, model="copies", status=2)
+    assert "standard input has no file beside it" in err
+    assert "in one: --input tsv, csv, jsonl or scan" in err
 
 
 @pytest.mark.parametrize("model", ["back", "former", "copies"])
@@ -240,6 +256,19 @@ def test_a_terminal_is_not_waited_for(spawn, translators):
     os.close(slave)
 
 
+@pytest.mark.parametrize("args", [["--beam", 1, "--metric", "exact-match"], ["--per-line"], ["lines", "--per-line"]])
+def test_sources_that_are_cut(forks, translators, tmp_path, args):
+    rows = [("a" * (600 if i % 2 else 500), "b") for i in range(10)]
+    (tmp_path / "x.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in rows))
+    for name, side in (("x.en", 0), ("x.de", 1)):
+        (tmp_path / name).write_text("".join(row[side] + "\n" for row in rows))
+    lines = args[0] == "lines"
+    given = ["--input", "lines", "--source", "en", "--target", "de", *args[1:], "x.en"] if lines else [*args, "x.tsv"]
+    done = forks.ok("-q", "eval", "-m", translators / "runs/back", *given, cwd=tmp_path)
+    said = [f"warning: {given[-1]}:{n}:1: 600 tokens, of which the first 500 are read" for n in (2, 4, 6)]
+    assert done.stderr.splitlines() == [*said[:2], f"{said[2]}; further ones are not told"]
+
+
 # mistakes
 
 
@@ -266,7 +295,6 @@ def test_files_that_do_not_fit_together(fails, tmp_path):
         ([], "\n\n", "nothing to score"),
         (["--input", "jsonl"], '{"source": "a"}\n', "in.tsv:1:1: the object has no 'target'"),
         (["--input", "scan"], "IN: a\n", "in.tsv:1:6: the line has no 'OUT:'"),
-        (["--metric", "perplexity"], "a\tb\n", "perplexity cannot be measured on "),
     ],
 )
 def test_mistakes_in_the_data(fails, tmp_path, args, text, message):
@@ -283,6 +311,12 @@ def test_bytes_that_are_no_text(fails, tmp_path):
     ("args", "message"),
     [
         (["--metric", "bleuu"], "did you mean 'bleu'?"),
+        (["--metric", "accuracy"], "accuracy cannot be measured with runs/back/model.safetensors\n  hint: what can: exact-match, "),
+        (["--metric", "bleu", "--metric", "perplexity", "x.tsv"], "phoneme-error-rate, bleu, chrf, ter\n"),
+        (["--input", "tsv"], "--input says how FILES are read, and there are none: the run's own data is scored"),
+        (["--delimiter", ";", "--split", "valid"], "--delimiter says how FILES are read"),
+        (["--per-line", "--split", "test", "--target", "1"], "--target says how FILES are read"),
+        (["--source", "1"], "hint: name files, or - for standard input"),
         (["--tokenize", "13b"], "13b"),
         (["--beam", "0"], "--beam"),
         (["--split", "tset"], "the run has no tset split\n  hint: it has: train, valid, test"),

@@ -163,11 +163,10 @@ def test_a_source_beyond_the_longest_is_read_so_far_and_told(forks, translators,
 
 def test_an_answer_has_its_limit(translate):
     """So many times the source's tokens, and 10; or --max-tokens, EOS counted."""
-    for line in translate("--jsonl", "--min-length", 1000, input="a\nabcde\n").splitlines():
-        found = json.loads(line)
-        assert not found["seqcli"]["finished"]
-        assert len(found["seqcli"]["tokens"]) == 2 * (len(found["source"]) + 1) + 10
-        assert len(found["seqcli"]["text"]) == len(found["seqcli"]["tokens"])
+    for line in translate("--jsonl", "--min-length", 40, input="a\nabcde\n").splitlines():
+        found = json.loads(line)["seqcli"]  # which --min-length lifts
+        assert len(found["text"]) in (40, 41)
+        assert len(found["tokens"]) == 41
     for most in (0, 1, 2, 3, 4):  # a beam prefers what it can finish
         found = json.loads(translate("--jsonl", "--beam", 1, "--max-tokens", most, input="abc\n"))["seqcli"]
         assert found["text"] == "cba"[:most]

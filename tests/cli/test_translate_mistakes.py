@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from seqcli.cli import _options, eval, generate
+from seqcli.cli.app import load_verb
 
 
 @pytest.mark.parametrize(
@@ -109,11 +110,29 @@ def test_what_does_not_go_into_an_ensemble(fails_to_translate, translators, home
     assert f"--ensemble: {tmp_path}/tiny/model.safetensors is a model for language-model" in err
 
 
+@pytest.mark.parametrize("flag", ["--attention", "--alignment", "--draw", "--replace-unknown", "--coverage-penalty"])
+@pytest.mark.parametrize("models", [("back", "blunt"), ("blunt", "back")])
+def test_which_model_of_an_ensemble_lacks_attention(fails_to_translate, models, flag):
+    given = {"--attention": ["--jsonl"], "--draw": ["x.png"], "--coverage-penalty": [1]}.get(flag, [])
+    out, err = fails_to_translate("--ensemble", models[1], flag, *given, model=models[0], input="abc\n")
+    assert out == ""
+    assert f"{flag} needs a model with attention, and runs/blunt/model.safetensors has none\n" in err
+    assert "  hint: leave it out of the ensemble, or train one with model.attention: general" in err
+
+
 def test_no_model(forks, tmp_path):
     done = forks("generate", cwd=tmp_path, input="abc\n")
     assert done.returncode == 2
     assert "there is no model in ./runs for `generate`" in done.stderr
     assert "train one: seqcli train charlm or seqcli train dates" in done.stderr
+
+
+def test_help_marks_what_serves_one_kind_of_model():
+    marks = {"Language models": "Language models: ", "Sequence to sequence": "Pairs"}
+    options = [p for p in load_verb("generate").params if getattr(p, "rich_help_panel", None) in marks]
+    assert len(options) > 20
+    for option in options:
+        assert option.help.startswith(marks[option.rich_help_panel]), option.name
 
 
 def test_what_help_and_completion_say(forks, translators):

@@ -62,7 +62,7 @@ def test_constraints(translate):
     repeated = translate("--beam", 1, "--min-length", 40, "--max-tokens", 40, input="abcab\n").strip()
     assert len(repeated) == 40
     assert len({repeated[i : i + 2] for i in range(39)}) < 39
-    once = translate("--beam", 1, "--min-length", 40, "--max-tokens", 30, "--no-repeat", 2, input="abcab\n").strip()
+    once = translate("--beam", 1, "--min-length", 30, "--max-tokens", 30, "--no-repeat", 2, input="abcab\n").strip()
     assert len(once) > 5
     assert len({once[i : i + 2] for i in range(len(once) - 1)}) == len(once) - 1
 

@@ -144,7 +144,7 @@ def test_scoring_imports_no_torch(translators):
     out, packages = imported("eval", "-m", "back", cwd=translators)
     assert "chrf" in out
     assert packages & set(HEAVY) == {"sacrebleu"}
-    out, packages = imported("eval", "-m", "copies", "--per-line", cwd=translators)
+    out, packages = imported("eval", "-m", "copies", "--per-line", "--split", "test", cwd=translators)
     assert out.count("\n") == 40
     assert not packages & set(HEAVY)
     assert "sequence-to-sequence" in imported("inspect", "former", cwd=translators)[0]
@@ -168,5 +168,5 @@ def test_without_torch_and_matplotlib(translators, tmp_path):
     done = run("eval", "-m", "back", **here)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'seqcli[metrics]'" in done.stderr
-    assert run("eval", "-m", "back", "--per-line", **here).stdout.count("\n") == 40
+    assert run("eval", "-m", "back", "--per-line", "--split", "test", **here).stdout.count("\n") == 40
     assert float(run("eval", "-m", "back", "--metric", "exact-match", **here).stdout) > 0.8

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +87,30 @@ def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus],
     assert guess(tmp_path / "t.en", Options(target="de")) == "lines"
     with pytest.raises(UsageError):
         guess(tmp_path / "t.en")
+
+
+@pytest.mark.parametrize("train", ["-", ["-"]])
+def test_standard_input_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: Any) -> None:
+    """Though it is kept in the cache to be read."""
+    monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path / "cache"))
+
+    def own(text: str, **keys: Any) -> Corpus:
+        buffer = io.BytesIO(text.encode())
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=buffer, closed=False, isatty=lambda: False))
+        return open_corpus(Config(train=train, **keys), tmp_path)
+
+    assert read(own(WRITE["tsv"](ROWS))) == ROWS
+    with pytest.raises(UsageError) as asked:
+        own("some words\n")
+    assert asked.value.message == "<stdin>: in which format are its pairs?"
+    for text in ("a\tb\nc\n", "a\tb\n\0\n"):
+        with pytest.raises(SeqcliError, match=r"^<stdin>:2:\d+: ") as wrong:
+            own(text, format="tsv")
+        assert (wrong.value.status, str(tmp_path) in wrong.value.hint) == (1, False)
+    for keys in ({}, {"format": "tsv"}, {"format": "lines", "target": "de"}):
+        with pytest.raises(SeqcliError, match=r"^the corpus is empty: <stdin>") as empty:
+            own("", **keys)
+        assert empty.value.hint == "data.train is -, and nothing came on standard input"
 
 
 def test_the_hash_is_of_both_sides_whatever_the_format(corpus: Callable[..., Corpus], tmp_path: Path) -> None:

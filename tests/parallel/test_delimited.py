@@ -89,6 +89,17 @@ def test_mistakes_have_a_place_and_a_way_out(read: Any, text: str, options: Any,
     assert hint in error.value.hint
 
 
+@pytest.mark.parametrize("header", [None, False])
+def test_a_prefix_that_is_not_there(read: Any, header: bool | None) -> None:
+    with pytest.raises(SeqcliError) as error:
+        read("tsv", "en\tde\n", own_source="1", prefix="fr", gold=False, header=header)
+    assert "give their numbers, as in --prefix 2" in error.value.hint
+    assert "a recipe" not in error.value.hint
+    with pytest.raises(SeqcliError) as error:
+        read("tsv", "en\tde\n", target="fr", header=header)
+    assert error.value.hint.endswith("as in --target 2 (a recipe: data.target: 2)")
+
+
 def test_column_0_is_none(read: Any) -> None:
     with pytest.raises(UsageError, match="source: 0 is no column"):
         read("tsv", "a\tb\n", own_source="0")

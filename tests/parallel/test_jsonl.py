@@ -58,8 +58,9 @@ def test_prefixes(read: Any) -> None:
     found = read("jsonl", "".join(lines.splitlines(keepends=True)[:3]), gold=False, prefix="begin")
     assert [p.prefix for p in found] == ["b", None, None]
     assert [p.prefix for p in read("jsonl", lines, gold=False)] == [None] * 4
-    with pytest.raises(SeqcliError, match=r"^f:4:26: 'begin' holds 3, not a text"):
+    with pytest.raises(SeqcliError, match=r"^f:4:26: 'begin' holds 3, not a text") as error:
         read("jsonl", lines, gold=False, prefix="begin")
+    assert error.value.hint == "--prefix KEY says under which key the prefix is"  # no recipe has it
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,18 @@ def test_the_kinds_of_model_for_pairs(write):
         ("target_tok", "targt_tok", "3: targt_tokenizer: unknown key; did you mean 'target_tokenizer'?"),
         ("tokenizer: {kind: word, min_count: 2}\n", "", "2: tokenizer"),
         ("multihead, heads: 2", "multhead", "5: model.attention: unknown attention 'multhead'; did you mean 'mul"),
+        ("{kind: multihead, heads: 2}", "foo", "5: model.attention: unknown attention 'foo'; known: additive, dot, general, multihead, none"),
+        ("kind: multihead, heads: 2", "kind: nune", "5: model.attention: unknown attention 'nune'; did you mean 'none'?"),
+        ("multihead, heads", "none, heads", "5: model.attention: the attention none has no option 'heads'; it has no options"),
+        ("kind: multihead, ", "", "5: model.attention: needs a kind, as in {kind: general}"),
         ("heads: 2", "head: 2", "5: model.attention: the attention multihead has no option 'head'; did you mean"),
         ("longest: 30", "longest: 0", "4: data.longest: must be a whole number greater than 0, not 0"),
         ("longest: 30", "ratio: 0.5", "4: data.ratio: must be "),
         ("longest: 30", "format: xml", "4: data.format: 'xml' is no format of pairs; known: csv, jsonl, "),
-        ("warmup: 100", "sequence_length: 9", "6: train.sequence_length: sequence-to-sequence trains on whole texts"),
+        ("warmup: 100", "sequence_length: 9", "6: train.sequence_length: sequence-to-sequence trains on whole texts; data.longest leaves out pairs with a side that is too long"),
         ("inverse-sqrt", "inverse", "6: train.schedule: "),
     ],
-)
+)  # fmt: skip
 def test_one_mistake_of_pairs(write, old, new, line):
     assert old in PAIRS
     found = lines_of(write(PAIRS.replace(old, new, 1)))

@@ -72,6 +72,11 @@ def recognise(
     path = str(look.paths[0])
     name = guessed or _detect.detect(path, _whole_lines(look.chunks[0].text))
     if name == "scan":
+        if source or target:
+            raise UsageError(
+                f"{path}: its lines say which side is which, as IN: … OUT: …",
+                hint="--source and --target are of columns, keys, and two files: leave them away",
+            )
         return _measured(Found(PAIRS, name, [("format", name, "IN: a command OUT: its actions")]), look)
     if name in TABLES:
         return _table(name, look, source, target, asked=asked, guess=bool(guessed))
@@ -266,7 +271,8 @@ def _choose(
     free = [c for c in free if c not in chosen]
     texts = [c for c in free if not columns.is_number(c)]
     still = chosen.count(None)
-    for candidates in (free if not any(map(columns.is_number, free[:1])) else [], texts):
+    numbered = any(map(columns.is_number, free[:1])) and not (any(said) and len(free) == 1)  # what is left will do
+    for candidates in ([] if numbered else free, texts):
         if len(candidates) == still:
             break
     else:
