@@ -178,7 +178,7 @@ def test_no_torch(here):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("recipes show g", ["good"]),
+        ("recipes show goo", ["good"]),
         ("recipes validate b", ["bad"]),
         ("recipes keys model.n", ["model.ngram", "model.ngram-linear"]),
         ("recipes va", ["validate"]),
