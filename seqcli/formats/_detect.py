@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import PurePath
 
-from seqcli.formats import BOM, body_of
+from seqcli.formats._lines import whole_lines
+from seqcli.formats._objects import is_object
 from seqcli.formats.word_tag import divide
 
 _SUFFIXES = {
@@ -27,13 +27,12 @@ def detect(path: str, first_text: str = "") -> str | None:
     """
     if known := _SUFFIXES.get(PurePath(path).suffix.lower()):
         return known
-    whole, _, cut = first_text.removeprefix(BOM).rpartition("\n")
-    lines = [body_of(line)[0] for line in (whole.split("\n") if whole else [cut])]
+    _, lines = whole_lines(first_text)
     filled = [line for line in lines if line.strip(" \t")]
     if not filled:
         return None
     if filled[0].startswith("{"):
-        return "jsonl" if _is_object(filled[0]) else None
+        return "jsonl" if is_object(filled[0]) else None
     rows = [line.split("\t") for line in filled if not line.startswith("#")]
     if rows and all(len(row) == 10 and _WORD_ID.fullmatch(row[0]) for row in rows):
         return "conllu"
@@ -44,13 +43,6 @@ def detect(path: str, first_text: str = "") -> str | None:
     if len(tags) >= ENOUGH and all(map(_POS_TAG.fullmatch, tags)) and any(tag.isalpha() for tag in tags):
         return "word-tag"
     return None
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _are_columns(lines: list[str], blank: bool) -> bool:

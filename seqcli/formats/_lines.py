@@ -17,6 +17,14 @@ class Line(NamedTuple):
     end: str
 
 
+def whole_lines(text: str) -> tuple[str, list[str]]:
+    """Of the beginning of a file, which may end within a line, what is whole, and its lines without their ends; of a
+    single line that is not whole, that."""
+    whole, _, cut = text.removeprefix(BOM).rpartition("\n")
+    lines = [body_of(line)[0] for line in (whole.split("\n") if whole else [cut])]
+    return (whole + "\n" if whole else cut), lines
+
+
 class LineReader(Reader[Record]):
     """Every line is a record, a blank one too where the format does not say otherwise."""
 

@@ -11,6 +11,14 @@ from seqcli.formats._rows import in_recipe
 from seqcli.formats.jsonl import RESULT, starts
 
 
+def is_object(line: str) -> bool:
+    """Whether a line is a JSON object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def object_of(body: str, source: str, number: int, example: str) -> dict[str, Any]:
     """The object that a line is. Raises SeqcliError with the place; `example` is such a line."""
     column, what = 1, "not a JSON object"

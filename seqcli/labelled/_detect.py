@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from pathlib import PurePath
 
 from seqcli.errors import SeqcliError
-from seqcli.formats import BOM, body_of
+from seqcli.formats import body_of
+from seqcli.formats._lines import whole_lines
+from seqcli.formats._objects import is_object
 from seqcli.labelled import BLANKS, Options
 from seqcli.labelled._delimited import LABEL_NAMES, TEXT_NAMES
 from seqcli.labelled._tree import parse
@@ -33,30 +34,22 @@ def detect(path: str, text: str = "") -> str | None:
     `fasttext`, `trees`, `label-text`; None when unsure. `text` may end within a line."""
     if known := _SUFFIXES.get(PurePath(path).suffix.lower()):
         return known
-    whole, _, cut = text.removeprefix(BOM).rpartition("\n")
-    lines = [body_of(line)[0] for line in (whole.split("\n") if whole else [cut])]
+    whole, lines = whole_lines(text)
     filled = [line for line in lines if line.strip(BLANKS)]
     if not filled:
         return None
     first = filled[0].strip(BLANKS)
     if first.startswith("{"):
-        return "jsonl" if _is_object(first) else None
+        return "jsonl" if is_object(first) else None
     if all(line.lstrip(BLANKS).startswith("__label__") for line in filled):
         return "fasttext"
     if first.startswith("(") and all(_is_labelled_tree(line) for line in filled[:ENOUGH]):
         return "trees"
     if len(lines) == len(filled) >= ENOUGH and "\t" in first and len({line.count("\t") for line in lines}) == 1:
         return "tsv"  # no blank lines: those part the sentences of a column format
-    if _is_headed_csv(whole + "\n" if whole else cut):
+    if _is_headed_csv(whole):
         return "csv"
     return "label-text" if _are_labelled(filled) else None
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _is_labelled_tree(line: str) -> bool:

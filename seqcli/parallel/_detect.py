@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import PurePath
 
 from seqcli.errors import SeqcliError
-from seqcli.formats import BOM, body_of
+from seqcli.formats import body_of
+from seqcli.formats._lines import whole_lines
+from seqcli.formats._objects import is_object
 from seqcli.parallel import BLANKS, Options
 from seqcli.parallel._names import SOURCES, TARGETS, possible
 from seqcli.parallel.csv import Reader as CsvReader
@@ -22,26 +23,18 @@ def detect(path: str, text: str = "") -> str | None:
     `scan`; None when unsure. `text` may end within a line."""
     if known := _SUFFIXES.get(PurePath(path).suffix.lower()):
         return known
-    whole, _, cut = text.removeprefix(BOM).rpartition("\n")
-    lines = [body_of(line)[0] for line in (whole.split("\n") if whole else [cut])]
+    whole, lines = whole_lines(text)
     filled = [line for line in lines if line.strip(BLANKS)]
     if not filled:
         return None
     first = filled[0].strip(BLANKS)
     if first.startswith("{"):
-        return "jsonl" if _is_object(first) else None
+        return "jsonl" if is_object(first) else None
     if all(map(_SCAN.match, filled)):
         return "scan"
     if "\t" in first and len({line.count("\t") for line in filled}) == 1:
         return "tsv"
-    return "csv" if _is_headed_csv(whole + "\n" if whole else cut) else None
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+    return "csv" if _is_headed_csv(whole) else None
 
 
 def _is_headed_csv(text: str) -> bool:

@@ -84,7 +84,7 @@ class Task(BaseTask):
             model = kind.Model.restore(recipe.model, sides.sizes, start.part("model"))
         else:
             model = kind.Model.create(recipe.model, sides.sizes, np.random.default_rng(t.seed))
-        facts = {**corpus.facts(), "longest": recipe.data.longest, "answer_ratio": paired.answer_ratio(train)}
+        facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
         header: dict[str, Any] = {"vocabulary": sides.sizes._asdict(), "data": facts}

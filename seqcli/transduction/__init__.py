@@ -113,6 +113,14 @@ class Translator:
         """The most tokens of an answer to a source (S,)."""
         return int(self.ratio * len(source)) + SPARE
 
+    def read(self, pairs: Sequence[Pair]) -> tuple[list[np.ndarray], list[np.ndarray] | None, list[list[str]]]:
+        """The ids of sources; of a copying model what can be copied of each, and what of it the target side lacks."""
+        sources = [self.sides.source_ids(p.text) for p in pairs]
+        if not self.copies:
+            return sources, None, [[] for _ in pairs]
+        copied = [self.sides.copies(p.text) for p in pairs]
+        return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
+
     def answer(self, pairs: Sequence[Pair], settings: Settings) -> list[list[Answer]]:
         """Answers to each pair's source, the best first; that to a blank source is an empty text."""
         filled = [i for i, pair in enumerate(pairs) if pair.text.strip() or pair.prefix]
@@ -120,12 +128,8 @@ class Translator:
         if not filled:
             return found
         chosen = [pairs[i] for i in filled]
-        sources = [self.sides.source_ids(p.text) for p in chosen]
-        model, extras = self.model, [[] for _ in chosen]
-        if self.copies:
-            copied = [self.sides.copies(p.text) for p in chosen]
-            model = _Copying(model, [ids for ids, _ in copied], self.sides.unknown)
-            extras = [extra for _, extra in copied]
+        sources, copies, extras = self.read(chosen)
+        model = self.model if copies is None else _Copying(self.model, copies, self.sides.unknown)
         begun = [self.sides.prefix(p.prefix or "", extra) for p, extra in zip(chosen, extras, strict=True)]
         decoded = self._decode(model, chosen, sources, [ids for ids, _ in begun], settings)
         for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):

@@ -14,7 +14,6 @@ from seqcli.parallel import Pair
 from seqcli.transduction import Settings, Translator
 
 BATCH = 64  # pairs answered at once
-PLAIN = tuple(sequences.OFFERS)
 TRANSLATION = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: only where it is asked for
 
 
@@ -97,11 +96,7 @@ def nats(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, int
     sides, found = translator.sides, []
     for first in range(0, len(pairs), BATCH):
         part = pairs[first : first + BATCH]
-        sources = [sides.source_ids(p.text) for p in part]
-        copies, extras = None, [[] for _ in part]
-        if translator.copies:
-            copied = [sides.copies(p.text) for p in part]
-            copies, extras = [ids for ids, _ in copied], [extra for _, extra in copied]
+        sources, copies, extras = translator.read(part)
         targets = [sides.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
         given = (copies, sides.unknown) if translator.copies else ()
         logprobs = translator.model.score(sources, targets, *given)
