@@ -1,0 +1,172 @@
+"""Trains the small models of this folder and writes its inputs: `python tests/net/make_models.py FOLDER`.
+
+The models are kept as files, so that what the verbs write can be compared from one version to the next whatever
+training does. FOLDER is where the runs go; their model files are copied to `models/`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+TRAIN = "train: {steps: 80, evaluate_every: 80, batch_size: 16, learning_rate: 2e-2, threads: 1}"
+LANGUAGE = "train: {steps: 120, sequence_length: 16, batch_size: 8, learning_rate: 1e-2, threads: 1}"
+DATA = {
+    "pos": "data: {train: pos-train.txt, valid: pos-valid.txt, test: pos-test.txt, format: word-tag}",
+    "ner": "data: {train: ner-train.conll, valid: ner-valid.conll, test: ner-test.conll, columns: [word, pos, ner]}",
+    "remarks": "data: {train: remarks-train.tsv, valid: remarks-valid.tsv, test: remarks-test.tsv}",
+    "digits": "data: {train: numbers.csv, valid: 0.15, test: 0.15, source: spelled, target: digits}",
+}
+RECIPES = {
+    "lm": f"""task: language-model
+tokenizer: char
+data: {{train: corpus.txt, valid: 0.1, test: 0.1}}
+model: {{cell: lstm, embedding: 8, hidden: 16}}
+{LANGUAGE}""",
+    "lm-words": f"""task: language-model
+tokenizer: {{kind: word, min_count: 3}}
+data: {{train: corpus.txt, valid: 0.1, test: 0.1}}
+model: {{cell: gru, embedding: 8, hidden: 8}}
+{LANGUAGE}""",
+    "lm-counted": """task: language-model
+tokenizer: byte
+data: {train: corpus.txt, valid: 0.1, test: 0.1}
+model: {kind: ngram, order: 3}""",
+    "pos": f"""task: tagging
+{DATA["pos"]}
+model: {{embedding: 8, characters: {{kind: cnn, embedding: 4, filters: 6}}, hidden: 8}}
+{TRAIN}""",
+    "ner": f"""task: tagging
+{DATA["ner"]}
+model: {{embedding: 8, characters: none, hidden: 8, features: [pos]}}
+{TRAIN}""",
+    "spaces": f"""task: tagging
+data: {{train: corpus.txt, valid: 0.1, test: 0.1, restore: spaces}}
+model: {{embedding: 8, characters: none, hidden: 12}}
+{TRAIN}""",
+    "tags-counted": f"""task: tagging
+{DATA["pos"]}
+model: {{kind: frequency-tagger}}""",
+    "remarks": f"""task: classification
+tokenizer: {{kind: word, split: rule, lowercase: true}}
+{DATA["remarks"]}
+model: {{cell: lstm, embedding: 8, hidden: 8, pooling: attention}}
+{TRAIN}""",
+    "topics": f"""task: classification
+tokenizer: {{kind: word, split: rule}}
+data: {{train: topics-train.jsonl, valid: topics-valid.jsonl, test: topics-test.jsonl, multi_label: true}}
+model: {{kind: bag, embedding: 8}}
+{TRAIN}""",
+    "linear": f"""task: classification
+{DATA["remarks"]}
+model: {{kind: ngram-linear, words: 1, characters: null}}""",
+    "trees": f"""task: classification
+tokenizer: {{kind: word, split: whitespace}}
+data: {{train: trees-train.txt, valid: trees-valid.txt, test: trees-test.txt}}
+model: {{kind: recursive, embedding: 6, hidden: 6}}
+{TRAIN}""",
+    "digits": f"""task: sequence-to-sequence
+tokenizer: {{kind: word, split: punctuation}}
+target_tokenizer: {{kind: char}}
+{DATA["digits"]}
+model: {{cell: gru, embedding: 12, hidden: 16}}
+train: {{steps: 200, evaluate_every: 100, batch_size: 16, learning_rate: 1e-2, threads: 1}}""",
+    "back": """task: sequence-to-sequence
+tokenizer: char
+data: {train: back.tsv, valid: 0.1, test: 0.1}
+model: {kind: transformer, size: 16, heads: 2, layers: 1, dropout: 0}
+train: {steps: 150, evaluate_every: 75, batch_size: 32, learning_rate: 1e-2, threads: 1}""",
+}
+WORDS = "the cat sat on a mat and dog ran to see it all over again quickly".split()
+SUBJECTS = {"food": "bread cheese soup", "music": "drum violin song", "sport": "ball goal race"}
+
+
+def sentences(count: int) -> str:
+    """Lines of made-up words."""
+    draw = random.Random(count)
+    return "".join(" ".join(draw.choice(WORDS) for _ in range(draw.randint(3, 9))) + ".\n" for _ in range(count))
+
+
+def names(count: int) -> str:
+    """Columns of word, part of speech and entity (IOB2)."""
+    draw = random.Random(count)
+    kinds = {"PER": ["Ada", "Bob", "Emil Zola", "Finn de Vries"], "LOC": ["Paris", "New York"]}
+
+    def entity(label: str) -> list[str]:
+        words = draw.choice(kinds[label]).split()
+        return [f"{w} NNP {'I' if i else 'B'}-{label}" for i, w in enumerate(words)]
+
+    def sentence() -> str:
+        rows = [*entity("PER"), f"{draw.choice(['visited', 'saw'])} VBD O", *entity("LOC"), ". . O"]
+        return "\n".join(rows) + "\n\n"
+
+    return "".join(sentence() for _ in range(count))
+
+
+def topics(count: int) -> str:
+    """JSON lines with any number of labels."""
+    draw = random.Random(count)
+    lines = []
+    for _ in range(count):
+        own = sorted(draw.sample(sorted(SUBJECTS), draw.choice([0, 1, 1, 2])))
+        words = [draw.choice(WORDS) for _ in range(3)] + [draw.choice(SUBJECTS[label].split()) for label in own]
+        lines.append(json.dumps({"text": " ".join(words), "labels": own}) + "\n")
+    return "".join(lines)
+
+
+def parses(count: int) -> str:
+    """Labelled binary trees."""
+    draw = random.Random(count)
+    known = {"good": 2, "fine": 2, "bad": 0, "dull": 0}
+
+    def tree() -> str:
+        word = draw.choice(sorted(known))
+        label = known[word]
+        return f"({label} (1 (1 the) (1 {draw.choice(WORDS[1:6])})) ({label} (1 is) ({label} {word})))\n"
+
+    return "".join(tree() for _ in range(count))
+
+
+def furnish(folder: Path) -> None:
+    """The data that the recipes read, and the recipes."""
+    (folder / "corpus.txt").write_text(sentences(300))
+    for split, count in (("train", 200), ("valid", 40), ("test", 40)):
+        for source, target in (
+            (f"pos-{split}.txt", f"pos-{split}.txt"),
+            (f"sentiment-{split}.tsv", f"remarks-{split}.tsv"),
+        ):
+            lines = (ROOT / "data" / source).read_text().splitlines(keepends=True)
+            (folder / target).write_text("".join(lines[:count]))
+        (folder / f"ner-{split}.conll").write_text(names(count))
+        (folder / f"topics-{split}.jsonl").write_text(topics(count))
+        (folder / f"trees-{split}.txt").write_text(parses(count))
+    rows = [line.split("\t") for line in (ROOT / "data" / "numbers.tsv").read_text().splitlines() if "\t" in line]
+    rows = [[a, b] for a, b in rows if b.isdigit()]
+    cells = [f"{i},about {b},{a},{b}" for i, (a, b) in enumerate(rows)]
+    (folder / "numbers.csv").write_text("\n".join(["id,text,spelled,digits", *cells]) + "\n")
+    draw = random.Random(1)
+    texts = ["".join(draw.choice("abcdef") for _ in range(draw.randint(1, 4))) for _ in range(300)]
+    (folder / "back.tsv").write_text("".join(f"{t}\t{t[::-1]}\n" for t in texts))
+    for name, recipe in RECIPES.items():
+        (folder / f"{name}.yaml").write_text(recipe + "\n")
+
+
+def main(folder: Path) -> None:
+    """Train all, and keep the model files, the data of the test splits among the inputs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    furnish(folder)
+    (HERE / "models").mkdir(exist_ok=True)
+    for name in RECIPES:
+        command = [sys.executable, "-m", "seqcli", "-q", "train", f"{name}.yaml", "--overwrite"]
+        subprocess.run(command, cwd=folder, check=True)
+        shutil.copy(folder / "runs" / name / "model.safetensors", HERE / "models" / f"{name}.safetensors")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
