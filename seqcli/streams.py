@@ -1,24 +1,24 @@
 """Text in, results out: strict decoding with file:line:column, '\\n' the only line end, broken pipes told apart.
 
-Everything that reads a user's text reads it through here. A `Source` is a file or standard input. Text comes in
-chunks of whole lines, as much as is there: a slow pipe yields a line at a time, a file yields large chunks, so
-that a filter answers at once when it is talked to and works in batches when there is a backlog.
+Everything that reads a user's text reads it through here. Text comes in chunks of whole lines, as much as is there:
+a slow pipe yields a line at a time, a file yields large chunks, so that a filter answers at once when it is talked to
+and works in batches when there is a backlog.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from seqcli.errors import SeqcliError, nearest
+from seqcli.errors import SeqcliError
+from seqcli.files import open_source
 
 CHUNK = 1 << 20
+BOM = "\ufeff"  # a byte order mark at the start of a source: part of no text
 LONGEST = 1 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
 _CONVERT = "convert the file first, for example with: iconv -f latin1 -t utf-8 FILE"
 
@@ -33,60 +33,17 @@ class Chunk:
     column: int = 1  # of its first character: above 1 where a long line was cut
 
 
-def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
-    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing.
+@dataclass
+class Replaced:
+    """Bytes that are no text in their encoding, read as U+FFFD and counted."""
 
-    With `base`, a recipe's folder, they are named as shortly as they can be: `x.tsv`, not `runs/a/../../x.tsv`.
-    """
-    files: list[Path] = []
-    folders: dict[str, str] = {}
-    shown = (lambda path: path) if base is None else (lambda path: _shortest(path, folders))
-    for pattern in patterns:
-        whole = str((base or Path()) / Path(pattern).expanduser())
-        matches = sorted(glob.glob(whole, recursive=True))  # noqa: PTH207  an absolute pattern is one too
-        found = [whole] if _exists(whole) else [f for f in matches if _exists(f)]
-        if not found:
-            parent = Path(whole).parent
-            whole = shown(whole)
-            if not (_exists(parent) and parent.is_dir()):
-                hint = f"the folder {Path(whole).parent} does not exist"
-                raise SeqcliError(f"no such file: {whole}", hint=hint)
-            near = nearest(Path(whole).name, [p.name for p in parent.iterdir() if p.exists()])
-            raise SeqcliError(f"no such file: {whole}", hint=f"did you mean {near!r}?" if near else "")
-        found = [shown(f) for f in found if not Path(f).is_dir()] or [shown(f) for f in found]
-        if Path(found[0]).is_dir():
-            raise SeqcliError(f"{found[0]} is a folder, not a file", hint=f"name its files, as in {found[0]}/*.txt")
-        files += [Path(f) for f in found]
-    return files
+    count: int = 0
 
-
-def _shortest(path: str, folders: dict[str, str]) -> str:
-    """A path from the working folder, or the absolute one where that is no longer; unchanged where a link on the way
-    would make another file of it. `folders` keeps what was found of folders."""
-    folder, name = os.path.split(path)
-    if folder not in folders:
-        folders[folder] = folder
-        try:
-            whole = os.path.abspath(folder)  # noqa: PTH100  `..` by name: links are told apart below
-            short = min(whole, os.path.relpath(whole), key=len)
-            if os.path.realpath(short) == os.path.realpath(folder):
-                folders[folder] = short
-        except (OSError, ValueError):  # another drive, no working folder, a name that no file can have
-            pass
-    return str(Path(folders[folder], name))
-
-
-def _exists(path: str | Path) -> bool:
-    """Whether a file is there; a name too long for any file is not."""
-    try:
-        return Path(path).exists()
-    except OSError:
-        return False
-
-
-def sources(arguments: Sequence[str]) -> list[str | Path]:
-    """What a verb's FILES name: paths and globs expanded, `-` left as it is. Raises as `expand` does."""
-    return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
+    def decode(self, data: bytes, encoding: str) -> str:
+        """The text of bytes."""
+        text = data.decode(encoding, errors="replace")
+        self.count += text.count("\ufffd") - data.decode(encoding, errors="ignore").count("\ufffd")
+        return text
 
 
 def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1, *, hint: str = _CONVERT) -> str:
@@ -115,10 +72,12 @@ def read_chunks(
     size: int = CHUNK,
     line: int = 1,
     cut_long_lines: bool = False,
+    replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
     is longer than 1 MiB, behind a space if it has one, so that memory stays bounded; otherwise memory grows with the
     longest line. An `encoding` is what a recipe says of its data, which the hint names then; without one it is UTF-8.
+    What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
     """
     hint = (
         _CONVERT if encoding is None else f"{_CONVERT}; or say what it is in a recipe, as in data.encoding: latin-1"
@@ -145,7 +104,7 @@ def read_chunks(
         kept_size = len(kept[0])
         if whole:
             try:
-                text = whole.decode(encoding)
+                text = whole.decode(encoding) if replaced is None else replaced.decode(whole, encoding)
             except UnicodeDecodeError as error:
                 good = whole.rfind(b"\n", 0, error.start) + 1  # the lines before it are text
                 if good:
@@ -170,38 +129,21 @@ def _character_boundary(data: bytes) -> int:
     return end
 
 
-@contextmanager
-def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
-    """Open a path, or standard input for `-`; yields the file and the name to use in messages."""
-    if str(path) == "-":
-        if sys.stdin is None:
-            raise SeqcliError("standard input is closed", hint="pipe text in, or name files")
-        yield sys.stdin.buffer, "<stdin>"
-        return
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115  closed below
-    except FileNotFoundError:
-        expand([str(path)])  # raises with a suggestion
-        raise
-    except OSError as error:
-        raise SeqcliError(f"cannot read {path}: {error.strerror}") from None
-    with file:
-        yield file, str(path)
-
-
 def read_text(
     paths: Sequence[str | Path],
     *,
     encoding: str | None = None,
     cut_long_lines: bool = False,
     end_lines: bool = False,
+    replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
     """The chunks of several sources, one after the other; with `end_lines` one that lacks its last line end is given
-    it where another follows. `encoding` is as for `read_chunks`."""
+    it where another follows. `encoding` and the rest are as for `read_chunks`."""
+    how: dict[str, Any] = {"encoding": encoding, "cut_long_lines": cut_long_lines, "replaced": replaced}
     for number, path in enumerate(paths, 1):
         with open_source(path) as (file, source):
             last = None
-            for last in read_chunks(file, source, encoding=encoding, cut_long_lines=cut_long_lines):
+            for last in read_chunks(file, source, **how):
                 yield last
             if end_lines and last and number < len(paths) and not last.text.endswith("\n"):
                 yield Chunk("\n", source, last.line)

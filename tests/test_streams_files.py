@@ -11,7 +11,8 @@ import pytest
 
 from seqcli import streams
 from seqcli.errors import SeqcliError
-from seqcli.streams import expand, open_source, read_text
+from seqcli.files import expand, open_source
+from seqcli.streams import read_text
 
 
 @pytest.fixture

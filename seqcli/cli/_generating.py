@@ -14,6 +14,7 @@ from seqcli import artifact, console, models, streams, threads, tokenizers
 from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.files import sources
 from seqcli.streams import Output, column_of
 from seqcli.tokenizers import UnknownCharacter
 
@@ -130,7 +131,7 @@ class Generator:
     def lines(self, files: Sequence[str]) -> None:
         """One line out for a prompt in, in order, flushed when the input pauses."""
         record = 0
-        for chunk in streams.read_text(streams.sources(files)):
+        for chunk in streams.read_text(sources(files)):
             for number, line in streams.lines_of(chunk):
                 fields, prompt = self._prompt(line, chunk.source, number)
                 ids = self.encode(prompt, chunk.source, number)

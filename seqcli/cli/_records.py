@@ -13,6 +13,7 @@ from seqcli import console, streams, threads
 from seqcli.cli._token_filter import more_is_there
 from seqcli.cli._workers import pool
 from seqcli.errors import SeqcliError
+from seqcli.files import sources
 from seqcli.streams import Chunk, Output
 
 HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
@@ -51,7 +52,7 @@ def run(
     encoding: str | None = None,
 ) -> None:
     """Answer the records of files, or of standard input. What precedes a mistake is answered before it is raised."""
-    paths = streams.sources(files)
+    paths = sources(files)
     live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause too
     out, held = Output(), []
     with _workers(work, model, jobs) as send:

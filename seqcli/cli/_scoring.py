@@ -12,6 +12,7 @@ from seqcli.cli._splits import check_unchanged, choose, recipe_of
 from seqcli.datasets import _parts
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.evaluation import Report, evaluate, lines, score_line
+from seqcli.files import sources
 from seqcli.streams import Chunk, Output
 
 
@@ -33,7 +34,7 @@ def run(
     tokenizer = tokenizers.from_artifact(stored)
     _set_threads(model, window, wanted_threads)
     if per_line:
-        _per_line(model, tokenizer, streams.read_text(streams.sources(files or ["-"])), jsonl)
+        _per_line(model, tokenizer, streams.read_text(sources(files or ["-"])), jsonl)
         return
     chunks, total, what = _text(files, split, stored)
     with console.progress(f"scoring {what}", total, " tokens") as advance:
@@ -56,7 +57,7 @@ def _text(
     """The text to score, a guess of its size in tokens (None: not known), and a name for it."""
     if files:
         names = ["<stdin>" if f == "-" else f for f in files]
-        return streams.read_text(streams.sources(files), cut_long_lines=True, end_lines=True), None, ", ".join(names)
+        return streams.read_text(sources(files), cut_long_lines=True, end_lines=True), None, ", ".join(names)
     from seqcli.datasets.text import open_corpus
 
     recipe = recipe_of(stored)

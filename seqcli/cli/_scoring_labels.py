@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqcli import artifact, console, runs, streams, threads
+from seqcli import artifact, console, runs, threads
 from seqcli.classification import Classifier
 from seqcli.classification.evaluation import Unknown, compare, evaluate, headline, known_or_not, signature
 from seqcli.cli._splits import named_examples
 from seqcli.cli._tables import Scored, show
 from seqcli.datasets.classification import check_labels, formats, guess, read_examples, renamed
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.files import sources
 from seqcli.labelled import Example, Options
 from seqcli.streams import Output
 
@@ -62,7 +63,7 @@ def _examples(request: Request, stored: artifact.Artifact) -> tuple[str, list[Ex
     if not request.files:
         return named_examples(stored, request.split)
     data = stored.header["data"]
-    paths = streams.sources(request.files)
+    paths = sources(request.files)
     said = {"text": request.field or request.text, "label": request.label, "delimiter": request.delimiter}
     given = request.input or any(v is not None for v in said.values())
     kept = "record" if given else data["label_from"]

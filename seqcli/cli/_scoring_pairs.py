@@ -17,6 +17,7 @@ from seqcli.datasets import _reading
 from seqcli.datasets.pairs import fingerprint, formats, guess, open_corpus, read_pairs
 from seqcli.decoding.beam import Search
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.files import sources
 from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
 from seqcli.parallel import Options, Pair, open_format
@@ -144,7 +145,7 @@ class Files(NamedTuple):
 def _named(request: Request, stored: artifact.Artifact) -> Files:
     """FILES, read as the training data was where neither a flag nor their look says otherwise."""
     data = stored.header["data"]
-    paths = streams.sources(request.files)
+    paths = sources(request.files)
     own = {k: v for k, v in data["options"].items() if k not in ("gold", "encoding", "prefix")}
     said = {"source": request.source, "target": request.target, "delimiter": request.delimiter}
     given = {k: v for k, v in said.items() if v is not None}

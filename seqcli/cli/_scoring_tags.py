@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqcli import artifact, console, registry, streams, threads
+from seqcli import artifact, console, registry, threads
 from seqcli.cli._splits import named_sentences
 from seqcli.cli._tables import Scored, show
 from seqcli.cli._tagging import NO_TAGS, check_flags, options_for
 from seqcli.datasets.tagging import guess, in_scheme, read_sentences
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.files import sources
 from seqcli.formats import Sentence
 from seqcli.tagging import Tagger
 from seqcli.tagging.evaluation import Unknown, evaluate
@@ -54,7 +55,7 @@ def _sentences(request: Request, stored: artifact.Artifact) -> tuple[str, list[S
     if not request.files:
         return named_sentences(stored, request.split)
     data = stored.header["data"]
-    paths = streams.sources(request.files)
+    paths = sources(request.files)
     read = request.input or (data["format"] if "-" in paths else _format(paths[0], data["format"]))
     if read not in registry.names("formats") or not registry.load("formats", read).READS:
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, registry.names("formats")))

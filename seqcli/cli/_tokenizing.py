@@ -13,6 +13,7 @@ from typing import Any
 from seqcli import console, registry, runs, streams, tokenizers
 from seqcli.cli import _token_filter
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.files import sources
 from seqcli.streams import Chunk, Output
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
 
@@ -114,7 +115,7 @@ def _needs_vocabulary(kind: str, why: str) -> UsageError:
 
 
 def _chunks(files: Sequence[str]) -> Iterator[Chunk]:
-    listed = streams.sources(files)
+    listed = sources(files)
     total = None if "-" in listed else float(sum(Path(f).stat().st_size for f in listed))
     if sys.stdout.isatty() or total is None:
         yield from streams.read_text(listed)

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from seqcli.streams import Chunk, open_source, read_chunks
+from seqcli.files import open_source
+from seqcli.streams import BOM, Chunk, read_chunks
 
 BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes start .. end of a file."""
+    """Bytes start .. end of a plain file; `name` is what messages call it."""
 
     path: Path
     start: int
     end: int
+    name: str
 
 
-def whole(paths: Sequence[Path]) -> list[Part]:
-    """Every file from its beginning to its end."""
-    return [Part(p, 0, p.stat().st_size) for p in paths]
+def whole(paths: Sequence[Path], names: Sequence[str] = ()) -> list[Part]:
+    """Every file from its beginning to its end; without names they are called by their paths."""
+    called = names or [str(p) for p in paths]
+    return [Part(p, 0, p.stat().st_size, name) for p, name in zip(paths, called, strict=True)]
 
 
 def size(parts: Sequence[Part]) -> int:
@@ -42,7 +45,7 @@ def cut(parts: Sequence[Part], position: int, *, at_line: bool) -> tuple[list[Pa
             position -= length
             continue
         at = _boundary(part, part.start + position, at_line)
-        left, right = Part(part.path, part.start, at), Part(part.path, at, part.end)
+        left, right = replace(part, end=at), replace(part, start=at)
         return [*before, left], [right, *parts[i + 1 :]]
     return before, []
 
@@ -80,10 +83,11 @@ class _Window:
 
 
 def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None] | None = None) -> Iterator[Chunk]:
-    """The text of parts in chunks of whole lines; a file without a last line end is given one before the next."""
+    """The text of parts in chunks of whole lines; a file without a last line end is given one before the next, and
+    one that begins with a byte order mark is read without it."""
     parts = [p for p in parts if p.end > p.start]
     for number, part in enumerate(parts):
-        with open_source(part.path) as (file, source):
+        with open_source(part.path) as (file, _):
             line = 1
             left = part.start
             while left:  # lines before the part, so that messages name the right one
@@ -92,12 +96,12 @@ def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None
                 left -= len(block)
             window = cast(BinaryIO, _Window(file, part.end - part.start))
             last = None
-            for last in read_chunks(window, source, encoding=encoding, line=line, cut_long_lines=True):
-                yield last
+            for last in read_chunks(window, part.name, encoding=encoding, line=line, cut_long_lines=True):
+                yield last if part.start or last.line > 1 else replace(last, text=last.text.removeprefix(BOM))
                 if advance:
                     advance(len(last.text))
             if last and number + 1 < len(parts) and not last.text.endswith("\n"):
-                yield Chunk("\n", source, last.line)
+                yield Chunk("\n", part.name, last.line)
 
 
 def digest(parts: Sequence[Part]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from seqcli import streams
 from seqcli.datasets import _catalog
 from seqcli.datasets import text as plain
+from seqcli.files import open_source
 from seqcli.formats import Reader, Record
 
 GUESSED = 1 << 14  # bytes of a file from which its format is guessed
@@ -53,5 +54,5 @@ def names(train: plain.Files, named: _catalog.Named | None, files: Mapping[str, 
 
 def beginning(path: Path) -> str:
     """The text that a file begins with, for guessing its format."""
-    with streams.open_source(path) as (file, _):
+    with open_source(path) as (file, _):
         return file.read(GUESSED).decode("utf-8", errors="replace")

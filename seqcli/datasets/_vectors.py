@@ -1,4 +1,4 @@
-"""Word vectors from text files, plain or .gz: word2vec's and fastText's, whose first line is `N D`, and GloVe's.
+"""Word vectors from text files, packed or not: word2vec's and fastText's, whose first line is `N D`, and GloVe's.
 
 A line is a word, then D numbers, between single spaces or tabs. A word may hold spaces (GloVe 840B has `. . .`): the
 last D fields are the numbers, and D is what the header says, or the fields of the first line less one. Only the rows
@@ -7,20 +7,19 @@ that are wanted are kept, so that memory is bounded by them and the file may be 
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 
 from seqcli import console
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.streams import decode, expand, open_source
+from seqcli.files import expand, open_source
+from seqcli.streams import decode
 
 LONGEST = 1 << 20  # bytes of a line
 _HEADER = re.compile(rb"\s*(\d+)\s+(\d+)\s*")
@@ -122,28 +121,22 @@ def read_vectors(
 
 
 def _lines(path: str | Path, advance: Callable[[int], object] | None) -> Iterator[tuple[int, bytes]]:
-    """(line number, line without its end) of a plain or gzip file."""
-    with open_source(path) as (raw, name):
-        packed = str(path).endswith(".gz")
-        file = gzip.GzipFile(fileobj=raw) if packed else raw
+    """(line number, line without its end) of a file."""
+    with open_source(path) as (file, name):
         seen = number = 0
         try:
-            while line := cast(IO[bytes], file).readline(LONGEST):
+            while line := file.readline(LONGEST):
                 number += 1
                 if len(line) == LONGEST and not line.endswith(b"\n"):
                     raise SeqcliError(f"{name}:{number}: a line of more than {LONGEST:,} bytes", hint=_BINARY_HINT)
                 if advance is not None and number % 256 == 0:
-                    at = raw.tell()
+                    at = file.tell()
                     advance(at - seen)
                     seen = at
                 yield number, line.rstrip(b"\r\n")
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise SeqcliError(
-                f"{name}:{number + 1}: the gzip data is damaged or cut short ({error})", hint="fetch the file again"
-            ) from None
         except OSError as error:
             raise SeqcliError(f"cannot read {name}: {error.strerror}") from None
-        if advance is not None and (at := raw.tell()) > seen:
+        if advance is not None and (at := file.tell()) > seen:
             advance(at - seen)
 
 

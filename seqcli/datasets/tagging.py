@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from seqcli import console, registry, schemes, streams
 from seqcli.artifact import Artifact
-from seqcli.datasets import text
+from seqcli.datasets import _reading, text
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import Options, Sentence
@@ -203,9 +203,7 @@ def _given(config: Config) -> dict[str, Any]:
 
 def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
-    with streams.open_source(path) as (file, _):
-        beginning = file.read(1 << 14).decode("utf-8", errors="replace")
-    found = detect(str(path), beginning)
+    found = detect(str(path), _reading.beginning(path))
     if found is None:
         known = ", ".join(LABELLED)
         raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")

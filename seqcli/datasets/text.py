@@ -18,7 +18,8 @@ from seqcli.datasets import _catalog, _parts
 from seqcli.datasets._parts import Part
 from seqcli.datasets._tokens import tokens
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.streams import expand, open_source, stdin_is_interactive
+from seqcli.files import expand, open_source, packing
+from seqcli.streams import stdin_is_interactive
 from seqcli.tokenizers import BaseTokenizer
 
 TOKENIZED = True  # a recipe names a tokenizer
@@ -28,7 +29,12 @@ SPLITS = ("train", "valid", "test")
 
 
 def known_encoding(value: str) -> str:
-    """The encoding, if text in it can be cut at lines. Raises ValueError."""
+    """The encoding, if text in it can be cut at lines. Raises ValueError.
+
+    A byte order mark is never part of a text, so that `utf-8-sig` says nothing more than `utf-8`.
+    """
+    if value.lower().replace("_", "-") == "utf-8-sig":
+        return "utf-8"
     try:
         plain = "a\n".encode(value) == b"a\n"  # lines are found before they are decoded
     except (LookupError, TypeError, ValueError):
@@ -85,7 +91,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     if named and named.format != "text":
         raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
     files, shares = find_splits(config, base, named)
-    splits = {split: _parts.whole(paths) for split, paths in files.items()}
+    splits = {split: _parts.whole([_plain(p) for p in paths], _called(paths)) for split, paths in files.items()}
     if _parts.size(splits["train"]) == 0:
         hint = "data.train is -, and nothing came on standard input" if config.train in ("-", ["-"]) else ""
         raise SeqcliError(f"the corpus is empty: {describe(config.train)}", hint=hint)
@@ -176,6 +182,38 @@ def _spool() -> Path:
             digest.update(block)
             file.write(block)
     return incoming.replace(folder / f"{digest.hexdigest()[:32]}.txt")
+
+
+def _plain(path: Path) -> Path:
+    """A file whose byte ranges are text: a packed one is unpacked into the cache once, named by what it packs."""
+    try:
+        packed = packing(path)
+    except OSError as error:
+        raise SeqcliError(f"cannot read {path}: {error.strerror}") from None
+    if packed is None:
+        return path
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    found = _catalog.cache_folder() / "unpacked" / f"{digest[:32]}.txt"
+    if not found.is_file():
+        found.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            open_source(path) as (source, _),
+            replacing(found) as file,
+            console.progress(f"unpacking {path.name}", path.stat().st_size) as advance,
+        ):
+            at = 0
+            while block := source.read(1 << 20):
+                file.write(block)
+                advance(source.tell() - at)
+                at = source.tell()
+    return found
+
+
+def _called(paths: list[Path]) -> list[str]:
+    """What messages call files: standard input is kept in the cache by its hash."""
+    kept = _catalog.cache_folder() / "stdin"
+    return ["<stdin>" if path.parent == kept else str(path) for path in paths]
 
 
 def describe(files: Files) -> str:

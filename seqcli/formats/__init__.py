@@ -13,18 +13,17 @@ format cannot hold (a line break inside a word) is replaced so that no line brea
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from seqcli import registry
-from seqcli.streams import Chunk
+from seqcli.streams import BOM, Chunk
 
 Place = tuple[int, int]  # line and column, both from 1
 Record = TypeVar("Record")  # what a reader yields: a Sentence; elsewhere another kind of record
-BOM = "\ufeff"  # a byte order mark at the start of a source: not part of its first record's text
 NOTHING = "_"  # how a column format writes a word that is empty
 
 
@@ -123,43 +122,42 @@ class Reader(ABC, Generic[Record]):
         self._tail, self._next = "", 1  # a line without its end so far, and the number of the line to come
         self._bom = False
 
-    def feed(self, chunk: Chunk) -> list[Record]:
-        """The records that this chunk completes."""
-        found: list[Record] = []
+    def feed(self, chunk: Chunk) -> Iterator[Record]:
+        """Yield the records that this chunk completes; those before a mistake come before it is raised."""
         again = chunk.line == 1 and chunk.column == 1 and not (chunk.text == "\n" and self._tail)
         if chunk.source != self._source or again:
             if self._source is not None:
-                found = self._finish(last=False)
+                yield from self._finish(last=False)
             self._source, self._next, self._tail = chunk.source, chunk.line, ""
             self._bom = chunk.text.startswith(BOM)
             self._start()
         lines = (self._tail + chunk.text if self._tail else chunk.text).split("\n")
         self._tail = lines.pop()
         number, self._next = self._next, self._next + len(lines)
-        return found + self._lines(lines, number, "\n")
+        yield from self._lines(lines, number, "\n")
 
-    def close(self) -> list[Record]:
-        """The records that the end of the input completes."""
-        return self._finish(last=True) if self._source is not None else []
+    def close(self) -> Iterator[Record]:
+        """Yield the records that the end of the input completes."""
+        if self._source is not None:
+            yield from self._finish(last=True)
 
-    def _finish(self, last: bool) -> list[Record]:
-        found: list[Record] = []
+    def _finish(self, last: bool) -> Iterator[Record]:
         if self._tail:
             tail, self._tail = self._tail, ""
-            found = self._lines([tail], self._next, "" if last else "\n")
-        return found + self._rest(last)
+            yield from self._lines([tail], self._next, "" if last else "\n")
+        yield from self._rest(last)
 
     def _start(self) -> None:
         """A new source begins; a format that keeps nothing between lines has nothing to do."""
 
     @abstractmethod
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Record]:
-        """The records that these lines, without their `\\n`, complete; `number` is the first one's, `end` what each
-        ends with: `""` for a last line without its end. A `\\r` is still there; so is a BOM (see `_bom`)."""
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Record]:
+        """Yield the records that these lines, without their `\\n`, complete; `number` is the first one's, `end` what
+        each ends with: `""` for a last line without its end. A `\\r` is still there; so is a BOM (see `_bom`)."""
 
-    def _rest(self, last: bool) -> list[Record]:
+    def _rest(self, last: bool) -> Iterable[Record]:
         """What the end of a source completes; `last`: no source follows."""
-        return []
+        return ()
 
 
 class Writer(ABC):

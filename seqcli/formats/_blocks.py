@@ -7,7 +7,7 @@ last block of a source is given back as a Sentence that is no record.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -82,8 +82,8 @@ class BlockReader(Reader):
         self._open = False  # whether a blank line ends the block
         self._end = "\n"
 
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Sentence]:
-        found = []
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Sentence]:
+        self._end = end
         if self._before and not self._held and lines:
             lines[0] = lines[0].removeprefix(BOM)
         for n, line in enumerate(lines, number):
@@ -97,9 +97,7 @@ class BlockReader(Reader):
             else:
                 self._held.append(line)
                 if self._open:
-                    found.append(self._emit(end))
-        self._end = end
-        return found
+                    yield self._emit(end)
 
     def _rest(self, last: bool) -> list[Sentence]:
         if not self._held and not self._before:

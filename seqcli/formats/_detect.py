@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 
+from seqcli.files import suffix
 from seqcli.formats._lines import whole_lines
 from seqcli.formats._objects import is_object
 from seqcli.formats.word_tag import divide
@@ -25,7 +25,7 @@ def detect(path: str, first_text: str = "") -> str | None:
 
     `first_text` may end within a line.
     """
-    if known := _SUFFIXES.get(PurePath(path).suffix.lower()):
+    if known := _SUFFIXES.get(suffix(path)):
         return known
     _, lines = whole_lines(first_text)
     filled = [line for line in lines if line.strip(" \t")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from seqcli.formats import BOM, Answer, Reader, Record, Sentence, Writer, body_of
@@ -30,8 +31,7 @@ class LineReader(Reader[Record]):
 
     format: str
 
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Record]:
-        found = []
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Record]:
         for n, line in enumerate(lines, number):
             before = ""
             if self._bom:
@@ -39,8 +39,7 @@ class LineReader(Reader[Record]):
             body, cr = body_of(line)
             record = self._record(Line(self.format, before, body, cr + end), n)
             if record is not None:
-                found.append(record)
-        return found
+                yield record
 
     @abstractmethod
     def _record(self, line: Line, number: int) -> Record | None:

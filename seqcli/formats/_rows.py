@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
@@ -106,8 +106,7 @@ class RowReader(Reader[Record]):
         self._part: list[str] = []  # of the open cell
         self._opened: tuple[int, int] | None = None
 
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Record]:
-        found = []
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Record]:
         for n, line in enumerate(lines, number):
             if not self._held and not (self.quoted and _QUOTE in line):
                 before = ""
@@ -125,8 +124,7 @@ class RowReader(Reader[Record]):
                 self._held, self._cells, self._places = [], [], []
             record = self._row(raw, cells, places, n)
             if record is not None:
-                found.append(record)
-        return found
+                yield record
 
     def _rest(self, last: bool) -> list[Record]:
         if self._opened:

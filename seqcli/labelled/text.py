@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from seqcli.formats._lines import Line
 from seqcli.labelled import BLANKS, Example, LineReader
 
@@ -13,17 +15,17 @@ class Reader(LineReader):
 
     format = "text"
 
-    def _lines(self, lines: list[str], number: int, end: str) -> list[Example]:
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Example]:
         """As for any format of lines; an ordinary line is its own record, without a `raw` to give it back from."""
         if self._bom or end != "\n":
-            return super()._lines(lines, number, end)
-        found, source = [], self._source or ""
+            yield from super()._lines(lines, number, end)
+            return
+        source = self._source or ""
         for n, line in enumerate(lines, number):
             if line.endswith("\r") or not line.strip(BLANKS):
-                found += super()._lines([line], n, end)
+                yield from super()._lines([line], n, end)
             else:
-                found.append(Example(line, None, None, None, source, n))
-        return found
+                yield Example(line, None, None, None, source, n)
 
     def _example(self, line: Line, number: int) -> Example:
         return Example(line.body, source=self._source or "", line=number, raw=line)

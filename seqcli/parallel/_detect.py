@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 
 from seqcli.errors import SeqcliError
+from seqcli.files import suffix
 from seqcli.formats import body_of
 from seqcli.formats._lines import whole_lines
 from seqcli.formats._objects import is_object
@@ -21,7 +21,7 @@ _SCAN = re.compile(r"[ \t]*IN: .*(?<=[ \t])OUT:(?![^ \t])")
 def detect(path: str, text: str = "") -> str | None:
     """The format that a file's ending or, failing that, the beginning of its text shows: `jsonl`, `csv`, `tsv`,
     `scan`; None when unsure. `text` may end within a line."""
-    if known := _SUFFIXES.get(PurePath(path).suffix.lower()):
+    if known := _SUFFIXES.get(suffix(path)):
         return known
     whole, lines = whole_lines(text)
     filled = [line for line in lines if line.strip(BLANKS)]
@@ -43,6 +43,6 @@ def _is_headed_csv(text: str) -> bool:
     if not (possible(cells, SOURCES) and possible(cells, TARGETS)):
         return False
     try:
-        return bool(CsvReader(Options(gold=False, header=True)).feed(Chunk(text, "", 1)))
+        return any(True for _ in CsvReader(Options(gold=False, header=True)).feed(Chunk(text, "", 1)))
     except SeqcliError:
         return False

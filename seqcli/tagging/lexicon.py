@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seqcli import streams
 from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.files import sources
 from seqcli.formats import BOM
 from seqcli.tagging import Tagger
 
@@ -17,7 +18,7 @@ def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
     Blanks or commas divide tags (a comma alone may be a tag itself). Raises SeqcliError with file:line:column.
     """
     found: dict[str, list[str]] = {}
-    for chunk in streams.read_text(streams.sources([path])):
+    for chunk in streams.read_text(sources([path])):
         for number, text in streams.lines_of(chunk):
             line = text.removesuffix("\r")
             line = line.removeprefix(BOM) if number == 1 else line

@@ -26,7 +26,9 @@ def classifier() -> Classifier:
 def test_every_node_has_its_place_and_label() -> None:
     own = classifier()
     reader = Reader(Options())
-    (example,) = reader.feed(Chunk("(bad (x It) (bad (x was) (bad (x not) (good good))))\n", "f", 1)) + reader.close()
+    (example,) = list(reader.feed(Chunk("(bad (x It) (bad (x was) (bad (x not) (good good))))\n", "f", 1))) + list(
+        reader.close()
+    )
     example = own.prepare(example)
     (answer,) = own.answer([example], Settings(nodes=True))
     assert answer.nodes is not None

@@ -23,7 +23,7 @@ def chunks_of(text: str, cuts: Iterable[int] = (), source: str = "f") -> list[Ch
 def read_text(name: str, text: str, cuts: Iterable[int] = (), **options: Any) -> list[Sentence]:
     reader = open_format(name).Reader(Options(**options))
     found = [sentence for chunk in chunks_of(text, cuts) for sentence in reader.feed(chunk)]
-    return found + reader.close()
+    return found + list(reader.close())
 
 
 def write_text(

@@ -95,14 +95,14 @@ def test_a_record_comes_as_soon_as_it_is_complete(chunked: Any, name: str) -> No
     text, count = sample(name), 0
     reader = open_format(name).Reader(Options())
     for chunk in chunked(text, range(text.count("\n"))):
-        found = reader.feed(chunk)
+        found = list(reader.feed(chunk))
         blank = not chunk.text.strip()
         if name in OF_LINES:
             assert len(found) == 1
         elif found:
             assert blank
         count += len(found)
-    assert reader.close() == []
+    assert list(reader.close()) == []
     assert count == (4 if name in OF_LINES else 2)
 
 
@@ -163,7 +163,7 @@ def test_sources_follow_each_other(read: Any, write: Any, name: str) -> None:
     """A record does not go from one file into the next, and the output of the first is ended where it was not."""
     text = sample(name).rstrip("\n")
     reader = open_format(name).Reader(Options())
-    found = reader.feed(Chunk(text, "a", 1)) + reader.feed(Chunk(text, "b", 1)) + reader.close()
+    found = list(reader.feed(Chunk(text, "a", 1))) + list(reader.feed(Chunk(text, "b", 1))) + list(reader.close())
     alone = [s for s in read(name, text) if s.record]
     assert [s.words for s in found if s.record] == [s.words for s in alone] * 2
     assert [s.line for s in found if s.record] == [s.line for s in alone] * 2
@@ -171,8 +171,14 @@ def test_sources_follow_each_other(read: Any, write: Any, name: str) -> None:
     if name != "jsonl":
         assert write(name, found, replace=True) == text + ("\n\n" if name in BLOCKS else "\n") + text
     again = reader.__class__(Options())
-    twice = [again.feed(Chunk(text, "a", 1)), again.feed(Chunk("\n", "a", 1)), again.feed(Chunk(text, "a", 1))]
-    assert [s.words for part in [*twice, again.close()] for s in part if s.record] == [s.words for s in alone] * 2
+    twice = [
+        list(again.feed(Chunk(text, "a", 1))),
+        list(again.feed(Chunk("\n", "a", 1))),
+        list(again.feed(Chunk(text, "a", 1))),
+    ]
+    assert [s.words for part in [*twice, list(again.close())] for s in part if s.record] == [
+        s.words for s in alone
+    ] * 2
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -181,8 +187,8 @@ def test_a_line_may_come_in_parts(read: Any, name: str) -> None:
     first, _, rest = sample(name).lstrip("\n").partition("\n")
     text = f"{first}\n{rest}"
     reader = open_format(name).Reader(Options())
-    found = reader.feed(Chunk(first[:5], "f", 1)) + reader.feed(Chunk(first[5:] + "\n" + rest, "f", 1, 6))
-    assert [plain(s) for s in found + reader.close()] == [plain(s) for s in read(name, text)]
+    found = list(reader.feed(Chunk(first[:5], "f", 1))) + list(reader.feed(Chunk(first[5:] + "\n" + rest, "f", 1, 6)))
+    assert [plain(s) for s in found + list(reader.close())] == [plain(s) for s in read(name, text)]
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -196,7 +202,7 @@ def test_records_travel_to_other_processes(read: Any, write: Any, name: str) -> 
 @pytest.mark.parametrize("name", READERS)
 def test_nothing_in_nothing_out(read: Any, name: str) -> None:
     assert read(name, "") == []
-    assert open_format(name).Reader(Options()).close() == []
+    assert list(open_format(name).Reader(Options()).close()) == []
 
 
 @pytest.mark.parametrize("name", ["text", "tokens", "word-tag"])

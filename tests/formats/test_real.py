@@ -37,8 +37,8 @@ def test_byte_for_byte(name: str, kind: str, options: dict[str, Any], sentences:
     reader, writer = open_format(kind).Reader(chosen), open_format(kind).Writer(chosen)
     found: list[Sentence] = []
     for chunk in read_chunks([path]):
-        found += reader.feed(chunk)
-    found += reader.close()
+        found += list(reader.feed(chunk))
+    found += list(reader.close())
     assert (len(found), sum(len(s.words) for s in found)) == (sentences, words)
     assert "".join([writer.write(s, Answer(s.tags or [])) for s in found]) == whole
     if kind == "conllu":

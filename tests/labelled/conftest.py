@@ -23,7 +23,7 @@ def chunks_of(text: str, cuts: Iterable[int] = (), source: str = "f") -> list[Ch
 def read_text(name: str, text: str, cuts: Iterable[int] = (), /, **options: Any) -> list[Example]:
     reader = open_format(name).Reader(Options(**options))
     found = [example for chunk in chunks_of(text, cuts) for example in reader.feed(chunk)]
-    return found + reader.close()
+    return found + list(reader.close())
 
 
 @pytest.fixture(name="read")

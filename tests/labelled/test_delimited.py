@@ -102,9 +102,9 @@ def test_columns(read: Any, text: str, options: dict[str, Any], expected: tuple[
 def test_the_reader_says_which_columns_it_reads() -> None:
     reader = CsvReader(Options())
     assert reader.columns is None
-    reader.feed(Chunk("id,text,label\n", "f", 1))
+    list(reader.feed(Chunk("id,text,label\n", "f", 1)))
     assert (reader.header, reader.columns) == (["id", "text", "label"], (2, 3))
-    reader.feed(Chunk("good film,p\n", "g", 1))
+    list(reader.feed(Chunk("good film,p\n", "g", 1)))
     assert (reader.header, reader.columns) == (None, (1, 2))
 
 
@@ -177,9 +177,9 @@ def test_options_that_contradict_each_other(read: Any) -> None:
 
 def test_an_open_quote_goes_into_no_other_source() -> None:
     reader = CsvReader(Options(gold=False))
-    assert reader.feed(Chunk('a,"b\n', "one", 1)) == []
+    assert list(reader.feed(Chunk('a,"b\n', "one", 1))) == []
     with pytest.raises(SeqcliError, match="one:1:3: the quote that opens here"):
-        reader.feed(Chunk("c,d e\n", "two", 1))
+        list(reader.feed(Chunk("c,d e\n", "two", 1)))
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def read_file(path: Path, name: str, encoding: str = "utf-8", **options: Any) ->
     reader = open_format(name).Reader(Options(**options))
     found: list[Example] = []
     for chunk in read_text([path], encoding=encoding):
-        found += reader.feed(chunk)
-    return found + reader.close()
+        found += list(reader.feed(chunk))
+    return found + list(reader.close())
 
 
 @pytest.mark.parametrize(("name", "kind", "encoding", "options", "count", "labels"), FILES, ids=[f[0] for f in FILES])

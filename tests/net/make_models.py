@@ -83,7 +83,24 @@ data: {train: back.tsv, valid: 0.1, test: 0.1}
 model: {kind: transformer, size: 16, heads: 2, layers: 1, dropout: 0}
 train: {steps: 150, evaluate_every: 75, batch_size: 32, learning_rate: 1e-2, threads: 1}""",
 }
-WORDS = "the cat sat on a mat and dog ran to see it all over again quickly".split()
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "dog",
+    "ran",
+    "to",
+    "see",
+    "it",
+    "all",
+    "over",
+    "again",
+    "quickly",
+]
 SUBJECTS = {"food": "bread cheese soup", "music": "drum violin song", "sport": "ball goal race"}
 
 

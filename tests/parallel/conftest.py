@@ -24,7 +24,7 @@ def read_text(name: str, text: str, cuts: Iterable[int] = (), /, source: str = "
     given = {key.removeprefix("own_"): value for key, value in options.items()}
     reader = open_format(name).Reader(Options(**given))
     found = [pair for chunk in chunks_of(text, cuts, source) for pair in reader.feed(chunk)]
-    return found + reader.close()
+    return found + list(reader.close())
 
 
 @pytest.fixture(name="read")

@@ -36,7 +36,7 @@ def both(tmp_path: Path) -> Callable[..., list[Pair]]:
             lines = re.findall(r"[^\n]*\n|[^\n]+", source)
             bounds = sorted({0, len(lines), *(c for c in cuts if c < len(lines))})
             chunks = [Chunk("".join(lines[a:b]), str(tmp_path / "t.en"), a + 1) for a, b in pairwise(bounds)]
-        return [pair for chunk in chunks for pair in reader.feed(chunk)] + reader.close()
+        return [pair for chunk in chunks for pair in reader.feed(chunk)] + list(reader.close())
 
     return read
 
@@ -84,12 +84,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "train.en").write_text("a\n")
     (tmp_path / "train.ger").write_text("a\n")
     with pytest.raises(SeqcliError) as error:
-        Reader(Options(target="de")).feed(Chunk("a\n", str(tmp_path / "train.en"), 1))
+        list(Reader(Options(target="de")).feed(Chunk("a\n", str(tmp_path / "train.en"), 1)))
     wanted = f"no such file: {tmp_path / 'train.de'}: it should have the targets of {tmp_path / 'train.en'}"
     assert error.value.message == wanted
     assert error.value.hint.startswith("'en' in the name train.en gives way to data.target, 'de'\ndid you mean")
     with pytest.raises(UsageError, match="standard input has no file beside it"):
-        Reader(Options(target="de")).feed(Chunk("a\n", "<stdin>", 1))
+        list(Reader(Options(target="de")).feed(Chunk("a\n", "<stdin>", 1)))
 
 
 # pairs
@@ -123,7 +123,7 @@ def test_both_files_are_in_the_encoding(both: Any) -> None:
     path = both("a\n", "ü\n", encoding="latin-1")[0].source  # plain ASCII; the other file is not UTF-8
     reader = Reader(Options(target="de"))
     with pytest.raises(SeqcliError, match=r"t\.de:1:1: byte 0xfc is not valid UTF-8"):
-        reader.feed(Chunk("a\n", path, 1))
+        list(reader.feed(Chunk("a\n", path, 1)))
 
 
 def test_files_follow_each_other(tmp_path: Path) -> None:
@@ -132,15 +132,15 @@ def test_files_follow_each_other(tmp_path: Path) -> None:
     reader = Reader(Options(target="de"))
     found: list[Pair] = []
     for name in ("a.en", "b.en"):
-        found += reader.feed(Chunk((tmp_path / name).read_text(), str(tmp_path / name), 1))
-    found += reader.close()
+        found += list(reader.feed(Chunk((tmp_path / name).read_text(), str(tmp_path / name), 1)))
+    found += list(reader.close())
     assert [(p.text, p.target, p.line) for p in found] == [("1", "I", 1), ("2", "II", 2), ("3", "III", 1)]
 
 
 def test_a_filter_reads_one_file_and_needs_no_other() -> None:
     reader = Reader(Options(gold=False))
     assert [(p.text, p.target) for p in reader.feed(Chunk("a\n\nb\n", "<stdin>", 1))] == [("a", None), ("", None), ("b", None)]  # fmt: skip
-    assert reader.close() == []
+    assert list(reader.close()) == []
 
 
 # counts

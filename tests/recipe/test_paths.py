@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from seqcli.files import expand
 from seqcli.recipe.load import load_recipe, rebase
 from seqcli.recipe.paths import moved, rebase_text
 from seqcli.recipe.positions import parse
-from seqcli.streams import expand
 
 RECIPE = """\
 # seqcli train recipes/x.yaml

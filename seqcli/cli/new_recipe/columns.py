@@ -265,8 +265,8 @@ def _first(name: str, chunks: Sequence[Chunk], delimiter: str) -> list[str]:
     reader = _reader(name, text="1", header=True, delimiter=delimiter)
     with contextlib.suppress(SeqcliError):  # in a later row: `_columns` finds it again
         for chunk in chunks:
-            reader.feed(chunk)
-        reader.close()
+            list(reader.feed(chunk))
+        list(reader.close())
     return reader.header or []
 
 
@@ -279,7 +279,7 @@ def _columns(
         reader = _reader(name, text=str(number), header=False, delimiter=delimiter, quoting=quoting)
         try:
             rows = [row for chunk in chunks for row in reader.feed(chunk)]
-            rows += reader.close() if whole else []
+            rows += list(reader.close()) if whole else []
         except SeqcliError as error:
             problem = problem or error
             continue
@@ -298,7 +298,7 @@ def _is_header(name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool
     """True where the reader itself takes the first row for one, by well-known names; None: not known."""
     reader = _reader(name, text="1", delimiter=delimiter, quoting=quoting)
     with contextlib.suppress(SeqcliError):
-        reader.feed(chunks[0])
+        list(reader.feed(chunks[0]))
     return True if reader.header is not None else None
 
 

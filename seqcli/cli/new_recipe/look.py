@@ -12,6 +12,7 @@ from typing import Any
 
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.files import expand, open_source
 from seqcli.streams import Chunk
 
 SAMPLE = 8 << 20  # characters that are looked at closely
@@ -112,7 +113,7 @@ def find(arguments: Sequence[str]) -> Files:
         return _in_folder(folders[0])
     if folders:
         return _folders(folders)
-    return _named(streams.expand(list(arguments)))
+    return _named(expand(list(arguments)))
 
 
 def split_of(name: str) -> str | None:
@@ -304,7 +305,7 @@ def _beginning(chunk: Chunk, most: int) -> Chunk:
 
 
 def _check_beginning(path: Path) -> None:
-    with streams.open_source(path) as (file, _):
+    with open_source(path) as (file, _):
         first = file.read(4)
     if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise SeqcliError(
@@ -325,7 +326,7 @@ def records_of(module: Any, look: Look, options: Any) -> list[Any]:
     """The records of a sample, as a format's reader finds them; the one that the sample ends in is left out."""
     reader = module.Reader(options)
     records = [record for chunk in look.chunks for record in reader.feed(chunk)]
-    return records + (reader.close() if not look.cut else [])
+    return records + (list(reader.close()) if not look.cut else [])
 
 
 def first_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:

@@ -1,0 +1,212 @@
+"""What a user names: paths and globs found, a file or standard input opened, compressed or not.
+
+Compressed text (gzip, bzip2, xz, zstd) is read as what it holds, as it streams in. What is no text at all (UTF-16,
+Parquet, a spreadsheet, a data base, an archive) is told from its first bytes and named, with what to do.
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import io
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, cast
+
+from seqcli.errors import SeqcliError, UsageError, nearest
+
+PACKED = {  # first bytes: the name of what packed it
+    b"\x1f\x8b\x08": "gzip",
+    **{b"BZh%d" % level + block: "bzip2" for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90")},
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zstd")
+_TABLE = "save it as CSV or as JSON lines first"
+NO_TEXT = {  # first bytes: what it is, and what to do
+    b"\xff\xfe": ("UTF-16 text", "iconv -f utf-16 -t utf-8 FILE > NEW"),
+    b"\xfe\xff": ("UTF-16 text", "iconv -f utf-16 -t utf-8 FILE > NEW"),
+    b"PAR1\x15": ("a Parquet file", f"{_TABLE}, with pandas: read_parquet(FILE).to_csv(NEW, index=False)"),
+    b"PK\x03\x04": ("an Excel workbook or another zip archive", f"{_TABLE}, or unpack it"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a workbook or document of an older Office", _TABLE),
+    b"SQLite format 3\x00": ("an SQLite data base", "sqlite3 -csv -header FILE 'select ...' > NEW"),
+    b"%PDF-": ("a PDF", "take its text out first, with pdftotext"),
+    b"ARROW1\x00\x00": ("an Arrow or Feather file", _TABLE),
+    b"\x89HDF\r\n\x1a\n": ("an HDF5 file", _TABLE),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it first"),
+}
+LONGEST = max(map(len, [*PACKED, *NO_TEXT]))  # bytes that tell
+
+
+def suffix(path: str | Path) -> str:
+    """The ending of a file's name that tells its format, in lower case: `.tsv` of `x.TSV`, and of `x.tsv.gz`."""
+    name = PurePath(path)
+    return PurePath(name.stem if name.suffix.lower() in SUFFIXES else name).suffix.lower()
+
+
+_MODULES = {"gzip": "gzip", "bzip2": "bz2", "xz": "lzma", "zstd": "compression.zstd"}
+_ERRORS = ("BadGzipFile", "LZMAError", "ZstdError")  # what those of them raise for damaged data that have their own
+
+
+class Unpacked:
+    """The bytes of a packed file as they stream in; `tell` counts those of the file itself, for progress.
+
+    What is damaged or cut short raises SeqcliError when it is come to: what precedes it has been read.
+    """
+
+    def __init__(self, raw: BinaryIO, source: str, kind: str):
+        module = _module(kind, source)
+        self._file = module.open(raw)
+        self._raw, self._source, self._kind, self._lines = raw, source, kind, 0
+        self._wrong = (EOFError, zlib.error, *(getattr(module, name) for name in _ERRORS if hasattr(module, name)))
+
+    def _checked(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            data = read(size)
+            self._lines += data.count(b"\n")
+            return data
+        except (*self._wrong, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise SeqcliError(
+                f"{self._source}:{self._lines + 1}: the {self._kind} data is damaged or cut short ({error})",
+                hint="fetch or make the file again",
+            ) from None
+
+    def read1(self, size: int = -1) -> bytes:
+        """As of any binary file: what is there now."""
+        return self._checked(self._file.read1, size)
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, or all."""
+        return self._checked(self._file.read, size)
+
+    def readline(self, size: int = -1) -> bytes:
+        """A line, or so many bytes of it."""
+        return self._checked(self._file.readline, size)
+
+    def tell(self) -> int:
+        """How many bytes of the file itself have been taken."""
+        return self._raw.tell()
+
+
+def _module(kind: str, source: str) -> Any:
+    try:
+        return importlib.import_module(_MODULES[kind])
+    except ImportError:
+        if kind != "zstd":
+            raise
+    try:  # the standard library has it from Python 3.14 on
+        return importlib.import_module("backports.zstd")
+    except ImportError:
+        raise UsageError(
+            f"{source} is packed with zstd, which this Python cannot read by itself",
+            hint="pip install 'seqcli[zstd]', or unpack it: zstd -d FILE",
+        ) from None
+
+
+def packing(path: str | Path) -> str | None:
+    """What a file is packed with; None of a plain one. Raises OSError where it cannot be read."""
+    with Path(path).open("rb") as file:
+        head = file.read(LONGEST)
+    return next((kind for magic, kind in PACKED.items() if head.startswith(magic)), None)
+
+
+def plain(file: Any, source: str) -> BinaryIO:
+    """An open binary file, unpacked where it is packed. Raises SeqcliError for what is no text.
+
+    Of a pipe, what its writer has written first must tell: it is not waited for.
+    """
+    if not hasattr(file, "peek"):
+        file = io.BufferedReader(file)
+    head = file.peek(LONGEST)[:LONGEST]
+    for magic, kind in PACKED.items():
+        if head.startswith(magic):
+            return cast(BinaryIO, Unpacked(file, source, kind))
+    for magic, (what, hint) in NO_TEXT.items():
+        if head.startswith(magic):
+            hint = hint.replace("FILE", source if source != "<stdin>" else "FILE")
+            raise SeqcliError(f"{source} is {what}, not text in UTF-8", hint=hint)
+    return file
+
+
+@contextmanager
+def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a path, or standard input for `-`; yields the file, unpacked, and the name to use in messages."""
+    if str(path) == "-":
+        if sys.stdin is None:
+            raise SeqcliError("standard input is closed", hint="pipe text in, or name files")
+        yield plain(sys.stdin.buffer, "<stdin>"), "<stdin>"
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  closed below
+    except FileNotFoundError:
+        expand([str(path)])  # raises with a suggestion
+        raise
+    except OSError as error:
+        raise SeqcliError(f"cannot read {path}: {error.strerror}") from None
+    with file:
+        yield plain(file, str(path)), str(path)
+
+
+# paths
+
+
+def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
+    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing.
+
+    With `base`, a recipe's folder, they are named as shortly as they can be: `x.tsv`, not `runs/a/../../x.tsv`.
+    """
+    files: list[Path] = []
+    folders: dict[str, str] = {}
+    shown = (lambda path: path) if base is None else (lambda path: _shortest(path, folders))
+    for pattern in patterns:
+        whole = str((base or Path()) / Path(pattern).expanduser())
+        matches = sorted(glob.glob(whole, recursive=True))  # noqa: PTH207  an absolute pattern is one too
+        found = [whole] if _exists(whole) else [f for f in matches if _exists(f)]
+        if not found:
+            parent = Path(whole).parent
+            whole = shown(whole)
+            if not (_exists(parent) and parent.is_dir()):
+                hint = f"the folder {Path(whole).parent} does not exist"
+                raise SeqcliError(f"no such file: {whole}", hint=hint)
+            near = nearest(Path(whole).name, [p.name for p in parent.iterdir() if p.exists()])
+            raise SeqcliError(f"no such file: {whole}", hint=f"did you mean {near!r}?" if near else "")
+        found = [shown(f) for f in found if not Path(f).is_dir()] or [shown(f) for f in found]
+        if Path(found[0]).is_dir():
+            raise SeqcliError(f"{found[0]} is a folder, not a file", hint=f"name its files, as in {found[0]}/*.txt")
+        files += [Path(f) for f in found]
+    return files
+
+
+def _shortest(path: str, folders: dict[str, str]) -> str:
+    """A path from the working folder, or the absolute one where that is no longer; unchanged where a link on the way
+    would make another file of it. `folders` keeps what was found of folders."""
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = folder
+        try:
+            whole = os.path.abspath(folder)  # noqa: PTH100  `..` by name: links are told apart below
+            short = min(whole, os.path.relpath(whole), key=len)
+            if os.path.realpath(short) == os.path.realpath(folder):
+                folders[folder] = short
+        except (OSError, ValueError):  # another drive, no working folder, a name that no file can have
+            pass
+    return str(Path(folders[folder], name))
+
+
+def _exists(path: str | Path) -> bool:
+    """Whether a file is there; a name too long for any file is not."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
+def sources(arguments: Sequence[str]) -> list[str | Path]:
+    """What a verb's FILES name: paths and globs expanded, `-` left as it is. Raises as `expand` does."""
+    return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
