@@ -8,8 +8,7 @@ own inputs; every position but the text's first is scored, with 1 to N tokens of
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,29 +16,15 @@ import numpy as np
 
 from seqcli import __version__
 from seqcli.datasets._tokens import encode_chunk
+from seqcli.metrics._report import Report
 from seqcli.metrics.perplexity import Metric
 from seqcli.models import LanguageModel
-from seqcli.streams import Chunk, lines_of
+from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer
 
 STRETCH = 4096  # tokens scored at once, wherever chunks end: the same text gives the same bits
 BATCH = 64  # windows scored at once, where they are short
 HELD = 1 << 18  # tokens of a batch of windows, where they are long
-
-
-@dataclass(frozen=True)
-class Report:
-    """A score and what it was measured on."""
-
-    metrics: dict[str, float]
-    counts: dict[str, int]
-    protocol: str
-    signature: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON; a number that JSON lacks (a perplexity beyond what a float holds) is null."""
-        shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
-        return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature}
 
 
 def evaluate(
@@ -90,9 +75,8 @@ def evaluate(
     metric.nll += score.send(None)
     protocol = f"window {window}" if window else "stateful"
     counts = {"tokens": metric.tokens, "characters": metric.characters, "bytes": metric.bytes, "words": metric.words}
-    return Report(
-        metric.result(), counts, protocol, signature(tokenizer, protocol, digest.hexdigest(), metric.tokens)
-    )
+    name = signature(tokenizer, protocol, digest.hexdigest(), metric.tokens)
+    return Report(metric.result(), counts, name, protocol, wide=12)
 
 
 def signature(tokenizer: BaseTokenizer, protocol: str, digest: str, tokens: int) -> str:
@@ -165,10 +149,10 @@ class LineScore:
     tokens: int
 
 
-def score_line(model: LanguageModel, tokenizer: BaseTokenizer, chunk: Chunk) -> LineScore:
-    """Score one line by itself: read after a line end, with a fresh state; its own line end is scored too, if the
-    vocabulary has one. Without such a symbol the line's first token is context."""
-    ids = encode_chunk(chunk, tokenizer).astype(np.int64)
+def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) -> LineScore:
+    """Score one line (T,) by itself: read after a line end, with a fresh state; its own line end is scored too, if
+    the vocabulary has one. Without such a symbol the line's first token is context."""
+    ids = ids.astype(np.int64)
     if tokenizer.newline_id is not None:
         end = np.array([tokenizer.newline_id])
         ids = np.concatenate([end, ids, end])
@@ -176,10 +160,3 @@ def score_line(model: LanguageModel, tokenizer: BaseTokenizer, chunk: Chunk) -> 
         return LineScore(0.0, 0)
     logp, _ = model.score(ids[None, :-1], ids[None, 1:], model.initial_state(1))
     return LineScore(-float(logp.sum(dtype=np.float64)), len(ids) - 1)
-
-
-def lines(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Each line of chunks as a chunk of its own, without its line end."""
-    for chunk in chunks:
-        for number, text in lines_of(chunk):
-            yield Chunk(text, chunk.source, number)

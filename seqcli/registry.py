@@ -28,7 +28,7 @@ def load(folder: str, name: str) -> ModuleType:
     if name not in names(folder):
         what = folder.removesuffix("s")
         raise UsageError(f"unknown {what} {name!r}", hint=did_you_mean(name, names(folder)))
-    return importlib.import_module(f"seqcli.{folder}.{name.replace('-', '_')}")
+    return importlib.import_module(f"seqcli.{folder.replace('/', '.')}.{name.replace('-', '_')}")
 
 
 @cache

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -31,6 +31,11 @@ class Chunk:
     source: str
     line: int  # number of the first line, from 1
     column: int = 1  # of its first character: above 1 where a long line was cut
+
+    def place(self, offset: int = 0) -> str:
+        """`file:line:column` of a character."""
+        before, column = column_of(self.text, offset)
+        return f"{self.source}:{self.line + before}:{column if before else column + self.column - 1}"
 
 
 @dataclass
@@ -149,6 +154,13 @@ def read_text(
                 yield Chunk("\n", source, last.line)
 
 
+def without_marks(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Chunks without the byte order marks that sources begin with."""
+    for chunk in chunks:
+        first = chunk.line == chunk.column == 1
+        yield replace(chunk, text=chunk.text.removeprefix(BOM)) if first else chunk
+
+
 def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
     """(line number, line without its end) of a chunk; '\\n' alone ends a line."""
     lines = chunk.text.split("\n")
@@ -160,12 +172,6 @@ def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
 def column_of(text: str, offset: int) -> tuple[int, int]:
     """(lines before, column from 1) of a character offset in a chunk's text."""
     return text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1
-
-
-def place_of(chunk: Chunk, offset: int) -> str:
-    """`file:line:column` of a character offset in a chunk's text."""
-    before, column = column_of(chunk.text, offset)
-    return f"{chunk.source}:{chunk.line + before}:{column if before else column + chunk.column - 1}"
 
 
 def stdin_is_interactive() -> bool:

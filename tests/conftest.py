@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 # How long an example takes says nothing on a busy machine.
-settings.register_profile("seqcli", deadline=None)
+settings.register_profile("seqcli", deadline=None, max_examples=examples(100))
 settings.load_profile("seqcli")
 
 # A suite that runs in the background of a shell has SIGINT ignored, and so would every program that it starts.

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.examples import examples
 
 from seqcli import artifact
 from seqcli.artifact import Artifact, read, read_header, read_shapes, write
@@ -74,7 +75,7 @@ NUMBERS = st.sampled_from(["float32", "float64", "uint8", "int32", "int64", "uin
 TABLES = hnp.arrays(NUMBERS, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     header=st.dictionaries(st.sampled_from("abcd"), JSON), arrays=st.dictionaries(st.text("xyz.", min_size=1), TABLES)
 )

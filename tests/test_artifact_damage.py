@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from support.examples import examples
 
 from seqcli import artifact
 from seqcli.artifact import read, read_header, read_shapes, write
@@ -60,7 +61,7 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path, tmp_path: Path) -> None:
         refused(damaged)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.binary(max_size=64))
 def test_random_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "random-bytes"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import evaluation, ops
 from seqcli.errors import SeqcliError
@@ -133,7 +134,7 @@ def test_a_uniform_model_has_the_perplexity_of_its_vocabulary() -> None:
 # chunks
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     case=st.sampled_from(sorted(MODELS)),
     window=st.none() | st.integers(1, 20),

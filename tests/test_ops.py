@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import ops
@@ -92,7 +93,7 @@ def test_is_array_tells_arrays_from_numbers() -> None:
     assert not ops.is_array(1.0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(counts=st.lists(st.integers(1, 9), min_size=1, max_size=12), seed=st.integers(0, 2**32))
 def test_a_segment_is_added_up_by_itself(counts: list[int], seed: int) -> None:
     """From its first row on, to the last bit, whatever the others are."""
@@ -126,7 +127,7 @@ def products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, w, rng.integers(0, n, draw(st.integers(1, 70)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(products())
 def test_a_row_does_not_depend_on_its_batch_or_on_threads(product: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     x, weight, index = product
@@ -196,7 +197,7 @@ def test_linear_of_nothing_is_nothing(shape: tuple[int, ...]) -> None:
     assert ops.linear(np.zeros(shape, np.float32), np.ones((5, 4), np.float32)).shape == (*shape[:-1], 5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(1, 40), st.integers(1, 60), st.integers(0, 2**32))
 def test_softmaxes_of_a_row_do_not_depend_on_other_rows(n: int, size: int, seed: int) -> None:
     x = np.random.default_rng(seed).standard_normal((n, size), np.float32)

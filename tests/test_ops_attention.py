@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import ops
@@ -89,7 +90,7 @@ def test_what_is_outside_is_not_read(garbage: float) -> None:
 
 
 @given(seed=st.integers(0, 2**32), B=st.integers(1, 3), T=st.integers(1, 40), S=st.integers(1, 40), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_query_depends_on_its_own_row_alone_to_the_last_bit(
     seed: int, B: int, T: int, S: int, data: st.DataObject
 ) -> None:

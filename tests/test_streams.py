@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import streams
 from seqcli.errors import SeqcliError
@@ -44,7 +45,7 @@ sizes = st.lists(st.integers(1, 12), min_size=1, max_size=5)
 # chunks
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(text=TEXT, sizes=sizes, size=st.sampled_from([1, 2, 3, 7, 1 << 20]), first=st.integers(1, 5))
 def test_chunks_add_up_to_the_text_in_whole_lines(text: str, sizes: list[int], size: int, first: int) -> None:
     chunks = list(read_chunks(drip(text.encode(), sizes), "f", size=size, line=first))
@@ -57,7 +58,7 @@ def test_chunks_add_up_to_the_text_in_whole_lines(text: str, sizes: list[int], s
         line += chunk.text.count("\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=TEXT, sizes=sizes)
 def test_only_a_newline_ends_a_line(text: str, sizes: list[int]) -> None:
     found = [line for chunk in read_chunks(drip(text.encode(), sizes), "f") for line in lines_of(chunk)]
@@ -79,7 +80,7 @@ def test_blank_lines_are_lines() -> None:
     assert list(read_chunks(io.BytesIO(b""), "f")) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=TEXT, sizes=sizes, longest=st.integers(4, 20))
 def test_long_lines_may_be_cut_but_no_character_is(text: str, sizes: list[int], longest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -124,7 +125,7 @@ def position_of_error(data: bytes) -> tuple[int, int, int]:
     raise AssertionError("all of it is UTF-8")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     before=TEXT,
     bad=st.sampled_from(
@@ -164,7 +165,7 @@ def test_another_encoding(tmp_path: Path) -> None:
         decode(b"\xe9", "ascii", "f", 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(text=TEXT, data=st.data())
 def test_column_of_counts_code_points_from_one(text: str, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, len(text)))

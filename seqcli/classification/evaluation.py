@@ -69,6 +69,8 @@ def evaluate(
         {label: score._asdict() for label, score in per_label.items()},
         confusion,
         calibrated.reliability() if kept else [],
+        unit="text",
+        wide=8,
     )
 
 

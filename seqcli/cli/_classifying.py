@@ -2,130 +2,123 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from seqcli import artifact, registry, runs, streams, threads
 from seqcli.classification import Answer, Classifier, Settings
-from seqcli.cli import _records
-from seqcli.cli._columns import Columns
-from seqcli.cli.classify import READ
+from seqcli.cli import _filter, _forms
+from seqcli.cli._options import Filtering, Given
+from seqcli.cli._reading import trained_roles
+from seqcli.cli.classify import READ, Reading, Writing
 from seqcli.errors import UsageError
-from seqcli.formats import cell, jsonl
-from seqcli.labelled import Example, Options, write_again
+from seqcli.formats import cell
+from seqcli.labelled import Example, Options
 
-COLUMNS = ("predicted", "probability")  # what tsv and csv get
-SEPARATOR = ","  # of several labels in one of their cells
+BATCH = 512  # texts answered together, where nothing else is said
+SEPARATOR = ","  # of several labels in one cell
 NONE = "-"  # what --else is where it is not given
 DRAWN = 12  # texts in a picture
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    files: Sequence[str]
-    model: str | None
-    top: int | None
-    input: str | None
-    text: str | None
-    delimiter: str | None
-    header: bool | None
-    jsonl: bool
-    field: str | None
-    min_confidence: float | None
-    target_precision: float | None
-    otherwise: str
-    attention: bool
-    nodes: bool
-    draw: str | None
-    batch_size: int
-
-
-def run(request: Request, jobs: int, wanted_threads: int) -> None:
+def run(
+    files: Sequence[str], model: str | None, reading: Reading, writing: Writing, how: Filtering, given: Given
+) -> None:
     """Classify what FILES say. Raises SeqcliError."""
-    read = _format(request)
-    stored = runs.open_model(request.model, "classify")
-    limit = threads.limit(wanted_threads)  # noqa: F841  holds as long as it is kept
+    read = READ.chosen(files, reading.input, reading.field, writing.jsonl, given)
+    _check(read, writing)
+    stored = runs.open_model(model, "classify")
+    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
     classifier = Classifier.open(stored)
-    if request.draw:
+    if writing.draw:
         from seqcli.insight.attention import check
 
-        check(request.draw)
-    if request.attention or request.draw:
+        check(writing.draw)
+    if writing.attention or writing.draw:
         classifier.answer([], Settings(attention=True))  # whether it can
-    if request.nodes:
+    if writing.nodes:
         classifier.nodes(Example(""))
-    reader = registry.load("labelled", read).Reader(
-        Options(text=request.field or request.text, delimiter=request.delimiter, header=request.header, gold=False)
+    options = Options(
+        text=reading.field or reading.text, delimiter=reading.delimiter, header=reading.header, gold=False
     )
-    least = _least(request, classifier, stored)
-    most = request.top or (None if classifier.multi_label else 1)
-    settings = Settings(least, most, request.nodes, request.attention or bool(request.draw))
-    writer = Writer(request.top, least, request.otherwise, request.attention, classifier.multi_label)
-    columns = Columns(reader, COLUMNS, writer.columns, write_again) if read in ("tsv", "csv") else None
-    written = columns or (writer.again if read == "jsonl" else writer.object if request.jsonl else writer.line)
+    reader = registry.load("labelled", read).Reader(options, trained_roles(stored))
+    least = _least(writing, classifier, stored)
+    most = writing.top or (None if classifier.multi_label else 1)
+    settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw))
+    written = _forms.form(read, writing.jsonl, reader, Writer(writing, least, classifier.multi_label))
     drawn: list[tuple[Example, Answer]] = []
 
     def write(example: Example, answer: Answer) -> str:
-        if request.draw and len(drawn) < DRAWN and answer.ranking:
+        if writing.draw and len(drawn) < DRAWN and answer.ranking:
             drawn.append((example, answer))
         return written(example, answer)
 
-    _records.run(
-        request.files, reader, Work(classifier, settings), write,
-        model=stored.path, batch_size=request.batch_size, jobs=jobs,
+    _filter.run(
+        files, reader, Work(classifier, settings), write,
+        model=stored.path, batch_size=how.batch_size or BATCH, how=how, what="classifying",
     )  # fmt: skip
-    if columns:
-        streams.Output().write(columns.head())  # of a source without rows
-    if request.draw:
+    if isinstance(written, _forms.Rows):
+        streams.Output().write(written.head())  # of a source without rows
+    if writing.draw:
         from seqcli.insight.attention import Looked, draw
 
-        draw([Looked(e.text, a.attention or [], *(a.ranking[0])) for e, a in drawn], request.draw)
+        draw([Looked(e.text, a.attention or [], *(a.ranking[0])) for e, a in drawn], writing.draw)
 
 
-def _format(request: Request) -> str:
-    """What is read. Raises UsageError for what does not go together."""
-    named, rows = {"--text": request.text}, {"--delimiter": request.delimiter, "--header": request.header}
-    read = READ.chosen(request.input, request.field, request.jsonl, named, rows)
-    for name, value in (("--attention", request.attention), ("--nodes", request.nodes)):
-        if value and not (request.jsonl or read == "jsonl"):
+def _check(read: str, writing: Writing) -> None:
+    """Raise UsageError for what does not go together."""
+    for name, value in (("--attention", writing.attention), ("--nodes", writing.nodes)):
+        if value and not (writing.jsonl or read == "jsonl"):
             hint = "--draw FILE draws it" if name == "--attention" else ""
             raise UsageError(f"{name} goes with --jsonl", hint=hint)
-    if any(c in request.otherwise for c in "\t\n\r"):
+    if any(c in writing.otherwise for c in "\t\n\r"):
         raise UsageError("--else: a tab or a line break cannot stand for a label")
-    return read
 
 
-def _least(request: Request, classifier: Classifier, stored: artifact.Artifact) -> float:
-    if request.target_precision is None:
-        return request.min_confidence or 0.0
+def _least(writing: Writing, classifier: Classifier, stored: artifact.Artifact) -> float:
+    if writing.target_precision is None:
+        return writing.min_confidence or 0.0
     from seqcli.classification.evaluation import answers_judged
     from seqcli.cli._splits import named_examples, threshold
 
     return threshold(
-        request.target_precision, stored, lambda: answers_judged(classifier, named_examples(stored, "valid")[1])
+        writing.target_precision, stored, lambda: answers_judged(classifier, named_examples(stored, "valid")[1])
     )
 
 
 @dataclass
-class Work:
+class Work(_filter.Work):
     """What answers texts; it travels to other processes without its classifier."""
 
     classifier: Classifier | None
     settings: Settings
 
-    def prepare(self, record: Example) -> Example:
-        """The text as it is: it is read where it is answered."""
-        return record
+    @property
+    def complete(self) -> bool:  # type: ignore[override]
+        """A model that reads no tokens has a symbol for everything."""
+        return self.classifier is not None and not self.classifier.vocabulary.words
 
-    def __call__(self, records: list[Example | str]) -> list[Answer]:
+    def ready(self, record: Example | str) -> Example:
+        """The text as the model reads it."""
         assert self.classifier is not None
-        examples = [Example(r) if isinstance(r, str) else r for r in records]
-        return self.classifier.answer([self.classifier.prepare(e) for e in examples], self.settings)
+        return self.classifier.prepare(Example(record) if isinstance(record, str) else record)
+
+    def lacking(self, record: Example) -> Sequence[tuple[int, str]]:
+        """Its tokens that are none of the vocabulary's."""
+        assert self.classifier is not None
+        return self.classifier.vocabulary.unknown(record.words or ())
+
+    def where(self, record: Example, number: int) -> int:
+        """Where a token begins in the text."""
+        assert self.classifier is not None
+        return self.classifier.reading.places(record)[number][0]
+
+    def answer(self, records: list[Example]) -> list[Answer]:
+        """Labels of each text."""
+        assert self.classifier is not None
+        return self.classifier.answer(records, self.settings)
 
     def packed(self) -> Work:
         """The work without its classifier."""
@@ -144,49 +137,51 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Writer:
+class Writer(_forms.Writer):
     """Answers as they are written: lines of labels and probabilities, JSON objects, or rows with two more columns."""
 
-    top: int | None
+    asked: Writing
     least: float
-    otherwise: str
-    attention: bool
     several: bool  # whether the model gives a text several labels
+    key: ClassVar[str] = "text"
+    names: ClassVar[Sequence[str]] = ("predicted", "probability")
 
     def given(self, answer: Answer) -> list[tuple[str, float]]:
         """The labels that are written, with their probabilities."""
-        if self.top:
-            return [pair for pair in answer.ranking[: self.top] if pair[1] >= self.least]
+        if self.asked.top:
+            return [pair for pair in answer.ranking[: self.asked.top] if pair[1] >= self.least]
         own = set(answer.labels)
         return [pair for pair in answer.ranking if pair[0] in own]
 
-    def cells(self, answer: Answer) -> list[str]:
+    def parts(self, answer: Answer) -> list[str]:
         """Labels and probabilities in turn; what --else says where no label is given, with the best one's."""
         best = answer.ranking[0][1] if answer.ranking else 0.0
-        return [part for label, p in self.given(answer) or [(self.otherwise, best)] for part in (label, f"{p:.4f}")]
+        return [
+            part for label, p in self.given(answer) or [(self.asked.otherwise, best)] for part in (label, f"{p:.4f}")
+        ]
 
-    def columns(self, answer: Answer) -> list[str]:
+    def cells(self, answer: Answer) -> list[str]:
         """Two cells: labels and probabilities; several labels share their cell."""
-        cells = self.cells(answer)
+        cells = self.parts(answer)
         return [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]
 
     def line(self, example: Example, answer: Answer) -> str:
         """As text."""
-        if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
+        if len(answer.labels) == len(answer.ranking) == 1 and not self.asked.top:  # the common case, at half the cost
             label, p = answer.ranking[0]
             return f"{cell(label)}\t{p:.4f}\n"
-        return "\t".join(map(cell, self.cells(answer))) + "\n"
+        return "\t".join(map(cell, self.parts(answer))) + "\n"
 
-    def result(self, example: Example, answer: Answer) -> dict[str, Any]:
+    def results(self, example: Example, answer: Answer) -> list[dict[str, Any]]:
         """What stands under `seqcli` in a JSON object."""
         given = self.given(answer)
         label, p = given[0] if given else (None, answer.ranking[0][1] if answer.ranking else None)
-        if label is None and self.otherwise != NONE:
-            label = self.otherwise
+        if label is None and self.asked.otherwise != NONE:
+            label = self.asked.otherwise
         found: dict[str, Any] = {"label": label, "probability": None if p is None else round(p, 6)}
-        if self.top or self.several:
+        if self.asked.top or self.several:
             found["labels"] = [{"label": name, "probability": round(p, 6)} for name, p in given]
-        if self.attention and answer.attention is not None:
+        if self.asked.attention and answer.attention is not None:
             found["tokens"] = [
                 {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
                 for a, b, w in answer.attention
@@ -195,16 +190,4 @@ class Writer:
             found["nodes"] = [
                 {"start": a, "end": b, "label": label, "probability": round(p, 6)} for a, b, label, p in answer.nodes
             ]
-        return found
-
-    def object(self, example: Example, answer: Answer) -> str:
-        """A new JSON object."""
-        text = example.text or (example.raw.body if example.raw else "")  # a blank line as it was
-        written, result = (json.dumps(v, ensure_ascii=False) for v in (text, self.result(example, answer)))
-        return f'{{"text": {written}, "seqcli": {result}}}\n'
-
-    def again(self, example: Example, answer: Answer) -> str:
-        """The object that was read, with the result as its last member; a blank line as it was."""
-        raw = example.raw
-        blank = not raw.body.strip(" \t\r")
-        return raw.before + (raw.body if blank else jsonl.joined(raw.body, self.result(example, answer))) + raw.end
+        return [found]

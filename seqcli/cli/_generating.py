@@ -1,37 +1,28 @@
-"""The work of `seqcli generate`: prompts in, text out, as it comes."""
+"""The work of `seqcli generate` with a language model: prompts in, continuations out, as they come."""
 
 from __future__ import annotations
 
-import json
-import secrets
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from seqcli import artifact, console, models, streams, threads, tokenizers
+from seqcli import artifact, models, registry, streams, threads, tokenizers
+from seqcli.cli import _filter, _forms
+from seqcli.cli._options import Given
+from seqcli.cli._reading import Reads, trained_roles
+from seqcli.cli.generate import Asked, seed_of
 from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
-from seqcli.errors import SeqcliError, UsageError
-from seqcli.files import sources
-from seqcli.streams import Output, column_of
-from seqcli.tokenizers import UnknownCharacter
+from seqcli.errors import UsageError
+from seqcli.formats import ROWS, one_line
+from seqcli.labelled import Example, Options
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What the flags of `generate` say."""
-
-    sampling: Sampling
-    max_tokens: int
-    samples: int
-    stops: Sequence[str]
-    seed: int | None
-    next: int | None
-    echo: bool
-    jsonl: bool
-    field: str | None
+READ = Reads("labelled", ("text", "jsonl", "tsv", "csv"), "source", "one more column")
+MOST = 200  # tokens, where nothing else is said
 
 
 def unescape(text: str) -> str:
@@ -48,154 +39,233 @@ def unescape(text: str) -> str:
     return "".join(out)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How prompts are continued."""
+
+    sampling: Sampling
+    max_tokens: int
+    samples: int
+    stops: tuple[str, ...]
+    seed: int
+    next: int | None  # the most probable next tokens instead
+    tokens: bool  # log-probabilities of each token are asked for
+
+
+class Text(NamedTuple):
+    """A continuation, and its tokens where they are asked for."""
+
+    text: str
+    tokens: list[Token]
+
+
+@dataclass(frozen=True)
 class Generator:
     """A model, its tokenizer, and how to sample."""
 
-    def __init__(self, model: Any, tokenizer: tokenizers.BaseTokenizer, settings: Settings, seed: int):
-        self.model, self.tokenizer, self.settings, self.seed = model, tokenizer, settings, seed
-        self.out = Output()
+    model: Any
+    tokenizer: tokenizers.BaseTokenizer
+    settings: Settings
 
     @classmethod
-    def open(
-        cls, stored: artifact.Artifact, settings: Settings, device: str, wanted_threads: int | None
-    ) -> Generator:
+    def open(cls, stored: artifact.Artifact, settings: Settings, device: str = "cpu") -> Generator:
         """An opened model on a device. Raises SeqcliError."""
-        model, tokenizer = models.restore(stored), tokenizers.from_artifact(stored)
-        drawn = settings.seed is None and settings.sampling.temperature > 0 and settings.next is None
-        seed = secrets.randbelow(1 << 31) if settings.seed is None else settings.seed
-        if drawn:
-            console.say(f"seed {seed}")
-        if device != "cpu":
-            return cls(_on_device(model, device), tokenizer, settings, seed)
-        threads.choose_for(model, wanted_threads)
-        return cls(model, tokenizer, settings, seed)
+        model = models.restore(stored)
+        return cls(
+            model if device == "cpu" else _on_device(model, device), tokenizers.from_artifact(stored), settings
+        )
 
-    def encode(self, prompt: str, source: str, line: int) -> np.ndarray:
-        """Ids of a prompt, at least one: an empty prompt is what follows a line end. Raises SeqcliError."""
+    def encode(self, prompt: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        """Ids of a prompt, at least one: an empty prompt is what follows a line end; and what it holds that the model
+        has no symbol for."""
+        ids, lacking = tokenizers.read(self.tokenizer, prompt)
+        return (ids.astype(np.int64) if len(ids) else np.array([self.tokenizer.newline_id or 0])), lacking
 
-        def where(offset: int) -> str:
-            before, column = column_of(prompt, offset)
-            return f"{source}:{line + before}:{column}" if source != "--prompt" else f"--prompt:{column}"
-
-        if (half := next((i for i, c in enumerate(prompt) if "\ud800" <= c <= "\udfff"), None)) is not None:
-            raise SeqcliError(
-                f"{where(half)}: not a character", hint="prompts are UTF-8; in JSON, surrogates in pairs"
-            )
-        try:
-            ids = self.tokenizer.encode(prompt).astype(np.int64)
-        except UnknownCharacter as error:
-            raise SeqcliError(
-                f"{where(error.offset)}: {error.message} of this model",
-                hint="leave it out, or train with `--set tokenizer.unk=true`",
-            ) from None
-        if self.tokenizer.unk_id is not None and (unknown := int((ids == self.tokenizer.unk_id).sum())):
-            console.warn(f"{source}:{line}: {unknown} of {len(ids)} tokens of the prompt are unknown, read as <unk>")
-        if len(ids):
-            return ids
-        return np.array([self.tokenizer.newline_id or 0])
-
-    # one prompt, streamed
-
-    def one(self, prompt: str) -> None:
-        """The samples of one prompt: raw text as it comes."""
-        s = self.settings
-        ids = self.encode(prompt, "--prompt", 1)
-        if s.next is not None:
-            self._next(ids, {"prompt": prompt})
-            return
-        for number in range(s.samples):
-            if s.jsonl:
-                self._record({"prompt": prompt}, ids, 0, number, s.stops)
-                continue
-            if s.echo:
-                self.out.write(prompt)
-            last = ""
-            for text in self._text(ids, 0, number, s.stops, None):
-                self.out.write(text)
-                self.out.flush()
-                last = text or last
-            if (s.samples > 1 or _to_terminal()) and not last.endswith("\n"):
-                self.out.write("\n")
-        self.out.flush()
-
-    def _text(
-        self, ids: np.ndarray, record: int, number: int, stops: Sequence[str], collected: list[Token] | None
+    def pieces(
+        self, ids: np.ndarray, record: int, number: int, stops: Sequence[str], collected: list[Token] | None = None
     ) -> Iterator[str]:
+        """The continuation of a prompt as it comes; its tokens are `collected`."""
         s = self.settings
-        rng = np.random.default_rng([self.seed, record, number])
+        rng = np.random.default_rng([s.seed, record, number])
         tokens = sample(self.model, ids, s.sampling, rng, s.max_tokens, logprobs=collected is not None)
         return until_stop(stream_text(tokens, self.tokenizer, ids, collected), stops)
 
-    # a prompt a line
+    def texts(self, ids: np.ndarray, record: int, stops: Sequence[str]) -> list[Text]:
+        """All samples of a prompt."""
+        found = []
+        for number in range(self.settings.samples):
+            tokens: list[Token] = []
+            collected = tokens if self.settings.tokens else None
+            found.append(Text("".join(self.pieces(ids, record, number, stops, collected)), tokens))
+        return found
 
-    def lines(self, files: Sequence[str]) -> None:
-        """One line out for a prompt in, in order, flushed when the input pauses."""
-        record = 0
-        for chunk in streams.read_text(sources(files)):
-            for number, line in streams.lines_of(chunk):
-                fields, prompt = self._prompt(line, chunk.source, number)
-                ids = self.encode(prompt, chunk.source, number)
-                if self.settings.next is not None:
-                    self._next(ids, fields)
-                else:
-                    self._line(fields, prompt, ids, record)
-                record += 1
-            self.out.flush()
+    def next(self, ids: np.ndarray) -> list[tuple[str, float]]:
+        """The most probable next tokens and their probabilities."""
+        return [(self.tokenizer.symbol(i), p) for i, p in next_tokens(self.model, ids, self.settings.next or 1)]
 
-    def _line(self, fields: dict[str, Any], prompt: str, ids: np.ndarray, record: int) -> None:
-        s = self.settings
+
+def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
+    """Continue one prompt, or what FILES say. Raises SeqcliError."""
+    drawing, writing, how = asked.drawing, asked.writing, asked.how
+    read = READ.chosen(asked.files, asked.reading.input, asked.reading.field, writing.jsonl, given)
+    if read in ROWS and asked.prompt is None and (drawing.samples > 1 or asked.continuing.next_):
+        flag = "--samples" if drawing.samples > 1 else "--next"
+        raise UsageError(f"{flag}: {read} comes back with {READ.more}", hint="read lines or jsonl")
+    if how.jobs > 1 and asked.continuing.device != "cpu":
+        raise UsageError("--jobs goes with --device cpu")
+    objects = writing.jsonl or read == "jsonl"
+    temperature = 1.0 if drawing.temperature is None else drawing.temperature
+    settings = Settings(
+        Sampling(temperature, drawing.top_k, drawing.top_p, drawing.repetition_penalty),
+        MOST if writing.max_tokens is None else writing.max_tokens,
+        drawing.samples,
+        tuple(map(unescape, asked.continuing.stop or ())),
+        seed_of(drawing, drawn=temperature > 0 and asked.continuing.next_ is None),
+        asked.continuing.next_,
+        objects,
+    )
+    generator = Generator.open(stored, settings, asked.continuing.device)
+    if asked.continuing.device == "cpu":
+        threads.choose_for(generator.model, how.threads)
+    work, writer = Work(generator, settings, objects), Writer(generator, asked.continuing.echo)
+    if asked.prompt is not None:
+        _one(asked, work, writer)
+        return
+    options = Options(
+        text=asked.reading.field or asked.reading.source,
+        delimiter=asked.reading.delimiter,
+        header=asked.reading.header,
+        gold=False,
+    )
+    reader = registry.load("labelled", read).Reader(options, trained_roles(stored))
+    write = _forms.form(read, objects, reader, writer)
+    _filter.run(asked.files, reader, work, write, model=stored.path, batch_size=1, how=how, what="generating")
+    if isinstance(write, _forms.Rows):
+        streams.Output().write(write.head())  # of a source without rows
+
+
+def _one(asked: Asked, work: Work, writer: Writer) -> None:
+    """One prompt: raw text as it comes; tables and objects when they are complete."""
+    out, generator, prompt = streams.Output(), writer.generator, asked.prompt or ""
+    s = generator.settings
+    prompted = Example(prompt, source="--prompt")
+    ready = _filter.one(work, prompted, asked.how)
+    if asked.writing.jsonl or s.next is not None:
+        write = _forms.form("text", asked.writing.jsonl, None, writer)
+        out.write(write(prompted, work.answer([ready])[0]))
+    else:
         for number in range(s.samples):
-            if s.jsonl:
-                self._record(fields, ids, record, number, s.stops)
-            else:
-                text = "".join(self._text(ids, record, number, [*s.stops, "\n"], None))
-                self.out.line((prompt if s.echo else "") + text)
-
-    def _prompt(self, line: str, source: str, number: int) -> tuple[dict[str, Any], str]:
-        """The fields to pass through, and the prompt."""
-        if self.settings.field is None:
-            return {"prompt": line}, line
-        name = self.settings.field
-        try:
-            fields = json.loads(line)
-        except ValueError as error:
-            raise SeqcliError(f"{source}:{number}:{getattr(error, 'colno', 1)}: not a JSON object") from None
-        if not isinstance(fields, dict) or not isinstance(fields.get(name), str):
-            raise SeqcliError(f"{source}:{number}: the object has no text in its field {name!r}")
-        return fields, fields[name]
-
-    def _record(
-        self, fields: dict[str, Any], ids: np.ndarray, record: int, number: int, stops: Sequence[str]
-    ) -> None:
-        collected: list[Token] = []
-        text = "".join(self._text(ids, record, number, stops, collected))
-        found = {
-            "text": text,
-            "logprob": round(sum(t.logprob for t in collected), 6),
-            "tokens": [{"text": self.tokenizer.symbol(t.id), "logprob": round(t.logprob, 6)} for t in collected],
-            "sample": number,
-            "seed": self.seed,
-        }
-        self.out.json({**fields, "seqcli": found})
-        self.out.flush()
-
-    def _next(self, ids: np.ndarray, fields: dict[str, Any]) -> None:
-        """The most probable next tokens: `token TAB probability` lines, or JSON."""
-        assert self.settings.next is not None
-        found = next_tokens(self.model, ids, self.settings.next)
-        if self.settings.jsonl:
-            rows = [{"token": self.tokenizer.symbol(i), "probability": round(p, 6)} for i, p in found]
-            self.out.json({**fields, "seqcli": {"next": rows}})
-        else:
-            for i, p in found:
-                self.out.line(f"{self.tokenizer.symbol(i)}\t{p:.4f}")
-        self.out.flush()
+            if asked.continuing.echo:
+                out.write(prompt)
+            last = ""
+            for text in generator.pieces(ready.ids, 0, number, s.stops):
+                out.write(text)
+                out.flush()
+                last = text or last
+            if (s.samples > 1 or sys.stdout.isatty()) and not last.endswith("\n"):
+                out.write("\n")
+    out.flush()
 
 
-def _to_terminal() -> bool:
-    import sys
+class Ready(NamedTuple):
+    """A prompt as ids."""
 
-    return sys.stdout.isatty()
+    ids: np.ndarray
+    record: int
+    lacking: list[tuple[int, str]]
+
+
+@dataclass
+class Work(_filter.Work):
+    """What continues prompts; it travels to other processes without its model."""
+
+    generator: Generator | None
+    settings: Settings
+    objects: bool  # a continuation may be longer than a line
+    records: int = 0
+
+    def prepare(self, record: Example) -> Example:
+        """The record, numbered."""
+        record.record = self.records
+        self.records += 1
+        return record
+
+    def ready(self, record: Example | None) -> Ready | None:
+        """A prompt as ids; None for a blank line among objects."""
+        assert self.generator is not None
+        if record is None or (record.raw is not None and record.raw.format == "jsonl" and not record.text):
+            return None
+        ids, lacking = self.generator.encode(record.text)
+        return Ready(ids, record.record, lacking)
+
+    def lacking(self, record: Ready | None) -> Sequence[tuple[int, str]]:
+        """What a prompt holds that the model has no symbol for."""
+        return record.lacking if record else ()
+
+    def where(self, record: Ready, number: int) -> int:
+        """Its offset is its number."""
+        return number
+
+    def answer(self, records: list[Ready | None]) -> list[Any]:
+        """All samples of each prompt, or the most probable next tokens."""
+        assert self.generator is not None
+        generator, stops = self.generator, self.settings.stops
+        if self.settings.next is not None:
+            return [generator.next(r.ids) if r else [] for r in records]
+        stops = stops if self.objects else (*stops, "\n")
+        return [generator.texts(r.ids, r.record, stops) if r else [] for r in records]
+
+    def packed(self) -> Work:
+        """The work without its model."""
+        return replace(self, generator=None)
+
+    def unpack(self, model: Path) -> None:
+        """Open the model."""
+        self.generator = Generator.open(artifact.read(model), self.settings)
+
+    def light(self, record: Example) -> Example | None:
+        """The text and what an answer depends on."""
+        blank = record.raw is not None and record.raw.format == "jsonl" and not record.text
+        return None if blank else Example(record.text, record=record.record)
+
+
+# what is written
+
+
+@dataclass(frozen=True)
+class Writer(_forms.Writer):
+    """Continuations as they are written: a line each, JSON objects, or rows with one more column."""
+
+    generator: Generator
+    echo: bool
+    key: ClassVar[str] = "prompt"
+    names: ClassVar[Sequence[str]] = ("continuation",)
+
+    def line(self, record: Example, answer: list[Any]) -> str:
+        """As text: a continuation a line, or `token TAB probability` lines."""
+        if self.generator.settings.next is not None:
+            return "".join(f"{symbol}\t{p:.4f}\n" for symbol, p in answer)
+        return "".join((record.text if self.echo else "") + text + "\n" for text, _ in answer)
+
+    def results(self, record: Example, answer: list[Any]) -> list[dict[str, Any]]:
+        """What stands under `seqcli`, a JSON object for each sample."""
+        if self.generator.settings.next is not None:
+            return [{"next": [{"token": symbol, "probability": round(p, 6)} for symbol, p in answer]}]
+        symbol = self.generator.tokenizer.symbol
+        return [
+            {
+                "text": text,
+                "logprob": round(sum(t.logprob for t in tokens), 6),
+                "tokens": [{"text": symbol(t.id), "logprob": round(t.logprob, 6)} for t in tokens],
+                "sample": number,
+                "seed": self.generator.settings.seed,
+            }
+            for number, (text, tokens) in enumerate(answer)
+        ]
+
+    def cells(self, answer: list[Text]) -> list[str]:
+        """One cell."""
+        return [one_line(answer[0].text) if answer else ""]
 
 
 def _on_device(model: Any, device: str) -> Any:

@@ -1,14 +1,175 @@
-"""What several verbs share: the -m option, and the help that a terminal with nothing to read gets."""
+"""Options in groups; which of them do not apply is derived from where they are declared and whether they are given.
+
+A group is a dataclass whose fields are Typer options; its first line of documentation is its heading in `--help`.
+`@grouped` makes a command of a function that takes groups: an option of all filters is one field of `Filtering`. What
+an option is good for is said beside it (`For`): the tasks whose models it serves, the formats that it says how to
+read, the option without which it says nothing. `Given` knows which were given, and refuses by name those that do not
+fit the model that was opened or the format that is read.
+"""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import inspect
 import sys
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from seqcli import streams
-from seqcli.cli._complete import Offers, entries, runs
+from seqcli.artifact import Artifact
+from seqcli.cli._complete import runs
+from seqcli.errors import UsageError
+
+
+class For(NamedTuple):
+    """What an option is good for; nothing said: for all."""
+
+    tasks: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    needs: str = ""  # the flag of the option that it goes with
+
+
+LANGUAGE, TAGGING, CLASSIFICATION = For(("language-model",)), For(("tagging",)), For(("classification",))
+SEQUENCE = For(("sequence-to-sequence",))
+IN_ROWS = For(formats=("tsv", "csv"))
+NAMED = For(formats=("tsv", "csv", "jsonl"))
+IN_COLUMNS = For(formats=("conll",))
+
+
+class Given:
+    """Which options were given on the command line, and what they are good for."""
+
+    def __init__(self, context: typer.Context, serving: Mapping[str, tuple[str, list[For]]]):
+        self._serving = {name: said for name, said in serving.items() if _is_given(context, name)}
+        flags = [flag for flag, _ in self._serving.values()]
+        for flag, said in self._serving.values():
+            for needed in (f.needs for f in said if f.needs):
+                if needed not in flags:
+                    raise UsageError(f"{flag} goes with {needed}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._serving
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._serving)
+
+    def flags(self, names: Iterable[str]) -> list[str]:
+        """The flags of those of some options that were given."""
+        return [self._serving[name][0] for name in names if name in self._serving]
+
+    def check_model(self, stored: Artifact) -> None:
+        """Raise UsageError for an option that does not serve the model's task."""
+        task, kind = stored.header["task"], stored.header["model"]["kind"]
+        for flag, said in self._serving.values():
+            if any(f.tasks and task not in f.tasks for f in said):
+                raise UsageError(f"{flag} does not serve {stored.path}: it is a model of the kind {kind}")
+
+    def check_format(self, read: str) -> None:
+        """Raise UsageError for an option that says how to read other formats than the one that is read."""
+        for flag, said in self._serving.values():
+            for formats in (f.formats for f in said if f.formats):
+                if read not in formats:
+                    raise UsageError(
+                        f"{flag} says how to read {', '.join(formats)}, but {read} is read",
+                        hint=f"add --input {formats[-1]}",
+                    )
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def grouped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command for Typer whose parameters may be groups, and one of them `Given`."""
+    own = inspect.signature(function, eval_str=True).parameters
+    groups: dict[str, list[str]] = {}
+    serving: dict[str, tuple[str, list[For]]] = {}
+    parameters = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    for name, parameter in own.items():
+        if dataclasses.is_dataclass(parameter.annotation):
+            added = list(_fields(parameter.annotation))
+            groups[name] = [p.name for p in added]
+        elif parameter.annotation is Given:
+            continue
+        else:
+            added = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        parameters += added
+        for p in added:
+            info, said = _option(p.annotation)
+            if isinstance(info, typer.models.OptionInfo):
+                serving[p.name] = _flag(p.name, info), said
+
+    def command(context: typer.Context, **values: Any) -> Any:
+        arguments: dict[str, Any] = {}
+        for name, parameter in own.items():
+            if name in groups:
+                arguments[name] = parameter.annotation(**{field: values[field] for field in groups[name]})
+            else:
+                arguments[name] = Given(context, serving) if parameter.annotation is Given else values[name]
+        return function(**arguments)
+
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _fields(group: Any) -> Iterable[inspect.Parameter]:
+    """The fields of a group as parameters, whose options are shown under its heading."""
+    heading, hints = (group.__doc__ or "").partition("\n")[0].rstrip("."), get_type_hints(group, include_extras=True)
+    for field in dataclasses.fields(group):
+        kind, *extras = get_args(hints[field.name])
+        extras += [getattr(group, "SERVES", For())]
+        shown = [copy.copy(extra) for extra in extras]
+        for extra in shown:
+            if isinstance(extra, typer.models.OptionInfo):
+                extra.rich_help_panel = heading
+        yield inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[(kind, *shown)],  # type: ignore[valid-type]
+        )
+
+
+def _option(annotation: Any) -> tuple[Any, list[For]]:
+    """The option or argument that a parameter is, and what is said of it."""
+    extras = getattr(annotation, "__metadata__", ())
+    info = next((e for e in extras if isinstance(e, typer.models.ParameterInfo)), None)
+    return info, [e for e in extras if isinstance(e, For)]
+
+
+def _flag(name: str, info: typer.models.OptionInfo) -> str:
+    """How an option is called in messages: its long name."""
+    said = [info.default, *(info.param_decls or ())]
+    long = [flag for flag in said if isinstance(flag, str) and flag.startswith("--")]
+    return long[0].partition("/")[0] if long else "--" + name.strip("_").replace("_", "-")
+
+
+class Command(TyperCommand):
+    """A verb whose help shows options under the headings of their groups."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The arguments, the options of groups in the order of these, then those of none."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for param in self.get_params(ctx):
+            if (record := param.get_help_record(ctx)) is not None:
+                heading = getattr(param, "rich_help_panel", None) or "Options"
+                sections.setdefault("Arguments" if param.param_type_name == "argument" else heading, []).append(
+                    record
+                )
+        others = sections.pop("Options", [])
+        for heading, records in (*sections.items(), ("Other options", others)):
+            if records:
+                with formatter.section(heading if len(sections) > 1 or heading != "Other options" else "Options"):
+                    formatter.write_dl(records)
+
+
+# what several verbs share
 
 Model = Annotated[
     str | None,
@@ -16,46 +177,73 @@ Model = Annotated[
         "-m", "--model", help="A model file, run folder or run name. Default: the newest run.", autocompletion=runs
     ),
 ]
-
-Input = Annotated[
-    str | None,
-    typer.Option(
-        "--input",
-        metavar="FORMAT",
-        help="What is read: text, tokens, word-tag, conll, conllu, jsonl. Default: as written, or text.",
-        autocompletion=entries("formats"),
-    ),
-]
+FieldOption = typer.Option(help="The key of the text; input lines are JSON objects: as --input jsonl.")
+DelimiterOption = typer.Option(help="tsv, csv: what separates columns.")
+HeaderOption = typer.Option("--header/--no-header", help="tsv, csv: whether the first row names the columns.")
+ERRORS, UNKNOWN = ("strict", "replace"), ("answer", "strict")
 
 
-def labelled(incomplete: str) -> Offers:
-    """Names of the formats of pairs, and of text with tags or labels."""
-    found = dict(entries("labelled")(incomplete)) | dict(entries("parallel")(incomplete))
-    return sorted((found | dict(entries("formats")(incomplete))).items())
+@dataclasses.dataclass(frozen=True)
+class Lines:
+    """How it is done."""
+
+    errors: Annotated[
+        str,
+        typer.Option(
+            metavar="strict|replace",
+            help="Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.",
+        ),
+    ] = "strict"
+    unknown: Annotated[
+        str,
+        typer.Option(
+            metavar="answer|strict",
+            help="What the model has no symbol for: answered all the same and counted, or stopped at.",
+        ),
+    ] = "answer"
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; the output is the same.")] = 1
+
+    def __post_init__(self) -> None:
+        for flag, value, known in (("--errors", self.errors, ERRORS), ("--unknown", self.unknown, UNKNOWN)):
+            if value not in known:
+                raise UsageError(f"{flag} {value}: it is one of {', '.join(known)}")
 
 
-Labelled = Annotated[
-    str | None,
-    typer.Option(
-        "--input",
-        metavar="FORMAT",
-        help="What is read. Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll,"
-        " conllu, jsonl, and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan."
-        " Default: as it looks, or as the training data.",
-        autocompletion=labelled,
-    ),
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(metavar="A,B,…", help="conll: the columns' names, as word,pos,_. Default: the training data's."),
-]
-Separator = Annotated[str | None, typer.Option(help="conll: tab, space, or a text. Default: as the first line has.")]
-Comments = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="conll: lines that begin with this are comments, as '#'.")
-]
-Field = Annotated[
-    str | None, typer.Option(help="Input lines are JSON objects, the text or tokens are this field; writes jsonl.")
-]
+@dataclasses.dataclass(frozen=True)
+class Filtering(Lines):
+    """How it is done."""
+
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Records answered together at most; the output is the same."),
+        For(("tagging", "classification", "sequence-to-sequence")),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="BLAS threads of a process. Default: 1; of one stream what a short probe prefers."),
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Columns of words (conll)."""
+
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="The columns' names, as word,pos,_. Default: the training data's."),
+        IN_COLUMNS,
+    ] = None
+    separator: Annotated[str | None, typer.Option(help="tab, space, or a text. Default: as the first line has.")] = (
+        None
+    )
+    comments: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Lines that begin with this are comments, as '#'."), IN_COLUMNS
+    ] = None
+
+    @property
+    def names(self) -> list[str] | None:
+        """The names of the columns."""
+        return self.columns.split(",") if self.columns else None
 
 
 def nothing_to_read() -> bool:

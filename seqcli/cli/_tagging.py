@@ -6,69 +6,65 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqcli import artifact, console, registry, runs, threads
-from seqcli.cli import _records
+from seqcli.cli import _filter
+from seqcli.cli._options import Columns, Filtering, Given
+from seqcli.cli._reading import named_format
+from seqcli.cli.tag import Reading, Writing
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import Answer, Options, Sentence
 from seqcli.tagging import Allowed, Settings, Tagger, warn_of_splitting
 from seqcli.tagging.forced import Forced
 from seqcli.tagging.lexicon import read_lexicon
 
+BATCH = 512  # sentences answered together, where nothing else is said
 NO_TAGS = "<none>"  # no column has the tags
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
 
 
-@dataclass(frozen=True)
-class Request:
+class Asked(NamedTuple):
     """What the command line asks for."""
 
-    files: Sequence[str]
-    model: str | None
-    format: str | None
-    input: str | None
-    columns: list[str] | None
-    separator: str | None
-    comments: str | None
-    field: str | None
-    confidence: bool
-    min_confidence: float | None
-    target_precision: float | None
-    n_best: int
-    force: str | None
-    lexicon: str | None
-    replace: bool
-    tag: str | None
-    batch_size: int
+    reading: Reading
+    columns: Columns
+    writing: Writing
+    how: Filtering
 
 
-def run(request: Request, jobs: int, wanted_threads: int) -> None:
+def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
     """Tag what FILES say. Raises SeqcliError."""
-    stored = runs.open_model(request.model, "tag")
-    limit = threads.limit(wanted_threads)  # noqa: F841  holds as long as it is kept
+    reading, writing, how = asked.reading, asked.writing, asked.how
+    stored = runs.open_model(model, "tag")
+    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
     tagger = Tagger.open(stored)
-    read, write = _formats(request, tagger)
-    given = {"columns": request.columns, "separator": request.separator, "comments": request.comments}
-    given |= {"field": request.field, "tag": request.tag, "kept": tagger.features}
-    options, out_options = options_for(stored, read, **given), options_for(stored, write, **given)
-    forced = Forced.find(request.force, read, options) if request.force else None
+    read, write = _formats(files, asked, tagger, given)
+    options, out_options = (
+        options_for(stored, name, asked.columns, reading.field, reading.tag, kept=tagger.features)
+        for name in (read, write)
+    )
+    forced = Forced.find(reading.force, read, options) if reading.force else None
     if forced and read == "jsonl":
         options = replace(options, tag=forced.name)
-    out_options = replace(out_options, replace=request.replace, confidence=request.confidence)
+    out_options = replace(out_options, replace=writing.replace, confidence=writing.confidence)
     reader = registry.load("formats", read).Reader(options)
     written = _Restored() if write == "text" else registry.load("formats", write).Writer(out_options)
-    work = Work(tagger, _settings(request, tagger, stored, write), forced, _lexicon(request.lexicon, tagger))
-    _records.run(
-        request.files, reader, work, written.write, model=stored.path, batch_size=request.batch_size, jobs=jobs
-    )
+    lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
+    work = Work(tagger, _settings(writing, tagger, stored, write), forced, lexicon)
+    _filter.run(
+        files, reader, work, written.write,
+        model=stored.path, batch_size=how.batch_size or BATCH, how=how, what="tagging",
+    )  # fmt: skip
     if forced and read == "jsonl" and not work.forced_seen:
         console.warn(f"--force: no record has the key {forced.name!r}: nothing was forced")
 
 
-def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
+def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -> tuple[str, str]:
     """What is read, and what is written. Raises UsageError for what does not go together."""
-    write = request.format or ("jsonl" if request.field else "text" if tagger.words.restore else "word-tag")
+    reading, writing = asked.reading, asked.writing
+    write = "jsonl" if writing.jsonl else writing.format
+    write = write or ("jsonl" if reading.field else "text" if tagger.words.restore else "word-tag")
     if not _can("WRITES", write):
         raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, _all("WRITES")))
     if write == "text" and not tagger.words.restore:
@@ -78,7 +74,8 @@ def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
         )
     if write == "spans" and not tagger.scheme:
         raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
-    read = request.input or ("jsonl" if request.field else write if write in SAME else "text")
+    read = reading.input or ("jsonl" if reading.field else named_format(files, "formats"))
+    read = read or (write if write in SAME else "text")
     if not _can("READS", read):
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, _all("READS")))
     if tagger.features and read not in ("conll", "conllu"):
@@ -87,15 +84,13 @@ def _formats(request: Request, tagger: Tagger) -> tuple[str, str]:
             f"this model reads {', '.join(tagger.features)} beside the words: {read} has no such column",
             hint=f"give columns: --input conll --columns {columns}",
         )
-    for given, name, format_ in (
-        (request.confidence, "--confidence", "conll"),
-        (request.replace, "--replace", "conll"),
-        (request.n_best, "--n-best", "jsonl"),
-    ):
-        if given and write != format_:
-            raise UsageError(f"{name} goes with --format {format_}, not {write}")
-    check_flags(read, {"--columns": request.columns, "--comments": request.comments, "--field": request.field})
-    if request.separator and "conll" not in (read, write):
+    for name, format_ in (("confidence", "conll"), ("replace", "conll"), ("n_best", "jsonl")):
+        if name in given and write != format_:
+            raise UsageError(f"{given.flags([name])[0]} goes with --format {format_}, not {write}")
+    given.check_format(read)
+    if reading.field and read != "jsonl":
+        raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
+    if asked.columns.separator and "conll" not in (read, write):
         raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
     return read, write
 
@@ -109,23 +104,13 @@ def _all(what: str) -> list[str]:
     return [name for name in registry.names("formats") if _can(what, name)]
 
 
-def check_flags(read: str, given: dict[str, Any]) -> None:
-    """Raises UsageError for a flag that says how to read another format than the one that is read."""
-    for name, value in given.items():
-        wanted = "jsonl" if name == "--field" else "conll"
-        if value and read != wanted:
-            raise UsageError(f"{name} says how to read {wanted}, but {read} is read", hint=f"add --input {wanted}")
-
-
 def options_for(
     stored: artifact.Artifact,
     read: str,
+    columns: Columns,
+    field: str | None,
+    tag: str | None,
     *,
-    columns: Sequence[str] | None = None,
-    separator: str | None = None,
-    comments: str | None = None,
-    field: str | None = None,
-    tag: str | None = None,
     kept: Sequence[str] = (),
 ) -> Options:
     """How to read or write a format: as said, else as the model's training data was, where that was of the same one.
@@ -136,8 +121,9 @@ def options_for(
     own = dict(data["options"]) if data["format"] == read else {}
     own |= {"gold": False, "columns": tuple(own.get("columns") or ())}
     trained = _tag_column(own["columns"], own.get("tag"), ())
-    said = {"columns": tuple(columns) if columns else None, "separator": separator, "comments": comments}
-    own |= {k: v for k, v in {**said, "field": field, "tag": tag}.items() if v is not None}
+    said: dict[str, Any] = {"separator": columns.separator, "comments": columns.comments, "field": field, "tag": tag}
+    said["columns"] = tuple(columns.names) if columns.names else None
+    own |= {k: v for k, v in said.items() if v is not None}
     if read == "conll" and tag is None:
         own["tag"] = _tag_column(own["columns"], trained, kept)
     return Options(**own)
@@ -152,25 +138,21 @@ def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]
     return NO_TAGS if found in (*kept, "word") else found
 
 
-def _settings(request: Request, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
-    least = request.min_confidence or 0.0
-    if request.target_precision is not None:
+def _settings(writing: Writing, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
+    least = writing.min_confidence or 0.0
+    if writing.target_precision is not None:
         from seqcli.cli._splits import sentences_of, threshold
         from seqcli.tagging.evaluation import answers_judged
 
         least = threshold(
-            request.target_precision, stored, lambda: answers_judged(tagger, sentences_of(stored, "valid"))
+            writing.target_precision, stored, lambda: answers_judged(tagger, sentences_of(stored, "valid"))
         )
-    shown = write in ("jsonl", "spans") or request.confidence
-    return Settings(confidence=shown, n_best=request.n_best, least=least)
-
-
-def _lexicon(path: str | None, tagger: Tagger) -> dict[str, list[str]]:
-    return read_lexicon(path, tagger) if path else {}
+    shown = write in ("jsonl", "spans") or writing.confidence
+    return Settings(confidence=shown, n_best=writing.n_best, least=least)
 
 
 @dataclass
-class Work:
+class Work(_filter.Work):
     """What answers sentences; it travels to other processes without its tagger."""
 
     tagger: Tagger | None
@@ -180,10 +162,11 @@ class Work:
     warned: bool = False
     forced_seen: bool = False
 
-    def prepare(self, sentence: Sentence) -> Sentence:
+    def prepare(self, record: Sentence) -> Sentence:
         """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it
         lacks."""
         assert self.tagger is not None
+        sentence = record
         if self.forced:
             self.forced.check(sentence, self.tagger)
             self.forced_seen = self.forced_seen or bool(self.forced.of(sentence))
@@ -195,10 +178,16 @@ class Work:
             warn_of_splitting(self.tagger, chunk)
         return self.tagger.words.find(sentence)
 
-    def __call__(self, sentences: list[Sentence]) -> list[Answer]:
+    def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
+        """Its words that are none of the vocabulary's."""
         assert self.tagger is not None
-        allowed = [self._allowed(s) for s in sentences] if self.forced or self.lexicon else ()
-        return self.tagger.answer(sentences, self.settings, allowed)
+        return self.tagger.vocabulary.unknown(record.words)
+
+    def answer(self, records: list[Sentence]) -> list[Answer]:
+        """Tags of each sentence."""
+        assert self.tagger is not None
+        allowed = [self._allowed(s) for s in records] if self.forced or self.lexicon else ()
+        return self.tagger.answer(records, self.settings, allowed)
 
     def packed(self) -> Work:
         """The work without its tagger."""

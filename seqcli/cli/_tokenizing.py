@@ -4,55 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from seqcli import console, registry, runs, streams, tokenizers
-from seqcli.cli import _token_filter
+from seqcli.cli import _filter, _forms
+from seqcli.cli._options import Lines
+from seqcli.cli.tokenize import Choosing, Doing
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
+from seqcli.labelled import Example, Options
 from seqcli.streams import Chunk, Output
-from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
+from seqcli.tokenizers import BaseTokenizer, UnknownCharacter, UnknownPiece
 
 FREE = ("char", "word")  # kinds that can show pieces without a vocabulary
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    files: Sequence[str]
-    model: str | None
-    kind: str | None
-    settings: Sequence[str]
-    ids: bool = False
-    decode: bool = False
-    pieces: bool = False
-    count: bool = False
-    json: bool = False
-    jsonl: bool = False
-    field: str | None = None
-
-    def check(self) -> None:
-        """Raise UsageError for flags that contradict each other."""
-        chosen = {"--decode": self.decode, "--count": self.count, "--jsonl": self.jsonl}
-        if sum(chosen.values()) > 1:
-            first, second, *_ = [flag for flag, on in chosen.items() if on]
-            raise UsageError(f"{first} and {second} do not go together")
-        if self.ids and (self.pieces or self.jsonl or self.count):
-            raise UsageError(
-                f"--ids does not go with --{'pieces' if self.pieces else 'jsonl' if self.jsonl else 'count'}",
-                hint="--jsonl gives pieces and ids" if self.jsonl else "",
-            )
-        if self.pieces and (self.count or self.jsonl):
-            raise UsageError("--pieces goes with --decode alone")
-        if self.json and not self.count:
-            raise UsageError("--json goes with --count", hint="one object a line is --jsonl")
-        if self.model and (self.kind or self.settings):
-            raise UsageError(f"-m brings its own tokenizer: {'--kind' if self.kind else '--set'} does not go with it")
 
 
 # which tokenizer
@@ -86,25 +58,24 @@ def configure(kind: str, settings: Sequence[str]) -> Any:
         ) from None
 
 
-def choose(request: Request) -> Any:
+def choose(choosing: Choosing, *, ids: bool = False) -> Any:
     """The tokenizer asked for, or the `Free` of a kind that shows pieces without a vocabulary. Raises SeqcliError."""
-    if request.model is not None:
-        if request.model.endswith(".model") and Path(request.model).is_file():
+    if choosing.model is not None:
+        if choosing.model.endswith(".model") and Path(choosing.model).is_file():
             raise UsageError(
-                f"{request.model} is a model of the sentencepiece library",
-                hint=f"use it with: --kind sentencepiece --set path={request.model}",
+                f"{choosing.model} is a model of the sentencepiece library",
+                hint=f"use it with: --kind sentencepiece --set path={choosing.model}",
             )
-        return tokenizers.load(runs.find_model(request.model, "tokenize"))
-    kind = request.kind or "byte"
-    module = registry.load("tokenizers", kind)
-    config = configure(kind, request.settings)
+        return tokenizers.load(runs.find_model(choosing.model, "tokenize"))
+    kind = choosing.kind or "byte"
+    config = configure(kind, choosing.set_ or ())
     if kind in FREE:
-        if request.ids:
+        if ids:
             raise _needs_vocabulary(kind, "ids need a vocabulary, which a kind alone does not have")
-        return module.Free(config)
+        return registry.load("tokenizers", kind).Free(config)
     if kind != "byte" and getattr(config, "path", None) is None:
         raise _needs_vocabulary(kind, "it has to be learned first")
-    return module.Tokenizer.learn([], config)
+    return tokenizers.learn(config, [])
 
 
 def _needs_vocabulary(kind: str, why: str) -> UsageError:
@@ -114,62 +85,215 @@ def _needs_vocabulary(kind: str, why: str) -> UsageError:
     )
 
 
-def _chunks(files: Sequence[str]) -> Iterator[Chunk]:
+def _chunks(files: Sequence[str], replaced: streams.Replaced | None = None) -> Iterator[Chunk]:
     listed = sources(files)
     total = None if "-" in listed else float(sum(Path(f).stat().st_size for f in listed))
     if sys.stdout.isatty() or total is None:
-        yield from streams.read_text(listed)
+        yield from streams.read_text(listed, replaced=replaced)
         return
     with console.progress("tokenizing", total) as advance:
-        for chunk in streams.read_text(listed):
+        for chunk in streams.read_text(listed, replaced=replaced):
             yield chunk
             advance(len(chunk.text) if chunk.text.isascii() else len(chunk.text.encode()))
 
 
-def run(request: Request, jobs: int) -> None:
-    """The filter: a line out for a line in."""
-    request.check()
-    if request.pieces and not request.decode:
-        raise UsageError("--pieces goes with --decode", hint="without --decode, pieces are what is written")
-    tokenizer = choose(request)
+# the filter
+
+
+def run(files: Sequence[str], choosing: Choosing, doing: Doing, how: Lines) -> None:
+    """A line out for a line in, or a JSON object for each record."""
+    tokenizer = choose(choosing, ids=doing.ids)
     known = isinstance(tokenizer, BaseTokenizer)
-    mode = "ids" if request.ids else "records" if request.jsonl else "pieces"
-    if request.decode:
-        mode = "text of ids" if known and not request.pieces else "text of pieces"
-    work = _token_filter.Work(tokenizer, mode, request.field)
-    _token_filter.run(work, _chunks(request.files), jobs, live="-" in request.files)
+    if doing.objects:
+        read = "jsonl" if doing.field else "text"
+        reader = registry.load("labelled", read).Reader(Options(text=doing.field, gold=False))
+        records = Records(tokenizer)
+        write = _forms.form(read, True, reader, records)
+        _filter.run(files, reader, records, write, model=None, batch_size=64, how=how, what="tokenizing")
+        return
+    mode = "ids" if doing.ids else "pieces"
+    if doing.decode:
+        mode = "text of ids" if known and not doing.pieces else "text of pieces"
+    work = Texts(tokenizer, mode, how.unknown == "strict")
+    _filter.run(files, Whole(), work, lambda _, out: out, model=None, batch_size=1, how=how, what="tokenizing")
+
+
+class Whole:
+    """A reader whose records are the chunks themselves: lines are as quick together as no line is alone."""
+
+    def feed(self, chunk: Chunk) -> Iterator[Chunk]:
+        """The chunk."""
+        yield chunk
+
+    def close(self) -> Iterator[Chunk]:
+        """Nothing is held."""
+        yield from ()
+
+
+@dataclass
+class _Travelling(_filter.Work):
+    """Work whose tokenizer travels as its header and arrays."""
+
+    tokenizer: Any
+    stored: tuple[dict[str, Any], dict[str, np.ndarray]] | None = field(default=None, kw_only=True)
+
+    def packed(self) -> Any:
+        """The work with what its tokenizer is made of; one without a vocabulary travels as it is."""
+        if not isinstance(self.tokenizer, BaseTokenizer):
+            return self
+        return replace(self, tokenizer=None, stored=tokenizers.to_artifact(self.tokenizer))
+
+    def unpack(self, model: Path | None) -> None:
+        """Put the tokenizer together again."""
+        if self.stored:
+            header, arrays = self.stored
+            arrays = {name.removeprefix("tokenizer."): a for name, a in arrays.items()}
+            self.tokenizer = tokenizers.restore(header, arrays)
+            if hasattr(self.tokenizer, "use_one_thread"):
+                self.tokenizer.use_one_thread()
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a vocabulary."""
+        return isinstance(self.tokenizer, BaseTokenizer)
+
+
+@dataclass
+class Tokenized:
+    """What became of a chunk, and what of it the tokenizer lacks."""
+
+    out: bytes
+    lacking: Sequence[tuple[int, str]] = ()
+
+
+@dataclass
+class Texts(_Travelling):
+    """What becomes of whole chunks, as bytes."""
+
+    mode: str  # pieces, ids, text of pieces, text of ids
+    strict: bool
+    small: ClassVar[int] = 1 << 14  # type: ignore[misc]
+
+    def ready(self, record: Chunk) -> Tokenized:
+        """The lines of a chunk. Raises Stopped with those before a mistake."""
+        text = record.text
+        try:
+            return self._made(text)
+        except UnknownPiece as error:
+            message, hint, at = error.message, error.hint, error.offset
+        except _Strict as error:
+            stop = _filter.stopped(error.what, error.offset)
+            message, hint, at = stop.message, stop.hint, error.offset
+        good = text.rfind("\n", 0, at) + 1
+        raise _filter.Stopped(message, hint=hint, at=at, part=self._made(text[:good]).out if good else b"")
+
+    def _made(self, text: str) -> Tokenized:
+        ids = "ids" in self.mode
+        if "text" in self.mode:
+            decode = partial(self.tokenizer.from_lines, ids=ids) if self.known else self.tokenizer.from_lines
+            return Tokenized(decode(text).encode())
+        if not self.known:
+            return Tokenized(self.tokenizer.lines(text))
+        lines: Callable[[str], bytes] = partial(self.tokenizer.lines, ids=ids)
+        try:
+            out = lines(text)
+            mark = self.tokenizer.unk_id
+            shown = None if mark is None else str(mark) if ids else self.tokenizer.symbol(mark)
+            if shown is None or not re.search(rb"(?<!\S)" + re.escape(shown.encode()) + rb"(?!\S)", out):
+                return Tokenized(out)
+            lacking = tokenizers.read(self.tokenizer, text)[1]
+        except UnknownCharacter:
+            lacking = tokenizers.read(self.tokenizer, text)[1]
+            gone = {ord(character): None for _, character in lacking}
+            out = lines(text.translate(gone))
+        if self.strict and lacking:
+            raise _Strict(*lacking[0])
+        return Tokenized(out, lacking)
+
+    def lacking(self, record: Tokenized) -> Sequence[tuple[int, str]]:
+        """What the tokenizer has no symbol for."""
+        return record.lacking
+
+    def answer(self, records: list[Tokenized]) -> list[bytes]:
+        """The lines as they are written."""
+        return [record.out for record in records]
+
+
+class _Strict(Exception):
+    """A text holds what the tokenizer has no symbol for, and that is not to be passed over."""
+
+    def __init__(self, offset: int, what: str):
+        super().__init__(what)
+        self.offset, self.what = offset, what
+
+
+@dataclass
+class Records(_Travelling, _forms.Writer):
+    """Tokens, ids and offsets of each record's text, and how they are written."""
+
+    def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
+        """The text without what the tokenizer has no symbol for, and that."""
+        if not self.known:
+            return record.text, []
+        lacking = tokenizers.read(self.tokenizer, record.text)[1]
+        gone = {ord(c): None for _, c in lacking} if self.tokenizer.unk_id is None else {}
+        return record.text.translate(gone), lacking
+
+    def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
+        """What the tokenizer has no symbol for."""
+        return record[1]
+
+    def where(self, record: Any, number: int) -> int:
+        """Its offset is its number."""
+        return number
+
+    def answer(self, records: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+        """What stands under `seqcli`."""
+        return [self._found(text) for text, _ in records]
+
+    def _found(self, text: str) -> dict[str, Any]:
+        tokenizer = self.tokenizer if self.known else self.tokenizer.of(text)
+        found: dict[str, Any] = {"tokens": tokenizer.pieces(text)}
+        if self.known:
+            found["ids"] = tokenizer.encode(text).tolist()
+        return {**found, "offsets": tokenizer.offsets(text)}
+
+    def light(self, record: Example) -> Example:
+        """The text alone."""
+        return Example(record.text)
+
+    def results(self, record: Example, answer: dict[str, Any]) -> list[dict[str, Any]]:
+        """The one result."""
+        return [answer]
 
 
 # counts
 
 
-def count(request: Request) -> None:
+def count(files: Sequence[str], choosing: Choosing, how: Lines, *, as_json: bool) -> None:
     """Lines, characters, bytes and tokens of all the input."""
-    request.check()
-    tokenizer = choose(request)
+    tokenizer = choose(choosing)
     found: dict[str, int] = dict.fromkeys(("lines", "characters", "bytes", "tokens"), 0)
-    unknown = 0
-    for chunk in _chunks(request.files):
+    unknown, replaced = 0, streams.Replaced() if how.errors == "replace" else None
+    for chunk in _chunks(files, replaced):
         text = chunk.text
         known = tokenizer if isinstance(tokenizer, BaseTokenizer) else tokenizer.of(text)
-        try:
-            ids = known.encode(text)
-        except UnknownCharacter as error:
-            before, column = streams.column_of(text, error.offset)
-            raise SeqcliError(f"{chunk.source}:{chunk.line + before}:{column}: {error.message}") from None
+        ids, lacking = tokenizers.read(known, text)
+        if lacking and how.unknown == "strict":
+            stop = _filter.stopped(lacking[0][1], 0)
+            raise SeqcliError(f"{chunk.place(lacking[0][0])}: {stop.message}", hint=stop.hint)
         found["lines"] += text.count("\n") + (not text.endswith("\n"))
         found["characters"] += len(text)
         found["bytes"] += len(text) if text.isascii() else len(text.encode())
         found["tokens"] += len(ids)
-        if known.unk_id is not None:
-            unknown += int((ids == known.unk_id).sum())
+        unknown += len(lacking)
     report: dict[str, float] = {**found}
-    if isinstance(tokenizer, BaseTokenizer) and tokenizer.unk_id is not None:
+    if unknown or (isinstance(tokenizer, BaseTokenizer) and tokenizer.unk_id is not None):
         report["unknown"] = unknown
     if found["characters"]:
         report["tokens-per-character"] = round(found["tokens"] / found["characters"], 6)
     out = Output()
-    if request.json:
+    if as_json:
         out.json(report)
     else:
         for name, value in report.items():
@@ -180,16 +304,13 @@ def count(request: Request) -> None:
 # learning
 
 
-def learn(request: Request, path: str) -> None:
+def learn(files: Sequence[str], choosing: Choosing, path: str) -> None:
     """Learn a tokenizer and write it; its path goes to standard output. Raises SeqcliError."""
-    request.check()
-    if odd := [f for f in ("decode", "count", "jsonl", "ids") if getattr(request, f)]:
-        raise UsageError(f"--learn does not go with --{odd[0]}")
-    if request.model:
+    if choosing.model:
         raise UsageError("--learn does not go with -m", hint="choose what to learn with --kind")
-    if request.kind is None:
+    if choosing.kind is None:
         raise UsageError("--learn needs --kind", hint=f"one of: {', '.join(registry.names('tokenizers'))}")
-    config = configure(request.kind, request.settings)
+    config = configure(choosing.kind, choosing.set_ or ())
     folder = Path(path).parent
     if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         why = "it is a folder" if Path(path).is_dir() else f"{folder} is not a folder that can be written to"
@@ -197,20 +318,20 @@ def learn(request: Request, path: str) -> None:
     seen, digest = dict.fromkeys(("lines", "characters"), 0), hashlib.sha256()
 
     def texts() -> Iterator[str]:
-        for chunk in _chunks(request.files):
+        for chunk in _chunks(files):
             digest.update(chunk.text.encode())
             seen["lines"] += chunk.text.count("\n")
             seen["characters"] += len(chunk.text)
             yield chunk.text
 
-    tokenizer = registry.load("tokenizers", request.kind).Tokenizer.learn(texts(), config)
-    if not seen["characters"] and request.kind != "byte" and getattr(config, "path", None) is None:
+    tokenizer = tokenizers.learn(config, texts())
+    if not seen["characters"] and config.kind != "byte" and getattr(config, "path", None) is None:
         raise SeqcliError("there is no text to learn from", hint="name files, or pipe text in")
     about = {**seen, "sha256": digest.hexdigest()}
     tokenizers.save(
         tokenizer, path, vocabulary=tokenizer.size, learned={**config.model_dump(exclude={"path"}), **about}
     )
-    console.say(f"{request.kind}: {tokenizer.size:,} symbols from {console.count(seen['characters'])} characters")
+    console.say(f"{config.kind}: {tokenizer.size:,} symbols from {console.count(seen['characters'])} characters")
     out = Output()
     out.line(path)
     out.flush()

@@ -2,129 +2,91 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from seqcli import artifact, console, registry, streams, threads
-from seqcli.cli import _records
-from seqcli.cli._columns import Columns
-from seqcli.cli._reads import ROWS
-from seqcli.cli.generate import READ
+from seqcli.cli import _filter, _forms
+from seqcli.cli._options import Given
+from seqcli.cli._reading import trained_roles
+from seqcli.cli.generate import READ, Asked, seed_of
 from seqcli.decoding.beam import Search
 from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
-from seqcli.formats import jsonl, one_line
-from seqcli.parallel import Options, Pair, write_again
+from seqcli.formats import ROWS, one_line
+from seqcli.parallel import Options, Pair
 from seqcli.transduction import Answer, Settings, Translator
 from seqcli.transduction.sides import warn_of_cuts
 
+BATCH = 64  # sources answered together, where nothing else is said
 DRAWN = 1  # answers in a picture
+SEARCHED = ("beam", "n_best", "length_penalty", "coverage_penalty")  # options of answers that are not drawn
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    files: Sequence[str]
-    prompt: str | None
-    beam: int | None
-    n_best: int
-    length_penalty: float | None
-    coverage_penalty: float
-    no_repeat: int
-    min_length: int
-    max_length: int | None
-    sampling: Sampling | None
-    samples: int
-    seed: int
-    ensemble: Sequence[str]
-    replace_unknown: bool
-    input: str | None
-    field: str | None
-    source: str | None
-    prefix: str | None
-    delimiter: str | None
-    header: bool | None
-    jsonl: bool
-    attention: bool
-    alignment: bool
-    draw: str | None
-    batch_size: int
-
-
-def run(request: Request, stored: artifact.Artifact, jobs: int, wanted_threads: int) -> None:
+def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     """Answer what FILES say, or one prompt. Raises SeqcliError."""
-    read = _format(request)
-    others = [_member(path, stored) for path in request.ensemble]
-    limit = threads.limit(wanted_threads)  # noqa: F841  holds as long as it is kept
+    _check_drawing(asked, given)
+    read = READ.chosen(asked.files, asked.reading.input, asked.reading.field, asked.writing.jsonl, given)
+    _check_form(asked, read)
+    others = [_member(path, stored) for path in asked.searching.ensemble or ()]
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
     translator = Translator.open(stored, others)
-    settings = _settings(request, translator)
-    if request.draw:
+    writing = asked.writing
+    if writing.draw:
         from seqcli.insight.alignment import check
 
-        check(request.draw)
-    work = Work(translator, settings, tuple(o.path for o in others))
-    looking = {
-        "--attention": request.attention,
-        "--alignment": request.alignment,
-        "--draw": request.draw,
-        "--replace-unknown": request.replace_unknown,
-        "--coverage-penalty": request.coverage_penalty,
-    }
-    if asked := [flag for flag, value in looking.items() if value]:
-        _check_attention(asked[0], translator, [stored.path, *work.others])
-    writer = Writer(request.attention, request.alignment, _many(request))
+        check(writing.draw)
+    work = Work(translator, _settings(asked, translator), tuple(o.path for o in others))
+    looking = ("attention", "alignment", "draw", "replace_unknown", "coverage_penalty")
+    if flags := given.flags(looking):
+        _check_attention(flags[0], translator, [stored.path, *work.others])
+    writer = Writer(writing.attention, writing.alignment, _many(asked))
     drawn: list[Answer] = []
-    if request.prompt is not None:
-        pair = work.prepare(Pair(request.prompt, source="--prompt"))
-        answers = work([pair])[0]
+    if asked.prompt is not None:
+        pair = work.prepare(Pair(asked.prompt, source="--prompt"))
+        answers = work.answer([_filter.one(work, pair, asked.how)])[0]
         drawn.append(answers[0])
         out = streams.Output()
-        out.write(writer.object(pair, answers) if request.jsonl else writer.line(pair, answers))
+        out.write(_forms.form("text", writing.jsonl, None, writer)(pair, answers))
         out.flush()
     else:
-        _filter(request, read, work, writer, drawn, stored.path, jobs)
-    if request.draw:
-        _draw(request.draw, drawn)
+        _filter_sources(asked, read, work, writer, drawn, stored)
+    if writing.draw:
+        _draw(writing.draw, drawn)
 
 
-def _filter(
-    request: Request,
-    read: str,
-    work: Work,
-    writer: Writer,
-    drawn: list[Answer],
-    model: Path,
-    jobs: int,
+def _filter_sources(
+    asked: Asked, read: str, work: Work, writer: Writer, drawn: list[Answer], stored: artifact.Artifact
 ) -> None:
-    reader = registry.load("parallel", "lines" if read == "text" else read).Reader(
-        Options(
-            source=request.field or request.source,
-            prefix=request.prefix,
-            delimiter=request.delimiter,
-            header=request.header,
-            gold=False,
-        )
+    reading, how = asked.reading, asked.how
+    options = Options(
+        source=reading.field or reading.source,
+        prefix=reading.prefix,
+        delimiter=reading.delimiter,
+        header=reading.header,
+        gold=False,
     )
-    columns = Columns(reader, ("answer",), writer.column, write_again) if read in ("tsv", "csv") else None
-    written = columns or (writer.again if read == "jsonl" else writer.object if request.jsonl else writer.line)
+    reader = registry.load("parallel", "lines" if read == "text" else read).Reader(options, trained_roles(stored))
+    written = _forms.form(read, asked.writing.jsonl, reader, writer)
 
     def write(pair: Pair, answers: list[Answer]) -> str:
-        if request.draw and len(drawn) < DRAWN and answers[0].symbols:
+        if asked.writing.draw and len(drawn) < DRAWN and answers[0].symbols:
             drawn.append(answers[0])
         return written(pair, answers)
 
-    _records.run(request.files, reader, work, write, model=model, batch_size=request.batch_size, jobs=jobs)
-    if columns:
-        streams.Output().write(columns.head())  # of a source without rows
+    _filter.run(
+        asked.files, reader, work, write,
+        model=stored.path, batch_size=how.batch_size or BATCH, how=how, what="answering",
+    )  # fmt: skip
+    if isinstance(written, _forms.Rows):
+        streams.Output().write(written.head())  # of a source without rows
 
 
-def _many(request: Request) -> bool:
-    return (request.samples if request.sampling else request.n_best) > 1
+def _many(asked: Asked) -> bool:
+    return (asked.drawing.samples if asked.drawing.drawn else asked.searching.n_best) > 1
 
 
 def _member(path: str, stored: artifact.Artifact) -> artifact.Artifact:
@@ -149,49 +111,58 @@ def _check_attention(flag: str, translator: Translator, paths: Sequence[Path]) -
             )
 
 
-def _settings(request: Request, translator: Translator) -> Settings:
-    own = translator.search
-    beam = request.beam or max(own.beam, request.n_best)
+def _settings(asked: Asked, translator: Translator) -> Settings:
+    own, searching, drawing = translator.search, asked.searching, asked.drawing
+    beam = searching.beam or (searching.n_best if drawing.temperature == 0 else max(own.beam, searching.n_best))
     search = Search(
-        beam=1 if request.sampling else beam,
-        n_best=1 if request.sampling else request.n_best,
-        length_penalty=own.length_penalty if request.length_penalty is None else request.length_penalty,
-        coverage_penalty=request.coverage_penalty,
-        no_repeat=request.no_repeat,
-        min_length=request.min_length,
+        beam=1 if drawing.drawn else beam,
+        n_best=1 if drawing.drawn else searching.n_best,
+        length_penalty=own.length_penalty if searching.length_penalty is None else searching.length_penalty,
+        coverage_penalty=searching.coverage_penalty,
+        no_repeat=searching.no_repeat,
+        min_length=searching.min_length,
     )
-    attention = request.attention or request.alignment or request.draw is not None
+    temperature = 1.0 if drawing.temperature is None else drawing.temperature
+    sampling = Sampling(temperature, drawing.top_k, drawing.top_p, drawing.repetition_penalty)
+    writing = asked.writing
     return Settings(
         search,
-        request.sampling,
-        request.samples,
-        request.seed,
-        request.max_length,
-        attention,
-        request.replace_unknown,
+        sampling if drawing.drawn else None,
+        drawing.samples,
+        seed_of(drawing, drawn=True) if drawing.drawn else 0,
+        writing.max_tokens,
+        attention=writing.attention or writing.alignment or writing.draw is not None,
+        replace_unknown=searching.replace_unknown,
     )
 
 
-def _format(request: Request) -> str:
-    """What is read. Raises UsageError for what does not go together."""
-    named = {"--source": request.source, "--prefix": request.prefix}
-    rows = {"--delimiter": request.delimiter, "--header": request.header}
-    read = READ.chosen(request.input, request.field, request.jsonl, named, rows)
+def _check_drawing(asked: Asked, given: Given) -> None:
+    """Raise UsageError where answers are asked to be both searched and drawn."""
+    drawing = asked.drawing
+    if not drawing.drawn and (drawing.samples > 1 or drawing.repetition_penalty != 1.0):
+        flag, other = ("--samples", "--n-best") if drawing.samples > 1 else ("--repetition-penalty", "--no-repeat")
+        raise UsageError(f"{flag} is for answers that are drawn", hint=f"add --temperature 1, or use {other}")
+    if drawing.drawn and (flags := given.flags(SEARCHED)):
+        said = f"{flags[0]} is for answers that are searched, --temperature, --top-k and --top-p draw them"
+        raise UsageError(f"{said}: give one kind")
+
+
+def _check_form(asked: Asked, read: str) -> None:
+    """Raise UsageError for what the form that is written has no room for."""
     for name, value in (
-        ("--n-best", request.n_best > 1),
-        ("--samples", request.samples > 1),
-        ("--alignment", request.alignment),
+        ("--n-best", asked.searching.n_best > 1),
+        ("--samples", asked.drawing.samples > 1),
+        ("--alignment", asked.writing.alignment),
     ):
-        if value and read in ROWS and request.prompt is None:
+        if value and read in ROWS and asked.prompt is None:
             said = f"{name}: {read} comes back with {READ.more}, the best answer"
             raise UsageError(said, hint="read lines or jsonl, where there is room for more")
-    if request.attention and not (request.jsonl or read == "jsonl"):
+    if asked.writing.attention and not (asked.writing.jsonl or read == "jsonl"):
         raise UsageError("--attention goes with --jsonl", hint="--alignment writes pairs, --draw FILE a picture")
-    return read
 
 
 @dataclass
-class Work:
+class Work(_filter.Work):
     """What answers sources; it travels to other processes without its models."""
 
     translator: Translator | None
@@ -208,7 +179,18 @@ class Work:
         self.told = warn_of_cuts(self.translator.sides, [record], self.told)
         return record
 
-    def __call__(self, records: list[Pair]) -> list[list[Answer]]:
+    def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
+        """What of the source its side has no symbol for, and the model cannot copy."""
+        assert self.translator is not None
+        return self.translator.unknown(record)
+
+    def where(self, record: Pair, number: int) -> int:
+        """Where a token begins in the text."""
+        assert self.translator is not None
+        return self.translator.sides.source.offsets(record.text)[number][0]
+
+    def answer(self, records: list[Pair]) -> list[list[Answer]]:
+        """Answers to each source, the best first."""
         assert self.translator is not None
         return self.translator.answer(records, self.settings)
 
@@ -229,14 +211,16 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Writer:
+class Writer(_forms.Writer):
     """Answers as they are written: lines, JSON objects, or rows with one more column."""
 
     attention: bool
     alignment: bool
     many: bool
+    key: ClassVar[str] = "source"
+    names: ClassVar[Sequence[str]] = ("answer",)
 
-    def column(self, answers: list[Answer]) -> list[str]:
+    def cells(self, answers: list[Answer]) -> list[str]:
         """One cell: the best answer."""
         return [answers[0].text]
 
@@ -249,10 +233,10 @@ class Writer:
                 cells.append(_pharaoh(answer))
         return "\t".join(cells) + "\n"
 
-    def result(self, pair: Pair, answers: list[Answer]) -> dict[str, Any]:
+    def results(self, pair: Pair, answers: list[Answer]) -> list[dict[str, Any]]:
         """What stands under `seqcli` in a JSON object: the best answer, and all where several are asked for."""
         best = self._one(answers[0])
-        return {**best, "answers": [self._one(a) for a in answers]} if self.many else best
+        return [{**best, "answers": [self._one(a) for a in answers]} if self.many else best]
 
     def _one(self, answer: Answer) -> dict[str, Any]:
         tokens = [
@@ -273,17 +257,6 @@ class Writer:
         if self.alignment:
             found["alignment"] = _pharaoh(answer)
         return found
-
-    def object(self, pair: Pair, answers: list[Answer]) -> str:
-        """A new JSON object."""
-        written, result = (json.dumps(v, ensure_ascii=False) for v in (pair.text, self.result(pair, answers)))
-        return f'{{"source": {written}, "seqcli": {result}}}\n'
-
-    def again(self, pair: Pair, answers: list[Answer]) -> str:
-        """The object that was read, with the result as its last member; a blank line as it was."""
-        raw = pair.raw
-        blank = not raw.body.strip(" \t\r")
-        return raw.before + (raw.body if blank else jsonl.joined(raw.body, self.result(pair, answers))) + raw.end
 
 
 def _pharaoh(answer: Answer) -> str:

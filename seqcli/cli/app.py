@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 import seqcli
 from seqcli import console, registry
+from seqcli.cli._options import Command
 from seqcli.errors import SeqcliError, did_you_mean, nearest
 
 ORDER = ("tokenize", "train", "eval", "generate", "tag", "classify", "inspect", "recipes", "data")
@@ -77,7 +78,7 @@ def load_verb(name: str) -> Any:
         command = typer.main.get_command(module.app)
     else:
         single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT)
-        single.command(name, help=module.__doc__)(module.command)
+        single.command(name, cls=Command, help=module.__doc__)(module.command)
         command = typer.main.get_command(single)
     command.name = name
     return command

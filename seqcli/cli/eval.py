@@ -21,14 +21,34 @@ FILES are read as the training data was, or as their name or content says; --inp
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import typer
 
-from seqcli.cli._options import Columns, Comments, Labelled, Model, Separator, nothing_to_read, show_help
+from seqcli.cli._complete import Offers, entries
+from seqcli.cli._options import (
+    CLASSIFICATION,
+    LANGUAGE,
+    SEQUENCE,
+    TAGGING,
+    Columns,
+    For,
+    Given,
+    Model,
+    grouped,
+    nothing_to_read,
+    show_help,
+)
 from seqcli.errors import UsageError
 
+Unknown = Literal["error", "skip", "count-wrong"]
 UNKNOWN = ("error", "skip", "count-wrong")
+LABELS = For(("tagging", "classification"))
+RECORDS = For(("tagging", "classification", "sequence-to-sequence"))
+ROWS = For(("classification", "sequence-to-sequence"))
+LINES = For(("language-model", "sequence-to-sequence"))
+PER_LINE = For(("language-model", "sequence-to-sequence"), needs="--per-line")
 
 
 def metric_names(incomplete: str) -> list[tuple[str, str]]:
@@ -43,165 +63,187 @@ def tokenizations(incomplete: str) -> list[str]:
     return [name for name in ("13a", "none", "char", "intl", "zh") if name.startswith(incomplete)]
 
 
-def command(
-    files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
-    model: Model = None,
+def labelled(incomplete: str) -> Offers:
+    """Names of the formats of pairs, and of text with tags or labels."""
+    found = dict(entries("labelled")(incomplete)) | dict(entries("parallel")(incomplete))
+    return sorted((found | dict(entries("formats")(incomplete))).items())
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is scored and shown."""
+
     metric: Annotated[
         list[str] | None,
         typer.Option("--metric", help="Print this figure alone. Repeatable.", autocompletion=metric_names),
-    ] = None,
+    ] = None
+    split: Annotated[str | None, typer.Option(help="train, valid or test of the run's own data. Default: test.")] = (
+        None
+    )
+    json: Annotated[bool, typer.Option("--json", help="One JSON report on stdout.")] = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How FILES are read (taggers, classifiers, sequence to sequence)."""
+
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="FORMAT",
+            help="Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
+            " and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
+            " as it looks, or as the training data.",
+            autocompletion=labelled,
+        ),
+        RECORDS,
+    ] = None
+    text: Annotated[
+        str | None, typer.Option(help="Classifiers: the text's column, or key as --field."), CLASSIFICATION
+    ] = None
+    label: Annotated[str | None, typer.Option(help="Classifiers: the label's column or key."), CLASSIFICATION] = None
+    source: Annotated[
+        str | None,
+        typer.Option(help="Pairs: the source's column or key; of two files what its name has, as en."),
+        SEQUENCE,
+    ] = None
+    target: Annotated[str | None, typer.Option(help="Pairs: the target's, as de."), SEQUENCE] = None
+    delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns."), ROWS] = None
+    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text."), LABELS] = None
+    tag: Annotated[str | None, typer.Option(help="Taggers: the column, field or key of the tags."), TAGGING] = None
+
+
+@dataclass(frozen=True)
+class TagColumns(Columns):
+    """Columns of words (conll; taggers)."""
+
+    SERVES = TAGGING
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """Language models."""
+
     window: Annotated[
-        int | None, typer.Option("--window", metavar="N", min=1, help="Begin with a fresh state every N tokens.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="train, valid or test of the run's own data. Default: test.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON report on stdout.")] = False,
-    per_line: Annotated[
-        bool, typer.Option("--per-line", help="A filter: each line's nats and tokens, TAB between.")
-    ] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="With --per-line: one JSON object a line.")] = False,
-    input: Labelled = None,
-    columns: Columns = None,
-    separator: Separator = None,
-    comments: Comments = None,
-    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text.")] = None,
-    tag: Annotated[str | None, typer.Option(help="The column, field or key of the tags.")] = None,
+        int | None,
+        typer.Option("--window", metavar="N", min=1, help="Begin with a fresh state every N tokens."),
+        LANGUAGE,
+    ] = None
+    threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads."), LANGUAGE] = None
+
+
+@dataclass(frozen=True)
+class PerLine:
+    """A filter: what each line costs (language models, sequence to sequence)."""
+
+    per_line: Annotated[bool, typer.Option("--per-line", help="Each line's nats and tokens, TAB between."), LINES] = (
+        False
+    )
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="--per-line as JSON objects, one a line."), LINES] = False
+    errors: Annotated[
+        str,
+        typer.Option(metavar="strict|replace", help="As for the other filters: see seqcli generate --help."),
+        PER_LINE,
+    ] = "strict"
+    unknown: Annotated[str, typer.Option(metavar="answer|strict", help="As for the other filters."), PER_LINE] = (
+        "answer"
+    )
+
+    @property
+    def asked(self) -> bool:
+        """Whether lines are scored one by one."""
+        return self.per_line or self.jsonl
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels (classifiers, taggers)."""
+
     unknown_label: Annotated[
         str,
-        typer.Option("--unknown-label", help="A label or tag the model does not know: error, skip or count-wrong."),
-    ] = "error",
+        typer.Option("--unknown-label", help="One that the model does not know: error, skip or count-wrong."),
+        LABELS,
+    ] = "error"
     confusion: Annotated[
-        bool,
-        typer.Option("--confusion", help="Labels: which were taken for which, most frequent first."),
-    ] = False,
-    text: Annotated[str | None, typer.Option(help="Classifiers: the text's column, or key as --field.")] = None,
-    label: Annotated[str | None, typer.Option(help="Classifiers: the label's column or key.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns.")] = None,
+        bool, typer.Option("--confusion", help="Which were taken for which, most frequent first."), LABELS
+    ] = False
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Classifiers: two models, and the interval of their difference."),
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="Pairs: the source's column or key; of two files what its name has, as en.")
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Pairs: the target's, as de.")] = None,
-    beam: Annotated[int | None, typer.Option(min=1, help="Pairs: hypotheses kept. Default: the recipe's.")] = None,
+        CLASSIFICATION,
+    ] = None
+
+    @property
+    def unknown(self) -> Unknown:
+        """What becomes of a label that the model does not know. Raises UsageError."""
+        if self.unknown_label not in UNKNOWN:
+            said = f"--unknown-label: {self.unknown_label!r} is none of them"
+            raise UsageError(said, hint=f"known: {', '.join(UNKNOWN)}")
+        return self.unknown_label  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Sequence to sequence."""
+
+    beam: Annotated[int | None, typer.Option(min=1, help="Hypotheses kept. Default: the recipe's."), SEQUENCE] = None
     length_penalty: Annotated[
-        float | None, typer.Option(min=0, help="Pairs: favour long answers. Default: the recipe's.")
-    ] = None,
+        float | None, typer.Option(min=0, help="Favour long answers. Default: the recipe's."), SEQUENCE
+    ] = None
     tokenize: Annotated[
         str | None,
         typer.Option(
-            help="Pairs: how BLEU divides texts, as sacrebleu calls it: 13a, none, char …",
-            autocompletion=tokenizations,
+            help="How BLEU divides texts, as sacrebleu calls it: 13a, none, char …", autocompletion=tokenizations
         ),
-    ] = None,
+        SEQUENCE,
+    ] = None
     lowercase: Annotated[
-        bool, typer.Option("--lowercase", help="Pairs: BLEU and chrF that ignore upper case.")
-    ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads.")] = None,
+        bool, typer.Option("--lowercase", help="BLEU and chrF that ignore upper case."), SEQUENCE
+    ] = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    files: list[str]
+    scoring: Scoring
+    reading: Reading
+    columns: Columns
+    contexts: Contexts
+    per_line: PerLine
+    labels: Labels
+    answers: Answers
+
+
+@grouped
+def command(
+    scoring: Scoring,
+    labels: Labels,
+    contexts: Contexts,
+    answers: Answers,
+    per_line: PerLine,
+    reading: Reading,
+    columns: TagColumns,
+    given: Given,
+    files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
+    model: Model = None,
 ) -> int | None:
-    if (per_line or jsonl) and not files and nothing_to_read() and not _of_pairs(model):
+    if per_line.asked and not files and nothing_to_read() and not _of_pairs(model):
         return show_help("eval")
-    from seqcli import metrics, runs
+    from seqcli import metrics, registry, runs
 
-    for name in metric or []:
+    for name in scoring.metric or []:
         metrics.check(name)
-    if files and split:
+    if files and scoring.split:
         raise UsageError("--split names a part of the run's own data: it does not go with FILES")
-    if unknown_label not in UNKNOWN:
-        raise UsageError(f"--unknown-label: {unknown_label!r} is none of them", hint=f"known: {', '.join(UNKNOWN)}")
-    if compare and model:
+    if labels.compare and model:
         raise UsageError("--compare names both models: leave --model away")
-    stored = runs.open_model(compare[0] if compare else model, "eval")
-    task = stored.header["task"]
-    flags = {
-        "language-model": {"--window": window, "--threads": threads},
-        "language-model sequence-to-sequence": {"--per-line": per_line, "--jsonl": jsonl},
-        "sequence-to-sequence": {
-            "--source": source, "--target": target, "--beam": beam, "--length-penalty": length_penalty is not None,
-            "--tokenize": tokenize, "--lowercase": lowercase,
-        },
-        "tagging": {
-            "--columns": columns, "--separator": separator, "--comments": comments, "--tag": tag,
-        },
-        "classification": {"--text": text, "--label": label, "--compare": compare},
-        "classification sequence-to-sequence": {"--delimiter": delimiter},
-        "tagging classification": {"--confusion": confusion, "--field": field},
-        "tagging classification sequence-to-sequence": {"--input": input},
-    }  # fmt: skip
-    given = {flag for tasks, own in flags.items() if task not in tasks.split() for flag, v in own.items() if v}
-    if given:
-        kind = stored.header["model"]["kind"]
-        raise UsageError(f"{min(given)} does not serve {stored.path}: it is a model of the kind {kind}")
-    if task == "sequence-to-sequence":
-        from seqcli.cli import _scoring_pairs
-
-        _scoring_pairs.run(
-            _scoring_pairs.Request(
-                files or [],
-                metric or [],
-                split,
-                json,
-                input,
-                source,
-                target,
-                delimiter,
-                beam,
-                length_penalty,
-                tokenize,
-                lowercase,
-                per_line or jsonl,
-                jsonl,
-            ),
-            stored,
-        )
-        return None
-    if task == "classification":
-        from seqcli.cli import _scoring_labels
-
-        _scoring_labels.run(
-            _scoring_labels.Request(
-                files or [],
-                metric or [],
-                split,
-                json,
-                input,
-                field,
-                text,
-                label,
-                delimiter,
-                unknown_label,
-                confusion,
-                compare,
-            ),  # type: ignore[arg-type]
-            stored,
-        )
-        return None
-    if task == "tagging":
-        from seqcli.cli import _scoring_tags
-
-        named = columns.split(",") if columns else None
-        request = _scoring_tags.Request(
-            files or [],
-            metric or [],
-            split,
-            json,
-            input,
-            named,
-            separator,
-            comments,
-            field,
-            tag,
-            unknown_label,
-            confusion,
-        )  # type: ignore[arg-type]
-        _scoring_tags.run(request, stored)
-        return None
-    from seqcli.cli import _scoring
-
-    _scoring.run(files or [], stored, metric or [], window, split, json, per_line or jsonl, jsonl, threads)
+    stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")
+    given.check_model(stored)
+    asked = Asked(files or [], scoring, reading, columns, contexts, per_line, labels, answers)
+    registry.load("cli/scoring", stored.header["task"]).run(asked, stored, given)
     return None
 
 

@@ -20,11 +20,14 @@ are cut into words by the rule that the model keeps; words that are given are ta
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from seqcli.cli._options import Columns, Comments, Field, Input, Model, Separator, nothing_to_read, show_help
+from seqcli import registry
+from seqcli.cli._complete import entries
+from seqcli.cli._options import Columns, Filtering, Given, Model, grouped, nothing_to_read, show_help
 from seqcli.errors import UsageError
 
 FORMATS = ("word-tag", "conll", "conllu", "jsonl", "spans", "text")
@@ -35,77 +38,79 @@ def formats(incomplete: str) -> list[str]:
     return [name for name in FORMATS if name.startswith(incomplete)]
 
 
-def command(
-    files: Annotated[list[str] | None, typer.Argument(help="Files of text; - is standard input.")] = None,
-    model: Model = None,
-    format: Annotated[
-        str | None, typer.Option("--format", help=f"What to write: {', '.join(FORMATS)}.", autocompletion=formats)
-    ] = None,
-    input: Input = None,
-    columns: Columns = None,
-    separator: Separator = None,
-    comments: Comments = None,
-    field: Field = None,
+@dataclass(frozen=True)
+class Reading:
+    """What is read."""
+
+    input: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help=f"{', '.join(n for n in registry.names('formats') if n != 'spans')}. Default: as the file's name"
+            " says, as is written, or text.",
+            autocompletion=entries("formats"),
+        ),
+    ] = None
+    field: Annotated[
+        str | None,
+        typer.Option(help="Input lines are JSON objects, the text or tokens are this field; writes jsonl."),
+    ] = None
     tag: Annotated[
         str | None,
         typer.Option(help="The tags' column or field: of CoNLL-U as upos or misc.NER, which is filled in."),
-    ] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="As --format jsonl.")] = False,
-    confidence: Annotated[
-        bool, typer.Option("--confidence", help="conll: a last column with each tag's probability.")
-    ] = False,
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave a tag or span away that is less probable.")
-    ] = None,
-    target_precision: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
-    ] = None,
-    n_best: Annotated[
-        int, typer.Option("--n-best", min=0, help="jsonl: the N most probable answers, with their probabilities.")
-    ] = 0,
+    ] = None
     force: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="Tags given in this column or key (_ for none); the rest is filled in."),
-    ] = None,
+    ] = None
     lexicon: Annotated[
         str | None, typer.Option(metavar="FILE", help="Lines of word TAB tags: the tags that a word may have.")
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is written."""
+
+    format: Annotated[str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}.", autocompletion=formats)] = (
+        None
+    )
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="As --format jsonl.")] = False
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="conll: a last column with each tag's probability.")
+    ] = False
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave a tag or span away that is less probable.")
+    ] = None
+    target_precision: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
+    ] = None
+    n_best: Annotated[
+        int, typer.Option("--n-best", min=0, help="jsonl: the N most probable answers, with their probabilities.")
+    ] = 0
     replace: Annotated[
         bool, typer.Option("--replace", help="conll: write into the column of the tags, if there is one.")
-    ] = False,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Records answered together at most; the output is the same.")
-    ] = 512,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes; the output is the same.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="BLAS threads of a process.")] = 1,
+    ] = False
+
+
+@grouped
+def command(
+    reading: Reading,
+    columns: Columns,
+    writing: Writing,
+    how: Filtering,
+    given: Given,
+    files: Annotated[list[str] | None, typer.Argument(help="Files of text; - is standard input.")] = None,
+    model: Model = None,
 ) -> int | None:
     from seqcli.cli import _tagging
 
     if not files and nothing_to_read():
         return show_help("tag")
-    if min_confidence is not None and target_precision is not None:
+    if {"min_confidence", "target_precision"} <= set(given):
         raise UsageError("--min-confidence and --target-precision both say what is left away: give one")
-    if jsonl and format not in (None, "jsonl"):
-        raise UsageError(f"--jsonl does not go with --format {format}")
-    request = _tagging.Request(
-        files or ["-"],
-        model,
-        "jsonl" if jsonl else format,
-        input,
-        columns.split(",") if columns else None,
-        separator,
-        comments,
-        field,
-        confidence,
-        min_confidence,
-        target_precision,
-        n_best,
-        force,
-        lexicon,
-        replace,
-        tag,
-        batch_size,
-    )
-    _tagging.run(request, jobs, threads)
+    if writing.jsonl and writing.format not in (None, "jsonl"):
+        raise UsageError(f"--jsonl does not go with --format {writing.format}")
+    _tagging.run(files or ["-"], model, _tagging.Asked(reading, columns, writing, how), given)
     return None

@@ -21,35 +21,33 @@ learned sentencepiece.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from seqcli import registry
 from seqcli.cli._complete import entries, runs
-from seqcli.cli._options import nothing_to_read, show_help
+from seqcli.cli._options import For, Given, Lines, grouped, nothing_to_read, show_help
+from seqcli.errors import UsageError
 
 
-def command(
-    files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
+@dataclass(frozen=True)
+class Choosing:
+    """Which tokenizer."""
+
     model: Annotated[
         str | None,
         typer.Option(
             "-m", "--model", help="The tokenizer of this file, run folder or run name.", autocompletion=runs
         ),
-    ] = None,
+    ] = None
     kind: Annotated[
         str | None,
         typer.Option(
             help=f"{', '.join(registry.names('tokenizers'))}. Default: byte.", autocompletion=entries("tokenizers")
         ),
-    ] = None,
-    ids: Annotated[bool, typer.Option("--ids", help="Write ids instead of pieces.")] = False,
-    decode: Annotated[bool, typer.Option("--decode", help="Read what --ids wrote, write text.")] = False,
-    pieces: Annotated[bool, typer.Option("--pieces", help="With --decode: read pieces instead of ids.")] = False,
-    learn: Annotated[
-        str | None, typer.Option(metavar="OUT", help="Learn a tokenizer from the text, write it to OUT.")
-    ] = None,
+    ] = None
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,32 +55,63 @@ def command(
             metavar="KEY=VALUE",
             help="A key of the kind, as in --set size=8000; see: seqcli recipes keys tokenizer. Repeatable.",
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is read and written."""
+
+    ids: Annotated[bool, typer.Option("--ids", help="Write ids instead of pieces.")] = False
+    decode: Annotated[bool, typer.Option("--decode", help="Read what --ids wrote, write text.")] = False
+    pieces: Annotated[
+        bool, typer.Option("--pieces", help="With --decode: read pieces instead of ids."), For(needs="--decode")
+    ] = False
+    learn: Annotated[
+        str | None, typer.Option(metavar="OUT", help="Learn a tokenizer from the text, write it to OUT.")
+    ] = None
     count: Annotated[
         bool, typer.Option("--count", help="Count lines, characters, bytes and tokens (line ends included).")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --count: one JSON report.")] = False,
+    ] = False
+    json: Annotated[bool, typer.Option("--json", help="With --count: one JSON report."), For(needs="--count")] = False
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="One JSON object a line: tokens, ids, offsets in code points.")
-    ] = False,
+    ] = False
     field: Annotated[
         str | None, typer.Option(help="Input lines are JSON objects, the text is this field; implies --jsonl.")
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Processes; pays where most words are new. The output is the same.")
-    ] = 1,
+    ] = None
+
+    @property
+    def objects(self) -> bool:
+        """Whether JSON objects are written."""
+        return self.jsonl or self.field is not None
+
+
+TOGETHER = (("decode", "count", "jsonl", "field", "learn"), ("ids", "count", "jsonl", "field", "learn"))
+
+
+@grouped
+def command(
+    choosing: Choosing,
+    doing: Doing,
+    how: Lines,
+    given: Given,
+    files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
 ) -> int | None:
     from seqcli.cli import _tokenizing
 
     if not files and nothing_to_read():
         return show_help("tokenize")
-    request = _tokenizing.Request(
-        files or ["-"], model, kind, set_ or [], ids, decode, pieces, count, json, jsonl or field is not None, field
-    )
-    if learn is not None:
-        _tokenizing.learn(request, learn)
-    elif count:
-        _tokenizing.count(request)
+    for options in TOGETHER:
+        flags = given.flags(name for name in options if not {"jsonl", "field"} <= set(given) or name != "jsonl")
+        if len(flags) > 1:
+            raise UsageError(f"{flags[0]} and {flags[1]} do not go together")
+    if choosing.model and (flags := given.flags(("kind", "set_"))):
+        raise UsageError(f"-m brings its own tokenizer: {flags[0]} does not go with it")
+    if doing.learn is not None:
+        _tokenizing.learn(files or ["-"], choosing, doing.learn)
+    elif doing.count:
+        _tokenizing.count(files or ["-"], choosing, how, as_json=doing.json)
     else:
-        _tokenizing.run(request, jobs)
+        _tokenizing.run(files or ["-"], choosing, doing, how)
     return None

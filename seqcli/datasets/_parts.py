@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from seqcli.files import open_source
-from seqcli.streams import BOM, Chunk, read_chunks
+from seqcli.streams import Chunk, read_chunks, without_marks
 
 BLOCK = 1 << 20
 
@@ -97,7 +97,7 @@ def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None
             window = cast(BinaryIO, _Window(file, part.end - part.start))
             last = None
             for last in read_chunks(window, part.name, encoding=encoding, line=line, cut_long_lines=True):
-                yield last if part.start or last.line > 1 else replace(last, text=last.text.removeprefix(BOM))
+                yield last if part.start else next(without_marks([last]))
                 if advance:
                     advance(len(last.text))
             if last and number + 1 < len(parts) and not last.text.endswith("\n"):

@@ -18,7 +18,7 @@ from seqcli.artifact import replacing
 from seqcli.datasets._catalog import cache_folder
 from seqcli.datasets._parts import Part, chunks, size
 from seqcli.errors import SeqcliError
-from seqcli.streams import Chunk, place_of
+from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
 
 
@@ -32,7 +32,7 @@ def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
     try:
         return tokenizer.encode(chunk.text)
     except UnknownCharacter as error:
-        raise SeqcliError(f"{place_of(chunk, error.offset)}: {error.message}", hint=error.hint) from None
+        raise SeqcliError(f"{chunk.place(error.offset)}: {error.message}", hint=error.hint) from None
 
 
 def tokens(

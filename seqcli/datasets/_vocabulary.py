@@ -21,6 +21,8 @@ MARKS = 4  # ids of characters begin here, behind padding, unknown, the beginnin
 PAD, _, BEGIN, END = range(MARKS)
 LONGEST = 32  # characters of a word that are read: of a longer one the first and the last half of them
 
+FORMS = 1 << 20  # words that are remembered as known
+
 _DIGIT = re.compile(r"\d")
 
 
@@ -116,6 +118,26 @@ class Vocabulary:
     @cached_property
     def _vector_ids(self) -> dict[str, int]:
         return {w: i for i, w in enumerate(self.vector_words)}
+
+    @cached_property
+    def _known_forms(self) -> set[str]:
+        return set()  # as words are met: normal() takes longer than all else
+
+    def unknown(self, words: Sequence[str]) -> list[tuple[int, str]]:
+        """The words that neither the table nor the vectors have: (place, word)."""
+        met = self._known_forms
+        found = [(i, word) for i, word in enumerate(words) if word not in met]
+        if not found:
+            return found
+        known, vectors, normal = self._word_ids, self._vector_ids, self.normal
+        lacking = [
+            (i, word)
+            for i, word in found
+            if normal(word) not in known and word not in vectors and word.lower() not in vectors
+        ]
+        if len(met) < FORMS:
+            met.update({word for _, word in found} - {word for _, word in lacking})
+        return lacking
 
     def word_ids(self, words: Iterable[str]) -> np.ndarray:
         """(U,) ids of words."""

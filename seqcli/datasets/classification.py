@@ -104,6 +104,7 @@ class Corpus:
     files: dict[str, list[Path]]
     config: Config
     names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
+    roles: dict[str, Any] = field(default_factory=dict)  # what the columns or keys of text and label are called
 
     def facts(self) -> dict[str, Any]:
         """What the artifact keeps of it: name, format, and name, size and hash of each split."""
@@ -117,7 +118,7 @@ class Corpus:
         }
         about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
         kept = ("label_from", "labels", "multi_label", "longest")
-        return {**about, **{key: getattr(self.config, key) for key in kept}, "splits": splits}
+        return {**about, "roles": self.roles, **{key: getattr(self.config, key) for key in kept}, "splits": splits}
 
     def phrases(self) -> list[Example]:
         """The different phrases of the training split's trees, with their labels; sentences among them."""
@@ -160,10 +161,11 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {plain.describe(config.train)} is {format_name}")
     options = Options(**{**settings, **_given(config)}, multi_label=config.multi_label)
+    roles: dict[str, Any] = {}
     read = functools.partial(
         read_examples, format_name=format_name, options=options, encoding=encoding, label_from=config.label_from
     )
-    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
+    splits = {split: list(read(paths, what=f"reading {split}", found=roles)) for split, paths in files.items()}
     _check_renamed(config.labels, splits)
     splits = {split: list(renamed(examples, config.labels)) for split, examples in splits.items()}
     for examples in splits.values():
@@ -175,7 +177,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
             raise SeqcliError(f"the {split} split has no records with a text", hint=hint)
     ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
     name, names = _reading.names(config.train, named, files)
-    return Corpus(name, format_name, options, ordered, encoding, files, config, names)
+    return Corpus(name, format_name, options, ordered, encoding, files, config, names, roles)
 
 
 def read_examples(
@@ -186,24 +188,29 @@ def read_examples(
     encoding: str = "utf-8",
     label_from: str = "record",
     what: str = "",
+    trained: Mapping[str, Any] | None = None,
+    found: dict[str, Any] | None = None,
 ) -> Iterator[Example]:
-    """The records that have a text, in order, with their labels."""
+    """The records that have a text, in order, with their labels. `trained` and `found` are the names of columns or
+    keys: those of training, and those that are read, which are put in."""
     total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
     empty = 0
     with console.progress(what, total) as advance:
         for path in paths:
-            reader = registry.load("labelled", format_name).Reader(options)
-            found = (
+            reader = registry.load("labelled", format_name).Reader(options, trained)
+            records = (
                 _whole(path, encoding) if label_from == "folder" else _reading.fed(reader, path, encoding, advance)
             )
             own = None if label_from == "record" else _own_label(path, label_from)
-            for example in found:
+            for example in records:
                 if own is not None:
                     example.labels = list(own)
                 if example.text.strip():
                     yield example
                 else:
                     empty += format_name != "text"
+            if found is not None:
+                found |= {role: name for role, name in reader.found.items() if role not in found}
     if empty:
         console.warn(f"{empty:,} records without a text are left out")
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -81,6 +81,7 @@ class Corpus:
     files: dict[str, list[Path]]
     config: Config
     names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
+    roles: dict[str, Any] = field(default_factory=dict)  # what the columns or keys of source and target are called
 
     def facts(self) -> dict[str, Any]:
         """What the artifact keeps of it: name, format, and name, size and hash of each split."""
@@ -91,6 +92,7 @@ class Corpus:
         about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
         return {
             **about,
+            "roles": self.roles,
             "longest": self.config.longest,
             "ratio": self.config.ratio,
             "bleu_tokenize": self.config.bleu_tokenize,
@@ -141,7 +143,8 @@ def _opened(
             "data.train is -, and standard input has no file beside it with the targets",
             hint="name the file; or give both sides in one, as tsv or jsonl",
         )
-    read = functools.partial(read_pairs, format_name=format_name, options=options, encoding=encoding)
+    roles: dict[str, Any] = {}
+    read = functools.partial(read_pairs, format_name=format_name, options=options, encoding=encoding, found=roles)
     splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
     if shares:
         train = splits["train"]
@@ -153,13 +156,21 @@ def _opened(
             raise SeqcliError(f"the {split} split has no pairs", hint=hint)
     ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
     name, names = _reading.names(config.train, named, files)
-    return Corpus(name, format_name, options, ordered, encoding, files, config, names)
+    return Corpus(name, format_name, options, ordered, encoding, files, config, names, roles)
 
 
 def read_pairs(
-    paths: Sequence[Path | str], *, format_name: str, options: Options, encoding: str = "utf-8", what: str = ""
+    paths: Sequence[Path | str],
+    *,
+    format_name: str,
+    options: Options,
+    encoding: str = "utf-8",
+    what: str = "",
+    trained: Mapping[str, Any] | None = None,
+    found: dict[str, Any] | None = None,
 ) -> Iterator[Pair]:
-    """The records with a text on both sides, in order; how many have a blank side is told.
+    """The records with a text on both sides, in order; how many have a blank side is told. `trained` and `found` are
+    the names of columns or keys: those of training, and those that are read, which are put in.
 
     Options are those of a data set (gold). Raises SeqcliError with file:line:column.
     """
@@ -168,11 +179,14 @@ def read_pairs(
     options, blank = replace(options, encoding=encoding), 0
     with console.progress(what, total) as advance:
         for path in paths:
-            for pair in _reading.fed(reads.Reader(options), path, encoding, advance):
+            reader = reads.Reader(options, trained)
+            for pair in _reading.fed(reader, path, encoding, advance):
                 if pair.text.strip() and pair.target and pair.target.strip():
                     yield pair
                 else:
                     blank += 1
+            if found is not None:
+                found |= {role: name for role, name in reader.found.items() if role not in found}
     if blank:
         one = blank == 1
         console.warn(f"{blank:,} pair{'' if one else 's'} with a blank side {'is' if one else 'are'} left out")

@@ -13,17 +13,19 @@ format cannot hold (a line break inside a word) is replaced so that no line brea
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from seqcli import registry
+from seqcli import console, registry
+from seqcli.files import suffix
 from seqcli.streams import BOM, Chunk
 
 Place = tuple[int, int]  # line and column, both from 1
 Record = TypeVar("Record")  # what a reader yields: a Sentence; elsewhere another kind of record
+ROWS = ("tsv", "csv")  # formats whose records are rows of cells
 NOTHING = "_"  # how a column format writes a word that is empty
 
 
@@ -116,11 +118,25 @@ class Reader(ABC, Generic[Record]):
 
     options: Options
 
-    def __init__(self, options: Any):  # another kind of record has options of its own
-        self.options = options
+    def __init__(self, options: Any, trained: Mapping[str, Any] | None = None):
+        """`options` are those of the kind of record. `trained` says for each part of a record (text, source …) what
+        its column or key was called where a model was trained: there it is looked for first."""
+        self.options, self.trained = options, dict(trained or {})
+        self.found: dict[str, Any] = {}  # what the columns or keys that are read are called, by part of a record
+        self._told: set[tuple[str, Any]] = set()
         self._source: str | None = None
         self._tail, self._next = "", 1  # a line without its end so far, and the number of the line to come
         self._bom = False
+
+    def _tell(self, role: str, name: Any, what: str, place: str) -> None:
+        """Say, once, that a part of a record is read from elsewhere than in training; `what`: column or key."""
+        own = self.trained.get(role)
+        if own is not None and own != name and (role, name) not in self._told:
+            self._told.add((role, name))
+            shown = f"{what} {name}" if isinstance(name, int) else repr(name)
+            console.warn(
+                f"{place}: there is no {what} {own!r}, which the model was trained on: {shown} is read as the {role}"
+            )
 
     def feed(self, chunk: Chunk) -> Iterator[Record]:
         """Yield the records that this chunk completes; those before a mistake come before it is raised."""
@@ -174,6 +190,30 @@ class Writer(ABC):
     def tag(self, tag: str) -> str:
         """A tag as it stands in text: `empty_tag` for none."""
         return tag or self.options.empty_tag
+
+
+def as_read(record: Any) -> tuple[str, str]:
+    """A record as it was read, and its line end: `\\n`, `\\r\\n`, or nothing for a last line without one. Of two
+    files side by side it is that of the first."""
+    raw = record.raw
+    return (record.text, "\n") if raw is None else (raw.before + raw.body, raw.end)
+
+
+SUFFIXES = {  # endings of files' names: the formats that they tell, the likeliest first
+    ".conllu": ("conllu",),
+    **dict.fromkeys((".jsonl", ".ndjson"), ("jsonl",)),
+    **dict.fromkeys((".conll", ".iob", ".iob1", ".iob2", ".iobes", ".bio", ".bioes", ".bilou"), ("conll",)),
+    ".tsv": ("tsv", "conll"),
+    ".csv": ("csv",),
+    **dict.fromkeys((".fasttext", ".ft"), ("fasttext",)),
+    **dict.fromkeys((".trees", ".ptb", ".mrg"), ("trees",)),
+}
+
+
+def told_by_name(path: str, folder: str) -> str | None:
+    """The format of a folder of formats that the ending of a file's name tells, if it tells one."""
+    known = registry.names(folder)
+    return next((name for name in SUFFIXES.get(suffix(path), ()) if name in known), None)
 
 
 def open_format(name: str) -> ModuleType:

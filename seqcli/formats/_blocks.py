@@ -70,8 +70,8 @@ class BlockReader(Reader):
 
     format: str
 
-    def __init__(self, options: Options):
-        super().__init__(options)
+    def __init__(self, options: Options, trained: Any = None):
+        super().__init__(options, trained)
         self._start()
 
     def _start(self) -> None:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 
-from seqcli.files import suffix
+from seqcli.formats import told_by_name
 from seqcli.formats._lines import whole_lines
 from seqcli.formats._objects import is_object
 from seqcli.formats.word_tag import divide
 
-_SUFFIXES = {
-    ".conllu": "conllu",
-    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
-    **dict.fromkeys((".conll", ".iob", ".iob1", ".iob2", ".iobes", ".bio", ".bioes", ".bilou", ".tsv"), "conll"),
-}
 _WORD_ID = re.compile(r"[0-9]+([-.][0-9]+)?")
 _SPAN_TAG = re.compile(r"O|[BIESLUM]-\S+")
 _POS_TAG = re.compile(r"[A-Z][A-Z0-9$*-]*|[^\w\s]{1,3}")
@@ -25,7 +20,7 @@ def detect(path: str, first_text: str = "") -> str | None:
 
     `first_text` may end within a line.
     """
-    if known := _SUFFIXES.get(suffix(path)):
+    if known := told_by_name(path, "formats"):
         return known
     _, lines = whole_lines(first_text)
     filled = [line for line in lines if line.strip(" \t")]

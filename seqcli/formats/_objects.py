@@ -1,14 +1,114 @@
-"""What the formats share that read fields of JSON objects, one a line: what is wrong with them, and where."""
+"""What the formats share that read fields of JSON objects, one a line: the reader; what is wrong, and where.
+
+Which key is which: as said; else as where the model was trained; else what the kind of record makes of well-known
+names.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.formats import Record
+from seqcli.formats._lines import Line, LineReader
 from seqcli.formats._rows import in_recipe
-from seqcli.formats.jsonl import RESULT, starts
+
+RESULT = "seqcli"  # the key of what was found
+WHITE = " \t\r"  # a line of nothing else is blank
+
+
+class ObjectReader(LineReader[Record]):
+    """Objects, one a line; a blank line is a record without a text, but in a data set."""
+
+    format = "jsonl"
+    example: str  # such a line
+
+    def _record(self, line: Line, number: int) -> Record | None:
+        if not line.body.strip(WHITE):
+            return self._blank(line, number)
+        return self._of(object_of(line.body, self._source or "", number, self.example), line, number)
+
+    @abstractmethod
+    def _blank(self, line: Line, number: int) -> Record | None:
+        """The record of a blank line; None where it holds none."""
+
+    @abstractmethod
+    def _of(self, record: dict[str, Any], line: Line, number: int) -> Record:
+        """The record of an object."""
+
+    def _key(
+        self, role: str, record: dict[str, Any], given: str | None, known: str | None, number: int
+    ) -> str | None:
+        """The key of a part of a record: what is `given`, else what it was in training, else the `known` one, which
+        is told where training had another."""
+        own = self.trained.get(role)
+        key = given or (own if isinstance(own, str) and own in record else known)
+        if key is not None:
+            self.found.setdefault(role, key)
+            if given is None and isinstance(own, str):
+                self._tell(role, key, "key", f"{self._source}:{number}:1")
+        return key
+
+
+# where the members of an object stand in its line
+
+_decode = json.JSONDecoder().raw_decode
+
+
+def starts(body: str, key: str) -> tuple[int, list[int]]:
+    """Where a key's value begins in a line, in characters from 0, and where the members begin if it is a list.
+
+    The line must be a JSON object; a key that is there twice counts where it comes last, and one that is not there
+    is found at 0.
+    """
+    value, found = 0, []
+    for name, _, at, _ in _members(body):
+        if name == key:
+            value, found = at, []
+            if body[at] == "[":
+                at = _skip(body, at + 1)
+                while body[at] != "]":
+                    found.append(at)
+                    at = _skip(body, _decode(body, at)[1], ",")
+    return value, found
+
+
+def _skip(body: str, at: int, more: str = "") -> int:
+    while at < len(body) and body[at] in WHITE + more:
+        at += 1
+    return at
+
+
+def _members(body: str) -> Iterator[tuple[str, int, int, int]]:
+    """Each member of an object: its name, where that begins, where the value begins, and where it ends."""
+    at = _skip(body, 0) + 1
+    while (at := _skip(body, at, ",")) < len(body) and body[at] != "}":
+        begin = at
+        name, at = _decode(body, at)
+        value = _skip(body, at, ":")
+        _, at = _decode(body, value)
+        yield name, begin, value, at
+
+
+def joined(body: str, result: dict[str, Any]) -> str:
+    """A line with an object, as it stands, and `result` as its last member."""
+    record = json.loads(body)
+    if RESULT in record:  # the other members stay as they are written
+        del record[RESULT]
+        body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name != RESULT) + "}"
+    head = body.rstrip(WHITE)[:-1]
+    return f'{head}{", " if record else ""}"{RESULT}": {json.dumps(result, ensure_ascii=False)}}}'
+
+
+def new_object(members: dict[str, Any], result: dict[str, Any]) -> str:
+    """A line with an object of its own members and what was found for it."""
+    return json.dumps({**members, RESULT: result}, ensure_ascii=False)
+
+
+# what is wrong, and where
 
 
 def is_object(line: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
@@ -69,8 +69,8 @@ class RowReader(Reader[Record]):
     quoting: bool
     roles: tuple[str, ...]  # what is read of a row: the first must be there, the second with gold
 
-    def __init__(self, options: object):
-        super().__init__(options)
+    def __init__(self, options: object, trained: Mapping[str, Any] | None = None):
+        super().__init__(options, trained)
         self.head: Line | None = None
         self._first = True  # no row has been read
         self.separator = separator_of(self.options.delimiter, self.delimiter)
@@ -228,18 +228,35 @@ class RowReader(Reader[Record]):
         """Find out from the first row which columns are read; whether it is a header."""
         header = self.options.header
         if header is None:
-            header = any(_find(name, cells) for name in self._names) or self._looks_like_header(cells)
+            known = [*self._names, *(n for n in self.trained.values() if column_number(str(n)) is None)]
+            header = any(_find(name, cells) for name in known) or self._looks_like_header(cells)
         if self._needed and not header:
             raise self._no_column(self._needed[0], cells, place)
         self._width = len(cells)
         found = [self._given_column(role, cells, place) for role in self.roles]
+        for i, role in enumerate(self.roles):
+            column = None if self._given[role] else self._trained_column(role, cells, header)
+            found[i] = found[i] or (column if column not in found else None)
         for role, column in zip(self.roles, found, strict=True):
             other = self.roles[found.index(column)]
             if column and other != role:
                 raise UsageError(f"{other} and {role} are both column {column}", hint="they are two columns")
         self.columns = self._choose(cells, found, header, place)
         self.header = list(cells) if header else None
+        for role, column in zip(self.roles, self.columns, strict=True):
+            if column is not None:
+                self.found.setdefault(role, cells[column - 1].strip() if header else column)
+                if not self._given[role] and (role == self.roles[0] or self.options.gold) and len(cells) > 1:
+                    self._tell(role, cells[column - 1].strip() if header else column, "column", place)
         return header
+
+    def _trained_column(self, role: str, cells: list[str], header: bool) -> int | None:
+        """The column that a model was trained on, if the row has it: by name, or without a header by number."""
+        name = str(self.trained.get(role, ""))
+        number = column_number(name)
+        if header:
+            return _find(name, cells) if name and number is None else None
+        return number if number is not None and number <= len(cells) else None
 
     @abstractmethod
     def _looks_like_header(self, cells: list[str]) -> bool:
@@ -289,12 +306,20 @@ class RowReader(Reader[Record]):
             named = f"--{role} {f'{name!r}' if ' ' in name else name}"
             said = named if header else f"{said}, or {named} where the first row names the columns"
         columns = f"{', '.join(shown[:8])}{' …' if len(shown) > 8 else ''}"
-        return SeqcliError(f"{place}: which column has the {role}?", hint=f"say it: {said}{how}; columns: {columns}")
+        own = self.trained.get(role)
+        lacks = f" there is none called {own!r}, which the model was trained on" if isinstance(own, str) else ""
+        return SeqcliError(
+            f"{place}: which column has the {role}?{lacks}", hint=f"say it: {said}{how}; columns: {columns}"
+        )
 
 
 def are_names(cells: Sequence[str]) -> bool:
-    """Whether cells look like the names of columns: different ones, of few words."""
-    return len(set(cells)) == len(cells) and all(NAME.fullmatch(c) and len(c) <= 40 for c in cells)
+    """Whether cells look like the names of columns: different ones, of few words; one of several may be empty, as the
+    first one is where a table is written with its index."""
+    names = [cell.strip() for cell in cells]
+    several = len(names) > 1
+    fit = all((NAME.fullmatch(name) and len(name) <= 40) or (several and not name) for name in names)
+    return fit and len(set(names)) == len(names) and any(names)
 
 
 def _find(name: str, cells: Sequence[str]) -> int | None:

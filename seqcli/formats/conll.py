@@ -13,7 +13,7 @@ comments are declared, a word that looks like one is read as one.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import NOTHING, Answer, Options, Sentence, body_of, cell
@@ -75,9 +75,9 @@ class Reader(BlockReader):
 
     format = "conll"
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options, trained: Any = None):
         _check(options)
-        super().__init__(options)
+        super().__init__(options, trained)
 
     def _start(self) -> None:
         super()._start()

@@ -12,7 +12,7 @@ Format: https://universaldependencies.org/format.html
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.formats import NOTHING, Answer, Options, Sentence, cell, one_line
@@ -83,8 +83,8 @@ class Reader(BlockReader):
 
     format = "conllu"
 
-    def __init__(self, options: Options):
-        super().__init__(options)
+    def __init__(self, options: Options, trained: Any = None):
+        super().__init__(options, trained)
         self._field = field_of(options)
         hidden = COLUMNS[self._field.column]
         self._features = [(name, i) for i, name in enumerate(COLUMNS) if name in _FEATURES and name != hidden]

@@ -10,17 +10,24 @@ which is then given as `seqcli.text`), end exclusive.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.formats import Answer, Place, Sentence
-from seqcli.formats._lines import Line, LineReader, LineWriter
+from seqcli.formats._lines import Line, LineWriter
+from seqcli.formats._objects import (
+    WHITE,
+    ObjectReader,
+    half_a_character,
+    joined,
+    new_object,
+    starts,
+    whole,
+)
 
 READS = WRITES = True
-RESULT = "seqcli"
-_WHITE = " \t\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,57 +51,19 @@ class Places(Sequence[Place]):
         return places[index]
 
 
-def starts(body: str, key: str) -> tuple[int, list[int]]:
-    """Where a key's value begins in a line, in characters from 0, and where the members begin if it is a list.
-
-    The line must be a JSON object; a key that is there twice counts where it comes last, and one that is not there
-    is found at 0.
-    """
-    value, found = 0, []
-    for name, _, at, _ in _members(body):
-        if name == key:
-            value, found = at, []
-            if body[at] == "[":
-                at = _skip(body, at + 1)
-                while body[at] != "]":
-                    found.append(at)
-                    at = _skip(body, _decode(body, at)[1], ",")
-    return value, found
-
-
-_decode = json.JSONDecoder().raw_decode
-
-
-def _skip(body: str, at: int, more: str = "") -> int:
-    while at < len(body) and body[at] in _WHITE + more:
-        at += 1
-    return at
-
-
-def _members(body: str) -> Iterator[tuple[str, int, int, int]]:
-    """Each member of an object: its name, where that begins, where the value begins, and where it ends."""
-    at = _skip(body, 0) + 1
-    while (at := _skip(body, at, ",")) < len(body) and body[at] != "}":
-        begin = at
-        name, at = _decode(body, at)
-        value = _skip(body, at, ":")
-        _, at = _decode(body, value)
-        yield name, begin, value, at
-
-
-class Reader(LineReader):
+class Reader(ObjectReader[Sentence]):
     """Objects with a text or tokens. Without `gold`, tags that do not fit the tokens count as none."""
 
-    format = "jsonl"
+    example = '{"text": "…"} or {"tokens": ["…"]}'
 
-    def _record(self, line: Line, number: int) -> Sentence:
-        source = self._source or ""
-        if not line.body.strip(_WHITE):
-            return Sentence(source=source, line=number, raw=line)
-        record = self._object(line.body, number)
-        name = self.options.field or ("tokens" if "tokens" in record else "text")
+    def _blank(self, line: Line, number: int) -> Sentence:
+        return Sentence(source=self._source or "", line=number, raw=line)
+
+    def _of(self, record: dict[str, Any], line: Line, number: int) -> Sentence:
+        usual = "tokens" if "tokens" in record else "text"
+        name = self._key("field", record, self.options.field, usual, number) or usual
         value = record.get(name)
-        sentence = Sentence(source=source, line=number, raw=line)
+        sentence = Sentence(source=self._source or "", line=number, raw=line)
         if isinstance(value, str):
             if self.options.gold:
                 raise SeqcliError(
@@ -111,27 +80,9 @@ class Reader(LineReader):
             wrong = f"has no {name!r}" if name not in record else f"has neither text nor tokens in {name!r}"
             hint = "a string, or a list of strings" if name in record else did_you_mean(name, record)
             raise SeqcliError(f"{self._place(line.body, number, name)}: the object {wrong}", hint=hint)
-        try:
-            "".join([sentence.text, *(sentence.tags or ())]).encode()
-        except UnicodeEncodeError:
-            where = self._place(line.body, number, name)
-            raise SeqcliError(f"{where}: the field {name!r} holds half a character (a lone surrogate)") from None
+        if "\\u" in line.body and not whole("".join([sentence.text, *(sentence.tags or ())])):
+            raise half_a_character(line.body, self._source or "", number, name)
         return sentence
-
-    def _object(self, body: str, number: int) -> dict[str, Any]:
-        column = 1
-        try:
-            record = json.loads(body)
-        except ValueError as error:
-            record, column = None, getattr(error, "colno", 1)
-        except RecursionError:
-            record = None
-        if not isinstance(record, dict):
-            raise SeqcliError(
-                f"{self._source}:{number}:{column}: not a JSON object",
-                hint='each line is an object, as in {"text": "…"} or {"tokens": ["…"]}',
-            )
-        return record
 
     def _gold(self, sentence: Sentence, record: dict[str, Any], body: str) -> None:
         name, empty, gold = self.options.tag or "tags", self.options.empty_tag, self.options.gold
@@ -176,10 +127,10 @@ class Writer(LineWriter):
     format = "jsonl"
 
     def _line(self, sentence: Sentence, answer: Answer) -> str:
-        return f'{{"text": {_dump(sentence.text)}, "{RESULT}": {_dump(self._result(sentence, answer))}}}'
+        return new_object({"text": sentence.text}, self._result(sentence, answer))
 
     def _again(self, line: Line, sentence: Sentence, answer: Answer) -> str:
-        if not line.body.strip(_WHITE):
+        if not line.body.strip(WHITE):
             return line.body
         result = self._result(sentence, answer)
         if sentence.words and sentence.places:  # tokens: their offsets need a text to point into
@@ -217,17 +168,3 @@ def span_records(sentence: Sentence, answer: Answer) -> list[dict[str, Any]]:
             record["probability"] = round(span.probability, 6)
         records.append(record)
     return records
-
-
-def joined(body: str, result: dict[str, Any]) -> str:
-    """A line with an object, as it stands, and `result` as its last member."""
-    record = json.loads(body)
-    if RESULT in record:  # the other members stay as they are written
-        del record[RESULT]
-        body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name != RESULT) + "}"
-    head = body.rstrip(_WHITE)[:-1]
-    return f'{head}{", " if record else ""}"{RESULT}": {_dump(result)}}}'
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from seqcli.errors import UsageError
 from seqcli.formats import Answer, Sentence
 from seqcli.formats._lines import Line, LineWriter
-from seqcli.formats.jsonl import RESULT, joined, span_records
+from seqcli.formats._objects import joined, new_object
+from seqcli.formats.jsonl import span_records
 
 READS, WRITES = False, True
 
@@ -29,4 +28,4 @@ class Writer(LineWriter):
             if sentence.places:
                 result = {"text": sentence.text, **result}
             return joined(raw.body, result)
-        return json.dumps({"text": sentence.text, RESULT: result}, ensure_ascii=False)
+        return new_object({"text": sentence.text}, result)

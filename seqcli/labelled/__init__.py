@@ -5,7 +5,7 @@ A format's file offers `READS_LABELS` (bool) and `Reader(options)`, which turns 
 
 With `Options.gold` the records are those of a data set: a label must be there, and blank lines are no records.
 Without it they are what a filter reads: N records in, N out, a blank line one with an empty text; labels are read
-where they are there. What a reader keeps in `raw` gives the record back byte for byte (`write_again`).
+where they are there. What a reader keeps in `raw` gives the record back byte for byte (`formats.as_read`).
 
 A label is read without the blanks around it, cut at `label_until`; where `label_separator` divides a cell, or a
 format has several labels, an empty one is none and one that is there twice counts once.
@@ -24,8 +24,8 @@ from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import _lines
 from seqcli.formats._lines import Line
+from seqcli.formats._objects import starts
 from seqcli.formats._rows import check_column, check_delimiter
-from seqcli.formats.jsonl import starts
 from seqcli.labelled._tree import Tree
 
 BLANKS = " \t"  # a line of nothing else is blank
@@ -50,15 +50,16 @@ class Example:
     label_line: int | None = None  # None: `line`; another where a quoted cell spans lines
     missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
     keys: tuple[str, str | None] | None = None  # jsonl: of text and label; `place` finds their columns when asked
+    record: int = 0  # of a filter's input, from 0: what an answer is drawn by
 
-    def place(self, *, label: bool = False) -> str:
-        """`file:line:column` of the text, or of the label, for a message."""
+    def place(self, at: int = 0, *, label: bool = False) -> str:
+        """`file:line:column` of a character of the text, or of the label, for a message."""
         line, column = (self.label_line or self.line, self.label_column) if label else (self.line, self.column)
         if self.keys and self.raw is not None:
             key = self.keys[label]
             start = starts(self.raw.body, key)[0] if key is not None else 0
             column = start + 1 + self.raw.body.startswith('"', start)
-        return f"{self.source}:{line}:{column}"
+        return f"{self.source}:{line}:{column + at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,6 @@ def labels_of(written: str, options: Options, place: Callable[[], str], *, split
                     hint="labels are printed on a line: write it without; is this the label's column?",
                 )
     return list(found)
-
-
-def write_again(example: Example) -> tuple[str, str]:
-    """The record as it was read, and its line end: `\\n`, `\\r\\n`, or nothing for a last line without one."""
-    raw = example.raw
-    return (example.text, "\n") if raw is None else (raw.before + raw.body, raw.end)
 
 
 def open_format(name: str) -> ModuleType:

@@ -2,8 +2,8 @@
 
 Where nothing says it: with a header, the columns with well-known names, else the one that is left over; without one,
 of two columns the one with white space in its first cell is the text. What stays open is an error that asks. The
-first row looks like a header if it has two columns with a well-known name each, or more columns whose cells all look
-like names, one of them well known.
+first row looks like a header if all its cells look like names, one of them well known; where a data set has two
+columns, each of them.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class DelimitedReader(RowReader[Example]):
 
     def _looks_like_header(self, cells: list[str]) -> bool:
         text, label = _named(TEXT_NAMES, cells, None), _named(LABEL_NAMES, cells, None)
-        if len(cells) == 2:
+        if self.options.gold and len(cells) == 2:
             return bool(text and label)
-        return len(cells) > 2 and bool(text or label) and are_names(cells)
+        return bool(text or (label and len(cells) > 1)) and are_names(cells)
 
     def _choose(self, cells: list[str], found: list[int | None], header: bool, place: str) -> tuple[int | None, ...]:
         (text, label), gold, count = found, self.options.gold, len(cells)

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 
 from seqcli.errors import SeqcliError
-from seqcli.files import suffix
-from seqcli.formats import body_of
+from seqcli.formats import body_of, told_by_name
 from seqcli.formats._lines import whole_lines
 from seqcli.formats._objects import is_object
 from seqcli.labelled import BLANKS, Options
@@ -16,13 +15,6 @@ from seqcli.labelled._tree import parse
 from seqcli.labelled.csv import Reader as CsvReader
 from seqcli.streams import Chunk
 
-_SUFFIXES = {
-    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
-    ".tsv": "tsv",
-    ".csv": "csv",
-    **dict.fromkeys((".fasttext", ".ft"), "fasttext"),
-    **dict.fromkeys((".trees", ".ptb", ".mrg"), "trees"),
-}
 ENOUGH = 5  # lines before a guess is made from columns or first words
 REPEATED = 4  # labels come this often on average
 SELDOM = 5  # and in no more than one text of so many
@@ -32,7 +24,7 @@ _LABEL = re.compile(r"[^\W_][\w:./+#&-]{0,39}|[+-]?[0-9]")
 def detect(path: str, text: str = "") -> str | None:
     """The format that a file's ending or, failing that, the beginning of its text shows: `jsonl`, `csv`, `tsv`,
     `fasttext`, `trees`, `label-text`; None when unsure. `text` may end within a line."""
-    if known := _SUFFIXES.get(suffix(path)):
+    if known := told_by_name(path, "labelled"):
         return known
     whole, lines = whole_lines(text)
     filled = [line for line in lines if line.strip(BLANKS)]

@@ -6,6 +6,7 @@ As in fastText, a label inside the text is not part of it: a model never reads w
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from seqcli.errors import SeqcliError
 from seqcli.formats._lines import Line
@@ -19,8 +20,8 @@ class Reader(LineReader):
 
     format = "fasttext"
 
-    def __init__(self, options: Options):
-        super().__init__(options)
+    def __init__(self, options: Options, trained: Any = None):
+        super().__init__(options, trained)
         self._prefix = options.label_prefix
         self._label = re.compile(rf"(?<![^ \t]){re.escape(self._prefix)}([^ \t]*+)[ \t]*+")
 

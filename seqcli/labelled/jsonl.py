@@ -12,24 +12,42 @@ from typing import Any
 
 from seqcli.errors import SeqcliError
 from seqcli.formats._lines import Line
-from seqcli.formats._objects import half_a_character, no_key, object_of, short, text_of, which_key, whole
-from seqcli.formats.jsonl import starts
-from seqcli.labelled import Example, LineReader, labels_of
+from seqcli.formats._objects import (
+    ObjectReader,
+    half_a_character,
+    no_key,
+    short,
+    starts,
+    text_of,
+    which_key,
+    whole,
+)
+from seqcli.labelled import Example, Options, labels_of
 
 READS_LABELS = True
 TEXT_KEYS, LABEL_KEYS = ("text", "sentence"), ("label", "labels")
 
 
-class Reader(LineReader):
+class Reader(ObjectReader[Example]):
     """Objects with a text. Without `gold` what cannot be a label is none."""
 
-    format = "jsonl"
+    options: Options  # type: ignore[assignment]
+    example = '{"text": "…", "label": "…"}'
 
-    def _example(self, line: Line, number: int) -> Example:
+    def _blank(self, line: Line, number: int) -> Example | None:
+        return None if self.options.gold else Example("", source=self._source or "", line=number, raw=line)
+
+    def _of(self, record: dict[str, Any], line: Line, number: int) -> Example:
         body, source = line.body, self._source or ""
-        record = object_of(body, source, number, '{"text": "…", "label": "…"}')
-        label_key = self.options.label or next((k for k in LABEL_KEYS if k in record), None)
-        key = self.options.text or self._text_key(record, label_key, number)
+        usual = next((k for k in LABEL_KEYS if k in record), None)
+        own = self.trained.get("label")
+        label_key = self.options.label or (own if own in record else usual)
+        if self.options.gold:
+            label_key = self._key("label", record, self.options.label, usual, number)
+        own = self.trained.get("text")
+        usual = None if self.options.text or own in record else self._text_key(record, label_key, number)
+        key = self._key("text", record, self.options.text, usual, number)
+        assert key is not None
         text = text_of(record, key, "text", body, source, number)
         example = Example(text, source=source, line=number, raw=line, keys=(key, label_key))
         labels = self._labels(record, label_key, example)

@@ -15,6 +15,11 @@ class Reader(LineReader):
 
     format = "text"
 
+    def _record(self, line: Line, number: int) -> Example | None:
+        if self.options.gold:
+            return super()._record(line, number)
+        return Example(line.body, source=self._source or "", line=number, raw=line)
+
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Example]:
         """As for any format of lines; an ordinary line is its own record, without a `raw` to give it back from."""
         if self._bom or end != "\n":

@@ -1,7 +1,8 @@
-"""What a model that gives labels scores on some data."""
+"""What a model scores on some data: one report for every task."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +15,27 @@ class Report:
 
     metrics: dict[str, float]
     counts: dict[str, int]
-    signature: str
-    protocol: str  # what was scored one by one: sentences, texts
+    signature: str  # what two numbers must share to stand in one table
+    protocol: str  # how it was scored; of labels, what was scored one by one: sentences, texts
     labels: dict[str, Any] = field(default_factory=dict)  # per label: precision, recall, f1, support
     confusion: accuracy.Confusion | None = None
     reliability: list[calibration.Bin] = field(default_factory=list)
+    unit: str = "token"  # what a figure per token is per
+    wide: int = 9  # characters of a printed figure
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, without the tables."""
-        return {**self.metrics, "counts": self.counts, "protocol": self.protocol, "signature": self.signature}
+        """As JSON, without the tables; a number that JSON lacks (a perplexity beyond what a float holds) is null."""
+        shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
+        return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature}
+
+    def to_json(self, wanted: Any = ()) -> dict[str, Any]:
+        """As JSON: all of it with its tables, or the figures that are wanted."""
+        if wanted:
+            return {k: v for k, v in self.to_dict().items() if k in wanted or k not in self.metrics}
+        if not self.labels:
+            return self.to_dict()
+        tables: dict[str, Any] = {"labels": self.labels}
+        if self.confusion is not None:
+            counts = [[int(n) for n in row] for row in self.confusion.counts]
+            tables["confusion"] = {"labels": list(self.confusion.labels), "counts": counts}
+        return {**self.to_dict(), **tables, "reliability": [b._asdict() for b in self.reliability]}

@@ -6,7 +6,7 @@ A format's file offers `Reader(options)`, which turns chunks of whole lines into
 With `Options.gold` the records are those of a data set: a target must be there, and blank lines are no records (but
 in `lines`, where two files must stay aligned). Without it they are what a filter reads: N records in, N out, a blank
 line one with an empty text; targets are read where they are there. What a reader keeps in `raw` gives the record back
-byte for byte (`write_again`).
+byte for byte (`formats.as_read`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from seqcli import registry
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import _lines
 from seqcli.formats._lines import Line
+from seqcli.formats._objects import starts
 from seqcli.formats._rows import check_delimiter
-from seqcli.formats.jsonl import starts
 
 BLANKS = " \t"  # a line of nothing else is blank
 ROLES = ("source", "target", "prefix")  # what is read of a record
@@ -47,14 +47,14 @@ class Pair:
     missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
     keys: tuple[str, str | None] | None = None  # jsonl: of text and target; `place` finds their columns when asked
 
-    def place(self, *, target: bool = False) -> str:
-        """`file:line:column` of the source text, or of the target, for a message."""
+    def place(self, at: int = 0, *, target: bool = False) -> str:
+        """`file:line:column` of a character of the source text, or of the target, for a message."""
         line, column = (self.target_line or self.line, self.target_column) if target else (self.line, self.column)
         if self.keys and self.raw is not None:
             key = self.keys[target]
             start = starts(self.raw.body, key)[0] if key is not None else 0
             column = start + 1 + self.raw.body.startswith('"', start)
-        return f"{(self.target_source if target else None) or self.source}:{line}:{column}"
+        return f"{(self.target_source if target else None) or self.source}:{line}:{column + at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,6 @@ def no_prefix(options: Options, format_name: str) -> None:
             f"prefix: a record of {format_name} has no place for {options.prefix!r}",
             hint="prefixes stand in a column (tsv, csv) or under a key (jsonl)",
         )
-
-
-def write_again(pair: Pair) -> tuple[str, str]:
-    """The record as it was read, and its line end: `\\n`, `\\r\\n`, or nothing for a last line without one. Of
-    `lines` it is that of the source."""
-    raw = pair.raw
-    return (pair.text, "\n") if raw is None else (raw.before + raw.body, raw.end)
 
 
 def open_format(name: str) -> ModuleType:

@@ -2,8 +2,8 @@
 
 Where nothing says it: with a header, the columns with well-known names; then the columns that are left over, the
 first the source, the second the target, where they are as many as are still open. What stays open is an error that
-asks. The first row looks like a header if it has two columns with a well-known name each, or more columns whose
-cells all look like names, one of them well known. A filter may read rows with a source alone.
+asks. The first row looks like a header if all its cells look like names, one of them well known; where a data set has
+two columns, each of them. A filter may read rows with a source alone.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class DelimitedReader(RowReader[Pair]):
 
     def _looks_like_header(self, cells: list[str]) -> bool:
         source, target = possible(cells, SOURCES), possible(cells, TARGETS)
-        if len(cells) == 2:
+        if self.options.gold and len(cells) == 2:
             return len(source) == len(target) == 1
-        return len(cells) > 2 and bool(source or target) and are_names(cells)
+        return bool(source or (target and len(cells) > 1)) and are_names(cells)
 
     def _choose(self, cells: list[str], found: list[int | None], header: bool, place: str) -> tuple[int | None, ...]:
         (source, target, prefix), gold = found, self.options.gold

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from seqcli.errors import SeqcliError
-from seqcli.files import suffix
-from seqcli.formats import body_of
+from seqcli.formats import body_of, told_by_name
 from seqcli.formats._lines import whole_lines
 from seqcli.formats._objects import is_object
 from seqcli.parallel import BLANKS, Options
@@ -14,14 +13,13 @@ from seqcli.parallel._names import SOURCES, TARGETS, possible
 from seqcli.parallel.csv import Reader as CsvReader
 from seqcli.streams import Chunk
 
-_SUFFIXES = {**dict.fromkeys((".jsonl", ".ndjson"), "jsonl"), ".tsv": "tsv", ".csv": "csv"}
 _SCAN = re.compile(r"[ \t]*IN: .*(?<=[ \t])OUT:(?![^ \t])")
 
 
 def detect(path: str, text: str = "") -> str | None:
     """The format that a file's ending or, failing that, the beginning of its text shows: `jsonl`, `csv`, `tsv`,
     `scan`; None when unsure. `text` may end within a line."""
-    if known := _SUFFIXES.get(suffix(path)):
+    if known := told_by_name(path, "parallel"):
         return known
     whole, lines = whole_lines(text)
     filled = [line for line in lines if line.strip(BLANKS)]

@@ -10,21 +10,22 @@ from __future__ import annotations
 from typing import Any
 
 from seqcli.formats._lines import Line
-from seqcli.formats._objects import half_a_character, no_key, object_of, text_of, which_key, whole
-from seqcli.formats.jsonl import RESULT
-from seqcli.parallel import LineReader, Pair
+from seqcli.formats._objects import RESULT, ObjectReader, half_a_character, no_key, text_of, which_key, whole
+from seqcli.parallel import Options, Pair
 from seqcli.parallel._names import SOURCES, TARGETS, possible, well_known
 
 
-class Reader(LineReader):
+class Reader(ObjectReader[Pair]):
     """Objects with a source. Without `gold` what cannot be a target is none."""
 
-    format = "jsonl"
+    options: Options  # type: ignore[assignment]
+    example = '{"source": "…", "target": "…"}'
 
-    def _pair(self, line: Line, number: int) -> Pair:
+    def _blank(self, line: Line, number: int) -> Pair | None:
+        return None if self.options.gold else Pair("", source=self._source or "", line=number, raw=line)
+
+    def _of(self, record: dict[str, Any], line: Line, number: int) -> Pair:
         body, source, gold = line.body, self._source or "", self.options.gold
-        example = '{"source": "…", "target": "…"}' if gold else '{"source": "…"}'
-        record = object_of(body, source, number, example)
         key, target_key = self._keys(record, number)
         pair = Pair(text_of(record, key, "source", body, source, number), source=source, line=number, raw=line)
         pair.keys = key, target_key
@@ -48,7 +49,7 @@ class Reader(LineReader):
 
     def _keys(self, record: dict[str, Any], number: int) -> tuple[str, str | None]:
         """The keys of source and target. Raises SeqcliError where there is none for the source, or several."""
-        source, target = self.options.source, self.options.target
+        source, target = (self._own(role, record, number) for role in ("source", "target"))
         if source is not None and target is not None:
             return source, target
         names = [n for n in record if n not in (RESULT, self.options.prefix)]
@@ -63,8 +64,15 @@ class Reader(LineReader):
                 raise which_key("target", several, self._source or "", number)
             target = None if known[1] is None else names[known[1]]
         if source is None:
-            source = names[known[0]] if known[0] is not None else self._only_text(record, names, target, number)
+            usual = names[known[0]] if known[0] is not None else self._only_text(record, names, target, number)
+            source = self._key("source", record, None, usual, number) or usual
+        if target is not None:
+            self.found.setdefault("target", target)
         return source, target
+
+    def _own(self, role: str, record: dict[str, Any], number: int) -> str | None:
+        """The key that is said, or else that of training, where the object has it."""
+        return self._key(role, record, getattr(self.options, role), None, number)
 
     def _only_text(self, record: dict[str, Any], names: list[str], target: str | None, number: int) -> str:
         several = possible([n for n in names if n != target], SOURCES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError, nearest
@@ -27,8 +28,8 @@ class Reader(LineReader[Pair]):
     options: Options
     format = "lines"
 
-    def __init__(self, options: Options):
-        super().__init__(options)
+    def __init__(self, options: Options, trained: Any = None):
+        super().__init__(options, trained)
         no_prefix(options, self.format)
         self._begin("", [])
 

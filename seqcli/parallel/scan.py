@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from seqcli.errors import SeqcliError
 from seqcli.formats._lines import Line
@@ -17,8 +18,8 @@ class Reader(LineReader):
 
     format = "scan"
 
-    def __init__(self, options: Options):
-        super().__init__(options)
+    def __init__(self, options: Options, trained: Any = None):
+        super().__init__(options, trained)
         no_prefix(options, self.format)
 
     def _pair(self, line: Line, number: int) -> Pair:

@@ -87,6 +87,7 @@ def evaluate(
         {label: score._asdict() for label, score in (chunks if tagger.scheme else tokens).per_label().items()},
         tokens.confusion(),
         calibrated.reliability() if probabilities and sentences else [],
+        wide=8,
     )
 
 

@@ -227,6 +227,34 @@ def _unescape(found: re.Match[str]) -> str:
     return chr(int(digits, 16)) if digits else " "
 
 
+def learn(config: Any, texts: Iterable[str], base: Path = Path()) -> BaseTokenizer:
+    """A tokenizer of a recipe's kind, learnt from texts; a file that the recipe names is relative to `base`."""
+    if path := getattr(config, "path", None):
+        config = config.model_copy(update={"path": str(base / path)})
+    return registry.load("tokenizers", config.kind).Tokenizer.learn(texts, config)
+
+
+def read(tokenizer: BaseTokenizer, text: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """Ids (T,) of a text, and what of it the tokenizer has no symbol for: (offset, text), in order.
+
+    What it has none for is read as `<unk>`, or left out where there is no such symbol.
+    """
+    kept, lacking = text, dict[str, None]()
+    while True:
+        try:
+            ids = tokenizer.encode(kept)
+            break
+        except UnknownCharacter as error:
+            lacking[error.character] = None
+            kept = kept.replace(error.character, "")
+    if lacking:
+        return ids, [(i, c) for i, c in enumerate(text) if c in lacking]
+    if tokenizer.unk_id is None or not (ids == tokenizer.unk_id).any():
+        return ids, []
+    spans = tokenizer.offsets(text)
+    return ids, [(a, text[a:b]) for (a, b), id in zip(spans, ids, strict=False) if id == tokenizer.unk_id]
+
+
 def restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseTokenizer:
     """The tokenizer described by an artifact's header (its `tokenizer` part) and arrays."""
     return registry.load("tokenizers", header["kind"]).Tokenizer.restore(header, arrays)

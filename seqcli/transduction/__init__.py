@@ -121,6 +121,15 @@ class Translator:
         copied = [self.sides.copies(p.text) for p in pairs]
         return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
 
+    def unknown(self, pair: Pair) -> list[tuple[int, str]]:
+        """The tokens of a source that its side has no symbol for: (number, text). A model that copies lacks none."""
+        unk = self.sides.source.unk_id
+        if unk is None or self.copies:
+            return []
+        places = np.flatnonzero(self.sides.source_ids(pair.text) == unk).tolist()
+        texts = self.sides.source_texts(pair.text) if places else []
+        return [(i, texts[i]) for i in places]
+
     def answer(self, pairs: Sequence[Pair], settings: Settings) -> list[list[Answer]]:
         """Answers to each pair's source, the best first; that to a blank source is an empty text."""
         filled = [i for i, pair in enumerate(pairs) if pair.text.strip() or pair.prefix]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from support.examples import examples
 
 from seqcli import attention, layers, registry
 from seqcli.attention._config import AttentionSpec
@@ -151,7 +152,7 @@ def test_gradients_are_those_of_finite_differences(spec: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("spec", VARIANTS, ids=str)
 @given(seed=st.integers(0, 2**32), rows=st.integers(1, 5), data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_a_query_depends_neither_on_the_others_nor_on_padding_to_the_last_bit(
     spec: dict[str, Any], seed: int, rows: int, data: st.DataObject
 ) -> None:

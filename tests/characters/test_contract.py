@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from support.examples import examples
 
 from seqcli import layers, registry
 from seqcli.characters import CharactersSpec
@@ -97,7 +98,7 @@ def test_gradients_are_those_of_finite_differences(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 70), data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_word_does_not_depend_on_its_batch_to_the_last_bit(
     name: str, seed: int, count: int, data: st.DataObject
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import artifact, tokenizers
 from seqcli.classification.reading import Reading
@@ -35,7 +36,7 @@ def learnt(lab: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", KINDS)
 @given(text=ANY, longest=st.integers(1, 50))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_tokens_are_in_line_with_their_offsets(learnt: dict[str, Any], name: str, text: str, longest: int) -> None:
     tokenizer = learnt[name]
     whole, own = Reading(tokenizer, 10**6), Reading(tokenizer, longest)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from support.pairs import fails_to_translate, translate, translators  # noqa: F401  fixtures
+from support.shared import shared
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -162,14 +163,18 @@ def forks(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 def home(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with finished runs, not to be changed: tiny (char), bytes (on multi-byte text), counted (n-grams)."""
-    folder = furnish(tmp_path_factory.mktemp("home"))
+    return shared(tmp_path_factory, "home", lambda folder: train_home(forks, folder))
+
+
+def train_home(forks: Forks, folder: Path) -> None:
+    """Fill the folder of `home`."""
+    furnish(folder)
     (folder / "umlauts.txt").write_text(sentences(300, 1, ["süß", "日本語", "über", "naïve", "🙂🙃", "x"]))
     forks.ok("train", "tiny.yaml", "--set", "train.steps=150", cwd=folder)
     changes = ("tokenizer=byte", "data.train=umlauts.txt", "train.steps=40")
     forks.ok("train", "tiny.yaml", "--name", "bytes", *(a for c in changes for a in ("--set", c)), cwd=folder)
     (folder / "counted.yaml").write_text(RECIPE.partition("\nmodel:")[0] + "\nmodel: {kind: ngram, order: 4}\n")
     forks.ok("train", "counted.yaml", cwd=folder)
-    return folder
 
 
 TAGGERS = """\
@@ -203,7 +208,11 @@ def names(count: int, seed: int) -> str:
 def taggers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with finished runs, not to be changed: pos (word/TAG), ner (columns, IOB2), fed (ner that reads the
     column of parts of speech too), counted (most frequent tags), spaces (puts them back)."""
-    folder = tmp_path_factory.mktemp("taggers")
+    return shared(tmp_path_factory, "taggers", lambda folder: train_taggers(forks, folder))
+
+
+def train_taggers(forks: Forks, folder: Path) -> None:
+    """Fill the folder of `taggers`."""
     for split, lines in (("train", 300), ("valid", 60), ("test", 60)):
         whole = (ROOT / "data" / f"pos-{split}.txt").read_text().splitlines(keepends=True)
         (folder / f"pos-{split}.txt").write_text("".join(whole[:lines]))
@@ -233,7 +242,6 @@ def taggers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("valid: plain.txt, test: plain.txt}", "valid: 0.1, test: 0.1, restore: spaces}"),
         ("characters: {kind: cnn, embedding: 4, filters: 6}, hidden: 8", "characters: none, hidden: 16"),
     )
-    return folder
 
 
 @pytest.fixture
@@ -303,7 +311,11 @@ def parses(count: int, seed: int) -> str:
 def classifiers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with finished runs, not to be changed: remarks (words, weighs its tokens), topics (several labels),
     names (characters), octets (bytes), pieces (sentencepiece), bag, linear (ngram-linear), trees (recursive)."""
-    folder = tmp_path_factory.mktemp("classifiers")
+    return shared(tmp_path_factory, "classifiers", lambda folder: train_classifiers(forks, folder))
+
+
+def train_classifiers(forks: Forks, folder: Path) -> None:
+    """Fill the folder of `classifiers`."""
     for split, lines in (("train", 300), ("valid", 80), ("test", 80)):
         whole = (ROOT / "data" / f"sentiment-{split}.tsv").read_text().splitlines(keepends=True)
         (folder / f"remarks-{split}.tsv").write_text("".join(whole[: lines + 1]))
@@ -334,7 +346,6 @@ def classifiers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
             text = text.replace(before, after)
         (folder / f"{name}.yaml").write_text(text)
         forks.ok("train", f"{name}.yaml", cwd=folder)
-    return folder
 
 
 @pytest.fixture

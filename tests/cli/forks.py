@@ -16,21 +16,12 @@ import scipy.optimize
 import torch
 
 from seqcli import registry
-from seqcli.cli import (
-    _classifying,
-    _scoring,
-    _scoring_labels,
-    _scoring_pairs,
-    _scoring_tags,
-    _tagging,
-    _translating,
-    app,
-)
+from seqcli.cli import _classifying, _generating, _tagging, _translating, app
 from seqcli.recipe import load
 from seqcli.training import loop, report, session
 
 PRELOADED = (load, loop, report, session, scipy.optimize)
-PRELOADED += (_scoring, _scoring_tags, _scoring_labels, _scoring_pairs, _tagging, _classifying, _translating)
+PRELOADED += (_tagging, _classifying, _generating, _translating)
 
 
 def begin(request: dict) -> None:
@@ -61,7 +52,7 @@ def run(request: dict) -> None:
         os._exit(status if isinstance(status, int) else 1)
 
 
-FOLDERS = "cells attention characters models tokenizers metrics datasets formats labelled parallel restoration tasks"
+FOLDERS = "cells attention characters models tokenizers metrics datasets formats labelled parallel restoration tasks cli/scoring"
 for folder in FOLDERS.split():
     for name in registry.names(folder):
         registry.load(folder, name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.hostile import hostile
 
 from seqcli import api, console
@@ -62,7 +63,7 @@ def answers(out: str | bytes) -> list[list[tuple[str, float]]]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=8, **FEW)
+@settings(max_examples=examples(8), **FEW)
 @given(lines=LINES, ended=st.booleans())
 def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
     text = "\n".join(lines) + "\n" * (ended or lines[-1] == "")
@@ -87,7 +88,7 @@ def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=5, **FEW)
+@settings(max_examples=examples(5), **FEW)
 @given(lines=LINES)
 def test_the_batch_changes_no_byte(here, model, lines):
     text = "".join(line + "\n" for line in lines)

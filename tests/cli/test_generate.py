@@ -9,6 +9,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 PROMPTS = ["the cat", "", "dog ran ", "a", "", "it all"]
 
@@ -38,7 +39,7 @@ def test_a_line_comes_back_for_each_line(generate):
     assert generate("--seed", 1, "-n", 3, input="the\n\n").count("\n") == 6
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(alphabet="the cats og", max_size=12), min_size=1, max_size=5), st.integers(0, 4))
 def test_an_answer_does_not_depend_on_its_neighbours(generate, others, place):
     """Random numbers are drawn for (seed, line, sample): the same line at the same place, the same answer."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 import seqcli
 from seqcli import registry
@@ -538,7 +539,7 @@ def test_a_real_process_without_torch(tmp_path):
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(TEXT, st.lists(TEXT, max_size=3), st.booleans(), st.integers(), st.none()))
 def test_scalars_read_back(value):
     assert parse(f"a: {{b: {scalar(value)}}}\n", "x").value == {"a": {"b": value}}
@@ -550,7 +551,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=ROWS, form=st.sampled_from(["csv", "tsv", "jsonl", "label", "fasttext", "text", "conll"]))
 def test_whatever_is_in_a_file_there_is_a_recipe_or_an_error(tmp_path_factory, rows, form):
     folder = tmp_path_factory.mktemp("new")

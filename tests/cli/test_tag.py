@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.hostile import hostile
 
 from seqcli import console, registry
@@ -84,7 +85,7 @@ def records(format: str, out: str) -> int:
 # as many out as in
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LINES, st.booleans())
 def test_every_line_is_a_record_whatever_it_holds(here, lines, ended):
     text = "\n".join(lines) + "\n" * (ended or lines[-1] == "")
@@ -108,7 +109,7 @@ def test_every_line_is_a_record_whatever_it_holds(here, lines, ended):
             assert [len(w) for w in found] == [len(w) for w in words if w]
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LINES, st.sampled_from(FORMATS))
 def test_the_batch_changes_no_byte(here, lines, format):
     text = "".join(line + "\n" for line in lines)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.hostile import hostile
 from support.pairs import orders, reversals
 
@@ -52,7 +53,7 @@ def here(translators, monkeypatch, tmp_path) -> Callable[..., bytes]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=5, **FEW)
+@settings(max_examples=examples(5), **FEW)
 @given(lines=LINES, ended=st.booleans())
 def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
     text = "\n".join(lines) + "\n" * (ended or lines[-1] == "")
@@ -111,7 +112,7 @@ def test_several_files_are_one_stream(translate, tmp_path):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=2, **FEW)
+@settings(max_examples=examples(2), **FEW)
 @given(lines=LINES)
 def test_the_batch_changes_no_byte(here, model, lines):
     text = "".join(line + "\n" for line in lines)

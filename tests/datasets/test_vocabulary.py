@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import artifact, schemes
 from seqcli.characters import UNSEEN
@@ -167,7 +168,7 @@ def test_labels_are_sorted_whatever_comes_first() -> None:
 
 
 @given(corpus=corpora(ANY), vectors=st.integers(0, 3), scheme=st.sampled_from([None, "iob2"]))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_header_and_arrays_say_it_all(corpus: list[Sentence], vectors: int, scheme: str | None) -> None:
     labels = [s.features["pos"] for s in corpus]
     own = Vocabulary.learn(corpus, labels, ["pos"], scheme=scheme, lowercase=len(corpus) % 2 == 0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.transducers import Table, all_same, allowed, each, plainly, rescored, score, sources
 
 from seqcli.decoding import beam as module
@@ -54,7 +55,7 @@ def tasks(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(tasks(), hows(2))
 def test_it_finds_what_a_plain_search_finds(task: dict[str, Any], how: Search) -> None:
     found = search(settings=how, **task)
@@ -65,7 +66,7 @@ def test_it_finds_what_a_plain_search_finds(task: dict[str, Any], how: Search) -
         assert [h.score for h in hypotheses] == pytest.approx([s for _, s, _ in expected], rel=1e-9)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(tasks(), hows())
 def test_a_beam_of_one_is_the_general_search_to_the_last_bit(task: dict[str, Any], how: Search) -> None:
     how = replace(how, beam=1, n_best=1)
@@ -76,7 +77,7 @@ def test_a_beam_of_one_is_the_general_search_to_the_last_bit(task: dict[str, Any
     assert all_same(fast, general)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(tasks(), hows(), st.randoms(use_true_random=False))
 def test_a_source_alone_gets_what_it_gets_among_others_in_any_order(
     task: dict[str, Any], how: Search, random: Any
@@ -94,7 +95,7 @@ def test_a_source_alone_gets_what_it_gets_among_others_in_any_order(
         assert all_same(some([b]), [together[b]])
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(tasks(), hows())
 def test_what_holds_of_every_answer(task: dict[str, Any], how: Search) -> None:
     model, eos = task["model"], task["eos"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.decoding._candidates import best, candidates
 
@@ -24,7 +25,7 @@ def scores(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int]:
     return log_probs, running, rows, count
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(scores())
 def test_candidates_are_those_of_a_full_sort(drawn: tuple[np.ndarray, np.ndarray, int, int]) -> None:
     log_probs, running, rows, count = drawn

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.decoding.chain import Chain
 from seqcli.layers.crf import CRF, FORBIDDEN
@@ -87,7 +88,7 @@ def log_total(scores: dict[tuple[int, ...], float]) -> float:
     return float(np.logaddexp.reduce(list(scores.values())))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(cases())
 def test_best_path_log_z_and_marginals_are_those_of_all_paths(case: Case) -> None:
     chain = case.chain()
@@ -112,7 +113,7 @@ def test_best_path_log_z_and_marginals_are_those_of_all_paths(case: Case) -> Non
         assert (paths[b, n:] == 0).all()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(cases(exact=True))
 def test_ties_go_to_the_first_path_in_lexicographic_order(case: Case) -> None:
     chain = case.chain()
@@ -124,7 +125,7 @@ def test_ties_go_to_the_first_path_in_lexicographic_order(case: Case) -> None:
         np.testing.assert_array_equal(chain.nbest(1)[b][0][0], paths[b, :n])
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(cases(), st.data())
 def test_log_probability_of_any_path(case: Case, data: st.DataObject) -> None:
     chain = case.chain()
@@ -139,7 +140,7 @@ def test_log_probability_of_any_path(case: Case, data: st.DataObject) -> None:
         np.testing.assert_allclose(found[b], expected, rtol=1e-11, atol=1e-9)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(cases(), st.sampled_from([0, 1, 2, 5, 2000]))
 def test_nbest_are_the_best_of_all_paths_in_order(case: Case, n: int) -> None:
     for b, found in enumerate(case.chain().nbest(n)):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.decoding.chain import Chain
 from seqcli.layers.crf import CRF, Limits
@@ -50,7 +51,7 @@ def batches(draw: st.DrawFn) -> tuple[str, Chain, np.ndarray, np.ndarray, CRF]:
     return scheme, Chain(e, lengths, crf), e, lengths, crf
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(batches(), st.randoms(use_true_random=False))
 def test_span_posteriors_are_those_of_all_paths(batch: Any, random: Any) -> None:
     scheme, chain, e, lengths, crf = batch
@@ -108,7 +109,7 @@ def test_a_span_outside_its_sentence_is_refused(span: Any) -> None:
 # to the last bit
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.integers(0, 2**32), st.sampled_from([1, 2, 3, 9, 17, 45]), st.integers(1, 20), st.data())
 def test_a_sentence_does_not_depend_on_its_batch(seed: int, K: int, B: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)

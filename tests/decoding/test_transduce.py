@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.transducers import Table, all_same, allowed, each, rescored, sources
 
 from seqcli.decoding.beam import Search, search
@@ -29,7 +30,7 @@ HOWS = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     how=HOWS,
     count=st.integers(1, 5),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import registry
 from seqcli.errors import UsageError
@@ -23,7 +24,9 @@ WRITERS = [name for name in NAMES if open_format(name).WRITES]
 BLOCKS, OF_LINES = {"conll", "conllu"}, {"text", "tokens", "word-tag", "jsonl"}
 HOLD_TAGS = {"word-tag", "conll", "conllu"}
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 ODD = ["", " ", "/", "\\", "a/b", "\\/", "/\\", "\\_", "\t", "\n", "\r", "\r\n", "\0", "_", "#", "1", "O", "🙂", "👩‍👩‍👧"]  # fmt: skip
 ODD += ["שלום", "مرحبا", "\u200f", "\u2028", "\x85", "\x0b\x0c", "\x1c", "\u00a0", "10\u00a0000", "\u3000", "e\u0301", '"', "{"]  # fmt: skip
 odd = st.sampled_from(ODD)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import Answer, SpanAnswer
-from seqcli.formats.jsonl import starts
+from seqcli.formats._objects import starts
 
 ANSWER = Answer(
     ["B-LOC", "I-LOC", ""],

@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats.jsonl import joined
-from seqcli.labelled import Example, Options, labels_of, open_format, write_again
+from seqcli.formats import as_read
+from seqcli.formats._objects import joined
+from seqcli.labelled import Example, Options, labels_of, open_format
 from seqcli.streams import Chunk
 
 NAMES = registry.names("labelled")
 LABELLED = [name for name in NAMES if open_format(name).READS_LABELS]
 ROWS = {"tsv", "csv"}
-quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SAMPLES = {  # four records and a blank line; the rows have a header
     "text": "Hello, world.\n\n second line \nthird\n\u200f\n",
@@ -58,12 +60,12 @@ def test_records_are_given_back_byte_for_byte(read: Any, name: str, ends: str, l
     examples = read(name, text, gold=False)
     assert len(examples) == 5
     header = len(bom) + len("label,text" + ends) if name in ROWS else 0
-    assert "".join("".join(write_again(e)) for e in examples) == text[header:]
+    assert "".join("".join(as_read(e)) for e in examples) == text[header:]
     assert all("\ufeff" not in e.text + "".join(e.labels or ()) for e in examples)
     assert examples[1].text == ""
     assert examples[-1].text == ("\u200f" if name == "text" else "y")
     for e in examples:
-        body, end = write_again(e)
+        body, end = as_read(e)
         assert end == (ends if last or e is not examples[-1] else "")
         if name == "jsonl" and body.strip():
             answered = joined(e.raw.body, {"label": "x"})
@@ -133,7 +135,7 @@ def test_sources_follow_each_other(name: str, read: Any) -> None:
     assert [plain(e)[0:3] for e in found] == alone * 2
     assert [e.source for e in found] == ["a"] * 5 + ["b"] * 5
     assert [e.line for e in found[:5]] == [e.line for e in found[5:]]
-    assert [write_again(e)[1] for e in found] == ["\n"] * 9 + [""]
+    assert [as_read(e)[1] for e in found] == ["\n"] * 9 + [""]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,7 +182,7 @@ def test_characters_that_end_no_line(read: Any, name: str, odd: str) -> None:
     first, second = read(name, f"{shown}\n{shown}\r\n", gold=name != "text", **options)
     assert first.text == second.text == text
     assert first.labels == (None if name == "text" else ["L"])
-    assert (second.line, write_again(second)) == (2, (shown, "\r\n"))
+    assert (second.line, as_read(second)) == (2, (shown, "\r\n"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -218,7 +220,7 @@ def test_any_text_is_read_or_its_mistake_has_a_place(read: Any, name: str, text:
         _, again = attempt(read, name, text, data.draw(st.sets(st.integers(0, 8))), **options)
         assert str(again) == str(wrong)
         return
-    assert "".join("".join(write_again(e)) for e in examples) == text
+    assert "".join("".join(as_read(e)) for e in examples) == text
     if name != "csv":
         assert len(examples) == text.count("\n") + (not text.endswith("\n") and text != "")
 
@@ -234,7 +236,7 @@ def test_the_records_before_a_mistake_come_before_it_is_raised(name: str) -> Non
 
 def test_a_record_made_by_hand_has_a_place_and_a_line() -> None:
     made = Example("a", source="s")
-    assert (made.place(), made.place(label=True), write_again(made)) == ("s:1:1", "s:1:1", ("a", "\n"))
+    assert (made.place(), made.place(label=True), as_read(made)) == ("s:1:1", "s:1:1", ("a", "\n"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats._lines import Line
@@ -16,7 +17,7 @@ from seqcli.labelled import Example, Options
 from seqcli.labelled.csv import Reader as CsvReader
 from seqcli.streams import Chunk
 
-quick = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 BY_NUMBER = {"text": "2", "label": "1", "header": False}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from seqcli.labelled import Example, Options, open_format, write_again
+from seqcli.formats import as_read
+from seqcli.labelled import Example, Options, open_format
 from seqcli.labelled._detect import detect
 from seqcli.streams import read_text
 
@@ -46,7 +47,7 @@ def test_byte_for_byte(
     examples = read_file(path, kind, encoding, **options)
     assert len(examples) == count
     assert Counter(label for e in examples for label in e.labels or ()) == labels
-    assert "".join("".join(write_again(e)) for e in examples).encode(encoding) == whole
+    assert "".join("".join(as_read(e)) for e in examples).encode(encoding) == whole
     assert detect(path.name, whole[: 1 << 14].decode("utf-8", errors="replace")) == kind
     lines = whole.decode(encoding).split("\n")
     for e in examples[::97]:

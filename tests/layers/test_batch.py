@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import registry
@@ -56,7 +57,7 @@ def test_a_sequence_alone_has_the_same_bits(cell, hidden):
             assert np.array_equal(read(stack, x[part], [lengths[i]]), together[part])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.randoms(use_true_random=False))
 def test_order_does_not_matter(lengths, random):
     stack, x, starts = made("lstm"), inputs(lengths), np.cumsum([0, *lengths])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import layers, ops
 from seqcli.layers.blank import Blank
@@ -66,7 +67,7 @@ def gradients(loss: Any, arrays: list[Any], weight: Any) -> list[np.ndarray]:
     return [g.numpy() for g in found]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(cases())
 def test_loss_and_gradients_are_those_of_all_paths(case: Any) -> None:
     weights, e, y, n, limits = case
@@ -164,7 +165,7 @@ def test_span_schemes_take_the_fused_form_even_with_labels_that_nothing_leads_to
     np.testing.assert_allclose(found.detach(), equation(limited, emissions, tags, lengths).detach(), rtol=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 30), st.sampled_from([1.0, 20.0, 80.0, 150.0]))
 def test_the_fused_form_is_the_equation_up_to_the_bound_of_its_range(seed: int, K: int, T: int, scale: float) -> None:
     """Emissions that favour labels for a while, and sparse limits: dead ends, one-way streets."""

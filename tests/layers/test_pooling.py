@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import layers
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
@@ -133,7 +134,7 @@ def test_scores_far_from_zero_do_not_overflow() -> None:
     seed=st.integers(0, 2**32),
     data=st.data(),
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_a_sequence_has_its_bits_whatever_stands_beside_it(
     lengths: list[int], size: int, kind: Kind, seed: int, data: st.DataObject
 ) -> None:

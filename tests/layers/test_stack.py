@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import layers, registry
 from seqcli.layers.stack import Stack
@@ -146,7 +147,7 @@ def test_a_sequence_of_no_steps_keeps_its_state(cell: str, both: bool) -> None:
             np.testing.assert_array_equal(after[b], before[b])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     cell=st.sampled_from(registry.names("cells")),
     depth=st.integers(1, 2),

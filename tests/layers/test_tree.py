@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops
@@ -144,7 +145,7 @@ def groves(draw: st.DrawFn, most: int | None = None) -> tuple[list[Tree], int]:
 
 
 @pytest.mark.parametrize("name", CELLS)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(grove=groves(), seed=st.integers(0, 99))
 def test_the_equations_are_the_papers(name: str, grove: tuple[list[Tree], int], seed: int) -> None:
     """In NumPy and in torch, float64; and so are the gradients of all weights and of what the leaves read."""
@@ -193,7 +194,7 @@ def test_a_loss_on_some_nodes_reaches_what_lies_below_them_alone(name: str) -> N
 
 
 @pytest.mark.parametrize("name", CELLS)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(grove=groves(), seed=st.integers(0, 2**32), threads=st.sampled_from([1, 2]))
 def test_a_tree_does_not_depend_on_its_batch(
     name: str, grove: tuple[list[Tree], int], seed: int, threads: int
@@ -323,7 +324,7 @@ def test_a_cell_of_pairs_refuses_other_forests() -> None:
 # the layout
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(grove=groves(), binary=st.booleans())
 def test_the_layout_of_a_forest(grove: tuple[list[Tree], int], binary: bool) -> None:
     """Rows are a permutation, heights are computed after what they read, words stand from left to right."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.metrics import _bootstrap
 from seqcli.metrics._bootstrap import Interval, paired
@@ -202,7 +203,7 @@ def test_equal_systems_differ_by_chance_as_often_as_is_said() -> None:
     st.integers(0, 2**32 - 1),
     st.floats(0.05, 0.99),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_other_way_round(data: list[tuple[float, float]], seed: int, level: float) -> None:
     a, b = np.array(data).T
     found, back = (paired(x, y, None, 60, seed, level) for x, y in ((a, b), (b, a)))

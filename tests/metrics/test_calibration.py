@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.metrics.calibration import BINS, OFFERS, Metric, threshold_for
 
@@ -171,7 +172,7 @@ def test_bins_against_scikit_learn() -> None:
     found=st.lists(st.tuples(st.sampled_from([0.1, 0.25, 0.5, 0.7, 0.9, 1.0]) | st.floats(0, 1), st.booleans())),
     precision=st.floats(0.01, 1) | st.sampled_from([0.5, 0.75, 1.0]),
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_the_threshold_is_the_least_that_is_precise(found: list[tuple[float, bool]], precision: float) -> None:
     fitting: list[tuple[float, float, float]] = []
     for p in sorted({p for p, _ in found}):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import metrics
 from seqcli.metrics.accuracy import LabelScore
@@ -94,7 +95,7 @@ def test_every_name_is_offered_once_and_known() -> None:
 
 
 @given(seeds, st.integers(1, 30), st.integers(1, len(LABELS)), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_scikit_learn_averages_the_same(seed: int, n: int, k: int, strange: bool) -> None:
     sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     p, gold, predicted = drawn(np.random.default_rng(seed), n, k, strange)
@@ -122,7 +123,7 @@ def test_scikit_learn_averages_the_same(seed: int, n: int, k: int, strange: bool
 
 
 @given(seeds, st.integers(1, 30), st.integers(2, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_cross_entropy_is_scikit_learns_log_loss(seed: int, n: int, k: int) -> None:
     sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     rng = np.random.default_rng(seed)
@@ -293,7 +294,7 @@ def test_several_labels_by_hand() -> None:
 
 
 @given(seeds, st.integers(1, 20), st.integers(1, 5), st.integers(0, 2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_scikit_learn_scores_several_labels_the_same(seed: int, n: int, k: int, more: int) -> None:
     """`more` labels are not the model's: to scikit-learn they are columns that are never chosen."""
     sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -414,7 +415,7 @@ probabilities = st.sampled_from([0.0, 0.25, 0.5, np.nextafter(0.5, 1), 0.9, 1.0,
 
 
 @given(st.lists(st.tuples(probabilities, st.booleans()), max_size=12))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_threshold_is_better_and_no_higher_cut_as_good(data: list[tuple[float, bool]]) -> None:
     p, gold = np.array([x for x, _ in data]), np.array([was for _, was in data], bool)
     (found,) = best_thresholds(p[:, None], gold[:, None])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.errors import UsageError
 from seqcli.metrics.sequences import OFFERS, Metric, distance
@@ -37,7 +38,7 @@ def test_every_pair_of_short_sequences() -> None:
 
 
 @given(short, short)
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_the_table_says_the_same(a: Sequence[object], b: Sequence[object]) -> None:
     assert distance(a, b) == table(a, b)
 

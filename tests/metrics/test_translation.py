@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.errors import UsageError
 from seqcli.metrics import translation
@@ -37,7 +38,7 @@ def measured(records: Any, **options: Any) -> Metric:
 
 @pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("tokenize", ["13a", "none", "char", "intl", "zh"])
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(sentences, st.tuples(sentences, sentences)), min_size=1, max_size=5))
 def test_sacrebleu_says_the_same(tokenize: str, lowercase: bool, records: Any) -> None:
     predicted, golds = [p for p, _ in records], [[gold[i] for _, gold in records] for i in range(2)]
@@ -54,7 +55,7 @@ def test_sacrebleu_says_the_same(tokenize: str, lowercase: bool, records: Any) -
         assert metric.result()["chrf"] == sacrebleu.corpus_chrf(predicted, golds).score
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(sentences, st.lists(sentences, min_size=1, max_size=3)), min_size=1, max_size=5))
 def test_records_may_have_different_numbers_of_references(records: Records) -> None:
     predicted, most = [p for p, _ in records], max(len(gold) for _, gold in records)

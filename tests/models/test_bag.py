@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import layers, ops
 from seqcli.datasets._batch import word_batch
@@ -105,7 +106,7 @@ def test_it_has_no_order() -> None:
 
 
 @given(seed=st.integers(0, 2**32), group=st.sampled_from([1, 10, 60, 8192]), encoded=st.sampled_from([3, 1024]))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_logits_depend_on_nothing_but_their_text(seed: int, group: int, encoded: int) -> None:
     rng = np.random.default_rng(seed)
     model = make(characters=[*CHARACTERS.values()][seed % 3])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops, registry
@@ -176,7 +177,7 @@ def alone(model: Model, example: Example) -> np.ndarray:
     kept=st.sampled_from([1, 4 * 32 * 7, 64 << 20]),
     data=st.data(),
 )
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_logits_depend_on_nothing_but_their_text(
     seed: int, pooling: str, group: int, kept: int, data: st.DataObject
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import layers, ops, registry
 from seqcli.models import language_model
@@ -112,7 +113,7 @@ def test_how_much_is_scored_at_once_changes_no_bit(rows: int, monkeypatch: pytes
     same(last, end)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(cell=st.sampled_from(CELLS), seed=st.integers(0, 2**32), mates=st.integers(1, 70), size=st.integers(1, 9))
 def test_a_row_is_equal_to_the_bit_whatever_its_batch_mates(cell: str, seed: int, mates: int, size: int) -> None:
     rng = np.random.default_rng(seed)

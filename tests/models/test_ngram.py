@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.examples import examples
 
 from seqcli import artifact
 from seqcli.errors import SeqcliError
@@ -168,7 +169,7 @@ def test_three_discounts_are_the_references(order):
     assert_agree(model, Reference(stream, 12, order, None), random_stream(150, 12, seed=6).tolist())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(corpora())
 def test_every_distribution_is_the_references(corpus):
     stream, v, other, order, discount = corpus
@@ -179,7 +180,7 @@ def test_every_distribution_is_the_references(corpus):
     assert model.grams == tuple(grams)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(corpora(), st.integers(0, 10), st.integers(0, 10))
 def test_scoring_is_stepping_however_the_stream_is_cut(corpus, cut, prompt):
     stream, v, other, order, discount = corpus

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.examples import examples
 from support.questions import TEXTS, labelled, lines, toy
 
 from seqcli.datasets._vocabulary import Vocabulary
@@ -87,7 +88,7 @@ def test_a_text_without_words_scores_the_bias_alone() -> None:
     assert (model.logits(lines("", " \t", "\u3000")) == model.bias).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.sampled_from([*ODD, *(text for text, _ in TEXTS), "llamas on the moon"]), max_size=12))
 def test_no_row_depends_on_its_mates(texts: list[str]) -> None:
     for labels in (2, 3):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.examples import examples as tried
 
 from seqcli import console, layers, ops
 from seqcli.datasets._vocabulary import Vocabulary
@@ -185,7 +186,7 @@ def test_logits_are_those_of_torch_at_the_roots(cell: str) -> None:
             at += 1
 
 
-@settings(max_examples=20)
+@settings(max_examples=tried(20))
 @given(seed=st.integers(0, 2**32), cell=st.sampled_from(list(CELLS)))
 def test_logits_depend_on_nothing_but_their_example(seed: int, cell: str) -> None:
     rng = np.random.default_rng(seed)

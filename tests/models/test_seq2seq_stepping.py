@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.recurrent import INFERENCE, VARIANTS, make, sizes_of
 from support.transformers import EOS, batch_of, double, some
 from threadpoolctl import threadpool_limits
@@ -113,7 +114,7 @@ def test_a_wide_model_has_the_same_bits_with_one_and_two_threads() -> None:
 
 @pytest.mark.parametrize("keys", INFERENCE, ids=str)
 @given(seed=st.integers(0, 2**32), K=st.sampled_from([1, 3, 5]), data=st.data())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_hypotheses_in_a_beam_are_those_alone(keys: dict[str, Any], seed: int, K: int, data: st.DataObject) -> None:
     """K hypotheses a source, reordered after every step as a beam does: each has the score of its own symbols."""
     model, (sources, _) = make(**keys), some(seed, data.draw(st.sampled_from([1, 4, 7])), 20)

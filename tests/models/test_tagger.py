@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops, registry
@@ -230,7 +231,7 @@ def alone(model: Model, s: Sentence) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 2**32), kept=st.sampled_from([1, 4 * 32 * 7, 4 * 32 * 40, 64 << 20]), data=st.data())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_emissions_depend_on_nothing_but_their_sentence(seed: int, kept: int, data: st.DataObject) -> None:
     """Neither on batch-mates, nor on what was asked before, nor on what the bank could keep: 1, 7, 40, all words."""
     rng = np.random.default_rng(seed)

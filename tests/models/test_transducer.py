@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import transformers
+from support.examples import examples
 from support.recurrent import VARIANTS, make, sizes_of
 from support.transformers import BOS, SIZES, batch_of, cast, double, some
 
@@ -233,7 +234,7 @@ def test_the_copying_loss_by_brute_force(kind: str, smoothing: float) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_probabilities_with_copies_are_their_formula_and_add_up_to_one(seed: int) -> None:
     model, rng = make(copy_source=True), np.random.default_rng(seed)
     B, K, S = rng.integers(1, 4), rng.integers(1, 4), rng.integers(1, 7)

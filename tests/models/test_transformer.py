@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 from support.transformers import BOS, EOS, VARIANTS, batch_of, cast, double, make, some
 from threadpoolctl import threadpool_limits
 
@@ -193,7 +194,7 @@ def test_scores_depend_neither_on_batch_nor_order_nor_padding_nor_threads(keys: 
 
 @pytest.mark.parametrize("keys", VARIANTS, ids=str)
 @given(seed=st.integers(0, 2**32), K=st.sampled_from([1, 2, 5, 7]), data=st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_hypotheses_in_a_beam_are_those_alone(keys: dict[str, Any], seed: int, K: int, data: st.DataObject) -> None:
     """K hypotheses a source, reordered after every step as a beam does: each has the score of its own symbols."""
     model, (sources, _) = make(**keys), some(seed, data.draw(st.integers(1, 4)), 20)

@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats.jsonl import joined
-from seqcli.parallel import Options, Pair, open_format, write_again
+from seqcli.formats import as_read
+from seqcli.formats._objects import joined
+from seqcli.parallel import Options, Pair, open_format
 from seqcli.streams import Chunk
 
 NAMES = registry.names("parallel")
 ROWS = {"tsv", "csv"}
-quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SAMPLES = {  # four records and a blank line; the rows have a header
     "lines": "a film\n\n second line\nno, \"good\"\ny\n",
@@ -54,18 +56,18 @@ def test_records_are_given_back_byte_for_byte(read: Any, name: str, ends: str, l
     pairs = read(name, text, gold=False)
     assert len(pairs) == 5
     header = len(bom) + len("source,target" + ends) if name in ROWS else 0
-    assert "".join("".join(write_again(p)) for p in pairs) == text[header:]
+    assert "".join("".join(as_read(p)) for p in pairs) == text[header:]
     assert all("\ufeff" not in p.text + (p.target or "") for p in pairs)
     assert (pairs[0].text, pairs[1].text, pairs[-1].text) == ("a film", "", "y")
     assert (pairs[1].target, pairs[-1].target) == (None, None if name == "lines" else "Y")
     for p in pairs:
-        body, end = write_again(p)
+        body, end = as_read(p)
         assert end == (ends if last or p is not pairs[-1] else "")
         if name == "jsonl" and body.strip():
             assert json.loads(joined(p.raw.body, {"text": "x"}))["seqcli"] == {"text": "x"}
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"lines"})
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"lines"}))
 def test_gold_leaves_blank_lines_out(read: Any, name: str) -> None:
     pairs = read(name, "\n" + SAMPLES[name] + "  \n", gold=True)
     assert [p.target for p in pairs][0::3] == ["ein Film", "Y"]
@@ -124,7 +126,7 @@ def test_sources_follow_each_other(name: str, read: Any) -> None:
     assert [plain(p)[0:3] for p in found] == alone * 2
     assert [p.source for p in found] == ["a"] * 5 + ["b"] * 5
     assert [p.line for p in found[:5]] == [p.line for p in found[5:]]
-    assert [write_again(p)[1] for p in found] == ["\n"] * 9 + [""]
+    assert [as_read(p)[1] for p in found] == ["\n"] * 9 + [""]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,7 +152,7 @@ def test_characters_that_end_no_line(read: Any, name: str, odd: str) -> None:
     first, second = read(name, f"{shown}\n{shown}\r\n", gold=False)
     assert first.text == second.text == text
     assert first.target == second.target == (None if name == "lines" else text)
-    assert (second.line, write_again(second)) == (2, (shown, "\r\n"))
+    assert (second.line, as_read(second)) == (2, (shown, "\r\n"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -187,7 +189,7 @@ def test_any_text_is_read_or_its_mistake_has_a_place(read: Any, name: str, text:
         _, again = attempt(read, name, text, data.draw(st.sets(st.integers(0, 8))), **options)
         assert str(again) == str(wrong)
         return
-    assert "".join("".join(write_again(p)) for p in pairs) == text
+    assert "".join("".join(as_read(p)) for p in pairs) == text
     if name != "csv":
         assert len(pairs) == text.count("\n") + (not text.endswith("\n") and text != "")
 
@@ -203,7 +205,7 @@ def test_the_records_before_a_mistake_come_before_it_is_raised(name: str) -> Non
 
 def test_a_record_made_by_hand_has_a_place_and_a_line() -> None:
     made = Pair("a", source="s", target_source="t", line=3)
-    assert (made.place(), made.place(target=True), write_again(made)) == ("s:3:1", "t:3:1", ("a", "\n"))
+    assert (made.place(), made.place(target=True), as_read(made)) == ("s:3:1", "t:3:1", ("a", "\n"))
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.parallel import Options, Pair, write_again
+from seqcli.formats import as_read
+from seqcli.parallel import Options, Pair
 from seqcli.parallel._slip import slip
 from seqcli.parallel.lines import Reader, target_name
 from seqcli.streams import Chunk, read_text
 
-quick = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_a_line_goes_with_the_line_of_its_number(both: Any, rows: list[tuple[str
     pairs = both(*sides, cuts)
     assert [(p.text, p.target) for p in pairs] == rows
     assert [p.line for p in pairs] == [*range(1, len(rows) + 1)]
-    assert "".join("".join(write_again(p)) for p in pairs) == sides[0]
+    assert "".join("".join(as_read(p)) for p in pairs) == sides[0]
 
 
 def test_places_are_in_both_files(both: Any, tmp_path: Path) -> None:

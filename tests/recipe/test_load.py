@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.errors import UsageError
 from seqcli.recipe import discover
@@ -294,7 +295,7 @@ VALUES = st.recursive(
 SECTIONS = dict.fromkeys(("tokenizer", "data", "model", "train"), VALUES)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.fixed_dictionaries({"task": st.just("language-model") | VALUES}, optional=SECTIONS),
     st.lists(WORDS, max_size=2),

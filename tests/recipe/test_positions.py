@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli.recipe.positions import MOST, Keys, dotted, parse
 
@@ -163,7 +164,7 @@ def test_aliases_and_merges():
     assert read.value["one"] is not read.value["base"]  # a change of one changes nothing else
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"%@`#,?<~.01e \n\t\x85\x00é", max_size=40))
 def test_nothing_raises(text):
     read = parse(text, "x")

@@ -7,12 +7,13 @@ import unicodedata
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.restoration import NOTHING, Restoration, open_restoration, units
 
-QUICK = settings(max_examples=300, deadline=None)
+QUICK = settings(max_examples=examples(300), deadline=None)
 KINDS = registry.names("restoration")
 
 # Any code point, surrogates too, and more often what is hard: marks, joiners, cases, jamo, flags, white space.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.shared import shared
 
 Pairs = list[tuple[str, str]]
 RECIPE = """\
@@ -91,10 +92,13 @@ def furnish(folder: Path) -> Path:
 def translators(forks: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with finished runs, not to be changed: back (characters, reversed), former (the same, a transformer),
     blunt (the same, hardly trained, no attention), copies (words, two tokenizers), lacks (the same, not copying)."""
-    folder = furnish(tmp_path_factory.mktemp("translators"))
-    for name in RUNS:
-        forks.ok("train", f"{name}.yaml", cwd=folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        furnish(folder)
+        for name in RUNS:
+            forks.ok("train", f"{name}.yaml", cwd=folder)
+
+    return shared(tmp_path_factory, "translators", make)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import schemes
 from seqcli.errors import SeqcliError, UsageError
@@ -119,7 +120,7 @@ WRITTEN = ["iob1", "iob2", "iobes", "BILOU"]
 @pytest.mark.parametrize("inside", PARTS)
 @pytest.mark.parametrize("written", WRITTEN)
 @given(sequences=st.lists(spanned(), min_size=1, max_size=5))
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_a_model_that_is_sure_and_right_scores_one(
     lab: Any, inside: str, written: str, sequences: list[list[str]]
 ) -> None:

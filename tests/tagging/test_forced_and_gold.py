@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import schemes
 from seqcli.errors import SeqcliError
@@ -26,7 +27,7 @@ PATHS = ["parts of speech", "no chain", "iobes", "iobes in iob2", "iobes in iob1
 
 @pytest.mark.parametrize("name", PATHS)
 @given(seed=st.integers(0, 2**32), data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_forced_answers_are_those_of_the_paths_that_are_allowed(
     lab: Any, name: str, seed: int, data: st.DataObject
 ) -> None:

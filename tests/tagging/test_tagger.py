@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import artifact, schemes, tagging
 from seqcli.datasets._vocabulary import Vocabulary
@@ -41,7 +42,7 @@ def of(*words: str) -> Sentence:
 
 @pytest.mark.parametrize("name", PATHS)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 def test_tags_and_probabilities_are_those_of_all_paths(lab: Any, name: str, seed: int) -> None:
     """A tag's probability is that of every label written as it; in IOB1, where I-X begins a span too unless one
     stands before it, that of its part in the span: what IOB2 would write."""
@@ -62,7 +63,7 @@ def test_tags_and_probabilities_are_those_of_all_paths(lab: Any, name: str, seed
 
 @pytest.mark.parametrize("name", [n for n in TAGGERS if "iob" in n])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 def test_spans_and_their_probabilities_are_those_of_all_paths(lab: Any, name: str, seed: int) -> None:
     own, sentence = lab.taggers[name], lab.draw(np.random.default_rng(seed))
     paths = lab.posterior(own, sentence)
@@ -79,7 +80,7 @@ def test_spans_and_their_probabilities_are_those_of_all_paths(lab: Any, name: st
 
 @pytest.mark.parametrize("name", PATHS)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 12))
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 def test_the_n_best_are_the_n_most_probable(lab: Any, name: str, seed: int, n: int) -> None:
     own, sentence = lab.taggers[name], lab.draw(np.random.default_rng(seed), 3)
     paths = list(lab.posterior(own, sentence).items())[:n]
@@ -137,7 +138,7 @@ def trained_like(outside: str | None = "iob2") -> Tagger:
 
 
 @given(seed=st.integers(0, 2**32), group=st.sampled_from([1, 7, 40, 8192]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_no_answer_depends_on_its_batch_to_the_last_bit(seed: int, group: int) -> None:
     rng, own = np.random.default_rng(seed), trained_like()
     sentences = [of(*("".join(rng.choice(list("abcd"), 3)) for _ in range(rng.integers(0, 12)))) for _ in range(25)]

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import artifact, registry, tokenizers
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.tokenizers import BaseTokenizer, UnknownPiece
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=examples(60), deadline=None)
 
 
 @pytest.fixture(params=registry.names("tokenizers"), scope="module")

@@ -11,13 +11,14 @@ import pytest
 import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 from seqcli import registry
 from seqcli.errors import SeqcliError
 from seqcli.tokenizers import _chunks, _subwords
 
 module = registry.load("tokenizers", "sentencepiece")
-THOROUGH = settings(max_examples=120, deadline=None)
+THOROUGH = settings(max_examples=examples(120), deadline=None)
 
 
 def library(tokenizer) -> sentencepiece.SentencePieceProcessor:
@@ -73,7 +74,7 @@ def test_words_and_runs(subwords, parts: list[str]):
     assert_same_as_the_library(subwords, "".join(parts))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁\n"), max_size=60))
 def test_any_characters(subwords, text: str):
     assert_same_as_the_library(subwords, text)

@@ -277,7 +277,7 @@ def _scan(found: Look, encoding: str) -> None:
             break
         for chunk in streams.read_text([path], encoding=encoding, cut_long_lines=True):
             if (at := chunk.text.find("\0")) >= 0:
-                raise _no_text(path, f"a NUL byte stands at {streams.place_of(chunk, at)}")
+                raise _no_text(path, f"a NUL byte stands at {chunk.place(at)}")
             if taken < each and found.sampled < SAMPLE:
                 part = _beginning(chunk, each - taken)
                 found.chunks.append(part)

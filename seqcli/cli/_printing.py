@@ -1,79 +1,65 @@
-"""What `seqcli eval` prints of a model that gives labels: figures, a table of labels, mistakes; or JSON."""
+"""What `seqcli eval` prints of any model: figures, for labels their table and mistakes; or JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from seqcli import formats, metrics
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.metrics._report import Report
 from seqcli.metrics.accuracy import Confusion
 from seqcli.streams import Output
 
 MISTAKES = 30  # pairs of labels that are listed
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A report, and what was scored with which model."""
-
-    report: Any  # of tagging or of classification
-    what: str
-    model: str
-    unit: str = "token"  # what is scored, one by one
-
-
-def show(scored: Scored, wanted: Sequence[str], *, as_json: bool, confusion: bool) -> None:
-    """Print all of a report, or the figures that are wanted. Raises SeqcliError for one that it does not have."""
-    report, what = scored.report, scored.what
+def show(
+    report: Report, what: str, model: str, wanted: Sequence[str], *, as_json: bool, confusion: bool = False
+) -> None:
+    """Print all of a report on `what`, or the figures that are wanted. Raises SeqcliError for one that it lacks."""
     if confusion and wanted:
         raise UsageError("--confusion shows all figures: leave --metric away")
     if confusion and report.confusion is None:
         raise UsageError("--confusion is for texts with one label each: this model gives several")
-    out = Output()
     for name in wanted:
         if name not in report.metrics:
             known = ", ".join(report.metrics)
             raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=f"what can: {known}")
+    out = Output()
     if as_json:
-        tables: dict[str, Any] = {"labels": report.labels}
-        if report.confusion is not None and not wanted:
-            tables["confusion"] = {
-                "labels": list(report.confusion.labels),
-                "counts": [[int(n) for n in row] for row in report.confusion.counts],
-            }
-        tables["reliability"] = [b._asdict() for b in report.reliability]
-        record = {**report.to_dict(), **({} if wanted else tables), "text": what, "model": scored.model}
-        left_out = report.metrics.keys() - set(wanted) if wanted else set()
-        out.line(json.dumps({k: v for k, v in record.items() if k not in left_out}, ensure_ascii=False, indent=2))
+        record = {**report.to_json(wanted), "text": what, "model": model}
+        out.line(json.dumps(record, ensure_ascii=False, indent=2))
     elif wanted:
         for name in wanted:
             out.line(f"{report.metrics[name]:.6g}")
     else:
-        _tables(out, scored, confusion)
+        _figures(out, report, what)
+        if report.labels:
+            _labels(out, report)
+        if confusion and report.confusion is not None:
+            _matrix(out, report.confusion)
+            _mistakes(out, report.confusion)
+        out.line(report.signature)
     out.flush()
 
 
-def _tables(out: Output, scored: Scored, confusion: bool) -> None:
-    report, offers = scored.report, metrics.offers()
-    width = max(map(len, report.metrics))
-    out.line(scored.what)
+def _figures(out: Output, report: Report, what: str) -> None:
+    offers, width = metrics.offers(), max(map(len, report.metrics))
+    out.line(what if report.labels else f"{what}, {report.protocol}")
     for name, value in report.metrics.items():
-        unit = offers[name].unit.replace("token", scored.unit)
-        out.line(f"  {name:<{width}}  {value:>8.4f}  {unit}".rstrip())
+        unit = offers[name].unit.replace("token", report.unit)
+        out.line(f"  {name:<{width}}  {value:>{report.wide}.4f}  {unit}".rstrip())
     out.line("  " + ", ".join(f"{n:,} {name}" for name, n in report.counts.items()))
+
+
+def _labels(out: Output, report: Report) -> None:
     rows = sorted(report.labels.items(), key=lambda item: (-item[1]["support"], item[0]))
     wide = max([len("label"), *(len(formats.one_line(label)) for label, _ in rows)])
     out.line(f"  {'label':<{wide}}  precision  recall      F1  support")
     for label, s in rows:
         figures = f"{s['precision']:>9.4f}  {s['recall']:>6.4f}  {s['f1']:>6.4f}  {s['support']:>7,}"
         out.line(f"  {formats.one_line(label):<{wide}}  {figures}")
-    if confusion and report.confusion is not None:
-        _matrix(out, report.confusion)
-        _mistakes(out, report.confusion)
-    out.line(report.signature)
 
 
 def _matrix(out: Output, confusion: Confusion, most: int = 12) -> None:

@@ -4,88 +4,82 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from seqcli import artifact, console, runs, threads
 from seqcli.classification import Classifier
-from seqcli.classification.evaluation import Unknown, compare, evaluate, headline, known_or_not, signature
+from seqcli.classification.evaluation import compare, evaluate, headline, known_or_not, signature
+from seqcli.cli._options import Given
+from seqcli.cli._printing import show
+from seqcli.cli._reading import trained_roles
 from seqcli.cli._splits import named_examples
-from seqcli.cli._tables import Scored, show
+from seqcli.cli.eval import Asked, Reading
+from seqcli.cli.scoring import named
 from seqcli.datasets.classification import check_labels, formats, guess, read_examples, renamed
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
+from seqcli.formats import ROWS
 from seqcli.labelled import Example, Options
 from seqcli.streams import Output
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    files: Sequence[str]
-    wanted: Sequence[str]
-    split: str | None
-    as_json: bool
-    input: str | None
-    field: str | None
-    text: str | None
-    label: str | None
-    delimiter: str | None
-    unknown: Unknown
-    confusion: bool
-    compare: tuple[str, str] | None
-
-
-def run(request: Request, stored: artifact.Artifact) -> None:
-    """Score files or a split, and print."""
+def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
+    """Score FILES or a split, and print."""
     limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
-    if request.compare and request.confusion:
+    unknown = asked.labels.unknown
+    if asked.labels.compare and asked.labels.confusion:
         raise UsageError("--confusion is of one model: leave --compare away")
-    what, examples = _examples(request, stored)
-    if request.compare:
-        other = runs.open_model(request.compare[1], "eval")
+    what, examples = _examples(asked, stored)
+    if asked.labels.compare:
+        other = runs.open_model(asked.labels.compare[1], "eval")
         if other.header["task"] != "classification":
             raise UsageError(f"{other.path} is a model for {other.header['task']}: --compare takes two classifiers")
-        _compare(request, stored, other, what, examples)
+        _compare(asked, stored, other, what, examples)
         return
     classifier = Classifier.open(stored)
     with console.progress(f"scoring {what}", len(examples), " texts") as advance:
-        report = evaluate(classifier, examples, unknown=request.unknown, advance=advance)
+        report = evaluate(classifier, examples, unknown=unknown, advance=advance)
     if not report.counts["texts"]:
         hint = "--unknown-label skip left every text out" if "texts left out" in report.counts else ""
         raise SeqcliError(f"{what}: nothing to score", hint=hint)
-    scored = Scored(report, what, stored.path.as_posix(), "text")
-    show(scored, request.wanted, as_json=request.as_json, confusion=request.confusion)
+    scoring, model = asked.scoring, stored.path.as_posix()
+    show(report, what, model, scoring.metric or (), as_json=scoring.json, confusion=asked.labels.confusion)
 
 
-def _examples(request: Request, stored: artifact.Artifact) -> tuple[str, list[Example]]:
-    if not request.files:
-        return named_examples(stored, request.split)
-    data = stored.header["data"]
-    paths = sources(request.files)
-    said = {"text": request.field or request.text, "label": request.label, "delimiter": request.delimiter}
-    given = request.input or any(v is not None for v in said.values())
-    kept = "record" if given else data["label_from"]
-    read = _format(request, paths, data) if kept == "record" else "text"
+def _examples(asked: Asked, stored: artifact.Artifact) -> tuple[str, list[Example]]:
+    if not asked.files:
+        return named_examples(stored, asked.scoring.split)
+    data, reading = stored.header["data"], asked.reading
+    paths = sources(asked.files)
+    said = {"text": reading.field or reading.text, "label": reading.label, "delimiter": reading.delimiter}
+    stated = reading.input or any(v is not None for v in said.values())
+    kept = "record" if stated else data["label_from"]
+    read = _format(reading, paths, data) if kept == "record" else "text"
     own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
     options = Options(**{**own, **{k: v for k, v in said.items() if v is not None}})
-    names = ["<stdin>" if f == "-" else f for f in request.files]
     found = read_examples(
-        paths, format_name=read, options=options, encoding=data["encoding"], label_from=kept, what="reading"
+        paths,
+        format_name=read,
+        options=options,
+        encoding=data["encoding"],
+        label_from=kept,
+        what="reading",
+        trained=trained_roles(stored),
     )
     examples = list(renamed(found, data["labels"]))
+    if asked.labels.unknown == "skip":
+        examples = [example for example in examples if example.labels or data["multi_label"]]
     check_labels(examples, data["multi_label"])
-    return ", ".join(names), examples
+    return named(asked.files), examples
 
 
-def _format(request: Request, paths: Sequence[Any], data: dict[str, Any]) -> str:
+def _format(reading: Reading, paths: Sequence[Any], data: dict[str, Any]) -> str:
     """What is read: as said, as the first file looks, else as the training data was. Raises UsageError for what has
     no labels, or does not go together."""
-    known, read = formats(), request.input or ("jsonl" if request.field else None)
+    known, read = formats(), reading.input or ("jsonl" if reading.field else None)
     trained = data["format"] if data["format"] in known else None  # None: files' names were the labels
     if read is None and "-" not in paths:
         try:
@@ -98,13 +92,13 @@ def _format(request: Request, paths: Sequence[Any], data: dict[str, Any]) -> str
         raise UsageError("in which format are the labels?", hint=f"say it with --input: {', '.join(known)}")
     if read not in known:
         raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
-    if request.field and request.text:
+    if reading.field and reading.text:
         raise UsageError("--field and --text both say where the text is: give one")
-    if request.field and read != "jsonl":
-        hint = "--text names a column" if read in ("tsv", "csv") else ""
+    if reading.field and read != "jsonl":
+        hint = "--text names a column" if read in ROWS else ""
         raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
-    for flag, value in (("--text", request.text), ("--label", request.label), ("--delimiter", request.delimiter)):
-        fits = ("tsv", "csv") if flag == "--delimiter" else ("tsv", "csv", "jsonl")
+    for flag, value in (("--text", reading.text), ("--label", reading.label), ("--delimiter", reading.delimiter)):
+        fits = ROWS if flag == "--delimiter" else (*ROWS, "jsonl")
         if value is not None and read not in fits:
             raise UsageError(
                 f"{flag} says how to read {', '.join(fits)}, but {read} is read", hint="--input says what is read"
@@ -113,25 +107,25 @@ def _format(request: Request, paths: Sequence[Any], data: dict[str, Any]) -> str
 
 
 def _compare(
-    request: Request, first: artifact.Artifact, second: artifact.Artifact, what: str, examples: list[Example]
+    asked: Asked, first: artifact.Artifact, second: artifact.Artifact, what: str, examples: list[Example]
 ) -> None:
     """Both scores, and their difference with its interval."""
-    if request.unknown == "skip":
+    if asked.labels.unknown == "skip":
         for stored in (first, second):
             examples = known_or_not(Classifier.open(stored), examples, "skip")
     pair = Classifier.open(first), Classifier.open(second)
-    if request.unknown == "error":
+    if asked.labels.unknown == "error":
         for own in pair:
             known_or_not(own, examples, "error")
     if not examples:
         raise SeqcliError(f"{what}: nothing to score")
     found: dict[str, Any] = {}
-    for metric in request.wanted or [headline(pair[0].multi_label)]:
+    for metric in asked.scoring.metric or [headline(pair[0].multi_label)]:
         a, b, interval = compare(*pair, examples, metric)
         found[metric] = {"first": a, "second": b, **interval._asdict()}
     out = Output()
     names = [stored.path.as_posix() for stored in (first, second)]
-    if request.as_json:
+    if asked.scoring.json:
         record = {"text": what, "first": names[0], "second": names[1], "metrics": found}
         record |= {"level": 0.95, "signature": signature(examples)}
         out.line(json.dumps(record, ensure_ascii=False, indent=2))

@@ -1,0 +1,308 @@
+"""The filter of every verb: records read as they come, answered in batches, written in their order.
+
+One process or several; what precedes a mistake is answered before the mistake is told. What a model lacks is answered
+all the same and counted (`--unknown answer`), and so are bytes that do not decode (`--errors replace`).
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import sys
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seqcli import console, streams, threads
+from seqcli.cli._options import Lines
+from seqcli.errors import SeqcliError
+from seqcli.files import packing, sources
+from seqcli.streams import Output, Replaced
+
+HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
+SHOWN = 5  # of what a model lacks, in the message
+
+
+class Stopped(SeqcliError):
+    """A record that cannot be answered: the one behind those whose `answers` are given; `at` is where in it, `part`
+    what is written of it all the same."""
+
+    def __init__(self, message: str, *, answers: Sequence[Any] = (), at: int = 0, part: Any = None, hint: str = ""):
+        super().__init__(message, hint=hint)
+        self.answers, self.at, self.part = list(answers), at, part
+
+
+class Work(ABC):
+    """What answers records; it travels to other processes without its model."""
+
+    small = 0  # characters: fewer are not worth another process
+    complete = False  # whether the model has a symbol for everything: nothing is lacking
+
+    def prepare(self, record: Any) -> Any:
+        """A record made ready, in the process that reads and writes. Raises SeqcliError for what it lacks."""
+        return record
+
+    def ready(self, record: Any) -> Any:
+        """A record made ready to be answered, in the process that answers it."""
+        return record
+
+    def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
+        """What of a ready record the model has no symbol for: its number, and what it is."""
+        return ()
+
+    def where(self, record: Any, number: int) -> int:
+        """Where in a ready record that stands, as the record's own `place` takes it."""
+        return number
+
+    @abstractmethod
+    def answer(self, records: list[Any]) -> list[Any]:
+        """An answer for each ready record. Raises Stopped."""
+
+    def packed(self) -> Work:
+        """The work without what another process opens for itself."""
+        return self
+
+    def unpack(self, model: Any) -> None:
+        """Open that; `model` is the path of the model's file, where there is one."""
+        return
+
+    def light(self, record: Any) -> Any:
+        """A record without what only its writer needs."""
+        return record
+
+
+@dataclass
+class Lacked:
+    """What a model had no symbol for."""
+
+    records: int = 0
+    times: int = 0
+    different: dict[str, None] = field(default_factory=dict)
+
+    def add(self, found: Sequence[str]) -> None:
+        """Count what one record has of it."""
+        self.records, self.times = self.records + 1, self.times + len(found)
+        self.different.update(dict.fromkeys(found))
+
+    def merge(self, other: Lacked) -> None:
+        """Count what another process found."""
+        self.records, self.times = self.records + other.records, self.times + other.times
+        self.different.update(other.different)
+
+    def say(self) -> None:
+        """Tell it, once, at the end."""
+        if self.records:
+            shown = ", ".join(repr(what) for what in list(self.different)[:SHOWN])
+            more = f" and {len(self.different) - SHOWN:,} others" if len(self.different) > SHOWN else ""
+            where = "1 record" if self.records == 1 else f"{self.records:,} records"
+            console.say(
+                f"the model has no symbol for {shown}{more} ({self.times:,} times in {where}): answered all the same;"
+                " --unknown strict stops there"
+            )
+
+
+def answered(work: Work, records: Sequence[Any], strict: bool) -> tuple[list[Any], Lacked]:
+    """The answers to records, and what of them the model lacks. Raises Stopped at the first of that with `strict`."""
+    ready, lacked = [work.ready(record) for record in records], Lacked()
+    for i, record in enumerate(() if work.complete else ready):
+        if found := work.lacking(record):
+            if strict:
+                raise stopped(found[0][1], work.where(record, found[0][0]), work.answer(ready[:i]) if i else ())
+            lacked.add([what for _, what in found])
+    return work.answer(ready), lacked
+
+
+def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -> Stopped:
+    """The error for what a model has no symbol for."""
+    hint = "--unknown answer, the default, answers all the same and counts"
+    return Stopped(f"the model has no symbol for {what!r}", answers=answers, at=at, part=part, hint=hint)
+
+
+def one(work: Work, record: Any, how: Lines) -> Any:
+    """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
+    ready, lacked = work.ready(record), Lacked()
+    if found := [] if work.complete else work.lacking(ready):
+        if how.unknown == "strict":
+            stop = stopped(found[0][1], 0)
+            raise SeqcliError(f"{record.place(work.where(ready, found[0][0]))}: {stop.message}", hint=stop.hint)
+        lacked.add([what for _, what in found])
+        lacked.say()
+    return ready
+
+
+def run(
+    files: Sequence[str],
+    reader: Any,
+    work: Work,
+    write: Callable[[Any, Any], str | bytes],
+    *,
+    model: Path | None,
+    batch_size: int,
+    how: Lines,
+    encoding: str | None = None,
+    what: str = "answering",
+) -> None:
+    """Answer the records of files, or of standard input, and tell what was replaced or lacking."""
+    out, lacked, replaced = Output(), Lacked(), Replaced() if how.errors == "replace" else None
+    waiting: deque[tuple[list[Any], Callable[[], tuple[list[Any], Lacked]]]] = deque()
+
+    def drain(most: int) -> None:
+        while len(waiting) > most:
+            records, result = waiting.popleft()
+            try:
+                answers, found = result()
+            except Stopped as stop:
+                _write(out, write, records, [*stop.answers, *([] if stop.part is None else [stop.part])])
+                place = records[len(stop.answers)].place(stop.at)
+                raise SeqcliError(f"{place}: {stop.message}", hint=stop.hint) from None
+            lacked.merge(found)
+            _write(out, write, records, answers)
+        out.flush()
+
+    reading = Batches(files, reader, work, batch_size, encoding, replaced, what)
+    with _workers(work, model, how) as send:
+        for batch, pause in reading:
+            waiting.append((batch, send(batch)))
+            drain(0 if pause else 2 * how.jobs if how.jobs > 1 else 0)
+        drain(0)
+    lacked.say()
+    if replaced and replaced.count:
+        console.say(f"{replaced.count:,} times bytes were no {(encoding or 'utf-8').upper()}, and read as U+FFFD")
+    if reading.problem:
+        raise reading.problem
+
+
+def _write(out: Output, write: Callable[[Any, Any], str | bytes], records: Iterable[Any], answers: Any) -> None:
+    written: list[Any] = list(map(write, records, answers))
+    if written and isinstance(written[0], bytes):
+        out.write_bytes(b"".join(written))
+    else:
+        out.write("".join(written))
+    out.flush()
+
+
+@dataclass
+class Batches:
+    """The records of sources in batches, each with whether the input pauses behind it. A mistake in what is read ends
+    them; it is the `problem` that is to be told when those before it are answered."""
+
+    files: Sequence[str]
+    reader: Any
+    work: Work
+    size: int
+    encoding: str | None
+    replaced: Replaced | None
+    what: str
+    problem: SeqcliError | None = None
+
+    def __iter__(self) -> Iterator[tuple[list[Any], bool]]:
+        held: list[Any] = []
+        paths = sources(self.files)
+        live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause
+        try:
+            with self._progress(paths) as advance:
+                for chunk in streams.read_text(paths, encoding=self.encoding, end_lines=True, replaced=self.replaced):
+                    self._prepared(self.reader.feed(chunk), held)
+                    pause = eager or (live and not more_is_there())
+                    if pause or len(held) >= self.size or sum(len(r.text) for r in held) >= HELD:
+                        yield from self._cut(held, pause)
+                    advance(len(chunk.text))
+            self._prepared(self.reader.close(), held)
+        except SeqcliError as error:
+            self.problem = error
+        yield from self._cut(held, True)
+
+    def _prepared(self, records: Iterator[Any], held: list[Any]) -> None:
+        for record in records:
+            held.append(self.work.prepare(record))  # noqa: PERF401  what precedes a mistake is kept
+
+    def _cut(self, held: list[Any], pause: bool) -> Iterator[tuple[list[Any], bool]]:
+        while held:
+            batch, held[:] = held[: self.size], held[self.size :]
+            yield batch, pause and not held
+
+    def _progress(self, paths: Sequence[str | Path]) -> Any:
+        """A bar where what is written does not itself show how far it is, and the size of the input is known."""
+        plain = [Path(p) for p in paths if p != "-" and Path(p).is_file() and packing(p) is None]
+        if sys.stdout.isatty() or len(plain) < len(paths):
+            return nullcontext(lambda _: None)
+        return console.progress(self.what, float(sum(p.stat().st_size for p in plain)))
+
+
+def more_is_there() -> bool:
+    """Whether standard input can be read without waiting."""
+    try:
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):
+        return False
+
+
+# other processes
+
+
+@contextmanager
+def _workers(work: Work, model: Path | None, how: Lines) -> Iterator[Callable[[list[Any]], Callable[[], Any]]]:
+    """`send(records)` gives a function that waits for their answers."""
+    strict = how.unknown == "strict"
+    if how.jobs == 1:
+        yield lambda records: partial(answered, work, records, strict)
+        return
+    with _pool(how.jobs, _start, (work.packed(), model, console.verbosity, strict)) as workers:
+
+        def send(records: list[Any]) -> Callable[[], Any]:
+            if sum(len(r.text) for r in records) < work.small:
+                return partial(answered, work, records, strict)
+            return partial(_received, workers.apply_async(_do, ([work.light(r) for r in records],)))
+
+        yield send
+
+
+@contextmanager
+def _pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> Iterator[Any]:
+    """So many fresh processes, each beginning with `start(*arguments)`; an interrupt is left to their parent."""
+    import multiprocessing
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what workers are born with: the parent answers for them
+    try:
+        workers = multiprocessing.get_context("spawn").Pool(jobs, start, arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with workers as opened:
+        yield opened
+
+
+_work: tuple[Work, bool]  # of a worker process
+
+
+def _start(work: Work, model: Path | None, verbosity: int, strict: bool) -> None:
+    global _work
+    console.verbosity = verbosity
+    threads.limit(1)
+    work.unpack(model)
+    _work = work, strict
+
+
+def _do(records: list[Any]) -> tuple[Any, ...]:
+    """Answers and what was lacking; or the parts of an error: those with arguments of their own do not travel."""
+    work, strict = _work
+    try:
+        return answered(work, records, strict)
+    except Stopped as stop:
+        return stop.message, stop.hint, stop.answers, stop.at, stop.part
+    except SeqcliError as error:
+        return error.message, error.hint, None, 0, None
+
+
+def _received(result: Any) -> tuple[list[Any], Lacked]:
+    found = result.get()
+    if len(found) == 2:
+        return found
+    message, hint, answers, at, part = found
+    if answers is None:
+        raise SeqcliError(message, hint=hint)
+    raise Stopped(message, hint=hint, answers=answers, at=at, part=part)

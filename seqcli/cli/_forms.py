@@ -1,0 +1,91 @@
+"""How answers are written: as lines, as JSON objects, or into the objects and rows that were read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from seqcli.formats import ROWS, as_read, one_line
+from seqcli.formats._objects import joined, new_object
+
+
+class Writer:
+    """What a verb makes of an answer, in each form that it writes."""
+
+    key: ClassVar[str] = "text"  # under which a new JSON object has the text
+    names: ClassVar[Sequence[str]] = ()  # of the columns that rows come back with
+
+    def line(self, record: Any, answer: Any) -> str:
+        """As text, with its line end."""
+        return ""
+
+    def results(self, record: Any, answer: Any) -> list[dict[str, Any]]:
+        """What stands under `seqcli` in a JSON object; an object is written for each."""
+        return []
+
+    def more(self, record: Any) -> dict[str, Any]:
+        """What a new JSON object has beside the text."""
+        return {}
+
+    def cells(self, answer: Any) -> Sequence[str]:
+        """The cells of the further columns."""
+        return ()
+
+
+def form(read: str, objects: bool, reader: Any, writer: Writer) -> Callable[[Any, Any], str]:
+    """How the answers to what is read are written: rows get further columns, objects a further member; other records
+    become lines, or with `objects` new objects."""
+    if read in ROWS:
+        return Rows(reader, writer.names, writer.cells)
+    if read == "jsonl":
+        return lambda record, answer: _again(record, writer.results(record, answer))
+    if objects:
+        return lambda record, answer: "".join(
+            new_object({writer.key: _text(record), **writer.more(record)}, result) + "\n"
+            for result in writer.results(record, answer)
+        )
+    return writer.line
+
+
+def _text(record: Any) -> str:
+    """The text of a record; a blank line as it was."""
+    return record.text or (record.raw.body if record.raw else "")
+
+
+def _again(record: Any, results: list[dict[str, Any]]) -> str:
+    """The object that was read, with each result as its last member; a blank line as it was."""
+    raw = record.raw
+    if not raw.body.strip(" \t\r"):
+        return raw.before + raw.body + raw.end
+    return raw.before + (raw.end or "\n").join(joined(raw.body, result) for result in results) + raw.end
+
+
+@dataclass
+class Rows:
+    """Rows as they were read, with what was found as further columns; a header with their names."""
+
+    reader: Any  # separator, quoted, head
+    names: Sequence[str]  # of the new columns
+    cells: Callable[[Any], Sequence[str]]  # of an answer, one for each new column
+    begun: bool = field(default=False)
+
+    def __call__(self, record: Any, answer: Any) -> str:
+        body, end = as_read(record)
+        return self.head() + self._longer(body + self.reader.separator * record.missing, self.cells(answer), end)
+
+    def head(self) -> str:
+        """The header of the first source, once; nothing where there is none."""
+        line = None if self.begun else self.reader.head
+        self.begun = True
+        return "" if line is None else self._longer(line.before + line.body, self.names, line.end)
+
+    def _longer(self, body: str, cells: Sequence[str], end: str) -> str:
+        return body + self.reader.separator + self._row(cells) + (end or "\n")
+
+    def _row(self, cells: Sequence[str]) -> str:
+        between = self.reader.separator
+        if not self.reader.quoted:
+            return between.join(one_line(c).replace(between, " ") for c in cells)
+        odd = (between, '"', "\n", "\r")
+        return between.join('"' + c.replace('"', '""') + '"' if any(o in c for o in odd) else c for c in cells)

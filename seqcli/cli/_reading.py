@@ -1,0 +1,62 @@
+"""What a filter reads: which format, and where in a record its text is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqcli.artifact import Artifact
+from seqcli.cli._options import Given
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.formats import ROWS, told_by_name
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The formats that a verb reads of records with named parts. `role` is the part that it works on, and the flag
+    that names it; `registry` is where the formats are."""
+
+    registry: str
+    formats: tuple[str, ...]
+    role: str
+    more: str  # what rows come back with
+
+    def offered(self, incomplete: str) -> list[str]:
+        """Names of formats, for a shell's completion."""
+        return [name for name in self.formats if name.startswith(incomplete)]
+
+    def chosen(self, files: Sequence[str], input: str | None, field: str | None, jsonl: bool, given: Given) -> str:
+        """The format that is read: as said, else as the files' names say. Raises UsageError for what does not go
+        together."""
+        read = input or ("jsonl" if field else named_format(files, self.registry)) or "text"
+        if read not in self.formats:
+            raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, self.formats))
+        if field and self.role in given:
+            raise UsageError(f"--field and --{self.role} both say where the {self.role} is: give one")
+        if field and read != "jsonl":
+            hint = f"--{self.role} names a column" if read in ROWS else "add --input jsonl"
+            raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
+        given.check_format(read)
+        if jsonl and read in ROWS:
+            raise UsageError(f"--jsonl writes JSON objects, but {read} comes back with {self.more}")
+        return read
+
+
+def named_format(files: Sequence[str], registry: str) -> str | None:
+    """The format that the files' names tell, if they tell one. Raises UsageError where they tell several."""
+    told = {name: told_by_name(name, registry) for name in files if name != "-"}
+    if len(set(told.values())) > 1:
+        one, other = sorted(told, key=lambda name: str(told[name]))[:: len(told) - 1]
+        raise UsageError(
+            f"{one} and {other} are not of one format by their names", hint="say what is read with --input, or name"
+            " files of one format",
+        )  # fmt: skip
+    return next(iter(told.values()), None)
+
+
+def trained_roles(stored: Artifact) -> Mapping[str, Any]:
+    """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
+    data = stored.header["data"]
+    own = {role: data.get("options", {}).get(role) for role in ("text", "label", "source", "target")}
+    return {role: name for role, name in {**own, **data.get("roles", {})}.items() if name is not None}
