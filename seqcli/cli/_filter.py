@@ -99,10 +99,11 @@ class Lacked:
         if self.records:
             shown = ", ".join(repr(what) for what in list(self.different)[:SHOWN])
             more = f" and {len(self.different) - SHOWN:,} others" if len(self.different) > SHOWN else ""
-            where = "1 record" if self.records == 1 else f"{self.records:,} records"
+            times = (
+                f"{self.times:,} time{'s' * (self.times > 1)} in {self.records:,} record{'s' * (self.records > 1)}"
+            )
             console.say(
-                f"the model has no symbol for {shown}{more} ({self.times:,} times in {where}): answered all the same;"
-                " --unknown strict stops there"
+                f"there is no symbol for {shown}{more} ({times}): answered all the same; --unknown strict stops there"
             )
 
 
@@ -120,7 +121,8 @@ def answered(work: Work, records: Sequence[Any], strict: bool) -> tuple[list[Any
 def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -> Stopped:
     """The error for what a model has no symbol for."""
     hint = "--unknown answer, the default, answers all the same and counts"
-    return Stopped(f"the model has no symbol for {what!r}", answers=answers, at=at, part=part, hint=hint)
+    code = f" (U+{ord(what):04X})" if len(what) == 1 else ""
+    return Stopped(f"there is no symbol for {what!r}{code}", answers=answers, at=at, part=part, hint=hint)
 
 
 def one(work: Work, record: Any, how: Lines) -> Any:

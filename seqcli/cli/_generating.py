@@ -193,7 +193,7 @@ class Work(_filter.Work):
     def ready(self, record: Example | None) -> Ready | None:
         """A prompt as ids; None for a blank line among objects."""
         assert self.generator is not None
-        if record is None or (record.raw is not None and record.raw.format == "jsonl" and not record.text):
+        if record is None or _is_blank(record):
             return None
         ids, lacking = self.generator.encode(record.text)
         return Ready(ids, record.record, lacking)
@@ -225,8 +225,12 @@ class Work(_filter.Work):
 
     def light(self, record: Example) -> Example | None:
         """The text and what an answer depends on."""
-        blank = record.raw is not None and record.raw.format == "jsonl" and not record.text
-        return None if blank else Example(record.text, record=record.record)
+        return None if _is_blank(record) else Example(record.text, record=record.record)
+
+
+def _is_blank(record: Example) -> bool:
+    """Whether it is a blank line among objects, which comes back as it is."""
+    return record.raw is not None and record.raw.format == "jsonl" and not record.raw.body.strip()
 
 
 # what is written

@@ -14,15 +14,17 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
 from seqcli import streams
-from seqcli.artifact import Artifact
 from seqcli.cli._complete import runs
 from seqcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqcli.artifact import Artifact
 
 
 class For(NamedTuple):
@@ -75,7 +77,7 @@ class Given:
                 if read not in formats:
                     raise UsageError(
                         f"{flag} says how to read {', '.join(formats)}, but {read} is read",
-                        hint=f"add --input {formats[-1]}",
+                        hint=f"add --input {' or '.join(formats)}",
                     )
 
 

@@ -39,7 +39,8 @@ class Reads:
             raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
         given.check_format(read)
         if jsonl and read in ROWS:
-            raise UsageError(f"--jsonl writes JSON objects, but {read} comes back with {self.more}")
+            said = f"--jsonl writes JSON objects, but {read} comes back with {self.more}"
+            raise UsageError(said, hint="--input text reads lines as they are")
         return read
 
 
@@ -58,5 +59,7 @@ def named_format(files: Sequence[str], registry: str) -> str | None:
 def trained_roles(stored: Artifact) -> Mapping[str, Any]:
     """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
     data = stored.header["data"]
+    if data.get("format") == "lines":  # what is said there are parts of files' names
+        return {}
     own = {role: data.get("options", {}).get(role) for role in ("text", "label", "source", "target")}
     return {role: name for role, name in {**own, **data.get("roles", {})}.items() if name is not None}

@@ -232,12 +232,8 @@ class Records(_Travelling, _forms.Writer):
     """Tokens, ids and offsets of each record's text, and how they are written."""
 
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
-        """The text without what the tokenizer has no symbol for, and that."""
-        if not self.known:
-            return record.text, []
-        lacking = tokenizers.read(self.tokenizer, record.text)[1]
-        gone = {ord(c): None for _, c in lacking} if self.tokenizer.unk_id is None else {}
-        return record.text.translate(gone), lacking
+        """The text, and what of it the tokenizer has no symbol for."""
+        return record.text, tokenizers.read(self.tokenizer, record.text)[1] if self.known else []
 
     def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
         """What the tokenizer has no symbol for."""
@@ -249,11 +245,15 @@ class Records(_Travelling, _forms.Writer):
 
     def answer(self, records: list[tuple[str, Any]]) -> list[dict[str, Any]]:
         """What stands under `seqcli`."""
-        return [self._found(text) for text, _ in records]
+        return [self._found(text, [at for at, _ in lacking]) for text, lacking in records]
 
-    def _found(self, text: str) -> dict[str, Any]:
+    def _found(self, text: str, lacking: list[int]) -> dict[str, Any]:
         tokenizer = self.tokenizer if self.known else self.tokenizer.of(text)
-        found: dict[str, Any] = {"tokens": tokenizer.pieces(text)}
+        if lacking and tokenizer.unk_id is None:  # left out, but offsets are those of the text as it is
+            kept = sorted({*range(len(text))} - {*lacking})
+            found = self._found("".join(text[i] for i in kept), [])
+            return {**found, "offsets": [(kept[a], kept[b - 1] + 1) for a, b in found["offsets"]]}
+        found = {"tokens": tokenizer.pieces(text)}
         if self.known:
             found["ids"] = tokenizer.encode(text).tolist()
         return {**found, "offsets": tokenizer.offsets(text)}

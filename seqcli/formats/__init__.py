@@ -131,7 +131,8 @@ class Reader(ABC, Generic[Record]):
     def _tell(self, role: str, name: Any, what: str, place: str) -> None:
         """Say, once, that a part of a record is read from elsewhere than in training; `what`: column or key."""
         own = self.trained.get(role)
-        if own is not None and own != name and (role, name) not in self._told:
+        named = isinstance(own, str) and not own.isdigit()  # a number says nothing where columns have names
+        if named and own != name and (role, name) not in self._told:
             self._told.add((role, name))
             shown = f"{what} {name}" if isinstance(name, int) else repr(name)
             console.warn(

@@ -111,6 +111,9 @@ def new_object(members: dict[str, Any], result: dict[str, Any]) -> str:
 # what is wrong, and where
 
 
+ARRAY = "an array is not read: make lines of its members, as jq does: jq -c '.[]' FILE > NEW.jsonl"
+
+
 def is_object(line: str) -> bool:
     """Whether a line is a JSON object."""
     try:
@@ -121,17 +124,20 @@ def is_object(line: str) -> bool:
 
 def object_of(body: str, source: str, number: int, example: str) -> dict[str, Any]:
     """The object that a line is. Raises SeqcliError with the place; `example` is such a line."""
-    column, what = 1, "not a JSON object"
+    column, what, found = 1, "not a JSON object", None
     try:
-        record = json.loads(body)
+        found = json.loads(body)
     except json.JSONDecodeError as error:
-        record, column = None, error.colno
+        column = error.colno
         what = f"not a JSON object ({error.msg[:1].lower()}{error.msg[1:]})"
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets thousands deep
-        record, what = None, "this JSON is too large a number or too deep to read"
-    if not isinstance(record, dict):
-        raise SeqcliError(f"{source}:{number}:{column}: {what}", hint=f"each line is an object, as in {example}")
-    return record
+        what = "this JSON is too large a number or too deep to read"
+    if not isinstance(found, dict):
+        hint = f"each line is an object, as in {example}"
+        if isinstance(found, list) or body.strip() == "[":
+            hint += f"\n{ARRAY}"
+        raise SeqcliError(f"{source}:{number}:{column}: {what}", hint=hint)
+    return found
 
 
 def text_of(record: dict[str, Any], key: str, role: str, body: str, source: str, number: int) -> str:

@@ -256,7 +256,8 @@ class RowReader(Reader[Record]):
         number = column_number(name)
         if header:
             return _find(name, cells) if name and number is None else None
-        return number if number is not None and number <= len(cells) else None
+        width = max([column_number(str(n)) or 0 for n in self.trained.values()], default=0)
+        return number if number is not None and number <= len(cells) <= width else None
 
     @abstractmethod
     def _looks_like_header(self, cells: list[str]) -> bool:

@@ -1,11 +1,11 @@
-"""Moving recipes: the paths under `data` are relative to the recipe, so they change when it moves."""
+"""Moving recipes: the paths that they name are relative to the recipe, so they change when it moves."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,11 @@ import yaml
 from seqcli.recipe.positions import Core, Keys, dotted
 from seqcli.recipe.schema import Recipe
 
-FILES = ("train", "valid", "test", "vectors")  # keys of `data` that name files
+PATHS = {  # the keys of each section that name files: the one list of them
+    "data": ("train", "valid", "test", "vectors"),
+    "tokenizer": ("path",),
+    "target_tokenizer": ("path",),
+}
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")  # an anchor and a tag stand before their scalar
 
 
@@ -36,19 +40,37 @@ def moved(path: str, base: Path, folder: Path) -> str:
 
 
 def rebase(recipe: Recipe, folder: Path) -> Recipe:
-    """The same recipe, said from `folder`: paths under `data` rewritten, `base` the folder."""
+    """The same recipe, said from `folder`: its paths rewritten, `base` the folder."""
+    parts = {}
+    for section, keys in PATHS.items():
+        config = getattr(recipe, section)
+        paths = {k: v for k in keys if (v := getattr(config, k, None)) is not None}
+        if paths:
+            new = {k: each(v, lambda path: moved(path, recipe.base, folder)) for k, v in paths.items()}
+            parts[section] = config.model_copy(update=new)
+    return replace(recipe, **parts, base=folder)
 
-    def move(value: Any) -> Any:
-        if isinstance(value, list):
-            return [move(v) for v in value]
-        return moved(value, recipe.base, folder) if isinstance(value, str) else value
 
-    files = {s: move(v) for s in FILES if (v := getattr(recipe.data, s, None)) is not None}
-    data = recipe.data.model_copy(update=files) if files else recipe.data
-    tokenizer = recipe.tokenizer
-    if path := getattr(tokenizer, "path", None):  # a model of the sentencepiece library
-        tokenizer = tokenizer.model_copy(update={"path": move(path)})
-    return replace(recipe, data=data, tokenizer=tokenizer, base=folder)
+def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's plain values as a model file holds them: of an absolute path only the file's name, for the file is
+    given away."""
+
+    def shorten(path: str) -> str:
+        return Path(path).name if Path(path).is_absolute() else path
+
+    return {
+        section: {k: each(v, shorten) if k in PATHS[section] else v for k, v in part.items()}
+        if section in PATHS
+        else part
+        for section, part in recipe.items()
+    }
+
+
+def each(value: Any, change: Callable[[str], str]) -> Any:
+    """A path, or a list of paths, each changed; what is no path stays."""
+    if isinstance(value, list):
+        return [each(v, change) for v in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def rebase_text(text: str, base: Path, folder: Path) -> tuple[str, list[tuple[str, str, str]]]:
@@ -71,11 +93,11 @@ def rebase_text(text: str, base: Path, folder: Path) -> tuple[str, list[tuple[st
 
 
 def _paths(root: yaml.Node | None) -> Iterator[tuple[Keys, yaml.ScalarNode]]:
-    """The text scalars of the keys of `data` that name files."""
+    """The text scalars of the keys that name files."""
     for keys, node in _entries(root, ()):
-        if keys == ("data",):
+        if named := PATHS.get(str(keys[-1])):
             for inner, value in _entries(node, keys):
-                if inner[-1] in FILES:
+                if inner[-1] in named:
                     items = value.value if isinstance(value, yaml.SequenceNode) else [value]
                     for i, item in enumerate(items):
                         if isinstance(item, yaml.ScalarNode) and item.tag.endswith(":str"):

@@ -18,8 +18,10 @@ import numpy as np
 from seqcli import artifact, console
 from seqcli.artifact import Artifact
 from seqcli.errors import UsageError
+from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
+from seqcli.tasks._closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
 
 Batch = Any  # arrays, in a tuple or by name
 State = Any  # what a batch hands on to the next; () where nothing is
@@ -90,9 +92,64 @@ class BaseTask(ABC):
     def opening(self) -> str:
         """One line: the data."""
 
+    # the end of a run
+
+    @property
     @abstractmethod
+    def headline(self) -> Headline:
+        """The one figure that decides."""
+
+    @abstractmethod
+    def finish(self, stored: Artifact) -> Ending:
+        """The kept model in use, with what is fitted on the validation split."""
+
+    @abstractmethod
+    def scored(self, predictor: Any, split: str) -> Report:
+        """What it scores on a split."""
+
+    @abstractmethod
+    def figures(self, report: Report) -> str:
+        """The figures that a line has room for."""
+
+    @abstractmethod
+    def baseline(self, split: str) -> Baseline | None:
+        """What a cheap model of the same data scores on a split; None where the model is that itself."""
+
+    @abstractmethod
+    def example(self, predictor: Any) -> str:
+        """What it does, shown, so that the first look at a model takes no command; empty where there is nothing."""
+
+    @abstractmethod
+    def use(self) -> str:
+        """The command that uses the model, with MODEL in the place of its path."""
+
     def closing(self, run: Run) -> None:
         """Score the kept model on every split, and a baseline beside it; write the scores; show what it does."""
+        ending = self.finish(artifact.read(run.model))
+        reports: dict[str, Report] = {}
+        for split in (s for s in JUDGED if s in self.splits):
+            reports[split] = self.scored(ending.predictor, split)
+            console.say(f"{split}: {self.figures(reports[split])}")
+        scores: dict[str, Any] = {split: report.to_dict() for split, report in reports.items()}
+        if ending.alone is not None:
+            reports = {split: self.scored(ending.alone, split) for split in reports}
+            for split, report in reports.items():
+                console.say(f"the network alone: {split}: {self.figures(report)}")
+            scores["alone"] = {split: report.to_dict() for split, report in reports.items()}
+        if judged := next(iter(reports), None):
+            ours = reports[judged].metrics[self.headline.metric]
+            scores["baseline"] = margin(ours, self.baseline(judged) or self.recipe.model.kind, self.headline, judged)
+        else:
+            console.say("no valid and no test split: nothing was measured, and no baseline beside it")
+        ending.keep(scores)
+        if shown := self.example(ending.predictor):
+            console.say(f"\n{shown}\n")
+        next_commands(run, self.use(), self.headline.metric)
+
+    @property
+    @abstractmethod
+    def splits(self) -> Mapping[str, Any]:
+        """The splits of the data by name."""
 
     @abstractmethod
     def details(self) -> list[str]:
@@ -101,12 +158,6 @@ class BaseTask(ABC):
     def activations(self) -> float:
         """About how many numbers a batch keeps for its gradients."""
         return 0.0
-
-
-def add_scores(stored: Artifact, scores: Mapping[str, Any]) -> None:
-    """Write scores into a model file."""
-    kept = {**stored.header["scores"], **scores}
-    artifact.write(stored.path, {**stored.header, "scores": kept}, stored.arrays)
 
 
 def architecture(recipe: Recipe, start: Artifact, kept: tuple[str, ...], also: str) -> Any:

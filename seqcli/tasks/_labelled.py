@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcli import registry, tokenizers
+from seqcli import tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets import classification as dataset
 from seqcli.datasets._vectors import with_vectors
@@ -54,15 +54,11 @@ def tokenizer(recipe: Recipe, examples: Sequence[Example], stored: Artifact | No
     if stored:
         return tokenizers.from_artifact(stored)
     config = recipe.tokenizer
-    kind = registry.load("tokenizers", config.kind).Tokenizer
-    if config.kind == "char":
-        config = config.model_copy(update={"unk": True})  # a text to be classified may hold any character
-    given = config.kind == "word" and all(e.words is not None for e in examples)
+    given = config.kind == "word" and all(e.words is not None for e in examples)  # leaves are words as they are
     texts = (" ".join(e.words or ()) if given else e.text.replace("\n", " ") for e in examples)
-    learnt = kind.learn(
-        (f"{text}\n" for text in texts), config.model_copy(update={"split": "whitespace"}) if given else config
-    )
-    return kind(learnt.words, learnt.lowercase, config.split) if given else learnt  # leaves are words as they are
+    plain = config.model_copy(update={"split": "whitespace"}) if given else config
+    learnt: Any = tokenizers.learn(plain, (f"{text}\n" for text in texts), recipe.base, any_character=True)
+    return type(learnt)(learnt.words, learnt.lowercase, config.split) if given else learnt
 
 
 def learn(recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any) -> Vocabulary:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from seqcli import console, registry, tokenizers
+from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets._batch import STEPS, up
 from seqcli.errors import SeqcliError
@@ -33,18 +33,16 @@ def learn_sides(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None) 
     """The stored tokenizers, or those learnt from the training split, one for both sides or one each."""
     if stored:
         return replace(Sides.of(stored), longest=recipe.data.longest)
+
+    def learn(config: Any, texts: Iterable[str]) -> tokenizers.BaseTokenizer:
+        lines = (text.replace("\n", " ") + "\n" for text in texts)
+        return tokenizers.learn(config, lines, recipe.base, any_character=True)
+
     sources, targets = (p.text for p in pairs), (p.target or "" for p in pairs)
     if recipe.target_tokenizer is None:
         both = (text for pair in pairs for text in (pair.text, pair.target or ""))
-        return Sides(_learn(recipe.tokenizer, both), None, recipe.data.longest)
-    return Sides(_learn(recipe.tokenizer, sources), _learn(recipe.target_tokenizer, targets), recipe.data.longest)
-
-
-def _learn(config: Any, texts: Iterator[str]) -> tokenizers.BaseTokenizer:
-    if config.kind == "char":
-        config = config.model_copy(update={"unk": True})  # a source may hold any character
-    learnt = registry.load("tokenizers", config.kind).Tokenizer
-    return learnt.learn((text.replace("\n", " ") + "\n" for text in texts), config)
+        return Sides(learn(recipe.tokenizer, both), None, recipe.data.longest)
+    return Sides(learn(recipe.tokenizer, sources), learn(recipe.target_tokenizer, targets), recipe.data.longest)
 
 
 def encode(sides: Sides, pairs: Sequence[Pair], *, copy: bool, what: str = "") -> list[Encoded]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
-from seqcli import artifact, console, layers, ops, registry, tokenizers
+from seqcli import console, layers, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.classification import Classifier, Settings
 from seqcli.classification.evaluation import (
     HIGHEST,
     LOWEST,
-    Report,
     evaluate,
     fit_share,
     fit_temperature,
@@ -30,10 +29,11 @@ from seqcli.datasets._buckets import Buckets
 from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.labelled import Example
+from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
-from seqcli.runs import Run
-from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
+from seqcli.tasks import BaseTask, Evaluation, State, architecture
 from seqcli.tasks import _labelled as labelled
+from seqcli.tasks._closing import Baseline, Ending, Headline
 
 KEPT = (
     "dropout",
@@ -215,49 +215,42 @@ class Task(BaseTask):
         width = getattr(model, "layers", 1) * 16 * getattr(model, "hidden", 0)
         return float(self.size(batch) * (model.embedding + width))
 
-    def closing(self, run: Run) -> None:
-        stored = artifact.read(run.model)
-        classifier = replace(Classifier.open(stored), beside=None, share=0.0)
-        valid, header = self.corpus.splits.get("valid"), {k: v for k, v in stored.header.items() if k != "linear"}
-        arrays = {n: a for n, a in stored.arrays.items() if not n.startswith("linear.")}
-        judged = next((split for split in ("valid", "test") if split in self.corpus.splits), None)
-        baseline = self._linear() if judged else None
-        alone = classifier
-        if valid and baseline and getattr(self.recipe.model, "linear", False):
-            own = replace(classifier, beside=baseline)
+    # the end of a run
+
+    @property
+    def splits(self) -> dict[str, list[Example]]:
+        return self.corpus.splits
+
+    @property
+    def headline(self) -> Headline:
+        return Headline(headline(self.corpus.config.multi_label))
+
+    def finish(self, stored: Artifact) -> Ending:
+        ending = Ending.of(stored, replace(Classifier.open(stored), beside=None, share=0.0))
+        ending.header.pop("linear", None)
+        ending.arrays = {n: a for n, a in stored.arrays.items() if not n.startswith("linear.")}
+        valid, alone = self.splits.get("valid"), ending.predictor
+        if valid and self.linear is not None and getattr(self.recipe.model, "linear", False):
+            own = replace(ending.predictor, beside=self.linear)
             if share := fit_share(own, valid):
-                classifier = replace(own, share=share)
-                header["linear"] = registry.load("models", BASELINE).Config().model_dump(mode="json")
-                arrays |= {f"linear.{n}": a for n, a in baseline.arrays().items()}
+                ending.predictor, ending.alone = replace(own, share=share), fitted(alone, valid)[0]
+                ending.header["linear"] = registry.load("models", BASELINE).Config().model_dump(mode="json")
+                ending.arrays |= {f"linear.{n}": a for n, a in self.linear.arrays().items()}
             console.say(f"the scores of {BASELINE} are added {share:g} times, fitted on valid")
         if valid:
-            classifier, header["decoding"] = fitted(classifier, valid)
-        reports = {
-            split: self._score(classifier, split) for split in ("valid", "test") if split in self.corpus.splits
-        }
-        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
-        if judged is None:
-            console.say("no valid and no test split: nothing was measured, and no baseline fitted")
-        else:
-            if classifier.beside is not None:  # the baseline is judged against the network, not against itself
-                alone = fitted(alone, valid)[0] if valid else alone
-                reports = {split: evaluate(alone, self.corpus.splits[split]) for split in reports}
-                for split, report in reports.items():
-                    console.say(f"the network alone: {split}: {summary(report.metrics)}")
-                scores["alone"] = {split: report.to_dict() for split, report in reports.items()}
-            scores["baseline"] = self._margin(baseline, judged, reports[judged])
-        add_scores(replace(stored, header=header, arrays=arrays), scores)
-        self._example(classifier)
-        self._next_commands(run)
+            ending.predictor, ending.header["decoding"] = fitted(ending.predictor, valid)
+        return ending
 
-    def _score(self, classifier: Classifier, split: str) -> Report:
-        examples = self.corpus.splits[split]
+    def scored(self, predictor: Classifier, split: str) -> Report:
+        examples = self.splits[split]
         with console.progress(f"scoring {split}", len(examples), " texts") as advance:
-            found = evaluate(classifier, examples, advance=advance)
-        console.say(f"{split}: {summary(found.metrics)}, calibration error {found.metrics['calibration-error']:.4f}")
-        return found
+            return evaluate(predictor, examples, advance=advance)
 
-    def _linear(self) -> Any:
+    def figures(self, report: Report) -> str:
+        return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
+
+    @cached_property
+    def linear(self) -> Any:
         """The linear model of the same labels, those of a tree's phrases too; None where the run's own is one."""
         if self.recipe.model.kind == BASELINE:
             return None
@@ -269,43 +262,27 @@ class Task(BaseTask):
             examples = [e for e in self.corpus.phrases() if all(label in known for label in e.labels or ())]
         return self._fit(kind, kind.Config(), examples)
 
-    def _margin(self, model: Any, split: str, own: Report) -> dict[str, Any]:
-        """Say by how much the linear model is beaten."""
-        metric = headline(self.corpus.config.multi_label)
-        about = {"kind": BASELINE, "split": split, "metric": metric}
-        ours = own.metrics[metric]
-        if model is None:
-            return about | {metric: ours, "margin": 0.0}
-        baseline = replace(self._classifier(model), reading=Reading(None, self.reading.longest))
-        if self.corpus.config.multi_label and "valid" in self.corpus.splits:
-            baseline, _ = fitted(baseline, self.corpus.splits["valid"])
-        theirs = evaluate(baseline, self.corpus.splits[split]).metrics[metric]
-        name = f"the {BASELINE} baseline"
-        if ours > theirs:
-            console.say(f"beats {name} ({metric} {theirs:.4f} on {split}) by {ours - theirs:.4f}")
-        else:
-            console.warn(
-                f"no better than {name} ({metric} {theirs:.4f} on {split}, {theirs - ours:.4f} more):"
-                f" --set model={BASELINE} --set tokenizer=null --set train=null trains that in seconds"
-            )
-        return about | {metric: theirs, "margin": ours - theirs}
+    def baseline(self, split: str) -> Baseline | None:
+        """The linear model."""
+        if self.linear is None:
+            return None
+        classifier = replace(self._classifier(self.linear), reading=Reading(None, self.reading.longest))
+        if self.corpus.config.multi_label and "valid" in self.splits:
+            classifier, _ = fitted(classifier, self.splits["valid"])
+        theirs = evaluate(classifier, self.splits[split]).metrics[self.headline.metric]
+        advice = f"--set model={BASELINE} --set tokenizer=null --set train=null trains that in seconds"
+        return Baseline(BASELINE, f"the {BASELINE} baseline", theirs, advice)
 
-    def _example(self, classifier: Classifier) -> None:
-        """A labelled text, so that the first look at a model takes no command."""
-        splits = self.corpus.splits
-        pool = [e for e in splits.get("valid", splits["train"]) if 3 <= len(e.text) <= 200]
-        if pool:
-            example = classifier.prepare(pool[0])
-            answer = classifier.answer([example], Settings())[0]
-            shown = ", ".join(f"{label} {p:.4f}" for label, p in answer.ranking[:3])
-            console.say(f"\nan example:\n  {example.text}\n  {shown}\n")
+    def example(self, predictor: Classifier) -> str:
+        pool = [e for e in self.splits.get("valid", self.splits["train"]) if 3 <= len(e.text) <= 200]
+        if not pool:
+            return ""
+        answer = predictor.answer([predictor.prepare(pool[0])], Settings())[0]
+        shown = ", ".join(f"{label} {p:.4f}" for label, p in answer.ranking[:3])
+        return f"an example:\n  {pool[0].text}\n  {shown}"
 
-    def _next_commands(self, run: Run) -> None:
-        model, metric = shlex.quote(run.path.as_posix()), headline(self.corpus.config.multi_label)
-        console.say(
-            f'next:\n  echo "your text here" | seqcli classify -m {model}\n'
-            f"  seqcli eval -m {model} --metric {metric}\n  seqcli inspect {model}"
-        )
+    def use(self) -> str:
+        return 'echo "your text here" | seqcli classify -m MODEL'
 
 
 def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqcli import artifact, console, models, ops, registry, threads, tokenizers
+from seqcli import console, models, ops, registry, threads, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets import _parts
 from seqcli.datasets._streams import Streams
 from seqcli.datasets.text import Corpus, open_corpus
 from seqcli.errors import SeqcliError
-from seqcli.evaluation import Report, evaluate
+from seqcli.evaluation import evaluate
+from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
-from seqcli.runs import Run
-from seqcli.tasks import BaseTask, Batch, Evaluation, State, add_scores, architecture
+from seqcli.tasks import BaseTask, Batch, Evaluation, State, architecture
+from seqcli.tasks._closing import Baseline, Ending, Headline
 
 KEPT = ("dropout", "variational", "weight_drop")  # model keys that fine-tuning takes from its recipe
 COUNT_BYTES = 75  # of memory a token takes to be counted, at most
@@ -133,50 +133,54 @@ class Task(BaseTask):
         each = model.embedding + model.layers * 8 * model.hidden + 3 * self.tokenizer.size
         return streams.sequence_length * streams.batch_size * each
 
-    def closing(self, run: Run) -> None:
-        stored = artifact.read(run.model)
+    # the end of a run
+
+    @property
+    def splits(self) -> dict[str, np.ndarray]:
+        return self.ids
+
+    @property
+    def headline(self) -> Headline:
+        return Headline("cross-entropy", more_is_better=False, unit=" nats/token", shown="")
+
+    def finish(self, stored: Artifact) -> Ending:
         model = models.restore(stored)
         threads.choose_for(model)
-        reports = {split: self._score(model, split) for split in ("valid", "test") if split in self.ids}
-        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
-        for split, found in reports.items():
-            _say_score(split, found)
-        judged = "valid" if "valid" in reports else "test" if "test" in reports else None
-        if judged:
-            scores["baseline"] = self._baseline(judged, reports[judged])
-        add_scores(stored, scores)
-        self._sample(model)
-        self._next_commands(run)
+        return Ending.of(stored, model)
 
-    def _score(self, model: Any, split: str) -> Report:
+    def scored(self, predictor: Any, split: str) -> Report:
         total = min(len(self.ids[split]), SCORED_TOKENS)
         with console.progress(f"scoring {split}", total, " tokens") as advance:
             chunks = _parts.chunks(self.corpus.splits[split], self.corpus.encoding)
-            return evaluate(model, self.tokenizer, chunks, limit=SCORED_TOKENS, advance=advance)
+            return evaluate(predictor, self.tokenizer, chunks, limit=SCORED_TOKENS, advance=advance)
 
-    def _baseline(self, split: str, own: Report) -> dict[str, Any]:
-        """Count an n-gram model on the same split and say by how much it is beaten."""
+    def figures(self, report: Report) -> str:
+        m, counts = report.metrics, report.counts
+        first = f" (its first {SCORED_TOKENS:,} tokens)" if counts["tokens"] + 1 >= SCORED_TOKENS else ""
+        per = "bits-per-character" if "bits-per-character" in m else "word-perplexity"
+        return (
+            f"{m['cross-entropy']:.4f} nats/token, perplexity {m['perplexity']:.2f},"
+            f" {m[per]:.3f} {per}, {report.protocol}{first}"
+        )
+
+    def baseline(self, split: str) -> Baseline:
+        """Count an n-gram model on the same split."""
         ngram = registry.load("models", "ngram")
         order = BASELINE_ORDER.get(self.tokenizer.kind, OTHER_ORDER)
         if self.recipe.model.kind == "ngram":
             order = 1
         train = np.asarray(self.ids["train"][:BASELINE_TOKENS])
-        found = self._score(ngram.Model.fit(train, self.tokenizer.size, ngram.Config(order=order)), split)
-        theirs, ours = found.metrics["cross-entropy"], own.metrics["cross-entropy"]
-        margin = theirs - ours
-        line = (
-            f"the {order}-gram baseline ({theirs:.4f} on {split}, counted on {console.count(len(train))} tokens)"
-            f" by {abs(margin):.4f} nats/token" + (f", {abs(margin) / theirs:.1%}" if theirs else "")
+        found = self.scored(ngram.Model.fit(train, self.tokenizer.size, ngram.Config(order=order)), split)
+        return Baseline(
+            "ngram",
+            f"the {order}-gram baseline",
+            found.metrics["cross-entropy"],
+            "train longer, on more text, or count (`seqcli train markov`)",
+            f", counted on {console.count(len(train))} tokens",
+            {"order": order, "tokens": len(train)},
         )
-        if margin > 0:
-            console.say(f"beats {line}")
-        else:
-            console.warn(f"loses to {line}: train longer, on more text, or count (`seqcli train markov`)")
-        about = {"kind": "ngram", "order": order, "tokens": len(train), "split": split}
-        return {**about, "metric": "cross-entropy", "cross-entropy": theirs, "margin": margin}
 
-    def _sample(self, model: Any) -> None:
-        """A sample, so that the first look at a model takes no command."""
+    def example(self, predictor: Any) -> str:
         from seqcli.decoding.sampling import Sampling, sample
         from seqcli.decoding.text import stream_text
 
@@ -184,16 +188,12 @@ class Task(BaseTask):
         newline = tokenizer.newline_id
         prompt = np.array([newline if newline is not None else int(self.ids["train"][0])])
         count = 60 if tokenizer.kind in ("word", "sentencepiece") else 240
-        tokens = sample(model, prompt, Sampling(temperature=0.8), np.random.default_rng(0), count, logprobs=False)
+        tokens = sample(predictor, prompt, Sampling(temperature=0.8), np.random.default_rng(0), count, logprobs=False)
         text = "".join(stream_text(tokens, tokenizer, prompt)).strip("\n")
-        console.say(f"\na sample, at temperature 0.8:\n{_indented(text)}\n")
+        return f"a sample, at temperature 0.8:\n{_indented(text)}"
 
-    def _next_commands(self, run: Run) -> None:
-        model = shlex.quote(run.path.as_posix())
-        console.say(
-            f'next:\n  seqcli generate -m {model} --prompt "{self._prompt()}"\n'
-            f"  seqcli eval -m {model} --metric perplexity\n  seqcli inspect {model}"
-        )
+    def use(self) -> str:
+        return f'seqcli generate -m MODEL --prompt "{self._prompt()}"'
 
     def _prompt(self) -> str:
         """A first word of the training text, to show how a prompt is given."""
@@ -206,26 +206,13 @@ def _tokenizer(recipe: Recipe, corpus: Corpus, stored: Artifact | None) -> token
     """The stored tokenizer of a run that goes on, else one learnt from the training split alone."""
     if stored:
         return tokenizers.from_artifact(stored)
-    kind, config = registry.load("tokenizers", recipe.tokenizer.kind), recipe.tokenizer
-    if path := getattr(config, "path", None):  # like all paths of a recipe, relative to it
-        config = config.model_copy(update={"path": str(recipe.base / path)})
-    return kind.Tokenizer.learn(corpus.texts("train", "learning the vocabulary"), config)
+    return tokenizers.learn(recipe.tokenizer, corpus.texts("train", "learning the vocabulary"), recipe.base)
 
 
 def _config_of_tokenizer(start: Artifact) -> Any:
     """The configuration that a model's tokenizer was learnt with."""
     stored = start.header["recipe"]["tokenizer"]
     return registry.load("tokenizers", stored["kind"]).Config(**stored)
-
-
-def _say_score(split: str, found: Report) -> None:
-    m, counts = found.metrics, found.counts
-    first = f" (its first {SCORED_TOKENS:,} tokens)" if counts["tokens"] + 1 >= SCORED_TOKENS else ""
-    per = "bits-per-character" if "bits-per-character" in m else "word-perplexity"
-    console.say(
-        f"{split}: {m['cross-entropy']:.4f} nats/token, perplexity {m['perplexity']:.2f},"
-        f" {m[per]:.3f} {per}, {found.protocol}{first}"
-    )
 
 
 def _indented(text: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqcli import artifact, console, layers, metrics, ops, registry, tokenizers
+from seqcli import console, layers, metrics, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets import pairs as dataset
 from seqcli.datasets._plan import Plan
@@ -20,9 +19,9 @@ from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
 from seqcli.parallel import Pair
 from seqcli.recipe.schema import Recipe
-from seqcli.runs import Run
-from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
+from seqcli.tasks import BaseTask, Evaluation, State, architecture
 from seqcli.tasks import _paired as paired
+from seqcli.tasks._closing import Baseline, Ending, Headline
 from seqcli.transduction import Settings, Translator
 from seqcli.transduction.evaluation import evaluate, scored
 from seqcli.transduction.sides import Sides
@@ -151,7 +150,7 @@ class Task(BaseTask):
 
     def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, advance: Any = None) -> Report:
         given = {"advance": advance} if advance else {}
-        given |= {"tokenize": self.recipe.data.bleu_tokenize, "wanted": [self.headline]}
+        given |= {"tokenize": self.recipe.data.bleu_tokenize, "wanted": [self._judged]}
         return evaluate(translator, pairs, Settings(search), **given)
 
     # what a person sees
@@ -178,79 +177,58 @@ class Task(BaseTask):
         wide = self.sides.sizes.target + 16 * getattr(model, "hidden", getattr(model, "size", 0))
         return float(B * T * wide + batch["source"].size * wide / 2)
 
-    def closing(self, run: Run) -> None:
-        stored = artifact.read(run.model)
-        translator = Translator.open(stored)
-        reports = {
-            split: self._score(translator, split) for split in ("valid", "test") if split in self.corpus.splits
-        }
-        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
-        if judged := next(iter(reports), None):
-            scores["baseline"] = self._margin(judged, reports[judged])
-        else:
-            console.say("no valid and no test split: nothing was measured, and no baseline beside it")
-        add_scores(stored, scores)
-        self._examples(translator)
-        self._next_commands(run)
+    # the end of a run
 
     @property
-    def headline(self) -> str:
-        """The one figure that a person looks at."""
+    def splits(self) -> dict[str, list[Pair]]:
+        return self.corpus.splits
+
+    @property
+    def headline(self) -> Headline:
+        name = self._judged
+        return Headline(name, metrics.offers()[name].more_is_better, digits=".4g")
+
+    @property
+    def _judged(self) -> str:
         return "chrf" if self.watch == LOSS else self.watch
 
-    def _score(self, translator: Translator, split: str) -> Report:
-        pairs = self.corpus.splits[split]
+    def finish(self, stored: Artifact) -> Ending:
+        return Ending.of(stored, Translator.open(stored))
+
+    def scored(self, predictor: Translator, split: str) -> Report:
+        pairs = self.splits[split]
         with console.progress(f"answering {split}", len(pairs), " pairs") as advance:
-            found = self._report(translator, pairs, translator.search, advance)
-        shown = dict.fromkeys([self.headline, "bleu", "chrf", "exact-match", "phoneme-error-rate"])
-        if not found.metrics["bleu"] and self.headline != "bleu":  # targets of fewer than four words have none
+            return self._report(predictor, pairs, predictor.search, advance)
+
+    def figures(self, report: Report) -> str:
+        shown = dict.fromkeys([self._judged, "bleu", "chrf", "exact-match", "phoneme-error-rate"])
+        if not report.metrics["bleu"] and self._judged != "bleu":  # targets of fewer than four words have none
             del shown["bleu"]
-        figures = ", ".join(f"{name} {found.metrics[name]:.4g}" for name in shown)
-        console.say(f"{split}: {figures} ({found.protocol})")
-        return found
+        return f"{', '.join(f'{name} {report.metrics[name]:.4g}' for name in shown)} ({report.protocol})"
 
-    def _margin(self, split: str, own: Report) -> dict[str, Any]:
-        """Say by how much the better of two answers is beaten that need no model: the source itself, and the target
-        that training has most often."""
-        pairs, name = self.corpus.splits[split], self.headline
-        offer = metrics.offers()[name]
-        frequent = Counter(p.target or "" for p in self.corpus.splits["train"]).most_common(1)[0][0]
-        best: tuple[float, str] | None = None
-        for kind, answers in (
-            ("copied source", [p.text for p in pairs]),
-            ("most frequent target", [frequent] * len(pairs)),
-        ):
-            found = scored(answers, pairs, tokenize=self.recipe.data.bleu_tokenize, wanted=[name]).metrics[name]
-            if best is None or (found > best[0]) == offer.more_is_better:
-                best = found, kind
-        assert best is not None
-        theirs, kind = best
-        ours = own.metrics[name]
-        margin = ours - theirs if offer.more_is_better else theirs - ours
-        if margin > 0:
-            console.say(f"beats the {kind} ({name} {theirs:.4g} on {split}) by {margin:.4g}")
-        else:
-            console.warn(
-                f"no better than the {kind} ({name} {theirs:.4g} on {split}): train longer, or on more pairs"
-            )
-        return {"kind": kind, "split": split, "metric": name, name: theirs, "margin": margin}
+    def baseline(self, split: str) -> Baseline:
+        """The better of two answers that need no model: the source itself, and the target that training has most
+        often."""
+        pairs, (name, more_is_better, *_) = self.splits[split], astuple(self.headline)
+        frequent = Counter(p.target or "" for p in self.splits["train"]).most_common(1)[0][0]
+        answers = {"copied source": [p.text for p in pairs], "most frequent target": [frequent] * len(pairs)}
+        tokenize = self.recipe.data.bleu_tokenize
+        found = {
+            kind: scored(given, pairs, tokenize=tokenize, wanted=[name]).metrics[name]
+            for kind, given in answers.items()
+        }
+        kind = (max if more_is_better else min)(found, key=found.__getitem__)
+        return Baseline(kind, f"the {kind}", found[kind], "train longer, or on more pairs")
 
-    def _examples(self, translator: Translator) -> None:
-        """Some answers, so that the first look at a model takes no command."""
-        splits = self.corpus.splits
-        pool = [p for p in splits.get("valid", splits["train"]) if len(p.text) <= 200][:2]
+    def example(self, predictor: Translator) -> str:
+        pool = [p for p in self.splits.get("valid", self.splits["train"]) if len(p.text) <= 200][:2]
         lines = []
-        for pair, answers in zip(pool, translator.answer(pool, Settings(translator.search)), strict=True):
+        for pair, answers in zip(pool, predictor.answer(pool, Settings(predictor.search)), strict=True):
             lines += [f"  {pair.text}", f"    {answers[0].text}", f"    ({pair.target})"]
-        if lines:
-            console.say("\nexamples: source, answer, (reference)\n" + "\n".join(lines) + "\n")
+        return "\n".join(["examples: source, answer, (reference)", *lines]) if lines else ""
 
-    def _next_commands(self, run: Run) -> None:
-        model = shlex.quote(run.path.as_posix())
-        console.say(
-            f'next:\n  echo "your text here" | seqcli generate -m {model}\n'
-            f"  seqcli eval -m {model} --metric {self.headline}\n  seqcli inspect {model}"
-        )
+    def use(self) -> str:
+        return 'echo "your text here" | seqcli generate -m MODEL'
 
 
 def check_watched(name: str | None) -> str:

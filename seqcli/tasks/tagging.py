@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqcli import artifact, console, layers, ops, registry, schemes, words
+from seqcli import console, layers, ops, registry, schemes, words
 from seqcli.artifact import Artifact
 from seqcli.datasets import tagging as dataset
 from seqcli.datasets._batch import word_batch
@@ -19,10 +18,10 @@ from seqcli.datasets._vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.formats import Sentence
 from seqcli.recipe.schema import Recipe
-from seqcli.runs import Run
 from seqcli.tagging import Tagger
 from seqcli.tagging.evaluation import Report, evaluate, fit_temperature, headline, summary
-from seqcli.tasks import BaseTask, Evaluation, State, add_scores, architecture
+from seqcli.tasks import BaseTask, Evaluation, State, architecture
+from seqcli.tasks._closing import Baseline, Ending, Headline
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
@@ -154,81 +153,59 @@ class Task(BaseTask):
         index = self.batch(0, 0)[NAMES.index("index")]
         return float(index.size * (model.embedding + model.layers * 16 * model.hidden))
 
-    def closing(self, run: Run) -> None:
-        stored = artifact.read(run.model)
-        tagger = Tagger.open(stored)
-        valid, header = self.corpus.splits.get("valid"), dict(stored.header)
-        if valid:
-            temperature = fit_temperature(tagger, valid)
-            header["decoding"] = {"temperature": temperature}
-            tagger = replace(tagger, temperature=temperature)
-            console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
-        reports = {}
-        for split in ("valid", "test"):
-            if split in self.corpus.splits:
-                reports[split] = self._score(tagger, split)
-        scores: dict[str, Any] = {split: r.to_dict() for split, r in reports.items()}
-        judged = "valid" if "valid" in reports else "test" if "test" in reports else None
-        if judged:
-            scores["baseline"] = self._baseline(judged, reports[judged])
-        add_scores(replace(stored, header=header), scores)
-        self._example(tagger)
-        self._next_commands(run)
+    # the end of a run
 
-    def _score(self, tagger: Tagger, split: str) -> Report:
+    @property
+    def splits(self) -> dict[str, list[Sentence]]:
+        return self.corpus.splits
+
+    @property
+    def headline(self) -> Headline:
+        return Headline(headline(self._tagger(None)))
+
+    def finish(self, stored: Artifact) -> Ending:
+        ending = Ending.of(stored, Tagger.open(stored))
+        if valid := self.corpus.splits.get("valid"):
+            temperature = fit_temperature(ending.predictor, valid)
+            ending.header["decoding"] = {"temperature": temperature}
+            ending.predictor = replace(ending.predictor, temperature=temperature)
+            console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+        return ending
+
+    def scored(self, predictor: Tagger, split: str) -> Report:
         sentences = self.corpus.splits[split]
         with console.progress(f"scoring {split}", sum(len(s.words) for s in sentences), " tokens") as advance:
-            found = evaluate(tagger, sentences, advance=advance)
-        ece = f", calibration error {found.metrics['calibration-error']:.4f}"
-        console.say(f"{split}: {summary(found.metrics)}{ece}")
-        return found
+            return evaluate(predictor, sentences, advance=advance)
 
-    def _baseline(self, split: str, own: Report) -> dict[str, Any]:
-        """Give each word its most frequent tag, and say by how much that is beaten."""
-        kind = registry.load("models", "frequency-tagger")
-        model = _count(kind, kind.Config(), self.corpus, self.vocabulary)
-        tagger = self._tagger(model)
-        metric = headline(tagger)
-        theirs = evaluate(tagger, self.corpus.splits[split], probabilities=False).metrics[metric]
-        ours, name = own.metrics[metric], "the most-frequent-tag baseline"
-        about = {
-            "kind": "frequency-tagger",
-            "split": split,
-            "metric": metric,
-            metric: theirs,
-            "margin": ours - theirs,
-        }
-        if self.recipe.model.kind == "frequency-tagger":
-            return about
-        if ours > theirs:
-            console.say(f"beats {name} ({metric} {theirs:.4f} on {split}) by {ours - theirs:.4f}")
-        else:
-            console.warn(f"loses to {name} ({metric} {theirs:.4f} on {split}) by {theirs - ours:.4f}: train longer")
-        return about
+    def figures(self, report: Report) -> str:
+        return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
 
-    def _example(self, tagger: Tagger) -> None:
-        """A tagged sentence, so that the first look at a model takes no command."""
-        splits = self.corpus.splits
-        pool = [s for s in splits.get("valid", splits["train"]) if 4 <= len(s.words) <= 60]
+    def baseline(self, split: str) -> Baseline | None:
+        """Give each word its most frequent tag."""
+        name = "frequency-tagger"
+        if self.recipe.model.kind == name:
+            return None
+        kind = registry.load("models", name)
+        tagger = self._tagger(_count(kind, kind.Config(), self.corpus, self.vocabulary))
+        theirs = evaluate(tagger, self.corpus.splits[split], probabilities=False).metrics[headline(tagger)]
+        return Baseline(name, "the most-frequent-tag baseline", theirs, "train longer")
+
+    def example(self, predictor: Tagger) -> str:
+        pool = [s for s in self.splits.get("valid", self.splits["train"]) if 4 <= len(s.words) <= 60]
         if not pool:
-            return
-        sentence = pool[0]
-        answer = tagger.answer([sentence])[0]
+            return ""
+        answer = predictor.answer([pool[0]])[0]
         text = answer.text
         if text is None:
             writer = registry.load("formats", "word-tag").Writer(self.corpus.options)
-            text = writer.write(sentence, answer).rstrip("\n")
-        console.say(f"\nan example:\n  {text}\n")
+            text = writer.write(pool[0], answer).rstrip("\n")
+        return f"an example:\n  {text}"
 
-    def _next_commands(self, run: Run) -> None:
-        model, metric = shlex.quote(run.path.as_posix()), headline(self._tagger(None))
+    def use(self) -> str:
         text = "your text here"
         if self.corpus.restore:
             text = registry.load("restoration", self.corpus.restore).lost("This is a text, isn't it?")
-        console.say(
-            f'next:\n  echo "{text}" | seqcli tag -m {model}\n'
-            f"  seqcli eval -m {model} --metric {metric}\n  seqcli inspect {model}"
-        )
+        return f'echo "{text}" | seqcli tag -m MODEL'
 
 
 def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:

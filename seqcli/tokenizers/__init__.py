@@ -227,10 +227,16 @@ def _unescape(found: re.Match[str]) -> str:
     return chr(int(digits, 16)) if digits else " "
 
 
-def learn(config: Any, texts: Iterable[str], base: Path = Path()) -> BaseTokenizer:
-    """A tokenizer of a recipe's kind, learnt from texts; a file that the recipe names is relative to `base`."""
+def learn(config: Any, texts: Iterable[str], base: Path = Path(), *, any_character: bool = False) -> BaseTokenizer:
+    """A tokenizer of a recipe's kind, learnt from texts, each of whole lines.
+
+    A file that the recipe names is relative to `base`, as all its paths are. With `any_character` one of characters
+    has a symbol for those that it has not seen.
+    """
     if path := getattr(config, "path", None):
         config = config.model_copy(update={"path": str(base / path)})
+    if any_character and config.kind == "char":
+        config = config.model_copy(update={"unk": True})
     return registry.load("tokenizers", config.kind).Tokenizer.learn(texts, config)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime
 import shlex
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from seqcli import artifact, console, registry, runs
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.recipe.paths import FILES
+from seqcli.recipe.paths import portable
 from seqcli.recipe.schema import SECTIONS, Recipe
 from seqcli.runs import Run
 from seqcli.tasks import BaseTask
@@ -105,7 +104,7 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         "kind": "model",
         "task": recipe.task,
         "model": recipe.model.model_dump(mode="json"),
-        "recipe": _portable(recipe.to_dict()),
+        "recipe": portable(recipe.to_dict()),
         **task.header,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
@@ -119,21 +118,6 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
 def verb_of(recipe: Recipe) -> str:
     """The verb that a recipe's kind of model is for."""
     return registry.load("models", recipe.model.kind).VERBS[0]
-
-
-def _portable(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe as a model file holds it: of an absolute path only the file's name, for it is given away."""
-
-    def shorten(value: Any) -> Any:
-        if isinstance(value, list):
-            return [shorten(v) for v in value]
-        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
-
-    paths = {"data": FILES, "tokenizer": ("path",), "target_tokenizer": ("path",)}
-    return {
-        s: {k: shorten(v) if k in paths[s] else v for k, v in part.items()} if s in paths else part
-        for s, part in recipe.items()
-    }
 
 
 def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:

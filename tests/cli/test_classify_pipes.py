@@ -65,7 +65,20 @@ def test_a_named_pipe_is_answered_as_it_comes(spawn, classifiers, tmp_path):
 @pytest.mark.parametrize("more", [[], ["--jobs", 2]])
 def test_a_closed_pipe_ends_it_quietly(spawn, classifiers, more):
     files = ["remarks-train.tsv"] * 40
-    process = spawn("-q", "classify", "-m", "remarks", "--jsonl", "--batch-size", 20, *more, *files, cwd=classifiers)
+    process = spawn(
+        "-q",
+        "classify",
+        "-m",
+        "remarks",
+        "--input",
+        "text",
+        "--jsonl",
+        "--batch-size",
+        20,
+        *more,
+        *files,
+        cwd=classifiers,
+    )
     assert process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == b""

@@ -106,19 +106,34 @@ def test_recipes_and_data(fails, place, status, args, words):
 @pytest.mark.parametrize(
     ("status", "args", "input", "words"),
     [
-        (1, ["generate", "--prompt", "the ÿ"], "", ["--prompt:5: the character 'ÿ' (U+00FF)", "tokenizer.unk=true"]),
-        (1, ["generate", "--seed", 1], "the\nca\nthe ü\n", ["<stdin>:3:5: the character 'ü'"]),
-        (1, ["generate", "prompts.txt"], "", ["prompts.txt:2:1: the character 'ü'"]),
+        (
+            1,
+            ["generate", "--unknown", "strict", "--prompt", "the ÿ"],
+            "",
+            ["--prompt:1:5: there is no symbol for 'ÿ' (U+00FF)"],
+        ),
+        (
+            1,
+            ["generate", "--seed", 1, "--unknown", "strict"],
+            "the\nca\nthe ü\n",
+            ["<stdin>:3:5: there is no symbol for 'ü'"],
+        ),
+        (1, ["generate", "--unknown", "strict", "prompts.txt"], "", ["prompts.txt:2:1: there is no symbol for 'ü'"]),
         (1, ["generate", "no.txt"], "", ["no such file: no.txt"]),
         (1, ["generate", "--field", "t"], "not json\n", ["<stdin>:1:1: not a JSON object"]),
         (
             1,
             ["generate", "--field", "t"],
             '{"t": "a"}\n{"x": 1}\n',
-            ["<stdin>:2: the object has no text in its field 't'"],
+            ["<stdin>:2:1: the object has no 't'"],
         ),
-        (1, ["generate", "--field", "t"], '{"t": 3}\n', ["<stdin>:1: the object has no text in its field 't'"]),
-        (1, ["generate", "--field", "t"], '{"t": "a\\ud800"}\n', ["<stdin>:1:2: not a character"]),
+        (1, ["generate", "--field", "t"], '{"t": 3}\n', ["<stdin>:1:7: 't' holds 3, not a text"]),
+        (
+            1,
+            ["generate", "--field", "t"],
+            '{"t": "a\\ud800"}\n',
+            ["<stdin>:1:7: the field 't' holds half a character"],
+        ),
         (2, ["generate", "--prompt", "a", "--temperature", -1], "", ["temperature"]),
         (2, ["generate", "--prompt", "a", "--top-p", 1.5], "", ["--top-p must be above 0 and at most 1"]),
         (2, ["generate", "--prompt", "a", "--top-k", 0], "", ["top-k"]),
@@ -142,7 +157,7 @@ def test_recipes_and_data(fails, place, status, args, words):
         (1, ["eval", "-"], "", ["nothing to score"]),
         (1, ["eval", "-"], "the\ncaü\n", ["<stdin>:2:3: the character 'ü'"]),
         (1, ["eval", "corpsu.txt"], "", ["did you mean 'corpus.txt'?"]),
-        (1, ["eval", "--per-line"], "a\nü\n", ["<stdin>:2:1: the character 'ü'"]),
+        (1, ["eval", "--per-line", "--unknown", "strict"], "a\nü\n", ["<stdin>:2:1: there is no symbol for 'ü'"]),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
@@ -156,7 +171,7 @@ def test_prompts_and_texts(fails, home, tmp_path, status, args, input, words):
 
 
 def test_what_was_answered_before_a_mistake_is_kept(forks, home):
-    done = forks("-q", "generate", "-m", "tiny", "--seed", 1, cwd=home, input="the\nü\na\n")
+    done = forks("-q", "generate", "-m", "tiny", "--seed", 1, "--unknown", "strict", cwd=home, input="the\nü\na\n")
     assert done.returncode == 1
     assert done.stdout.count("\n") == 1
     assert done.stdout == forks("-q", "generate", "-m", "tiny", "--seed", 1, cwd=home, input="the\n").stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.cli import _options, classify
+from seqcli.cli import classify, eval
 
 RECIPE = """\
 task: classification
@@ -111,9 +111,9 @@ def test_what_help_and_completion_say_of_formats(forks, named):
     words = " ".join(forks.ok("eval", "--help", cwd=named).stdout.replace("│", " ").split())
     for name in ("tsv", "csv", "jsonl", "fasttext", "label-text", "trees", "word-tag", "conll", "conllu"):
         assert name in words.replace("- ", "-")  # a line may end at a hyphen
-    assert "A label or tag the model does not know" in words
-    assert [name for name, _ in _options.labelled("t")] == ["text", "tokens", "trees", "tsv"]
-    known = [name for name, _ in _options.labelled("")]
+    assert "One that the model does not know" in words
+    assert [name for name, _ in eval.labelled("t")] == ["text", "tokens", "trees", "tsv"]
+    known = [name for name, _ in eval.labelled("")]
     assert len(known) == len(set(known))
     assert {"fasttext", "label-text", "csv", "conll"} <= set(known)
     assert set(classify.formats("")) <= set(known)

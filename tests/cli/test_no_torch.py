@@ -113,7 +113,7 @@ def test_counting_needs_no_torch(place, missing):
 
 
 CLASSIFIED = [
-    ["classify", "-m", "remarks", "--top", "2", "--attention", "--jsonl", "remarks-test.tsv"],
+    ["classify", "-m", "remarks", "--top", "2", "--attention", "--jsonl", "--input", "text", "remarks-test.tsv"],
     ["classify", "-m", "topics", "--field", "text", "topics-test.jsonl"],
     ["classify", "-m", "names", "--jobs", "2", "names-test.txt"],
     ["classify", "-m", "octets", "names-test.txt"],

@@ -445,7 +445,8 @@ def test_latin_1_is_assumed_and_said(made):
         (b" \n\n\t\n", "nothing but blank lines"),
         (b"\x7fELF\x02\x01\x00\x00", "is no text: a NUL byte stands at x:1:7"),
         (bytes(range(1, 256)) * 40, "is no text: of its characters many are controls"),
-        ("abc".encode("utf-16"), "this is UTF-16"),
+        ("abc".encode("utf-16"), "x is UTF-16 text"),
+        (b'[{"text": "a"}, {"text": "b"}]', "a JSON array"),
     ],
 )
 def test_what_is_no_text(new, data, said):

@@ -237,14 +237,19 @@ def test_records_from_a_field(seqcli):
 @pytest.mark.parametrize(
     ("args", "text", "place", "message"),
     [
-        (["-m", "char.safetensors"], "ok\nthe ☃ x\n", "bad.txt:2:5", "'☃' (U+2603) is not in the vocabulary"),
-        (["-m", "char.safetensors", "--count"], "ok\nthe ☃ x\n", "bad.txt:2:5", "'☃'"),
+        (
+            ["-m", "char.safetensors", "--unknown", "strict"],
+            "ok\nthe ☃ x\n",
+            "bad.txt:2:5",
+            "no symbol for '☃' (U+2603)",
+        ),
+        (["-m", "char.safetensors", "--count", "--unknown", "strict"], "ok\nthe ☃ x\n", "bad.txt:2:5", "'☃'"),
         (["-m", "bpe.safetensors", "--decode"], "5 6\n 7 x 8\n", "bad.txt:2:4", "'x' is not an id"),
         (["-m", "bpe.safetensors", "--decode"], "5 6\n7 1000\n", "bad.txt:2:3", "from 0 to 999"),
         (["-m", "bpe.safetensors", "--decode", "--pieces"], "a\n☃\n", "bad.txt:2:1", "not a piece"),
         (["--field", "x"], '{"x": "a"}\n{"x" 1}\n', "bad.txt:2:6", "not a JSON object"),
-        (["--field", "x"], '{"x": "a"}\n{"y": 1}\n', "bad.txt:2:1", "no text in its field 'x'"),
-        (["--field", "x"], '{"x": "a"}\n{"x": "\\ud800"}\n', "bad.txt:2:1", "surrogate"),
+        (["--field", "x"], '{"x": "a"}\n{"y": 1}\n', "bad.txt:2:1", "the object has no 'x'"),
+        (["--field", "x"], '{"x": "a"}\n{"x": "\\ud800"}\n', "bad.txt:2:7", "surrogate"),
     ],
 )
 def test_a_mistake_in_the_input_is_named_after_the_lines_before_it(
@@ -273,11 +278,11 @@ def test_a_mistake_in_the_input_is_named_after_the_lines_before_it(
         (["--kind", "sentencepiece", "--set", "size=2", "--set", "model_type=x"], "model_type=x"),
         (["--kind", "byte", "--set", "size=2"], "nothing to set"),
         (["--decode", "--count"], "do not go together"),
-        (["--ids", "--jsonl"], "--jsonl gives pieces and ids"),
+        (["--ids", "--jsonl"], "--ids and --jsonl do not go together"),
         (["--pieces"], "--decode"),
         (["--json"], "--count"),
         (["--learn", "x"], "--learn needs --kind"),
-        (["--learn", "x", "--kind", "char", "--ids"], "does not go with --ids"),
+        (["--learn", "x", "--kind", "char", "--ids"], "--ids and --learn do not go together"),
         (["--learn", "x", "-m", "y"], "does not go with -m"),
         (["--jobs", "0"], "--jobs"),
     ],

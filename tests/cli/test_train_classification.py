@@ -261,7 +261,7 @@ def test_a_run_says_how_it_did(forks, place):
     assert re.search(r"^model: 1 x 8 lstm, both directions, attention pooling, [\d,]+ parameters; ", said, re.M)
     assert re.search(r"^test: accuracy 0\.\d{4}, macro F1 0\.\d{4}, calibration error 0\.\d{4}$", said, re.M)
     found = re.search(
-        r"^warning: no better than the ngram-linear baseline \(accuracy (\S+) on valid, \S+ more\): (.*) trains",
+        r"^warning: loses to the ngram-linear baseline \(accuracy (\S+) on valid\) by \S+: (.*) trains",
         said,
         re.M,
     )
@@ -296,7 +296,7 @@ def test_without_a_validation_split_nothing_is_fitted(forks, place):
     header = artifact.read_header(place / "runs/remarks/model.safetensors")
     assert "decoding" not in header
     assert "baseline" not in header["scores"]
-    assert "no valid and no test split: nothing was measured, and no baseline fitted" in done.stderr
+    assert "no valid and no test split: nothing was measured, and no baseline beside it" in done.stderr
     asked = forks("classify", "-m", "remarks", "--target-precision", 0.9, cwd=place, input="a\n")
     assert asked.returncode == 2
     assert "the run has no valid split\n  hint: it has: train" in asked.stderr

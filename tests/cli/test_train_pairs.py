@@ -74,7 +74,7 @@ def test_what_a_run_says(forks, place):
 def test_other_kinds_say_what_they_are(forks, place):
     done = forks.ok("train", "former.yaml", *sets(*FEW), cwd=place)
     assert "model: transformer, 1 and 1 layers, 24 wide, " in done.stderr
-    assert "warning: no better than the copied source" in done.stderr
+    assert "warning: loses to the copied source" in done.stderr
     done = forks.ok("train", "copies.yaml", *sets(*FEW), cwd=place)
     assert re.match(r"order-train.en: train 500, valid 40, test 40 pairs; \d+ and \d+ symbols\n", done.stderr)
 

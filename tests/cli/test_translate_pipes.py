@@ -62,7 +62,7 @@ def test_a_named_pipe_is_answered_as_it_comes(spawn, translators, tmp_path):
 @pytest.mark.parametrize("more", [[], ["--jobs", 2]])
 def test_a_closed_pipe_ends_it_quietly(spawn, translators, more):
     files = ["back-train.tsv"] * 20
-    args = ["generate", "-m", "blunt", "--jsonl", "--batch-size", 20, "--max-tokens", 5]
+    args = ["generate", "-m", "blunt", "--input", "text", "--jsonl", "--batch-size", 20, "--max-tokens", 5]
     process = spawn("-q", *args, *more, *files, cwd=translators)
     assert process.stdout.readline()
     process.stdout.close()

@@ -110,7 +110,10 @@ def test_the_reader_says_which_columns_it_reads() -> None:
 
 
 def test_a_filters_rows_may_lack_labels(read: Any) -> None:
-    assert [e.text for e in read("tsv", "text\nname\n", gold=False)] == ["text", "name"]  # one column: no header
+    assert [e.text for e in read("tsv", "text\nname\n", gold=False)] == ["name"]
+    assert [e.text for e in read("tsv", "a film\nname\n", gold=False)] == ["a film", "name"]
+    assert [e.text for e in read("csv", "id,text\n1,a\n", gold=False)] == ["a"]
+    assert [e.text for e in read("csv", ", Text ,label\n0,a,b\n", gold=False)] == ["a"]  # written with its index
     assert [e.text for e in read("tsv", "text\nname\n", gold=False, text="text")] == ["name"]
     found = read("csv", "id,review\n1,a\n", gold=False, text="review", label="stars")
     assert [(e.text, e.labels) for e in found] == [("a", None)]

@@ -49,6 +49,10 @@ INPUTS: dict[str, bytes] = {
     "short.en": b"abc\nfe\ndd\n",
     "short.de": b"cba\nef\n",
     "ids.txt": b"5 6 7\n\n8\n",
+    "exact.jsonl": b'{"text": "the cat", "a": 1.0e2, "b": "\\u00e9", "c": 1e999, "d":[1,  2]}\n\n{"text": "the dog" }\r\n',
+    "others.csv": b"id,text,spelled,digits\n0,zzz,six,6\n1,zzz,forty two,42\n",
+    "one.csv": b"text\na fine film\n",
+    "two.csv": b"id,text\n1,a fine film\n2,awful\n",
 }
 
 LANGUAGE = [
@@ -87,6 +91,14 @@ LANGUAGE = [
     "eval -m lm-counted --per-line --jsonl < odd.txt",
     "eval -m lm-counted --per-line open.txt prompts.txt",
     "eval -m lm-counted --per-line < bad.txt",
+    "generate -m lm --seed 1 --max-tokens 4 --field text < exact.jsonl",
+    *(f"generate -m lm --seed 1 --max-tokens 4 < {i}" for i in ("bom.txt", "crlf.txt", "odd.txt")),
+    "generate -m lm --seed 1 --max-tokens 4 --unknown strict < odd.txt",
+    "generate -m lm --seed 1 --max-tokens 4 --errors replace < bad.txt",
+    "generate -m lm --seed 1 --max-tokens 4 two.csv",
+    *(f"eval -m lm --per-line < {i}" for i in ("bom.txt", "crlf.txt", "odd.txt")),
+    "eval -m lm --per-line --unknown strict < odd.txt",
+    "eval -m lm --per-line --errors replace < bad.txt",
 ]
 
 TAGGING = [
@@ -140,6 +152,11 @@ TAGGING = [
     "eval -m pos ud.conllu --tag xpos --unknown-label count-wrong --metric accuracy",
     "eval -m pos ud.conllu --tag xpos",
     "eval -m pos --input jsonl --metric accuracy - < tokens.jsonl",
+    "tag -m pos --field text < exact.jsonl",
+    "tag -m pos --errors replace < bad.txt",
+    "tag -m pos --unknown strict < lines.txt",
+    "tag -m pos blank.jsonl",
+    "tag -m ner ner.conll",
 ]
 
 CLASSIFICATION = [
@@ -183,6 +200,13 @@ CLASSIFICATION = [
     "eval -m remarks ragged.csv",
     "eval --compare remarks linear",
     "eval --compare remarks linear --json --metric macro-f1",
+    "classify -m remarks --field text < exact.jsonl",
+    "classify -m remarks --errors replace < bad.txt",
+    "classify -m remarks --unknown strict < lines.txt",
+    *(
+        f"classify -m remarks {i}"
+        for i in ("one.csv", "two.csv", "remarks.csv", "remarks.tsv", "blank.jsonl", "parsed.txt")
+    ),
 ]
 
 PAIRS = [
@@ -220,6 +244,9 @@ PAIRS = [
     "eval -m back --per-line --input scan - < scan.txt",
     "eval -m digits --per-line --jsonl pairs.csv",
     "eval -m digits --per-line --split valid",
+    *(f"generate -m digits {i}" for i in ("others.csv", "numbers.csv", "pairs.jsonl")),
+    "generate -m digits --unknown strict < numbers.txt",
+    "generate -m back --errors replace < bad.txt",
 ]
 
 TOKENS = [
@@ -243,6 +270,11 @@ TOKENS = [
     "tokenize --kind byte --field text < broken.jsonl",
     "tokenize --kind byte --field text < unclosed.jsonl",
     "tokenize --learn learnt.safetensors --kind word --set min_count=2 corpus.txt",
+    "tokenize --kind byte --field text < exact.jsonl",
+    *(f"tokenize -m lm{o} < odd.txt" for o in ("", " --ids", " --jsonl", " --count")),
+    "tokenize -m lm --unknown strict < odd.txt",
+    "tokenize -m lm-words --unknown strict < odd.txt",
+    "tokenize --kind byte --errors replace < bad.txt",
 ]
 
 LOOKING = [
@@ -300,6 +332,10 @@ MISTAKES = [
     "eval -m lm lines.txt --split valid",
     "tokenize --ids --count < lines.txt",
     "tokenize --kind word --ids < lines.txt",
+    "generate -m lm --batch-size 3 < lines.txt",
+    "eval -m lm --unknown-label skip",
+    "eval -m lm --errors replace",
+    "tag -m pos --errors other < lines.txt",
     "nothing",
     "train no-such.yaml",
 ]

@@ -281,7 +281,8 @@ def test_closing_writes_what_is_fitted_scores_and_a_baseline(
     assert ("label_thresholds" in decoding) == multi_label
     said = " ".join(capsys.readouterr().err.split())
     assert "an example:" in said and "seqcli classify -m" in said  # noqa: PT018
-    assert ("no better than the ngram-linear baseline" in said) == (about["margin"] <= 0 and not model)
+    assert ("loses to the ngram-linear baseline" in said) == (about["margin"] < 0 and not model)
+    assert ("ties with the ngram-linear baseline" in said) == (about["margin"] == 0 and not model)
 
 
 # going on, and fine-tuning

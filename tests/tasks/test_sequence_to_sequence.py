@@ -227,7 +227,7 @@ def test_a_batchs_loss_is_what_evaluation_measures(name: str, tmp_path: Path) ->
 )
 def test_what_is_watched_is_scored_on_greedy_answers(watch: str, more: bool, tmp_path: Path) -> None:
     task = prepared(tmp_path, train={"watch": watch})
-    assert (task.watched, task.headline) == (watch, watch)
+    assert (task.watched, task.headline.metric) == (watch, watch)
     with torch.no_grad():
         found = task.evaluate(bound(task))
     assert found is not None

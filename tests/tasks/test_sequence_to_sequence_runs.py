@@ -16,6 +16,7 @@ from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError
 from seqcli.parallel import Pair
 from seqcli.runs import Run
+from seqcli.tasks._closing import margin
 from seqcli.tasks.sequence_to_sequence import Task
 from seqcli.training.display import Display
 from seqcli.training.loop import Trainer
@@ -192,16 +193,17 @@ def test_a_run_ends_with_scores_and_a_baseline(
     values = {kind: report.metrics[headline] for kind, report in both.items()}
     kind = (min if less else max)(values, key=values.__getitem__)
     own = scores["valid"][headline]
-    margin = values[kind] - own if less else own - values[kind]
+    gained = values[kind] - own if less else own - values[kind]
     assert scores["baseline"] == {
         "kind": kind,
         "split": "valid",
         "metric": headline,
         headline: values[kind],
-        "margin": pytest.approx(margin),
+        "margin": pytest.approx(gained),
     }
-    assert margin <= 0  # nobody has trained it
-    assert f"no better than the {kind} ({headline} {values[kind]:.4g} on valid)" in said
+    assert gained <= 0  # nobody has trained it
+    verb = "ties with" if gained == 0 else "loses to"
+    assert f"{verb} the {kind} ({headline} {values[kind]:.4g} on valid)" in said
     assert "\nexamples: source, answer, (reference)\n" in said
     for pair in pairs["valid"][:2]:
         (answer,) = translator.answer([pair], Settings(translator.search))[0]
@@ -214,7 +216,8 @@ def test_a_model_that_beats_both_baselines_says_so(tmp_path: Path, capsys: pytes
     task = Task.prepare(recipe_of(tmp_path, train={"watch": "exact-match"}), None, None)
     pairs = task.corpus.splits["valid"]
     perfect = scored([p.target or "" for p in pairs], pairs)
-    found = task._margin("valid", perfect)
+    ours = perfect.metrics["exact-match"]
+    found = margin(ours, task.baseline("valid"), task.headline, "valid")
     assert found["margin"] == pytest.approx(1 - found["exact-match"])
     assert found["margin"] > 0
     assert (
@@ -222,7 +225,7 @@ def test_a_model_that_beats_both_baselines_says_so(tmp_path: Path, capsys: pytes
     )
     same = [replace(p, text=p.target or "") for p in pairs]  # nothing to do: to copy is perfect
     task.corpus.splits["valid"] = same
-    assert task._margin("valid", perfect) == {
+    assert margin(ours, task.baseline("valid"), task.headline, "valid") == {
         "kind": "copied source",
         "split": "valid",
         "metric": "exact-match",

@@ -12,7 +12,8 @@ from typing import Any
 
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.files import expand, open_source
+from seqcli.files import expand
+from seqcli.formats._objects import ARRAY
 from seqcli.streams import Chunk
 
 SAMPLE = 8 << 20  # characters that are looked at closely
@@ -250,8 +251,6 @@ def look_at(paths: list[Path]) -> Look:
     found = Look(paths, size=sum(p.stat().st_size for p in paths))
     if not found.size:
         raise SeqcliError(f"{_shown(paths)}: the file is empty" if len(paths) == 1 else f"{_shown(paths)}: empty")
-    for path in paths:
-        _check_beginning(path)
     try:
         _scan(found, "utf-8")
     except SeqcliError as error:
@@ -265,6 +264,8 @@ def look_at(paths: list[Path]) -> Look:
         raise _no_text(paths[0], "of its characters many are controls")
     if not any(chunk.text.strip() for chunk in found.chunks):
         raise SeqcliError(f"{_shown(paths)}: nothing but blank lines")
+    if re.match(r'\s*\[\s*\{\s*"', text):
+        raise SeqcliError(f"{paths[0]} is a JSON array", hint=ARRAY)
     return found
 
 
@@ -302,16 +303,6 @@ def _beginning(chunk: Chunk, most: int) -> Chunk:
         return chunk
     end = chunk.text.rfind("\n", 0, most) + 1 or chunk.text.find("\n") + 1 or len(chunk.text)
     return Chunk(chunk.text[:end], chunk.source, chunk.line, chunk.column)
-
-
-def _check_beginning(path: Path) -> None:
-    with open_source(path) as (file, _):
-        first = file.read(4)
-    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise SeqcliError(
-            f"{path}: this is UTF-16, which cannot be cut at lines",
-            hint=f"convert it first: iconv -f utf-16 -t utf-8 {path.name}",
-        )
 
 
 def _no_text(path: Path, why: str) -> SeqcliError:
