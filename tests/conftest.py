@@ -14,6 +14,8 @@ from hypothesis import settings
 from support.examples import examples
 from threadpoolctl import threadpool_limits
 
+from seqcli import console
+
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("seqcli", deadline=None, max_examples=examples(100))
 settings.load_profile("seqcli")
@@ -38,8 +40,10 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def one_torch_thread() -> None:
-    """One thread for torch wherever a test module has imported it: small products are slower on more."""
+def as_a_program_begins() -> None:
+    """What a command line sets is as at the beginning; one thread for torch wherever a test module has imported it:
+    small products are slower on more."""
+    console.verbosity, console.debug = 0, False
     if (torch := sys.modules.get("torch")) is not None and torch.get_num_threads() != 1:
         torch.set_num_threads(1)
 

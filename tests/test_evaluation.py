@@ -15,7 +15,8 @@ from support.examples import examples
 
 from seqcli import evaluation, ops
 from seqcli.errors import SeqcliError
-from seqcli.evaluation import Report, evaluate, lines, score_line
+from seqcli.evaluation import evaluate, score_line
+from seqcli.metrics._report import Report
 from seqcli.models import language_model, ngram
 from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer, byte, char, word
@@ -288,7 +289,7 @@ def test_a_signature_tells_what_was_measured_and_how() -> None:
 
 
 def test_a_report_is_json_even_where_a_number_is_not() -> None:
-    report = Report({"perplexity": math.inf, "cross-entropy": 800.0}, {"tokens": 2}, "stateful", "s")
+    report = Report({"perplexity": math.inf, "cross-entropy": 800.0}, {"tokens": 2}, "s", "stateful")
     found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert found == {
         "perplexity": None,
@@ -307,10 +308,10 @@ def test_a_line_is_scored_by_itself_with_its_line_end() -> None:
         model, tokenizer = MODELS["gru", name], TOKENIZERS[name]
         end = tokenizer.newline_id
         ids = np.array([end, *tokenizer.encode("the cat").tolist(), end])
-        found = score_line(model, tokenizer, Chunk("the cat", "f", 1))
+        found = score_line(model, tokenizer, tokenizer.encode("the cat"))
         assert found.tokens == len(ids) - 1
         assert found.nll == pytest.approx(naive(model, ids), rel=1e-5)
-        empty = score_line(model, tokenizer, Chunk("", "f", 1))
+        empty = score_line(model, tokenizer, tokenizer.encode(""))
         assert empty.tokens == 1
         assert empty.nll == pytest.approx(naive(model, np.array([end, end])), rel=1e-5)
 
@@ -318,13 +319,8 @@ def test_a_line_is_scored_by_itself_with_its_line_end() -> None:
 def test_without_a_symbol_for_the_line_end_the_first_token_is_context() -> None:
     tokenizer = char.Tokenizer("ab")
     model = model_for("lstm", tokenizer)
-    found = score_line(model, tokenizer, Chunk("abba", "f", 1))
+    found = score_line(model, tokenizer, tokenizer.encode("abba"))
     assert found.tokens == 3
     assert found.nll == pytest.approx(naive(model, tokenizer.encode("abba")), rel=1e-5)
     for short in ("", "a"):
-        assert score_line(model, tokenizer, Chunk(short, "f", 1)) == evaluation.LineScore(0.0, 0)
-
-
-def test_lines_are_chunks_without_their_ends() -> None:
-    found = list(lines([Chunk("a\n\nb\n", "f", 4), Chunk("c", "f", 7)]))
-    assert found == [Chunk("a", "f", 4), Chunk("", "f", 5), Chunk("b", "f", 6), Chunk("c", "f", 7)]
+        assert score_line(model, tokenizer, tokenizer.encode(short)) == evaluation.LineScore(0.0, 0)

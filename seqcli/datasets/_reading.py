@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, NamedTuple, Self
 
 import numpy as np
 
 from seqcli import streams
 from seqcli.datasets import _catalog
 from seqcli.datasets import text as plain
+from seqcli.errors import SeqcliError
 from seqcli.files import open_source
 from seqcli.formats import Reader, Record
 
@@ -43,6 +47,92 @@ def drawn(groups: Iterable[Sequence[int]], shares: Mapping[str, float]) -> dict[
             end = begin
         parts["train"] += order[:end]
     return {split: sorted(members) for split, members in parts.items()}
+
+
+class Plan(NamedTuple):
+    """Where the splits of a recipe's data are, before anything of them is read."""
+
+    named: _catalog.Named | None
+    files: dict[str, list[Path]]  # of the splits that have their own
+    shares: dict[str, float]  # of the training split that others are
+    encoding: str
+    settings: dict[str, Any]  # what a named data set says of its format, unless the recipe says another
+
+    @classmethod
+    def of(cls, config: Any, base: Path) -> Plan:
+        """Raises SeqcliError for what is not there."""
+        named = plain.named_set(config.train, base)
+        files, shares = plain.find_splits(config, base, named)
+        settings = dict(named.options) if named and not config.format else {}
+        return cls(named, files, shares, plain.encoding_of(config.encoding, named), settings)
+
+    def format(self, stated: str | None, guess: Callable[[Path], str]) -> str:
+        """The format: as the recipe states, as the data set says, or as the first file looks."""
+        return stated or (self.named.format if self.named else guess(self.files["train"][0]))
+
+
+@dataclass(frozen=True)
+class Corpus(Generic[Record]):
+    """The records of each split, in memory."""
+
+    name: str
+    format: str
+    options: Any
+    splits: dict[str, list[Record]]
+    encoding: str
+    files: dict[str, list[Path]]
+    config: Any
+    names: dict[str, str]  # of splits that have files of their own
+    roles: dict[str, Any]  # what the columns or keys that were read are called
+
+    KEPT: ClassVar[tuple[str, ...]] = ()  # keys of the recipe that using a model takes
+    UNIT: ClassVar[str] = "records"
+
+    @classmethod
+    def made(
+        cls, config: Any, plan: Plan, format_name: str, options: Any, splits: dict[str, list[Record]], **more: Any
+    ) -> Self:
+        """The corpus of splits that have been read. Raises SeqcliError where one is empty."""
+        for split, records in splits.items():
+            if not cls.filled(records):
+                hint = f"it was read as {format_name}; see data.format"
+                hint = "give it a larger share" if split in plan.shares else hint
+                raise SeqcliError(f"the {split} split has no {cls.UNIT}", hint=hint)
+        name, own = names(config.train, plan.named, plan.files)
+        ordered = {split: splits[split] for split in plain.SPLITS if split in splits}
+        return cls(name, format_name, options, ordered, plan.encoding, plan.files, config, own, **more)
+
+    @staticmethod
+    def filled(records: Sequence[Record]) -> bool:
+        """Whether there is anything in records."""
+        return bool(records)
+
+    def facts(self, *columns: Any) -> dict[str, Any]:
+        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
+        splits = {
+            split: {"name": self.names.get(split, self.name), **self.about(records, *columns)}
+            for split, records in self.splits.items()
+        }
+        kept = {key: getattr(self.config, key) for key in self.KEPT}
+        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
+        return {**about, "roles": self.roles, **kept, "splits": splits}
+
+    def about(self, records: Sequence[Record], *columns: Any) -> dict[str, Any]:
+        """Size and hash of some records."""
+        return {"records": len(records), "sha256": digest(map(self.row, records))}
+
+    @staticmethod
+    def row(record: Any) -> list[Any]:
+        """What of a record its hash is of."""
+        return []
+
+
+def digest(rows: Iterable[list[Any]]) -> str:
+    """sha256 over what records hold, hexadecimal: the same in every format."""
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(json.dumps(row, ensure_ascii=True).encode())
+    return found.hexdigest()
 
 
 def names(train: plain.Files, named: _catalog.Named | None, files: Mapping[str, list[Path]]) -> tuple[str, dict]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -92,33 +89,15 @@ def formats() -> list[str]:
     return [n for n in registry.names("labelled") if registry.load("labelled", n).READS_LABELS]
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """The examples of each split, in memory, their labels renamed as the recipe says."""
+class Corpus(_reading.Corpus[Example]):
+    """The examples of each split, their labels renamed as the recipe says."""
 
-    name: str
-    format: str
-    options: Options
-    splits: dict[str, list[Example]]
-    encoding: str
-    files: dict[str, list[Path]]
-    config: Config
-    names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
-    roles: dict[str, Any] = field(default_factory=dict)  # what the columns or keys of text and label are called
+    KEPT = ("label_from", "labels", "multi_label", "longest")
+    UNIT = "records with a text"
 
-    def facts(self) -> dict[str, Any]:
-        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
-        splits = {
-            split: {
-                "name": self.names.get(split, self.name),
-                "records": len(examples),
-                "sha256": fingerprint(examples),
-            }
-            for split, examples in self.splits.items()
-        }
-        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
-        kept = ("label_from", "labels", "multi_label", "longest")
-        return {**about, "roles": self.roles, **{key: getattr(self.config, key) for key in kept}, "splits": splits}
+    @staticmethod
+    def row(record: Example) -> list[Any]:
+        return [record.text, record.labels]
 
     def phrases(self) -> list[Example]:
         """The different phrases of the training split's trees, with their labels; sentences among them."""
@@ -138,46 +117,41 @@ class Corpus:
 
 def fingerprint(examples: Iterable[Example]) -> str:
     """sha256 over texts and labels, hexadecimal: the same in every format."""
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(json.dumps([example.text, example.labels], ensure_ascii=True).encode())
-    return digest.hexdigest()
+    return _reading.digest(map(Corpus.row, examples))
 
 
 def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
-    named = plain.named_set(config.train, base)
-    files, shares = plain.find_splits(config, base, named)
-    encoding = plain.encoding_of(config.encoding, named)
-    settings = dict(named.options) if named and not config.format else {}
-    if "label_from" in settings:
-        config = config.model_copy(update={"label_from": settings.pop("label_from")})
-    format_name = config.format or (named.format if named else None)
-    if config.label_from != "record":
-        format_name = "text"
-    format_name = format_name or guess(files["train"][0])
+    plan = _reading.Plan.of(config, base)
+    if "label_from" in plan.settings:
+        config = config.model_copy(update={"label_from": plan.settings.pop("label_from")})
+    format_name = "text" if config.label_from != "record" else plan.format(config.format, guess)
     if format_name not in registry.names("labelled"):
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {plain.describe(config.train)} is {format_name}")
-    options = Options(**{**settings, **_given(config)}, multi_label=config.multi_label)
+    options = Options(**{**plan.settings, **_given(config)}, multi_label=config.multi_label)
     roles: dict[str, Any] = {}
-    read = functools.partial(
-        read_examples, format_name=format_name, options=options, encoding=encoding, label_from=config.label_from
-    )
-    splits = {split: list(read(paths, what=f"reading {split}", found=roles)) for split, paths in files.items()}
+    splits = {
+        split: list(
+            read_examples(
+                paths,
+                format_name=format_name,
+                options=options,
+                encoding=plan.encoding,
+                label_from=config.label_from,
+                what=f"reading {split}",
+                found=roles,
+            )
+        )
+        for split, paths in plan.files.items()
+    }
     _check_renamed(config.labels, splits)
     splits = {split: list(renamed(examples, config.labels)) for split, examples in splits.items()}
     for examples in splits.values():
         check_labels(examples, config.multi_label)
-    splits |= _share_out(splits["train"], shares)
-    for split, examples in splits.items():
-        if not examples:
-            hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
-            raise SeqcliError(f"the {split} split has no records with a text", hint=hint)
-    ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
-    name, names = _reading.names(config.train, named, files)
-    return Corpus(name, format_name, options, ordered, encoding, files, config, names, roles)
+    splits |= _share_out(splits["train"], plan.shares)
+    return Corpus.made(config, plan, format_name, options, splits, roles=roles)
 
 
 def read_examples(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -69,53 +67,29 @@ def formats() -> list[str]:
     return list(registry.names("parallel"))
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """The pairs of each split, in memory."""
+class Corpus(_reading.Corpus[Pair]):
+    """The pairs of each split."""
 
-    name: str
-    format: str
-    options: Options
-    splits: dict[str, list[Pair]]
-    encoding: str
-    files: dict[str, list[Path]]
-    config: Config
-    names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
-    roles: dict[str, Any] = field(default_factory=dict)  # what the columns or keys of source and target are called
+    KEPT = ("longest", "ratio", "bleu_tokenize")
+    UNIT = "pairs"
 
-    def facts(self) -> dict[str, Any]:
-        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
-        splits = {
-            split: {"name": self.names.get(split, self.name), "records": len(pairs), "sha256": fingerprint(pairs)}
-            for split, pairs in self.splits.items()
-        }
-        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
-        return {
-            **about,
-            "roles": self.roles,
-            "longest": self.config.longest,
-            "ratio": self.config.ratio,
-            "bleu_tokenize": self.config.bleu_tokenize,
-            "splits": splits,
-        }
+    @staticmethod
+    def row(record: Pair) -> list[Any]:
+        return [record.text, record.target]
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
     """sha256 over sources and targets, hexadecimal: the same in every format."""
-    digest = hashlib.sha256()
-    for pair in pairs:
-        digest.update(json.dumps([pair.text, pair.target], ensure_ascii=True).encode())
-    return digest.hexdigest()
+    return _reading.digest(map(Corpus.row, pairs))
 
 
 def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
-    named = plain.named_set(config.train, base)
-    files, shares = plain.find_splits(config, base, named)
-    if config.train in ("-", ["-"]) and not files["train"][0].stat().st_size:
+    plan = _reading.Plan.of(config, base)
+    if config.train in ("-", ["-"]) and not plan.files["train"][0].stat().st_size:
         raise SeqcliError("the corpus is empty: <stdin>", hint="data.train is -, and nothing came on standard input")
     with _standard_input_by_name():
-        return _opened(config, named, files, shares)
+        return _opened(config, plan)
 
 
 @contextmanager
@@ -129,13 +103,9 @@ def _standard_input_by_name() -> Iterator[None]:
         raise
 
 
-def _opened(
-    config: Config, named: _catalog.Named | None, files: dict[str, list[Path]], shares: dict[str, float]
-) -> Corpus:
-    encoding = plain.encoding_of(config.encoding, named)
-    settings = dict(named.options) if named and not config.format else {}
-    options = Options(**{**settings, **_given(config)}, encoding=encoding)
-    format_name = config.format or (named.format if named else guess(files["train"][0], options))
+def _opened(config: Config, plan: _reading.Plan) -> Corpus:
+    options = Options(**{**plan.settings, **_given(config)}, encoding=plan.encoding)
+    format_name = plan.format(config.format, functools.partial(guess, options=options))
     if format_name not in formats():
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
     if format_name == "lines" and config.train in ("-", ["-"]):
@@ -144,19 +114,15 @@ def _opened(
             hint="name the file; or give both sides in one, as tsv or jsonl",
         )
     roles: dict[str, Any] = {}
-    read = functools.partial(read_pairs, format_name=format_name, options=options, encoding=encoding, found=roles)
-    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
-    if shares:
+    read = functools.partial(
+        read_pairs, format_name=format_name, options=options, encoding=plan.encoding, found=roles
+    )
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in plan.files.items()}
+    if plan.shares:
         train = splits["train"]
-        parts = _reading.drawn([range(len(train))], shares)
+        parts = _reading.drawn([range(len(train))], plan.shares)
         splits |= {split: [train[i] for i in members] for split, members in parts.items()}
-    for split, pairs in splits.items():
-        if not pairs:
-            hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
-            raise SeqcliError(f"the {split} split has no pairs", hint=hint)
-    ordered = {s: splits[s] for s in plain.SPLITS if s in splits}
-    name, names = _reading.names(config.train, named, files)
-    return Corpus(name, format_name, options, ordered, encoding, files, config, names, roles)
+    return Corpus.made(config, plan, format_name, options, splits, roles=roles)
 
 
 def read_pairs(

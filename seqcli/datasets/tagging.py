@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +14,7 @@ from seqcli import console, registry, schemes, streams
 from seqcli.artifact import Artifact
 from seqcli.datasets import _reading, text
 from seqcli.datasets._vocabulary import Vocabulary
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import UsageError
 from seqcli.formats import Options, Sentence
 from seqcli.formats._detect import detect
 
@@ -72,85 +70,68 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The sentences of each split, in memory, their tags as written."""
+class Corpus(_reading.Corpus[Sentence]):
+    """The sentences of each split, their tags as written."""
 
-    name: str
-    format: str
-    options: Options
     scheme: str | None  # of the tags, where they are spans
-    splits: dict[str, list[Sentence]]
-    encoding: str
-    restore: str | None
-    files: dict[str, list[Path]]
-    longest: int
-    names: dict[str, str] = field(default_factory=dict)  # of splits that have files of their own
+
+    UNIT = "words"
+
+    @property
+    def restore(self) -> str | None:
+        """What the labels restore, where they are made from plain text."""
+        return self.config.restore
+
+    @staticmethod
+    def filled(records: Sequence[Sentence]) -> bool:
+        return any(s.words for s in records)
 
     def pieces(self, split: str) -> list[Sentence]:
         """The sentences of a split, those of more than `longest` words cut."""
         found = []
         for s in self.splits[split]:
-            for first in range(0, len(s.words), self.longest):
-                part = slice(first, first + self.longest)
+            for first in range(0, len(s.words), self.config.longest):
+                part = slice(first, first + self.config.longest)
                 features = {name: values[part] for name, values in s.features.items()}
                 tags = s.tags[part] if s.tags is not None else None
                 found.append(
                     replace(s, words=s.words[part], tags=tags, features=features)
-                    if first or len(s.words) > self.longest
+                    if first or len(s.words) > self.config.longest
                     else s
                 )
         return found
 
-    def facts(self, features: Sequence[str] = ()) -> dict[str, Any]:
-        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
-        splits = {
-            split: {
-                "name": self.names.get(split, self.name),
-                "sentences": len(sentences),
-                "tokens": sum(len(s.words) for s in sentences),
-                "sha256": fingerprint(sentences, features),
-            }
-            for split, sentences in self.splits.items()
-        }
-        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "restore": self.restore}
-        return {**about, "options": asdict(self.options), "scheme": self.scheme, "splits": splits}
+    def facts(self, *columns: Any) -> dict[str, Any]:
+        found = {**super().facts(*columns), "restore": self.restore, "scheme": self.scheme}
+        del found["roles"]
+        return found
+
+    def about(self, records: Sequence[Sentence], *columns: Any) -> dict[str, Any]:
+        sizes = {"sentences": len(records), "tokens": sum(len(s.words) for s in records)}
+        return {**sizes, "sha256": fingerprint(records, *columns)}
 
 
 def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
     """sha256 over words, tags and the further columns that a model reads, hexadecimal: the same in every format."""
-    digest = hashlib.sha256()
-    for s in sentences:
-        columns = [s.features.get(name) for name in features]
-        digest.update(json.dumps([s.words, s.tags, *columns], ensure_ascii=True).encode())
-    return digest.hexdigest()
+    return _reading.digest([s.words, s.tags, *(s.features.get(name) for name in features)] for s in sentences)
 
 
 def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
-    named = text.named_set(config.train, base)
-    files, shares = text.find_splits(config, base, named)
-    encoding = text.encoding_of(config.encoding, named)
-    format_name = config.format or ("text" if config.restore else named.format if named else guess(files["train"][0]))
-    settings = {} if config.format or not named else named.options
-    options = Options(**{**settings, **_given(config)}, gold=not config.restore)
+    plan = _reading.Plan.of(config, base)
+    format_name = plan.format(config.format or ("text" if config.restore else None), guess)
+    options = Options(**{**plan.settings, **_given(config)}, gold=not config.restore)
     read = functools.partial(
-        read_sentences, format_name=format_name, options=options, encoding=encoding, restore=config.restore
+        read_sentences, format_name=format_name, options=options, encoding=plan.encoding, restore=config.restore
     )
-    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in files.items()}
-    splits |= _share_out(splits["train"], shares)
-    for split, sentences in splits.items():
-        if not any(s.words for s in sentences):
-            hint = "give it a larger share" if split in shares else f"it was read as {format_name}; see data.format"
-            raise SeqcliError(f"the {split} split has no words", hint=hint)
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in plan.files.items()}
+    splits |= _share_out(splits["train"], plan.shares)
     scheme = None
     if not config.restore:
         splits["train"] = _outside(splits["train"], format_name)
         scheme = _scheme(config.scheme, splits["train"])
         splits = {split: in_scheme(s, scheme, split) if split != "train" else s for split, s in splits.items()}
-    ordered = {s: splits[s] for s in text.SPLITS if s in splits}
-    name = named.name if named else text.describe(config.train)
-    names = {split: text.describe([str(f) for f in own]) for split, own in files.items()} if not named else {}
-    return Corpus(name, format_name, options, scheme, ordered, encoding, config.restore, files, config.longest, names)
+    return Corpus.made(config, plan, format_name, options, splits, roles={}, scheme=scheme)
 
 
 def read_sentences(

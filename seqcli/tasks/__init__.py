@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -158,6 +159,13 @@ class BaseTask(ABC):
     def activations(self) -> float:
         """About how many numbers a batch keeps for its gradients."""
         return 0.0
+
+
+def without_stdin(recipe: Recipe, kept: Path) -> Recipe:
+    """A recipe whose data come from the copy in the cache, for standard input cannot be read again."""
+    if recipe.data.train not in ("-", ["-"]):
+        return recipe
+    return replace(recipe, data=recipe.data.model_copy(update={"train": str(kept)}))
 
 
 def architecture(recipe: Recipe, start: Artifact, kept: tuple[str, ...], also: str) -> Any:

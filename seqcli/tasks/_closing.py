@@ -64,8 +64,8 @@ class Headline:
 
 
 def margin(ours: float, baseline: Baseline | str, headline: Headline, split: str) -> dict[str, Any]:
-    """Say by how much a baseline is beaten, and what a model's file keeps of that; a model that is its own baseline is
-    given by its kind."""
+    """Say by how much a baseline is beaten, and what a model's file keeps of that; a model that is its own baseline
+    is given by its kind."""
     metric = headline.metric
     if isinstance(baseline, str):
         return {"kind": baseline, "split": split, "metric": metric, metric: ours, "margin": 0.0}

@@ -31,7 +31,7 @@ from seqcli.errors import UsageError
 from seqcli.labelled import Example
 from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
-from seqcli.tasks import BaseTask, Evaluation, State, architecture
+from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks import _labelled as labelled
 from seqcli.tasks._closing import Baseline, Ending, Headline
 
@@ -63,8 +63,7 @@ class Task(BaseTask):
     @classmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
         corpus = dataset.open_corpus(recipe.data, recipe.base)
-        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
-            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
+        recipe = without_stdin(recipe, corpus.files["train"][0])
         kind, stored = registry.load("models", recipe.model.kind), saved or start
         recursive = hasattr(kind, "prepare_batch")
         if recursive and recipe.data.phrases:

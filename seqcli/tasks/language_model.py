@@ -16,7 +16,7 @@ from seqcli.errors import SeqcliError
 from seqcli.evaluation import evaluate
 from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
-from seqcli.tasks import BaseTask, Batch, Evaluation, State, architecture
+from seqcli.tasks import BaseTask, Batch, Evaluation, State, architecture, without_stdin
 from seqcli.tasks._closing import Baseline, Ending, Headline
 
 KEPT = ("dropout", "variational", "weight_drop")  # model keys that fine-tuning takes from its recipe
@@ -40,9 +40,7 @@ class Task(BaseTask):
     @classmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
         corpus = open_corpus(recipe.data, recipe.base)
-        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
-            copy = str(corpus.splits["train"][0].path)
-            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": copy}))
+        recipe = without_stdin(recipe, corpus.splits["train"][0].path)
         tokenizer = _tokenizer(recipe, corpus, saved or start)
         if start:
             recipe = replace(recipe, tokenizer=_config_of_tokenizer(start))

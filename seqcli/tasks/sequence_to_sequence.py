@@ -19,7 +19,7 @@ from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
 from seqcli.parallel import Pair
 from seqcli.recipe.schema import Recipe
-from seqcli.tasks import BaseTask, Evaluation, State, architecture
+from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks import _paired as paired
 from seqcli.tasks._closing import Baseline, Ending, Headline
 from seqcli.transduction import Settings, Translator
@@ -60,8 +60,7 @@ class Task(BaseTask):
         watch = check_watched(t.watch)
         translation.Metric(tokenize=recipe.data.bleu_tokenize)  # what it lacks is told before anything is trained
         corpus = dataset.open_corpus(recipe.data, recipe.base)
-        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
-            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
+        recipe = without_stdin(recipe, corpus.files["train"][0])
         if watch != LOSS and "valid" not in corpus.splits:
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
         kind, stored = registry.load("models", recipe.model.kind), saved or start

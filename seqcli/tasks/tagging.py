@@ -20,7 +20,7 @@ from seqcli.formats import Sentence
 from seqcli.recipe.schema import Recipe
 from seqcli.tagging import Tagger
 from seqcli.tagging.evaluation import Report, evaluate, fit_temperature, headline, summary
-from seqcli.tasks import BaseTask, Evaluation, State, architecture
+from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks._closing import Baseline, Ending, Headline
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
@@ -39,8 +39,7 @@ class Task(BaseTask):
     @classmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
         corpus = dataset.open_corpus(recipe.data, recipe.base)
-        if recipe.data.train in ("-", ["-"]):  # the copy in the cache: standard input cannot be read again
-            recipe = replace(recipe, data=recipe.data.model_copy(update={"train": str(corpus.files["train"][0])}))
+        recipe = without_stdin(recipe, corpus.files["train"][0])
         kind, config = registry.load("models", recipe.model.kind), recipe.model
         if start:
             config = architecture(recipe, start, KEPT, "the vocabulary")

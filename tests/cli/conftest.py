@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import inprocess
 from support.pairs import fails_to_translate, translate, translators  # noqa: F401  fixtures
 from support.shared import shared
 
@@ -83,7 +84,7 @@ class Running:
 
 
 class Forks:
-    """`forks(*args, cwd=...)` is `seqcli ARGS` in a process of its own; `start` does not wait for its end."""
+    """`forks(*args, cwd=...)` is `seqcli ARGS`; `start` begins it as a process of its own and does not wait."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -114,6 +115,10 @@ class Forks:
     def __call__(
         self, *args: object, cwd: Path, input: str = "", env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end: in this process, but for what trains, needs others, or another environment."""
+        if env is None and not {"train", "--jobs"} & {*map(str, args)}:
+            done = inprocess.seqcli(*args, cwd=cwd, input=input)
+            return subprocess.CompletedProcess(args, done.returncode, done.text, done.stderr)
         return self.start(*args, cwd=cwd, input=input, env=env).wait()
 
     def ok(self, *args: object, cwd: Path, input: str = "") -> subprocess.CompletedProcess[str]:

@@ -134,7 +134,7 @@ def test_trees_are_read_with_and_without_their_model(classify):
 
 
 def test_text_without_a_tree_is_remarked_once(forks, classifiers):
-    done = forks.ok("classify", "-m", "trees", cwd=classifiers, input="the cat\nis bad\n")
+    done = forks.start("classify", "-m", "trees", cwd=classifiers, input="the cat\nis bad\n").wait()
     assert done.stderr == "text without a tree is read as a balanced one (model.fallback)\n"
     assert done.stdout.count("\n") == 2
 

@@ -27,7 +27,8 @@ def test_pieces_lose_nothing(lengths: list[int], longest: int, kind: str) -> Non
         tags = schemes.convert(rng.choice(["B-X", "I-X", "O"], n).tolist(), "iob2", kind)
         words = [f"w{i}" for i in range(n)]
         sentences.append(Sentence(words=words, tags=tags, features={"pos": [w.upper() for w in words]}))
-    own = Corpus("c", "conll", Options(), kind, {"train": sentences, "valid": []}, "utf-8", None, {}, longest)
+    config = Config(train="c", longest=longest)
+    own = Corpus("c", "conll", Options(), {"train": sentences, "valid": []}, "utf-8", {}, config, {}, {}, kind)
     pieces = own.pieces("train")
     assert all(1 <= len(p.words) <= longest for p in pieces)
     assert all(len(p.words) == len(p.tags or []) == len(p.features["pos"]) for p in pieces)
