@@ -23,15 +23,29 @@ State = tuple[Array, ...]  # arrays (B, H); the first is the output h
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cell made ready to run one stream in NumPy: px = weight x + bias, then `recur(px, state)` in place.
+    """A cell made ready to run in NumPy, one stream or many: px = weight x + bias, z = weight_hh h, then the rest of
+    the equation in place.
 
-    weight (G·H, I), bias (G·H,); px (G·H,) may be overwritten, state arrays (H,) are. What is constant may have
-    been folded into weight and bias, so that px is not what `project` gives.
+    weight (G·H, I), bias (G·H,), weight_hh (G·H, H). What is constant may have been folded into them, so that px is
+    not what `project` gives. `bind(z)` gives `update(px, state)` for one z: z and px (G·H, ...), overwritten, and
+    state arrays (H, ...), which become the next state.
     """
 
     weight: np.ndarray
     bias: np.ndarray
-    recur: Callable[[np.ndarray, tuple[np.ndarray, ...]], None]
+    weight_hh: np.ndarray
+    bind: Callable[[np.ndarray], Callable[[np.ndarray, State], None]]
+
+    def stream(self) -> Callable[[np.ndarray, State], None]:
+        """`recur(px, state)` of one stream, with a z of its own: px (G·H,), state arrays (H,)."""
+        weight_hh, z = self.weight_hh, np.empty(len(self.weight_hh), np.float32)
+        update = self.bind(z)
+
+        def recur(px: np.ndarray, state: State) -> None:
+            np.dot(weight_hh, state[0], out=z)
+            update(px, state)
+
+        return recur
 
 
 @dataclass(frozen=True)
@@ -104,13 +118,17 @@ class BaseCell:
         return None
 
     def prepare(self) -> Prepared:
-        """A NumPy form for one stream. A cell that wants speed overrides it; tests hold it to the equation."""
+        """A NumPy form. A cell that wants speed overrides it; tests hold it to the equation."""
 
-        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
-            for old, new in zip(state, self.recur(px[None], tuple(s[None] for s in state)), strict=True):
-                old[:] = new[0]
+        def bind(z: np.ndarray) -> Callable[[np.ndarray, State], None]:
+            def update(px: np.ndarray, state: State) -> None:
+                new = self.combine(px.T, z.T + self.bias_hh, tuple(s.T for s in state))
+                for old, now in zip(state, new, strict=True):
+                    old[...] = now.T
 
-        return Prepared(self.weight_ih, self.bias_ih, recur)
+            return update
+
+        return Prepared(self.weight_ih, self.bias_ih, self.weight_hh, bind)
 
 
 def orthogonal(size: int, rng: Rng) -> np.ndarray:

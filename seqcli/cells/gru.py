@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,23 +41,25 @@ class Cell(BaseCell):
         constant = self.bias_hh * scale
         bias_n = constant[2 * H :].copy()
         constant[2 * H :] = 0.0
-        q = np.empty(3 * H, np.float32)
-        r, z, n = np.split(q, 3)  # views
-        r_z = q[: 2 * H]
 
-        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
-            (h,) = state
-            np.dot(weight_hh, h, out=q)
-            np.add(r_z, px[: 2 * H], out=r_z)
-            np.tanh(r_z, out=r_z)
-            np.multiply(r_z, half, out=r_z)
-            np.add(r_z, half, out=r_z)
-            np.add(n, bias_n, out=n)
-            np.multiply(n, r, out=n)
-            np.add(n, px[2 * H :], out=n)
-            np.tanh(n, out=n)
-            np.subtract(h, n, out=h)
-            np.multiply(h, z, out=h)
-            np.add(h, n, out=h)
+        def bind(q: np.ndarray) -> Callable[[np.ndarray, State], None]:
+            r, z, n = np.split(q, 3)  # views
+            r_z, bias = q[: 2 * H], bias_n.reshape(-1, *[1] * (q.ndim - 1))
 
-        return Prepared(self.weight_ih * scale[:, None], self.bias_ih * scale + constant, recur)
+            def update(px: np.ndarray, state: State) -> None:
+                (h,) = state
+                np.add(r_z, px[: 2 * H], out=r_z)
+                np.tanh(r_z, out=r_z)
+                np.multiply(r_z, half, out=r_z)
+                np.add(r_z, half, out=r_z)
+                np.add(n, bias, out=n)
+                np.multiply(n, r, out=n)
+                np.add(n, px[2 * H :], out=n)
+                np.tanh(n, out=n)
+                np.subtract(h, n, out=h)
+                np.multiply(h, z, out=h)
+                np.add(h, n, out=h)
+
+            return update
+
+        return Prepared(self.weight_ih * scale[:, None], self.bias_ih * scale + constant, weight_hh, bind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,23 +46,25 @@ class Cell(BaseCell):
         H, half = self.hidden_size, np.float32(0.5)
         scale = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), H)  # i, f, g, o
         weight_hh = self.weight_hh * scale[:, None]
-        z, t = np.empty(4 * H, np.float32), np.empty(H, np.float32)
-        i, f, g, o = np.split(z, 4)  # views
-        i_f = z[: 2 * H]
 
-        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
-            h, c = state
-            np.dot(weight_hh, h, out=z)
-            np.add(z, px, out=z)
-            np.tanh(z, out=z)
-            np.multiply(i_f, half, out=i_f)
-            np.add(i_f, half, out=i_f)
-            np.multiply(f, c, out=c)
-            np.multiply(i, g, out=i)
-            np.add(c, i, out=c)
-            np.tanh(c, out=t)
-            np.multiply(o, half, out=o)
-            np.add(o, half, out=o)
-            np.multiply(o, t, out=h)
+        def bind(z: np.ndarray) -> Callable[[np.ndarray, State], None]:
+            i, f, g, o = np.split(z, 4)  # views
+            i_f = z[: 2 * H]
 
-        return Prepared(self.weight_ih * scale[:, None], (self.bias_ih + self.bias_hh) * scale, recur)
+            def update(px: np.ndarray, state: State) -> None:
+                h, c = state
+                np.add(z, px, out=z)
+                np.tanh(z, out=z)
+                np.multiply(i_f, half, out=i_f)
+                np.add(i_f, half, out=i_f)
+                np.multiply(f, c, out=c)
+                np.multiply(i, g, out=i)
+                np.add(c, i, out=c)
+                np.tanh(c, out=g)
+                np.multiply(o, half, out=o)
+                np.add(o, half, out=o)
+                np.multiply(o, g, out=h)
+
+            return update
+
+        return Prepared(self.weight_ih * scale[:, None], (self.bias_ih + self.bias_hh) * scale, weight_hh, bind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,16 +47,17 @@ class Cell(BaseCell):
 
     def prepare(self) -> Prepared:
         """The two biases are one."""
-        weight_hh, z = self.weight_hh, np.empty(self.hidden_size, np.float32)
         tanh = self.nonlinearity == "tanh"
 
-        def recur(px: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
-            (h,) = state
-            np.dot(weight_hh, h, out=z)
-            np.add(z, px, out=z)
-            if tanh:
-                np.tanh(z, out=h)
-            else:
-                np.maximum(z, 0.0, out=h)
+        def bind(z: np.ndarray) -> Callable[[np.ndarray, State], None]:
+            def update(px: np.ndarray, state: State) -> None:
+                (h,) = state
+                np.add(z, px, out=z)
+                if tanh:
+                    np.tanh(z, out=h)
+                else:
+                    np.maximum(z, 0.0, out=h)
 
-        return Prepared(self.weight_ih, self.bias_ih + self.bias_hh, recur)
+            return update
+
+        return Prepared(self.weight_ih, self.bias_ih + self.bias_hh, self.weight_hh, bind)

@@ -69,7 +69,7 @@ class Encoder:
         if isinstance(ids, np.ndarray):
             form, table = self._form
             flat = ids[np.arange(L) < lengths[:, None]]
-            y = form.read(lengths, lambda places: table[flat[places]])
+            y = form.read(lengths, lambda places, d: table[d, flat[places]])
             ends = np.cumsum(lengths)
             return np.concatenate([y[ends - 1, :H], y[ends - lengths, H:]], axis=1)
         x = ops.embedding(ids.T, self.embedding)  # (L, U, E)

@@ -19,7 +19,7 @@ from seqcli.tagging import Allowed, Settings, Tagger, warn_of_splitting
 from seqcli.tagging.forced import Forced
 from seqcli.tagging.lexicon import read_lexicon
 
-BATCH = 512  # sentences answered together, where nothing else is said
+BATCH = 1024  # sentences answered together, where nothing else is said
 NO_TAGS = "<none>"  # no column has the tags
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
 

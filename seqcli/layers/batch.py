@@ -7,6 +7,7 @@ directions take each step together; sequences are sorted by length, so that no s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,115 +19,95 @@ from seqcli.ops import BLOCK, DEPTH, TILE
 
 STRETCH = 8192  # tokens projected at once: bounds the memory for long sequences
 
-Project = Callable[[np.ndarray], np.ndarray]  # places of tokens (n,) -> their inputs projected (n, D·G·H)
+Project = Callable[
+    [np.ndarray, int], np.ndarray
+]  # places of tokens (n,), a direction -> their projected inputs (n, G·H)
 
 
 class BatchForm:
     """A stack prepared for batches of sequences that lie end to end: token p of sequence s is row starts[s] + p."""
 
     def __init__(self, stack: Stack):
-        self._layers = [_Layer(layer) for layer in stack.cells]
+        self._layers = [[_Direction(cell, backward=bool(d)) for d, cell in enumerate(cells)] for cells in stack.cells]
 
     def project(self, x: np.ndarray) -> np.ndarray:
-        """What the first layer makes of its inputs: x (N, I) -> (N, D·G·H). A row can be kept and used again."""
-        return self._layers[0].project(x)
+        """What the first layer makes of its inputs: x (N, I) -> (D, N, G·H). A row can be kept and used again."""
+        return np.stack([cell.project(x) for cell in self._layers[0]])
 
     def read(self, lengths: Sequence[int] | np.ndarray, first: Project) -> np.ndarray:
         """Outputs (N, H·D) of the top layer for sequences of `lengths` (B,), N tokens in all, each from a zero state.
 
-        `first` gives the first layer's projected inputs of tokens by their places 0 .. N - 1.
+        `first` gives the first layer's projected inputs of tokens by their places 0 .. N - 1, for one direction.
         """
         lengths = np.asarray(lengths, np.int64)
-        y = self._layers[0].read(lengths, first)
-        for layer in self._layers[1:]:
+        y = np.zeros((0, 0), np.float32)
+        for depth, layer in enumerate(self._layers):
             below = y
-            y = layer.read(lengths, lambda places, layer=layer, below=below: layer.project(below[places]))
+
+            def inputs(places: np.ndarray, d: int, depth: int = depth, below: np.ndarray = below) -> np.ndarray:
+                return self._layers[depth][d].project(below[places]) if depth else first(places, d)
+
+            y = np.concatenate(
+                [cell.read(lengths, functools.partial(inputs, d=d)) for d, cell in enumerate(layer)], 1
+            )
         return y
 
 
-class _Layer:
-    """The cells of one layer, a direction each."""
+class _Direction:
+    """One cell of one layer, over the sequences from their beginnings or from their ends."""
 
-    def __init__(self, cells: tuple[BaseCell, ...]):
-        self.cells, self.cell = cells, cells[0]
-        D, G, H = len(cells), self.cell.gates, self.cell.hidden_size
-        self.size, self.hidden = G * H, H
-        self._weight_ih = np.concatenate([c.weight_ih for c in cells])
-        self._bias_ih = np.concatenate([c.bias_ih for c in cells])
-        blocks = -(-self.size // BLOCK)
-        self._recurrent = np.zeros((D, 1, blocks, BLOCK, H), np.float32)
-        self._bias = np.zeros((D, 1, 1, self.size), np.float32)
-        for d, c in enumerate(cells):
-            self._recurrent[d, 0].reshape(blocks * BLOCK, H)[: self.size] = c.weight_hh
-            self._bias[d, 0, 0] = c.bias_hh
+    def __init__(self, cell: BaseCell, *, backward: bool):
+        self._form, self._states, self._backward = cell.prepare(), cell.states, backward
+        size, H = self._form.weight_hh.shape
+        blocks = -(-size // BLOCK)
+        recurrent = np.zeros((blocks, BLOCK, H), np.float32)
+        recurrent.reshape(blocks * BLOCK, H)[:size] = self._form.weight_hh
         self._parts = [
-            (slice(k, k + DEPTH), np.ascontiguousarray(self._recurrent[..., k : k + DEPTH]))
-            for k in range(0, H, DEPTH)
+            (slice(k, k + DEPTH), np.ascontiguousarray(recurrent[..., k : k + DEPTH])) for k in range(0, H, DEPTH)
         ]
 
     def project(self, x: np.ndarray) -> np.ndarray:
-        return ops.linear(x, self._weight_ih, self._bias_ih)
+        return ops.linear(x, self._form.weight, self._form.bias)
 
-    def read(self, lengths: np.ndarray, inputs: Project) -> np.ndarray:
-        D, H = len(self.cells), self.hidden
+    def read(self, lengths: np.ndarray, inputs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Outputs (N, H) of all tokens; `inputs` gives projected inputs (n, G·H) by places (n,).
+
+        State, inputs and products are held in tiles (tiles, units, TILE), units first within each.
+        """
         order = np.argsort(-lengths, kind="stable")
-        sorted_lengths = lengths[order]
-        starts = (np.cumsum(lengths) - lengths)[order]
-        y = np.zeros((int(lengths.sum()), D * H), np.float32)
-        longest = int(sorted_lengths[0]) if len(lengths) else 0
-        active = np.searchsorted(-sorted_lengths, -np.arange(longest), side="left")  # sequences longer than t
-        state: tuple[np.ndarray, ...] = ()
+        ends, ordered = np.cumsum(lengths)[order], lengths[order]
+        first, way = (ends - 1, -1) if self._backward else (ends - ordered, 1)
+        longest = int(ordered[0]) if len(lengths) else 0
+        active = np.searchsorted(-ordered, -np.arange(longest), side="left")  # sequences longer than t
+        (size, H), most = self._form.weight_hh.shape, -(-len(lengths) // TILE)
+        y = np.zeros((int(lengths.sum()), H), np.float32)
+        state = [np.zeros((most, H, TILE), np.float32) for _ in range(self._states)]
+        px, z = (np.zeros((most, -(-size // BLOCK) * BLOCK, TILE), np.float32) for _ in range(2))
         t = 0
         while t < longest:
-            n = int(active[t])
-            steps = min(max(STRETCH // n, 1), longest - t)
-            places = self._places(starts, sorted_lengths, active, t, steps)
-            projected = inputs(np.concatenate([p for pair in places for p in pair]))
-            at = 0
-            for pair in places:
-                n = len(pair[0])
-                tiles = -(-n // TILE)
-                if not state:
-                    state = tuple(self._zeros(D, tiles) for _ in range(self.cell.states))
-                state = tuple(s[:, :tiles] for s in state)
-                px = np.zeros((D, tiles, self.size, TILE), np.float32)
-                for d in range(D):
-                    rows = projected[at : at + n, d * self.size : (d + 1) * self.size]
-                    whole = n // TILE
-                    px[d, :whole] = rows[: whole * TILE].reshape(whole, TILE, self.size).swapaxes(1, 2)
-                    px[d, whole:, :, : n - whole * TILE] = rows[whole * TILE :].T
-                    at += n
-                state = self._step(px.swapaxes(-1, -2), state)
-                rows = np.ascontiguousarray(state[0]).reshape(D, tiles * TILE, H)
-                for d in range(D):
-                    y[pair[d], d * H : (d + 1) * H] = rows[d, :n]
+            steps = min(max(STRETCH // int(active[t]), 1), longest - t)
+            places = [first[: active[now]] + way * now for now in range(t, t + steps)]
+            projected, at = inputs(np.concatenate(places)), 0
+            for place in places:
+                n, rows = len(place), projected[at : at + len(place)]
+                whole, tiles = n // TILE, -(-n // TILE)
+                px[:whole, :size] = rows[: whole * TILE].reshape(whole, TILE, size).swapaxes(1, 2)
+                px[whole:tiles, :size, : n - whole * TILE] = rows[whole * TILE :].T
+                px[whole:tiles, :size, n - whole * TILE :] = 0.0
+                self._step(px[:tiles, :size], z[:tiles], [s[:tiles] for s in state])
+                y[place] = state[0][:tiles].swapaxes(1, 2).reshape(tiles * TILE, H)[:n]
+                at += n
             t += steps
         return y
 
-    def _places(
-        self, starts: np.ndarray, lengths: np.ndarray, active: np.ndarray, t: int, steps: int
-    ) -> list[list[np.ndarray]]:
-        """For each step and direction, the places of the tokens read."""
-        found = []
-        for now in range(t, t + steps):
-            n = int(active[now])
-            forward, backward = starts[:n] + now, starts[:n] + lengths[:n] - 1 - now
-            found.append([forward, backward][: len(self.cells)])
-        return found
-
-    def _zeros(self, D: int, tiles: int) -> np.ndarray:
-        """A zero state (D, tiles, TILE, H), laid out like the products: units first."""
-        return np.zeros((D, tiles, self.hidden, TILE), np.float32).swapaxes(-1, -2)
-
-    def _step(self, px: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """One step of all tiles: px (D, tiles, TILE, G·H), states (D, tiles, TILE, H), units first in memory."""
-        h = np.ascontiguousarray(state[0].swapaxes(-1, -2))[:, :, None]  # (D, tiles, 1, H, TILE)
-        z = None
+    def _step(self, px: np.ndarray, z: np.ndarray, state: list[np.ndarray]) -> None:
+        """One step of all tiles, in place: px (tiles, G·H, TILE), z (tiles, blocks·BLOCK, TILE) for the products."""
+        tiles, size = len(px), px.shape[1]
+        blocked, h = z.reshape(tiles, -1, BLOCK, TILE), state[0][:, None]
         for part, weight in self._parts:
-            product = np.matmul(weight, h[:, :, :, part])  # (D, tiles, blocks, BLOCK, TILE)
-            z = product if z is None else z + product
-        assert z is not None
-        D, tiles = z.shape[:2]
-        ph = z.reshape(D, tiles, -1, TILE)[:, :, : self.size].swapaxes(-1, -2)
-        ph += self._bias
-        return self.cell.combine(px, ph, state)
+            if part.start == 0:
+                np.matmul(weight, h[:, :, part], out=blocked)
+            else:
+                blocked += np.matmul(weight, h[:, :, part])
+        update = self._form.bind(z[:, :size].swapaxes(0, 1))
+        update(px.swapaxes(0, 1), tuple(s.swapaxes(0, 1) for s in state))

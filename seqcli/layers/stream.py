@@ -21,6 +21,7 @@ class StreamForm:
 
     def __init__(self, embedding: np.ndarray, stack: Stack):
         self._cells = [cell.prepare() for (cell,) in stack.cells]
+        self._recur = [cell.stream() for cell in self._cells]
         self._embedding = embedding
         first = self._cells[0]
         self._table: np.ndarray | None = None
@@ -39,12 +40,12 @@ class StreamForm:
         return h, tuple((tuple(s[None] for s in layer),) for layer in own)
 
     def _advance(self, id: int, own: list[tuple[np.ndarray, ...]]) -> np.ndarray:
-        self._cells[0].recur(self._first(id), own[0])
+        self._recur[0](self._first(id), own[0])
         h = own[0][0]
-        for cell, layer in zip(self._cells[1:], own[1:], strict=True):
+        for cell, recur, layer in zip(self._cells[1:], self._recur[1:], own[1:], strict=True):
             px = np.dot(cell.weight, h)
             px += cell.bias
-            cell.recur(px, layer)
+            recur(px, layer)
             h = layer[0]
         return h
 

@@ -82,9 +82,8 @@ class WordBank:
             x[:, at : at + table.shape[1]] = table
             self._tables.append(self.form.project(x) - nothing)
             at += table.shape[1]
-        width = nothing.shape[1]
-        self._most = max(KEPT_BYTES // (4 * width), 1)
-        self._rows = np.zeros((1024, width), np.float32)
+        self._most = max(KEPT_BYTES // nothing.nbytes, 1)
+        self._rows = nothing.repeat(1024, axis=1)
         self._known: dict[str, int] = {}
         self._characters = 0  # of the words known
 
@@ -101,22 +100,24 @@ class WordBank:
             for name in self.model.vocabulary.features
         ]
         if len(new) > self._most:  # a line with more different words than are kept: each time anew
-            return lambda places: self._add(self._project([flat[p] for p in places.tolist()]), columns, places)
+            return lambda places, d: self._add(
+                self._project([flat[p] for p in places.tolist()])[d], columns, places, d
+            )
         for first in range(0, len(new), ENCODED):
             part = new[first : first + ENCODED]
             rows, begin = self._project(part), len(self._known)
-            while begin + len(part) > len(self._rows):
-                more = max(min(len(self._rows), self._most - len(self._rows)), begin + len(part) - len(self._rows))
-                self._rows = np.concatenate([self._rows, np.zeros((more, self._rows.shape[1]), np.float32)])
-            self._rows[begin : begin + len(part)] = rows
+            while begin + len(part) > (held := self._rows.shape[1]):
+                more = max(min(held, self._most - held), begin + len(part) - held)
+                self._rows = np.concatenate([self._rows, self._rows[:, :1].repeat(more, axis=1)], axis=1)
+            self._rows[:, begin : begin + len(part)] = rows
             self._known.update(zip(part, range(begin, begin + len(part)), strict=True))
         known = self._known
         index = np.array([known[w] for w in flat], np.int64)
-        return lambda places: self._add(self._rows[index[places]], columns, places)
+        return lambda places, d: self._add(self._rows[d].take(index[places], axis=0), columns, places, d)
 
-    def _add(self, rows: np.ndarray, columns: list[np.ndarray], places: np.ndarray) -> np.ndarray:
+    def _add(self, rows: np.ndarray, columns: list[np.ndarray], places: np.ndarray, d: int) -> np.ndarray:
         for table, ids in zip(self._tables, columns, strict=True):
-            rows += table[ids[places]]
+            rows += table[d, ids[places]]
         return rows
 
     def _project(self, words: list[str]) -> np.ndarray:

@@ -264,7 +264,7 @@ class Model(Transduces):
         inside = np.arange(source.shape[1]) < lengths[:, None]
         ids, places = np.unique(source[inside], return_inverse=True)
         projected = self._form.project(ops.embedding(ids, self.source_embedding))
-        flat = self._form.read(lengths, lambda at: projected[places[at]])
+        flat = self._form.read(lengths, lambda at, d: projected[d, places[at]])
         y = np.zeros((*source.shape, flat.shape[1]), np.float32)
         y[inside] = flat
         summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, lengths, both=self._both)[0]

@@ -59,7 +59,11 @@ def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), as (tanh(x / 2) + 1) / 2: it cannot overflow."""
     if isinstance(x, np.ndarray):
         half = x.dtype.type(0.5)
-        return np.tanh(x * half) * half + half
+        y = x * half
+        np.tanh(y, out=y)
+        y *= half
+        y += half
+        return y
     return x.sigmoid()
 
 

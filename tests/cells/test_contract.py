@@ -213,10 +213,10 @@ def test_the_prepared_form_equals_the_equation(name: str, options: dict[str, str
     prepared = BaseCell.prepare(cell) if inherited else cell.prepare()
     state = tuple(s.astype(np.float64)[None] for s in start)
     expected, end = cast(cell, np.float64).unroll(x[:, None].astype(np.float64), state)
-    own = tuple(s.copy() for s in start)
+    own, recur = tuple(s.copy() for s in start), prepared.stream()
     for t in range(len(x)):
         px = prepared.weight @ x[t] + prepared.bias
-        prepared.recur(px, own)  # in place
+        recur(px, own)  # in place
         scale = max(1.0, float(np.abs(expected[t]).max()))
         np.testing.assert_allclose(own[0] / scale, expected[t, 0] / scale, rtol=0, atol=1e-5)
     for a, b in zip(own, end, strict=True):
@@ -229,7 +229,7 @@ def test_preparing_leaves_the_weights_alone(name: str, options: dict[str, str]) 
     cell = make(name, options)
     before = {n: a.copy() for n, a in layers.arrays(cell).items()}
     form = cell.prepare()
-    form.recur(form.bias.copy(), tuple(np.ones(H, np.float32) for _ in range(cell.states)))
+    form.stream()(form.bias.copy(), tuple(np.ones(H, np.float32) for _ in range(cell.states)))
     for n, a in layers.arrays(cell).items():
         np.testing.assert_array_equal(a, before[n])
 
