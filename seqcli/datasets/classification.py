@@ -208,11 +208,12 @@ def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
 
 
 def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Iterator[Example]:
-    """Examples with their labels renamed, without those whose label is left out."""
+    """Examples with their labels renamed, without those whose label is left out; "" names the lack of one."""
     for example in examples:
-        if names and example.labels is not None:
-            kept = [name for label in example.labels if (name := names.get(label, label)) is not None]
-            if example.labels and not kept:
+        own = example.labels or ([""] if "" in names else [])
+        if own:
+            kept = [name for label in own if (name := names.get(label, label)) is not None]
+            if not kept:
                 continue
             example.labels = list(dict.fromkeys(kept))
         yield example
@@ -222,13 +223,13 @@ def _check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequenc
     """Raise SeqcliError for a label to be renamed that no record has, nor a phrase of one."""
     known: set[str] = set()
     for example in (e for examples in splits.values() for e in examples) if names else ():
-        known.update(example.labels or ())
+        known.update(example.labels or [""])
         if example.tree is not None and not known.issuperset(names):
             known.update(node.label for node in example.tree.nodes() if node.label)
     for label in names:
         if label not in known:
             raise SeqcliError(
-                f"data.labels: no record has the label {label!r}", hint=_suggestion(label, sorted(known))
+                f"data.labels: no record has the label {label!r}", hint=_suggestion(label, sorted(known - {""}))
             )
 
 
@@ -239,10 +240,10 @@ def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
             continue
         labels = example.labels or []
         what = f"{len(labels)} labels ({', '.join(labels[:3])})" if labels else "no label"
-        raise SeqcliError(
-            f"{example.place(label=True)}: the record has {what}",
-            hint="where texts may have several labels or none, say so: data.multi_label: true",
-        )
+        hint = "where texts may have several labels or none, say so: data.multi_label: true"
+        if not labels:
+            hint = f'to leave out what has none: data.labels: {{"": null}}; {hint}'
+        raise SeqcliError(f"{example.place(label=True)}: the record has {what}", hint=hint)
 
 
 def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list[Example]]:

@@ -11,36 +11,40 @@ FARTHEST = 1000  # lines: files that differ by more are not of one kind
 
 
 def slip(source: str, sources: list[str], target: str, targets: list[str]) -> str:
-    """A hint for two files whose numbers of lines differ: the first line that is blank in one of them alone, or the
-    line behind which the lengths agree better when the longer file skips what it has more; else where the shorter
-    one ends."""
-    for number, (a, b) in enumerate(zip(sources, targets, strict=False), 1):
-        if bool(a.strip()) != bool(b.strip()):
-            blank, other = (target, source) if a.strip() else (source, target)
-            return f"{blank}:{number} is blank, {other}:{number} is not: is a line too many there?"
+    """A hint for two files whose numbers of lines differ: the line behind which the lengths agree better when the
+    longer file skips what it has more, a blank line before all others; else where the shorter one ends."""
     longer, shorter = (source, target) if len(sources) > len(targets) else (target, source)
-    first, more = _first_extra(max(sources, targets, key=len), min(sources, targets, key=len))
-    if first is not None:
-        extra = f"is {longer}:{first} too many" if more == 1 else f"are {more:,} lines from {longer}:{first} too many"
+    long, short = max(sources, targets, key=len), min(sources, targets, key=len)
+    count = len(short)
+    while len(long) > count and not long[-1].strip():
+        long = long[:-1]
+    more = len(long) - count
+    if not more:
+        return f"{shorter} ends where {longer}:{count + 1} is blank: is that too many?"
+    sums, errors = _gains(long, short)
+    blank = [i for i in range(count) if sums[i] > 0 and short[i].strip() and not long[i].strip()]
+    if blank:
+        first = max(blank, key=sums.__getitem__) + 1
+        return f"{longer}:{first} is blank, {shorter}:{first} is not: is a line too many there?"
+    best = max(range(count), key=sums.__getitem__, default=0)
+    if sums[best] > CERTAIN * errors[best]:
+        first = f"{longer}:{best + 1}"
+        extra = f"is {first} too many" if more == 1 else f"are {more:,} lines from {first} too many"
         return f"by the lengths of the lines, the files lose step near there: {extra}, or lacking in {shorter}?"
-    end = min(len(sources), len(targets))
-    return f"{shorter} ends where {longer}:{end + 1} goes on"
+    return f"{shorter} ends where {longer}:{count + 1} goes on"
 
 
-def _first_extra(longer: list[str], shorter: list[str]) -> tuple[int | None, int]:
-    """The number of the first line of the longer file that has no counterpart, as the lengths have it (None where
-    they do not tell), and how many such lines there are in a row."""
+def _gains(longer: list[str], shorter: list[str]) -> tuple[list[float], list[float]]:
+    """How much better lengths agree from each line on, and at the end, where the longer file skips what it has more,
+    and the standard errors; zeros where that is not to be asked."""
     more, count = len(longer) - len(shorter), len(shorter)
     if more > FARTHEST or not count:
-        return None, more
-    long, short = ([math.log1p(len(line)) for line in lines] for lines in (longer, shorter))
+        return [0.0] * (count + 1), [0.0] * (count + 1)
+    long, short = ([math.log1p(len(line.strip())) for line in lines] for lines in (longer, shorter))
     usual = math.fsum(long) / len(long) - math.fsum(short) / count  # one language is wordier
     still = [abs(d - usual) for d in map(sub, long, short)]
     moved = [abs(d - usual) for d in map(sub, long[more:], short)]
     gained = [a - b for a, b in zip(still, moved, strict=True)]  # by moving a line
-    sums = [*accumulate(reversed(gained), initial=0.0)][::-1]  # from each line on
+    sums = [*accumulate(reversed(gained), initial=0.0)][::-1]
     squares = [*accumulate((g * g for g in reversed(gained)), initial=0.0)][::-1]
-    best = max(range(count), key=sums.__getitem__)
-    if sums[best] <= CERTAIN * math.sqrt(squares[best]):
-        return None, more
-    return best + 1, more
+    return sums, [math.sqrt(s) for s in squares]

@@ -224,6 +224,18 @@ def test_labels_are_renamed_or_left_out(corpus: Callable[..., Corpus]) -> None:
     assert several.facts()["labels"] == {"x": None, "y": "w"}
 
 
+def test_records_without_a_label_are_left_out_by_name(corpus: Callable[..., Corpus]) -> None:
+    text = "review,stars\ngood,5\nnot labelled yet,\nbad,1\n"
+    options: dict[str, Any] = {"format": "csv", "text": "review", "label": "stars"}
+    with pytest.raises(SeqcliError, match=r"t\.txt:3:18: the record has no label") as error:
+        corpus(text, **options)
+    assert 'data.labels: {"": null}' in error.value.hint
+    assert read(corpus(text, **options, labels={"": None})) == [("5", "good"), ("1", "bad")]
+    assert read(corpus(text, **options, labels={"": "3"})) == [("5", "good"), ("3", "not labelled yet"), ("1", "bad")]
+    with pytest.raises(SeqcliError, match="no record has the label ''"):
+        corpus(text.replace("yet,", "yet,2"), **options, labels={"": None})
+
+
 def test_several_labels_must_be_said(corpus: Callable[..., Corpus]) -> None:
     text = "__label__a __label__b one two\n__label__a three\n"
     assert read(corpus(text, multi_label=True)) == [("a+b", "one two"), ("a", "three")]

@@ -156,7 +156,9 @@ def test_counts_must_agree(both: Any, tmp_path: Path, source: str, target: str) 
     en, de = tmp_path / "t.en", tmp_path / "t.de"
     assert error.value.message == f"{en} has {counts[0]} lines, {de} has {counts[1]}: each line must have its counterpart"  # fmt: skip
     first, second = (en, de) if counts[0] > counts[1] else (de, en)
-    assert error.value.hint == f"{second} ends where {first}:{min(counts) + 1} goes on"
+    blank = not "".join(max(source, target, key=lambda s: s.count("\n")).split("\n")[min(counts) :]).strip()
+    goes_on = "is blank: is that too many?" if blank else "goes on"
+    assert error.value.hint == f"{second} ends where {first}:{min(counts) + 1} {goes_on}"
 
 
 def test_a_blank_line_suggests_the_slip(both: Any, tmp_path: Path) -> None:
@@ -167,6 +169,14 @@ def test_a_blank_line_suggests_the_slip(both: Any, tmp_path: Path) -> None:
             both("\n".join(source) + "\n", "\n".join(target) + "\n")
         blank, other = ("en", "de") if source is slipped else ("de", "en")
         assert error.value.hint.startswith(f"{tmp_path}/t.{blank}:12 is blank, {tmp_path}/t.{other}:12 is not")
+
+
+def test_blank_lines_that_have_no_counterpart_are_no_slip() -> None:
+    source, target = corpus(300, 3)
+    source[20] = target[40] = source[60] = target[60] = ""
+    assert slip("a", source, "b", [*target, ""]) == "a ends where b:301 is blank: is that too many?"
+    target[100:100] = [""]
+    assert slip("a", source, "b", target).startswith("b:101 is blank, a:101 is not")
 
 
 def corpus(count: int, seed: int) -> tuple[list[str], list[str]]:

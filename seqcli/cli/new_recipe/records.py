@@ -174,7 +174,9 @@ def _classification(name: str, look: Look, text: str | None, label: str | None) 
         found.keys.append(("multi_label", True, "a text may have several labels, or none"))
     elif none:
         place = none[0].place(label=True)
-        found.notes.append(f"{len(none):,} records have no label, the first one at {place}: training stops at them")
+        found.notes.append(
+            f'{len(none):,} records have no label, the first one at {place}: labels: {{"": null}} leaves them out'
+        )
     _measure(found, [e.text for e in examples])
     found.records, found.exact = len(examples), not look.cut
     if len(found.counts) < 2 and not found.multi_label:

@@ -16,7 +16,6 @@ from seqcli.cli.new_recipe.fitted import Entry, Section, shown
 from seqcli.cli.new_recipe.look import PAIRS, Files, Found, Look, find, look_at
 from seqcli.cli.new_recipe.records import Said, examples_of, recognise
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import BOM
 from seqcli.recipe.schema import SECTIONS
 
 LOCAL = Path("recipes")
@@ -93,8 +92,6 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
     for own in (look, *others.values()):
         if own.not_utf8:
             said.append(f"{own.not_utf8}; latin-1 is assumed, to be checked")
-    if found.task == "language-model" and look.text.startswith(BOM):
-        said.append("the text begins with a byte order mark, which is read as a character like others")
     return (
         said
         + found.notes
