@@ -10,14 +10,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.inprocess import seqcli
 
-from net import cases, make_models
+from net import cases
 
 HERE = Path(__file__).resolve().parent
 RECORDS = os.environ.get("SEQCLI_NET") == "record"
@@ -28,21 +27,6 @@ VOLATILE = [
     (re.compile(r"seqcli(:| )\d+\.\d+\.\d+\w*"), r"seqcli\g<1>V"),
     (re.compile(r'"version": "[^"]*"'), '"version": "V"'),
 ]
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The models, their data and all inputs."""
-    path = tmp_path_factory.mktemp("net")
-    make_models.furnish(path)
-    for model in (HERE / "models").glob("*.safetensors"):
-        run = path / "runs" / model.stem
-        run.mkdir(parents=True)
-        shutil.copy(model, run / "model.safetensors")
-        shutil.copy(model, path)
-    for name, data in cases.INPUTS.items():
-        (path / name).write_bytes(data)
-    return path
 
 
 def observed(case: str, folder: Path) -> dict[str, Any]:
