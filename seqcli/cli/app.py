@@ -17,7 +17,6 @@ from typer.core import TyperGroup
 
 import seqcli
 from seqcli import console, registry
-from seqcli.cli._options import Command
 from seqcli.errors import SeqcliError, did_you_mean, nearest
 
 ORDER = ("tokenize", "train", "eval", "generate", "tag", "classify", "inspect", "recipes", "data")
@@ -73,6 +72,8 @@ class Verbs(TyperGroup):
 
 def load_verb(name: str) -> Any:
     """The command of one verb, imported now."""
+    from seqcli.cli._options import Command  # not for the list of verbs
+
     module = registry.load("cli", name)
     if hasattr(module, "app"):  # a verb with verbs of its own
         command = typer.main.get_command(module.app)
