@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seqcli import artifact, registry, runs, streams, threads
+from seqcli import artifact, registry, runs, threads
 from seqcli.classification import Answer, Classifier, Settings
 from seqcli.cli import _filter, _forms
 from seqcli.cli._options import Filtering, Given
@@ -59,8 +59,7 @@ def run(
         files, reader, Work(classifier, settings), write,
         model=stored.path, batch_size=how.batch_size or BATCH, how=how, what="classifying",
     )  # fmt: skip
-    if isinstance(written, _forms.Rows):
-        streams.Output().write(written.head())  # of a source without rows
+    _forms.finish(written)
     if writing.draw:
         from seqcli.insight.attention import Looked, draw
 
@@ -143,7 +142,6 @@ class Writer(_forms.Writer):
     asked: Writing
     least: float
     several: bool  # whether the model gives a text several labels
-    key: ClassVar[str] = "text"
     names: ClassVar[Sequence[str]] = ("predicted", "probability")
 
     def given(self, answer: Answer) -> list[tuple[str, float]]:

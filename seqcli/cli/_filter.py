@@ -207,7 +207,7 @@ class Batches:
         paths = sources(self.files)
         live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause
         try:
-            with self._progress(paths) as advance:
+            with progress(self.what, paths) as advance:
                 for chunk in streams.read_text(paths, encoding=self.encoding, end_lines=True, replaced=self.replaced):
                     self._prepared(self.reader.feed(chunk), held)
                     pause = eager or (live and not more_is_there())
@@ -228,12 +228,13 @@ class Batches:
             batch, held[:] = held[: self.size], held[self.size :]
             yield batch, pause and not held
 
-    def _progress(self, paths: Sequence[str | Path]) -> Any:
-        """A bar where what is written does not itself show how far it is, and the size of the input is known."""
-        plain = [Path(p) for p in paths if p != "-" and Path(p).is_file() and packing(p) is None]
-        if sys.stdout.isatty() or len(plain) < len(paths):
-            return nullcontext(lambda _: None)
-        return console.progress(self.what, float(sum(p.stat().st_size for p in plain)))
+
+def progress(what: str, paths: Sequence[str | Path]) -> Any:
+    """A bar where what is written does not itself show how far it is, and the size of the input is known."""
+    plain = [Path(p) for p in paths if p != "-" and Path(p).is_file() and packing(p) is None]
+    if sys.stdout.isatty() or len(plain) < len(paths):
+        return nullcontext(lambda _: None)
+    return console.progress(what, float(sum(p.stat().st_size for p in plain)))
 
 
 def more_is_there() -> bool:

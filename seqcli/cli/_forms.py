@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from seqcli import streams
 from seqcli.formats import ROWS, as_read, one_line
 from seqcli.formats._objects import joined, new_object
 
@@ -46,6 +47,12 @@ def form(read: str, objects: bool, reader: Any, writer: Writer) -> Callable[[Any
             for result in writer.results(record, answer)
         )
     return writer.line
+
+
+def finish(write: Callable[[Any, Any], str]) -> None:
+    """Write the header of a source that has no rows."""
+    if isinstance(write, Rows):
+        streams.Output().write(write.head())
 
 
 def _text(record: Any) -> str:

@@ -140,8 +140,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     reader = registry.load("labelled", read).Reader(options, trained_roles(stored))
     write = _forms.form(read, objects, reader, writer)
     _filter.run(asked.files, reader, work, write, model=stored.path, batch_size=1, how=how, what="generating")
-    if isinstance(write, _forms.Rows):
-        streams.Output().write(write.head())  # of a source without rows
+    _forms.finish(write)
 
 
 def _one(asked: Asked, work: Work, writer: Writer) -> None:
@@ -201,10 +200,6 @@ class Work(_filter.Work):
     def lacking(self, record: Ready | None) -> Sequence[tuple[int, str]]:
         """What a prompt holds that the model has no symbol for."""
         return record.lacking if record else ()
-
-    def where(self, record: Ready, number: int) -> int:
-        """Its offset is its number."""
-        return number
 
     def answer(self, records: list[Ready | None]) -> list[Any]:
         """All samples of each prompt, or the most probable next tokens."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import typer
+
 from seqcli.artifact import Artifact
 from seqcli.cli._options import Given
 from seqcli.errors import UsageError, did_you_mean
@@ -21,6 +23,15 @@ class Reads:
     formats: tuple[str, ...]
     role: str
     more: str  # what rows come back with
+
+    def option(self) -> Any:
+        """`--input`, with these formats in its help."""
+        return typer.Option(
+            metavar="FORMAT",
+            help=f"{', '.join(self.formats)}; tsv and csv come back with {self.more}. Default: as the file's name"
+            " says, or text.",
+            autocompletion=self.offered,
+        )
 
     def offered(self, incomplete: str) -> list[str]:
         """Names of formats, for a shell's completion."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -87,11 +86,7 @@ def _needs_vocabulary(kind: str, why: str) -> UsageError:
 
 def _chunks(files: Sequence[str], replaced: streams.Replaced | None = None) -> Iterator[Chunk]:
     listed = sources(files)
-    total = None if "-" in listed else float(sum(Path(f).stat().st_size for f in listed))
-    if sys.stdout.isatty() or total is None:
-        yield from streams.read_text(listed, replaced=replaced)
-        return
-    with console.progress("tokenizing", total) as advance:
+    with _filter.progress("tokenizing", listed) as advance:
         for chunk in streams.read_text(listed, replaced=replaced):
             yield chunk
             advance(len(chunk.text) if chunk.text.isascii() else len(chunk.text.encode()))
@@ -238,10 +233,6 @@ class Records(_Travelling, _forms.Writer):
     def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
         """What the tokenizer has no symbol for."""
         return record[1]
-
-    def where(self, record: Any, number: int) -> int:
-        """Its offset is its number."""
-        return number
 
     def answer(self, records: list[tuple[str, Any]]) -> list[dict[str, Any]]:
         """What stands under `seqcli`."""

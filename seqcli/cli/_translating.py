@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,8 +81,7 @@ def _filter_sources(
         asked.files, reader, work, write,
         model=stored.path, batch_size=how.batch_size or BATCH, how=how, what="answering",
     )  # fmt: skip
-    if isinstance(written, _forms.Rows):
-        streams.Output().write(written.head())  # of a source without rows
+    _forms.finish(written)
 
 
 def _many(asked: Asked) -> bool:
@@ -162,19 +161,14 @@ def _check_form(asked: Asked, read: str) -> None:
 
 
 @dataclass
-class Work(_filter.Work):
-    """What answers sources; it travels to other processes without its models."""
+class Sources(_filter.Work):
+    """What a translator asks of sources before it works on them."""
 
     translator: Translator | None
-    settings: Settings
-    others: tuple[Path, ...] = ()
-    records: int = 0
-    told: int = 0
+    told: int = field(default=0, kw_only=True)
 
     def prepare(self, record: Pair) -> Pair:
-        """The record, numbered; says where a source is too long."""
-        record.record = self.records
-        self.records += 1
+        """The record; says where a source is too long."""
         assert self.translator is not None
         self.told = warn_of_cuts(self.translator.sides, [record], self.told)
         return record
@@ -188,6 +182,21 @@ class Work(_filter.Work):
         """Where a token begins in the text."""
         assert self.translator is not None
         return self.translator.sides.source.offsets(record.text)[number][0]
+
+
+@dataclass
+class Work(Sources):
+    """What answers sources; it travels to other processes without its models."""
+
+    settings: Settings
+    others: tuple[Path, ...] = ()
+    records: int = 0
+
+    def prepare(self, record: Pair) -> Pair:
+        """The record, numbered."""
+        record.record = self.records
+        self.records += 1
+        return super().prepare(record)
 
     def answer(self, records: list[Pair]) -> list[list[Answer]]:
         """Answers to each source, the best first."""

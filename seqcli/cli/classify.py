@@ -39,12 +39,7 @@ from seqcli.cli._reading import Reads
 from seqcli.errors import UsageError
 
 READ = Reads("labelled", registry.names("labelled"), "text", "two more columns")
-InputOption = typer.Option(
-    metavar="FORMAT",
-    help=f"{', '.join(READ.formats)}; tsv and csv come back with {READ.more}. Default: as the file's name says,"
-    " or text.",
-    autocompletion=READ.offered,
-)
+InputOption = READ.option()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from seqcli.cli._options import (
     Columns,
     For,
     Given,
+    Lines,
     Model,
     grouped,
     nothing_to_read,
@@ -154,6 +155,11 @@ class PerLine:
     def asked(self) -> bool:
         """Whether lines are scored one by one."""
         return self.per_line or self.jsonl
+
+    @property
+    def how(self) -> Lines:
+        """How the filter does it."""
+        return Lines(self.errors, self.unknown)
 
 
 @dataclass(frozen=True)

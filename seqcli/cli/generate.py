@@ -44,12 +44,7 @@ from seqcli.cli._reading import Reads
 from seqcli.errors import UsageError
 
 READ = Reads("parallel", ("text", "jsonl", "tsv", "csv", "scan"), "source", "one more column")
-InputOption = typer.Option(
-    metavar="FORMAT",
-    help=f"{', '.join(READ.formats)}; tsv and csv come back with {READ.more}. Default: as the file's name says,"
-    " or text.",
-    autocompletion=READ.offered,
-)
+InputOption = READ.option()
 
 
 @dataclass(frozen=True)

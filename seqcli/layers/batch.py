@@ -82,7 +82,8 @@ class _Direction:
         (size, H), most = self._form.weight_hh.shape, -(-len(lengths) // TILE)
         y = np.zeros((int(lengths.sum()), H), np.float32)
         state = [np.zeros((most, H, TILE), np.float32) for _ in range(self._states)]
-        px, z = (np.zeros((most, -(-size // BLOCK) * BLOCK, TILE), np.float32) for _ in range(2))
+        px = np.zeros((most, size, TILE), np.float32)
+        z = np.zeros((most, -(-size // BLOCK) * BLOCK, TILE), np.float32)
         t = 0
         while t < longest:
             steps = min(max(STRETCH // int(active[t]), 1), longest - t)
@@ -91,10 +92,10 @@ class _Direction:
             for place in places:
                 n, rows = len(place), projected[at : at + len(place)]
                 whole, tiles = n // TILE, -(-n // TILE)
-                px[:whole, :size] = rows[: whole * TILE].reshape(whole, TILE, size).swapaxes(1, 2)
-                px[whole:tiles, :size, : n - whole * TILE] = rows[whole * TILE :].T
-                px[whole:tiles, :size, n - whole * TILE :] = 0.0
-                self._step(px[:tiles, :size], z[:tiles], [s[:tiles] for s in state])
+                px[:whole] = rows[: whole * TILE].reshape(whole, TILE, size).swapaxes(1, 2)
+                px[whole:tiles, :, : n - whole * TILE] = rows[whole * TILE :].T
+                px[whole:tiles, :, n - whole * TILE :] = 0.0
+                self._step(px[:tiles], z[:tiles], [s[:tiles] for s in state])
                 y[place] = state[0][:tiles].swapaxes(1, 2).reshape(tiles * TILE, H)[:n]
                 at += n
             t += steps

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcli import artifact, console, models, registry, streams, threads, tokenizers
 from seqcli.cli import _filter, _forms
-from seqcli.cli._options import Given, Lines
+from seqcli.cli._options import Given
 from seqcli.cli._printing import show
 from seqcli.cli._splits import check_unchanged, choose, recipe_of
 from seqcli.cli.eval import Asked
@@ -62,10 +62,10 @@ def _text(asked: Asked, stored: artifact.Artifact) -> tuple[Iterable[Chunk], str
 
 def _per_line(asked: Asked, stored: artifact.Artifact, work: Work) -> None:
     """nats TAB tokens for each line, flushed whenever the input pauses."""
-    how = Lines(asked.per_line.errors, asked.per_line.unknown)
     reader = registry.load("labelled", "text").Reader(Options(gold=False))
     write = _forms.form("text", asked.per_line.jsonl, reader, Writer())
-    _filter.run(asked.files or ["-"], reader, work, write, model=stored.path, batch_size=64, how=how, what="scoring")
+    how, files = asked.per_line.how, asked.files or ["-"]
+    _filter.run(files, reader, work, write, model=stored.path, batch_size=64, how=how, what="scoring")
 
 
 @dataclass

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from seqcli import artifact, console, streams, threads
 from seqcli.cli import _filter, _forms
-from seqcli.cli._options import Given, Lines
+from seqcli.cli._options import Given
 from seqcli.cli._printing import show
 from seqcli.cli._reading import trained_roles
 from seqcli.cli._splits import check_unchanged, choose, recipe_of
+from seqcli.cli._translating import Sources
 from seqcli.cli.eval import Asked
 from seqcli.cli.scoring import named
 from seqcli.datasets import _reading
@@ -170,7 +171,7 @@ def _per_line_of_files(asked: Asked, stored: artifact.Artifact, translator: Tran
         _forms.form("lines", asked.per_line.jsonl, None, Writer()),
         model=stored.path,
         batch_size=BATCH,
-        how=Lines(asked.per_line.errors, asked.per_line.unknown),
+        how=asked.per_line.how,
         encoding=files.encoding,
         what="scoring",
     )
@@ -196,11 +197,8 @@ class Writer(_forms.Writer):
 
 
 @dataclass
-class Work(_filter.Work):
+class Work(Sources):
     """What scores pairs."""
-
-    translator: Translator
-    told: int = 0
 
     def prepare(self, record: Pair) -> Pair:
         """The pair, if it has a target, or is blank; says where a source is too long. Raises SeqcliError."""
@@ -208,19 +206,11 @@ class Work(_filter.Work):
             raise SeqcliError(
                 f"{record.place()}: the record has no target to score", hint="say where it is: --target COLUMN or KEY"
             )
-        self.told = warn_of_cuts(self.translator.sides, [record], self.told)
-        return record
-
-    def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
-        """What of the source its side has no symbol for, and the model cannot copy."""
-        return self.translator.unknown(record)
-
-    def where(self, record: Pair, number: int) -> int:
-        """Where a token begins in the text."""
-        return self.translator.sides.source.offsets(record.text)[number][0]
+        return super().prepare(record)
 
     def answer(self, records: Sequence[Pair]) -> list[tuple[float, int]]:
         """(nats, tokens) of each; nothing of a pair that is blank on both sides."""
+        assert self.translator is not None
         filled = [i for i, p in enumerate(records) if p.text.strip() or (p.target or "").strip()]
         found = [(0.0, 0)] * len(records)
         for i, cost in zip(filled, nats(self.translator, [records[i] for i in filled]), strict=True):
