@@ -174,7 +174,8 @@ def run(
         drain(0)
     lacked.say()
     if replaced and replaced.count:
-        console.say(f"{replaced.count:,} times bytes were no {(encoding or 'utf-8').upper()}, and read as U+FFFD")
+        times = f"{replaced.count:,} time{'s' * (replaced.count > 1)}"
+        console.say(f"{times} bytes were no {(encoding or 'utf-8').upper()}, and read as U+FFFD")
     if reading.problem:
         raise reading.problem
 
