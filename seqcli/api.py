@@ -12,8 +12,8 @@ from seqcli import artifact, models, runs, tokenizers
 from seqcli.decoding.sampling import Sampling, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
 from seqcli.errors import UsageError
-from seqcli.evaluation import Report, evaluate
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model.score import Report, evaluate
 
 if TYPE_CHECKING:
     pass
@@ -24,7 +24,7 @@ class LanguageModel:
 
     def __init__(self, stored: artifact.Artifact):
         self.path, self.header = stored.path, stored.header
-        self.model = models.restore(stored)
+        self.model = models.restore(stored, self.header["vocabulary"])
         self.tokenizer = tokenizers.from_artifact(stored)
 
     def _ids(self, prompt: str) -> np.ndarray:
@@ -67,7 +67,7 @@ class TaggingModel:
     """A trained tagger. `header` is what `seqcli inspect --json` shows."""
 
     def __init__(self, stored: artifact.Artifact):
-        from seqcli.tagging import Tagger
+        from seqcli.tasks.tagging.predict import Tagger
 
         self.path, self.header = stored.path, stored.header
         self.tagger = Tagger.open(stored)
@@ -104,7 +104,7 @@ class TaggingModel:
 
     def _answer(self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None) -> Any:
         from seqcli.formats import Sentence
-        from seqcli.tagging import Settings
+        from seqcli.tasks.tagging.predict import Settings
 
         own = {name: list(values) for name, values in (features or {}).items()}
         if missing := [name for name in self.tagger.features if name not in own]:
@@ -120,7 +120,7 @@ class ClassifyingModel:
     """A trained classifier. `header` is what `seqcli inspect --json` shows."""
 
     def __init__(self, stored: artifact.Artifact):
-        from seqcli.classification import Classifier
+        from seqcli.tasks.classification.predict import Classifier
 
         self.path, self.header = stored.path, stored.header
         self.classifier = Classifier.open(stored)
@@ -152,7 +152,7 @@ class TranslationModel:
     """
 
     def __init__(self, stored: artifact.Artifact):
-        from seqcli.transduction import Translator
+        from seqcli.tasks.sequence_to_sequence.predict import Translator
 
         self.path, self.header = stored.path, stored.header
         self.translator = Translator.open(stored)
@@ -206,8 +206,8 @@ class TranslationModel:
 
         from seqcli.decoding.beam import Search
         from seqcli.parallel import Pair
-        from seqcli.transduction import Settings
-        from seqcli.transduction.sides import warn_of_cuts
+        from seqcli.tasks.sequence_to_sequence.predict import Settings
+        from seqcli.tasks.sequence_to_sequence.sides import warn_of_cuts
 
         own, sampling = self.translator.search, None
         if temperature != 0 and (temperature, top_k, top_p) != (None, None, None):

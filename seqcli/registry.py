@@ -1,7 +1,8 @@
 """A folder is a registry: the files of `seqcli/<folder>/` are its entries, and a file's name is the entry's name.
 
-Recipes write hyphens (`language-model`), files write underscores. Files that begin with an underscore are not
-entries. Nothing is imported until `load`; summaries are read from the docstrings without importing.
+An entry may be a folder itself (a task is), whose files are entries of `<folder>/<entry>`. Recipes write hyphens
+(`language-model`), files write underscores. Files that begin with an underscore are not entries. Nothing is imported
+until `load`; summaries are read from the docstrings without importing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _ROOT = Path(__file__).parent
 @cache
 def names(folder: str) -> tuple[str, ...]:
     """The entries of a folder, as recipes write them, sorted."""
-    files = (_ROOT / folder).glob("*.py")
+    own = _path(folder)
+    files = [*own.glob("*.py"), *(f.parent for f in own.glob("*/__init__.py"))]
     return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
 
 
@@ -28,7 +30,7 @@ def load(folder: str, name: str) -> ModuleType:
     if name not in names(folder):
         what = folder.removesuffix("s")
         raise UsageError(f"unknown {what} {name!r}", hint=did_you_mean(name, names(folder)))
-    return importlib.import_module(f"seqcli.{folder.replace('/', '.')}.{name.replace('-', '_')}")
+    return importlib.import_module(f"seqcli.{folder}/{name}".replace("/", ".").replace("-", "_"))
 
 
 @cache
@@ -36,5 +38,10 @@ def summary(folder: str, name: str) -> str:
     """The first line of an entry's docstring, without importing it."""
     import ast
 
-    source = (_ROOT / folder / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].rstrip(".")
+    path = _path(f"{folder}/{name}")
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0].rstrip(".")
+
+
+def _path(entry: str) -> Path:
+    return _ROOT / entry.replace("-", "_")

@@ -10,10 +10,9 @@ import pytest
 import seqcli
 from seqcli import artifact, layers, tokenizers
 from seqcli.api import LanguageModel, TaggingModel, TranslationModel
-from seqcli.datasets._vocabulary import Vocabulary
-from seqcli.datasets.pairs import Sizes
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.formats import Sentence
-from seqcli.models import language_model, seq2seq, tagger
+from seqcli.models import Sizes, language_model, seq2seq, tagger
 from seqcli.tokenizers import byte, char
 
 TEXT = "the cat sat\non the mat\n"

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import evaluation, ops
+from seqcli import ops
 from seqcli.errors import SeqcliError
-from seqcli.evaluation import evaluate, score_line
 from seqcli.metrics._report import Report
 from seqcli.models import language_model, ngram
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model import score as evaluation
+from seqcli.tasks.language_model.score import evaluate, score_line
 from seqcli.tokenizers import BaseTokenizer, byte, char, word
 
 TEXT = "the cat sat on the mat.\nthe dog sat on the log.\n\na cat and a dog sat, é and all.\n" * 3

@@ -32,7 +32,7 @@ ORDER = [
     "datasets",
     "metrics decoding",
     "models",
-    "runs evaluation tagging classification transduction",
+    "runs",
     "insight",
     "tasks",
     "api",

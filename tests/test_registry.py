@@ -90,7 +90,6 @@ def test_a_model_offers_what_the_program_asks_of_it(name: str) -> None:
     assert config.kind == kind.Model.kind == name
     assert isinstance(kind.TASK, str)
     assert kind.TRAINED in ("gradient", "counted")
-    assert isinstance(kind.DATASET, str)
     assert dataclasses.is_dataclass(kind.Model)
     wanted = ["restore", "arrays", *(("create", "loss") if kind.TRAINED == "gradient" else ("fit",))]
     if kind.TASK == "language-model":

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seqcli import artifact, registry, runs, threads
-from seqcli.classification import Answer, Classifier, Settings
 from seqcli.cli import _filter, _forms
 from seqcli.cli._options import Filtering, Given
 from seqcli.cli._reading import trained_roles
@@ -16,6 +15,7 @@ from seqcli.cli.classify import READ, Reading, Writing
 from seqcli.errors import UsageError
 from seqcli.formats import cell
 from seqcli.labelled import Example, Options
+from seqcli.tasks.classification.predict import Answer, Classifier, Settings
 
 BATCH = 512  # texts answered together, where nothing else is said
 SEPARATOR = ","  # of several labels in one cell
@@ -79,8 +79,8 @@ def _check(read: str, writing: Writing) -> None:
 def _least(writing: Writing, classifier: Classifier, stored: artifact.Artifact) -> float:
     if writing.target_precision is None:
         return writing.min_confidence or 0.0
-    from seqcli.classification.evaluation import answers_judged
     from seqcli.cli._splits import named_examples, threshold
+    from seqcli.tasks.classification.score import answers_judged
 
     return threshold(
         writing.target_precision, stored, lambda: answers_judged(classifier, named_examples(stored, "valid")[1])

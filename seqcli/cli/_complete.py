@@ -53,7 +53,7 @@ def sections(incomplete: str) -> Offers:
     for section, folder in (
         ("tokenizer", "tokenizers"),
         ("target_tokenizer", "tokenizers"),
-        ("data", "datasets"),
+        ("data", "tasks"),
         ("model", "models"),
     ):
         found += [(f"{section}.{n}", registry.summary(folder, n)) for n in registry.names(folder)]

@@ -70,7 +70,7 @@ class Generator:
     @classmethod
     def open(cls, stored: artifact.Artifact, settings: Settings, device: str = "cpu") -> Generator:
         """An opened model on a device. Raises SeqcliError."""
-        model = models.restore(stored)
+        model = models.restore(stored, stored.header["vocabulary"])
         return cls(
             model if device == "cpu" else _on_device(model, device), tokenizers.from_artifact(stored), settings
         )

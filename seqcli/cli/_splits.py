@@ -45,7 +45,7 @@ def sentences_of(stored: artifact.Artifact, split: str | None) -> list[Sentence]
 
 def named_sentences(stored: artifact.Artifact, split: str | None) -> tuple[str, list[Sentence]]:
     """A split's name with its data set's, and its labelled sentences."""
-    from seqcli.datasets.tagging import fingerprint, open_corpus
+    from seqcli.tasks.tagging.data import fingerprint, open_corpus
 
     recipe = recipe_of(stored)
     corpus = open_corpus(recipe.data, recipe.base)
@@ -57,7 +57,7 @@ def named_sentences(stored: artifact.Artifact, split: str | None) -> tuple[str, 
 
 def named_examples(stored: artifact.Artifact, split: str | None) -> tuple[str, list[Example]]:
     """A split's name with its data set's, and its labelled texts."""
-    from seqcli.datasets.classification import fingerprint, open_corpus
+    from seqcli.tasks.classification.data import fingerprint, open_corpus
 
     recipe = recipe_of(stored)
     corpus = open_corpus(recipe.data, recipe.base)

@@ -15,9 +15,9 @@ from seqcli.cli._reading import named_format
 from seqcli.cli.tag import Reading, Writing
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import Answer, Options, Sentence
-from seqcli.tagging import Allowed, Settings, Tagger, warn_of_splitting
-from seqcli.tagging.forced import Forced
-from seqcli.tagging.lexicon import read_lexicon
+from seqcli.tasks.tagging.forced import Forced
+from seqcli.tasks.tagging.lexicon import read_lexicon
+from seqcli.tasks.tagging.predict import Allowed, Settings, Tagger, warn_of_splitting
 
 BATCH = 1024  # sentences answered together, where nothing else is said
 NO_TAGS = "<none>"  # no column has the tags
@@ -142,7 +142,7 @@ def _settings(writing: Writing, tagger: Tagger, stored: artifact.Artifact, write
     least = writing.min_confidence or 0.0
     if writing.target_precision is not None:
         from seqcli.cli._splits import sentences_of, threshold
-        from seqcli.tagging.evaluation import answers_judged
+        from seqcli.tasks.tagging.score import answers_judged
 
         least = threshold(
             writing.target_precision, stored, lambda: answers_judged(tagger, sentences_of(stored, "valid"))

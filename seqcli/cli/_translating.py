@@ -18,8 +18,8 @@ from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.formats import ROWS, one_line
 from seqcli.parallel import Options, Pair
-from seqcli.transduction import Answer, Settings, Translator
-from seqcli.transduction.sides import warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
+from seqcli.tasks.sequence_to_sequence.sides import warn_of_cuts
 
 BATCH = 64  # sources answered together, where nothing else is said
 DRAWN = 1  # answers in a picture

@@ -5,9 +5,9 @@ A kind's file offers
 - `Config`: its recipe keys under `model`, a pydantic model with `kind`;
 - `Model`: a dataclass whose fields are arrays, layers and plain numbers (see `seqcli.layers`), with
   `create(config, vocabulary, rng)` for a fresh one and `restore(config, vocabulary, arrays)` for a stored one, where
-  `vocabulary` is what the data set's kind makes of an artifact: a size for text, a `Vocabulary` for tagging;
-- `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `DATASET`: the kind of data set it reads;
-  `TRAINED`: `"gradient"` (it has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
+  `vocabulary` is what the task's data make of an artifact: a size for text, a `Vocabulary` for tagging;
+- `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `TRAINED`: `"gradient"` (it
+  has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
 
 A kind that reads text by itself, without the recipe's tokenizer, says `TOKENIZED = False`.
 
@@ -19,7 +19,7 @@ labels of whole texts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -29,6 +29,14 @@ from seqcli.labelled import Example
 from seqcli.layers.crf import CRF
 
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
+
+
+class Sizes(NamedTuple):
+    """How many symbols each side has, the two that begin and end a text among them; whether both are one set."""
+
+    source: int
+    target: int
+    shared: bool
 
 
 class LanguageModel(Protocol):
@@ -92,10 +100,9 @@ class ClassifyingModel(Protocol):
         ...
 
 
-def restore(stored: Artifact, vocabulary: Any = None) -> Any:
-    """The model of an opened artifact, its configuration checked again; `vocabulary` where that is read already."""
+def restore(stored: Artifact, vocabulary: Any) -> Any:
+    """The model of an opened artifact, its configuration checked again; `vocabulary` is what the task's data make of
+    it."""
     header = stored.header
     kind = registry.load("models", header["model"]["kind"])
-    if vocabulary is None:
-        vocabulary = registry.load("datasets", kind.DATASET).vocabulary(stored)
     return kind.Model.restore(kind.Config(**header["model"]), vocabulary, stored.part("model"))

@@ -19,8 +19,8 @@ from typing import Any, Self
 import numpy as np
 
 from seqcli import layers, ops
-from seqcli.datasets.pairs import Sizes
 from seqcli.layers.blank import Blank, Rng
+from seqcli.models import Sizes
 from seqcli.ops import TILE, Array
 
 Memory = tuple[Any, ...]  # arrays of B rows, nested: (values, keys, inside, …)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from seqcli.datasets.pairs import Sizes
 from seqcli.errors import UsageError
+from seqcli.models import Sizes
 from seqcli.models._keys import Rate, Size
 
 

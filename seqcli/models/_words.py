@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import ops, registry
-from seqcli.datasets._vocabulary import MARKS, UNKNOWN, Vocabulary
+from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
 from seqcli.models._drop import Drops

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.labelled import Example
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import pool, pool_flat
@@ -24,7 +24,6 @@ from seqcli.ops import Array
 TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
-DATASET = "classification"
 
 
 class Config(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from seqcli import layers, ops
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.labelled import Example
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
@@ -26,7 +26,6 @@ from seqcli.ops import Array
 TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
-DATASET = "classification"
 DEFAULT = True  # the kind of the task where a recipe names none
 
 GROUP = 8192  # words worked on at once; one text may be longer

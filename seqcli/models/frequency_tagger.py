@@ -29,13 +29,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 
 TASK = "tagging"
 VERBS = ("tag", "eval")
 TRAINED = "counted"
-DATASET = "tagging"
 
 TABLES = ("words", "endings")
 PARTS = ("text", "lengths", "children", "labels", "counts")  # the arrays of a table that are stored

@@ -21,7 +21,6 @@ from seqcli.ops import Array
 TASK = "language-model"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
-DATASET = "text"
 
 Size = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]

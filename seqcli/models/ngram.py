@@ -33,7 +33,6 @@ from seqcli.models import State
 TASK = "language-model"
 VERBS = ("generate", "eval")
 TRAINED = "counted"
-DATASET = "text"
 
 CHUNK = 1 << 16  # time steps scored at once: bounds the memory
 PARTS = ("tokens", "children", "counts")  # the arrays of an order that are stored

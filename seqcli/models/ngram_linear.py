@@ -28,7 +28,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models._keys import ClassWeights
 from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
@@ -37,7 +37,6 @@ TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "counted"
 TOKENIZED = False
-DATASET = "classification"
 
 LARGEST = np.iinfo(np.int16).max
 CHUNK = 1 << 14  # positions times columns looked up at once

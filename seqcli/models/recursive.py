@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli import console, layers, ops
-from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.labelled import Example
 from seqcli.labelled._tree import Tree, balanced, right_branching
 from seqcli.layers import objective
@@ -25,7 +25,6 @@ from seqcli.ops import Array
 TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
-DATASET = "classification"
 
 NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights")  # of a batch's parts
 TOGETHER = 4096  # words read at once: bounds the memory

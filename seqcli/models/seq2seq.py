@@ -14,7 +14,6 @@ from seqcli import ops
 from seqcli.attention import BaseAttention
 from seqcli.attention._config import AttentionSpec
 from seqcli.cells._config import CellSpec
-from seqcli.datasets.pairs import Sizes
 from seqcli.errors import UsageError
 from seqcli.layers.bank import Bank
 from seqcli.layers.batch import BatchForm
@@ -22,6 +21,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.dropout import drop
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
+from seqcli.models import Sizes
 from seqcli.models._keys import Rate, Size
 from seqcli.models._transducer import Memory, State, Transduces
 from seqcli.models._two_sided import TwoSided
@@ -30,7 +30,6 @@ from seqcli.ops import Array
 TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
-DATASET = "pairs"
 DEFAULT = True  # the kind of the task where a recipe names none
 
 Bridge = Literal["last", "mean", "zero"]

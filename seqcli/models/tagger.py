@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from seqcli import layers, ops
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
-from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.crf import CRF
 from seqcli.layers.stack import Stack
@@ -23,7 +23,6 @@ from seqcli.ops import Array
 TASK = "tagging"
 VERBS = ("tag", "eval")
 TRAINED = "gradient"
-DATASET = "tagging"
 DEFAULT = True  # the kind of the task where a recipe names none
 
 Size = Annotated[int, Field(gt=0)]

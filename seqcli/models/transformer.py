@@ -10,11 +10,11 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.attention import matrix
-from seqcli.datasets.pairs import Sizes
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.layers.dropout import drop
 from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, sinusoids, with_room
+from seqcli.models import Sizes
 from seqcli.models._keys import Rate, Size
 from seqcli.models._transducer import Memory, State, Transduces
 from seqcli.models._two_sided import TwoSided
@@ -23,7 +23,6 @@ from seqcli.ops import Array
 TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
-DATASET = "pairs"
 
 
 class Config(TwoSided):

@@ -20,7 +20,7 @@ from seqcli.recipe.load import task_model, tasks
 from seqcli.recipe.schema import SECTIONS, TrainConfig
 from seqcli.recipe.words import describe
 
-FOLDERS = {"tokenizer": "tokenizers", "data": "datasets", "model": "models"}
+FOLDERS = {"tokenizer": "tokenizers", "data": "tasks", "model": "models"}
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,9 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
         raise UsageError(f"unknown {section} {kind!r}", hint=did_you_mean(kind, known))
     for i, name in enumerate([kind] if kind else known):
         yield from [""] if i else []
-        config = registry.load(folder, name).Config
-        yield f"{section}:  # {registry.summary(folder, name)}"
+        entry = (f"{folder}/{name}", "data") if section == "data" else (folder, name)
+        config = registry.load(*entry).Config
+        yield f"{section}:  # {registry.summary(*entry)}"
         if "kind" in config.model_fields:
             yield f"  kind: {name}"
         yield from _block(config)

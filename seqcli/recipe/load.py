@@ -125,7 +125,7 @@ class _Checker:
         tokenizer, other = self.section("tokenizer"), self.section("target_tokenizer")
         data = self.section("data") or {}
         train = self.section("train") or {}
-        dataset = registry.load("datasets", module.DATASET) if module else None
+        dataset = registry.load(f"tasks/{module.TASK}", "data") if module else None
         if module and dataset:
             self.configs["model"], self.configs["data"] = module.Config, dataset.Config
         if dataset and not getattr(module, "TOKENIZED", dataset.TOKENIZED):

@@ -1,5 +1,5 @@
 """What a recipe may say. The parts that belong to a task come from its own files: `tokenizers/<kind>.Config`,
-`models/<kind>.Config` and `datasets/<kind>.Config`; what is the same in every task stands here."""
+`models/<kind>.Config` and `tasks/<task>/data.Config`; what is the same in every task stands here."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Recipe:
     model: Any  # models/<kind>.Config
     tokenizer: Any = None  # tokenizers/<kind>.Config
     target_tokenizer: Any = None  # the same, of the second side of pairs; None: `tokenizer` is of both
-    data: Any = None  # datasets/<kind>.Config
+    data: Any = None  # tasks/<task>/data.Config
     train: TrainConfig | None = None  # None for a model that is counted
     base: Path = field(default=Path(), compare=False)  # the folder that paths in `data` are relative to; not stored
 

@@ -87,7 +87,7 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
     """Data, vocabulary and model of a run. Raises SeqcliError."""
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
     start = runs.open_model(options.init_from, verb_of(recipe)) if options.init_from else None
-    task = registry.load("tasks", recipe.task).Task.prepare(recipe, saved, start)
+    task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start)
     recipe = task.recipe
     if saved:
         _same_data(saved.header, task.header, run)

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from seqcli import artifact
-from seqcli.classification import Classifier
-from seqcli.classification.evaluation import scored
 from seqcli.cli._splits import named_examples
 from seqcli.metrics._bootstrap import paired
+from seqcli.tasks.classification.predict import Classifier
+from seqcli.tasks.classification.score import scored
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -26,7 +26,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.formats import Sentence
 from seqcli.labelled import Example
 from seqcli.labelled._tree import Tree, parse

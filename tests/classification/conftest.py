@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from seqcli import registry
-from seqcli.classification import Classifier
-from seqcli.classification.reading import Reading
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.labelled import Example
+from seqcli.tasks.classification.predict import Classifier
+from seqcli.tasks.classification.reading import Reading
 from seqcli.tokenizers import BaseTokenizer
 
 LABELS = ["bad", "good", "so-so"]

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli import artifact, tokenizers
-from seqcli.classification import HALF, Classifier, Settings
-from seqcli.classification.reading import Reading
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.labelled import Example
 from seqcli.labelled._tree import parse
 from seqcli.models import classifier as kind
+from seqcli.tasks.classification.predict import HALF, Classifier, Settings
+from seqcli.tasks.classification.reading import Reading
 
 ROWS = [[0.0, 2.0, -1.0], [5.0, 5.0, 0.0], [-800.0, 900.0, 0.0]]
 

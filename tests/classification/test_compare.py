@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn
 
-from seqcli.classification.evaluation import compare
 from seqcli.errors import UsageError
 from seqcli.metrics._bootstrap import paired
+from seqcli.tasks.classification.score import compare
 
 
 def pair(lab: Any, count: int = 300) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn
 
-from seqcli.classification.evaluation import (
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.tasks.classification.score import (
     BATCH,
     SHARES,
     answers_judged,
@@ -23,7 +24,6 @@ from seqcli.classification.evaluation import (
     signature,
     summary,
 )
-from seqcli.errors import SeqcliError, UsageError
 
 # one label a text
 
@@ -245,6 +245,6 @@ def test_answers_are_judged_one_by_one(lab: Any) -> None:
 def test_batches_change_nothing(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     own, examples = lab.drawn(20)
     whole = scored(own, examples)
-    monkeypatch.setattr("seqcli.classification.evaluation.BATCH", 7)
+    monkeypatch.setattr("seqcli.tasks.classification.score.BATCH", 7)
     np.testing.assert_array_equal(scored(own, examples), whole)
     assert scored(own, []).shape == (0, 3)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqcli.classification import Classifier, Settings
-from seqcli.classification.reading import Reading
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.labelled import Example, Options
 from seqcli.labelled.trees import Reader
 from seqcli.models.recursive import Config, Model
 from seqcli.streams import Chunk
+from seqcli.tasks.classification.predict import Classifier, Settings
+from seqcli.tasks.classification.reading import Reading
 from seqcli.tokenizers.word import Tokenizer
 
 

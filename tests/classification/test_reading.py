@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli import artifact, tokenizers
-from seqcli.classification.reading import Reading
 from seqcli.labelled import Example
 from seqcli.labelled._tree import parse
+from seqcli.tasks.classification.reading import Reading
 from seqcli.tokenizers import visible
 
 LINES = ["I can't say: it's a good film .", "Ça n'est pas MAL, 3.50 EUR!", "日本語 and e\u0301 and 👍"] * 3

@@ -90,8 +90,7 @@ def made(new) -> Callable[..., tuple[Any, str, str]]:
         recipe, text = load_recipe(path), Path(path).read_text(encoding="utf-8")
         assert text.startswith(f"# seqcli train {path}\n")
         if opens:
-            module = {"language-model": "text"}.get(recipe.task, recipe.task)
-            corpus = registry.load("datasets", module).open_corpus(recipe.data, recipe.base)
+            corpus = registry.load(f"tasks/{recipe.task}", "data").open_corpus(recipe.data, recipe.base)
             assert all(corpus.splits.values())
         return recipe, text, err
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.new_recipes import kinds, made_fixture, new_fixture, rows, sentences, words  # noqa: F401
 
-from seqcli.datasets import pairs
 from seqcli.recipe.load import load_recipe
+from seqcli.tasks.sequence_to_sequence import data as pairs
 
 # where they stand
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.datasets._batch import STEPS, WORDS, up, word_batch
-from seqcli.datasets._vocabulary import MARKS, UNKNOWN, Vocabulary
+from seqcli.datasets.batch import STEPS, WORDS, up, word_batch
+from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
 from seqcli.formats import Sentence
 
 ALPHABET = "abAB1é"

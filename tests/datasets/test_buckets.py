@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.datasets._buckets import POOL, Buckets
+from seqcli.datasets.buckets import POOL, Buckets
 
 
 @dataclass

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqcli.datasets import _catalog
-from seqcli.datasets.text import Config, open_corpus
+from seqcli.datasets import catalog
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.tasks.language_model.data import Config, open_corpus
 
-CATALOG = sorted(Path(_catalog.__file__).with_name("catalog").glob("*.yaml"))
+CATALOG = sorted(Path(catalog.__file__).with_name("catalog").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_every_data_set_that_is_here_opens(path, data_folder, tmp_path, monkeypa
     monkeypatch.setenv("SEQCLI_DATA", str(data_folder))
     monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path))
     try:
-        found = _catalog.find(path.stem)
+        found = catalog.find(path.stem)
     except SeqcliError as error:
         pytest.skip(error.message)
     if found.format == "text" and not found.options:
@@ -77,7 +77,7 @@ def test_python_docs_need_no_file(folders):
 
 
 def test_python_source_has_no_tests_and_no_installed_packages(folders):
-    files = _catalog.find("python-source").files["train"]
+    files = catalog.find("python-source").files["train"]
     assert len(files) > 100
     assert not [p for p in files if "site-packages" in p.parts or "test" in p.parts]
     assert any(p.name == "argparse.py" for p in files)
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_the_published_one_is_said(folders, capsys):
 
 def test_a_file_that_is_lacking_among_many_is_said(folders, capsys):
     put(folders[0] / "names-by-language", {"Czech.txt": "Abl\n"})
-    assert [p.name for p in _catalog.find("names-by-language").files["train"]] == ["Czech.txt"]
+    assert [p.name for p in catalog.find("names-by-language").files["train"]] == ["Czech.txt"]
     err = capsys.readouterr().err
     assert "names-by-language lacks Polish.txt of the published names-by-language" in err
     assert "Czech.txt is not the published names-by-language" in err
@@ -109,7 +109,7 @@ def test_a_file_that_is_lacking_among_many_is_said(folders, capsys):
 def test_a_data_set_in_the_folder_of_another(folders, where):
     home = folders[where] / "sst"
     put(home, {f"stsa.binary.{split}": "1 good\n" for split in ("train", "dev", "test")})
-    found = _catalog.find("sst2")
+    found = catalog.find("sst2")
     assert found.name == "sst2"
     assert found.files == {
         "train": [home / "stsa.binary.train"],
@@ -117,13 +117,13 @@ def test_a_data_set_in_the_folder_of_another(folders, where):
         "test": [home / "stsa.binary.test"],
     }
     with pytest.raises(SeqcliError, match=r"the data set 'sst5' lacks stsa\.fine\.train in .*sst$"):
-        _catalog.find("sst5")
+        catalog.find("sst5")
 
 
 def test_a_data_set_in_a_folder_that_is_not_there(folders):
     (folders[0] / "sst2").mkdir()  # a folder of its name is not the one that is meant
     with pytest.raises(SeqcliError) as caught:
-        _catalog.find("sst2")
+        catalog.find("sst2")
     assert "the data set 'sst2' is not on this machine" in caught.value.message
     assert caught.value.message.endswith(f"looked for {folders[0] / 'sst'}, {folders[1] / 'sst'}")
     assert "Socher" in caught.value.hint
@@ -133,26 +133,26 @@ def test_a_data_yaml_may_name_another_folder(folders):
     """Two entries for one release: the second lies in a folder of its own that holds its data.yaml alone."""
     put(folders[0] / "release", {"a.txt": "1 a\n", "b.txt": "2 b\n"}, "files: {train: a.txt}\n")
     put(folders[1] / "second", {}, "folder: release\nfiles: {train: b.txt}\nformat: label-text\n")
-    assert _catalog.find("release").files == {"train": [folders[0] / "release" / "a.txt"]}
-    assert _catalog.find("second").files == {"train": [folders[0] / "release" / "b.txt"]}
-    assert {"release", "second"} <= set(_catalog.names())
+    assert catalog.find("release").files == {"train": [folders[0] / "release" / "a.txt"]}
+    assert catalog.find("second").files == {"train": [folders[0] / "release" / "b.txt"]}
+    assert {"release", "second"} <= set(catalog.names())
 
 
 @pytest.mark.parametrize("folder", ["../elsewhere", "/etc", "[a]", "3", "''", "."])
 def test_a_folder_is_a_name(folders, folder):
     put(folders[0] / "mine", {"a.txt": "text\n"}, f"files: {{train: a.txt}}\nfolder: {folder}\n")
     with pytest.raises(SeqcliError, match=r"data\.yaml: its `folder` must be the name of one folder") as caught:
-        _catalog.find("mine")
+        catalog.find("mine")
     assert "folder: sst" in caught.value.hint
 
 
 def test_options_come_with_the_name(folders):
     put(folders[0] / "trec", {"TREC.train": "DESC:manner How ?\n", "TREC.test": "NUM:count How many ?\n"})
-    found = _catalog.find("trec")
+    found = catalog.find("trec")
     assert (found.format, found.encoding, found.shares) == ("label-text", "latin-1", {"valid": 0.1})
     assert found.options == {"label_until": ":"}
     put(folders[0] / "names-by-language", {"Czech.txt": "Abl\n", "Polish.txt": "Bosko\n"})
-    found = _catalog.find("names-by-language")
+    found = catalog.find("names-by-language")
     assert [p.stem for p in found.files["train"]] == ["Czech", "Polish"]
     assert found.options == {"label_from": "file"}
 
@@ -165,7 +165,7 @@ def test_a_folder_with_a_data_yaml_is_a_data_set(folders, capsys):
         {"a.txt": text},
         f"summary: mine\nfiles: {{train: '*.txt'}}\nshares: {{valid: 0.2}}\nsha256: {{a.txt: {digest}}}\n",
     )
-    assert "mine" in _catalog.names()
+    assert "mine" in catalog.names()
     corpus = open_corpus(Config(train="mine"), Path())
     assert corpus.facts()["splits"]["valid"]["bytes"] == 180
     own = open_corpus(Config(train="mine", valid=0.5), Path())
@@ -218,5 +218,5 @@ def test_a_file_of_that_name_comes_first(folders, tmp_path):
 
 @pytest.mark.parametrize("text", ["./a", "a.txt", "a/b", "*", "-", "a[1]", "a?"])
 def test_paths_are_no_names(text):
-    assert not _catalog.looks_like_name(text)
-    assert _catalog.looks_like_name("python-docs")
+    assert not catalog.looks_like_name(text)
+    assert catalog.looks_like_name("python-docs")

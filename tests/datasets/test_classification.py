@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from seqcli import registry
-from seqcli.datasets import classification as dataset
-from seqcli.datasets.classification import Config, Corpus, counts, fingerprint, formats, open_corpus
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.labelled import Example
+from seqcli.tasks.classification import data as dataset
+from seqcli.tasks.classification.data import Config, Corpus, counts, fingerprint, formats, open_corpus
 
 Row = tuple[str, str]  # label, text
 ROWS: list[Row] = [("good", "a fine film"), ("bad", "dull , slow"), ("good", "it shines"), ("bad", "no")] * 6

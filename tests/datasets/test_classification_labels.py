@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from seqcli.datasets.classification import Config, Corpus, open_corpus, read_examples, unknown_label
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.labelled import Example, Options
+from seqcli.tasks.classification.data import Config, Corpus, open_corpus, read_examples, unknown_label
 
 TSV = "text\tlabel\na b\tgood\nc d\tbad\n"
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqcli.datasets import _catalog, _dates, _reverse
-from seqcli.datasets._dates import MONTHS, SHORT, WEEKDAYS, day_words, meanings, typos
-from seqcli.datasets.pairs import Config, open_corpus
+from seqcli.datasets import catalog, dates, reverse
+from seqcli.datasets.dates import MONTHS, SHORT, WEEKDAYS, day_words, meanings, typos
 from seqcli.errors import SeqcliError
+from seqcli.tasks.sequence_to_sequence.data import Config, open_corpus
 
-SPLITS = _dates.splits()
+SPLITS = dates.splits()
 PAIRS = [pair for pairs in SPLITS.values() for pair in pairs]
-CATALOG = Path(_catalog.__file__).with_name("catalog")
+CATALOG = Path(catalog.__file__).with_name("catalog")
 
 
 def distance(a: str, b: str) -> int:
@@ -181,7 +181,7 @@ def test_a_part_has_typing_errors() -> None:
 
 
 def test_reversed_strings() -> None:
-    found = _reverse.splits()
+    found = reverse.splits()
     assert {split: len(pairs) for split, pairs in found.items()} == {"train": 10_000, "valid": 500, "test": 500}
     whole = [pair for pairs in found.values() for pair in pairs]
     assert len({source for source, _ in whole}) == len(whole)
@@ -190,7 +190,7 @@ def test_reversed_strings() -> None:
     assert set(lengths) == set(range(1, 21))
     assert all(400 < lengths[n] < 700 for n in range(3, 21))
     assert len({len(source) for source, _ in found["test"]}) > 17
-    assert _reverse.splits(2) != found
+    assert reverse.splits(2) != found
 
 
 @pytest.mark.parametrize("name", ["dates", "reverse"])
@@ -199,7 +199,7 @@ def test_they_are_written_into_the_cache_once(
 ) -> None:
     monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path))
     own = open_corpus(Config(train=name), Path())
-    module = _dates if name == "dates" else _reverse
+    module = dates if name == "dates" else reverse
     assert {s: [(p.text, p.target) for p in pairs] for s, pairs in own.splits.items()} == module.splits()
     assert own.name == name
     files = sorted((tmp_path / "data").iterdir())
@@ -217,7 +217,7 @@ def test_another_content_than_the_published_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path))
-    monkeypatch.setattr(_reverse, "splits", lambda: {s: [("ab", "ba")] for s in ("test", "valid", "train")})
+    monkeypatch.setattr(reverse, "splits", lambda: {s: [("ab", "ba")] for s in ("test", "valid", "train")})
     open_corpus(Config(train="reverse"), Path())
     assert capsys.readouterr().err.count("is not the published reverse") == 3
 

@@ -15,10 +15,18 @@ import pytest
 from pydantic import ValidationError
 
 from seqcli import registry
-from seqcli.datasets import pairs as dataset
-from seqcli.datasets.pairs import Config, Corpus, Sizes, fingerprint, formats, guess, open_corpus, read_pairs
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.parallel import Options, Pair
+from seqcli.tasks.sequence_to_sequence import data as dataset
+from seqcli.tasks.sequence_to_sequence.data import (
+    Config,
+    Corpus,
+    fingerprint,
+    formats,
+    guess,
+    open_corpus,
+    read_pairs,
+)
 
 Row = tuple[str, str]
 ROWS: list[Row] = [("a film", "ein Film"), ("dull , slow", "lahm"), ("it shines", "er glänzt"), ("no", "nein")] * 6
@@ -174,7 +182,7 @@ def test_an_empty_file_of_lines_has_no_counterparts_either(tmp_path: Path) -> No
 def test_lines_from_standard_input_have_no_counterparts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spooled = tmp_path / "spooled.txt"
     spooled.write_text("a\n")
-    monkeypatch.setattr(dataset.plain, "_spool", lambda: spooled)
+    monkeypatch.setattr(dataset.sources, "_spool", lambda: spooled)
     with pytest.raises(UsageError, match="standard input has no file beside it"):
         open_corpus(Config(train="-", format="lines", target="de"), tmp_path)
     spooled.write_text("a\tb\n")
@@ -267,8 +275,3 @@ def test_a_data_yaml_of_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     facts = own.facts()
     assert (facts["longest"], facts["ratio"], facts["encoding"]) == (500, None, "utf-8")
     assert json.loads(json.dumps(facts)) == facts
-
-
-def test_vocabulary_gives_the_sizes() -> None:
-    stored: Any = SimpleNamespace(header={"vocabulary": {"source": 5, "target": 7, "shared": False}})
-    assert dataset.vocabulary(stored) == Sizes(5, 7, False)

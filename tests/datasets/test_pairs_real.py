@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.datasets.pairs import Config, Corpus, open_corpus
 from seqcli.errors import SeqcliError
 from seqcli.parallel._slip import slip
+from seqcli.tasks.sequence_to_sequence.data import Config, Corpus, open_corpus
 
 LANGUAGES = ("french", "greek", "hindi", "hungarian", "icelandic", "korean")
 SIZES = {

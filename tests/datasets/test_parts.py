@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.datasets._parts import chunks, cut, digest, size, whole
+from seqcli.datasets.parts import chunks, cut, digest, size, whole
 from seqcli.streams import lines_of
 
 texts = st.lists(st.text(alphabet="ab\n\r\u2028é日🙂", max_size=30), min_size=1, max_size=4)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.datasets._plan import ROWS, STEPS, Plan
+from seqcli.datasets.plan import ROWS, STEPS, Plan
 
 PAIRS = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=120).map(np.array)
 HOW = st.one_of(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.datasets._streams import Streams
+from seqcli.datasets.streams import Streams
 from seqcli.errors import SeqcliError
 
 

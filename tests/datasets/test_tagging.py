@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from seqcli import registry, schemes
-from seqcli.datasets.tagging import Config, Corpus, fingerprint, guess, open_corpus
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import Sentence
+from seqcli.tasks.tagging.data import Config, Corpus, fingerprint, guess, open_corpus
 
 POS = [("the", "DET"), ("cat", "NOUN"), ("sat", "VERB"), (".", "PUNCT")]
 TEN = [[(f"w{i}", "AA" if i % 2 else "BB"), ("end", "CC")] for i in range(10)]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli import schemes
-from seqcli.datasets.tagging import Config, Corpus, open_corpus
 from seqcli.formats import Options, Sentence
+from seqcli.tasks.tagging.data import Config, Corpus, open_corpus
 
 
 @given(

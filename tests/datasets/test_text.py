@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from seqcli.datasets.text import Config, Corpus, open_corpus
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.tasks.language_model.data import Config, Corpus, open_corpus
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqcli.datasets import _tokens
-from seqcli.datasets._parts import chunks, digest, whole
-from seqcli.datasets._tokens import encode_chunk, map_ids, smallest_type, tokens
+from seqcli.datasets import tokens as kept
+from seqcli.datasets.parts import chunks, digest, whole
+from seqcli.datasets.tokens import encode_chunk, map_ids, smallest_type, tokens
 from seqcli.errors import SeqcliError
 from seqcli.streams import Chunk
 from seqcli.tokenizers import byte, char
@@ -53,8 +53,8 @@ def test_the_cache_is_used_and_never_mistaken(tmp_path, cache, monkeypatch):
     tokenizer = char.Tokenizer("ab")
     first = ids_of(path, tokenizer)
     calls = []
-    encode = _tokens.encode_chunk
-    monkeypatch.setattr(_tokens, "encode_chunk", lambda *args: calls.append(1) or encode(*args))
+    encode = kept.encode_chunk
+    monkeypatch.setattr(kept, "encode_chunk", lambda *args: calls.append(1) or encode(*args))
     assert np.array_equal(ids_of(path, tokenizer), first)
     other.write_text("abab")
     assert np.array_equal(ids_of(other, tokenizer), first)  # the same content under another name

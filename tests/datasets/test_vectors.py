@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.datasets._vectors import read_vectors
+from seqcli.datasets.vectors import read_vectors
 from seqcli.errors import SeqcliError
 
 GLOVE = "the 0.5 -1e-2 3\n. . . 1 2 3\nélan 4 5 6\nthe 7 8 9\n"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli import layers, ops
-from seqcli.datasets._batch import word_batch
-from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.datasets.batch import word_batch
+from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Sentence
 from seqcli.labelled import Example

@@ -16,8 +16,8 @@ from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops, registry
-from seqcli.datasets._batch import word_batch
-from seqcli.datasets._vocabulary import UNKNOWN, Vocabulary
+from seqcli.datasets.batch import word_batch
+from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Sentence
 from seqcli.labelled import Example

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from support.examples import examples
 from support.questions import TEXTS, labelled, lines, toy
 
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models import ngram_linear
 from seqcli.models._ngrams import MARK, hash_characters, hash_sequences, hash_words
@@ -215,7 +215,7 @@ def test_prediction_imports_neither_scipy_nor_torch() -> None:
     code = (
         "import sys, numpy as np\n"
         "from seqcli.models.ngram_linear import Config, Model\n"
-        "from seqcli.datasets._vocabulary import Vocabulary\n"
+        "from seqcli.datasets.vocabulary import Vocabulary\n"
         "a = {'ids': np.array([1], np.uint32), 'weights': np.ones((1, 3), np.int16),"
         " 'scale': np.ones(3, np.float32), 'bias': np.zeros(3, np.float32)}\n"
         "m = Model.restore(Config(), Vocabulary([], [], {}, list('abc')), a)\n"

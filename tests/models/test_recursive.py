@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from support.examples import examples as tried
 
 from seqcli import console, layers, ops
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Sentence
 from seqcli.labelled import Example
@@ -369,8 +369,8 @@ def test_mistakes_are_named(keys: dict[str, Any], said: str) -> None:
 
 
 def test_it_keeps_the_contract() -> None:
-    about = (recursive.TASK, recursive.TRAINED, recursive.DATASET, Model.kind, recursive.VERBS)
-    assert about == ("classification", "gradient", "classification", "recursive", ("classify", "eval"))
+    about = (recursive.TASK, recursive.TRAINED, Model.kind, recursive.VERBS)
+    assert about == ("classification", "gradient", "recursive", ("classify", "eval"))
 
 
 @pytest.mark.parametrize("cell", CELLS)

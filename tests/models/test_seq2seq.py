@@ -11,8 +11,8 @@ from support.recurrent import SHARED, VARIANTS, make, sizes_of
 from support.transformers import SIZES, batch_of, double, some
 
 from seqcli import layers, ops, registry
-from seqcli.datasets.pairs import Sizes
 from seqcli.errors import UsageError
+from seqcli.models import Sizes
 from seqcli.models.seq2seq import Config, Model
 
 torch = pytest.importorskip("torch")

@@ -83,7 +83,7 @@ def test_scores_depend_neither_on_batch_nor_order_nor_padding_nor_threads(keys: 
 
 WIDE = """
 import numpy as np
-from seqcli.datasets.pairs import Sizes
+from seqcli.models import Sizes
 from seqcli.models.seq2seq import Config, Model
 config = Config(embedding=40, hidden=140, attention="multihead")
 model = Model.create(config, Sizes(300, 700, False), np.random.default_rng(0))

@@ -15,7 +15,7 @@ from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops, registry
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Sentence
 from seqcli.layers.crf import FORBIDDEN

@@ -32,7 +32,7 @@ def test_mistakes_are_named(keys: dict[str, Any], said: str) -> None:
 
 
 def test_it_keeps_the_contract_of_tagging_models() -> None:
-    assert (tagger.TASK, tagger.TRAINED, tagger.DATASET, Model.kind) == ("tagging", "gradient", "tagging", "tagger")
+    assert (tagger.TASK, tagger.TRAINED, Model.kind) == ("tagging", "gradient", "tagger")
     for name in vars(models.TaggingModel):
         if not name.startswith("_"):
             assert hasattr(Model, name), name

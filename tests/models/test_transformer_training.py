@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from support.transformers import VARIANTS, batch_of, cast, double, make, some
 
 from seqcli import layers
-from seqcli.datasets.pairs import Sizes
 from seqcli.errors import UsageError
+from seqcli.models import Sizes
 from seqcli.models.transformer import Config, Model
 
 torch = pytest.importorskip("torch")

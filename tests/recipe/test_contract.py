@@ -13,7 +13,8 @@ from seqcli.recipe.load import load_recipe, resolve_recipe, task_model
 from seqcli.recipe.positions import parse
 from seqcli.recipe.schema import TrainConfig
 
-ALL = [(folder, name) for folder in ("tokenizers", "datasets", "models") for name in registry.names(folder)]
+ALL = [(folder, name) for folder in ("tokenizers", "models") for name in registry.names(folder)]
+ALL += [(f"tasks/{task}", "data") for task in registry.names("tasks")]
 
 
 def config_of(folder: str, name: str) -> type[BaseModel]:
@@ -26,7 +27,7 @@ def test_a_config_is_strict_and_says_its_kind(folder, name):
     assert issubclass(config, BaseModel)
     with pytest.raises(ValidationError, match="no_such_key"):
         config.model_validate({"no_such_key": 1})
-    if folder != "datasets":
+    if name != "data":
         assert config.model_fields["kind"].default == name
 
 
@@ -35,7 +36,6 @@ def test_a_model_names_its_task_and_its_data(name):
     module = registry.load("models", name)
     assert task_model(module.TASK)
     assert module.TRAINED in ("gradient", "counted")
-    assert module.DATASET in registry.names("datasets")
 
 
 @pytest.mark.parametrize("model", registry.names("models"))
@@ -51,7 +51,7 @@ def test_defaults_make_a_recipe_that_comes_back(model, tokenizer):
     }
     if len(given) < len(parts):
         pytest.skip("has keys that must be given")
-    tokenized = registry.load("datasets", module.DATASET).TOKENIZED
+    tokenized = registry.load(f"tasks/{module.TASK}", "data").TOKENIZED
     if not getattr(module, "TOKENIZED", tokenized):  # a kind of model may read texts by itself
         reason = "reads .* data by itself" if tokenized else "reads words as the data has them"
         with pytest.raises(UsageError, match=f"tokenizer: .*{reason}: leave it away"):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from support.transformers import SIZES, cast
 
-from seqcli.datasets.pairs import Sizes
+from seqcli.models import Sizes
 from seqcli.models.seq2seq import Config, Model
 
 SHARED = Sizes(17, 17, True)

@@ -10,8 +10,8 @@ from support.transformers import cast
 
 from seqcli import artifact, layers, registry, tokenizers
 from seqcli.models.seq2seq import Config, Model
-from seqcli.transduction import Translator
-from seqcli.transduction.sides import Sides
+from seqcli.tasks.sequence_to_sequence.predict import Translator
+from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 SOURCES = ["the cat sat", "a dog ran home", "the dog", "cats and dogs", "he said: no", "it is five o'clock"]
 TARGETS = ["le chat dort", "un chien court", "le chien", "des chats", "il dit non", "à cinq heures"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import layers
-from seqcli.datasets.pairs import Sizes
+from seqcli.models import Sizes
 from seqcli.models.transformer import Config, Model
 
 SIZES = Sizes(13, 17, False)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from seqcli import schemes
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF, FORBIDDEN
-from seqcli.tagging import Tagger
+from seqcli.tasks.tagging.predict import Tagger
 
 IOBES = ["B-X", "E-X", "I-X", "O", "S-X"]
 IOB2 = ["B-X", "B-Y", "I-X", "I-Y", "O"]

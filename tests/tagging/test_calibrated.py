@@ -15,8 +15,8 @@ from seqcli.decoding.chain import Chain
 from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF
 from seqcli.metrics.calibration import threshold_for
-from seqcli.tagging import Settings, Tagger
-from seqcli.tagging.evaluation import answers_judged, evaluate, fit_temperature
+from seqcli.tasks.tagging.predict import Settings, Tagger
+from seqcli.tasks.tagging.score import answers_judged, evaluate, fit_temperature
 
 POS = ["ADJ", "NOUN", "VERB"]
 PARTS = {"iobes": ["B-X", "E-X", "I-X", "O", "S-X"], "iob2": ["B-X", "I-X", "O"]}

@@ -16,8 +16,8 @@ from seqcli import schemes
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF
-from seqcli.tagging import Tagger
-from seqcli.tagging.evaluation import (
+from seqcli.tasks.tagging.predict import Tagger
+from seqcli.tasks.tagging.score import (
     evaluate,
     headline,
     signature,

@@ -16,7 +16,7 @@ from support.examples import examples
 from seqcli import schemes
 from seqcli.errors import SeqcliError
 from seqcli.layers.crf import FORBIDDEN
-from seqcli.tagging import Settings
+from seqcli.tasks.tagging.predict import Settings
 
 ALL = Settings(confidence=True)
 PATHS = ["parts of speech", "no chain", "iobes", "iobes in iob2", "iobes in iob1", "iob2", "iob2 in iob1"]

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Sentence
 from seqcli.models import tagger as recurrent
-from seqcli.tagging import Tagger
-from seqcli.tagging.lexicon import read_lexicon
+from seqcli.tasks.tagging.lexicon import read_lexicon
+from seqcli.tasks.tagging.predict import Tagger
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import artifact, schemes, tagging
-from seqcli.datasets._vocabulary import Vocabulary
+from seqcli import artifact, schemes
+from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Answer, Sentence
 from seqcli.models import tagger as recurrent
-from seqcli.tagging import Settings, Tagger, warn_of_splitting
-from seqcli.tagging.raw import Words
+from seqcli.tasks.tagging import predict as tagging
+from seqcli.tasks.tagging.predict import Settings, Tagger, warn_of_splitting
+from seqcli.tasks.tagging.raw import Words
 from seqcli.words import Rule
 
 IOBES = ["B-X", "E-X", "I-X", "O", "S-X"]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from seqcli import registry, schemes
-from seqcli.datasets import tagging as dataset
 from seqcli.recipe.schema import Recipe, TrainConfig
+from seqcli.tasks.tagging import data as dataset
 
 PLACES = ["New York", "Rome", "Old Ulm Town", "Bath"]
 

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from seqcli import artifact, layers, ops, registry
-from seqcli.classification import Classifier
-from seqcli.classification.evaluation import HIGHEST, LOWEST, evaluate
-from seqcli.classification.reading import Reading
-from seqcli.datasets import classification as dataset
-from seqcli.datasets._vocabulary import UNKNOWN
+from seqcli.datasets.vocabulary import UNKNOWN
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.labelled import Example
 from seqcli.recipe.load import resolve_recipe
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
-from seqcli.tasks.classification import Task, fitted
+from seqcli.tasks.classification import data as dataset
+from seqcli.tasks.classification.predict import Classifier
+from seqcli.tasks.classification.reading import Reading
+from seqcli.tasks.classification.score import HIGHEST, LOWEST, evaluate
+from seqcli.tasks.classification.train import Task, fitted
 from seqcli.training import device
 
 torch = pytest.importorskip("torch")

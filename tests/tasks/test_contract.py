@@ -90,7 +90,7 @@ def weights_of(task: BaseTask) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_task_is_described_and_has_a_model_and_a_recipe(name: str) -> None:
-    module = registry.load("tasks", name)
+    module = registry.load(f"tasks/{name}", "train")
     assert issubclass(module.Task, BaseTask)
     assert not inspect.isabstract(module.Task)
     assert registry.summary("tasks", name)
@@ -101,19 +101,18 @@ def test_a_task_is_described_and_has_a_model_and_a_recipe(name: str) -> None:
     for kind in tasks()[name]:
         model = registry.load("models", kind)
         assert model.TRAINED in ("gradient", "counted")
-        assert model.DATASET in registry.names("datasets")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_task_brings_torch_in(name: str) -> None:
-    code = f"import sys; from seqcli import registry; registry.load('tasks', {name!r}); assert 'torch' not in sys.modules"
+    code = f"import sys; from seqcli import registry; registry.load('tasks/{name}', 'train'); assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_preparing_twice_gives_the_same(name: str, recipe: Callable[..., Recipe]) -> None:
-    one, two = (registry.load("tasks", name).Task.prepare(recipe(name), None, None) for _ in range(2))
+    one, two = (registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name), None, None) for _ in range(2))
     for a, b in ((one.arrays, two.arrays), (layers.arrays(one.model), layers.arrays(two.model))):
         assert list(a) == list(b)
         assert all(np.array_equal(x, b[n]) for n, x in a.items())
@@ -128,7 +127,7 @@ def test_preparing_twice_gives_the_same(name: str, recipe: Callable[..., Recipe]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_is_a_function_of_its_place(name: str, recipe: Callable[..., Recipe]) -> None:
-    one, two = (registry.load("tasks", name).Task.prepare(recipe(name), None, None) for _ in range(2))
+    one, two = (registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name), None, None) for _ in range(2))
     assert one.batches >= 2
     for epoch in (2, 0, 1):
         for index in reversed(range(one.batches)):
@@ -141,7 +140,7 @@ def test_a_batch_is_a_function_of_its_place(name: str, recipe: Callable[..., Rec
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_is_in_nats_and_has_gradients(name: str, recipe: Callable[..., Recipe]) -> None:
-    task = registry.load("tasks", name).Task.prepare(recipe(name), None, None)
+    task = registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name), None, None)
     weights = weights_of(task)
     model = device.bind(task.model, weights, "float32")
     state = task.initial_state(model)
@@ -159,7 +158,7 @@ def test_a_loss_is_in_nats_and_has_gradients(name: str, recipe: Callable[..., Re
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_what_is_dropped_is_the_generators(name: str, dropout: float, recipe: Callable[..., Recipe]) -> None:
-    task = registry.load("tasks", name).Task.prepare(recipe(name, f"model.dropout={dropout}"), None, None)
+    task = registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name, f"model.dropout={dropout}"), None, None)
     model = device.bind(task.model, weights_of(task), "float32")
 
     def loss(seed: int | None) -> float:
@@ -172,7 +171,7 @@ def test_what_is_dropped_is_the_generators(name: str, dropout: float, recipe: Ca
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_evaluation_draws_nothing_and_keeps_the_model(name: str, recipe: Callable[..., Recipe]) -> None:
-    task = registry.load("tasks", name).Task.prepare(recipe(name), None, None)
+    task = registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name), None, None)
     weights = weights_of(task)
     before = {n: w.detach().clone() for n, w in weights.items()}
     with torch.no_grad():
@@ -188,6 +187,6 @@ def test_an_evaluation_draws_nothing_and_keeps_the_model(name: str, recipe: Call
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_a_validation_split_nothing_is_scored(name: str, recipe: Callable[..., Recipe]) -> None:
-    task = registry.load("tasks", name).Task.prepare(recipe(name, "data.valid=null"), None, None)
+    task = registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name, "data.valid=null"), None, None)
     assert task.evaluate(task.model) is None
     assert task.watched == "train_loss"

@@ -13,10 +13,10 @@ from support.reversing import bound, recipe_of, rows, tsv
 from seqcli import ops
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.parallel import Pair
-from seqcli.tasks._paired import FILLED, STEPS, Encoded, answer_ratio
-from seqcli.tasks.sequence_to_sequence import CHECKED, Task, check_watched
-from seqcli.transduction import Settings, Translator
-from seqcli.transduction.evaluation import evaluate, scored
+from seqcli.tasks.sequence_to_sequence.batches import FILLED, STEPS, Encoded, answer_ratio
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import evaluate, scored
+from seqcli.tasks.sequence_to_sequence.train import CHECKED, Task, check_watched
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sacrebleu")
@@ -216,7 +216,7 @@ def test_a_batchs_loss_is_what_evaluation_measures(name: str, tmp_path: Path) ->
         assert found.scores == {"valid_loss": pytest.approx(loss.item(), rel=1e-4)}
         assert (found.watched, found.more_is_better) == ("valid_loss", False)
     translator = Translator(task.model, task.sides, 2.0)
-    from seqcli.transduction.evaluation import nats
+    from seqcli.tasks.sequence_to_sequence.score import nats
 
     total, tokens = map(sum, zip(*nats(translator, task.corpus.splits["train"]), strict=True))
     assert total / tokens == pytest.approx(loss.item(), rel=1e-4)
@@ -239,7 +239,7 @@ def test_what_is_watched_is_scored_on_greedy_answers(watch: str, more: bool, tmp
 
 
 def test_only_so_many_pairs_are_answered_in_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqcli.tasks.sequence_to_sequence.CHECKED", 5)
+    monkeypatch.setattr("seqcli.tasks.sequence_to_sequence.train.CHECKED", 5)
     task = prepared(tmp_path, train={"watch": "exact-match"})
     asked = []
 

@@ -17,11 +17,11 @@ from seqcli.errors import UsageError
 from seqcli.parallel import Pair
 from seqcli.runs import Run
 from seqcli.tasks._closing import margin
-from seqcli.tasks.sequence_to_sequence import Task
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import evaluate, scored
+from seqcli.tasks.sequence_to_sequence.train import Task
 from seqcli.training.display import Display
 from seqcli.training.loop import Trainer
-from seqcli.transduction import Settings, Translator
-from seqcli.transduction.evaluation import evaluate, scored
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sacrebleu")

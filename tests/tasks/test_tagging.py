@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from seqcli import artifact, layers, ops, registry, schemes
-from seqcli.datasets import tagging as dataset
-from seqcli.datasets._batch import WORDS
-from seqcli.datasets._vocabulary import UNKNOWN
+from seqcli.datasets.batch import WORDS
+from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import Recipe
-from seqcli.tagging import Tagger
-from seqcli.tagging.evaluation import evaluate
-from seqcli.tasks.tagging import NAMES, Task
+from seqcli.tasks.tagging import data as dataset
+from seqcli.tasks.tagging.predict import Tagger
+from seqcli.tasks.tagging.score import evaluate
+from seqcli.tasks.tagging.train import NAMES, Task
 from seqcli.training import device
 
 torch = pytest.importorskip("torch")
@@ -63,7 +63,7 @@ def test_the_artifact_s_parts_restore_the_vocabulary(recipe: Callable[..., Recip
     task = Task.prepare(recipe(), None, None)
     path = tmp_path / "m.safetensors"
     artifact.write(path, {"kind": "model", "task": "tagging", **task.header}, task.arrays)
-    again = dataset.vocabulary(artifact.read(path))
+    again = Vocabulary.of(artifact.read(path))
     assert again.header() == task.vocabulary.header()
     assert again.words == task.vocabulary.words
     assert json.loads(json.dumps(task.header)) == task.header

@@ -14,9 +14,9 @@ from seqcli import artifact
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.runs import Run
-from seqcli.tagging import Tagger
-from seqcli.tagging.evaluation import evaluate
-from seqcli.tasks.tagging import Task
+from seqcli.tasks.tagging.predict import Tagger
+from seqcli.tasks.tagging.score import evaluate
+from seqcli.tasks.tagging.train import Task
 from seqcli.training import device
 from seqcli.training.display import Display
 from seqcli.training.loop import Trainer

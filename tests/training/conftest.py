@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqcli.datasets._streams import Streams
+from seqcli.datasets.streams import Streams
 from seqcli.models import language_model
 from seqcli.recipe.schema import Recipe, TrainConfig
 from seqcli.runs import Run
-from seqcli.tasks.language_model import Task
+from seqcli.tasks.language_model.train import Task
 from seqcli.training.loop import Trainer
 
 VOCABULARY = 7

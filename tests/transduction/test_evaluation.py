@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from support.sides import SOURCES, TARGETS, model, sides, translator
 
-from seqcli.datasets.pairs import fingerprint
 from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.metrics import sequences, translation
 from seqcli.parallel import Pair
-from seqcli.transduction import Settings, Translator
-from seqcli.transduction.evaluation import BATCH, answered, evaluate, nats, protocol, scored
+from seqcli.tasks.sequence_to_sequence.data import fingerprint
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import BATCH, answered, evaluate, nats, protocol, scored
 
 pytest.importorskip("sacrebleu")
 

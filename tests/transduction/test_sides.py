@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.sides import KINDS, SOURCES, TARGETS, learn, model, sides, write
 
 from seqcli import registry
-from seqcli.transduction.sides import Sides
+from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 EITHER = [(kind, other) for kind in KINDS for other in (None, kind)] + [("char", "word"), ("word", "byte")]
 

@@ -14,8 +14,8 @@ from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.parallel import Pair
-from seqcli.transduction import SPARE, Settings, Translator
-from seqcli.transduction.sides import Sides
+from seqcli.tasks.sequence_to_sequence.predict import SPARE, Settings, Translator
+from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 LINES = [*SOURCES, "", "the", "~ unknown ~", " \t ", "a dog ran home " * 9, "x"] * 2
 PAIRS = [Pair(text, record=i) for i, text in enumerate(LINES)]

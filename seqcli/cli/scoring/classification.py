@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqcli import artifact, console, runs, threads
-from seqcli.classification import Classifier
-from seqcli.classification.evaluation import compare, evaluate, headline, known_or_not, signature
 from seqcli.cli._options import Given
 from seqcli.cli._printing import show
 from seqcli.cli._reading import trained_roles
 from seqcli.cli._splits import named_examples
 from seqcli.cli.eval import Asked, Reading
 from seqcli.cli.scoring import named
-from seqcli.datasets.classification import check_labels, formats, guess, read_examples, renamed
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
 from seqcli.formats import ROWS
 from seqcli.labelled import Example, Options
 from seqcli.streams import Output
+from seqcli.tasks.classification.data import check_labels, formats, guess, read_examples, renamed
+from seqcli.tasks.classification.predict import Classifier
+from seqcli.tasks.classification.score import compare, evaluate, headline, known_or_not, signature
 
 
 def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:

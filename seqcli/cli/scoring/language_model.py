@@ -16,12 +16,12 @@ from seqcli.cli._printing import show
 from seqcli.cli._splits import check_unchanged, choose, recipe_of
 from seqcli.cli.eval import Asked
 from seqcli.cli.scoring import named
-from seqcli.datasets import _parts
+from seqcli.datasets import parts
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.evaluation import LineScore, evaluate, score_line
 from seqcli.files import sources
 from seqcli.labelled import Example, Options
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model.score import LineScore, evaluate, score_line
 
 
 def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
@@ -29,7 +29,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     window, wanted = asked.contexts.window, asked.contexts.threads
     if asked.per_line.asked and (flags := given.flags(("window", "json", "metric", "split"))):
         raise UsageError(f"--per-line scores each line by itself: it does not go with {flags[0]}")
-    model, tokenizer = models.restore(stored), tokenizers.from_artifact(stored)
+    model, tokenizer = models.restore(stored, stored.header["vocabulary"]), tokenizers.from_artifact(stored)
     if not window or wanted is not None:  # one stream is probed; windows are tiles, which one thread multiplies best
         threads.choose_for(model, wanted)
     if asked.per_line.asked:
@@ -48,13 +48,13 @@ def _text(asked: Asked, stored: artifact.Artifact) -> tuple[Iterable[Chunk], str
     if asked.files:
         chunks = streams.read_text(sources(asked.files), cut_long_lines=True, end_lines=True)
         return streams.without_marks(chunks), named(asked.files)
-    from seqcli.datasets.text import open_corpus
+    from seqcli.tasks.language_model.data import open_corpus
 
     recipe = recipe_of(stored)
     corpus = open_corpus(recipe.data, recipe.base)
     split = choose(asked.scoring.split, list(corpus.splits))
     check_unchanged(stored, split, corpus.digests[split])
-    return _parts.chunks(corpus.splits[split], corpus.encoding), f"{corpus.name} {split}"
+    return parts.chunks(corpus.splits[split], corpus.encoding), f"{corpus.name} {split}"
 
 
 # line by line

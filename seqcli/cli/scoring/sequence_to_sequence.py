@@ -17,17 +17,17 @@ from seqcli.cli._splits import check_unchanged, choose, recipe_of
 from seqcli.cli._translating import Sources
 from seqcli.cli.eval import Asked
 from seqcli.cli.scoring import named
-from seqcli.datasets import _reading
-from seqcli.datasets.pairs import fingerprint, formats, guess, open_corpus, read_pairs
+from seqcli.datasets.corpus import fed
 from seqcli.decoding.beam import Search
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
 from seqcli.metrics import sequences, translation
 from seqcli.parallel import Options, Pair, open_format
 from seqcli.streams import Output
-from seqcli.transduction import Settings, Translator
-from seqcli.transduction.evaluation import BATCH, evaluate, nats
-from seqcli.transduction.sides import warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.data import fingerprint, formats, guess, open_corpus, read_pairs
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import BATCH, evaluate, nats
+from seqcli.tasks.sequence_to_sequence.sides import warn_of_cuts
 
 SCORED = ("metric", "json", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
 READS = ("input", "source", "target", "delimiter")  # options that say how FILES are read
@@ -159,10 +159,8 @@ def _per_line_of_files(asked: Asked, stored: artifact.Artifact, translator: Tran
     files = _named(asked, stored)
     reads = open_format(files.format)
     if files.format == "lines":  # both files are read first: one that is shorter is told before anything is scored
-        fed = (
-            _reading.fed(reads.Reader(files.options), path, files.encoding, lambda _: None) for path in files.paths
-        )
-        _per_line(translator, [pair for one in fed for pair in one], asked.per_line.jsonl)
+        records = (fed(reads.Reader(files.options), path, files.encoding, lambda _: None) for path in files.paths)
+        _per_line(translator, [pair for one in records for pair in one], asked.per_line.jsonl)
         return
     _filter.run(
         asked.files,

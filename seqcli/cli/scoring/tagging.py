@@ -12,12 +12,12 @@ from seqcli.cli._splits import named_sentences
 from seqcli.cli._tagging import NO_TAGS, options_for
 from seqcli.cli.eval import Asked
 from seqcli.cli.scoring import named
-from seqcli.datasets.tagging import guess, in_scheme, read_sentences
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
 from seqcli.formats import Sentence
-from seqcli.tagging import Tagger
-from seqcli.tagging.evaluation import evaluate
+from seqcli.tasks.tagging.data import guess, in_scheme, read_sentences
+from seqcli.tasks.tagging.predict import Tagger
+from seqcli.tasks.tagging.score import evaluate
 
 
 def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:

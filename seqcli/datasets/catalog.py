@@ -1,0 +1,218 @@
+"""Data sets that have a name: one YAML file each, saying where their files are and how they are split.
+
+A name is looked for in the catalog that ships with seqcli, then as a folder with a `data.yaml` under `$SEQCLI_DATA`,
+then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place;
+an entry's `folder` names another folder, where one release holds several data sets. What every Python carries, and
+what is made from a seed, needs no file at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+
+_FOLDER = Path(__file__).parent / "catalog"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A data set with a name: the files of each split, or the shares of `train` that are held out."""
+
+    name: str
+    summary: str
+    format: str
+    files: dict[str, list[Path]]
+    shares: dict[str, float] = field(default_factory=dict)
+    split_at: str | None = None
+    encoding: str = "utf-8"
+    options: dict[str, Any] = field(default_factory=dict)  # recipe keys of `data`: columns, tag, label_until ...
+    licence: str = ""
+    source: str = ""
+
+
+def cache_folder() -> Path:
+    """Where seqcli keeps what it can make again: `$SEQCLI_CACHE`, `$XDG_CACHE_HOME/seqcli` or ~/.cache/seqcli."""
+    if own := os.environ.get("SEQCLI_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqcli"
+
+
+def _homes(name: str) -> list[Path]:
+    """Where the folder of a name may be."""
+    own = os.environ.get("SEQCLI_DATA")
+    return [*([Path(own).expanduser() / name] if own else []), cache_folder() / "data" / name]
+
+
+def names() -> list[str]:
+    """Every name that the catalog or a data folder knows."""
+    found = {path.stem for path in _FOLDER.glob("*.yaml")}
+    for home in _homes("x"):
+        found |= {path.parent.name for path in home.parent.glob("*/data.yaml")}
+    return sorted(found)
+
+
+def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
+    """The entry of a name and the folder of its files (None: not here); None for a name that nothing knows.
+
+    Raises SeqcliError for a data.yaml that is not one.
+    """
+    home = _home(name)
+    for path in (_FOLDER / f"{name}.yaml", *([home / "data.yaml"] if home else [])):
+        if path.is_file():
+            entry = _entry(path)
+            return entry, _home(entry["folder"]) if "folder" in entry else home
+    return None
+
+
+def _home(name: str) -> Path | None:
+    """The folder of a name that is there, the first of those where it may be."""
+    return next((h for h in _homes(name) if h.is_dir()), None)
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise SeqcliError(f"{path}: not readable as YAML: {str(error).splitlines()[-1].strip()}") from None
+    files = entry.get("files", {}) if isinstance(entry, dict) else None
+    named = isinstance(files, dict) and "train" in files and all(isinstance(f, str) for f in files.values())
+    if not (named or (isinstance(entry, dict) and "builtin" in entry)):
+        raise SeqcliError(
+            f"{path}: its `files` must name a file or a glob for train, and for valid and test if there are any",
+            hint="files: {train: train.txt, valid: valid.txt}",
+        )
+    folder = entry.get("folder", "any")
+    if not (isinstance(folder, str) and folder and looks_like_name(folder)):
+        raise SeqcliError(
+            f"{path}: its `folder` must be the name of one folder, not {folder!r}",
+            hint="it names a folder beside this data set's own, where its files lie: folder: sst",
+        )
+    return entry
+
+
+def looks_like_name(text: str) -> bool:
+    """Whether a recipe's `data.train` is a name, not a path or a glob."""
+    return text != "-" and not any(c in text for c in "/\\.*?[")
+
+
+def find(name: str) -> Named:
+    """The data set of a name, its files checked to be there. Raises SeqcliError saying where it was looked for."""
+    found = describe(name)
+    if found is None:
+        if home := _home(name):
+            raise SeqcliError(
+                f"{home} has no data.yaml that says which of its files are what",
+                hint=f"write one (files: {{train: train.txt}}), or name the files: data.train: {home}/*.txt",
+            )
+        raise UsageError(
+            f"no data set is named {name!r}",
+            hint=f"{did_you_mean(name, names())}\na path is written with its folder or ending, as in ./{name}.txt",
+        )
+    entry, home = found
+    if builtin := entry.get("builtin"):
+        files = _built(name, builtin, entry.get("sha256", {}))
+    elif home is None:
+        looked = ", ".join(str(h) for h in _homes(entry.get("folder", name)))
+        raise SeqcliError(
+            f"the data set {name!r} is not on this machine; looked for {looked}",
+            hint=f"put its files there (source: {entry.get('source', '?')}), or set SEQCLI_DATA to the folder above",
+        )
+    else:
+        files = {split: _files(name, home, pattern) for split, pattern in entry["files"].items()}
+        _verify(name, home, entry.get("sha256", {}))
+    keys = ("summary", "format", "shares", "split_at", "encoding", "options", "licence", "source")
+    about: dict[str, Any] = {"summary": "", "format": "text"} | {k: entry[k] for k in keys if k in entry}
+    return Named(name, files=files, **about)
+
+
+def _files(name: str, home: Path, pattern: str) -> list[Path]:
+    found = sorted(home.glob(pattern))
+    if not found:
+        raise SeqcliError(f"the data set {name!r} lacks {pattern} in {home}")
+    return found
+
+
+def _verify(name: str, home: Path, known: dict[str, str]) -> None:
+    """Warn where a file is not the one that published scores were measured on."""
+    from seqcli.console import warn
+
+    for file, expected in known.items():
+        if not (home / file).is_file():
+            warn(f"{home} lacks {file} of the published {name}: scores cannot stand beside published ones")
+            continue
+        if _sha256(home / file) != expected:
+            warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")
+
+
+def _built(name: str, builtin: Any, known: dict[str, str]) -> dict[str, list[Path]]:
+    """The files of a data set that needs none: those of Python itself, or made now."""
+    if builtin == "python-docs":
+        return {"train": [_python_docs()]}
+    if builtin == "python-source":
+        return {"train": _python_source()}
+    if builtin in ("dates", "reverse"):
+        return _generated(builtin, known)
+    raise SeqcliError(
+        f"the data set {name!r} names something that is not built in: {builtin!r}",
+        hint="builtin: python-docs, python-source, dates or reverse",
+    )
+
+
+def _generated(builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:
+    """A data set made from a seed, written into the cache once: a file a split, its name from its hash."""
+    from seqcli.artifact import replacing
+    from seqcli.console import warn
+    from seqcli.datasets import dates as _dates
+    from seqcli.datasets import reverse as _reverse
+
+    paths = {s: cache_folder() / "data" / f"{builtin}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
+    if not all(path.is_file() and _sha256(path) == known[split] for split, path in paths.items()):
+        for split, pairs in {"dates": _dates, "reverse": _reverse}[builtin].splits().items():
+            path = paths[split]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                file.write("".join(f"{source}\t{target}\n" for source, target in pairs).encode())
+            if _sha256(path) != known[split]:
+                warn(f"{path} is not the published {builtin}: scores cannot stand beside published ones")
+    return {split: [path] for split, path in paths.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _python_docs() -> Path:
+    """The language reference as one file, written into the cache once for each version of its text."""
+    from pydoc_data.topics import topics
+
+    from seqcli.artifact import replacing
+
+    text = "\n\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
+    data = text.encode()
+    path = cache_folder() / "data" / f"python-docs-{hashlib.sha256(data).hexdigest()[:12]}.txt"
+    if not path.is_file() or path.stat().st_size != len(data):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(data)
+    return path
+
+
+def _python_source() -> list[Path]:
+    """The standard library's modules that are valid UTF-8, without tests and installed packages."""
+    import sysconfig
+
+    root = Path(sysconfig.get_path("stdlib"))
+    left_out = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__", "lib2to3"}
+    files = [p for p in sorted(root.rglob("*.py")) if not left_out & set(p.relative_to(root).parts)]
+    if not files:
+        raise SeqcliError(f"this Python ({sys.version.split()[0]}) carries no source of its standard library")
+    return files

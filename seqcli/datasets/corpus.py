@@ -1,0 +1,126 @@
+"""What the data sets share whose records are read into memory: files fed to a reader, shares, names of splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self
+
+import numpy as np
+
+from seqcli import streams
+from seqcli.datasets import catalog
+from seqcli.datasets.sources import SPLITS, Files, Plan, describe
+from seqcli.errors import SeqcliError
+from seqcli.files import open_source
+from seqcli.formats import Reader, Record
+
+GUESSED = 1 << 14  # bytes of a file from which its format is guessed
+
+
+def fed(reader: Reader[Record], path: Path | str, encoding: str, advance: Any) -> Iterator[Record]:
+    """The records of one source."""
+    chunk = None
+    for chunk in streams.read_text([path], encoding=encoding):
+        yield from reader.feed(chunk)
+        advance(len(chunk.text))
+    if chunk is None:  # an empty file is a source too: another may have to go with it
+        yield from reader.feed(streams.Chunk("", "<stdin>" if str(path) == "-" else str(path), 1))
+    yield from reader.close()
+
+
+def drawn(groups: Iterable[Sequence[int]], shares: Mapping[str, float]) -> dict[str, list[int]]:
+    """The numbers of the records of `train` and of each share, drawn at random from each group, always the same;
+    their order stays that of the data."""
+    groups = list(groups)
+    total = sum(map(len, groups))
+    parts: dict[str, list[int]] = {split: [] for split in ("train", *shares)}
+    for number, members in enumerate(groups):
+        order = [members[i] for i in np.random.default_rng([total, number]).permutation(len(members))]
+        end = len(order)
+        for split, share in shares.items():
+            begin = end - round(share * len(members))
+            parts[split] += order[begin:end]
+            end = begin
+        parts["train"] += order[:end]
+    return {split: sorted(members) for split, members in parts.items()}
+
+
+@dataclass(frozen=True)
+class Corpus(Generic[Record]):
+    """The records of each split, in memory."""
+
+    name: str
+    format: str
+    options: Any
+    splits: dict[str, list[Record]]
+    encoding: str
+    files: dict[str, list[Path]]
+    config: Any
+    names: dict[str, str]  # of splits that have files of their own
+    roles: dict[str, Any]  # what the columns or keys that were read are called
+
+    KEPT: ClassVar[tuple[str, ...]] = ()  # keys of the recipe that using a model takes
+    UNIT: ClassVar[str] = "records"
+
+    @classmethod
+    def made(
+        cls, config: Any, plan: Plan, format_name: str, options: Any, splits: dict[str, list[Record]], **more: Any
+    ) -> Self:
+        """The corpus of splits that have been read. Raises SeqcliError where one is empty."""
+        for split, records in splits.items():
+            if not cls.filled(records):
+                hint = f"it was read as {format_name}; see data.format"
+                hint = "give it a larger share" if split in plan.shares else hint
+                raise SeqcliError(f"the {split} split has no {cls.UNIT}", hint=hint)
+        name, own = names(config.train, plan.named, plan.files)
+        ordered = {split: splits[split] for split in SPLITS if split in splits}
+        return cls(name, format_name, options, ordered, plan.encoding, plan.files, config, own, **more)
+
+    @staticmethod
+    def filled(records: Sequence[Record]) -> bool:
+        """Whether there is anything in records."""
+        return bool(records)
+
+    def facts(self, *columns: Any) -> dict[str, Any]:
+        """What the artifact keeps of it: name, format, and name, size and hash of each split."""
+        splits = {
+            split: {"name": self.names.get(split, self.name), **self.about(records, *columns)}
+            for split, records in self.splits.items()
+        }
+        kept = {key: getattr(self.config, key) for key in self.KEPT}
+        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
+        return {**about, "roles": self.roles, **kept, "splits": splits}
+
+    def about(self, records: Sequence[Record], *columns: Any) -> dict[str, Any]:
+        """Size and hash of some records."""
+        return {"records": len(records), "sha256": digest(map(self.row, records))}
+
+    @staticmethod
+    def row(record: Any) -> list[Any]:
+        """What of a record its hash is of."""
+        return []
+
+
+def digest(rows: Iterable[list[Any]]) -> str:
+    """sha256 over what records hold, hexadecimal: the same in every format."""
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(json.dumps(row, ensure_ascii=True).encode())
+    return found.hexdigest()
+
+
+def names(train: Files, named: catalog.Named | None, files: Mapping[str, list[Path]]) -> tuple[str, dict]:
+    """What a corpus is called, and what those of its splits are that have files of their own."""
+    if named:
+        return named.name, {}
+    return describe(train), {split: describe([str(f) for f in own]) for split, own in files.items()}
+
+
+def beginning(path: Path) -> str:
+    """The text that a file begins with, for guessing its format."""
+    with open_source(path) as (file, _):
+        return file.read(GUESSED).decode("utf-8", errors="replace")

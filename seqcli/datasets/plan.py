@@ -1,0 +1,57 @@
+"""Batches of pairs of like lengths, by number or by a budget of tokens, in another order every epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqcli.datasets.batch import STEPS  # lengths are rounded up to it, as in the batches
+
+ROWS = 8  # pairs of a batch by budget are a multiple of this, where there are so many: for the same reason
+
+
+class Plan:
+    """Which pairs stand in which batch: those of one rounded length side by side, so that little is padding.
+
+    The lengths of a place in the order are the same in every epoch, and with them the batches' number and shapes;
+    which of the pairs of these lengths stands there, and the order of the batches, is drawn anew. A batch is a
+    function of (seed, epoch, place) alone.
+    """
+
+    def __init__(self, lengths: np.ndarray, seed: int, *, size: int, tokens: int | None = None):
+        """lengths (N, 2) of sources and targets; `size` pairs a batch, or of `tokens`, both sides and padding
+        counted, as many as fit (one at least)."""
+        self.seed = seed
+        rounded = -(-np.asarray(lengths, np.int64) // STEPS) * STEPS
+        self._keys = rounded[:, 1] * (int(rounded[:, 0].max(initial=0)) + 1) + rounded[:, 0]
+        order = np.argsort(self._keys, kind="stable")
+        self._cuts = self._cut(rounded[order], size, tokens)
+        self.batches = len(self._cuts) - 1
+        self._drawn: tuple[int, np.ndarray, np.ndarray] = (-1, order, order)
+
+    @staticmethod
+    def _cut(lengths: np.ndarray, size: int, tokens: int | None) -> list[int]:
+        """Where batches begin, in the order of lengths, and the end."""
+        if tokens is None:
+            return [*range(0, len(lengths), size), len(lengths)]
+        cuts, longest, i = [0], (0, 0), 0
+        while i < len(lengths):
+            source, target = lengths[i].tolist()
+            longest = max(longest[0], source), max(longest[1], target)
+            if (count := i - cuts[-1]) and sum(longest) * (count + 1) > tokens:
+                i = cuts[-1] + max(count - count % ROWS, min(count, ROWS))
+                cuts.append(i)
+                longest = 0, 0
+            else:
+                i += 1
+        return [*cuts, len(lengths)]
+
+    def batch(self, epoch: int, index: int) -> np.ndarray:
+        """The places of a batch's pairs."""
+        if self._drawn[0] != epoch:
+            rng = np.random.default_rng([self.seed, epoch])
+            drawn = rng.permutation(len(self._keys))
+            order = drawn[np.argsort(self._keys[drawn], kind="stable")]
+            self._drawn = epoch, order, rng.permutation(self.batches)
+        _, order, batches = self._drawn
+        at = int(batches[index])
+        return order[self._cuts[at] : self._cuts[at + 1]]

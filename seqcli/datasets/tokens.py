@@ -1,0 +1,65 @@
+"""Token ids of a split: encoded once, kept in a memory-mapped file, found again by content.
+
+The key is the hash of the text and of the tokenizer, so that a changed file or vocabulary is never mistaken for
+an old one. Ids take the smallest unsigned type that holds the vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seqcli import console
+from seqcli.artifact import replacing
+from seqcli.datasets.catalog import cache_folder
+from seqcli.datasets.parts import Part, chunks, size
+from seqcli.errors import SeqcliError
+from seqcli.streams import Chunk
+from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
+
+
+def smallest_type(vocabulary_size: int) -> np.dtype:
+    """uint8, uint16 or uint32."""
+    return np.min_scalar_type(max(vocabulary_size - 1, 0))
+
+
+def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
+    """Ids of a chunk. Raises SeqcliError naming file:line:column of a character the tokenizer does not know."""
+    try:
+        return tokenizer.encode(chunk.text)
+    except UnknownCharacter as error:
+        raise SeqcliError(f"{chunk.place(error.offset)}: {error.message}", hint=error.hint) from None
+
+
+def tokens(
+    parts: Sequence[Part], content: str, tokenizer: BaseTokenizer, encoding: str, what: str = "tokenizing"
+) -> np.ndarray:
+    """Ids (N,) of parts as a read-only memory map; `content` is the hash of their bytes."""
+    key = hashlib.sha256(f"{content} {encoding} {tokenizer.fingerprint()}".encode()).hexdigest()[:32]
+    path = cache_folder() / "tokens" / f"{key}.bin"
+    dtype = smallest_type(tokenizer.size)
+    console.say(f"{what}: ids are kept in {path}", level=1)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file, console.progress(what, size(parts)) as advance:
+            for chunk in chunks(parts, encoding, advance):
+                file.write(encode_chunk(chunk, tokenizer).astype(dtype).tobytes())
+        _note(path, parts, tokenizer)
+    return map_ids(path, dtype)
+
+
+def map_ids(path: Path, dtype: np.dtype) -> np.ndarray:
+    """A file of ids as a read-only array."""
+    if path.stat().st_size == 0:
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype, "r")
+
+
+def _note(path: Path, parts: Sequence[Part], tokenizer: BaseTokenizer) -> None:
+    """What a cached file is, for a person who looks into the cache."""
+    about = {"files": sorted({p.path.name for p in parts}), "tokenizer": tokenizer.kind, "vocabulary": tokenizer.size}
+    path.with_suffix(".json").write_text(json.dumps(about) + "\n", encoding="utf-8")

@@ -1,0 +1,221 @@
+"""What a tagger knows of its training data: words, characters, values of further columns, labels."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import schemes
+from seqcli.artifact import Artifact
+from seqcli.characters import UNSEEN
+from seqcli.formats import Sentence
+
+UNKNOWN = 0  # the id of what was not in the training data
+MARKS = 4  # ids of characters begin here, behind padding, unknown, the beginning and the end of a word
+PAD, _, BEGIN, END = range(MARKS)
+LONGEST = 32  # characters of a word that are read: of a longer one the first and the last half of them
+
+FORMS = 1 << 20  # words that are remembered as known
+
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Learnt from the training split alone. Ids of words and of columns' values begin at 1: 0 is unknown."""
+
+    words: list[str]  # as `normal` makes them, the most frequent first
+    characters: list[str]
+    features: dict[str, list[str]]  # a further column's values
+    labels: list[str]
+    scheme: str | None = None  # of the labels, where they are spans
+    forms: frozenset[str] = frozenset()  # words as they stood in the training data
+    lowercase: bool = True
+    fold_digits: bool = True
+    vector_words: list[str] = field(default_factory=list)
+    vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (N, D), not trained
+
+    @classmethod
+    def learn(
+        cls,
+        sentences: Iterable[Sentence],
+        labels: Iterable[Sequence[str]],
+        features: Sequence[str] = (),
+        *,
+        scheme: str | None = None,
+        lowercase: bool = True,
+        fold_digits: bool = True,
+        min_count: int = 1,
+        by_character: bool = True,
+    ) -> Self:
+        """Count the words of the training split. `labels` are its tags as the model is to give them."""
+        words: Counter[str] = Counter()
+        forms: Counter[str] = Counter()
+        columns: dict[str, Counter[str]] = {name: Counter() for name in features}
+        for sentence in sentences:
+            forms.update(sentence.words)
+            for name, counts in columns.items():
+                counts.update(sentence.features[name])
+        empty = cls([], [], {}, [], lowercase=lowercase, fold_digits=fold_digits)
+        for form, count in forms.items():
+            words[empty.normal(form)] += count
+        found = cls(
+            words=[w for w, n in _ranked(words) if n >= min_count],
+            characters=[],
+            features={name: [v for v, _ in _ranked(counts)] for name, counts in columns.items()},
+            labels=sorted({label for sequence in labels for label in sequence}),
+            scheme=scheme,
+            forms=frozenset(forms),
+            lowercase=lowercase,
+            fold_digits=fold_digits,
+        )
+        return found.with_characters(forms) if by_character else found
+
+    def with_characters(self, forms: Iterable[str]) -> Self:
+        """With the characters of different words."""
+        counts = Counter(c for form in forms for c in form)
+        return replace(self, characters=[c for c, _ in _ranked(counts)])
+
+    def normal(self, word: str) -> str:
+        """A word as the table of words has it."""
+        word = word.lower() if self.lowercase else word
+        return _DIGIT.sub("0", word) if self.fold_digits else word
+
+    @cached_property
+    def limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Which labels may begin, follow each other and end a sentence; None where anything may."""
+        return schemes.limits(self.labels, self.scheme) if self.scheme else None
+
+    def as_labels(self, tags: Sequence[str], scheme: str | None) -> list[str]:
+        """Tags of data in a scheme as the labels are written."""
+        return schemes.convert(tags, scheme, self.scheme) if scheme and self.scheme else list(tags)
+
+    # ids
+
+    @cached_property
+    def _word_ids(self) -> dict[str, int]:
+        return {w: i for i, w in enumerate(self.words, 1)}
+
+    @cached_property
+    def _character_ids(self) -> dict[str, int]:
+        return {c: i for i, c in enumerate(self.characters, MARKS)}
+
+    @cached_property
+    def _feature_ids(self) -> dict[str, dict[str, int]]:
+        return {name: {v: i for i, v in enumerate(values, 1)} for name, values in self.features.items()}
+
+    @cached_property
+    def label_ids(self) -> dict[str, int]:
+        """Labels to their places."""
+        return {label: i for i, label in enumerate(self.labels)}
+
+    @cached_property
+    def _vector_ids(self) -> dict[str, int]:
+        return {w: i for i, w in enumerate(self.vector_words)}
+
+    @cached_property
+    def _known_forms(self) -> set[str]:
+        return set()  # as words are met: normal() takes longer than all else
+
+    def unknown(self, words: Sequence[str]) -> list[tuple[int, str]]:
+        """The words that neither the table nor the vectors have: (place, word)."""
+        met = self._known_forms
+        found = [(i, word) for i, word in enumerate(words) if word not in met]
+        if not found:
+            return found
+        known, vectors, normal = self._word_ids, self._vector_ids, self.normal
+        lacking = [
+            (i, word)
+            for i, word in found
+            if normal(word) not in known and word not in vectors and word.lower() not in vectors
+        ]
+        if len(met) < FORMS:
+            met.update({word for _, word in found} - {word for _, word in lacking})
+        return lacking
+
+    def word_ids(self, words: Iterable[str]) -> np.ndarray:
+        """(U,) ids of words."""
+        known, normal = self._word_ids, self.normal
+        return np.array([known.get(normal(w), UNKNOWN) for w in words], np.int64)
+
+    def character_ids(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(U, L) ids of words' characters between their marks, padded, and lengths (U,)."""
+        known = self._character_ids
+        rows = []
+        for word in words:
+            if len(word) > LONGEST:
+                word = word[: LONGEST // 2] + word[-LONGEST // 2 :]
+            rows.append([BEGIN, *(known.get(c, UNSEEN) for c in word), END])
+        lengths = np.array([len(row) for row in rows], np.int64)
+        ids = np.full((len(rows), int(lengths.max(initial=2))), PAD, np.int64)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = row
+        return ids, lengths
+
+    def feature_ids(self, name: str, values: Sequence[str]) -> np.ndarray:
+        """(T,) ids of a further column's values."""
+        known = self._feature_ids[name]
+        return np.array([known.get(v, UNKNOWN) for v in values], np.int64)
+
+    def vector_rows(self, words: Sequence[str]) -> np.ndarray:
+        """(U, D) vectors of words, as written or else in lower case; zeros where the file had none."""
+        rows = np.zeros((len(words), self.vectors.shape[1]), np.float32)
+        known = self._vector_ids
+        for place, word in enumerate(words if known else ()):
+            found = known.get(word)
+            found = known.get(word.lower()) if found is None else found
+            if found is not None:
+                rows[place] = self.vectors[found]
+        return rows
+
+    # the artifact
+
+    def header(self) -> dict[str, Any]:
+        """What an artifact's header says."""
+        return {
+            "labels": self.labels,
+            "scheme": self.scheme,
+            "lowercase": self.lowercase,
+            "fold_digits": self.fold_digits,
+            "words": len(self.words),
+            "characters": len(self.characters),
+            "features": {name: len(values) for name, values in self.features.items()},
+            "vectors": len(self.vector_words),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is large, as arrays."""
+        text = {
+            "words": self.words,
+            "characters": self.characters,
+            "features": self.features,
+            "forms": sorted(self.forms),
+            "vector_words": self.vector_words,
+        }
+        encoded = {name: np.frombuffer(json.dumps(v).encode(), np.uint8) for name, v in text.items()}
+        return {**encoded, "vectors": self.vectors}
+
+    @classmethod
+    def of(cls, stored: Artifact) -> Self:
+        """What a model's file says that it knows."""
+        return cls.restore(stored.header["vocabulary"], stored.part("vocabulary"))
+
+    @classmethod
+    def restore(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        """The vocabulary that `header` and `arrays` describe."""
+        text = {n: json.loads(a.tobytes()) for n, a in arrays.items() if n != "vectors"}
+        text["forms"] = frozenset(text["forms"])
+        kept = ("labels", "scheme", "lowercase", "fold_digits")
+        return cls(**text, **{k: header[k] for k in kept}, vectors=arrays["vectors"])
+
+
+def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, ties by code point: the same for every order of the data."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,1 @@
+"""Classification: a label, or several, for a whole text."""

@@ -1,0 +1,297 @@
+"""Labelled texts: a label a text, or several: TSV, CSV, JSON lines, fastText, trees; or by file or folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from seqcli import console, registry, streams
+from seqcli.datasets import corpus, sources
+from seqcli.errors import SeqcliError, UsageError, nearest
+from seqcli.labelled import BLANKS, UNPRINTABLE, Example, Options, labels_of
+from seqcli.labelled._detect import detect
+
+TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
+SHOWN = 20  # labels that a message lists
+
+
+LabelFrom = Literal["record", "file", "folder"]
+
+
+def _name(value: str) -> str:
+    """A label's new name, as files may have labels."""
+    if UNPRINTABLE.search(value):
+        raise ValueError(f"the label {value[:40]!r} holds a tab or a line break; labels are printed on a line")
+    if not value.strip(BLANKS):
+        raise ValueError("a label cannot be empty; null leaves its records out")
+    return value.strip(BLANKS)
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for classification."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
+    valid: sources.Held = (
+        None  # a share of each label's records, or files; default: what the named data set says, else none
+    )
+    test: sources.Held = None
+    format: str | None = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
+    text: str | int | None = None  # the text's column, by name or number (tsv, csv), or key (jsonl)
+    label: str | int | None = None  # the label's column or key
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
+    delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
+    quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
+    label_prefix: str = "__label__"  # fasttext: what labels begin with
+    label_until: str | None = None  # a label ends before this text: with ":" `DESC:manner` is DESC
+    label_separator: str | None = None  # multi_label: what stands between the labels of a cell, as ","
+    label_from: LabelFrom = "record"  # file: its name is the label of its lines; folder: the folder's, of whole files
+    labels: dict[
+        str, Annotated[str, AfterValidator(_name)] | None
+    ] = {}  # other names for labels; null leaves their records out
+    multi_label: bool = False  # a text may have several labels, or none
+    phrases: bool = False  # trees: train on the phrase of every node, not on whole sentences alone
+    longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
+    vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
+    keep_all_vectors: bool = False  # also those of words that the training split lacks
+    encoding: sources.Encoding = "utf-8"
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in formats():
+            raise ValueError(f"{value!r} is no format with labels; known: {', '.join(formats())}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.label_separator and not self.multi_label:
+            raise ValueError("label_separator: it is for texts with several labels; set multi_label too")
+        if self.label_from != "record" and self.format:
+            raise ValueError(f"format: with label_from: {self.label_from} files are plain text; leave it away")
+        if self.phrases and self.format not in (None, "trees"):
+            raise ValueError(f"phrases: they are of trees, not of {self.format}")
+        return self
+
+
+def formats() -> list[str]:
+    """The formats that have labels."""
+    return [n for n in registry.names("labelled") if registry.load("labelled", n).READS_LABELS]
+
+
+class Corpus(corpus.Corpus[Example]):
+    """The examples of each split, their labels renamed as the recipe says."""
+
+    KEPT = ("label_from", "labels", "multi_label", "longest")
+    UNIT = "records with a text"
+
+    @staticmethod
+    def row(record: Example) -> list[Any]:
+        return [record.text, record.labels]
+
+    def phrases(self) -> list[Example]:
+        """The different phrases of the training split's trees, with their labels; sentences among them."""
+        found: dict[tuple[str, str], Example] = {}
+        for example in self.splits["train"]:
+            if example.tree is None:  # a text that came without one
+                found.setdefault((example.text, (example.labels or [""])[0]), example)
+                continue
+            for phrase, label in example.tree.phrases():
+                name = self.config.labels.get(label, label)
+                if name is not None and (phrase, name) not in found:
+                    found[phrase, name] = replace(
+                        example, text=phrase, labels=[name], words=phrase.split(" "), tree=None
+                    )
+        return list(found.values())
+
+
+def fingerprint(examples: Iterable[Example]) -> str:
+    """sha256 over texts and labels, hexadecimal: the same in every format."""
+    return corpus.digest(map(Corpus.row, examples))
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+    plan = sources.Plan.of(config, base)
+    if "label_from" in plan.settings:
+        config = config.model_copy(update={"label_from": plan.settings.pop("label_from")})
+    format_name = "text" if config.label_from != "record" else plan.format(config.format, guess)
+    if format_name not in registry.names("labelled"):
+        raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
+    if config.phrases and format_name != "trees":
+        raise UsageError(f"data.phrases is for trees; {sources.describe(config.train)} is {format_name}")
+    options = Options(**{**plan.settings, **_given(config)}, multi_label=config.multi_label)
+    roles: dict[str, Any] = {}
+    splits = {
+        split: list(
+            read_examples(
+                paths,
+                format_name=format_name,
+                options=options,
+                encoding=plan.encoding,
+                label_from=config.label_from,
+                what=f"reading {split}",
+                found=roles,
+            )
+        )
+        for split, paths in plan.files.items()
+    }
+    _check_renamed(config.labels, splits)
+    splits = {split: list(renamed(examples, config.labels)) for split, examples in splits.items()}
+    for examples in splits.values():
+        check_labels(examples, config.multi_label)
+    splits |= _share_out(splits["train"], plan.shares)
+    return Corpus.made(config, plan, format_name, options, splits, roles=roles)
+
+
+def read_examples(
+    paths: Sequence[Path | str],
+    *,
+    format_name: str,
+    options: Options,
+    encoding: str = "utf-8",
+    label_from: str = "record",
+    what: str = "",
+    trained: Mapping[str, Any] | None = None,
+    found: dict[str, Any] | None = None,
+) -> Iterator[Example]:
+    """The records that have a text, in order, with their labels. `trained` and `found` are the names of columns or
+    keys: those of training, and those that are read, which are put in."""
+    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    empty = 0
+    with console.progress(what, total) as advance:
+        for path in paths:
+            reader = registry.load("labelled", format_name).Reader(options, trained)
+            records = (
+                _whole(path, encoding) if label_from == "folder" else corpus.fed(reader, path, encoding, advance)
+            )
+            own = None if label_from == "record" else _own_label(path, label_from)
+            for example in records:
+                if own is not None:
+                    example.labels = list(own)
+                if example.text.strip():
+                    yield example
+                else:
+                    empty += format_name != "text"
+            if found is not None:
+                found |= {role: name for role, name in reader.found.items() if role not in found}
+    if empty:
+        console.warn(f"{empty:,} records without a text are left out")
+
+
+def _own_label(path: Path | str, label_from: str) -> list[str]:
+    """The label that a file's name or its folder's is; none where the name is empty. Raises UsageError for `-`."""
+    if str(path) == "-":
+        raise UsageError(
+            f"the label of a text is the name of its {label_from}, and standard input has none",
+            hint="name the files; or say which format has the labels: --input tsv, csv, jsonl …",
+        )
+    whole = Path(os.path.abspath(path))  # noqa: PTH100  the folder that a link is in, not the one it leads to
+    name = whole.stem if label_from == "file" else whole.parent.name
+    return labels_of(name, Options(), lambda: f"{path}:1:1", split=False)
+
+
+def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
+    """A file as one record, its line breaks as spaces."""
+    parts = [chunk.text for chunk in streams.read_text([path], encoding=encoding)]
+    yield Example(text=" ".join("".join(parts).split("\n")).strip(), source=str(path))
+
+
+def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Iterator[Example]:
+    """Examples with their labels renamed, without those whose label is left out; "" names the lack of one."""
+    for example in examples:
+        own = example.labels or ([""] if "" in names else [])
+        if own:
+            kept = [name for label in own if (name := names.get(label, label)) is not None]
+            if not kept:
+                continue
+            example.labels = list(dict.fromkeys(kept))
+        yield example
+
+
+def _check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequence[Example]]) -> None:
+    """Raise SeqcliError for a label to be renamed that no record has, nor a phrase of one."""
+    known: set[str] = set()
+    for example in (e for examples in splits.values() for e in examples) if names else ():
+        known.update(example.labels or [""])
+        if example.tree is not None and not known.issuperset(names):
+            known.update(node.label for node in example.tree.nodes() if node.label)
+    for label in names:
+        if label not in known:
+            raise SeqcliError(
+                f"data.labels: no record has the label {label!r}", hint=_suggestion(label, sorted(known - {""}))
+            )
+
+
+def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
+    """Raise SeqcliError where a record has not one label, and the data is not multi-label."""
+    for example in examples:
+        if multi_label or (example.labels is not None and len(example.labels) == 1):
+            continue
+        labels = example.labels or []
+        what = f"{len(labels)} labels ({', '.join(labels[:3])})" if labels else "no label"
+        hint = "where texts may have several labels or none, say so: data.multi_label: true"
+        if not labels:
+            hint = f'to leave out what has none: data.labels: {{"": null}}; {hint}'
+        raise SeqcliError(f"{example.place(label=True)}: the record has {what}", hint=hint)
+
+
+def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list[Example]]:
+    """Draw the shares from each label's records; the order within the splits stays that of the data."""
+    if not shares:
+        return {}
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, example in enumerate(train):
+        groups.setdefault(tuple(example.labels or ())[:1], []).append(i)
+    parts = corpus.drawn([members for _, members in sorted(groups.items())], shares)
+    return {split: [train[i] for i in members] for split, members in parts.items()}
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of the format that the recipe states."""
+    keys = ("text", "label", "header", "delimiter", "quoting", "label_until", "label_separator")
+    given = {k: v for k in keys if (v := getattr(config, k)) is not None}
+    given = {k: str(v) if k in ("text", "label") else v for k, v in given.items()}
+    if config.label_prefix != Config.model_fields["label_prefix"].default:
+        given["label_prefix"] = config.label_prefix
+    return given
+
+
+def guess(path: Path) -> str:
+    """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
+    found = detect(str(path), corpus.beginning(path))
+    if found is None or not registry.load("labelled", found).READS_LABELS:
+        raise UsageError(
+            f"{path}: in which format are its labels?",
+            hint=f"say data.format (a recipe) or --input: {', '.join(formats())};"
+            " data.label_from: file or folder, where its name is the label",
+        )
+    return found
+
+
+def unknown_label(example: Example, label: str, known: Sequence[str]) -> SeqcliError:
+    """The error for a label that a model does not have."""
+    message = f"{example.place(label=True)}: the model does not know the label {label!r}"
+    return SeqcliError(message, hint=_suggestion(label, known))
+
+
+def _suggestion(label: str, known: Sequence[str]) -> str:
+    """The nearest of the known labels, and all of them where they are few."""
+    best = nearest(label, known)
+    said = [f"did you mean {best!r}?"] if best else []
+    if not best or len(known) <= SHOWN:
+        more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
+        said += [f"labels: {', '.join(known[:SHOWN])}{more}"] if known else []
+    return "\n".join(said)
+
+
+def counts(examples: Iterable[Example]) -> Counter[str]:
+    """How often each label is given."""
+    return Counter(label for example in examples for label in example.labels or ())

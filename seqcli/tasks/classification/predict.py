@@ -1,0 +1,184 @@
+"""Labelling texts with a trained model: text read as in training, calibrated probabilities, answers.
+
+No answer depends, to the last bit, on what is answered beside it, so that a filter may take as many as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqcli import models, registry
+from seqcli.artifact import Artifact
+from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.errors import UsageError
+from seqcli.labelled import Example
+from seqcli.models import ClassifyingModel
+from seqcli.tasks.classification.reading import Reading
+
+HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of an answer."""
+
+    least: float = 0.0  # a label less probable than this is not given
+    most: int | None = None  # so many labels are ranked at most; None: all
+    nodes: bool = False  # the label of every node of a tree; of a recursive model
+    attention: bool = False  # how much the model looks at each token; of a model whose pooling is attention
+
+
+class Answer(NamedTuple):
+    """What was found for one text."""
+
+    labels: list[str]  # those given: one or none; of multi-label data any number, the most probable first
+    ranking: list[tuple[str, float]]  # labels with their probabilities, the most probable first; [] for a blank text
+    attention: list[tuple[int, int, float]] | None = None  # (start, end, weight) of each token, the weights sum to 1
+    nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
+
+
+_NONE = Answer([], [])  # for a blank text
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model with all that turns its scores into answers."""
+
+    model: ClassifyingModel
+    vocabulary: Vocabulary  # its labels are the classes
+    reading: Reading
+    multi_label: bool = False
+    temperature: float = 1.0
+    thresholds: np.ndarray | None = None  # (K,) of multi-label data
+    beside: ClassifyingModel | None = None  # a linear model of the same texts whose logits are added, so often
+    share: float = 0.0
+
+    @classmethod
+    def open(cls, stored: Artifact) -> Classifier:
+        """The classifier of a model's file."""
+        vocabulary = Vocabulary.of(stored)
+        header = stored.header
+        decoding: Mapping[str, Any] = header.get("decoding", {})
+        thresholds = decoding.get("label_thresholds")
+        beside = None
+        if "linear" in header:
+            kind = registry.load("models", header["linear"]["kind"])
+            beside = kind.Model.restore(kind.Config(**header["linear"]), vocabulary, stored.part("linear"))
+        return cls(
+            models.restore(stored, vocabulary),
+            vocabulary,
+            Reading.of(stored),
+            header["data"]["multi_label"],
+            decoding.get("temperature", 1.0),
+            None if thresholds is None else np.array([thresholds[label] for label in vocabulary.labels]),
+            beside,
+            decoding.get("linear_share", 0.0),
+        )
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that it gives, sorted."""
+        return self.vocabulary.labels
+
+    def prepare(self, example: Example) -> Example:
+        """The example with its words, as the model reads them."""
+        return self.reading(example)
+
+    def probabilities(self, examples: Sequence[Example]) -> np.ndarray:
+        """(N, K) float64 of examples that are prepared: they add up to 1, or are each their own (multi-label)."""
+        return self.of_logits(self.logits(examples), self.temperature)
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """(N, K) float64 of examples that are prepared, those of the linear model added where there is one."""
+        return self._with_linear(self.model.logits(examples), examples)
+
+    def _with_linear(self, logits: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+        own = logits.astype(np.float64)
+        if self.beside is None or not self.share:
+            return own
+        return own + self.share * self.beside.logits(examples).astype(np.float64)
+
+    def of_logits(self, logits: np.ndarray, temperature: float) -> np.ndarray:
+        """Probabilities of logits (N, K) float64, at a temperature."""
+        z = logits / temperature
+        if self.multi_label:
+            return 0.5 * (1 + np.tanh(0.5 * z))
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def chosen(self, probabilities: np.ndarray) -> np.ndarray:
+        """(N, K) bool: the labels that are given."""
+        if self.multi_label:
+            return probabilities >= (HALF if self.thresholds is None else self.thresholds)
+        return np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
+
+    def answer(self, examples: Sequence[Example], settings: Settings = Settings()) -> list[Answer]:
+        """An answer for each example, in their order; a blank text has none."""
+        if settings.nodes:
+            plain = self.answer(examples, replace(settings, nodes=False))
+            return [a._replace(nodes=self.nodes(e)) for a, e in zip(plain, examples, strict=True)]
+        logits, weights = self._read(examples, settings.attention)
+        probabilities = self.of_logits(self._with_linear(logits, examples), self.temperature)
+        if settings.most == 1 and not self.multi_label and weights is None:
+            return self._best(examples, probabilities, settings.least)
+        given = (self.chosen(probabilities) & (probabilities >= settings.least)).tolist()
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, : settings.most].tolist()
+        labels, found = self.labels, []
+        for i, (example, p, own, ranked) in enumerate(
+            zip(examples, probabilities.tolist(), given, order, strict=True)
+        ):
+            if not example.text.strip():
+                found.append(Answer([], [], [] if settings.attention else None))
+                continue
+            seen = None
+            if weights is not None:
+                places = self.reading.places(example)
+                seen = [(a, b, float(w)) for (a, b), w in zip(places, weights[i], strict=True)]
+            found.append(Answer([labels[k] for k in ranked if own[k]], [(labels[k], p[k]) for k in ranked], seen))
+        return found
+
+    def nodes(self, example: Example) -> list[tuple[int, int, str, float]]:
+        """(start, end, label, probability) of each node of a prepared example's tree, children before their parent:
+        code points of its text, end exclusive. Raises UsageError for a model that reads no trees."""
+        if not hasattr(self.model, "node_logits"):
+            raise UsageError("this model has no labels at nodes", hint="train one with model.kind: recursive")
+        found: list[tuple[int, int, str, float]] = []
+        if not example.text.strip():
+            return found
+        places = iter(self.reading.places(example))
+        open_: list[tuple[int, int]] = []
+        for node, logits in self.model.node_logits(example):  # type: ignore[attr-defined]
+            p = self.of_logits(logits[None].astype(np.float64), self.temperature)[0]
+            if node.children:
+                parts = open_[-len(node.children) :]
+                del open_[-len(node.children) :]
+                place = parts[0][0], parts[-1][1]
+            else:
+                place = next(places)
+            open_.append(place)
+            best = int(p.argmax())
+            found.append((place[0], place[1], self.labels[best], float(p[best])))
+        return found
+
+    def _best(self, examples: Sequence[Example], probabilities: np.ndarray, least: float) -> list[Answer]:
+        """Answers with the most probable label alone, where no more is asked for: what a filter gives mostly."""
+        best, labels = probabilities.argmax(axis=1), self.labels
+        most = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].tolist()
+        return [
+            Answer([label] if p >= least else [], [(label, p)])
+            if not example.text.isspace() and example.text
+            else _NONE
+            for example, label, p in zip(examples, [labels[k] for k in best.tolist()], most, strict=True)
+        ]
+
+    def _read(self, examples: Sequence[Example], attention: bool) -> tuple[np.ndarray, list[np.ndarray] | None]:
+        """Logits (N, K), and what each token weighs where that is asked for. Raises UsageError where nothing does."""
+        if not attention:
+            return self.model.logits(examples), None
+        if getattr(self.model, "pooling", None) != "attention":
+            raise UsageError("this model does not weigh its tokens", hint="train one with model.pooling: attention")
+        return self.model.read(examples)  # type: ignore[attr-defined]

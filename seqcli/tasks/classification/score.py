@@ -1,0 +1,233 @@
+"""Scoring labels of texts: accuracy, F1 over labels, how true the probabilities are; two models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from seqcli import __version__
+from seqcli.errors import UsageError
+from seqcli.labelled import Example
+from seqcli.metrics import calibration, classification
+from seqcli.metrics._bootstrap import Interval, paired
+from seqcli.metrics._report import Report
+from seqcli.metrics._temperature import fit_temperature as least_cost
+from seqcli.tasks.classification.data import fingerprint, unknown_label
+from seqcli.tasks.classification.predict import Classifier
+
+Unknown = Literal["error", "skip", "count-wrong"]
+BATCH = 512  # texts scored at once
+FITTED = 30_000  # texts that the temperature is fitted on, at most
+LOWEST, HIGHEST = 0.1, 20.0  # temperatures: the scores of two models together may be far too sure
+SHARES = [round(0.1 * n, 1) for n in range(31)]  # of the linear model's logits, that are tried
+
+
+def headline(multi_label: bool) -> str:
+    """The one figure that decides."""
+    return "micro-f1" if multi_label else "accuracy"
+
+
+def evaluate(
+    classifier: Classifier,
+    examples: Sequence[Example],
+    *,
+    unknown: Unknown = "count-wrong",
+    advance: Callable[[float], None] = lambda _: None,
+) -> Report:
+    """Score a classifier on texts with labels.
+
+    A label that the model does not know is an error with its place, or its record is left out (`skip`), or it is
+    wrong whatever is predicted.
+    """
+    kept = known_or_not(classifier, examples, unknown)
+    probabilities = scored(classifier, kept, advance)
+    labels, gold = classifier.labels, gold_of(classifier, kept)
+    strange = [[label for label in e.labels or () if label not in classifier.vocabulary.label_ids] for e in kept]
+    chosen = classifier.chosen(probabilities)
+    calibrated = calibration.Metric()
+    if classifier.multi_label:
+        several = classification.MultiLabel(labels)
+        several.update(probabilities, gold, chosen, strange)
+        calibrated.update_events(probabilities.ravel(), gold.ravel())
+        metrics, per_label, confusion = several.result(), several.per_label(), None
+    else:
+        single = classification.Metric(labels)
+        single.update(probabilities, [(e.labels or [""])[0] for e in kept])
+        calibrated.update(probabilities, np.where(gold.any(axis=1), gold.argmax(axis=1), -1))
+        metrics, per_label, confusion = single.result(), single.per_label(), single.confusion()
+    counts = {"texts": len(kept), "labels": len(labels), "unknown labels": sum(map(len, strange))}
+    if left_out := len(examples) - len(kept):
+        counts["texts left out"] = left_out
+    return Report(
+        metrics | calibrated.result(),
+        counts,
+        signature(kept),
+        "texts",
+        {label: score._asdict() for label, score in per_label.items()},
+        confusion,
+        calibrated.reliability() if kept else [],
+        unit="text",
+        wide=8,
+    )
+
+
+def known_or_not(classifier: Classifier, examples: Sequence[Example], unknown: Unknown) -> list[Example]:
+    """The examples that are scored. Raises SeqcliError for one without a label, or with one that may not be."""
+    known, kept = classifier.vocabulary.label_ids, []
+    for example in examples:
+        if example.labels is None:
+            raise UsageError("the text has no labels to score against", hint="name their column with --label")
+        odd = next((label for label in example.labels if label not in known), None)
+        if odd is None or unknown == "count-wrong":
+            kept.append(example)
+        elif unknown == "error":
+            error = unknown_label(example, odd, classifier.labels)
+            raise type(error)(
+                error.message, hint=f"{error.hint}\n--unknown-label skip or count-wrong goes on all the same"
+            )
+    return kept
+
+
+def scored(
+    classifier: Classifier, examples: Sequence[Example], advance: Callable[[float], None] = lambda _: None
+) -> np.ndarray:
+    """Probabilities (N, K) of examples, a batch at a time."""
+    found = [np.zeros((0, len(classifier.labels)))]
+    for first in range(0, len(examples), BATCH):
+        part = [classifier.prepare(e) for e in examples[first : first + BATCH]]
+        found.append(classifier.probabilities(part))
+        advance(len(part))
+    return np.concatenate(found)
+
+
+def gold_of(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
+    """(N, K) bool: the labels that examples have, among those that the model knows."""
+    known, gold = classifier.vocabulary.label_ids, np.zeros((len(examples), len(classifier.labels)), bool)
+    for i, example in enumerate(examples):
+        gold[i, [known[label] for label in example.labels or () if label in known]] = True
+    return gold
+
+
+def signature(examples: Sequence[Example]) -> str:
+    """What two numbers must share to stand in one table."""
+    return f"seqcli:{__version__}|data:{fingerprint(examples)[:12]}|texts:{len(examples)}"
+
+
+# two models
+
+
+def compare(
+    first: Classifier, second: Classifier, examples: Sequence[Example], metric: str, *, resamples: int = 10_000
+) -> tuple[float, float, Interval]:
+    """What two models score on the same texts by a metric, and their difference with its paired bootstrap interval.
+
+    Macro means are over the labels that either knows; one that only one of them knows is one that the other cannot
+    give. Raises UsageError for a metric that is no function of sums over texts.
+    """
+    if first.multi_label != second.multi_label:
+        raise UsageError("one model gives a text one label, the other several: they cannot be compared")
+    if not set(first.labels) & set(second.labels):
+        own = " and ".join(", ".join(c.labels[:5]) for c in (first, second))
+        raise UsageError(f"the models have no label in common ({own})", hint="data.labels in a recipe renames them")
+    if metric == ("accuracy" if first.multi_label else "subset-accuracy"):
+        other = "subset-accuracy" if first.multi_label else "accuracy"
+        raise UsageError(f"{metric} cannot be measured on these models", hint=f"theirs is {other}")
+    labels = sorted({*first.labels, *second.labels, *(label for e in examples for label in e.labels or ())})
+    gold = classification.one_hot([(e.labels or [""])[0] for e in examples], labels)
+    if first.multi_label:
+        gold = np.array([[label in (e.labels or ()) for label in labels] for e in examples])
+    given = []
+    for own in (first, second):
+        chosen = own.chosen(scored(own, examples))
+        wide = np.zeros(gold.shape, bool)
+        wide[:, [labels.index(label) for label in own.labels]] = chosen
+        given.append(wide)
+    right = [(chosen == gold).all(axis=1) for chosen in given]
+    if metric in ("accuracy", "subset-accuracy"):
+        return float(right[0].mean()), float(right[1].mean()), paired(*right, resamples=resamples)
+    known = [label in {*first.labels, *second.labels} for label in labels]
+    try:
+        statistic = classification.statistic(metric, known)
+        parts = [classification.contributions(chosen, gold) for chosen in given]
+        values = [float(statistic(p.sum(axis=0, keepdims=True).astype(float))[0]) for p in parts]
+    except KeyError:
+        raise UsageError(
+            f"{metric} cannot be compared", hint="what can: accuracy, macro-f1, micro-f1, weighted-f1 and their parts"
+        ) from None
+    return values[0], values[1], paired(*parts, statistic=statistic, resamples=resamples)
+
+
+# what is fitted on the validation split
+
+
+def fit_temperature(classifier: Classifier, examples: Sequence[Example]) -> float:
+    """The temperature whose probabilities give the examples' own labels the least cross-entropy (Guo et al. 2017)."""
+    known, gold = _fitted_on(classifier, examples)
+    return _least(classifier, _logits(classifier, known), gold)[0] if known else 1.0
+
+
+def fit_share(classifier: Classifier, examples: Sequence[Example]) -> float:
+    """How often the linear model's logits are added, for the least cross-entropy at the temperature that then fits
+    best: a log-linear pool of two experts whose weights are fitted on what neither has seen (Heskes 1998)."""
+    known, gold = _fitted_on(classifier, examples)
+    if not known or classifier.beside is None:
+        return 0.0
+    own = _logits(replace(classifier, beside=None), known)
+    added = _logits(replace(classifier, model=classifier.beside, beside=None), known)
+    costs = [_least(classifier, own + share * added, gold)[1] for share in SHARES]
+    return SHARES[int(np.argmin(costs))]
+
+
+def _fitted_on(classifier: Classifier, examples: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
+    """The examples whose labels the model knows, and their labels (N, K)."""
+    known = [
+        e for e in examples if e.labels is not None and (classifier.multi_label or _gold_is_known(classifier, e))
+    ]
+    return known[:FITTED], gold_of(classifier, known[:FITTED])
+
+
+def _logits(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
+    prepared = [classifier.prepare(e) for e in examples]
+    return np.concatenate([classifier.logits(prepared[i : i + BATCH]) for i in range(0, len(prepared), BATCH)])
+
+
+def _least(classifier: Classifier, logits: np.ndarray, gold: np.ndarray) -> tuple[float, float]:
+    """The temperature of the least cross-entropy, and that (nats in all)."""
+
+    def cost(temperature: float) -> float:
+        p = classifier.of_logits(logits, temperature)
+        p = np.where(gold, p, 1 - p) if classifier.multi_label else p[gold]
+        return -float(np.log(np.maximum(p, 1e-300)).sum())
+
+    found = least_cost(cost, LOWEST, HIGHEST)
+    return found, cost(found)
+
+
+def _gold_is_known(classifier: Classifier, example: Example) -> bool:
+    return all(label in classifier.vocabulary.label_ids for label in example.labels or ())
+
+
+def fit_thresholds(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:
+    """The probability from which on each label is given, for the most F1 of each (multi-label)."""
+    found = classification.best_thresholds(scored(classifier, examples), gold_of(classifier, examples))
+    return dict(zip(classifier.labels, found.tolist(), strict=True))
+
+
+def answers_judged(classifier: Classifier, examples: Sequence[Example]) -> list[tuple[float, bool]]:
+    """(probability, whether right) of every label that is given."""
+    probabilities = scored(classifier, examples)
+    given, gold = classifier.chosen(probabilities), gold_of(classifier, examples)
+    return list(zip(probabilities[given].tolist(), gold[given].tolist(), strict=True))
+
+
+def summary(metrics: Mapping[str, float]) -> str:
+    """The figures that a line has room for."""
+    shown = [("accuracy", "accuracy"), ("subset-accuracy", "all labels right"), ("micro-f1", "micro F1")]
+    shown += [("macro-f1", "macro F1")]
+    skipped = {"micro-f1"} if "accuracy" in metrics else set()
+    return ", ".join(
+        f"{label} {metrics[name]:.4f}" for name, label in shown if name in metrics and name not in skipped
+    )

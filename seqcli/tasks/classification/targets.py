@@ -1,0 +1,95 @@
+"""What the classification task makes of labelled texts: targets, weights, a tokenizer, a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqcli import tokenizers
+from seqcli.artifact import Artifact
+from seqcli.datasets.vectors import with_vectors
+from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.labelled import Example
+from seqcli.recipe.schema import Recipe
+from seqcli.tasks.classification import data as dataset
+
+
+def targets(examples: Sequence[Example], vocabulary: Vocabulary, multi_label: bool) -> np.ndarray:
+    """(N,) places of labels, or of multi-label data (N, K) float32 of 0 and 1."""
+    ids = vocabulary.label_ids
+    if not multi_label:
+        return np.array([ids[(e.labels or [""])[0]] for e in examples], np.int64)
+    found = np.zeros((len(examples), len(ids)), np.float32)
+    for i, example in enumerate(examples):
+        found[i, [ids[label] for label in example.labels or ()]] = 1.0
+    return found
+
+
+def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabulary) -> np.ndarray:
+    """(K,) how much each label counts, so that the mean over all labels of the records is 1. Raises UsageError."""
+    found = np.ones(len(vocabulary.labels))
+    counts = dataset.counts(examples)
+    if wanted == "balanced":
+        found = np.array([1 / max(counts[label], 1) for label in vocabulary.labels])
+    elif isinstance(wanted, dict):
+        for label, weight in wanted.items():
+            if label not in vocabulary.label_ids:
+                raise UsageError(
+                    f"model.class_weights: the data has no label {label!r}",
+                    hint=did_you_mean(label, vocabulary.labels),
+                )
+            found[vocabulary.label_ids[label]] = weight
+    each = np.array([counts[label] for label in vocabulary.labels])
+    return (found * max(each.sum(), 1) / max(float((each * found).sum()), 1e-30)).astype(np.float32)
+
+
+def tokenizer(recipe: Recipe, examples: Sequence[Example], stored: Artifact | None) -> Any:
+    """The stored one, or one learnt from the training split; None for a model that reads text by itself."""
+    if recipe.tokenizer is None:
+        return None
+    if stored:
+        return tokenizers.from_artifact(stored)
+    config = recipe.tokenizer
+    given = config.kind == "word" and all(e.words is not None for e in examples)  # leaves are words as they are
+    texts = (" ".join(e.words or ()) if given else e.text.replace("\n", " ") for e in examples)
+    plain = config.model_copy(update={"split": "whitespace"}) if given else config
+    learnt: Any = tokenizers.learn(plain, (f"{text}\n" for text in texts), recipe.base, any_character=True)
+    return type(learnt)(learnt.words, learnt.lowercase, config.split) if given else learnt
+
+
+def learn(recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any) -> Vocabulary:
+    """The labels of the training split, the tokenizer's symbols as words, their characters and vectors."""
+    labels = sorted(dataset.counts(examples))
+    if len(labels) < (1 if corpus.config.multi_label else 2):
+        only = f"only the label {labels[0]!r}" if labels else "no label"
+        raise SeqcliError(f"the train split has {only}: there is nothing to tell apart", hint="see data.label")
+    found = Vocabulary([], [], {}, labels, fold_digits=False)
+    if tokenizer is None:
+        return found
+    symbols = list(tokenizer.words if tokenizer.kind == "word" else tokenizer.vocabulary())
+    if tokenizer.kind != "word":  # a byte, or `<unk>`, that training never shows is unknown: its row stayed random
+        seen = {w for e in examples for w in e.words or ()}
+        symbols = [s for s in symbols if s in seen]
+    found = replace(found, words=symbols, lowercase=getattr(tokenizer, "lowercase", False))
+    if getattr(recipe.model, "characters", None) or recipe.data.vectors:
+        forms = frozenset(w for e in examples for w in e.words or ())
+        found = replace(found, forms=forms)
+        if getattr(recipe.model, "characters", None):
+            found = found.with_characters(forms)
+        if recipe.data.vectors:
+            found = with_vectors(found, recipe.data, recipe.base)
+        found = replace(found, forms=frozenset())
+    return found
+
+
+def check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifact) -> None:
+    """Raise SeqcliError where a label of the training split is none of a stored model's."""
+    for example in corpus.splits["train"]:
+        for label in example.labels or ():
+            if label not in vocabulary.label_ids:
+                error = dataset.unknown_label(example, label, vocabulary.labels)
+                raise SeqcliError(error.message, hint="a model keeps its labels; train a new one instead")

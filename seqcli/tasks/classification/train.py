@@ -1,0 +1,304 @@
+"""Classification: a label, or several, for a whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import console, layers, ops, registry, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.datasets.batch import word_batch
+from seqcli.datasets.buckets import Buckets
+from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.errors import UsageError
+from seqcli.labelled import Example
+from seqcli.metrics._report import Report
+from seqcli.recipe.schema import Recipe
+from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
+from seqcli.tasks._closing import Baseline, Ending, Headline
+from seqcli.tasks.classification import data as dataset
+from seqcli.tasks.classification import targets as labelled
+from seqcli.tasks.classification.predict import Classifier, Settings
+from seqcli.tasks.classification.reading import Reading
+from seqcli.tasks.classification.score import (
+    HIGHEST,
+    LOWEST,
+    evaluate,
+    fit_share,
+    fit_temperature,
+    fit_thresholds,
+    headline,
+    summary,
+)
+
+KEPT = (
+    "dropout",
+    "variational",
+    "word_dropout",
+    "label_smoothing",
+    "class_weights",
+    "node_loss",
+    "linear",
+)  # of the recipe
+BASELINE = "ngram-linear"
+
+
+@dataclass
+class Task(BaseTask):
+    """Texts with labels, and a model of the labels."""
+
+    judged = "text"
+
+    corpus: dataset.Corpus = None  # type: ignore[assignment]
+    vocabulary: Vocabulary = None  # type: ignore[assignment]
+    reading: Reading = None  # type: ignore[assignment]
+    examples: list[Example] = None  # type: ignore[assignment]  # of the training split, read
+    buckets: Buckets = None  # type: ignore[assignment]  # of a gradient-trained kind
+    weights: np.ndarray = None  # type: ignore[assignment]  # (K,) of a record's loss, by its label
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        recipe = without_stdin(recipe, corpus.files["train"][0])
+        kind, stored = registry.load("models", recipe.model.kind), saved or start
+        recursive = hasattr(kind, "prepare_batch")
+        if recursive and recipe.data.phrases:
+            raise UsageError(
+                "data.phrases: model.kind: recursive learns from every node of whole trees; leave it away"
+            )
+        if recursive and recipe.data.multi_label:
+            raise UsageError("model.kind: recursive gives every node one label; data.multi_label is for other kinds")
+        if getattr(recipe.model, "linear", False) and "valid" not in corpus.splits:
+            raise UsageError("model.linear: its share is fitted on a validation split; set data.valid")
+        if recursive and recipe.tokenizer is not None and recipe.tokenizer.kind != "word":
+            raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
+        if start:
+            config = architecture(recipe, start, KEPT, "the vocabulary")
+            if recipe.data.vectors:
+                console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
+            recipe = replace(recipe, model=config)
+        examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
+        tokenizer = labelled.tokenizer(recipe, examples, stored)
+        reading = Reading(tokenizer, recipe.data.longest)
+        examples = [reading(e) for e in examples]
+        if stored:
+            vocabulary = Vocabulary.of(stored)
+            labelled.check_labels(corpus, vocabulary, stored)
+        else:
+            vocabulary = labelled.learn(recipe, examples, corpus, tokenizer)
+        gradient, model, buckets = kind.TRAINED == "gradient", None, None
+        if gradient:
+            assert recipe.train is not None
+            t = recipe.train
+            readable = [e for e in examples if e.words]
+            buckets = Buckets(readable, t.batch_size, t.seed)
+            if start:
+                model = kind.Model.restore(recipe.model, vocabulary, start.part("model"))
+            else:
+                model = kind.Model.create(recipe.model, vocabulary, np.random.default_rng(t.seed))
+        header: dict[str, Any] = {"vocabulary": vocabulary.header(), "data": corpus.facts()}
+        arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
+        if tokenizer is not None:
+            header["tokenizer"], own = tokenizers.to_artifact(tokenizer)
+            arrays |= own
+        weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
+        return cls(recipe, model, header, arrays, corpus, vocabulary, reading, examples, buckets, weights)  # type: ignore[arg-type]
+
+    # batches
+
+    @property
+    def batches(self) -> int:  # type: ignore[override]
+        return self.buckets.batches
+
+    @property
+    def watched(self) -> str:  # type: ignore[override]
+        return headline(self.corpus.config.multi_label) if "valid" in self.corpus.splits else "train_loss"
+
+    def batch(self, epoch: int, index: int) -> Any:
+        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); or what the kind of
+        model makes of trees."""
+        config, examples = self.recipe.model, self.buckets.batch(epoch, index)
+        kind, seed = registry.load("models", config.kind), [self.buckets.seed, epoch, index, 1]
+        if hasattr(kind, "prepare_batch"):
+            names, known = self.corpus.config.labels, self.vocabulary.label_ids
+
+            def label_id(label: str) -> int:
+                return known.get(names.get(label, label) or "", -1)
+
+            return kind.prepare_batch(
+                examples,
+                label_id,
+                self.vocabulary,
+                np.random.default_rng(seed),
+                config=config,
+                label_weights=self.weights,
+            )
+        made = word_batch(
+            self.vocabulary,
+            [e.words or [] for e in examples],
+            by_character=bool(config.characters),
+            word_dropout=config.word_dropout,
+            seed=seed,
+        )
+        targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)
+        weights = np.array(
+            [self.weights[[self.vocabulary.label_ids[label] for label in e.labels or ()]].mean() if e.labels else 1.0
+             for e in examples], np.float32
+        )  # fmt: skip
+        return {**made._asdict(), "targets": targets, "weights": weights}
+
+    def size(self, batch: Any) -> int:
+        return int(batch["lengths"].sum()) if "lengths" in batch else len(batch["ids"])
+
+    def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
+        return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
+
+    def evaluate(self, model: Any) -> Evaluation | None:
+        if "valid" not in self.corpus.splits:
+            return None
+        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
+        report = evaluate(self._classifier(plain), self.corpus.splits["valid"])
+        watched = headline(self.corpus.config.multi_label)
+        scores = {watched: report.metrics[watched]}
+        if "cross-entropy" in report.metrics:
+            scores["valid_loss"] = report.metrics["cross-entropy"]
+        return Evaluation(scores, watched, more_is_better=True)
+
+    def _classifier(self, model: Any) -> Classifier:
+        return Classifier(model, self.vocabulary, self.reading, self.corpus.config.multi_label)
+
+    def count(self, kind: Any) -> Any:
+        weights = self.weights if self.recipe.model.class_weights != "none" else None
+        return self._fit(kind, self.recipe.model, self.examples, weights)
+
+    def _fit(self, kind: Any, config: Any, examples: Sequence[Example], weights: np.ndarray | None = None) -> Any:
+        """Fit a counted kind."""
+        multi_label = self.corpus.config.multi_label
+        targets = labelled.targets(examples, self.vocabulary, multi_label)
+        with console.progress("fitting", config.iterations, " iterations") as advance:
+            return kind.Model.fit(
+                examples,
+                targets,
+                self.vocabulary,
+                config,
+                multi_label=multi_label,
+                class_weights=weights,
+                advance=advance,
+            )
+
+    # what a person sees
+
+    def opening(self) -> str:
+        splits = ", ".join(f"{split} {len(examples):,}" for split, examples in self.corpus.splits.items())
+        more = f"; {len(self.examples):,} phrases to train on" if self.corpus.config.phrases else ""
+        v = self.vocabulary
+        words = f", vocabulary of {len(v.words):,}" if v.words else ""
+        return f"{self.corpus.name}: {splits} texts{more}; {len(v.labels)} labels{words}"
+
+    def details(self) -> list[str]:
+        counts = dataset.counts(self.examples)
+        lines = ["labels: " + ", ".join(f"{label} {counts[label]:,}" for label in self.vocabulary.labels)]
+        for split, examples in self.corpus.splits.items():
+            lines.append(f"{split}: {len(examples):,} texts")
+        if self.model is not None:
+            shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items())
+            lines.append(f"batches: {shapes}")
+        return lines
+
+    def activations(self) -> float:
+        model, batch = self.recipe.model, self.batch(0, 0)
+        width = getattr(model, "layers", 1) * 16 * getattr(model, "hidden", 0)
+        return float(self.size(batch) * (model.embedding + width))
+
+    # the end of a run
+
+    @property
+    def splits(self) -> dict[str, list[Example]]:
+        return self.corpus.splits
+
+    @property
+    def headline(self) -> Headline:
+        return Headline(headline(self.corpus.config.multi_label))
+
+    def finish(self, stored: Artifact) -> Ending:
+        ending = Ending.of(stored, replace(Classifier.open(stored), beside=None, share=0.0))
+        ending.header.pop("linear", None)
+        ending.arrays = {n: a for n, a in stored.arrays.items() if not n.startswith("linear.")}
+        valid, alone = self.splits.get("valid"), ending.predictor
+        if valid and self.linear is not None and getattr(self.recipe.model, "linear", False):
+            own = replace(ending.predictor, beside=self.linear)
+            if share := fit_share(own, valid):
+                ending.predictor, ending.alone = replace(own, share=share), fitted(alone, valid)[0]
+                ending.header["linear"] = registry.load("models", BASELINE).Config().model_dump(mode="json")
+                ending.arrays |= {f"linear.{n}": a for n, a in self.linear.arrays().items()}
+            console.say(f"the scores of {BASELINE} are added {share:g} times, fitted on valid")
+        if valid:
+            ending.predictor, ending.header["decoding"] = fitted(ending.predictor, valid)
+        return ending
+
+    def scored(self, predictor: Classifier, split: str) -> Report:
+        examples = self.splits[split]
+        with console.progress(f"scoring {split}", len(examples), " texts") as advance:
+            return evaluate(predictor, examples, advance=advance)
+
+    def figures(self, report: Report) -> str:
+        return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
+
+    @cached_property
+    def linear(self) -> Any:
+        """The linear model of the same labels, those of a tree's phrases too; None where the run's own is one."""
+        if self.recipe.model.kind == BASELINE:
+            return None
+        kind = registry.load("models", BASELINE)
+        of_trees = hasattr(registry.load("models", self.recipe.model.kind), "prepare_batch")
+        examples = self.examples
+        if of_trees:  # a label that no whole text has is none of the model's
+            known = self.vocabulary.label_ids
+            examples = [e for e in self.corpus.phrases() if all(label in known for label in e.labels or ())]
+        return self._fit(kind, kind.Config(), examples)
+
+    def baseline(self, split: str) -> Baseline | None:
+        """The linear model."""
+        if self.linear is None:
+            return None
+        classifier = replace(self._classifier(self.linear), reading=Reading(None, self.reading.longest))
+        if self.corpus.config.multi_label and "valid" in self.splits:
+            classifier, _ = fitted(classifier, self.splits["valid"])
+        theirs = evaluate(classifier, self.splits[split]).metrics[self.headline.metric]
+        advice = f"--set model={BASELINE} --set tokenizer=null --set train=null trains that in seconds"
+        return Baseline(BASELINE, f"the {BASELINE} baseline", theirs, advice)
+
+    def example(self, predictor: Classifier) -> str:
+        pool = [e for e in self.splits.get("valid", self.splits["train"]) if 3 <= len(e.text) <= 200]
+        if not pool:
+            return ""
+        answer = predictor.answer([predictor.prepare(pool[0])], Settings())[0]
+        shown = ", ".join(f"{label} {p:.4f}" for label, p in answer.ranking[:3])
+        return f"an example:\n  {pool[0].text}\n  {shown}"
+
+    def use(self) -> str:
+        return 'echo "your text here" | seqcli classify -m MODEL'
+
+
+def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:
+    """A classifier with what is fitted on the validation split, and the same as a header has it."""
+    temperature = fit_temperature(classifier, valid)
+    classifier = replace(classifier, temperature=temperature)
+    console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+    if not LOWEST * 1.02 < temperature < HIGHEST / 1.02:
+        console.warn(
+            f"the temperature stopped at {temperature:.2f}, the end of its range: {len(valid):,} texts of valid may"
+            " be too few to say how sure the model may be"
+        )
+    about: dict[str, Any] = {"temperature": temperature}
+    if classifier.beside is not None:
+        about["linear_share"] = classifier.share
+    if classifier.multi_label:
+        about["label_thresholds"] = fit_thresholds(classifier, valid)
+        values = np.array([about["label_thresholds"][label] for label in classifier.labels])
+        classifier = replace(classifier, thresholds=values)
+    return classifier, about

@@ -1,0 +1,135 @@
+"""Plain text: corpora from paths, globs, standard input or a named data set; one stream of tokens a split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from seqcli import console
+from seqcli.artifact import replacing
+from seqcli.datasets import catalog
+from seqcli.datasets.parts import Part, chunks, cut, digest, size, whole
+from seqcli.datasets.sources import SPLITS, Encoding, Files, Held, describe, encoding_of, find_splits, named_set
+from seqcli.datasets.tokens import tokens
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.files import open_source, packing
+from seqcli.tokenizers import BaseTokenizer
+
+TOKENIZED = True  # a recipe names a tokenizer
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for plain text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: Files  # a name, a path, a glob, `-`, or a list of paths and globs
+    valid: Held = None  # a share of the text, or files; default: what the named data set says, else none
+    test: Held = None
+    encoding: Encoding = "utf-8"
+    split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The splits of a text as byte ranges of files, with the hash of each."""
+
+    name: str
+    splits: dict[str, list[Part]]
+    digests: dict[str, str]
+    encoding: str
+
+    def texts(self, split: str, what: str) -> Iterator[str]:
+        """The text of a split in chunks of whole lines, with progress on stderr."""
+        parts = self.splits[split]
+        with console.progress(what, size(parts)) as advance:
+            for chunk in chunks(parts, self.encoding, advance):
+                yield chunk.text
+
+    def tokens(self, split: str, tokenizer: BaseTokenizer) -> np.ndarray:
+        """Ids (N,) of a split, memory-mapped."""
+        return tokens(self.splits[split], self.digests[split], tokenizer, self.encoding, f"tokenizing {split}")
+
+    def facts(self) -> dict[str, Any]:
+        """What the artifact keeps of it: name, and bytes and hash of each split."""
+        splits = {s: {"bytes": size(p), "sha256": self.digests[s]} for s, p in self.splits.items()}
+        return {"name": self.name, "encoding": self.encoding, "splits": splits}
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find the files, cut the shares, hash the splits. Raises SeqcliError for what is missing or empty."""
+    named = named_set(config.train, base)
+    if named and named.format != "text":
+        raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
+    files, shares = find_splits(config, base, named)
+    splits = {split: whole([_plain(p) for p in paths], _called(paths)) for split, paths in files.items()}
+    if size(splits["train"]) == 0:
+        hint = "data.train is -, and nothing came on standard input" if config.train in ("-", ["-"]) else ""
+        raise SeqcliError(f"the corpus is empty: {describe(config.train)}", hint=hint)
+    splits |= _share_out(splits["train"], shares, (config.split_at or (named and named.split_at) or "line") == "line")
+    for split, parts in splits.items():
+        if size(parts) == 0:
+            hint = (
+                "the text has too few lines for its shares: give a larger share, a file, or data.split_at: character"
+            )
+            hint = hint if shares else ""
+            raise SeqcliError(f"the {split} split is empty", hint=hint)
+    encoding = encoding_of(config.encoding, named)
+    ordered = {s: splits[s] for s in SPLITS if s in splits}
+    digests = {s: digest(p) for s, p in ordered.items()}
+    return Corpus(named.name if named else describe(config.train), ordered, digests, encoding)
+
+
+def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
+    """Cut the shares off the end: train | valid | test, by position."""
+    if not shares:
+        return {}
+    total, rest, at, found = size(train), train, 1 - sum(shares.values()), {}
+    taken = 0
+    for name, following in zip(["train", *shares], [*shares, None], strict=True):
+        if following is None:
+            found[name] = rest
+            break
+        before, rest = cut(rest, max(int(total * at) - taken, 0), at_line=at_line)
+        found[name] = before
+        taken += size(before)
+        at += shares[following]
+    return found
+
+
+def _plain(path: Path) -> Path:
+    """A file whose byte ranges are text: a packed one is unpacked into the cache once, named by what it packs."""
+    try:
+        packed = packing(path)
+    except OSError as error:
+        raise SeqcliError(f"cannot read {path}: {error.strerror}") from None
+    if packed is None:
+        return path
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    found = catalog.cache_folder() / "unpacked" / f"{digest[:32]}.txt"
+    if not found.is_file():
+        found.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            open_source(path) as (source, _),
+            replacing(found) as file,
+            console.progress(f"unpacking {path.name}", path.stat().st_size) as advance,
+        ):
+            at = 0
+            while block := source.read(1 << 20):
+                file.write(block)
+                advance(source.tell() - at)
+                at = source.tell()
+    return found
+
+
+def _called(paths: list[Path]) -> list[str]:
+    """What messages call files: standard input is kept in the cache by its hash."""
+    kept = catalog.cache_folder() / "stdin"
+    return ["<stdin>" if path.parent == kept else str(path) for path in paths]

@@ -1,0 +1,162 @@
+"""Scoring text with a language model, by one of two protocols that every score names.
+
+`stateful`: the text is one stream, the state is carried through it, its very first token is unscored. `window N`:
+the text is cut into windows of N tokens, each begins with a fresh state and predicts the N tokens that follow its
+own inputs; every position but the text's first is scored, with 1 to N tokens of context (as Transformers are scored).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcli import __version__
+from seqcli.datasets.tokens import encode_chunk
+from seqcli.metrics._report import Report
+from seqcli.metrics.perplexity import Metric
+from seqcli.models import LanguageModel
+from seqcli.streams import Chunk
+from seqcli.tokenizers import BaseTokenizer
+
+STRETCH = 4096  # tokens scored at once, wherever chunks end: the same text gives the same bits
+BATCH = 64  # windows scored at once, where they are short
+HELD = 1 << 18  # tokens of a batch of windows, where they are long
+
+
+def evaluate(
+    model: LanguageModel,
+    tokenizer: BaseTokenizer,
+    chunks: Iterable[Chunk],
+    *,
+    window: int | None = None,
+    limit: int | None = None,
+    advance: Callable[[float], None] = lambda _: None,
+) -> Report:
+    """Score a text given in chunks; `limit` ends it after so many tokens. Raises on an unknown character."""
+    metric, digest = Metric(), hashlib.sha256()
+    score = _windows(model, window) if window else _stateful(model)
+    next(score)  # to its first yield
+
+    def scored(part: np.ndarray) -> None:
+        metric.update_scores(score.send(part), len(part) - 1, _count(part[1:], tokenizer.unk_id))
+        advance(len(part) - 1)
+
+    stream = np.zeros(0, np.int64)  # not scored yet; its first token is context
+    total = 0
+    for chunk in chunks:
+        ids, text = encode_chunk(chunk, tokenizer), chunk.text
+        if limit is not None and total + len(ids) > limit:
+            ids = ids[: limit - total]
+            text = text[: tokenizer.offsets(text)[len(ids) - 1][1]] if len(ids) else ""
+        digest.update(text.encode("utf-8", errors="surrogatepass"))
+        unknown = _unknown_characters(tokenizer, text, ids)
+        if not total and len(ids):  # the first token is context, not score
+            beginning = (text[: text.find("\n") + 1] or text)[:4096]
+            spans = tokenizer.offsets(beginning) or tokenizer.offsets(text)
+            first = text[: spans[0][1]]
+            unknown -= _unknown_characters(tokenizer, first, ids[:1])
+            text = text[len(first) :]
+        metric.update_text(text, unknown, represented=tokenizer.lossless)
+        total += len(ids)
+        stream = np.concatenate([stream, ids])
+        start = 0
+        while len(stream) - start > STRETCH:
+            scored(stream[start : start + STRETCH + 1])
+            start += STRETCH
+        stream = stream[start:]
+        if limit is not None and total >= limit:
+            break
+    if len(stream) > 1:
+        scored(stream)
+    metric.nll += score.send(None)
+    protocol = f"window {window}" if window else "stateful"
+    counts = {"tokens": metric.tokens, "characters": metric.characters, "bytes": metric.bytes, "words": metric.words}
+    name = signature(tokenizer, protocol, digest.hexdigest(), metric.tokens)
+    return Report(metric.result(), counts, name, protocol, wide=12)
+
+
+def signature(tokenizer: BaseTokenizer, protocol: str, digest: str, tokens: int) -> str:
+    """What two numbers must share to stand in one table."""
+    name = f"{tokenizer.kind}.{tokenizer.size}.{tokenizer.fingerprint()[:8]}"
+    return f"seqcli:{__version__}|tok:{name}|ctx:{protocol.replace(' ', '.')}|data:{digest[:12]}|tokens:{tokens}"
+
+
+Scorer = Any  # a generator: send a stretch (T + 1,) -> its nats; send None -> what is left
+
+
+def _stateful(model: LanguageModel) -> Scorer:
+    """One stream, the state carried."""
+    state, nll = model.initial_state(1), 0.0
+    while True:
+        part = yield nll
+        if part is None:
+            yield 0.0
+            return
+        part = part[None]
+        logp, state = model.score(part[:, :-1], part[:, 1:], state)
+        nll = -float(logp.sum(dtype=np.float64))
+
+
+def _windows(model: LanguageModel, window: int) -> Scorer:
+    """Windows of N pairs, scored in batches (the last window padded): a row does not depend on its batch-mates."""
+    batch = window * max(2, min(BATCH, HELD // window))
+    left = np.zeros((0, 2), np.int64)  # pairs (input, target) not scored yet
+    nll = 0.0
+    while True:
+        part = yield nll
+        nll = 0.0
+        if part is not None:
+            left = np.concatenate([left, np.stack([part[:-1], part[1:]], axis=1)])
+        while len(left) >= batch:
+            nll += _score_windows(model, left[:batch], window)
+            left = left[batch:]
+        if part is None:
+            yield nll + (_score_windows(model, left, window) if len(left) else 0.0)
+            return
+
+
+def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int) -> float:
+    rows = max(2, -(-len(pairs) // window))  # a batch of one would be computed another way
+    window = min(window, len(pairs))
+    grid = np.zeros((rows * window, 2), np.int64)
+    grid[: len(pairs)] = pairs
+    grid = grid.reshape(rows, window, 2)
+    logp, _ = model.score(grid[:, :, 0], grid[:, :, 1], model.initial_state(rows))
+    return -float(logp.reshape(-1)[: len(pairs)].sum(dtype=np.float64))
+
+
+def _count(ids: np.ndarray, unknown: int | None) -> int:
+    return 0 if unknown is None else int((ids == unknown).sum())
+
+
+def _unknown_characters(tokenizer: BaseTokenizer, text: str, ids: np.ndarray) -> int:
+    """Characters of a text that are read as <unk>."""
+    if tokenizer.unk_id is None or not (ids == tokenizer.unk_id).any():
+        return 0
+    spans = tokenizer.offsets(text)
+    return sum(end - start for (start, end), id in zip(spans, ids, strict=False) if id == tokenizer.unk_id)
+
+
+@dataclass(frozen=True)
+class LineScore:
+    """A line's negative log-likelihood in nats, over its tokens (its line end included)."""
+
+    nll: float
+    tokens: int
+
+
+def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) -> LineScore:
+    """Score one line (T,) by itself: read after a line end, with a fresh state; its own line end is scored too, if
+    the vocabulary has one. Without such a symbol the line's first token is context."""
+    ids = ids.astype(np.int64)
+    if tokenizer.newline_id is not None:
+        end = np.array([tokenizer.newline_id])
+        ids = np.concatenate([end, ids, end])
+    if len(ids) < 2:
+        return LineScore(0.0, 0)
+    logp, _ = model.score(ids[None, :-1], ids[None, 1:], model.initial_state(1))
+    return LineScore(-float(logp.sum(dtype=np.float64)), len(ids) - 1)

@@ -1,0 +1,1 @@
+"""Sequence to sequence: one text from another: translation, pronunciation, inflection, commands to actions."""

@@ -1,0 +1,124 @@
+"""What the sequence-to-sequence task makes of pairs: tokenizers, ids, what is too long, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqcli import console, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.datasets.batch import STEPS, up
+from seqcli.errors import SeqcliError
+from seqcli.parallel import Pair
+from seqcli.recipe.schema import Recipe
+from seqcli.tasks.sequence_to_sequence.sides import Sides
+
+FILLED = 64  # places of a batch's targets are made up to a multiple of this
+TOGETHER = 2000  # pairs that are tokenized at once
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A pair as ids."""
+
+    source: np.ndarray  # (S,), EOS last
+    target: np.ndarray  # (T,), EOS last
+    copies: np.ndarray | None = None  # (S,) of a copying model
+
+
+def learn_sides(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None) -> Sides:
+    """The stored tokenizers, or those learnt from the training split, one for both sides or one each."""
+    if stored:
+        return replace(Sides.of(stored), longest=recipe.data.longest)
+
+    def learn(config: Any, texts: Iterable[str]) -> tokenizers.BaseTokenizer:
+        lines = (text.replace("\n", " ") + "\n" for text in texts)
+        return tokenizers.learn(config, lines, recipe.base, any_character=True)
+
+    sources, targets = (p.text for p in pairs), (p.target or "" for p in pairs)
+    if recipe.target_tokenizer is None:
+        both = (text for pair in pairs for text in (pair.text, pair.target or ""))
+        return Sides(learn(recipe.tokenizer, both), None, recipe.data.longest)
+    return Sides(learn(recipe.tokenizer, sources), learn(recipe.target_tokenizer, targets), recipe.data.longest)
+
+
+def encode(sides: Sides, pairs: Sequence[Pair], *, copy: bool, what: str = "") -> list[Encoded]:
+    """Pairs as ids, in order."""
+    found = []
+    with console.progress(what, len(pairs), " pairs") as advance:
+        for first in range(0, len(pairs), TOGETHER):
+            part = pairs[first : first + TOGETHER]
+            ids = sides.encode([p.text for p in part], [p.target or "" for p in part])
+            for pair, (source, target) in zip(part, ids, strict=True):
+                copies = None
+                if copy:
+                    copies, extra = sides.copies(pair.text)
+                    target = sides.copied_targets(pair.target or "", extra)
+                found.append(Encoded(source, target, copies))
+            advance(len(part))
+    return found
+
+
+def fitting(recipe: Recipe, sides: Sides, pairs: Sequence[Pair], *, copy: bool) -> list[Encoded]:
+    """The training pairs as ids, without those that are too long or whose sides differ too much in length; says how
+    many are left out. Raises SeqcliError where none is left."""
+    longest, ratio = recipe.data.longest, recipe.data.ratio
+    kept, long, uneven = [], 0, 0
+    for pair, one in zip(pairs, encode(sides, pairs, copy=copy, what="tokenizing train"), strict=True):
+        S, T = len(one.source) - 1, len(one.target) - 1
+        if longest < T or (longest <= S and len(sides.source.encode(pair.text.replace("\n", " "))) > longest):
+            long += 1
+        elif ratio is not None and max(S, T) > ratio * max(min(S, T), 1):
+            uneven += 1
+        else:
+            kept.append(one)
+    if long:
+        console.warn(f"{long:,} of {len(pairs):,} training pairs are left out: a side has more than {longest} tokens")
+    if uneven:
+        console.warn(
+            f"{uneven:,} of {len(pairs):,} training pairs are left out: one side is more than {ratio:g} times as long"
+        )
+    if not kept:
+        raise SeqcliError("no training pair is left", hint="see data.longest and data.ratio")
+    return kept
+
+
+def answer_ratio(encoded: Sequence[Encoded]) -> float:
+    """How many tokens an answer may have for a token of its source: half as many again as 995 of 1,000 training pairs
+    have at most, but 2 at least."""
+    ratios = [len(e.target) / len(e.source) for e in encoded]
+    return round(max(2.0, 1.5 * float(np.quantile(ratios, 0.995))), 2)
+
+
+def batch(chosen: Sequence[Encoded], sides: Sides) -> dict[str, np.ndarray]:
+    """The arrays of a batch, as `models/_transducer.py` describes them."""
+    B = len(chosen)
+    S, T = (up(max(len(getattr(e, side)) for e in chosen), STEPS) for side in ("source", "target"))
+    source, inputs = np.zeros((B, S), np.int64), np.full((B, T), sides.bos, np.int64)
+    copies = np.full((B, S), -1, np.int64)
+    places, gold = [], []
+    for b, e in enumerate(chosen):
+        n = len(e.target)
+        source[b, : len(e.source)] = e.source
+        known = np.where(e.target < sides.sizes.target, e.target, sides.unknown)
+        inputs[b, 1:n] = known[:-1]
+        places.append(b * T + np.arange(n))
+        gold.append(e.target)
+        if e.copies is not None:
+            copies[b, : len(e.source)] = e.copies
+    flat, total = np.concatenate(places), sum(map(len, gold))
+    fill = np.zeros(-total % FILLED, np.int64)
+    found = {
+        "source": source,
+        "source_lengths": np.array([len(e.source) for e in chosen], np.int64),
+        "inputs": inputs,
+        "target_lengths": np.array([len(e.target) for e in chosen], np.int64),
+        "places": np.concatenate([flat, fill]),
+        "gold": np.concatenate([*gold, fill]),
+        "weights": np.concatenate([np.ones(total, np.float32), fill.astype(np.float32)]),
+        "total": np.array(total, np.int64),
+    }
+    return found if chosen[0].copies is None else {**found, "copies": copies}

@@ -1,0 +1,177 @@
+"""Pairs of texts, a source and its target: two files line by line, TSV, CSV, JSON lines, SCAN's lines."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from seqcli import console, registry
+from seqcli.datasets import catalog, corpus, sources
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.parallel import Options, Pair, open_format
+from seqcli.parallel._detect import detect
+from seqcli.parallel.lines import target_name
+
+TOKENIZED = True  # a recipe names a tokenizer
+TWO_SIDED = True  # and may name another for the targets
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for pairs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: (
+        sources.Files
+    )  # a name, a path, a glob, `-`, or a list of paths and globs; of `lines` the files of the source
+    valid: sources.Held = None  # a share of the pairs, or files; default: what the named data set says, else none
+    test: sources.Held = None
+    format: str | None = None  # lines, tsv, csv, jsonl, scan; default: what the data set's name or the file says
+    source: str | int | None = None  # the source's column, by name or number (tsv, csv), or key (jsonl);
+    target: str | int | None = None  # lines: the parts of the files' names that differ, as en and de
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
+    delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
+    quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
+    longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
+    ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
+    bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
+    encoding: sources.Encoding = "utf-8"
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in formats():
+            raise ValueError(f"{value!r} is no format of pairs; known: {', '.join(formats())}")
+        return value
+
+
+def formats() -> list[str]:
+    """The formats of pairs."""
+    return list(registry.names("parallel"))
+
+
+class Corpus(corpus.Corpus[Pair]):
+    """The pairs of each split."""
+
+    KEPT = ("longest", "ratio", "bleu_tokenize")
+    UNIT = "pairs"
+
+    @staticmethod
+    def row(record: Pair) -> list[Any]:
+        return [record.text, record.target]
+
+
+def fingerprint(pairs: Iterable[Pair]) -> str:
+    """sha256 over sources and targets, hexadecimal: the same in every format."""
+    return corpus.digest(map(Corpus.row, pairs))
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+    plan = sources.Plan.of(config, base)
+    if config.train in ("-", ["-"]) and not plan.files["train"][0].stat().st_size:
+        raise SeqcliError("the corpus is empty: <stdin>", hint="data.train is -, and nothing came on standard input")
+    with _standard_input_by_name():
+        return _opened(config, plan)
+
+
+@contextmanager
+def _standard_input_by_name() -> Iterator[None]:
+    """Say `<stdin>` in errors, not what standard input is called in the cache, where it is kept to be read again."""
+    try:
+        yield
+    except SeqcliError as error:
+        kept = re.escape(str(catalog.cache_folder() / "stdin")) + r"[/\\][0-9a-f]+\.txt"
+        error.message, error.hint = (re.sub(kept, "<stdin>", text) for text in (error.message, error.hint))
+        raise
+
+
+def _opened(config: Config, plan: sources.Plan) -> Corpus:
+    options = Options(**{**plan.settings, **_given(config)}, encoding=plan.encoding)
+    format_name = plan.format(config.format, functools.partial(guess, options=options))
+    if format_name not in formats():
+        raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
+    if format_name == "lines" and config.train in ("-", ["-"]):
+        raise UsageError(
+            "data.train is -, and standard input has no file beside it with the targets",
+            hint="name the file; or give both sides in one, as tsv or jsonl",
+        )
+    roles: dict[str, Any] = {}
+    read = functools.partial(
+        read_pairs, format_name=format_name, options=options, encoding=plan.encoding, found=roles
+    )
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in plan.files.items()}
+    if plan.shares:
+        train = splits["train"]
+        parts = corpus.drawn([range(len(train))], plan.shares)
+        splits |= {split: [train[i] for i in members] for split, members in parts.items()}
+    return Corpus.made(config, plan, format_name, options, splits, roles=roles)
+
+
+def read_pairs(
+    paths: Sequence[Path | str],
+    *,
+    format_name: str,
+    options: Options,
+    encoding: str = "utf-8",
+    what: str = "",
+    trained: Mapping[str, Any] | None = None,
+    found: dict[str, Any] | None = None,
+) -> Iterator[Pair]:
+    """The records with a text on both sides, in order; how many have a blank side is told. `trained` and `found` are
+    the names of columns or keys: those of training, and those that are read, which are put in.
+
+    Options are those of a data set (gold). Raises SeqcliError with file:line:column.
+    """
+    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    reads = open_format(format_name)
+    options, blank = replace(options, encoding=encoding), 0
+    with console.progress(what, total) as advance:
+        for path in paths:
+            reader = reads.Reader(options, trained)
+            for pair in corpus.fed(reader, path, encoding, advance):
+                if pair.text.strip() and pair.target and pair.target.strip():
+                    yield pair
+                else:
+                    blank += 1
+            if found is not None:
+                found |= {role: name for role, name in reader.found.items() if role not in found}
+    if blank:
+        one = blank == 1
+        console.warn(f"{blank:,} pair{'' if one else 's'} with a blank side {'is' if one else 'are'} left out")
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of the format that the recipe states."""
+    keys = ("source", "target", "header", "delimiter", "quoting")
+    given = {k: v for k in keys if (v := getattr(config, k)) is not None}
+    return {k: str(v) if k in ("source", "target") else v for k, v in given.items()}
+
+
+def guess(path: Path, options: Options | None = None) -> str:
+    """The format of a file, by its name or its beginning; `lines` where the options name a file beside it that is
+    there. Raises UsageError where nothing tells."""
+    found = detect(str(path), corpus.beginning(path))
+    if found is None and options is not None and _has_targets_beside(path, options):
+        return "lines"
+    if found is None:
+        raise UsageError(
+            f"{path}: in which format are its pairs?",
+            hint=f"say data.format: {', '.join(formats())}; with lines, data.target says which file has the targets:"
+            " with target: de, train.en goes with train.de",
+        )
+    return found
+
+
+def _has_targets_beside(path: Path, options: Options) -> bool:
+    try:
+        return path.with_name(target_name(path.name, options)).is_file()
+    except UsageError:
+        return False

@@ -1,0 +1,104 @@
+"""Scoring answers against references: BLEU, chrF, TER; exact match, edits; nats of the references themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from seqcli import __version__
+from seqcli.metrics import sequences, translation
+from seqcli.metrics._report import Report
+from seqcli.parallel import Pair
+from seqcli.tasks.sequence_to_sequence.data import fingerprint
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+
+BATCH = 64  # pairs answered at once
+TRANSLATION = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: only where it is asked for
+
+
+def evaluate(
+    translator: Translator,
+    pairs: Sequence[Pair],
+    settings: Settings,
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    wanted: Sequence[str] = (),
+    alone: bool = False,
+    advance: Callable[[float], None] = lambda _: None,
+) -> Report:
+    """Answer every source and score the answers; metrics by name, those of `wanted` too, or with `alone` of those
+    that sacrebleu computes no others. Raises UsageError, before anything is answered, where sacrebleu is missing and
+    needed, or does not know the division."""
+    _corpus(tokenize, lowercase, wanted, alone)
+    answers = answered(translator, pairs, settings, advance)
+    chosen = {"tokenize": tokenize, "lowercase": lowercase, "wanted": wanted, "alone": alone}
+    return scored(answers, pairs, **chosen, protocol=protocol(translator, settings))
+
+
+def answered(
+    translator: Translator,
+    pairs: Sequence[Pair],
+    settings: Settings,
+    advance: Callable[[float], None] = lambda _: None,
+) -> list[str]:
+    """The best answer to each source."""
+    found = [""] * len(pairs)
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # like lengths side by side
+    one = replace(settings, search=replace(settings.search, n_best=1))
+    for first in range(0, len(order), BATCH):
+        places = order[first : first + BATCH]
+        for i, answers in zip(places, translator.answer([pairs[i] for i in places], one), strict=True):
+            found[i] = answers[0].text
+        advance(len(places))
+    return found
+
+
+def scored(
+    answers: Sequence[str],
+    pairs: Sequence[Pair],
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    wanted: Sequence[str] = (),
+    alone: bool = False,
+    protocol: str = "",
+) -> Report:
+    """The report of some answers to pairs with targets."""
+    plain, corpus = sequences.Metric(), _corpus(tokenize, lowercase, wanted, alone)
+    used = [plain] if corpus is None else [corpus, plain]
+    for answer, pair in zip(answers, pairs, strict=True):
+        for metric in used:
+            metric.update(answer, pair.target or "")
+    metrics = {name: value for metric in used for name, value in metric.result().items()}
+    own = f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
+    signature = "\n".join([own, *(f"{name}: {s}" for name, s in (corpus.signatures() if corpus else {}).items())])
+    return Report(metrics, {"pairs": len(pairs)}, signature, protocol)
+
+
+def _corpus(tokenize: str, lowercase: bool, wanted: Sequence[str], alone: bool) -> translation.Metric | None:
+    """What sacrebleu computes of them; None where it is nothing."""
+    names = [n for n in dict.fromkeys([*(() if alone else TRANSLATION), *wanted]) if n in translation.OFFERS]
+    return translation.Metric(tokenize=tokenize, lowercase=lowercase, wanted=names) if names else None
+
+
+def protocol(translator: Translator, settings: Settings) -> str:
+    """How answers were found."""
+    s = settings.search
+    if settings.sampling is not None:
+        return f"sampled, seed {settings.seed}"
+    return f"beam {s.beam}, length penalty {s.length_penalty:g}" if s.beam > 1 else "greedy"
+
+
+def nats(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, int]]:
+    """(nats, tokens) of each pair's target given its source, EOS counted; inf for one the model cannot write."""
+    sides, found = translator.sides, []
+    for first in range(0, len(pairs), BATCH):
+        part = pairs[first : first + BATCH]
+        sources, copies, extras = translator.read(part)
+        targets = [sides.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
+        given = (copies, sides.unknown) if translator.copies else ()
+        logprobs = translator.model.score(sources, targets, *given)
+        found += [(-float(x.sum()) if math.isfinite(x.sum()) else math.inf, len(x)) for x in logprobs]
+    return found

@@ -1,0 +1,193 @@
+"""The two sides of a pair as ids: a tokenizer each, or one for both; BOS and EOS; what can be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from seqcli import console, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.models import Sizes
+from seqcli.parallel import Pair
+from seqcli.tokenizers import BaseTokenizer, visible
+
+TOLD = 3  # sources that are cut: of more it is not said
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How texts are read and written; `target` is None where one tokenizer serves both sides."""
+
+    source: BaseTokenizer
+    own_target: BaseTokenizer | None
+    longest: int  # tokens of a source that are read, EOS aside
+
+    @classmethod
+    def of(cls, stored: Artifact) -> Sides:
+        """As a model's file has them."""
+        other = tokenizers.from_artifact(stored, "target_tokenizer") if "target_tokenizer" in stored.header else None
+        return cls(tokenizers.from_artifact(stored), other, stored.header["data"]["longest"])
+
+    @property
+    def target(self) -> BaseTokenizer:
+        """The tokenizer of the target side."""
+        return self.own_target or self.source
+
+    @property
+    def sizes(self) -> Sizes:
+        """Symbols of each side, BOS and EOS among them."""
+        return Sizes(self.source.size + 2, self.target.size + 2, self.own_target is None)
+
+    @property
+    def bos(self) -> int:
+        """What a target begins with."""
+        return self.target.size
+
+    @property
+    def eos(self) -> int:
+        """What a target ends with."""
+        return self.target.size + 1
+
+    @property
+    def unknown(self) -> int:
+        """What a model is fed for a target symbol that the target side lacks."""
+        return self.target.unk_id or 0
+
+    @cached_property
+    def banned(self) -> tuple[int, ...]:
+        """Target symbols that an answer never has: `<unk>`, a line end, BOS."""
+        own = (self.target.unk_id, self.target.newline_id, self.bos)
+        return tuple(id for id in own if id is not None)
+
+    def source_ids(self, text: str) -> np.ndarray:
+        """(S,) of a source, EOS at the end; what is longer than `longest` is left out."""
+        ids = self.source.encode(_one_line(text))[: self.longest]
+        return np.append(ids, self.source.size + 1).astype(np.int64)
+
+    def target_ids(self, text: str) -> np.ndarray:
+        """(T,) of a target, EOS at the end."""
+        return np.append(self.target.encode(_one_line(text)), self.eos).astype(np.int64)
+
+    def prefix(self, text: str, extra: list[str]) -> tuple[list[int], list[str]]:
+        """The ids of the beginning of a target, and what each is shown as.
+
+        What the target side does not know is what the source has, of `extra`, or `<unk>`.
+        """
+        line, known = _one_line(text), {s: self.sizes.target + i for i, s in enumerate(extra)}
+        ids: list[int] = self.target.encode(line).tolist()
+        unk = self.target.unk_id
+        if unk is None or unk not in ids:
+            return ids, []
+        shown = [line[start:end] for start, end in self.target.offsets(line)]
+        return [known.get(s, id) if id == unk else id for id, s in zip(ids, shown, strict=True)], shown
+
+    def encode(self, sources: Sequence[str], targets: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """`source_ids` and `target_ids` of many pairs, faster than one by one."""
+        read = [np.append(ids[: self.longest], self.source.size + 1) for ids in _lines(self.source, sources)]
+        written = [np.append(ids, self.eos) for ids in _lines(self.target, targets)]
+        return list(zip(read, written, strict=True))
+
+    def text(self, ids: Sequence[int] | np.ndarray, extra: list[str] | tuple[str, ...] = ()) -> str:
+        """The text of target ids without EOS, on one line; ids from `sizes.target` on are copied, of `extra`."""
+        listed, size = np.asarray(ids).tolist(), self.sizes.target
+        if all(id < size for id in listed):
+            return self.target.decode(listed).replace("\n", " ")
+        if self.target.kind == "word":
+            return " ".join(extra[id - size] if id >= size else self.target.symbol(id) for id in listed)
+        parts: list[str] = []
+        run: list[int] = []
+        for id in listed:
+            if id < size:
+                run.append(id)
+            else:
+                parts += [self.target.decode(run), extra[id - size]]
+                run = []
+        return "".join([*parts, self.target.decode(run)]).replace("\n", " ")
+
+    def source_symbols(self, text: str) -> list[str]:
+        """What each source position shows, `<eos>` at the end."""
+        return [*self.source.pieces(_one_line(text))[: self.longest], "<eos>"]
+
+    def source_texts(self, text: str) -> list[str]:
+        """What stands in the text at each source position but EOS."""
+        line = _one_line(text)
+        return [line[start:end] for start, end in self.source.offsets(line)[: self.longest]]
+
+    def target_symbols(self, ids: Sequence[int] | np.ndarray, extra: list[str] | tuple[str, ...] = ()) -> list[str]:
+        """What each target id shows."""
+        size = self.sizes.target
+        return [
+            visible(extra[id - size]) if id >= size else self.target.symbol(id) if id < self.target.size else "<eos>"
+            for id in np.asarray(ids).tolist()
+        ]
+
+    # copying
+
+    @cached_property
+    def _same(self) -> dict[str, int]:
+        """The target symbols that a source may show, by what they show."""
+        left_out = set(self.banned)
+        return {s: i for i, s in enumerate(self.target.vocabulary()) if i not in left_out}
+
+    def copies(self, text: str) -> tuple[np.ndarray, list[str]]:
+        """The target symbol (S,) of each source position, EOS that of the target; those that the target lacks are
+        numbered from `sizes.target` on, and listed as the text has them."""
+        unk = self.source.unk_id
+        ids = self.source.encode(_one_line(text))[: self.longest].tolist()
+        same = [None if id == unk else self._same.get(self.source.symbol(id)) for id in ids]
+        if None not in same:
+            return np.array([*same, self.eos], np.int64), []
+        extra: dict[str, int] = {}
+        for i, shown in enumerate(self.source_texts(text)):
+            if ids[i] == unk:
+                same[i] = self._same.get(visible(shown) if self.source.kind == "char" else shown)
+            if same[i] is None:
+                same[i] = extra.setdefault(shown, self.sizes.target + len(extra))
+        return np.array([*same, self.eos], np.int64), list(extra)
+
+    def copied_targets(self, text: str, extra: Sequence[str]) -> np.ndarray:
+        """`target_ids`, in which what the target side does not know is what the source has, where it has it."""
+        ids, unk = self.target_ids(text), self.target.unk_id
+        if not extra or unk is None or not (ids == unk).any():
+            return ids
+        line = _one_line(text)
+        places, known = self.target.offsets(line), {s: self.sizes.target + i for i, s in enumerate(extra)}
+        for i in np.nonzero(ids == unk)[0].tolist():
+            ids[i] = known.get(line[slice(*places[i])], unk)
+        return ids
+
+
+def _lines(tokenizer: BaseTokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+    """The ids of each text, int64, of all at once where line ends are symbols of their own."""
+    lines = [_one_line(text) for text in texts]
+    if tokenizer.newline_id is not None:
+        ids = tokenizer.encode("".join(line + "\n" for line in lines)).astype(np.int64)
+        ends = np.flatnonzero(ids == tokenizer.newline_id)
+        if len(ends) == len(lines):
+            return [part[:-1] for part in np.split(ids, ends[:-1] + 1)] if lines else []
+    return [tokenizer.encode(line).astype(np.int64) for line in lines]
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def warn_of_cuts(sides: Sides, pairs: Iterable[Pair], told: int = 0) -> int:
+    """Warn of sources with more tokens than are read of one (`data.longest`): of TOLD at most, `told` of them before.
+
+    Returns of how many it has been said by now.
+    """
+    for pair in pairs:
+        if told >= TOLD:
+            break
+        if 4 * len(pair.text) < sides.longest:  # a character is four bytes at most, and a token at least one
+            continue
+        count = len(sides.source.encode(_one_line(pair.text)))
+        if count > sides.longest:
+            told += 1
+            more = "; further ones are not told" if told == TOLD else ""
+            console.warn(f"{pair.place()}: {count:,} tokens, of which the first {sides.longest:,} are read{more}")
+    return told

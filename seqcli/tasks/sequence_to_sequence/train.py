@@ -1,0 +1,240 @@
+"""Sequence to sequence: translation, pronunciation, inflection, commands to actions: one text from another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import console, layers, metrics, ops, registry, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.datasets.plan import Plan
+from seqcli.decoding.beam import Search
+from seqcli.errors import UsageError, did_you_mean
+from seqcli.metrics import sequences, translation
+from seqcli.metrics._report import Report
+from seqcli.parallel import Pair
+from seqcli.recipe.schema import Recipe
+from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
+from seqcli.tasks._closing import Baseline, Ending, Headline
+from seqcli.tasks.sequence_to_sequence import batches as paired
+from seqcli.tasks.sequence_to_sequence import data as dataset
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import evaluate, scored
+from seqcli.tasks.sequence_to_sequence.sides import Sides
+
+KEPT = (
+    "dropout",
+    "attention_dropout",
+    "feedforward_dropout",
+    "word_dropout",
+    "label_smoothing",
+    "scheduled_sampling",
+    "free_running",
+    "beam",
+    "length_penalty",
+)  # of the recipe
+CHECKED = 1000  # pairs of valid that are answered at an evaluation in training, where answers decide
+LOSS = "loss"
+
+
+@dataclass
+class Task(BaseTask):
+    """Pairs of texts, and a model of the second given the first."""
+
+    judged = "target token"
+
+    corpus: dataset.Corpus = None  # type: ignore[assignment]
+    sides: Sides = None  # type: ignore[assignment]
+    train: list[paired.Encoded] = None  # type: ignore[assignment]
+    valid: list[paired.Encoded] = None  # type: ignore[assignment]
+    plan: Plan = None  # type: ignore[assignment]
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+        t = recipe.train
+        assert t is not None
+        watch = check_watched(t.watch)
+        translation.Metric(tokenize=recipe.data.bleu_tokenize)  # what it lacks is told before anything is trained
+        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        recipe = without_stdin(recipe, corpus.files["train"][0])
+        if watch != LOSS and "valid" not in corpus.splits:
+            raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
+        kind, stored = registry.load("models", recipe.model.kind), saved or start
+        if start:
+            recipe = replace(recipe, model=architecture(recipe, start, KEPT, "the tokenizers"))
+        sides = paired.learn_sides(recipe, corpus.splits["train"], stored)
+        copy = bool(recipe.model.copy_source)
+        if copy and sides.own_target is not None and sides.own_target.kind != sides.source.kind:
+            raise UsageError(
+                "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
+                f" {sides.source.kind} and {sides.own_target.kind}",
+                hint="leave target_tokenizer away, or give both the same kind",
+            )
+        train = paired.fitting(recipe, sides, corpus.splits["train"], copy=copy)
+        valid = paired.encode(sides, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
+        lengths = np.array([(len(e.source), len(e.target)) for e in train])
+        plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
+        if start:
+            model = kind.Model.restore(recipe.model, sides.sizes, start.part("model"))
+        else:
+            model = kind.Model.create(recipe.model, sides.sizes, np.random.default_rng(t.seed))
+        facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
+        if stored:
+            facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
+        header: dict[str, Any] = {"vocabulary": sides.sizes._asdict(), "data": facts}
+        header["tokenizer"], arrays = tokenizers.to_artifact(sides.source)
+        if sides.own_target is not None:
+            header["target_tokenizer"], own = tokenizers.to_artifact(sides.own_target, "target_tokenizer")
+            arrays |= own
+        return cls(recipe, model, header, arrays, corpus, sides, train, valid, plan)
+
+    # batches
+
+    @property
+    def batches(self) -> int:  # type: ignore[override]
+        return self.plan.batches
+
+    @property
+    def watch(self) -> str:
+        """The score that decides, `loss` or a metric."""
+        assert self.recipe.train is not None
+        return check_watched(self.recipe.train.watch)
+
+    @property
+    def watched(self) -> str:  # type: ignore[override]
+        if "valid" not in self.corpus.splits:
+            return "train_loss"
+        return "valid_loss" if self.watch == LOSS else self.watch
+
+    def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
+        found = paired.batch([self.train[i] for i in self.plan.batch(epoch, index)], self.sides)
+        if rate := self.recipe.model.scheduled_sampling:
+            found["sampling"] = np.array(rate * self._ramp(epoch), np.float32)
+        return found
+
+    def _ramp(self, epoch: int) -> float:
+        """How far scheduled sampling has grown, 0 .. 1; at once where the budget is not one of epochs."""
+        epochs = self.recipe.train.epochs if self.recipe.train else None
+        return min(epoch / max(epochs - 1, 1), 1.0) if epochs else 1.0
+
+    def size(self, batch: Any) -> int:
+        return int(batch["source_lengths"].sum()) + int(batch["total"])
+
+    def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
+        return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
+
+    def evaluate(self, model: Any) -> Evaluation | None:
+        if not self.valid:
+            return None
+        total = tokens = 0.0
+        order = sorted(range(len(self.valid)), key=lambda i: len(self.valid[i].target))
+        for first in range(0, len(order), paired.FILLED):
+            made = paired.batch([self.valid[i] for i in order[first : first + paired.FILLED]], self.sides)
+            loss, _ = self.loss(model, made, (), None)
+            total, tokens = total + float(loss) * int(made["total"]), tokens + int(made["total"])
+        scores = {"valid_loss": total / tokens}
+        if self.watch == LOSS:
+            return Evaluation(scores)
+        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
+        found = self._report(self._translator(plain), self.corpus.splits["valid"][:CHECKED], Search())
+        offer = metrics.offers()[self.watch]
+        return Evaluation({self.watch: found.metrics[self.watch], **scores}, self.watch, offer.more_is_better)
+
+    def _translator(self, model: Any) -> Translator:
+        return Translator(model, self.sides, self.header["data"]["answer_ratio"])
+
+    def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, advance: Any = None) -> Report:
+        given = {"advance": advance} if advance else {}
+        given |= {"tokenize": self.recipe.data.bleu_tokenize, "wanted": [self._judged]}
+        return evaluate(translator, pairs, Settings(search), **given)
+
+    # what a person sees
+
+    def opening(self) -> str:
+        splits = ", ".join(f"{split} {len(pairs):,}" for split, pairs in self.corpus.splits.items())
+        sizes = self.sides.sizes
+        symbols = f"{sizes.source:,} symbols" if sizes.shared else f"{sizes.source:,} and {sizes.target:,} symbols"
+        return f"{self.corpus.name}: {splits} pairs; {symbols}"
+
+    def details(self) -> list[str]:
+        lines = []
+        for split, pairs in self.corpus.splits.items():
+            lines.append(f"{split}: {len(pairs):,} pairs")
+        for side in ("source", "target"):
+            lengths = np.array([len(getattr(e, side)) for e in self.train])
+            lines.append(f"{side} tokens a pair: mean {lengths.mean():.1f}, most {lengths.max()}")
+        shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items() if a.shape)
+        return [*lines, f"batches: {self.batches:,} an epoch, as {shapes}"]
+
+    def activations(self) -> float:
+        model, batch = self.recipe.model, self.batch(0, 0)
+        B, T = batch["inputs"].shape
+        wide = self.sides.sizes.target + 16 * getattr(model, "hidden", getattr(model, "size", 0))
+        return float(B * T * wide + batch["source"].size * wide / 2)
+
+    # the end of a run
+
+    @property
+    def splits(self) -> dict[str, list[Pair]]:
+        return self.corpus.splits
+
+    @property
+    def headline(self) -> Headline:
+        name = self._judged
+        return Headline(name, metrics.offers()[name].more_is_better, digits=".4g")
+
+    @property
+    def _judged(self) -> str:
+        return "chrf" if self.watch == LOSS else self.watch
+
+    def finish(self, stored: Artifact) -> Ending:
+        return Ending.of(stored, Translator.open(stored))
+
+    def scored(self, predictor: Translator, split: str) -> Report:
+        pairs = self.splits[split]
+        with console.progress(f"answering {split}", len(pairs), " pairs") as advance:
+            return self._report(predictor, pairs, predictor.search, advance)
+
+    def figures(self, report: Report) -> str:
+        shown = dict.fromkeys([self._judged, "bleu", "chrf", "exact-match", "phoneme-error-rate"])
+        if not report.metrics["bleu"] and self._judged != "bleu":  # targets of fewer than four words have none
+            del shown["bleu"]
+        return f"{', '.join(f'{name} {report.metrics[name]:.4g}' for name in shown)} ({report.protocol})"
+
+    def baseline(self, split: str) -> Baseline:
+        """The better of two answers that need no model: the source itself, and the target that training has most
+        often."""
+        pairs, (name, more_is_better, *_) = self.splits[split], astuple(self.headline)
+        frequent = Counter(p.target or "" for p in self.splits["train"]).most_common(1)[0][0]
+        answers = {"copied source": [p.text for p in pairs], "most frequent target": [frequent] * len(pairs)}
+        tokenize = self.recipe.data.bleu_tokenize
+        found = {
+            kind: scored(given, pairs, tokenize=tokenize, wanted=[name]).metrics[name]
+            for kind, given in answers.items()
+        }
+        kind = (max if more_is_better else min)(found, key=found.__getitem__)
+        return Baseline(kind, f"the {kind}", found[kind], "train longer, or on more pairs")
+
+    def example(self, predictor: Translator) -> str:
+        pool = [p for p in self.splits.get("valid", self.splits["train"]) if len(p.text) <= 200][:2]
+        lines = []
+        for pair, answers in zip(pool, predictor.answer(pool, Settings(predictor.search)), strict=True):
+            lines += [f"  {pair.text}", f"    {answers[0].text}", f"    ({pair.target})"]
+        return "\n".join(["examples: source, answer, (reference)", *lines]) if lines else ""
+
+    def use(self) -> str:
+        return 'echo "your text here" | seqcli generate -m MODEL'
+
+
+def check_watched(name: str | None) -> str:
+    """`train.watch`, if it is the loss or a metric of this task; default: the loss. Raises UsageError."""
+    known = [LOSS, *sequences.OFFERS, *translation.OFFERS]
+    if name is None:
+        return LOSS
+    if name not in known:
+        raise UsageError(f"train.watch: {name!r} is no score of this task", hint=did_you_mean(name, known))
+    return name

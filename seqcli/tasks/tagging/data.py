@@ -1,0 +1,223 @@
+"""Labelled sequences: sentences with a tag a word, in columns, CoNLL-U, JSON lines, word/TAG; or made from text."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from seqcli import console, registry, schemes, streams
+from seqcli.datasets import corpus, sources
+from seqcli.errors import UsageError
+from seqcli.formats import Options, Sentence
+from seqcli.formats._detect import detect
+
+TOKENIZED = False  # words are given: a recipe has no tokenizer
+LABELLED = ("conll", "conllu", "word-tag", "jsonl")  # formats that have tags
+
+
+class Config(BaseModel):
+    """Recipe keys of `data` for tagging."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
+    valid: sources.Held = None  # a share of the sentences, or files; default: what the named data set says, else none
+    test: sources.Held = None
+    format: str | None = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
+    columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
+    tag: str | None = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl)
+    separator: str = "auto"  # conll: tab, space, or any text
+    comments: str | None = None  # conll: lines that begin so are comments
+    field: str | None = None  # jsonl: the key of the words
+    scheme: Literal["auto", "none", "iob1", "iob2", "iobes"] = "auto"  # of tags that are spans
+    restore: str | None = None  # spaces, diacritics or case: a label a character, made from plain text itself
+    longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
+    vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
+    keep_all_vectors: bool = False  # also those of words that the training split lacks
+    encoding: sources.Encoding = "utf-8"
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in LABELLED:
+            raise ValueError(f"{value!r} is no format with tags; known: {', '.join(LABELLED)}")
+        return value
+
+    @field_validator("restore")
+    @classmethod
+    def _known_restoration(cls, value: str | None) -> str | None:
+        known = registry.names("restoration")
+        if value is not None and value not in known:
+            raise ValueError(f"nothing restores {value!r}; known: {', '.join(known)}")
+        return value
+
+    @model_validator(mode="after")
+    def _tag_among_columns(self) -> Config:
+        if self.columns and self.tag and self.tag not in self.columns:
+            raise ValueError(f"tag: no column is named {self.tag!r}; columns: {', '.join(self.columns)}")
+        if self.restore and (
+            odd := [k for k in ("format", "columns", "tag", "comments", "field") if getattr(self, k)]
+        ):
+            raise ValueError(f"{odd[0]}: restore reads plain text, whose labels it makes itself; leave one away")
+        return self
+
+
+@dataclass(frozen=True)
+class Corpus(corpus.Corpus[Sentence]):
+    """The sentences of each split, their tags as written."""
+
+    scheme: str | None  # of the tags, where they are spans
+
+    UNIT = "words"
+
+    @property
+    def restore(self) -> str | None:
+        """What the labels restore, where they are made from plain text."""
+        return self.config.restore
+
+    @staticmethod
+    def filled(records: Sequence[Sentence]) -> bool:
+        return any(s.words for s in records)
+
+    def pieces(self, split: str) -> list[Sentence]:
+        """The sentences of a split, those of more than `longest` words cut."""
+        found = []
+        for s in self.splits[split]:
+            for first in range(0, len(s.words), self.config.longest):
+                part = slice(first, first + self.config.longest)
+                features = {name: values[part] for name, values in s.features.items()}
+                tags = s.tags[part] if s.tags is not None else None
+                found.append(
+                    replace(s, words=s.words[part], tags=tags, features=features)
+                    if first or len(s.words) > self.config.longest
+                    else s
+                )
+        return found
+
+    def facts(self, *columns: Any) -> dict[str, Any]:
+        found = {**super().facts(*columns), "restore": self.restore, "scheme": self.scheme}
+        del found["roles"]
+        return found
+
+    def about(self, records: Sequence[Sentence], *columns: Any) -> dict[str, Any]:
+        sizes = {"sentences": len(records), "tokens": sum(len(s.words) for s in records)}
+        return {**sizes, "sha256": fingerprint(records, *columns)}
+
+
+def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
+    """sha256 over words, tags and the further columns that a model reads, hexadecimal: the same in every format."""
+    return corpus.digest([s.words, s.tags, *(s.features.get(name) for name in features)] for s in sentences)
+
+
+def open_corpus(config: Config, base: Path) -> Corpus:
+    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+    plan = sources.Plan.of(config, base)
+    format_name = plan.format(config.format or ("text" if config.restore else None), guess)
+    options = Options(**{**plan.settings, **_given(config)}, gold=not config.restore)
+    read = functools.partial(
+        read_sentences, format_name=format_name, options=options, encoding=plan.encoding, restore=config.restore
+    )
+    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in plan.files.items()}
+    splits |= _share_out(splits["train"], plan.shares)
+    scheme = None
+    if not config.restore:
+        splits["train"] = _outside(splits["train"], format_name)
+        scheme = _scheme(config.scheme, splits["train"])
+        splits = {split: in_scheme(s, scheme, split) if split != "train" else s for split, s in splits.items()}
+    return Corpus.made(config, plan, format_name, options, splits, roles={}, scheme=scheme)
+
+
+def read_sentences(
+    paths: Sequence[str | Path],
+    *,
+    format_name: str,
+    options: Options,
+    encoding: str = "utf-8",
+    restore: str | None = None,
+    what: str = "",
+) -> Iterator[Sentence]:
+    """The records that have words, in order; with `restore` made from plain text."""
+    reader = registry.load("formats", format_name).Reader(options)
+    made = registry.load("restoration", restore) if restore else None
+    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    with console.progress(what, total) as advance:
+        for chunk in streams.read_text(paths, encoding=encoding, end_lines=True):
+            yield from _made(reader.feed(chunk), made)
+            advance(len(chunk.text))
+        yield from _made(reader.close(), made)
+
+
+def _made(sentences: Iterable[Sentence], restoration: Any) -> Iterator[Sentence]:
+    for sentence in sentences:
+        if restoration:
+            words, tags = restoration.strip(sentence.text)
+            sentence = replace(sentence, words=words, tags=tags)
+        if sentence.words:
+            yield sentence
+
+
+def _share_out(train: list[Sentence], shares: dict[str, float]) -> dict[str, list[Sentence]]:
+    """Cut the shares off the end of the training split: train | valid | test, by sentences."""
+    if not shares:
+        return {}
+    end, found = len(train), {}
+    for split in reversed(list(shares)):
+        begin = end - round(shares[split] * len(train))
+        found[split], end = train[begin:end], begin
+    return {"train": train[:end], **found}
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of the format that the recipe states."""
+    keys = {"columns": config.columns, "tag": config.tag, "comments": config.comments, "field": config.field}
+    if config.separator != "auto":
+        keys["separator"] = config.separator
+    return {k: v for k, v in keys.items() if v is not None}
+
+
+def guess(path: Path) -> str:
+    """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
+    found = detect(str(path), corpus.beginning(path))
+    if found is None:
+        known = ", ".join(LABELLED)
+        raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
+    return found
+
+
+def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
+    """Spans in CoNLL-U with O for what is in none: there a word in no span has no key."""
+    if format_name != "conllu" or not any("_" in (s.tags or []) for s in sentences):
+        return sentences
+    changed = [replace(s, tags=["O" if tag == "_" else tag for tag in s.tags or []]) for s in sentences]
+    return changed if schemes.recognise([s.tags or [] for s in changed]) else sentences
+
+
+def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[Sentence]:
+    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted."""
+    if not scheme:
+        return sentences
+    tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
+    own = schemes.recognise(tags)
+    if own in (None, scheme):
+        if not any("_" in (s.tags or []) for s in sentences):
+            return sentences
+    elif schemes.violations(tags, scheme):
+        console.say(f"{what}: spans are written in {own}; they are read as {scheme}")
+        tags = [schemes.convert(t, own, scheme) for t in tags]
+    return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
+
+
+def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
+    """The scheme of the tags: as said, or as they look; what breaks it is told."""
+    if wanted == "none":
+        return None
+    tags = [s.tags or [] for s in sentences]
+    scheme = schemes.recognise(tags) if wanted == "auto" else wanted
+    if scheme and (count := schemes.violations(tags, scheme)):
+        console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
+    return scheme

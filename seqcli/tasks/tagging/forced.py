@@ -1,0 +1,85 @@
+"""Tags that the input says, for some words or all: they stay, and the rest is filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqcli import schemes
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.formats import Options, Sentence, conllu
+from seqcli.formats._blocks import Block, Places
+from seqcli.tasks.tagging.predict import Tagger
+
+
+@dataclass(frozen=True)
+class Forced:
+    """Where the input says tags that are to stay."""
+
+    name: str  # of a column or key
+    format: str
+    is_tag: bool  # whether it is what the reader takes for the tags, else it is a further column
+
+    @classmethod
+    def find(cls, name: str, read: str, options: Options) -> Forced:
+        """Raises UsageError where the input has no such column."""
+        if read == "jsonl":
+            return cls(name, read, True)
+        if read == "conllu" and name in (options.tag or "upos", *conllu.COLUMNS[2:8]):
+            return cls(name, read, name == (options.tag or "upos"))
+        if read == "conll" and name in options.columns:
+            return cls(name, read, name == options.tag)
+        if read not in ("conll", "conllu"):
+            hint = "give columns, CoNLL-U or JSON lines: --input conll --columns word,known --force known"
+            raise UsageError(f"--force: {read} has no columns", hint=hint)
+        named = ", ".join(options.columns or conllu.COLUMNS[2:8] if read == "conllu" else options.columns)
+        hint = f"the columns are {named}" if named else "name them: --columns word,known"
+        raise UsageError(f"--force: no column is named {name!r}", hint=hint)
+
+    def of(self, sentence: Sentence) -> Sequence[str | None]:
+        """What is said of each word: a tag, or nothing."""
+        given = sentence.tags if self.is_tag else sentence.features.get(self.name)
+        return [None if tag in ("", "_", "-") else tag for tag in given or ()]
+
+    def allowed(self, sentence: Sentence, scheme: str | None) -> list[list[str] | None]:
+        """The tags that each word may have; None for any.
+
+        A part of a span that cannot stand beside what is given next to it may be any part: B-PER I-LOC is two spans.
+        """
+        given = self.of(sentence)
+        parts = [("O", "") if tag is None else schemes.divide(tag) for tag in given]
+        found: list[list[str] | None] = []
+        for t, tag in enumerate(given):
+            prefix, name = parts[t]
+            before, after = t == 0 or given[t - 1] is not None, t + 1 == len(given) or given[t + 1] is not None
+            alone = before and prefix in ("I", "E") and (t == 0 or parts[t - 1][1] != name or parts[t - 1][0] in "ES")
+            cut = after and scheme == "iobes" and prefix in ("B", "I")
+            cut = cut and (t + 1 == len(given) or parts[t + 1][1] != name or parts[t + 1][0] in "BS")
+            found.append(None if tag is None else [name] if scheme and (alone or cut) else [tag])
+        return found
+
+    def check(self, sentence: Sentence, tagger: Tagger) -> None:
+        """Raises SeqcliError with file:line:column for a tag that the model does not know."""
+        if not sentence.words:
+            return
+        given = self.of(sentence)
+        if not given and self.format == "conll":
+            raise SeqcliError(f"{sentence.place(0)}: there is no column {self.name!r} (see --force)")
+        if not given and self.format == "jsonl" and self.name in json.loads(sentence.raw.body):
+            what = f"{self.name!r} is no list of as many tags as there are tokens"
+            raise SeqcliError(f"{sentence.place(0)}: {what} (see --force)", hint="null is none")
+        for t, tag in enumerate(given):
+            if tag is not None and not tagger.knows(tag):
+                place = self._place(sentence, t)
+                raise SeqcliError(
+                    f"{place}: the model does not know the tag {tag!r}", hint=did_you_mean(tag, tagger.tags)
+                )
+
+    def _place(self, sentence: Sentence, t: int) -> str:
+        block = sentence.raw
+        if self.is_tag or not isinstance(block, Block):
+            return sentence.place(t, tag=True)
+        names, separator = (block.layout.names, block.layout.separator) if block.layout else (conllu.COLUMNS, "\t")
+        places = Places(block, sentence.line - block.rows[0], names.index(self.name), separator)
+        return f"{sentence.source}:{places[t][0]}:{places[t][1]}"

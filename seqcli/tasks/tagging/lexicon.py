@@ -1,0 +1,51 @@
+"""Lexicons: which tags a word may have, a line each: word TAB tag [tag ...]."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seqcli import streams
+from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.files import sources
+from seqcli.formats import BOM
+from seqcli.tasks.tagging.predict import Tagger
+
+
+def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
+    """Words to their tags; a word on several lines has the tags of all.
+
+    Blanks or commas divide tags (a comma alone may be a tag itself). Raises SeqcliError with file:line:column.
+    """
+    found: dict[str, list[str]] = {}
+    for chunk in streams.read_text(sources([path])):
+        for number, text in streams.lines_of(chunk):
+            line = text.removesuffix("\r")
+            line = line.removeprefix(BOM) if number == 1 else line
+            if not line.strip():
+                continue
+            word, tab, rest = line.partition("\t")
+            tags = list(_tags(rest, tagger))
+            if not tab or not word or not tags:
+                raise SeqcliError(
+                    f"{chunk.source}:{number}:1: not a word, a tab and its tags",
+                    hint="as in: walk<TAB>NOUN VERB",
+                )
+            for at, tag in tags:
+                if not tagger.knows(tag):
+                    raise SeqcliError(
+                        f"{chunk.source}:{number}:{len(word) + 2 + at}: the model does not know the tag {tag!r}",
+                        hint=did_you_mean(tag, tagger.tags),
+                    )
+            found.setdefault(word, []).extend(tag for _, tag in tags)
+    return found
+
+
+def _tags(text: str, tagger: Tagger) -> Iterator[tuple[int, str]]:
+    """(place from 0, tag) of each tag of a line."""
+    for part in re.finditer(r"\S+", text):
+        if tagger.knows(part.group()):
+            yield part.start(), part.group()
+            continue
+        for tag in re.finditer("[^,]+", part.group()):
+            yield part.start() + tag.start(), tag.group()
