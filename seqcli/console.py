@@ -59,7 +59,8 @@ def error(text: str, hint: str = "") -> None:
 
 @contextmanager
 def progress(what: str, total: float | None, unit: str = "B") -> Iterator[Any]:
-    """A bar on a terminal, a line every ten seconds in a log, after half a second; yields `advance(amount)`."""
+    """A bar on a terminal, a line every ten seconds in a log, after half a second; yields `advance(amount)`. Nothing
+    is shown of what has no name."""
     began = shown = time.monotonic()
     done = 0.0
     bar: Any = None
@@ -68,7 +69,7 @@ def progress(what: str, total: float | None, unit: str = "B") -> Iterator[Any]:
         nonlocal done, shown, bar
         done += amount
         now = time.monotonic()
-        if verbosity < 0 or now - began < 0.5:
+        if not what or verbosity < 0 or now - began < 0.5:
             return
         if is_terminal():
             if bar is None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def advanced(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The amounts by which bars of progress advance."""
+    seen: list[float] = []
+    monkeypatch.setattr(console, "progress", lambda *_: nullcontext(seen.append))
+    return seen
 
 
 @pytest.fixture(scope="session", autouse=True)

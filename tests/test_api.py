@@ -9,10 +9,12 @@ import pytest
 
 import seqcli
 from seqcli import artifact, layers, tokenizers
-from seqcli.api import LanguageModel, TaggingModel, TranslationModel
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.formats import Sentence
 from seqcli.models import Sizes, language_model, seq2seq, tagger
+from seqcli.tasks.language_model.predict import Generator
+from seqcli.tasks.sequence_to_sequence.predict import Translator
+from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tokenizers import byte, char
 
 TEXT = "the cat sat\non the mat\n"
@@ -37,7 +39,7 @@ def path(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(path) -> LanguageModel:
+def model(path) -> Generator:
     return seqcli.load(path)
 
 
@@ -150,7 +152,7 @@ def write_tagger(path: Path, *, spans: bool = True, features: bool = False) -> P
 
 
 @pytest.fixture(scope="module")
-def tagging(tmp_path_factory) -> TaggingModel:
+def tagging(tmp_path_factory) -> Tagger:
     return seqcli.load(write_tagger(tmp_path_factory.mktemp("tagging") / "m.safetensors"))
 
 
@@ -158,7 +160,7 @@ TAGGED = "Rome isn't old, Rome is new."
 
 
 def test_a_tagger_tags_raw_text_and_given_words(tagging):
-    assert isinstance(tagging, TaggingModel)
+    assert isinstance(tagging, Tagger)
     assert tagging.tags == LABELS
     assert tagging.header["task"] == "tagging"
     found = tagging.tag(TAGGED)
@@ -235,12 +237,12 @@ def translator_path(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def translator(translator_path) -> TranslationModel:
+def translator(translator_path) -> Translator:
     return seqcli.load(translator_path)
 
 
 def test_translations_are_what_the_command_writes(translator, translator_path, seqcli):
-    assert isinstance(translator, TranslationModel)
+    assert isinstance(translator, Translator)
 
     def command(*args: object) -> str:
         return (

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import ops
+from seqcli import forms, ops
 from seqcli.errors import SeqcliError
 from seqcli.metrics._report import Report
 from seqcli.models import language_model, ngram
 from seqcli.streams import Chunk
 from seqcli.tasks.language_model import score as evaluation
+from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import evaluate, score_line
 from seqcli.tokenizers import BaseTokenizer, byte, char, word
 
@@ -77,7 +78,7 @@ def test_stateful_is_one_stream(kind: str, name: str, stretch: int, monkeypatch:
     monkeypatch.setattr(evaluation, "STRETCH", stretch)
     model, tokenizer = MODELS[kind, name], TOKENIZERS[name]
     ids = tokenizer.encode(TEXT)
-    found = evaluate(model, tokenizer, whole(TEXT))
+    found = evaluate(Generator(model, tokenizer), whole(TEXT))
     assert found.protocol == "stateful"
     assert found.counts["tokens"] == len(ids) - 1
     assert found.metrics["cross-entropy"] == pytest.approx(naive(model, ids) / (len(ids) - 1), rel=1e-5)
@@ -88,7 +89,7 @@ def test_stateful_is_one_stream(kind: str, name: str, stretch: int, monkeypatch:
 def test_windows_begin_with_a_fresh_state(kind: str, name: str, window: int) -> None:
     model, tokenizer = MODELS[kind, name], TOKENIZERS[name]
     ids = tokenizer.encode(TEXT)
-    found = evaluate(model, tokenizer, whole(TEXT), window=window)
+    found = evaluate(Generator(model, tokenizer), whole(TEXT), window=window)
     assert found.protocol == f"window {window}"
     assert found.counts["tokens"] == len(ids) - 1
     expected = naive(model, ids, window) / (len(ids) - 1)
@@ -103,24 +104,29 @@ def test_hand_made_windows() -> None:
         inputs, targets = ids[start : min(start + 4, 9)], ids[start + 1 : start + 5]
         scores, _ = model.score(inputs[None], targets[None], model.initial_state(1))
         total -= scores.sum()
-    found = evaluate(model, CHAR, whole(TEXT[:10]), window=4)
+    found = evaluate(Generator(model, CHAR), whole(TEXT[:10]), window=4)
     assert found.metrics["cross-entropy"] * 9 == pytest.approx(total, rel=1e-5)
 
 
 def test_a_window_as_long_as_the_text_is_stateful() -> None:
     model = MODELS["ngram", "char"]
-    one, two = evaluate(model, CHAR, whole(TEXT)), evaluate(model, CHAR, whole(TEXT), window=10**9)
+    one, two = (
+        evaluate(Generator(model, CHAR), whole(TEXT)),
+        evaluate(Generator(model, CHAR), whole(TEXT), window=10**9),
+    )
     assert two.metrics == pytest.approx(one.metrics)
 
 
 def test_many_batches_of_windows_are_the_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     model = MODELS["gru", "char"]
-    once = evaluate(model, CHAR, whole(TEXT), window=5)
+    once = evaluate(Generator(model, CHAR), whole(TEXT), window=5)
     for batch, held in ((2, 10**6), (3, 10**6), (64, 1), (64, 20)):
         monkeypatch.setattr(evaluation, "BATCH", batch)
         monkeypatch.setattr(evaluation, "HELD", held)
         monkeypatch.setattr(evaluation, "STRETCH", 11)
-        assert evaluate(model, CHAR, whole(TEXT), window=5).metrics == pytest.approx(once.metrics, rel=1e-12)
+        assert evaluate(Generator(model, CHAR), whole(TEXT), window=5).metrics == pytest.approx(
+            once.metrics, rel=1e-12
+        )
 
 
 def test_a_uniform_model_has_the_perplexity_of_its_vocabulary() -> None:
@@ -128,7 +134,7 @@ def test_a_uniform_model_has_the_perplexity_of_its_vocabulary() -> None:
     config = language_model.Config(cell="lstm", embedding=5, hidden=7, layers=2)
     flat: Any = language_model.Model.restore(config, 256, weights)
     for window in (None, 3):
-        found = evaluate(flat, BYTE, whole(TEXT), window=window).metrics
+        found = evaluate(Generator(flat, BYTE), whole(TEXT), window=window).metrics
         assert found["perplexity"] == pytest.approx(256)
         assert found["bits-per-byte"] == pytest.approx(8)
 
@@ -150,23 +156,22 @@ def test_where_chunks_end_changes_no_bit(
     model, tokenizer = MODELS[case], TOKENIZERS[case[1]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "STRETCH", stretch)
-        one = evaluate(model, tokenizer, whole(TEXT), window=window, limit=limit)
-        many = evaluate(model, tokenizer, chunked(TEXT, cuts), window=window, limit=limit)
+        one = evaluate(Generator(model, tokenizer), whole(TEXT), window=window, limit=limit)
+        many = evaluate(Generator(model, tokenizer), chunked(TEXT, cuts), window=window, limit=limit)
     assert many == one
 
 
 def test_empty_chunks_and_a_first_chunk_of_one_token() -> None:
     model = MODELS["lstm", "char"]
     pieces = [Chunk("", "f", 1), Chunk("t", "f", 1), Chunk("", "f", 1), Chunk(TEXT[1:], "f", 1)]
-    assert evaluate(model, CHAR, pieces) == evaluate(model, CHAR, whole(TEXT))
+    assert evaluate(Generator(model, CHAR), pieces) == evaluate(Generator(model, CHAR), whole(TEXT))
 
 
-def test_progress_adds_up_to_the_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_adds_up_to_the_tokens(monkeypatch: pytest.MonkeyPatch, advanced: list[float]) -> None:
     monkeypatch.setattr(evaluation, "STRETCH", 10)
-    seen: list[float] = []
-    found = evaluate(MODELS["ngram", "char"], CHAR, whole(TEXT), advance=seen.append)
-    assert sum(seen) == found.counts["tokens"]
-    assert max(seen) == 10
+    found = evaluate(Generator(MODELS["ngram", "char"], CHAR), whole(TEXT))
+    assert sum(advanced) == found.counts["tokens"]
+    assert max(advanced) == 10
 
 
 # counts
@@ -186,12 +191,12 @@ def test_counts_of_characters_bytes_and_words_by_hand(window: int | None) -> Non
         "word": {"tokens": 5, "characters": 11, "bytes": 12, "words": 5},
         "byte": {"tokens": 13, "characters": 11, "bytes": 12, "words": 5},  # a part of a character spans all of it
     }.items():
-        found = evaluate(MODELS["lstm", name], TOKENIZERS[name], whole(text), window=window)
+        found = evaluate(Generator(MODELS["lstm", name], TOKENIZERS[name]), whole(text), window=window)
         assert found.counts == expected, name
 
 
 def test_figures_are_one_likelihood_over_different_counts() -> None:
-    found = evaluate(MODELS["lstm", "char"], CHAR, whole(TEXT))
+    found = evaluate(Generator(MODELS["lstm", "char"], CHAR), whole(TEXT))
     m, n = found.metrics, found.counts
     nats = m["cross-entropy"] * n["tokens"]
     assert m["perplexity"] == pytest.approx(math.exp(nats / n["tokens"]))
@@ -209,7 +214,7 @@ def test_unknown_characters_are_scored_and_their_rate_told(
     text: str, scored: int, unknown: int, window: int | None
 ) -> None:
     tokenizer = char.Tokenizer("\nab", unk=True)
-    found = evaluate(model_for("lstm", tokenizer), tokenizer, whole(text), window=window)
+    found = evaluate(Generator(model_for("lstm", tokenizer), tokenizer), whole(text), window=window)
     assert found.counts["tokens"] == scored
     assert found.metrics["oov-rate"] == pytest.approx(unknown / scored)
     assert found.metrics["coverage"] == pytest.approx(1 - unknown / scored)
@@ -217,7 +222,7 @@ def test_unknown_characters_are_scored_and_their_rate_told(
 
 def test_coverage_of_words_counts_their_characters() -> None:
     tokenizer = word.Tokenizer(["cat"])
-    found = evaluate(model_for("lstm", tokenizer), tokenizer, whole("cat catalogue cat\n"))
+    found = evaluate(Generator(model_for("lstm", tokenizer), tokenizer), whole("cat catalogue cat\n"))
     assert found.metrics["oov-rate"] == pytest.approx(1 / 3)  # `catalogue`, `cat`, the line end
     assert found.metrics["coverage"] == pytest.approx(1 - len("catalogue") / len(" catalogue cat\n"))
     assert "bits-per-character" not in found.metrics  # white space is not kept
@@ -226,14 +231,14 @@ def test_coverage_of_words_counts_their_characters() -> None:
 @pytest.mark.parametrize("text", ["", "t", "\n"])
 def test_nothing_to_score(text: str) -> None:
     for window in (None, 3):
-        found = evaluate(MODELS["lstm", "char"], CHAR, whole(text), window=window)
+        found = evaluate(Generator(MODELS["lstm", "char"], CHAR), whole(text), window=window)
         assert found.counts == {"tokens": 0, "characters": 0, "bytes": 0, "words": 0}
         assert found.metrics == {}
 
 
 def test_white_space_before_the_first_word() -> None:
     text = " " * 5000 + "cat cat\n"
-    found = evaluate(MODELS["lstm", "word"], WORD, whole(text))
+    found = evaluate(Generator(MODELS["lstm", "word"], WORD), whole(text))
     assert found.counts == {"tokens": 2, "characters": 5, "bytes": 5, "words": 2}
 
 
@@ -245,21 +250,23 @@ def test_white_space_before_the_first_word() -> None:
 def test_a_limit_is_the_text_cut_short(name: str, limit: int) -> None:
     tokenizer, model = TOKENIZERS[name], MODELS["gru", name]
     short = tokenizer.decode(tokenizer.encode(TEXT)[:limit])
-    cut = evaluate(model, tokenizer, whole(TEXT), limit=limit)
-    assert cut == evaluate(model, tokenizer, whole(short))
+    cut = evaluate(Generator(model, tokenizer), whole(TEXT), limit=limit)
+    assert cut == evaluate(Generator(model, tokenizer), whole(short))
     assert cut.counts["tokens"] == limit - 1
 
 
 def test_a_limit_above_the_text_changes_nothing() -> None:
     model, n = MODELS["lstm", "char"], len(CHAR.encode(TEXT))
     for limit in (n, n + 1, 10 * n):
-        assert evaluate(model, CHAR, whole(TEXT), limit=limit) == evaluate(model, CHAR, whole(TEXT))
-    assert evaluate(model, CHAR, whole(TEXT), limit=0).metrics == {}
+        assert evaluate(Generator(model, CHAR), whole(TEXT), limit=limit) == evaluate(
+            Generator(model, CHAR), whole(TEXT)
+        )
+    assert evaluate(Generator(model, CHAR), whole(TEXT), limit=0).metrics == {}
 
 
 def test_a_limit_keeps_the_texts_own_white_space_and_unknown_words() -> None:
     tokenizer = word.Tokenizer(["cat"])
-    found = evaluate(model_for("lstm", tokenizer), tokenizer, whole("cat  é \t cat cat\n"), limit=3)
+    found = evaluate(Generator(model_for("lstm", tokenizer), tokenizer), whole("cat  é \t cat cat\n"), limit=3)
     assert found.counts == {"tokens": 2, "characters": len("  é \t cat"), "bytes": len("  é \t cat") + 1, "words": 2}
     assert found.metrics["oov-rate"] == 0.5
     assert found.metrics["coverage"] == pytest.approx(1 - 1 / len("  é \t cat"))
@@ -271,22 +278,24 @@ def test_a_limit_keeps_the_texts_own_white_space_and_unknown_words() -> None:
 def test_an_unknown_character_is_named_with_its_place() -> None:
     chunks = [Chunk("the cat\n", "book.txt", 1), Chunk("the\nca§t\n", "book.txt", 2)]
     with pytest.raises(SeqcliError, match=r"^book\.txt:3:3: the character '§'"):
-        evaluate(MODELS["lstm", "char"], CHAR, chunks)
+        evaluate(Generator(MODELS["lstm", "char"], CHAR), chunks)
 
 
 def test_a_signature_tells_what_was_measured_and_how() -> None:
     model = MODELS["lstm", "char"]
-    one = evaluate(model, CHAR, whole(TEXT)).signature
+    one = evaluate(Generator(model, CHAR), whole(TEXT)).signature
     assert one.split("|")[1:3] == [f"tok:char.{CHAR.size}.{CHAR.fingerprint()[:8]}", "ctx:stateful"]
     assert one.endswith(f"|tokens:{len(TEXT) - 1}")
     others = [
-        evaluate(model, CHAR, whole(TEXT), window=64).signature,
-        evaluate(model, CHAR, whole(TEXT[:-1])).signature,
-        evaluate(model, CHAR, whole(TEXT.replace("cat", "dog"))).signature,
-        evaluate(MODELS["lstm", "byte"], BYTE, whole(TEXT)).signature,
+        evaluate(Generator(model, CHAR), whole(TEXT), window=64).signature,
+        evaluate(Generator(model, CHAR), whole(TEXT[:-1])).signature,
+        evaluate(Generator(model, CHAR), whole(TEXT.replace("cat", "dog"))).signature,
+        evaluate(Generator(MODELS["lstm", "byte"], BYTE), whole(TEXT)).signature,
     ]
     assert len({one, *others}) == 5
-    assert evaluate(MODELS["ngram", "char"], CHAR, whole(TEXT)).signature == one  # another model of the same text
+    assert (
+        evaluate(Generator(MODELS["ngram", "char"], CHAR), whole(TEXT)).signature == one
+    )  # another model of the same text
 
 
 def test_a_report_is_json_even_where_a_number_is_not() -> None:
@@ -324,4 +333,4 @@ def test_without_a_symbol_for_the_line_end_the_first_token_is_context() -> None:
     assert found.tokens == 3
     assert found.nll == pytest.approx(naive(model, tokenizer.encode("abba")), rel=1e-5)
     for short in ("", "a"):
-        assert score_line(model, tokenizer, tokenizer.encode(short)) == evaluation.LineScore(0.0, 0)
+        assert score_line(model, tokenizer, tokenizer.encode(short)) == forms.Cost(0.0, 0)

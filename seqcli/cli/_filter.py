@@ -9,19 +9,19 @@ from __future__ import annotations
 import select
 import signal
 import sys
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqcli import console, streams, threads
 from seqcli.cli._options import Lines
 from seqcli.errors import SeqcliError
 from seqcli.files import packing, sources
+from seqcli.predictor import Answering
 from seqcli.streams import Output, Replaced
 
 HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
@@ -35,45 +35,6 @@ class Stopped(SeqcliError):
     def __init__(self, message: str, *, answers: Sequence[Any] = (), at: int = 0, part: Any = None, hint: str = ""):
         super().__init__(message, hint=hint)
         self.answers, self.at, self.part = list(answers), at, part
-
-
-class Work(ABC):
-    """What answers records; it travels to other processes without its model."""
-
-    small = 0  # characters: fewer are not worth another process
-    complete = False  # whether the model has a symbol for everything: nothing is lacking
-
-    def prepare(self, record: Any) -> Any:
-        """A record made ready, in the process that reads and writes. Raises SeqcliError for what it lacks."""
-        return record
-
-    def ready(self, record: Any) -> Any:
-        """A record made ready to be answered, in the process that answers it."""
-        return record
-
-    def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
-        """What of a ready record the model has no symbol for: its number, and what it is."""
-        return ()
-
-    def where(self, record: Any, number: int) -> int:
-        """Where in a ready record that stands, as the record's own `place` takes it."""
-        return number
-
-    @abstractmethod
-    def answer(self, records: list[Any]) -> list[Any]:
-        """An answer for each ready record. Raises Stopped."""
-
-    def packed(self) -> Work:
-        """The work without what another process opens for itself."""
-        return self
-
-    def unpack(self, model: Any) -> None:
-        """Open that; `model` is the path of the model's file, where there is one."""
-        return
-
-    def light(self, record: Any) -> Any:
-        """A record without what only its writer needs."""
-        return record
 
 
 @dataclass
@@ -107,15 +68,24 @@ class Lacked:
             )
 
 
-def answered(work: Work, records: Sequence[Any], strict: bool) -> tuple[list[Any], Lacked]:
-    """The answers to records, and what of them the model lacks. Raises Stopped at the first of that with `strict`."""
-    ready, lacked = [work.ready(record) for record in records], Lacked()
-    for i, record in enumerate(() if work.complete else ready):
-        if found := work.lacking(record):
-            if strict:
-                raise stopped(found[0][1], work.where(record, found[0][0]), work.answer(ready[:i]) if i else ())
-            lacked.add([what for _, what in found])
-    return work.answer(ready), lacked
+class Work(NamedTuple):
+    """What answers records, and what is asked of it."""
+
+    predictor: Answering
+    asked: Any
+    strict: bool  # stop at what it has no symbol for
+
+    def __call__(self, records: Sequence[Any]) -> tuple[list[Any], Lacked]:
+        """The answers to records, and what of them it lacks. Raises Stopped at the first of that, where strict."""
+        own, asked = self.predictor, self.asked
+        ready, lacked = [own.ready(record) for record in records], Lacked()
+        for i, record in enumerate(() if own.complete else ready):
+            if found := own.lacking(record):
+                if self.strict:
+                    before = own.answer(ready[:i], asked) if i else ()
+                    raise stopped(found[0][1], own.where(record, found[0][0]), before)
+                lacked.add([what for _, what in found])
+        return own.answer(ready, asked), lacked
 
 
 def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -> Stopped:
@@ -125,13 +95,13 @@ def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -
     return Stopped(f"there is no symbol for {what!r}{code}", answers=answers, at=at, part=part, hint=hint)
 
 
-def one(work: Work, record: Any, how: Lines) -> Any:
+def one(predictor: Answering, record: Any, how: Lines) -> Any:
     """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
-    ready, lacked = work.ready(record), Lacked()
-    if found := [] if work.complete else work.lacking(ready):
+    ready, lacked = predictor.ready(record), Lacked()
+    if found := [] if predictor.complete else predictor.lacking(ready):
         if how.unknown == "strict":
             stop = stopped(found[0][1], 0)
-            raise SeqcliError(f"{record.place(work.where(ready, found[0][0]))}: {stop.message}", hint=stop.hint)
+            raise SeqcliError(f"{record.place(predictor.where(ready, found[0][0]))}: {stop.message}", hint=stop.hint)
         lacked.add([what for _, what in found])
         lacked.say()
     return ready
@@ -140,16 +110,17 @@ def one(work: Work, record: Any, how: Lines) -> Any:
 def run(
     files: Sequence[str],
     reader: Any,
-    work: Work,
+    predictor: Answering,
+    asked: Any,
     write: Callable[[Any, Any], str | bytes],
     *,
-    model: Path | None,
     batch_size: int,
     how: Lines,
     encoding: str | None = None,
     what: str = "answering",
 ) -> None:
-    """Answer the records of files, or of standard input, and tell what was replaced or lacking."""
+    """Answer the records of files, or of standard input, and tell what was replaced or lacking; `asked` are settings
+    of the predictor."""
     out, lacked, replaced = Output(), Lacked(), Replaced() if how.errors == "replace" else None
     waiting: deque[tuple[list[Any], Callable[[], tuple[list[Any], Lacked]]]] = deque()
 
@@ -166,8 +137,9 @@ def run(
             _write(out, write, records, answers)
         out.flush()
 
+    work = Work(predictor, asked, how.unknown == "strict")
     reading = Batches(files, reader, work, batch_size, encoding, replaced, what)
-    with _workers(work, model, how) as send:
+    with _workers(work, how) as send:
         for batch, pause in reading:
             waiting.append((batch, send(batch)))
             drain(0 if pause else 2 * how.jobs if how.jobs > 1 else 0)
@@ -222,7 +194,7 @@ class Batches:
 
     def _prepared(self, records: Iterator[Any], held: list[Any]) -> None:
         for record in records:
-            held.append(self.work.prepare(record))  # noqa: PERF401  what precedes a mistake is kept
+            held.append(self.work.predictor.prepare(record, self.work.asked))  # noqa: PERF401  what precedes a mistake is kept
 
     def _cut(self, held: list[Any], pause: bool) -> Iterator[tuple[list[Any], bool]]:
         while held:
@@ -250,18 +222,18 @@ def more_is_there() -> bool:
 
 
 @contextmanager
-def _workers(work: Work, model: Path | None, how: Lines) -> Iterator[Callable[[list[Any]], Callable[[], Any]]]:
+def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[[], Any]]]:
     """`send(records)` gives a function that waits for their answers."""
-    strict = how.unknown == "strict"
     if how.jobs == 1:
-        yield lambda records: partial(answered, work, records, strict)
+        yield lambda records: partial(work, records)
         return
-    with _pool(how.jobs, _start, (work.packed(), model, console.verbosity, strict)) as workers:
+    own = work.predictor
+    with _pool(how.jobs, _start, (own.packed(), work.asked, work.strict, console.verbosity)) as workers:
 
         def send(records: list[Any]) -> Callable[[], Any]:
-            if sum(len(r.text) for r in records) < work.small:
-                return partial(answered, work, records, strict)
-            return partial(_received, workers.apply_async(_do, ([work.light(r) for r in records],)))
+            if sum(len(r.text) for r in records) < own.small:
+                return partial(work, records)
+            return partial(_received, workers.apply_async(_do, ([own.light(r) for r in records],)))
 
         yield send
 
@@ -280,22 +252,20 @@ def _pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> 
         yield opened
 
 
-_work: tuple[Work, bool]  # of a worker process
+_work: Work  # of a worker process
 
 
-def _start(work: Work, model: Path | None, verbosity: int, strict: bool) -> None:
+def _start(opens: Callable[[], Answering], asked: Any, strict: bool, verbosity: int) -> None:
     global _work
     console.verbosity = verbosity
     threads.limit(1)
-    work.unpack(model)
-    _work = work, strict
+    _work = Work(opens(), asked, strict)
 
 
 def _do(records: list[Any]) -> tuple[Any, ...]:
     """Answers and what was lacking; or the parts of an error: those with arguments of their own do not travel."""
-    work, strict = _work
     try:
-        return answered(work, records, strict)
+        return _work(records)
     except Stopped as stop:
         return stop.message, stop.hint, stop.answers, stop.at, stop.part
     except SeqcliError as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
-from seqcli.artifact import Artifact
 from seqcli.cli._options import Given
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import ROWS, told_by_name
@@ -65,12 +64,3 @@ def named_format(files: Sequence[str], registry: str) -> str | None:
             " files of one format",
         )  # fmt: skip
     return next(iter(told.values()), None)
-
-
-def trained_roles(stored: Artifact) -> Mapping[str, Any]:
-    """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
-    data = stored.header["data"]
-    if data.get("format") == "lines":  # what is said there are parts of files' names
-        return {}
-    own = {role: data.get("options", {}).get(role) for role in ("text", "label", "source", "target")}
-    return {role: name for role, name in {**own, **data.get("roles", {})}.items() if name is not None}

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import zip_longest
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
-from seqcli import artifact, console, registry, runs, threads
+from seqcli import console, registry, runs, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Columns, Filtering, Given
 from seqcli.cli._reading import named_format
 from seqcli.cli.tag import Reading, Writing
+from seqcli.datasets import corpus
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.formats import Answer, Options, Sentence
+from seqcli.tasks.tagging.data import options_for
 from seqcli.tasks.tagging.forced import Forced
 from seqcli.tasks.tagging.lexicon import read_lexicon
-from seqcli.tasks.tagging.predict import Allowed, Settings, Tagger, warn_of_splitting
+from seqcli.tasks.tagging.predict import Settings, Tagger
+from seqcli.tasks.tagging.show import restored
 
 BATCH = 1024  # sentences answered together, where nothing else is said
-NO_TAGS = "<none>"  # no column has the tags
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
 
 
@@ -40,23 +39,28 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
     tagger = Tagger.open(stored)
     read, write = _formats(files, asked, tagger, given)
-    options, out_options = (
-        options_for(stored, name, asked.columns, reading.field, reading.tag, kept=tagger.features)
-        for name in (read, write)
+    columns = asked.columns
+    said = corpus.Reading(
+        tag=reading.tag,
+        field=reading.field,
+        columns=columns.names,
+        separator=columns.separator,
+        comments=columns.comments,
     )
+    options, out_options = (options_for(tagger.header, name, said, kept=tagger.features) for name in (read, write))
     forced = Forced.find(reading.force, read, options) if reading.force else None
     if forced and read == "jsonl":
         options = replace(options, tag=forced.name)
     out_options = replace(out_options, replace=writing.replace, confidence=writing.confidence)
     reader = registry.load("formats", read).Reader(options)
-    written = _Restored() if write == "text" else registry.load("formats", write).Writer(out_options)
+    written = restored if write == "text" else registry.load("formats", write).Writer(out_options).write
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
-    work = Work(tagger, _settings(writing, tagger, stored, write), forced, lexicon)
+    settings = replace(_settings(writing, tagger, write), forced=forced, lexicon=lexicon)
     _filter.run(
-        files, reader, work, written.write,
-        model=stored.path, batch_size=how.batch_size or BATCH, how=how, what="tagging",
+        files, reader, tagger, settings, written,
+        batch_size=how.batch_size or BATCH, how=how, what="tagging",
     )  # fmt: skip
-    if forced and read == "jsonl" and not work.forced_seen:
+    if forced and read == "jsonl" and not tagger.counted["forced"]:
         console.warn(f"--force: no record has the key {forced.name!r}: nothing was forced")
 
 
@@ -104,114 +108,11 @@ def _all(what: str) -> list[str]:
     return [name for name in registry.names("formats") if _can(what, name)]
 
 
-def options_for(
-    stored: artifact.Artifact,
-    read: str,
-    columns: Columns,
-    field: str | None,
-    tag: str | None,
-    *,
-    kept: Sequence[str] = (),
-) -> Options:
-    """How to read or write a format: as said, else as the model's training data was, where that was of the same one.
-
-    `kept` are columns that cannot be the tags where nothing says which are.
-    """
-    data = stored.header["data"]
-    own = dict(data["options"]) if data["format"] == read else {}
-    own |= {"gold": False, "columns": tuple(own.get("columns") or ())}
-    trained = _tag_column(own["columns"], own.get("tag"), ())
-    said: dict[str, Any] = {"separator": columns.separator, "comments": columns.comments, "field": field, "tag": tag}
-    said["columns"] = tuple(columns.names) if columns.names else None
-    own |= {k: v for k, v in said.items() if v is not None}
-    if read == "conll" and tag is None:
-        own["tag"] = _tag_column(own["columns"], trained, kept)
-    return Options(**own)
-
-
-def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]) -> str | None:
-    """Which of some named columns has the tags: the one that had them in training, else `tag`, else the last."""
-    named = [c for c in columns if c not in ("_", "-", "")]
-    if not named or trained in named:
-        return trained
-    found = "tag" if "tag" in named else named[-1]
-    return NO_TAGS if found in (*kept, "word") else found
-
-
-def _settings(writing: Writing, tagger: Tagger, stored: artifact.Artifact, write: str) -> Settings:
+def _settings(writing: Writing, tagger: Tagger, write: str) -> Settings:
     least = writing.min_confidence or 0.0
     if writing.target_precision is not None:
-        from seqcli.cli._splits import sentences_of, threshold
-        from seqcli.tasks.tagging.score import answers_judged
+        from seqcli.scoring import threshold
 
-        least = threshold(
-            writing.target_precision, stored, lambda: answers_judged(tagger, sentences_of(stored, "valid"))
-        )
+        least = threshold(writing.target_precision, tagger)
     shown = write in ("jsonl", "spans") or writing.confidence
     return Settings(confidence=shown, n_best=writing.n_best, least=least)
-
-
-@dataclass
-class Work(_filter.Work):
-    """What answers sentences; it travels to other processes without its tagger."""
-
-    tagger: Tagger | None
-    settings: Settings
-    forced: Forced | None
-    lexicon: dict[str, list[str]]
-    warned: bool = False
-    forced_seen: bool = False
-
-    def prepare(self, record: Sentence) -> Sentence:
-        """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it
-        lacks."""
-        assert self.tagger is not None
-        sentence = record
-        if self.forced:
-            self.forced.check(sentence, self.tagger)
-            self.forced_seen = self.forced_seen or bool(self.forced.of(sentence))
-        if sentence.split:
-            self.tagger.check(sentence)
-            return sentence
-        if not self.warned and (chunk := self.tagger.words.odd(sentence.text)):
-            self.warned = True
-            warn_of_splitting(self.tagger, chunk)
-        return self.tagger.words.find(sentence)
-
-    def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
-        """Its words that are none of the vocabulary's."""
-        assert self.tagger is not None
-        return self.tagger.vocabulary.unknown(record.words)
-
-    def answer(self, records: list[Sentence]) -> list[Answer]:
-        """Tags of each sentence."""
-        assert self.tagger is not None
-        allowed = [self._allowed(s) for s in records] if self.forced or self.lexicon else ()
-        return self.tagger.answer(records, self.settings, allowed)
-
-    def packed(self) -> Work:
-        """The work without its tagger."""
-        return replace(self, tagger=None)
-
-    def unpack(self, model: Path) -> None:
-        """Open the tagger."""
-        self.tagger = Tagger.open(artifact.read(model))
-
-    def light(self, record: Sentence) -> Sentence:
-        """A sentence without what only its writer needs."""
-        return replace(record, raw=None, places=(), tag_places=())
-
-    def _allowed(self, sentence: Sentence) -> Allowed:
-        found: list[Sequence[str] | None] = [self.lexicon.get(w) for w in sentence.words]
-        if self.forced:
-            assert self.tagger is not None
-            given = self.forced.allowed(sentence, self.tagger.scheme)
-            found = [one or other for one, other in zip_longest(given, found)]
-        return found
-
-
-class _Restored:
-    """Writes the text that the labels say."""
-
-    def write(self, sentence: Sentence, answer: Answer) -> str:
-        return (answer.text or "") + getattr(sentence.raw, "end", "\n") if sentence.record else ""

@@ -6,20 +6,21 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from seqcli import console, registry, runs, streams, tokenizers
-from seqcli.cli import _filter, _forms
+from seqcli import console, forms, registry, runs, streams, tokenizers
+from seqcli.cli import _filter
 from seqcli.cli._options import Lines
 from seqcli.cli.tokenize import Choosing, Doing
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
 from seqcli.labelled import Example, Options
+from seqcli.predictor import Answering
 from seqcli.streams import Chunk, Output
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter, UnknownPiece
 
@@ -102,15 +103,14 @@ def run(files: Sequence[str], choosing: Choosing, doing: Doing, how: Lines) -> N
     if doing.objects:
         read = "jsonl" if doing.field else "text"
         reader = registry.load("labelled", read).Reader(Options(text=doing.field, gold=False))
-        records = Records(tokenizer)
-        write = _forms.form(read, True, reader, records)
-        _filter.run(files, reader, records, write, model=None, batch_size=64, how=how, what="tokenizing")
+        write = forms.form(read, True, reader, Writer())
+        _filter.run(files, reader, Records(tokenizer), None, write, batch_size=64, how=how, what="tokenizing")
         return
     mode = "ids" if doing.ids else "pieces"
     if doing.decode:
         mode = "text of ids" if known and not doing.pieces else "text of pieces"
-    work = Texts(tokenizer, mode, how.unknown == "strict")
-    _filter.run(files, Whole(), work, lambda _, out: out, model=None, batch_size=1, how=how, what="tokenizing")
+    texts = Texts(tokenizer, mode, how.unknown == "strict")
+    _filter.run(files, Whole(), texts, None, lambda _, out: out, batch_size=1, how=how, what="tokenizing")
 
 
 class Whole:
@@ -125,32 +125,29 @@ class Whole:
         yield from ()
 
 
-@dataclass
-class _Travelling(_filter.Work):
-    """Work whose tokenizer travels as its header and arrays."""
+@dataclass(frozen=True)
+class _Travelling(Answering):
+    """What answers with a tokenizer, which travels as its header and arrays."""
 
     tokenizer: Any
-    stored: tuple[dict[str, Any], dict[str, np.ndarray]] | None = field(default=None, kw_only=True)
 
     def packed(self) -> Any:
-        """The work with what its tokenizer is made of; one without a vocabulary travels as it is."""
+        """What puts it together again; one without a vocabulary travels as it is."""
         if not isinstance(self.tokenizer, BaseTokenizer):
-            return self
-        return replace(self, tokenizer=None, stored=tokenizers.to_artifact(self.tokenizer))
-
-    def unpack(self, model: Path | None) -> None:
-        """Put the tokenizer together again."""
-        if self.stored:
-            header, arrays = self.stored
-            arrays = {name.removeprefix("tokenizer."): a for name, a in arrays.items()}
-            self.tokenizer = tokenizers.restore(header, arrays)
-            if hasattr(self.tokenizer, "use_one_thread"):
-                self.tokenizer.use_one_thread()
+            return partial(replace, self)
+        return partial(_unpacked, replace(self, tokenizer=None), *tokenizers.to_artifact(self.tokenizer))
 
     @property
     def known(self) -> bool:
         """Whether there is a vocabulary."""
         return isinstance(self.tokenizer, BaseTokenizer)
+
+
+def _unpacked(empty: _Travelling, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> _Travelling:
+    tokenizer: Any = tokenizers.restore(header, {name.removeprefix("tokenizer."): a for name, a in arrays.items()})
+    if hasattr(tokenizer, "use_one_thread"):
+        tokenizer.use_one_thread()
+    return replace(empty, tokenizer=tokenizer)
 
 
 @dataclass
@@ -161,13 +158,13 @@ class Tokenized:
     lacking: Sequence[tuple[int, str]] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Texts(_Travelling):
     """What becomes of whole chunks, as bytes."""
 
     mode: str  # pieces, ids, text of pieces, text of ids
     strict: bool
-    small: ClassVar[int] = 1 << 14  # type: ignore[misc]
+    small: ClassVar[int] = 1 << 14
 
     def ready(self, record: Chunk) -> Tokenized:
         """The lines of a chunk. Raises Stopped with those before a mistake."""
@@ -209,7 +206,7 @@ class Texts(_Travelling):
         """What the tokenizer has no symbol for."""
         return record.lacking
 
-    def answer(self, records: list[Tokenized]) -> list[bytes]:
+    def answer(self, records: Sequence[Tokenized], asked: None) -> list[bytes]:
         """The lines as they are written."""
         return [record.out for record in records]
 
@@ -222,9 +219,9 @@ class _Strict(Exception):
         self.offset, self.what = offset, what
 
 
-@dataclass
-class Records(_Travelling, _forms.Writer):
-    """Tokens, ids and offsets of each record's text, and how they are written."""
+@dataclass(frozen=True)
+class Records(_Travelling):
+    """Tokens, ids and offsets of each record's text."""
 
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
         """The text, and what of it the tokenizer has no symbol for."""
@@ -234,7 +231,7 @@ class Records(_Travelling, _forms.Writer):
         """What the tokenizer has no symbol for."""
         return record[1]
 
-    def answer(self, records: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    def answer(self, records: Sequence[tuple[str, Any]], asked: None) -> list[dict[str, Any]]:
         """What stands under `seqcli`."""
         return [self._found(text, [at for at, _ in lacking]) for text, lacking in records]
 
@@ -252,6 +249,10 @@ class Records(_Travelling, _forms.Writer):
     def light(self, record: Example) -> Example:
         """The text alone."""
         return Example(record.text)
+
+
+class Writer(forms.Writer):
+    """That as JSON objects."""
 
     def results(self, record: Example, answer: dict[str, Any]) -> list[dict[str, Any]]:
         """The one result."""

@@ -29,7 +29,9 @@ import typer
 from seqcli.cli._complete import Offers, entries
 from seqcli.cli._options import (
     CLASSIFICATION,
+    IN_ROWS,
     LANGUAGE,
+    NAMED,
     SEQUENCE,
     TAGGING,
     Columns,
@@ -101,16 +103,18 @@ class Reading:
         RECORDS,
     ] = None
     text: Annotated[
-        str | None, typer.Option(help="Classifiers: the text's column, or key as --field."), CLASSIFICATION
+        str | None, typer.Option(help="Classifiers: the text's column, or key as --field."), CLASSIFICATION, NAMED
     ] = None
-    label: Annotated[str | None, typer.Option(help="Classifiers: the label's column or key."), CLASSIFICATION] = None
+    label: Annotated[
+        str | None, typer.Option(help="Classifiers: the label's column or key."), CLASSIFICATION, NAMED
+    ] = None
     source: Annotated[
         str | None,
         typer.Option(help="Pairs: the source's column or key; of two files what its name has, as en."),
         SEQUENCE,
     ] = None
     target: Annotated[str | None, typer.Option(help="Pairs: the target's, as de."), SEQUENCE] = None
-    delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns."), ROWS] = None
+    delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns."), ROWS, IN_ROWS] = None
     field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text."), LABELS] = None
     tag: Annotated[str | None, typer.Option(help="Taggers: the column, field or key of the tags."), TAGGING] = None
 
@@ -238,7 +242,7 @@ def command(
 ) -> int | None:
     if per_line.asked and not files and nothing_to_read() and not _of_pairs(model):
         return show_help("eval")
-    from seqcli import metrics, registry, runs
+    from seqcli import metrics, predictor, registry, runs
 
     for name in scoring.metric or []:
         metrics.check(name)
@@ -249,7 +253,7 @@ def command(
     stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")
     given.check_model(stored)
     asked = Asked(files or [], scoring, reading, columns, contexts, per_line, labels, answers)
-    registry.load("cli/scoring", stored.header["task"]).run(asked, stored, given)
+    registry.load("cli/_scoring", stored.header["task"]).run(asked, predictor.load(stored), given)
     return None
 
 

@@ -104,9 +104,9 @@ class BaseTask(ABC):
     def finish(self, stored: Artifact) -> Ending:
         """The kept model in use, with what is fitted on the validation split."""
 
-    @abstractmethod
     def scored(self, predictor: Any, split: str) -> Report:
         """What it scores on a split."""
+        return predictor.score(self.splits[split], what=f"scoring {split}")
 
     @abstractmethod
     def figures(self, report: Report) -> str:

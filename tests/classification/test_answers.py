@@ -87,13 +87,13 @@ def test_a_linear_models_logits_are_added(lab: Any) -> None:
 def test_attention_is_told_by_place(lab: Any) -> None:
     reading = Reading(lab.learn("word", ["a film"], split="punctuation"), 4)
     own = Classifier(lab.Table(np.zeros((1, 3)), "attention"), Vocabulary([], [], {}, lab.labels), reading)
-    examples = [own.prepare(Example(text)) for text in ("a  film,\nso good", "", "fine")]
+    examples = [own.ready(Example(text)) for text in ("a  film,\nso good", "", "fine")]
     first, blank, last = own.answer(examples, Settings(attention=True))
     assert [(a, b) for a, b, _ in first.attention or []] == [(0, 1), (3, 7), (7, 8), (9, 11)]
     assert [w for *_, w in first.attention or []] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert (blank.attention, last.attention) == ([], [(0, 4, 1.0)])
     tree = parse("(1 (2 do) (0 (1 n't) (1 go!)))")  # more words to the tokenizer than there are leaves
-    example = own.prepare(Example("do n't go!", words=tree.leaves(), tree=tree))
+    example = own.ready(Example("do n't go!", words=tree.leaves(), tree=tree))
     assert [(a, b) for a, b, _ in own.answer([example], Settings(attention=True))[0].attention or []] == [
         (0, 2),
         (3, 6),
@@ -123,7 +123,7 @@ def test_an_answer_is_its_own_texts(lab: Any, data: st.DataObject) -> None:
     own, _ = real(lab)
     texts = data.draw(st.lists(st.text("ab film.,\n", max_size=30), min_size=1, max_size=12))
     settings = Settings(attention=data.draw(st.booleans()))
-    examples = [own.prepare(Example(text)) for text in texts]
+    examples = [own.ready(Example(text)) for text in texts]
     together = own.answer(examples, settings)
     place = data.draw(st.integers(0, len(texts) - 1))
     assert own.answer([examples[place]], settings)[0] == together[place]
@@ -156,6 +156,6 @@ def test_a_models_file_is_opened(lab: Any, tmp_path: Any, multi_label: bool) -> 
     )
     again = Classifier.open(artifact.read(path))
     assert (again.labels, again.temperature, again.multi_label) == (lab.labels, 1.5, multi_label)
-    examples = [own.prepare(Example(text)) for text in ("A fine film.", "what?", "", "It's so dull")]
-    assert [again.prepare(Example(e.text)) for e in examples] == examples
+    examples = [own.ready(Example(text)) for text in ("A fine film.", "what?", "", "It's so dull")]
+    assert [again.ready(Example(e.text)) for e in examples] == examples
     assert again.answer(examples, Settings(attention=True)) == own.answer(examples, Settings(attention=True))

@@ -29,7 +29,7 @@ def test_every_node_has_its_place_and_label() -> None:
     (example,) = list(reader.feed(Chunk("(bad (x It) (bad (x was) (bad (x not) (good good))))\n", "f", 1))) + list(
         reader.close()
     )
-    example = own.prepare(example)
+    example = own.ready(example)
     (answer,) = own.answer([example], Settings(nodes=True))
     assert answer.nodes is not None
     shown = [example.text[start:end] for start, end, _, _ in answer.nodes]
@@ -41,13 +41,13 @@ def test_every_node_has_its_place_and_label() -> None:
 
 def test_raw_text_is_a_tree_of_its_words() -> None:
     own = classifier()
-    example = own.prepare(Example("It wasn't  good."))
+    example = own.ready(Example("It wasn't  good."))
     nodes = own.nodes(example)
     leaves = [example.text[a:b] for a, b, _, _ in nodes if " " not in example.text[a:b]]
     assert {"It", "was", "n't", "good", "."} <= set(leaves)
     assert nodes[-1][:2] == (0, len(example.text))
     assert len(nodes) == 2 * 5 - 1
-    assert own.nodes(own.prepare(Example(" "))) == []
+    assert own.nodes(own.ready(Example(" "))) == []
 
 
 def test_other_models_have_none(lab) -> None:

@@ -52,7 +52,7 @@ def run(request: dict) -> None:
         os._exit(status if isinstance(status, int) else 1)
 
 
-FOLDERS = "cells attention characters models tokenizers metrics datasets formats labelled parallel restoration tasks cli/scoring"
+FOLDERS = "cells attention characters models tokenizers metrics datasets formats labelled parallel restoration tasks cli/_scoring"
 for folder in FOLDERS.split():
     for name in registry.names(folder):
         registry.load(folder, name)

@@ -40,8 +40,8 @@ def observed(case: str, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"status": done.returncode, "stdout": text.splitlines(keepends=True)}
     if done.returncode:
         found["places"] = PLACE.findall(done.stderr)
-    assert "Traceback" not in done.stderr
-    assert "this is a bug" not in done.stderr
+    assert "Traceback" not in done.stderr, case
+    assert "this is a bug" not in done.stderr, case
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in before:
             name = path.relative_to(folder).as_posix()

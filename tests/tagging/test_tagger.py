@@ -17,8 +17,8 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.formats import Answer, Sentence
 from seqcli.models import tagger as recurrent
-from seqcli.tasks.tagging import predict as tagging
-from seqcli.tasks.tagging.predict import Settings, Tagger, warn_of_splitting
+from seqcli.tasks.tagging import inference
+from seqcli.tasks.tagging.predict import Settings, Tagger
 from seqcli.tasks.tagging.raw import Words
 from seqcli.words import Rule
 
@@ -145,7 +145,7 @@ def test_no_answer_depends_on_its_batch_to_the_last_bit(seed: int, group: int) -
     sentences = [of(*("".join(rng.choice(list("abcd"), 3)) for _ in range(rng.integers(0, 12)))) for _ in range(25)]
     asked = Settings(confidence=True, n_best=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tagging, "GROUP", group)
+        patch.setattr(inference, "GROUP", group)
         whole = own.answer(sentences, asked)
     for i in rng.permutation(25)[:6]:
         assert trained_like().answer([sentences[i]], asked) == [whole[i]]  # floats compared exactly
@@ -161,7 +161,7 @@ def test_a_sentence_without_words_gets_no_tags(lab: Any) -> None:
 
 
 def test_groups_hold_no_more_words_than_they_may(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tagging, "GROUP", 20)
+    monkeypatch.setattr(inference, "GROUP", 20)
     rng = np.random.default_rng(3)
     sentences = [lab.draw(rng, 30) for _ in range(40)]
     seen: list[int] = []
@@ -223,7 +223,7 @@ def test_words_are_found_in_raw_text() -> None:
 
 def test_the_warning_of_a_chunk_that_is_cut_otherwise(lab: Any, capsys: pytest.CaptureFixture[str]) -> None:
     own = replace(lab.taggers["iob2"], words=Words(Rule(), {"cannot": ["can", "not"]}))
-    warn_of_splitting(own, "cannot")
+    own.warn_of_splitting("cannot")
     said = " ".join(capsys.readouterr().err.split())
     assert "'cannot' as 'can not'" in said
     assert "--input tokens" in said

@@ -138,7 +138,7 @@ def test_the_artifacts_parts_restore_the_vocabulary(recipe: Callable[..., Recipe
     assert again.vocabulary.header() == task.vocabulary.header()
     assert again.vocabulary.words == task.vocabulary.words
     examples = [task.reading(Example(text)) for text in ("FINE film", "", "isn't it")]
-    assert [again.prepare(Example(e.text)) for e in examples] == examples
+    assert [again.ready(Example(e.text)) for e in examples] == examples
     np.testing.assert_array_equal(again.model.logits(examples), task.model.logits(examples))
     assert json.loads(json.dumps(task.header)) == task.header
     assert task.opening() == "train.tsv: train 60, valid 20 texts; 2 labels, vocabulary of 10"

@@ -16,7 +16,6 @@ from seqcli.datasets.batch import WORDS
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import Recipe
-from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.score import evaluate
 from seqcli.tasks.tagging.train import NAMES, Task

@@ -35,12 +35,12 @@ class Echo:
         return [[type("Answer", (), {"text": p.text.upper()})] for p in pairs]
 
 
-def test_answers_stand_where_their_sources_do() -> None:
-    rng, echo, done = np.random.default_rng(0), Echo(), []
+def test_answers_stand_where_their_sources_do(advanced: list[float]) -> None:
+    rng, echo = np.random.default_rng(0), Echo()
     pairs = [Pair("x" * n + str(i), "") for i, n in enumerate(rng.integers(0, 30, 2 * BATCH + 3))]
-    found = answered(echo, pairs, Settings(Search(beam=4, n_best=3)), done.append)  # type: ignore[arg-type]
+    found = answered(echo, pairs, Settings(Search(beam=4, n_best=3)))  # type: ignore[arg-type]
     assert found == [p.text.upper() for p in pairs]
-    assert [len(a) for a in echo.asked] == done == [BATCH, BATCH, 3]
+    assert [len(a) for a in echo.asked] == advanced == [BATCH, BATCH, 3]
     lengths = [len(text) for asked in echo.asked for text in asked]
     assert lengths == sorted(lengths)  # little is padding
 

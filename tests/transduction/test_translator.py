@@ -263,7 +263,7 @@ def test_a_models_file_says_how_to_search(tmp_path: Path) -> None:
 def test_an_ensemble(tmp_path: Path) -> None:
     of = sides("char", "word")
     files = [write(tmp_path / f"{i}.safetensors", of, model(of, seed=i), {}, ratio=i + 1) for i in range(2)]
-    alone, twice, both = (Translator.open(files[0], more) for more in ((), files[:1], files[1:]))
+    alone, twice, both = (Translator.open(files[0], *more) for more in ((), files[:1], files[1:]))
     assert (twice.ratio, both.ratio, both.search) == (1, 2, alone.search)
     for how in (Settings(), HOW["beam"], HOW["sampled"]):
         for a, b in zip(alone.answer(PAIRS, how), twice.answer(PAIRS, how), strict=True):
@@ -285,7 +285,7 @@ def test_an_ensemble_has_one_tokenizer_a_side(side: str, tmp_path: Path) -> None
     kinds = Sides(*words, 50), Sides(other, words[1], 50) if side == "source" else Sides(words[0], other, 50)
     files = [write(tmp_path / f"{i}.safetensors", of, model(of), {}) for i, of in enumerate(kinds)]
     with pytest.raises(UsageError, match=f"other tokenizers of the {side} side") as caught:
-        Translator.open(files[0], files[1:])
+        Translator.open(files[0], *files[1:])
     assert str(files[1].path) in caught.value.message
     assert caught.value.hint
 
@@ -295,4 +295,4 @@ def test_a_copying_model_goes_alone(tmp_path: Path) -> None:
     stored = write(tmp_path / "m.safetensors", of, model(of, **keys), keys)
     assert Translator.open(stored).copies
     with pytest.raises(UsageError, match="does not go into an ensemble"):
-        Translator.open(stored, [stored])
+        Translator.open(stored, *[stored])

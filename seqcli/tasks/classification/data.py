@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from seqcli import console, registry, streams
 from seqcli.datasets import corpus, sources
-from seqcli.errors import SeqcliError, UsageError, nearest
+from seqcli.datasets.corpus import Reading
+from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.labelled import BLANKS, UNPRINTABLE, Example, Options, labels_of
 from seqcli.labelled._detect import detect
 
@@ -295,3 +296,54 @@ def _suggestion(label: str, known: Sequence[str]) -> str:
 def counts(examples: Iterable[Example]) -> Counter[str]:
     """How often each label is given."""
     return Counter(label for example in examples for label in example.labels or ())
+
+
+# files that are scored
+
+
+def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Example]:
+    """The texts of files with their labels. Raises SeqcliError."""
+    data = header["data"]
+    stated = {**said.said("text", "label", "delimiter"), **({"text": said.field} if said.field else {})}
+    kept = "record" if said.input or stated else data["label_from"]
+    read = _scored_format(said, paths, data) if kept == "record" else "text"
+    own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
+    for name in ("label_prefix", "label_until", "label_separator"):
+        own[name] = data["options"][name]
+    own["multi_label"] = data["multi_label"]
+    found = read_examples(
+        paths,
+        format_name=read,
+        options=Options(**{**own, **stated}),
+        encoding=data["encoding"],
+        label_from=kept,
+        what="reading",
+        trained=corpus.trained_roles(header),
+    )
+    examples = list(renamed(found, data["labels"]))
+    if said.skip:
+        examples = [example for example in examples if example.labels or data["multi_label"]]
+    check_labels(examples, data["multi_label"])
+    return examples
+
+
+def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any]) -> str:
+    """What is read: as said, as the first file looks, else as the training data was. Raises UsageError for what has
+    no labels, or does not go together."""
+    known, read = formats(), said.input or ("jsonl" if said.field else None)
+    trained = data["format"] if data["format"] in known else None  # None: files' names were the labels
+    if read is None and "-" not in paths:
+        try:
+            read = guess(paths[0])
+        except UsageError:
+            if trained is None:
+                raise
+    read = read or trained
+    if read is None:
+        raise UsageError("in which format are the labels?", hint=f"say it with --input: {', '.join(known)}")
+    if read not in known:
+        raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
+    if said.field and said.text:
+        raise UsageError("--field and --text both say where the text is: give one")
+    said.key(read)
+    return read

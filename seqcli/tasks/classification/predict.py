@@ -1,7 +1,4 @@
-"""Labelling texts with a trained model: text read as in training, calibrated probabilities, answers.
-
-No answer depends, to the last bit, on what is answered beside it, so that a filter may take as many as there are.
-"""
+"""Labelling texts with a trained model: text read as in training, calibrated probabilities, answers."""
 
 from __future__ import annotations
 
@@ -15,8 +12,10 @@ from seqcli import models, registry
 from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
-from seqcli.labelled import Example
+from seqcli.labelled import Example, Options
+from seqcli.labelled import text as lines
 from seqcli.models import ClassifyingModel
+from seqcli.predictor import BasePredictor
 from seqcli.tasks.classification.reading import Reading
 
 HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
@@ -45,8 +44,11 @@ _NONE = Answer([], [])  # for a blank text
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """A model with all that turns its scores into answers."""
+class Classifier(BasePredictor):
+    """A model with all that turns its scores into answers, in the shell and from Python."""
+
+    task = "classification"
+    settings = Settings
 
     model: ClassifyingModel
     vocabulary: Vocabulary  # its labels are the classes
@@ -58,10 +60,8 @@ class Classifier:
     share: float = 0.0
 
     @classmethod
-    def open(cls, stored: Artifact) -> Classifier:
-        """The classifier of a model's file."""
-        vocabulary = Vocabulary.of(stored)
-        header = stored.header
+    def open(cls, stored: Artifact, *others: Artifact) -> Classifier:
+        vocabulary, header = Vocabulary.of(stored), stored.header
         decoding: Mapping[str, Any] = header.get("decoding", {})
         thresholds = decoding.get("label_thresholds")
         beside = None
@@ -77,6 +77,8 @@ class Classifier:
             None if thresholds is None else np.array([thresholds[label] for label in vocabulary.labels]),
             beside,
             decoding.get("linear_share", 0.0),
+            header=header,
+            files=(stored.path,),
         )
 
     @property
@@ -84,16 +86,51 @@ class Classifier:
         """The labels that it gives, sorted."""
         return self.vocabulary.labels
 
-    def prepare(self, example: Example) -> Example:
+    # records
+
+    @property
+    def complete(self) -> bool:
+        """A model that reads no tokens has a symbol for everything."""
+        return not self.vocabulary.words
+
+    def light(self, record: Example) -> Example | str:
+        """A text alone, or with its tree."""
+        return record.text if record.tree is None else Example(record.text, words=record.words, tree=record.tree)
+
+    def ready(self, record: Example | str) -> Example:
         """The example with its words, as the model reads them."""
-        return self.reading(example)
+        return self.reading(Example(record) if isinstance(record, str) else record)
+
+    def lacking(self, record: Example) -> Sequence[tuple[int, str]]:
+        """Its tokens that are none of the vocabulary's."""
+        return self.vocabulary.unknown(record.words or ())
+
+    def where(self, record: Example, number: int) -> int:
+        """Where a token begins in the text."""
+        return self.reading.places(record)[number][0]
+
+    def reader(self) -> Any:
+        return lines.Reader(Options(gold=False))
+
+    # from Python
+
+    def classify(self, text: str) -> dict[str, float]:
+        """Every label's probability, the most probable first; they add up to 1, unless a text may have several labels
+        (`chosen` says which it has). Of a blank text nothing is known: an empty dict."""
+        return dict(self.answer([self.ready(text)])[0].ranking)
+
+    def chosen(self, text: str) -> list[str]:
+        """The labels of a text: one, or of a model of several labels any number, the most probable first."""
+        return self.answer([self.ready(text)])[0].labels
+
+    # answers
 
     def probabilities(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float64 of examples that are prepared: they add up to 1, or are each their own (multi-label)."""
+        """(N, K) float64 of examples that are ready: they add up to 1, or are each their own (multi-label)."""
         return self.of_logits(self.logits(examples), self.temperature)
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float64 of examples that are prepared, those of the linear model added where there is one."""
+        """(N, K) float64 of examples that are ready, those of the linear model added where there is one."""
         return self._with_linear(self.model.logits(examples), examples)
 
     def _with_linear(self, logits: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
@@ -110,7 +147,7 @@ class Classifier:
         e = np.exp(z - z.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
 
-    def chosen(self, probabilities: np.ndarray) -> np.ndarray:
+    def given(self, probabilities: np.ndarray) -> np.ndarray:
         """(N, K) bool: the labels that are given."""
         if self.multi_label:
             return probabilities >= (HALF if self.thresholds is None else self.thresholds)
@@ -125,7 +162,7 @@ class Classifier:
         probabilities = self.of_logits(self._with_linear(logits, examples), self.temperature)
         if settings.most == 1 and not self.multi_label and weights is None:
             return self._best(examples, probabilities, settings.least)
-        given = (self.chosen(probabilities) & (probabilities >= settings.least)).tolist()
+        given = (self.given(probabilities) & (probabilities >= settings.least)).tolist()
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : settings.most].tolist()
         labels, found = self.labels, []
         for i, (example, p, own, ranked) in enumerate(
@@ -142,7 +179,7 @@ class Classifier:
         return found
 
     def nodes(self, example: Example) -> list[tuple[int, int, str, float]]:
-        """(start, end, label, probability) of each node of a prepared example's tree, children before their parent:
+        """(start, end, label, probability) of each node of a ready example's tree, children before their parent:
         code points of its text, end exclusive. Raises UsageError for a model that reads no trees."""
         if not hasattr(self.model, "node_logits"):
             raise UsageError("this model has no labels at nodes", hint="train one with model.kind: recursive")
@@ -182,3 +219,6 @@ class Classifier:
         if getattr(self.model, "pooling", None) != "attention":
             raise UsageError("this model does not weigh its tokens", hint="train one with model.pooling: attention")
         return self.model.read(examples)  # type: ignore[attr-defined]
+
+
+Predictor = Classifier

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from seqcli import __version__
+from seqcli import __version__, console
 from seqcli.errors import UsageError
 from seqcli.labelled import Example
 from seqcli.metrics import calibration, classification
@@ -35,18 +35,18 @@ def evaluate(
     examples: Sequence[Example],
     *,
     unknown: Unknown = "count-wrong",
-    advance: Callable[[float], None] = lambda _: None,
+    what: str = "",
 ) -> Report:
-    """Score a classifier on texts with labels.
+    """Score a classifier on texts with labels; `what` heads a bar that shows how far it is.
 
     A label that the model does not know is an error with its place, or its record is left out (`skip`), or it is
     wrong whatever is predicted.
     """
     kept = known_or_not(classifier, examples, unknown)
-    probabilities = scored(classifier, kept, advance)
+    probabilities = scored(classifier, kept, what)
     labels, gold = classifier.labels, gold_of(classifier, kept)
     strange = [[label for label in e.labels or () if label not in classifier.vocabulary.label_ids] for e in kept]
-    chosen = classifier.chosen(probabilities)
+    chosen = classifier.given(probabilities)
     calibrated = calibration.Metric()
     if classifier.multi_label:
         several = classification.MultiLabel(labels)
@@ -91,15 +91,14 @@ def known_or_not(classifier: Classifier, examples: Sequence[Example], unknown: U
     return kept
 
 
-def scored(
-    classifier: Classifier, examples: Sequence[Example], advance: Callable[[float], None] = lambda _: None
-) -> np.ndarray:
+def scored(classifier: Classifier, examples: Sequence[Example], what: str = "") -> np.ndarray:
     """Probabilities (N, K) of examples, a batch at a time."""
     found = [np.zeros((0, len(classifier.labels)))]
-    for first in range(0, len(examples), BATCH):
-        part = [classifier.prepare(e) for e in examples[first : first + BATCH]]
-        found.append(classifier.probabilities(part))
-        advance(len(part))
+    with console.progress(what, len(examples), " texts") as advance:
+        for first in range(0, len(examples), BATCH):
+            part = [classifier.ready(e) for e in examples[first : first + BATCH]]
+            found.append(classifier.probabilities(part))
+            advance(len(part))
     return np.concatenate(found)
 
 
@@ -141,7 +140,7 @@ def compare(
         gold = np.array([[label in (e.labels or ()) for label in labels] for e in examples])
     given = []
     for own in (first, second):
-        chosen = own.chosen(scored(own, examples))
+        chosen = own.given(scored(own, examples))
         wide = np.zeros(gold.shape, bool)
         wide[:, [labels.index(label) for label in own.labels]] = chosen
         given.append(wide)
@@ -190,7 +189,7 @@ def _fitted_on(classifier: Classifier, examples: Sequence[Example]) -> tuple[lis
 
 
 def _logits(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
-    prepared = [classifier.prepare(e) for e in examples]
+    prepared = [classifier.ready(e) for e in examples]
     return np.concatenate([classifier.logits(prepared[i : i + BATCH]) for i in range(0, len(prepared), BATCH)])
 
 
@@ -219,7 +218,7 @@ def fit_thresholds(classifier: Classifier, examples: Sequence[Example]) -> dict[
 def answers_judged(classifier: Classifier, examples: Sequence[Example]) -> list[tuple[float, bool]]:
     """(probability, whether right) of every label that is given."""
     probabilities = scored(classifier, examples)
-    given, gold = classifier.chosen(probabilities), gold_of(classifier, examples)
+    given, gold = classifier.given(probabilities), gold_of(classifier, examples)
     return list(zip(probabilities[given].tolist(), gold[given].tolist(), strict=True))
 
 

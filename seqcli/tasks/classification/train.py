@@ -240,11 +240,6 @@ class Task(BaseTask):
             ending.predictor, ending.header["decoding"] = fitted(ending.predictor, valid)
         return ending
 
-    def scored(self, predictor: Classifier, split: str) -> Report:
-        examples = self.splits[split]
-        with console.progress(f"scoring {split}", len(examples), " texts") as advance:
-            return evaluate(predictor, examples, advance=advance)
-
     def figures(self, report: Report) -> str:
         return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
 
@@ -276,7 +271,7 @@ class Task(BaseTask):
         pool = [e for e in self.splits.get("valid", self.splits["train"]) if 3 <= len(e.text) <= 200]
         if not pool:
             return ""
-        answer = predictor.answer([predictor.prepare(pool[0])], Settings())[0]
+        answer = predictor.answer([predictor.ready(pool[0])], Settings())[0]
         shown = ", ".join(f"{label} {p:.4f}" for label, p in answer.ranking[:3])
         return f"an example:\n  {pool[0].text}\n  {shown}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from seqcli.datasets.sources import SPLITS, Encoding, Files, Held, describe, enc
 from seqcli.datasets.tokens import tokens
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing
+from seqcli.streams import Chunk, read_text, without_marks
 from seqcli.tokenizers import BaseTokenizer
 
 TOKENIZED = True  # a recipe names a tokenizer
@@ -55,6 +56,18 @@ class Corpus:
     def tokens(self, split: str, tokenizer: BaseTokenizer) -> np.ndarray:
         """Ids (N,) of a split, memory-mapped."""
         return tokens(self.splits[split], self.digests[split], tokenizer, self.encoding, f"tokenizing {split}")
+
+    def called(self, split: str) -> str:
+        """The name of a split with its data set's."""
+        return f"{self.name} {split}"
+
+    def records(self, split: str) -> Iterator[Chunk]:
+        """The text of a split, in chunks of whole lines."""
+        return chunks(self.splits[split], self.encoding)
+
+    def sha256(self, split: str, header: Any) -> str:
+        """The hash of a split."""
+        return self.digests[split]
 
     def facts(self) -> dict[str, Any]:
         """What the artifact keeps of it: name, and bytes and hash of each split."""
@@ -133,3 +146,8 @@ def _called(paths: list[Path]) -> list[str]:
     """What messages call files: standard input is kept in the cache by its hash."""
     kept = catalog.cache_folder() / "stdin"
     return ["<stdin>" if path.parent == kept else str(path) for path in paths]
+
+
+def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable[Chunk]:
+    """The text of files that are scored."""
+    return without_marks(read_text(paths, cut_long_lines=True, end_lines=True))

@@ -8,18 +8,21 @@ own inputs; every position but the text's first is scored, with 1 to N tokens of
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from seqcli import __version__
+from seqcli import __version__, console, tokenizers
 from seqcli.datasets.tokens import encode_chunk
+from seqcli.forms import Cost
 from seqcli.metrics._report import Report
 from seqcli.metrics.perplexity import Metric
 from seqcli.models import LanguageModel
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers import BaseTokenizer
 
 STRETCH = 4096  # tokens scored at once, wherever chunks end: the same text gives the same bits
@@ -28,15 +31,22 @@ HELD = 1 << 18  # tokens of a batch of windows, where they are long
 
 
 def evaluate(
+    own: Generator, text: Iterable[Chunk], *, window: int | None = None, limit: int | None = None, what: str = ""
+) -> Report:
+    """Score a text given in chunks; `limit` ends it after so many tokens; `what` heads a bar that shows how far it
+    is. Raises SeqcliError for an unknown character."""
+    with console.progress(what, limit, " tokens") as advance:
+        return _evaluate(own.model, own.tokenizer, text, window, limit, advance)
+
+
+def _evaluate(
     model: LanguageModel,
     tokenizer: BaseTokenizer,
     chunks: Iterable[Chunk],
-    *,
-    window: int | None = None,
-    limit: int | None = None,
-    advance: Callable[[float], None] = lambda _: None,
+    window: int | None,
+    limit: int | None,
+    advance: Callable[[float], None],
 ) -> Report:
-    """Score a text given in chunks; `limit` ends it after so many tokens. Raises on an unknown character."""
     metric, digest = Metric(), hashlib.sha256()
     score = _windows(model, window) if window else _stateful(model)
     next(score)  # to its first yield
@@ -141,15 +151,7 @@ def _unknown_characters(tokenizer: BaseTokenizer, text: str, ids: np.ndarray) ->
     return sum(end - start for (start, end), id in zip(spans, ids, strict=False) if id == tokenizer.unk_id)
 
 
-@dataclass(frozen=True)
-class LineScore:
-    """A line's negative log-likelihood in nats, over its tokens (its line end included)."""
-
-    nll: float
-    tokens: int
-
-
-def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) -> LineScore:
+def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) -> Cost:
     """Score one line (T,) by itself: read after a line end, with a fresh state; its own line end is scored too, if
     the vocabulary has one. Without such a symbol the line's first token is context."""
     ids = ids.astype(np.int64)
@@ -157,6 +159,27 @@ def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) 
         end = np.array([tokenizer.newline_id])
         ids = np.concatenate([end, ids, end])
     if len(ids) < 2:
-        return LineScore(0.0, 0)
+        return Cost(0.0, 0)
     logp, _ = model.score(ids[None, :-1], ids[None, 1:], model.initial_state(1))
-    return LineScore(-float(logp.sum(dtype=np.float64)), len(ids) - 1)
+    return Cost(-float(logp.sum(dtype=np.float64)), len(ids) - 1)
+
+
+@dataclass(frozen=True)
+class Lines(Generator):
+    """Scores each line by itself, as a filter."""
+
+    def ready(self, record: Any) -> tuple[np.ndarray, list[tuple[int, str]]]:  # type: ignore[override]
+        """A line's ids, and what it holds that the model has no symbol for."""
+        return tokenizers.read(self.tokenizer, record.text)
+
+    def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
+        """That."""
+        return record[1]
+
+    def answer(self, records: Sequence[Any], settings: Any) -> list[Cost]:
+        """Each line's cost; infinite where it holds what the model cannot give, not even as `<unk>`."""
+        found = []
+        for ids, lacking in records:
+            cost = score_line(self.model, self.tokenizer, ids)
+            found.append(Cost(math.inf, cost.tokens) if lacking and self.tokenizer.unk_id is None else cost)
+        return found

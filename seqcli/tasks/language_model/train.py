@@ -7,16 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, models, ops, registry, threads, tokenizers
+from seqcli import console, ops, registry, threads, tokenizers
 from seqcli.artifact import Artifact
-from seqcli.datasets.parts import chunks
 from seqcli.datasets.streams import Streams
+from seqcli.decoding.sampling import Sampling
 from seqcli.errors import SeqcliError
 from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
 from seqcli.tasks import BaseTask, Batch, Evaluation, State, architecture, without_stdin
 from seqcli.tasks._closing import Baseline, Ending, Headline
 from seqcli.tasks.language_model.data import Corpus, open_corpus
+from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 from seqcli.tasks.language_model.score import evaluate
 
 KEPT = ("dropout", "variational", "weight_drop")  # model keys that fine-tuning takes from its recipe
@@ -142,15 +143,12 @@ class Task(BaseTask):
         return Headline("cross-entropy", more_is_better=False, unit=" nats/token", shown="")
 
     def finish(self, stored: Artifact) -> Ending:
-        model = models.restore(stored, self.tokenizer.size)
-        threads.choose_for(model)
-        return Ending.of(stored, model)
+        predictor = Generator.open(stored)
+        threads.choose_for(predictor.model)
+        return Ending.of(stored, predictor)
 
     def scored(self, predictor: Any, split: str) -> Report:
-        total = min(len(self.ids[split]), SCORED_TOKENS)
-        with console.progress(f"scoring {split}", total, " tokens") as advance:
-            text = chunks(self.corpus.splits[split], self.corpus.encoding)
-            return evaluate(predictor, self.tokenizer, text, limit=SCORED_TOKENS, advance=advance)
+        return evaluate(predictor, self.corpus.records(split), limit=SCORED_TOKENS, what=f"scoring {split}")
 
     def figures(self, report: Report) -> str:
         m, counts = report.metrics, report.counts
@@ -168,7 +166,8 @@ class Task(BaseTask):
         if self.recipe.model.kind == "ngram":
             order = 1
         train = np.asarray(self.ids["train"][:BASELINE_TOKENS])
-        found = self.scored(ngram.Model.fit(train, self.tokenizer.size, ngram.Config(order=order)), split)
+        counted = ngram.Model.fit(train, self.tokenizer.size, ngram.Config(order=order))
+        found = self.scored(Generator(counted, self.tokenizer), split)
         return Baseline(
             "ngram",
             f"the {order}-gram baseline",
@@ -179,15 +178,11 @@ class Task(BaseTask):
         )
 
     def example(self, predictor: Any) -> str:
-        from seqcli.decoding.sampling import Sampling, sample
-        from seqcli.decoding.text import stream_text
-
-        tokenizer = self.tokenizer
-        newline = tokenizer.newline_id
+        newline = self.tokenizer.newline_id
         prompt = np.array([newline if newline is not None else int(self.ids["train"][0])])
-        count = 60 if tokenizer.kind in ("word", "sentencepiece") else 240
-        tokens = sample(predictor, prompt, Sampling(temperature=0.8), np.random.default_rng(0), count, logprobs=False)
-        text = "".join(stream_text(tokens, tokenizer, prompt)).strip("\n")
+        count = 60 if self.tokenizer.kind in ("word", "sentencepiece") else 240
+        settings = Settings(Sampling(temperature=0.8), count, lines=False)
+        text = "".join(predictor.pieces(Ready(prompt, 0, []), 0, settings)).strip("\n")
         return f"a sample, at temperature 0.8:\n{_indented(text)}"
 
     def use(self) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from seqcli import console, registry
 from seqcli.datasets import catalog, corpus, sources
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.parallel import Options, Pair, open_format
 from seqcli.parallel._detect import detect
 from seqcli.parallel.lines import target_name
@@ -175,3 +175,44 @@ def _has_targets_beside(path: Path, options: Options) -> bool:
         return path.with_name(target_name(path.name, options)).is_file()
     except UsageError:
         return False
+
+
+# files that are scored
+
+
+class Files(NamedTuple):
+    """Files, and how they are read."""
+
+    paths: Sequence[str | Path]
+    format: str
+    options: Options
+    encoding: str
+
+
+def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> list[Pair]:
+    """The pairs of files. Raises SeqcliError."""
+    files, roles = scored_files(header, paths, said), corpus.trained_roles(header)
+    given = {"format_name": files.format, "options": files.options, "encoding": files.encoding}
+    return list(read_pairs(files.paths, **given, what="reading", trained=roles))
+
+
+def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> Files:
+    """Files, read as the training data was where neither a flag nor their look says otherwise."""
+    data = header["data"]
+    own = {k: v for k, v in data["options"].items() if k not in ("gold", "encoding", "prefix")}
+    given = said.said("source", "target", "delimiter")
+    read = said.input
+    if read is None:
+        try:
+            read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(**{**own, **given}))
+        except UsageError:
+            read = data["format"]
+    if read not in formats():
+        raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, formats()))
+    if read == "lines" and "-" in paths:
+        raise UsageError(
+            "standard input has no file beside it with the targets of its lines",
+            hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
+        )
+    options = Options(**{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
+    return Files(paths, read, options, data["encoding"])

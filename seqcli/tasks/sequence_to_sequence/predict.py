@@ -1,13 +1,11 @@
-"""Answering sources with a trained model from one sequence to another: text in, the best texts out.
-
-No answer depends, to the last bit, on what is answered beside it, so that a filter may take as many as there are.
-"""
+"""Answering sources with a trained model from one sequence to another: text in, the best texts out."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,8 +16,9 @@ from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
 from seqcli.decoding.transduce import sample
 from seqcli.errors import UsageError
-from seqcli.parallel import Pair
-from seqcli.tasks.sequence_to_sequence.sides import Sides
+from seqcli.parallel import Options, Pair, lines
+from seqcli.predictor import BasePredictor
+from seqcli.tasks.sequence_to_sequence.sides import Sides, warn_of_cuts
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
 
@@ -69,8 +68,14 @@ class _Copying:
 
 
 @dataclass(frozen=True)
-class Translator:
-    """A model with all that turns its scores into texts."""
+class Translator(BasePredictor):
+    """A model with all that turns its scores into texts, in the shell and from Python.
+
+    A text is one line: a line end in it is read as a space. The answer to a blank text is an empty one.
+    """
+
+    task = "sequence-to-sequence"
+    settings = Settings
 
     model: Any
     sides: Sides
@@ -78,10 +83,12 @@ class Translator:
     search: Search = field(default_factory=Search)  # what the model's recipe asks for
 
     @classmethod
-    def open(cls, stored: Artifact, others: Sequence[Artifact] = ()) -> Translator:
+    def open(cls, stored: Artifact, *others: Artifact) -> Self:
         """The translator of a model's file; with others, of all together. Raises UsageError where they do not fit."""
         first, config = cls._one(stored), stored.header["model"]
-        own = replace(first, search=Search(beam=config["beam"], length_penalty=config["length_penalty"]))
+        search, paths = Search(beam=config["beam"], length_penalty=config["length_penalty"]), [stored.path]
+        paths += [other.path for other in others]
+        own = replace(first, search=search, header=stored.header, files=tuple(paths))
         if not others:
             return own
         members = [first]
@@ -100,7 +107,7 @@ class Translator:
         return replace(own, model=Ensemble([m.model for m in members]), ratio=ratio)
 
     @classmethod
-    def _one(cls, stored: Artifact) -> Translator:
+    def _one(cls, stored: Artifact) -> Self:
         sides = Sides.of(stored)
         return cls(models.restore(stored, sides.sizes), sides, stored.header["data"]["answer_ratio"])
 
@@ -121,14 +128,101 @@ class Translator:
         copied = [self.sides.copies(p.text) for p in pairs]
         return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
 
-    def unknown(self, pair: Pair) -> list[tuple[int, str]]:
-        """The tokens of a source that its side has no symbol for: (number, text). A model that copies lacks none."""
+    # records
+
+    def reader(self) -> Any:
+        return lines.Reader(Options(gold=False))
+
+    def prepare(self, record: Pair, asked: Any) -> Pair:
+        """The record, numbered; says where a source is too long, of few sources."""
+        record.record = self.counted["records"]
+        self.counted["records"] += 1
+        self.counted["cuts"] = warn_of_cuts(self.sides, [record], self.counted["cuts"])
+        return record
+
+    def light(self, record: Pair) -> Pair:
+        """The text and what an answer depends on."""
+        return Pair(record.text, prefix=record.prefix, record=record.record)
+
+    def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
+        """The tokens of a source that its side has no symbol for. A model that copies lacks none."""
         unk = self.sides.source.unk_id
         if unk is None or self.copies:
             return []
-        places = np.flatnonzero(self.sides.source_ids(pair.text) == unk).tolist()
-        texts = self.sides.source_texts(pair.text) if places else []
+        places = np.flatnonzero(self.sides.source_ids(record.text) == unk).tolist()
+        texts = self.sides.source_texts(record.text) if places else []
         return [(i, texts[i]) for i in places]
+
+    def where(self, record: Pair, number: int) -> int:
+        """Where a token begins in the text."""
+        return self.sides.source.offsets(record.text)[number][0]
+
+    # from Python
+
+    def translate(self, text: str, **options: Any) -> str:
+        """The best answer to a text; options are `beam`, `length_penalty`, `coverage_penalty`, `no_repeat`,
+        `min_length`, `max_tokens`, `prefix` (what it must begin with) and `replace_unknown`, as `seqcli generate` has
+        them. With `temperature`, `top_k` or `top_p` it is drawn; the same `seed` gives the same text as there."""
+        return self._answers(text, **options)[0].text
+
+    def answers(self, text: str, n: int = 5, beam: int = 5, **options: Any) -> list[tuple[str, float]]:
+        """The n best answers that a beam finds, the best first, with their log-probabilities (nats); other options
+        as for `translate`, those that draw aside. n above the beam makes it wider."""
+        if drawing := options.keys() & {"temperature", "top_k", "top_p", "seed"}:
+            raise UsageError(f"answers are searched, not drawn: leave {min(drawing)} away")
+        return [(a.text, a.logprob) for a in self._answers(text, n_best=n, beam=max(n, beam), **options)]
+
+    def attention(self, text: str, **options: Any) -> tuple[list[str], list[str], np.ndarray]:
+        """Tokens (S,) of the text and tokens (T,) of its best answer, both with `<eos>`, and how much of its weight
+        each of these gave to each of those: (T, S). Empty for a blank text. Raises UsageError where the model has no
+        attention."""
+        answer = self._answers(text, attention=True, **options)[0]
+        if not answer.logprobs:
+            return [], [], np.zeros((0, 0), np.float32)
+        if answer.attention is None:
+            raise UsageError("this model has no attention to show", hint="train one with model.attention: general")
+        target = [*answer.symbols, "<eos>"][: len(answer.attention)]
+        return answer.source_symbols, target, answer.attention
+
+    def _answers(
+        self,
+        text: str,
+        *,
+        beam: int | None = None,
+        n_best: int = 1,
+        length_penalty: float | None = None,
+        coverage_penalty: float = 0.0,
+        no_repeat: int = 0,
+        min_length: int = 0,
+        max_tokens: int | None = None,
+        prefix: str | None = None,
+        replace_unknown: bool = False,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        attention: bool = False,
+    ) -> list[Answer]:
+        own, sampling = self.search, None
+        if temperature != 0 and (temperature, top_k, top_p) != (None, None, None):
+            sampling = Sampling(1.0 if temperature is None else temperature, top_k, top_p)
+            if beam is not None:
+                raise UsageError("a beam searches, temperature, top_k and top_p draw: give one kind")
+        search = Search(
+            beam=1 if temperature == 0 and beam is None else beam or own.beam,
+            n_best=n_best,
+            length_penalty=own.length_penalty if length_penalty is None else length_penalty,
+            coverage_penalty=coverage_penalty,
+            no_repeat=no_repeat,
+            min_length=min_length,
+        )
+        drawn = secrets.randbelow(1 << 31) if seed is None else seed
+        settings = Settings(search, sampling, 1, drawn, max_tokens, attention, replace_unknown)
+        pair = Pair(text, prefix=prefix)
+        self.counted["cuts"] = warn_of_cuts(self.sides, [pair], self.counted["cuts"])
+        return self.answer([pair], settings)[0]
+
+    # answers
 
     def answer(self, pairs: Sequence[Pair], settings: Settings) -> list[list[Answer]]:
         """Answers to each pair's source, the best first; that to a blank source is an empty text."""
@@ -216,3 +310,6 @@ class Translator:
 
 
 _EMPTY = Answer("", [], 0.0, 0.0, True)
+
+
+Predictor = Translator

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from seqcli import __version__
+from seqcli import __version__, console
+from seqcli.errors import SeqcliError
+from seqcli.forms import Cost
 from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
 from seqcli.parallel import Pair
@@ -20,19 +23,20 @@ TRANSLATION = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: on
 def evaluate(
     translator: Translator,
     pairs: Sequence[Pair],
-    settings: Settings,
+    settings: Settings | None = None,
     *,
     tokenize: str = "13a",
     lowercase: bool = False,
     wanted: Sequence[str] = (),
     alone: bool = False,
-    advance: Callable[[float], None] = lambda _: None,
+    what: str = "",
 ) -> Report:
     """Answer every source and score the answers; metrics by name, those of `wanted` too, or with `alone` of those
-    that sacrebleu computes no others. Raises UsageError, before anything is answered, where sacrebleu is missing and
-    needed, or does not know the division."""
+    that sacrebleu computes no others; `what` heads a bar that shows how far it is. Raises UsageError, before anything
+    is answered, where sacrebleu is missing and needed, or does not know the division."""
     _corpus(tokenize, lowercase, wanted, alone)
-    answers = answered(translator, pairs, settings, advance)
+    settings = settings or Settings(translator.search)
+    answers = answered(translator, pairs, settings, what)
     chosen = {"tokenize": tokenize, "lowercase": lowercase, "wanted": wanted, "alone": alone}
     return scored(answers, pairs, **chosen, protocol=protocol(translator, settings))
 
@@ -41,17 +45,18 @@ def answered(
     translator: Translator,
     pairs: Sequence[Pair],
     settings: Settings,
-    advance: Callable[[float], None] = lambda _: None,
+    what: str = "",
 ) -> list[str]:
     """The best answer to each source."""
     found = [""] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # like lengths side by side
     one = replace(settings, search=replace(settings.search, n_best=1))
-    for first in range(0, len(order), BATCH):
-        places = order[first : first + BATCH]
-        for i, answers in zip(places, translator.answer([pairs[i] for i in places], one), strict=True):
-            found[i] = answers[0].text
-        advance(len(places))
+    with console.progress(what, len(pairs), " pairs") as advance:
+        for first in range(0, len(order), BATCH):
+            places = order[first : first + BATCH]
+            for i, answers in zip(places, translator.answer([pairs[i] for i in places], one), strict=True):
+                found[i] = answers[0].text
+            advance(len(places))
     return found
 
 
@@ -91,8 +96,8 @@ def protocol(translator: Translator, settings: Settings) -> str:
     return f"beam {s.beam}, length penalty {s.length_penalty:g}" if s.beam > 1 else "greedy"
 
 
-def nats(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, int]]:
-    """(nats, tokens) of each pair's target given its source, EOS counted; inf for one the model cannot write."""
+def nats(translator: Translator, pairs: Sequence[Pair]) -> list[Cost]:
+    """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
     sides, found = translator.sides, []
     for first in range(0, len(pairs), BATCH):
         part = pairs[first : first + BATCH]
@@ -100,5 +105,26 @@ def nats(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, int
         targets = [sides.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
         given = (copies, sides.unknown) if translator.copies else ()
         logprobs = translator.model.score(sources, targets, *given)
-        found += [(-float(x.sum()) if math.isfinite(x.sum()) else math.inf, len(x)) for x in logprobs]
+        found += [Cost(-float(x.sum()) if math.isfinite(x.sum()) else math.inf, len(x)) for x in logprobs]
     return found
+
+
+@dataclass(frozen=True)
+class Targets(Translator):
+    """Scores the targets that are given, as a filter."""
+
+    def prepare(self, record: Pair, asked: Any) -> Pair:
+        """The pair, if it has a target, or is blank; says where a source is too long. Raises SeqcliError."""
+        if record.target is None and record.text.strip():
+            raise SeqcliError(
+                f"{record.place()}: the record has no target to score", hint="say where it is: --target COLUMN or KEY"
+            )
+        return super().prepare(record, asked)
+
+    def answer(self, pairs: Sequence[Pair], settings: Any) -> list[Cost]:  # type: ignore[override]
+        """The cost of each target; nothing of a pair that is blank on both sides."""
+        filled = [i for i, p in enumerate(pairs) if p.text.strip() or (p.target or "").strip()]
+        found = [Cost(0.0, 0)] * len(pairs)
+        for i, cost in zip(filled, nats(self, [pairs[i] for i in filled]), strict=True):
+            found[i] = cost
+        return found

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, layers, metrics, ops, registry, tokenizers
+from seqcli import layers, metrics, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.plan import Plan
 from seqcli.decoding.beam import Search
@@ -147,10 +147,9 @@ class Task(BaseTask):
     def _translator(self, model: Any) -> Translator:
         return Translator(model, self.sides, self.header["data"]["answer_ratio"])
 
-    def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, advance: Any = None) -> Report:
-        given = {"advance": advance} if advance else {}
-        given |= {"tokenize": self.recipe.data.bleu_tokenize, "wanted": [self._judged]}
-        return evaluate(translator, pairs, Settings(search), **given)
+    def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, what: str = "") -> Report:
+        tokenize, wanted = self.recipe.data.bleu_tokenize, [self._judged]
+        return evaluate(translator, pairs, Settings(search), tokenize=tokenize, wanted=wanted, what=what)
 
     # what a person sees
 
@@ -195,9 +194,7 @@ class Task(BaseTask):
         return Ending.of(stored, Translator.open(stored))
 
     def scored(self, predictor: Translator, split: str) -> Report:
-        pairs = self.splits[split]
-        with console.progress(f"answering {split}", len(pairs), " pairs") as advance:
-            return self._report(predictor, pairs, predictor.search, advance)
+        return self._report(predictor, self.splits[split], predictor.search, f"answering {split}")
 
     def figures(self, report: Report) -> str:
         shown = dict.fromkeys([self._judged, "bleu", "chrf", "exact-match", "phoneme-error-rate"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from seqcli import console, registry, schemes, streams
 from seqcli.datasets import corpus, sources
-from seqcli.errors import UsageError
+from seqcli.datasets.corpus import Reading
+from seqcli.errors import UsageError, did_you_mean
 from seqcli.formats import Options, Sentence
 from seqcli.formats._detect import detect
 
 TOKENIZED = False  # words are given: a recipe has no tokenizer
+NO_TAGS = "<none>"  # no column has the tags
 LABELLED = ("conll", "conllu", "word-tag", "jsonl")  # formats that have tags
 
 
@@ -103,6 +105,9 @@ class Corpus(corpus.Corpus[Sentence]):
         found = {**super().facts(*columns), "restore": self.restore, "scheme": self.scheme}
         del found["roles"]
         return found
+
+    def sha256(self, split: str, header: Mapping[str, Any]) -> str:
+        return fingerprint(self.splits[split], header["model"].get("features", []))
 
     def about(self, records: Sequence[Sentence], *columns: Any) -> dict[str, Any]:
         sizes = {"sentences": len(records), "tokens": sum(len(s.words) for s in records)}
@@ -221,3 +226,65 @@ def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
     if scheme and (count := schemes.violations(tags, scheme)):
         console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
     return scheme
+
+
+# files that are scored
+
+
+def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Sentence]:
+    """The sentences of files with their tags. Raises SeqcliError."""
+    data, known = header["data"], registry.names("formats")
+    read = said.input or (data["format"] if "-" in paths else _format(Path(paths[0]), data["format"]))
+    if read not in known or not registry.load("formats", read).READS:
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, known))
+    if read in ("text", "tokens") and not data["restore"]:
+        hint = "give the format of tagged text: --input conll, conllu, jsonl or word-tag"
+        raise UsageError(f"{read} has no tags to score against", hint=hint)
+    said.key(read)
+    options = options_for(header, read, said, kept=list(header["vocabulary"]["features"]))
+    if options.tag == NO_TAGS:
+        raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
+    options = replace(options, gold=not data["restore"])
+    found = read_sentences(
+        paths,
+        format_name=read,
+        options=options,
+        encoding=data["encoding"],
+        restore=data["restore"],
+        what="reading",
+    )
+    return in_scheme(list(found), data["scheme"], ", ".join(map(str, paths)))
+
+
+def _format(path: Path, trained: str) -> str:
+    """The format of a file: as it looks, else as the training data was."""
+    try:
+        found = guess(path)
+    except UsageError:
+        return trained
+    return trained if found == "text" else found
+
+
+def options_for(header: Mapping[str, Any], read: str, said: Reading, *, kept: Sequence[str] = ()) -> Options:
+    """How to read or write a format: as said, else as the model's training data was, where that was of the same one.
+
+    `kept` are columns that cannot be the tags where nothing says which are.
+    """
+    data = header["data"]
+    own = dict(data["options"]) if data["format"] == read else {}
+    own |= {"gold": False, "columns": tuple(own.get("columns") or ())}
+    trained = _tag_column(own["columns"], own.get("tag"), ())
+    own |= said.said("separator", "comments", "field", "tag")
+    own |= {"columns": tuple(said.columns)} if said.columns else {}
+    if read == "conll" and said.tag is None:
+        own["tag"] = _tag_column(own["columns"], trained, kept)
+    return Options(**own)
+
+
+def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]) -> str | None:
+    """Which of some named columns has the tags: the one that had them in training, else `tag`, else the last."""
+    named = [c for c in columns if c not in ("_", "-", "")]
+    if not named or trained in named:
+        return trained
+    found = "tag" if "tag" in named else named[-1]
+    return NO_TAGS if found in (*kept, "word") else found

@@ -1,14 +1,12 @@
-"""Labelling sentences with a trained model: words found in raw text, emissions, exact inference, answers.
-
-Sentences are worked on in groups of like length. No answer depends on its group, to the last bit, so that a filter
-may take as many as there are.
-"""
+"""Labelling sentences with a trained model: words found in raw text, exact inference, answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,17 +14,14 @@ from seqcli import console, models, registry, schemes
 from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
-from seqcli.errors import SeqcliError, did_you_mean
-from seqcli.formats import Answer, Sentence, SpanAnswer
-from seqcli.layers.blank import Blank
-from seqcli.layers.crf import CRF
-from seqcli.models import TaggingModel
-from seqcli.tasks.tagging.labels import Labels
+from seqcli.errors import UsageError
+from seqcli.formats import Answer, Options, Sentence, SpanAnswer
+from seqcli.formats import text as lines
+from seqcli.tasks.tagging.inference import Allowed, Scored
 from seqcli.tasks.tagging.raw import Words
 
-GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
-
-Allowed = Sequence[Sequence[str] | None]  # of each word, the tags it may have; None or nothing: any
+if TYPE_CHECKING:
+    from seqcli.tasks.tagging.forced import Forced
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,8 @@ class Settings:
     confidence: bool = False  # probabilities of tags and spans
     n_best: int = 0  # so many whole answers with their probabilities
     least: float = 0.0  # a tag or a span less probable than this is left away
+    forced: Forced | None = None  # where the input says tags that stay
+    lexicon: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the tags that a word may have
 
     @property
     def posterior(self) -> bool:
@@ -43,86 +40,92 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Tagger:
-    """A model with all that turns its scores into answers."""
+class Tagger(Scored):
+    """A model with all that turns its scores into answers, in the shell and from Python."""
 
-    model: TaggingModel
-    vocabulary: Vocabulary
-    scheme: str | None  # that tags are written in; the model's own labels may be of another
-    temperature: float = 1.0
-    words: Words = field(default_factory=lambda: Words(None, {}))
+    task = "tagging"
+    settings = Settings
 
     @classmethod
-    def open(cls, stored: Artifact) -> Tagger:
-        """The tagger of a model's file."""
-        vocabulary = Vocabulary.of(stored)
-        header = stored.header
+    def open(cls, stored: Artifact, *others: Artifact) -> Tagger:
+        vocabulary, header = Vocabulary.of(stored), stored.header
         temperature = header.get("decoding", {}).get("temperature", 1.0)
-        return cls(
-            models.restore(stored, vocabulary), vocabulary, header["data"]["scheme"], temperature, Words.of(header)
+        model, scheme = models.restore(stored, vocabulary), header["data"]["scheme"]
+        found = Words.of(header)
+        return cls(model, vocabulary, scheme, temperature, found, header=header, files=(stored.path,))
+
+    # records
+
+    def reader(self) -> Any:
+        return lines.Reader(Options())
+
+    def prepare(self, record: Sentence, asked: Settings) -> Sentence:
+        """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it
+        lacks."""
+        if asked.forced:
+            asked.forced.check(record, self)
+            self.counted["forced"] += bool(asked.forced.of(record))
+        if record.split:
+            self.check(record)
+            return record
+        if not self.counted["splitting"] and (chunk := self.words.odd(record.text)):
+            self.counted["splitting"] += 1
+            self.warn_of_splitting(chunk)
+        return self.words.find(record)
+
+    def warn_of_splitting(self, chunk: str) -> None:
+        """Say that raw text is cut as the training data was, not by the rule alone."""
+        own = " ".join(self.words.differing[chunk])
+        console.warn(
+            f"the training data has {chunk!r} as {own!r}, which the rule for raw text would not: it is cut as there;"
+            " other words may be cut otherwise than the model knows (give tokens with --input tokens to be sure)"
         )
 
-    @property
-    def features(self) -> list[str]:
-        """Further columns that the model reads."""
-        return list(self.vocabulary.features)
+    def light(self, record: Sentence) -> Sentence:
+        """A sentence without what only its writer needs."""
+        return replace(record, raw=None, places=(), tag_places=())
 
-    @cached_property
-    def labels(self) -> Labels:
-        """The model's labels, and how they are written."""
-        return Labels(self.vocabulary.labels, self.vocabulary.scheme, self.scheme)
+    def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
+        """Its words that are none of the vocabulary's."""
+        return self.vocabulary.unknown(record.words)
 
-    @property
-    def tags(self) -> list[str]:
-        """The tags that it writes, sorted."""
-        return self.labels.tags
+    # from Python
 
-    def knows(self, tag: str) -> bool:
-        """Whether a tag as a person writes it stands for any label: `B-PER`, or `PER` for all its parts."""
-        return tag in self.labels.meant
+    def tag(
+        self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
+    ) -> list[tuple[str, str, float]]:
+        """(word, tag, probability) of each word of a raw text, or of words that are given.
 
-    def _mask(self, allowed: Allowed, length: int, where: Sentence) -> np.ndarray | None:
-        """(T, K) bool of what a sentence's words may be; None where anything may."""
-        if not any(allowed):
-            return None
-        mask = np.ones((length, len(self.vocabulary.labels)), bool)
-        for t, tags in enumerate(allowed):
-            if not tags:
-                continue
-            mask[t] = False
-            for tag in tags:
-                if tag not in self.labels.meant:
-                    raise self.unknown(tag, where, t, gold=False)
-                mask[t, self.labels.meant[tag]] = True
-        return mask
+        `features` gives the further columns that the model reads, where it reads any.
+        """
+        sentence, answer = self._one(text, features)
+        return list(zip(sentence.words, answer.tags, answer.probabilities or [], strict=True))
 
-    def unknown(self, tag: str, sentence: Sentence, t: int, *, gold: bool = True) -> SeqcliError:
-        """The error for a tag that the model does not know; `gold`: it is the sentence's own."""
-        hint = did_you_mean(tag, self.tags)
-        if gold:
-            hint += "\n--unknown-label skip or count-wrong goes on all the same"
-        return SeqcliError(f"{sentence.place(t, tag=gold)}: the model does not know the tag {tag!r}", hint=hint)
+    def spans(
+        self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
+    ) -> list[tuple[int, int, str, float]]:
+        """(start, end, label, probability) of each span: code points of a raw text (of given words: of the words
+        joined by a space), end exclusive. Raises UsageError where the tags are no spans."""
+        if not self.scheme:
+            raise UsageError(f"{self.path}: the tags of this model are no spans")
+        sentence, answer = self._one(text, features)
+        places = sentence.spread()
+        return [
+            (places[s.start][0], places[s.end - 1][1], s.label, float(s.probability or 0.0))
+            for s in answer.spans or []
+        ]
 
-    def check(self, sentence: Sentence) -> None:
-        """Raises SeqcliError where a sentence lacks a column that the model reads, or a part of it."""
-        for name in self.vocabulary.features if sentence.words else ():
-            if name not in sentence.features:
-                raise SeqcliError(
-                    f"{sentence.place(0)}: no column {name!r}, which the model reads beside the words",
-                    hint=f"name the columns in their order, as in: --columns {','.join(['word', *self.features])}",
-                )
-            if (n := len(sentence.features[name])) != len(sentence.words):
-                raise SeqcliError(
-                    f"{sentence.place(0)}: {n} values of {name!r} for {len(sentence.words)} words",
-                    hint="give every word one",
-                )
-
-    @cached_property
-    def crf(self) -> CRF | None:
-        """What joins neighbouring labels; where the model joins none, what their scheme forbids still holds."""
-        if self.model.chain is not None or self.vocabulary.limits is None:
-            return self.model.chain
-        return CRF.create(len(self.vocabulary.labels), Blank()).limited(self.vocabulary.limits)
+    def _one(
+        self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None
+    ) -> tuple[Sentence, Answer]:
+        own = {name: list(values) for name, values in (features or {}).items()}
+        if missing := [name for name in self.features if name not in own]:
+            raise UsageError(f"this model reads {', '.join(missing)} beside the words: give features={{...}}")
+        if isinstance(text, str):
+            sentence = self.words.find(Sentence(text=text, features=own, split=False))
+        else:
+            sentence = Sentence(words=list(text), text=" ".join(text), features=own)
+        return sentence, self.answer([sentence], Settings(confidence=True))[0]
 
     # answers
 
@@ -130,6 +133,8 @@ class Tagger:
         self, sentences: Sequence[Sentence], settings: Settings = Settings(), allowed: Sequence[Allowed] = ()
     ) -> list[Answer]:
         """An answer for each sentence, in their order; with the text that it restores, where the model does."""
+        if settings.forced or settings.lexicon:
+            allowed = [self._allowed(s, settings) for s in sentences]
         found = [self._nothing(settings) for _ in sentences]
         for group, chain in self.chains(sentences, allowed):
             paths, _ = chain.viterbi()
@@ -151,6 +156,13 @@ class Tagger:
                 answer.text = restore(sentence.words, answer.tags)
         return found
 
+    def _allowed(self, sentence: Sentence, settings: Settings) -> Allowed:
+        found: list[Sequence[str] | None] = [settings.lexicon.get(w) for w in sentence.words]
+        if settings.forced:
+            given = settings.forced.allowed(sentence, self.scheme)
+            found = [one or other for one, other in zip_longest(given, found)]
+        return found
+
     def _nothing(self, settings: Settings) -> Answer:
         """The answer for a sentence without words."""
         return Answer(
@@ -159,36 +171,6 @@ class Tagger:
             [] if self.scheme else None,
             [([], 1.0)] if settings.n_best else None,
         )
-
-    def chains(
-        self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
-    ) -> Iterator[tuple[list[int], Chain]]:
-        """The sentences that have words in groups of like length (their places), ready for inference."""
-        for group, emissions, lengths, mask in self.scores(sentences, allowed):
-            yield group, Chain(emissions, lengths, self.crf, temperature=self.temperature, allowed=mask)
-
-    def scores(
-        self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
-    ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray | None]]:
-        """Groups of sentences: their places, emissions (B, T, K), lengths (B,), and what is allowed (B, T, K)."""
-        for s in sentences if self.vocabulary.features else ():
-            self.check(s)
-        order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
-        while order:
-            most = max(GROUP // len(sentences[order[0]].words), 1)
-            group, order = order[:most], order[most:]
-            words = [sentences[i].words for i in group]
-            features = [sentences[i].features for i in group] if self.features else ()
-            rows = self.model.emissions(words, features)
-            lengths = np.array([len(w) for w in words], np.int64)
-            emissions = np.zeros((len(group), int(lengths[0]), len(self.vocabulary.labels)), np.float32)
-            masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []
-            mask = np.ones(emissions.shape, bool) if any(m is not None for m in masks) else None
-            for row, scores in enumerate(rows):
-                emissions[row, : len(scores)] = scores
-                if mask is not None and (own := masks[row]) is not None:
-                    mask[row, : len(own)] = own
-            yield group, emissions, lengths, mask
 
     def _probabilities(self, path: np.ndarray, marginals: np.ndarray) -> list[float]:
         """Of each word's tag: of all labels that say the same (see `Labels.parts`)."""
@@ -241,39 +223,5 @@ class Tagger:
             answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
         return answer
 
-    # evaluation
 
-    def gold(self, sentence: Sentence) -> list[int] | None:
-        """The labels of a sentence's own tags; None where the model does not know one."""
-        tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme)
-        ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
-        return None if -1 in ids else ids
-
-    def paths(
-        self, sentences: Sequence[Sentence], each: Callable[[list[int], Chain, np.ndarray], None] | None = None
-    ) -> Iterator[tuple[int, list[str], float | None]]:
-        """(place, predicted tags, -log p of the sentence's own tags in nats or None), in no order.
-
-        `each` is given every group: the places of its sentences, their chain and their best paths.
-        """
-        for group, chain in self.chains(sentences):
-            best, _ = chain.viterbi()
-            if each:
-                each(group, chain, best)
-            gold = np.zeros_like(best)
-            known = [self.gold(sentences[i]) for i in group]
-            for row, ids in enumerate(known):
-                gold[row, : len(ids or [])] = ids or []
-            logp = chain.log_probability(gold)
-            for row, i in enumerate(group):
-                tags = self.labels.written(best[row, : len(sentences[i].words)])
-                yield i, tags, -float(logp[row]) if known[row] is not None else None
-
-
-def warn_of_splitting(tagger: Tagger, chunk: str) -> None:
-    """Say that raw text is cut as the training data was, not by the rule alone."""
-    own = " ".join(tagger.words.differing[chunk])
-    console.warn(
-        f"the training data has {chunk!r} as {own!r}, which the rule for raw text would not: it is cut as there;"
-        " other words may be cut otherwise than the model knows (give tokens with --input tokens to be sure)"
-    )
+Predictor = Tagger

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from seqcli import __version__
+from seqcli import __version__, console
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.formats import Sentence
@@ -30,9 +30,9 @@ def evaluate(
     *,
     unknown: Unknown = "count-wrong",
     probabilities: bool = True,
-    advance: Callable[[float], None] = lambda _: None,
+    what: str = "",
 ) -> Report:
-    """Score a tagger on sentences with tags.
+    """Score a tagger on sentences with tags; `what` heads a bar that shows how far it is.
 
     A tag that the model does not know is an error with its place, or its sentence is left out (`skip`), or it is
     wrong whatever is predicted. `probabilities` measures calibration too, which takes the sums over all paths.
@@ -55,17 +55,17 @@ def evaluate(
     nats, measured, strange, forms = 0.0, 0, 0, tagger.vocabulary.forms
     calibrated = calibration.Metric()
     each = _calibrate(tagger, sentences, calibrated) if probabilities else None
-    for i, predicted, nll in tagger.paths(sentences, each):
-        s = sentences[i]
-        assert s.tags is not None
-        gold = tagger.labels.spelt(s.tags)
-        strange += sum(tag not in known_tags for tag in gold)
-        tokens.update(predicted, gold, [w in forms for w in s.words])
-        if tagger.scheme:
-            chunks.update(predicted, s.tags)
-        if nll is not None:
-            nats, measured = nats + nll, measured + len(s.words)
-        advance(len(s.words))
+    with console.progress(what, sum(len(s.words) for s in sentences), " tokens") as advance:
+        for i, predicted, nll in tagger.paths(sentences, each):
+            s = sentences[i]
+            gold = tagger.labels.spelt(s.tags or [])
+            strange += sum(tag not in known_tags for tag in gold)
+            tokens.update(predicted, gold, [w in forms for w in s.words])
+            if tagger.scheme:
+                chunks.update(predicted, s.tags or [])
+            if nll is not None:
+                nats, measured = nats + nll, measured + len(s.words)
+            advance(len(s.words))
     metrics = tokens.result() | (chunks.result() if tagger.scheme else {}) | calibrated.result()
     counts = {
         "sentences": len(sentences),

@@ -171,11 +171,6 @@ class Task(BaseTask):
             console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
         return ending
 
-    def scored(self, predictor: Tagger, split: str) -> Report:
-        sentences = self.corpus.splits[split]
-        with console.progress(f"scoring {split}", sum(len(s.words) for s in sentences), " tokens") as advance:
-            return evaluate(predictor, sentences, advance=advance)
-
     def figures(self, report: Report) -> str:
         return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
 

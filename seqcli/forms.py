@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from seqcli import streams
 from seqcli.formats import ROWS, as_read, one_line
@@ -32,6 +33,33 @@ class Writer:
     def cells(self, answer: Any) -> Sequence[str]:
         """The cells of the further columns."""
         return ()
+
+
+class Cost(NamedTuple):
+    """What a text cost a model: nats, over so many tokens (a line end, or the end of an answer, among them)."""
+
+    nll: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Costs(Writer):
+    """What lines, or targets, cost: nats and tokens."""
+
+    key: str = "text"  # type: ignore[misc]
+
+    def line(self, record: Any, answer: Cost) -> str:
+        """nats TAB tokens."""
+        return f"{answer.nll:.4f}\t{answer.tokens}\n"
+
+    def more(self, record: Any) -> dict[str, Any]:
+        """The target beside the source."""
+        return {"target": record.target or ""} if self.key == "source" else {}
+
+    def results(self, record: Any, answer: Cost) -> list[dict[str, Any]]:
+        """What stands under `seqcli`; JSON has no number for what is infinite."""
+        logprob = round(0.0 - answer.nll, 6) if math.isfinite(answer.nll) else None
+        return [{"logprob": logprob, "tokens": answer.tokens}]
 
 
 def form(read: str, objects: bool, reader: Any, writer: Writer) -> Callable[[Any, Any], str]:

@@ -1,0 +1,109 @@
+"""The work of `seqcli eval` on a model from one sequence to another: answers scored, or given targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from seqcli import forms, registry, scoring, streams, threads
+from seqcli.cli import _filter
+from seqcli.cli._options import Given
+from seqcli.cli.eval import Asked
+from seqcli.cli._scoring import printed, reading
+from seqcli.datasets.corpus import fed, trained_roles
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.files import sources
+from seqcli.metrics import sequences, translation
+from seqcli.parallel import Pair
+from seqcli.streams import Output
+from seqcli.tasks.sequence_to_sequence.data import Files, scored_files
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
+from seqcli.tasks.sequence_to_sequence.sides import warn_of_cuts
+
+SCORED = ("metric", "json", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
+READS = ("input", "source", "target", "delimiter")  # options that say how FILES are read
+
+
+def run(asked: Asked, predictor: Translator, given: Given) -> None:
+    """Score FILES or a split, and print."""
+    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    per_line, wanted = asked.per_line.asked, asked.scoring.metric or []
+    if per_line and (flags := given.flags(SCORED)):
+        raise UsageError(f"--per-line scores the targets that are given: it does not go with {flags[0]}")
+    known = [*sequences.OFFERS, *translation.OFFERS]
+    if other_tasks := [name for name in wanted if name not in known]:
+        raise UsageError(
+            f"{other_tasks[0]} cannot be measured with {predictor.path}", hint=f"what can: {', '.join(known)}"
+        )
+    asked, said = _with_files(asked, given), reading(asked, given)
+    targets = Targets(**{f.name: getattr(predictor, f.name) for f in fields(predictor)}) if per_line else None
+    if targets and asked.files:
+        _per_line_of_files(asked, targets, scored_files(predictor.header, sources(asked.files), said))
+        return
+    what, pairs = scoring.records(predictor, asked.files, said, asked.scoring.split)
+    if not pairs:
+        raise SeqcliError(f"{what}: nothing to score")
+    if targets:
+        _per_line(targets, pairs, asked.per_line.jsonl)
+        return
+    warn_of_cuts(predictor.sides, pairs)
+    own, answers = predictor.search, asked.answers
+    penalty = own.length_penalty if answers.length_penalty is None else answers.length_penalty
+    printed(
+        asked,
+        predictor,
+        what,
+        pairs,
+        settings=Settings(replace(own, beam=answers.beam or own.beam, length_penalty=penalty)),
+        tokenize=answers.tokenize or predictor.header["data"]["bleu_tokenize"],
+        lowercase=answers.lowercase,
+        wanted=wanted,
+        alone=bool(wanted),
+    )
+
+
+def _with_files(asked: Asked, given: Given) -> Asked:
+    """What is asked with standard input as its file, where a filter reads it. Raises UsageError for flags that say
+    how files are read where none are."""
+    if asked.files:
+        return asked
+    if asked.per_line.asked and asked.scoring.split is None and not streams.stdin_is_interactive():
+        return replace(asked, files=["-"])
+    if flags := given.flags(READS):
+        raise UsageError(
+            f"{flags[0]} says how FILES are read, and there are none: the run's own data is scored",
+            hint="name files, or - for standard input",
+        )
+    return asked
+
+
+# nats TAB tokens of each pair's target given its source, in order
+
+
+def _per_line(targets: Targets, pairs: Sequence[Pair], jsonl: bool) -> None:
+    out, write = Output(), forms.form("lines", jsonl, None, forms.Costs("source"))
+    for first in range(0, len(pairs), BATCH):
+        part = [targets.prepare(pair, None) for pair in pairs[first : first + BATCH]]
+        out.write("".join(map(write, part, targets.answer(part, None))))
+        out.flush()
+
+
+def _per_line_of_files(asked: Asked, targets: Targets, files: Files) -> None:
+    """One line for each record: blank ones too, and pairs with a blank side, which no data set has."""
+    reads = registry.load("parallel", files.format)
+    if files.format == "lines":  # both files are read first: one that is shorter is told before anything is scored
+        records = (fed(reads.Reader(files.options), path, files.encoding, lambda _: None) for path in files.paths)
+        _per_line(targets, [pair for one in records for pair in one], asked.per_line.jsonl)
+        return
+    _filter.run(
+        asked.files,
+        reads.Reader(replace(files.options, gold=False), trained_roles(targets.header)),
+        targets,
+        None,
+        forms.form("lines", asked.per_line.jsonl, None, forms.Costs("source")),
+        batch_size=BATCH,
+        how=asked.per_line.how,
+        encoding=files.encoding,
+        what="scoring",
+    )

@@ -1,0 +1,16 @@
+"""The work of `seqcli eval` on a model for tagging."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcli import threads
+from seqcli.cli._options import Given
+from seqcli.cli.eval import Asked
+from seqcli.cli._scoring import report
+
+
+def run(asked: Asked, predictor: Any, given: Given) -> None:
+    """Score FILES or a split, and print."""
+    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    report(asked, predictor, given, unknown=asked.labels.unknown)

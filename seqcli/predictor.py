@@ -1,0 +1,136 @@
+"""A model in use: the contract that the filters, `eval` and the Python door stand on.
+
+A task has one (`tasks/<task>/predict.py`, by the name `Predictor`). A record is read, `prepare`d by the process that
+reads and writes, made `ready` and answered by the process that has the model, which may be another one, and written
+by a `forms.Writer` (`show.py`). `score` measures answers on records that have theirs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from seqcli import artifact, registry
+from seqcli.artifact import Artifact
+from seqcli.forms import Writer
+from seqcli.metrics._report import Report
+from seqcli.streams import Chunk
+
+LINES = 512  # that `filter` answers together
+
+
+class Answering(ABC):
+    """What the filter loop asks of what answers records."""
+
+    small: ClassVar[int] = 0  # characters: fewer are not worth another process
+    complete = False  # whether it has a symbol for everything: nothing is lacking
+
+    @abstractmethod
+    def packed(self) -> Callable[[], Answering]:
+        """What opens it again, in another process."""
+
+    def prepare(self, record: Any, asked: Any) -> Any:
+        """A record checked, in the order of the input; `asked` are the settings. Raises SeqcliError for what it
+        lacks."""
+        return record
+
+    def light(self, record: Any) -> Any:
+        """A record without what only its writer needs, for another process."""
+        return record
+
+    def ready(self, record: Any) -> Any:
+        """A record as the model reads it."""
+        return record
+
+    def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
+        """What of a ready record the model has no symbol for: its number, and what it is."""
+        return ()
+
+    def where(self, record: Any, number: int) -> int:
+        """Where in a ready record that stands, as the record's own `place` takes it."""
+        return number
+
+    @abstractmethod
+    def answer(self, records: Sequence[Any], asked: Any) -> list[Any]:
+        """An answer for each ready record, in their order; none depends on another, to the last bit."""
+
+
+@dataclass(frozen=True)
+class BasePredictor(Answering):
+    """A model with all that turns its numbers into answers, and texts into what it reads."""
+
+    task: ClassVar[str]
+    least: ClassVar[str] = ""  # what there must be to be scored, as a hint has it
+    settings: ClassVar[type]  # what may be asked of answers; its defaults are those of the command line
+
+    header: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+    files: tuple[Path, ...] = field(default=(), kw_only=True, compare=False)  # that it was opened from
+    counted: Counter[str] = field(default_factory=Counter, kw_only=True, repr=False, compare=False)
+
+    @classmethod
+    @abstractmethod
+    def open(cls, stored: Artifact, *others: Artifact) -> Self:
+        """The model of a file, ready to be used; with others where several decide together. Raises SeqcliError."""
+
+    def packed(self) -> Callable[[], BasePredictor]:
+        """What opens the same files."""
+        return partial(_opened, type(self), self.files)
+
+    @abstractmethod
+    def reader(self) -> Any:
+        """A reader of lines of plain text."""
+
+    def writer(self) -> Writer:
+        """What writes answers as the verb does where nothing more is asked for."""
+        return registry.load(f"tasks/{self.task}", "show").Writer()
+
+    def score(self, records: Any, **how: Any) -> Report:
+        """What it scores on records with their answers; see `evaluate` in the task's `score.py`."""
+        return registry.load(f"tasks/{self.task}", "score").evaluate(self, records, **how)
+
+    # the Python door
+
+    @property
+    def path(self) -> Path:
+        """The file that it was opened from."""
+        return self.files[0]
+
+    def filter(self, lines: Iterable[str], **asked: Any) -> Iterator[str]:
+        """A line out for each line in, as the command line writes them; `asked` are the task's settings.
+
+        Raises SeqcliError that names the line.
+        """
+        settings, source = self.settings(**asked), iter(lines)
+        reader, writer, first = self.reader(), self.writer(), 1
+        while part := [line.rstrip("\n") for line in islice(source, LINES)]:
+            text = "".join(f"{line}\n" for line in part)
+            records = [self.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
+            answers = self.answer([self.ready(record) for record in records], settings)
+            yield from (writer.line(*pair).removesuffix("\n") for pair in zip(records, answers, strict=True))
+            first += len(part)
+
+    def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
+        """What it scores on files, or on a split of its own data (`split="test"`).
+
+        `asked` says how files are read (`input`, `text`, `label` … as `seqcli eval` has them), and what
+        `score` takes. Raises SeqcliError.
+        """
+        listed = [str(f) for f in ([files] if isinstance(files, str | Path) else files or ())]
+        from seqcli.scoring import scored  # recipes and data sets, which a filter needs not
+
+        return scored(self, listed, asked)
+
+
+def _opened(kind: type[BasePredictor], paths: Sequence[Path]) -> BasePredictor:
+    return kind.open(*map(artifact.read, paths))
+
+
+def load(stored: Artifact, *others: Artifact) -> Any:
+    """The predictor of a model's file."""
+    return registry.load(f"tasks/{stored.header['task']}", "predict").Predictor.open(stored, *others)

@@ -1,0 +1,115 @@
+"""What `eval` scores: files read as the training data were, or a split of the run's own data, found by its recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcli import artifact, console, registry
+from seqcli.datasets.corpus import Reading
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.files import sources
+from seqcli.metrics._report import Report
+from seqcli.metrics.calibration import threshold_for
+from seqcli.recipe.load import load_recipe, resolve_recipe
+from seqcli.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    from seqcli.predictor import BasePredictor
+
+
+def recipe_of(header: Mapping[str, Any], path: Path) -> Recipe:
+    """The recipe beside a model, whose paths are right, else the one in its header."""
+    folder = path.parent
+    beside = (folder.parent if folder.name == "snapshots" else folder) / "recipe.yaml"
+    return load_recipe(beside) if beside.is_file() else resolve_recipe(header["recipe"], base=Path())
+
+
+def choose(wanted: str | None, known: list[str]) -> str:
+    """The split that is meant: test, else valid, else train. Raises UsageError for one that the run does not have."""
+    if wanted is None:
+        wanted = next(s for s in ("test", "valid", "train") if s in known)
+        if wanted != "test":
+            console.say(f"the run has no test split: scoring {wanted}")
+    if wanted not in known:
+        raise UsageError(f"the run has no {wanted} split", hint=f"it has: {', '.join(known)}")
+    return wanted
+
+
+def own_split(predictor: BasePredictor, wanted: str | None) -> tuple[str, Any]:
+    """The name and the records of a split of the data that a model was trained on; warns where they have changed."""
+    header = predictor.header
+    recipe = recipe_of(header, predictor.path)
+    corpus = registry.load(f"tasks/{predictor.task}", "data").open_corpus(recipe.data, recipe.base)
+    split = choose(wanted, list(corpus.splits))
+    if header["data"]["splits"].get(split, {}).get("sha256") != corpus.sha256(split, header):
+        console.warn(f"the {split} split is not the one the model was made with: the data has changed since")
+    return corpus.called(split), corpus.records(split)
+
+
+def records(
+    predictor: BasePredictor, files: Sequence[str], reading: Reading, split: str | None = None
+) -> tuple[str, Any]:
+    """What is scored, files or a split, and its records with their answers. Raises SeqcliError."""
+    if not files:
+        return own_split(predictor, split)
+    read = registry.load(f"tasks/{predictor.task}", "data").read_scored
+    return named(files), read(predictor.header, sources(files), reading)
+
+
+def named(files: Sequence[str]) -> str:
+    """What files are called together."""
+    return ", ".join("<stdin>" if f == "-" else f for f in files)
+
+
+def score(predictor: BasePredictor, what: str, found: Any, **how: Any) -> Report:
+    """The report of records called `what`. Raises SeqcliError where there is nothing to score."""
+    report = predictor.score(found, what=f"scoring {what}", **how)
+    if not next(iter(report.counts.values())):
+        left = next((name for name in report.counts if name.endswith("left out")), "")
+        unit = left.partition("s ")[0]
+        hint = f"--unknown-label skip left every {unit} out" if left else ""
+        raise SeqcliError(f"{what}: nothing to score", hint=hint or predictor.least)
+    return report
+
+
+def scored(predictor: BasePredictor, files: Sequence[str], asked: Mapping[str, Any]) -> Report:
+    """The report of files, or of a split, as `asked` says how they are read and how they are scored."""
+    own = {field.name for field in fields(Reading)}
+    reading = Reading(**{k: v for k, v in asked.items() if k in own})
+    how = {k: v for k, v in asked.items() if k not in own and k != "split"}
+    return score(predictor, *records(predictor, files, reading, asked.get("split")), **how)
+
+
+def threshold(precision: float, predictor: BasePredictor) -> float:
+    """The confidence from which the validation split's answers were so precise, kept in the model's file."""
+    stored = artifact.read(predictor.path)
+    key, known = f"{precision:g}", stored.header.get("decoding", {}).get("thresholds", {})
+    if key not in known:
+        answers = registry.load(f"tasks/{predictor.task}", "score").answers_judged(
+            predictor, own_split(predictor, "valid")[1]
+        )
+        found = threshold_for(answers, precision)
+        if found is None:
+            best = max((p for p, _ in answers), default=0.0)
+            raise SeqcliError(
+                f"no confidence makes the answers on the validation split {precision:g} precise"
+                f" (the most probable one has {best:.4f})",
+                hint="ask for less, or train further",
+            )
+        decoding = {**stored.header.get("decoding", {})}
+        decoding["thresholds"] = {**known, key: [math.floor(number * 1e6) / 1e6 for number in found]}
+        known = decoding["thresholds"]
+        try:
+            artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
+            console.say(f"threshold for precision {key} written into {stored.path}")
+        except SeqcliError as error:  # a model that belongs to someone else can be used all the same
+            console.warn(f"the threshold for precision {key} is not kept: {error.message}")
+    least, reached, kept = known[key]
+    console.say(
+        f"leaving away what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept"
+    )
+    return least

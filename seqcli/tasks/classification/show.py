@@ -1,0 +1,71 @@
+"""How labels of texts are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seqcli import forms
+from seqcli.formats import cell
+from seqcli.labelled import Example
+from seqcli.tasks.classification.predict import Answer
+
+SEPARATOR = ","  # of several labels in one cell
+NONE = "-"  # stands for a label where there is none
+
+
+@dataclass(frozen=True)
+class Writer(forms.Writer):
+    """Answers as they are written: lines of labels and probabilities, JSON objects, or rows with two more columns."""
+
+    top: int | None = None  # so many labels, whatever the model gives
+    otherwise: str = NONE  # what is written where no label is given
+    least: float = 0.0
+    several: bool = False  # whether the model gives a text several labels
+    attention: bool = False
+    names: ClassVar[Sequence[str]] = ("predicted", "probability")
+
+    def given(self, answer: Answer) -> list[tuple[str, float]]:
+        """The labels that are written, with their probabilities."""
+        if self.top:
+            return [pair for pair in answer.ranking[: self.top] if pair[1] >= self.least]
+        own = set(answer.labels)
+        return [pair for pair in answer.ranking if pair[0] in own]
+
+    def parts(self, answer: Answer) -> list[str]:
+        """Labels and probabilities in turn; what --else says where no label is given, with the best one's."""
+        best = answer.ranking[0][1] if answer.ranking else 0.0
+        return [part for label, p in self.given(answer) or [(self.otherwise, best)] for part in (label, f"{p:.4f}")]
+
+    def cells(self, answer: Answer) -> list[str]:
+        """Two cells: labels and probabilities; several labels share their cell."""
+        cells = self.parts(answer)
+        return [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]
+
+    def line(self, example: Example, answer: Answer) -> str:
+        """As text."""
+        if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
+            label, p = answer.ranking[0]
+            return f"{cell(label)}\t{p:.4f}\n"
+        return "\t".join(map(cell, self.parts(answer))) + "\n"
+
+    def results(self, example: Example, answer: Answer) -> list[dict[str, Any]]:
+        """What stands under `seqcli` in a JSON object."""
+        given = self.given(answer)
+        label, p = given[0] if given else (None, answer.ranking[0][1] if answer.ranking else None)
+        if label is None and self.otherwise != NONE:
+            label = self.otherwise
+        found: dict[str, Any] = {"label": label, "probability": None if p is None else round(p, 6)}
+        if self.top or self.several:
+            found["labels"] = [{"label": name, "probability": round(p, 6)} for name, p in given]
+        if self.attention and answer.attention is not None:
+            found["tokens"] = [
+                {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
+                for a, b, w in answer.attention
+            ]
+        if answer.nodes is not None:
+            found["nodes"] = [
+                {"start": a, "end": b, "label": label, "probability": round(p, 6)} for a, b, label, p in answer.nodes
+            ]
+        return [found]

@@ -1,0 +1,69 @@
+"""How answers to sources are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seqcli import forms
+from seqcli.formats import one_line
+from seqcli.parallel import Pair
+from seqcli.tasks.sequence_to_sequence.predict import Answer
+
+
+@dataclass(frozen=True)
+class Writer(forms.Writer):
+    """Answers as they are written: lines, JSON objects, or rows with one more column."""
+
+    attention: bool = False
+    alignment: bool = False
+    many: bool = False
+    key: ClassVar[str] = "source"
+    names: ClassVar[Sequence[str]] = ("answer",)
+
+    def cells(self, answers: list[Answer]) -> list[str]:
+        """One cell: the best answer."""
+        return [answers[0].text]
+
+    def line(self, pair: Pair, answers: list[Answer]) -> str:
+        """As text: the answers with a tab between, on one line; with --alignment each with its pairs."""
+        cells = []
+        for answer in answers:
+            cells.append(one_line(answer.text).replace("\t", " ") if self.many or self.alignment else answer.text)
+            if self.alignment:
+                cells.append(_pharaoh(answer))
+        return "\t".join(cells) + "\n"
+
+    def results(self, pair: Pair, answers: list[Answer]) -> list[dict[str, Any]]:
+        """What stands under `seqcli` in a JSON object: the best answer, and all where several are asked for."""
+        best = self._one(answers[0])
+        return [{**best, "answers": [self._one(a) for a in answers]} if self.many else best]
+
+    def _one(self, answer: Answer) -> dict[str, Any]:
+        tokens = [
+            {"text": symbol, "logprob": round(p, 6)}
+            for symbol, p in zip([*answer.symbols, "<eos>"], answer.logprobs, strict=False)
+        ]
+        found: dict[str, Any] = {
+            "text": answer.text,
+            "logprob": round(answer.logprob, 6),
+            "score": round(answer.score, 6),
+            "finished": answer.finished,
+            "tokens": tokens,
+        }
+        if self.attention:
+            rows = [] if answer.attention is None else answer.attention.tolist()
+            found["attention"] = [[round(float(w), 4) for w in row] for row in rows]
+            found["source_tokens"] = answer.source_symbols
+        if self.alignment:
+            found["alignment"] = _pharaoh(answer)
+        return found
+
+
+def _pharaoh(answer: Answer) -> str:
+    from seqcli.insight.alignment import pharaoh
+
+    if answer.attention is None or not answer.symbols:
+        return ""
+    return pharaoh(answer.attention, source=len(answer.source_symbols) - 1, target=len(answer.symbols))

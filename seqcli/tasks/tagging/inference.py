@@ -1,0 +1,157 @@
+"""Scores of a tagger's labels, and exact inference over them: emissions, chains, best paths.
+
+Sentences are worked on in groups of like length. No answer depends on its group, to the last bit, so that a filter
+may take as many as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.decoding.chain import Chain
+from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.formats import Sentence
+from seqcli.layers.blank import Blank
+from seqcli.layers.crf import CRF
+from seqcli.models import TaggingModel
+from seqcli.predictor import BasePredictor
+from seqcli.tasks.tagging.labels import Labels
+from seqcli.tasks.tagging.raw import Words
+
+GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
+
+Allowed = Sequence[Sequence[str] | None]  # of each word, the tags it may have; None or nothing: any
+
+
+@dataclass(frozen=True)
+class Scored(BasePredictor):
+    """A model with all that turns its scores into probabilities."""
+
+    model: TaggingModel
+    vocabulary: Vocabulary
+    scheme: str | None  # that tags are written in; the model's own labels may be of another
+    temperature: float = 1.0
+    words: Words = field(default_factory=lambda: Words(None, {}))
+
+    @property
+    def features(self) -> list[str]:
+        """Further columns that the model reads."""
+        return list(self.vocabulary.features)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The model's labels, and how they are written."""
+        return Labels(self.vocabulary.labels, self.vocabulary.scheme, self.scheme)
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags that it writes, sorted."""
+        return self.labels.tags
+
+    def knows(self, tag: str) -> bool:
+        """Whether a tag as a person writes it stands for any label: `B-PER`, or `PER` for all its parts."""
+        return tag in self.labels.meant
+
+    def _mask(self, allowed: Allowed, length: int, where: Sentence) -> np.ndarray | None:
+        """(T, K) bool of what a sentence's words may be; None where anything may."""
+        if not any(allowed):
+            return None
+        mask = np.ones((length, len(self.vocabulary.labels)), bool)
+        for t, tags in enumerate(allowed):
+            if not tags:
+                continue
+            mask[t] = False
+            for tag in tags:
+                if tag not in self.labels.meant:
+                    raise self.unknown(tag, where, t, gold=False)
+                mask[t, self.labels.meant[tag]] = True
+        return mask
+
+    def unknown(self, tag: str, sentence: Sentence, t: int, *, gold: bool = True) -> SeqcliError:
+        """The error for a tag that the model does not know; `gold`: it is the sentence's own."""
+        hint = did_you_mean(tag, self.tags)
+        if gold:
+            hint += "\n--unknown-label skip or count-wrong goes on all the same"
+        return SeqcliError(f"{sentence.place(t, tag=gold)}: the model does not know the tag {tag!r}", hint=hint)
+
+    def check(self, sentence: Sentence) -> None:
+        """Raises SeqcliError where a sentence lacks a column that the model reads, or a part of it."""
+        for name in self.vocabulary.features if sentence.words else ():
+            if name not in sentence.features:
+                raise SeqcliError(
+                    f"{sentence.place(0)}: no column {name!r}, which the model reads beside the words",
+                    hint=f"name the columns in their order, as in: --columns {','.join(['word', *self.features])}",
+                )
+            if (n := len(sentence.features[name])) != len(sentence.words):
+                raise SeqcliError(
+                    f"{sentence.place(0)}: {n} values of {name!r} for {len(sentence.words)} words",
+                    hint="give every word one",
+                )
+
+    @cached_property
+    def crf(self) -> CRF | None:
+        """What joins neighbouring labels; where the model joins none, what their scheme forbids still holds."""
+        if self.model.chain is not None or self.vocabulary.limits is None:
+            return self.model.chain
+        return CRF.create(len(self.vocabulary.labels), Blank()).limited(self.vocabulary.limits)
+
+    def chains(
+        self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
+    ) -> Iterator[tuple[list[int], Chain]]:
+        """The sentences that have words in groups of like length (their places), ready for inference."""
+        for group, emissions, lengths, mask in self.scores(sentences, allowed):
+            yield group, Chain(emissions, lengths, self.crf, temperature=self.temperature, allowed=mask)
+
+    def scores(
+        self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
+    ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray | None]]:
+        """Groups of sentences: their places, emissions (B, T, K), lengths (B,), and what is allowed (B, T, K)."""
+        for s in sentences if self.vocabulary.features else ():
+            self.check(s)
+        order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
+        while order:
+            most = max(GROUP // len(sentences[order[0]].words), 1)
+            group, order = order[:most], order[most:]
+            words = [sentences[i].words for i in group]
+            features = [sentences[i].features for i in group] if self.features else ()
+            rows = self.model.emissions(words, features)
+            lengths = np.array([len(w) for w in words], np.int64)
+            emissions = np.zeros((len(group), int(lengths[0]), len(self.vocabulary.labels)), np.float32)
+            masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []
+            mask = np.ones(emissions.shape, bool) if any(m is not None for m in masks) else None
+            for row, scores in enumerate(rows):
+                emissions[row, : len(scores)] = scores
+                if mask is not None and (own := masks[row]) is not None:
+                    mask[row, : len(own)] = own
+            yield group, emissions, lengths, mask
+
+    def gold(self, sentence: Sentence) -> list[int] | None:
+        """The labels of a sentence's own tags; None where the model does not know one."""
+        tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme)
+        ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
+        return None if -1 in ids else ids
+
+    def paths(
+        self, sentences: Sequence[Sentence], each: Callable[[list[int], Chain, np.ndarray], None] | None = None
+    ) -> Iterator[tuple[int, list[str], float | None]]:
+        """(place, predicted tags, -log p of the sentence's own tags in nats or None), in no order.
+
+        `each` is given every group: the places of its sentences, their chain and their best paths.
+        """
+        for group, chain in self.chains(sentences):
+            best, _ = chain.viterbi()
+            if each:
+                each(group, chain, best)
+            gold = np.zeros_like(best)
+            known = [self.gold(sentences[i]) for i in group]
+            for row, ids in enumerate(known):
+                gold[row, : len(ids or [])] = ids or []
+            logp = chain.log_probability(gold)
+            for row, i in enumerate(group):
+                tags = self.labels.written(best[row, : len(sentences[i].words)])
+                yield i, tags, -float(logp[row]) if known[row] is not None else None
