@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from seqcli import streams
-from seqcli.formats import ROWS, as_read, one_line
-from seqcli.formats._objects import joined, new_object
+from seqcli.records import ROWS, as_read, joined, new_object, one_line
 
 
 class Writer:

@@ -20,6 +20,7 @@ from seqcli import artifact, registry
 from seqcli.artifact import Artifact
 from seqcli.forms import Writer
 from seqcli.metrics._report import Report
+from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
 
 LINES = 512  # that `filter` answers together
@@ -66,6 +67,7 @@ class BasePredictor(Answering):
     """A model with all that turns its numbers into answers, and texts into what it reads."""
 
     task: ClassVar[str]
+    kind: ClassVar[Kind]  # of record
     least: ClassVar[str] = ""  # what there must be to be scored, as a hint has it
     settings: ClassVar[type]  # what may be asked of answers; its defaults are those of the command line
 
@@ -82,9 +84,9 @@ class BasePredictor(Answering):
         """What opens the same files."""
         return partial(_opened, type(self), self.files)
 
-    @abstractmethod
-    def reader(self) -> Any:
+    def reader(self) -> Reader:
         """A reader of lines of plain text."""
+        return open_format(self.kind, self.kind.plain).Reader(Options(self.kind, gold=False))
 
     def writer(self) -> Writer:
         """What writes answers as the verb does where nothing more is asked for."""

@@ -11,6 +11,7 @@ import importlib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from seqcli.errors import UsageError, did_you_mean
 
@@ -38,9 +39,24 @@ def summary(folder: str, name: str) -> str:
     """The first line of an entry's docstring, without importing it."""
     import ast
 
+    return (ast.get_docstring(ast.parse(_source(folder, name))) or "").partition("\n")[0].rstrip(".")
+
+
+@cache
+def constant(folder: str, name: str, what: str) -> Any:
+    """What an entry sets a name to at its beginning, written out, without importing it; () where it sets none."""
+    from ast import literal_eval
+
+    for line in _source(folder, name).split("\n"):
+        if line.startswith(f"{what} = "):
+            return literal_eval(line.partition(" = ")[2].partition("  # ")[0])
+    return ()
+
+
+@cache
+def _source(folder: str, name: str) -> str:
     path = _path(f"{folder}/{name}")
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0].rstrip(".")
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
 
 
 def _path(entry: str) -> Path:

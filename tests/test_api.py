@@ -10,8 +10,8 @@ import pytest
 import seqcli
 from seqcli import artifact, layers, tokenizers
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.formats import Sentence
 from seqcli.models import Sizes, language_model, seq2seq, tagger
+from seqcli.records import Sentence
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.sequence_to_sequence.predict import Translator
 from seqcli.tasks.tagging.predict import Tagger

@@ -22,7 +22,8 @@ ORDER = [
     "registry ops console threads",
     "files",
     "streams artifact",
-    "schemes words formats restoration labelled parallel",
+    "schemes words columns",
+    "records restoration",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them
     "cells attention",
     "layers.stack layers.stream layers.bank layers.batch layers.crf layers.pooling layers.objective layers.tree layers.transformer",

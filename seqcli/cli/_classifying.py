@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqcli import forms, registry, runs, threads
+from seqcli import forms, runs, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Filtering, Given
 from seqcli.cli.classify import READ, Reading, Writing
-from seqcli.datasets.corpus import trained_roles
 from seqcli.errors import UsageError
-from seqcli.labelled import Example, Options
+from seqcli.records import Example
 from seqcli.tasks.classification.predict import Answer, Classifier, Settings
 from seqcli.tasks.classification.show import Writer
 
@@ -35,10 +34,7 @@ def run(
         classifier.answer([], Settings(attention=True))  # whether it can
     if writing.nodes:
         classifier.nodes(Example(""))
-    options = Options(
-        text=reading.field or reading.text, delimiter=reading.delimiter, header=reading.header, gold=False
-    )
-    reader = registry.load("labelled", read).Reader(options, trained_roles(stored.header))
+    reader = READ.reader(read, reading, stored.header)
     least = _least(writing, classifier)
     most = writing.top or (None if classifier.multi_label else 1)
     settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw))

@@ -5,7 +5,7 @@ A completion must not fail and must be quick: nothing is imported that a list of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seqcli import registry
@@ -38,11 +38,11 @@ def runs(incomplete: str) -> Offers:
     return [(name, "") for _, name in sorted(found, reverse=True)]
 
 
-def entries(folder: str) -> Callable[[str], Offers]:
-    """A completion for the names of a registry: `entries("cells")`."""
+def entries(folder: str, known: Sequence[str] | None = None) -> Callable[[str], Offers]:
+    """A completion for the names of a registry, `entries("cells")`, or for the `known` ones of them."""
 
     def offer(incomplete: str) -> Offers:
-        return [(n, registry.summary(folder, n)) for n in registry.names(folder) if n.startswith(incomplete)]
+        return [(n, registry.summary(folder, n)) for n in known or registry.names(folder) if n.startswith(incomplete)]
 
     return offer
 

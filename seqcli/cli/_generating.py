@@ -6,20 +6,18 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from seqcli import artifact, forms, registry, streams, threads
+from seqcli import artifact, forms, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
 from seqcli.cli._reading import Reads
 from seqcli.cli.generate import Asked, seed_of
-from seqcli.datasets.corpus import trained_roles
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
-from seqcli.formats import ROWS
-from seqcli.labelled import Example, Options
+from seqcli.records import LABELLED, ROWS, Example
 from seqcli.tasks.language_model.predict import Generator, Settings
 from seqcli.tasks.language_model.show import Writer
 
-READ = Reads("labelled", ("text", "jsonl", "tsv", "csv"), "source", "one more column")
+READ = Reads(LABELLED, ("text", "jsonl", "tsv", "csv"), "source", "one more column")
 
 
 def unescape(text: str) -> str:
@@ -67,13 +65,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     if asked.prompt is not None:
         _one(asked, generator, settings, writer)
         return
-    options = Options(
-        text=asked.reading.field or asked.reading.source,
-        delimiter=asked.reading.delimiter,
-        header=asked.reading.header,
-        gold=False,
-    )
-    reader = registry.load("labelled", read).Reader(options, trained_roles(stored.header))
+    reader = READ.reader(read, asked.reading, stored.header)
     write = forms.form(read, objects, reader, writer)
     _filter.run(asked.files, reader, generator, settings, write, batch_size=1, how=how, what="generating")
     forms.finish(write)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from seqcli import formats, metrics
+from seqcli import metrics
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.metrics._report import Report
 from seqcli.metrics.accuracy import Confusion
+from seqcli.records import one_line
 from seqcli.streams import Output
 
 MISTAKES = 30  # pairs of labels that are listed
@@ -55,16 +56,16 @@ def _figures(out: Output, report: Report, what: str) -> None:
 
 def _labels(out: Output, report: Report) -> None:
     rows = sorted(report.labels.items(), key=lambda item: (-item[1]["support"], item[0]))
-    wide = max([len("label"), *(len(formats.one_line(label)) for label, _ in rows)])
+    wide = max([len("label"), *(len(one_line(label)) for label, _ in rows)])
     out.line(f"  {'label':<{wide}}  precision  recall      F1  support")
     for label, s in rows:
         figures = f"{s['precision']:>9.4f}  {s['recall']:>6.4f}  {s['f1']:>6.4f}  {s['support']:>7,}"
-        out.line(f"  {formats.one_line(label):<{wide}}  {figures}")
+        out.line(f"  {one_line(label):<{wide}}  {figures}")
 
 
 def _matrix(out: Output, confusion: Confusion, most: int = 12) -> None:
     """The whole matrix, gold labels down, given ones across, where it fits into a terminal."""
-    labels = [formats.one_line(label) for label in confusion.labels]
+    labels = [one_line(label) for label in confusion.labels]
     if not labels or len(labels) > most:
         return
     short = [label[:8] for label in labels]
@@ -86,6 +87,6 @@ def _mistakes(out: Output, confusion: Confusion) -> None:
     wrong.sort(key=lambda row: (-row[0], row[1], row[2]))
     out.line("  mistakes (gold -> given)")
     for n, gold, given in wrong[:MISTAKES]:
-        out.line(f"  {n:>7,}  {formats.one_line(gold)} -> {formats.one_line(given)}")
+        out.line(f"  {n:>7,}  {one_line(gold)} -> {one_line(given)}")
     if len(wrong) > MISTAKES:
         out.line(f"  and {len(wrong) - MISTAKES:,} pairs more (--json has the whole matrix)")

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
+from seqcli import registry
 from seqcli.cli._options import Given
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.formats import ROWS, told_by_name
+from seqcli.records import ROWS, Kind, Options, Reader, told_by_name
 
 
 @dataclass(frozen=True)
 class Reads:
     """The formats that a verb reads of records with named parts. `role` is the part that it works on, and the flag
-    that names it; `registry` is where the formats are."""
+    that names it."""
 
-    registry: str
+    kind: Kind
     formats: tuple[str, ...]
     role: str
     more: str  # what rows come back with
@@ -39,7 +40,7 @@ class Reads:
     def chosen(self, files: Sequence[str], input: str | None, field: str | None, jsonl: bool, given: Given) -> str:
         """The format that is read: as said, else as the files' names say. Raises UsageError for what does not go
         together."""
-        read = input or ("jsonl" if field else named_format(files, self.registry)) or "text"
+        read = input or ("jsonl" if field else named_format(files, self.kind)) or "text"
         if read not in self.formats:
             raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, self.formats))
         if field and self.role in given:
@@ -53,10 +54,20 @@ class Reads:
             raise UsageError(said, hint="--input text reads lines as they are")
         return read
 
+    def reader(self, read: str, said: Any, header: Mapping[str, Any]) -> Reader:
+        """The reader of a format, as flags say; what they do not say is looked for where the model's training had it,
+        of which a model's header knows."""
+        from seqcli.datasets.corpus import trained_roles
 
-def named_format(files: Sequence[str], registry: str) -> str | None:
+        own = {self.kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
+        options = Options(self.kind, **own, delimiter=said.delimiter, header=said.header, gold=False)
+        formats = registry.load("records", self.kind.plain if read == "text" else read)
+        return formats.Reader(options, trained_roles(header))
+
+
+def named_format(files: Sequence[str], kind: Kind) -> str | None:
     """The format that the files' names tell, if they tell one. Raises UsageError where they tell several."""
-    told = {name: told_by_name(name, registry) for name in files if name != "-"}
+    told = {name: told_by_name(name, kind) for name in files if name != "-"}
     if len(set(told.values())) > 1:
         one, other = sorted(told, key=lambda name: str(told[name]))[:: len(told) - 1]
         raise UsageError(

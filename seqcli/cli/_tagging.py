@@ -13,6 +13,7 @@ from seqcli.cli._reading import named_format
 from seqcli.cli.tag import Reading, Writing
 from seqcli.datasets import corpus
 from seqcli.errors import UsageError, did_you_mean
+from seqcli.records import TAGGED, formats_of
 from seqcli.tasks.tagging.data import options_for
 from seqcli.tasks.tagging.forced import Forced
 from seqcli.tasks.tagging.lexicon import read_lexicon
@@ -52,8 +53,8 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     if forced and read == "jsonl":
         options = replace(options, tag=forced.name)
     out_options = replace(out_options, replace=writing.replace, confidence=writing.confidence)
-    reader = registry.load("formats", read).Reader(options)
-    written = restored if write == "text" else registry.load("formats", write).Writer(out_options).write
+    reader = registry.load("records", read).Reader(options)
+    written = restored if write == "text" else registry.load("records", write).Writer(out_options).write
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
     settings = replace(_settings(writing, tagger, write), forced=forced, lexicon=lexicon)
     _filter.run(
@@ -69,19 +70,19 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     reading, writing = asked.reading, asked.writing
     write = "jsonl" if writing.jsonl else writing.format
     write = write or ("jsonl" if reading.field else "text" if tagger.words.restore else "word-tag")
-    if not _can("WRITES", write):
-        raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, _all("WRITES")))
+    if write not in formats_of(TAGGED, "WRITES"):
+        raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, formats_of(TAGGED, "WRITES")))
     if write == "text" and not tagger.words.restore:
         raise UsageError(
             "--format text is for models that restore something to a text; this one gives tags",
-            hint="known: " + ", ".join(n for n in _all("WRITES") if n != "text"),
+            hint="known: " + ", ".join(n for n in formats_of(TAGGED, "WRITES") if n != "text"),
         )
     if write == "spans" and not tagger.scheme:
         raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
-    read = reading.input or ("jsonl" if reading.field else named_format(files, "formats"))
+    read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED))
     read = read or (write if write in SAME else "text")
-    if not _can("READS", read):
-        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, _all("READS")))
+    if read not in formats_of(TAGGED):
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
     if tagger.features and read not in ("conll", "conllu"):
         columns = ",".join(["word", *tagger.features])
         raise UsageError(
@@ -97,15 +98,6 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     if asked.columns.separator and "conll" not in (read, write):
         raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
     return read, write
-
-
-def _can(what: str, name: str) -> bool:
-    """Whether a format is known and READS or WRITES; of all formats only this one is imported."""
-    return name in registry.names("formats") and getattr(registry.load("formats", name), what)
-
-
-def _all(what: str) -> list[str]:
-    return [name for name in registry.names("formats") if _can(what, name)]
 
 
 def _settings(writing: Writing, tagger: Tagger, write: str) -> Settings:

@@ -19,8 +19,8 @@ from seqcli.cli._options import Lines
 from seqcli.cli.tokenize import Choosing, Doing
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
-from seqcli.labelled import Example, Options
 from seqcli.predictor import Answering
+from seqcli.records import LABELLED, Example, Options
 from seqcli.streams import Chunk, Output
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter, UnknownPiece
 
@@ -102,7 +102,7 @@ def run(files: Sequence[str], choosing: Choosing, doing: Doing, how: Lines) -> N
     known = isinstance(tokenizer, BaseTokenizer)
     if doing.objects:
         read = "jsonl" if doing.field else "text"
-        reader = registry.load("labelled", read).Reader(Options(text=doing.field, gold=False))
+        reader = registry.load("records", read).Reader(Options(LABELLED, text=doing.field, gold=False))
         write = forms.form(read, True, reader, Writer())
         _filter.run(files, reader, Records(tokenizer), None, write, batch_size=64, how=how, what="tokenizing")
         return

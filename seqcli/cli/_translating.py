@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seqcli import artifact, console, forms, registry, streams, threads
+from seqcli import artifact, console, forms, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
 from seqcli.cli.generate import READ, Asked, seed_of
-from seqcli.datasets.corpus import trained_roles
 from seqcli.decoding.beam import Search
 from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
-from seqcli.formats import ROWS
-from seqcli.parallel import Options, Pair
+from seqcli.records import ROWS, Pair
 from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
 from seqcli.tasks.sequence_to_sequence.show import Writer
 
@@ -59,16 +57,7 @@ def _filter_sources(
     asked: Asked, read: str, translator: Translator, settings: Settings, writer: Writer, drawn: list[Answer]
 ) -> None:
     reading, how = asked.reading, asked.how
-    options = Options(
-        source=reading.field or reading.source,
-        prefix=reading.prefix,
-        delimiter=reading.delimiter,
-        header=reading.header,
-        gold=False,
-    )
-    reader = registry.load("parallel", "lines" if read == "text" else read).Reader(
-        options, trained_roles(translator.header)
-    )
+    reader = READ.reader(read, reading, translator.header)
     written = forms.form(read, asked.writing.jsonl, reader, writer)
 
     def write(pair: Pair, answers: list[Answer]) -> str:

@@ -21,7 +21,6 @@ from typing import Annotated
 
 import typer
 
-from seqcli import registry
 from seqcli.cli._options import (
     IN_ROWS,
     NAMED,
@@ -37,8 +36,9 @@ from seqcli.cli._options import (
 )
 from seqcli.cli._reading import Reads
 from seqcli.errors import UsageError
+from seqcli.records import LABELLED, formats_of
 
-READ = Reads("labelled", registry.names("labelled"), "text", "two more columns")
+READ = Reads(LABELLED, formats_of(LABELLED), "text", "two more columns")
 InputOption = READ.option()
 
 

@@ -26,7 +26,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from seqcli.cli._complete import Offers, entries
+from seqcli.cli._complete import entries
 from seqcli.cli._options import (
     CLASSIFICATION,
     IN_ROWS,
@@ -66,12 +66,6 @@ def tokenizations(incomplete: str) -> list[str]:
     return [name for name in ("13a", "none", "char", "intl", "zh") if name.startswith(incomplete)]
 
 
-def labelled(incomplete: str) -> Offers:
-    """Names of the formats of pairs, and of text with tags or labels."""
-    found = dict(entries("labelled")(incomplete)) | dict(entries("parallel")(incomplete))
-    return sorted((found | dict(entries("formats")(incomplete))).items())
-
-
 @dataclass(frozen=True)
 class Scoring:
     """What is scored and shown."""
@@ -98,7 +92,7 @@ class Reading:
             help="Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
             " and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
             " as it looks, or as the training data.",
-            autocompletion=labelled,
+            autocompletion=entries("records"),
         ),
         RECORDS,
     ] = None

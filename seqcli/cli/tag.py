@@ -25,10 +25,10 @@ from typing import Annotated
 
 import typer
 
-from seqcli import registry
 from seqcli.cli._complete import entries
 from seqcli.cli._options import Columns, Filtering, Given, Model, grouped, nothing_to_read, show_help
 from seqcli.errors import UsageError
+from seqcli.records import TAGGED, formats_of
 
 FORMATS = ("word-tag", "conll", "conllu", "jsonl", "spans", "text")
 
@@ -46,9 +46,8 @@ class Reading:
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help=f"{', '.join(n for n in registry.names('formats') if n != 'spans')}. Default: as the file's name"
-            " says, as is written, or text.",
-            autocompletion=entries("formats"),
+            help=f"{', '.join(formats_of(TAGGED))}. Default: as the file's name says, as is written, or text.",
+            autocompletion=entries("records", formats_of(TAGGED)),
         ),
     ] = None
     field: Annotated[

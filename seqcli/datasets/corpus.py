@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from seqcli.datasets import catalog
 from seqcli.datasets.sources import SPLITS, Files, Plan, describe
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source
-from seqcli.formats import ROWS, Reader, Record
+from seqcli.records import ROWS, Reader, Record
+
+R = TypeVar("R", bound=Record)
 
 GUESSED = 1 << 14  # bytes of a file from which its format is guessed
 
 
-def fed(reader: Reader[Record], path: Path | str, encoding: str, advance: Any) -> Iterator[Record]:
+def fed(reader: Reader, path: Path | str, encoding: str, advance: Any) -> Iterator[Any]:
     """The records of one source."""
     chunk = None
     for chunk in streams.read_text([path], encoding=encoding):
@@ -81,13 +83,13 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Corpus(Generic[Record]):
+class Corpus(Generic[R]):
     """The records of each split, in memory."""
 
     name: str
     format: str
     options: Any
-    splits: dict[str, list[Record]]
+    splits: dict[str, list[R]]
     encoding: str
     files: dict[str, list[Path]]
     config: Any
@@ -99,7 +101,7 @@ class Corpus(Generic[Record]):
 
     @classmethod
     def made(
-        cls, config: Any, plan: Plan, format_name: str, options: Any, splits: dict[str, list[Record]], **more: Any
+        cls, config: Any, plan: Plan, format_name: str, options: Any, splits: dict[str, list[R]], **more: Any
     ) -> Self:
         """The corpus of splits that have been read. Raises SeqcliError where one is empty."""
         for split, records in splits.items():
@@ -115,7 +117,7 @@ class Corpus(Generic[Record]):
         """The name of a split with its data set's."""
         return self.names.get(split) or f"{self.name} {split}"
 
-    def records(self, split: str) -> list[Record]:
+    def records(self, split: str) -> list[R]:
         """Those of a split."""
         return self.splits[split]
 
@@ -124,7 +126,7 @@ class Corpus(Generic[Record]):
         return self.about(self.splits[split])["sha256"]
 
     @staticmethod
-    def filled(records: Sequence[Record]) -> bool:
+    def filled(records: Sequence[R]) -> bool:
         """Whether there is anything in records."""
         return bool(records)
 
@@ -135,10 +137,10 @@ class Corpus(Generic[Record]):
             for split, records in self.splits.items()
         }
         kept = {key: getattr(self.config, key) for key in self.KEPT}
-        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": asdict(self.options)}
+        about = {"name": self.name, "encoding": self.encoding, "format": self.format, "options": self.options.kept()}
         return {**about, "roles": self.roles, **kept, "splits": splits}
 
-    def about(self, records: Sequence[Record], *columns: Any) -> dict[str, Any]:
+    def about(self, records: Sequence[R], *columns: Any) -> dict[str, Any]:
         """Size and hash of some records."""
         return {"records": len(records), "sha256": digest(map(self.row, records))}
 

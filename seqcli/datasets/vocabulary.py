@@ -15,7 +15,7 @@ import numpy as np
 from seqcli import schemes
 from seqcli.artifact import Artifact
 from seqcli.characters import UNSEEN
-from seqcli.formats import Sentence
+from seqcli.records import Sentence
 
 UNKNOWN = 0  # the id of what was not in the training data
 MARKS = 4  # ids of characters begin here, behind padding, unknown, the beginning and the end of a word

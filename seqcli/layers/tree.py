@@ -22,9 +22,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqcli import ops
-from seqcli.labelled._tree import Tree
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
+from seqcli.records.trees import Tree
 
 State = tuple[Array, ...]  # arrays (nodes, H); the first is the output h
 Combine = Callable[[Array, State, Array, Array], State]

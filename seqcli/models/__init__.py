@@ -25,8 +25,8 @@ import numpy as np
 
 from seqcli import registry
 from seqcli.artifact import Artifact
-from seqcli.labelled import Example
 from seqcli.layers.crf import CRF
+from seqcli.records import Example
 
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
 

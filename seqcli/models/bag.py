@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.labelled import Example
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.models._keys import ClassWeights, Rate, Size
@@ -20,6 +19,7 @@ from seqcli.models._labels import LabelsTexts
 from seqcli.models._words import encoder, table
 from seqcli.models.classifier import groups
 from seqcli.ops import Array
+from seqcli.records import Example
 
 TASK = "classification"
 VERBS = ("classify", "eval")

@@ -14,7 +14,6 @@ from seqcli import layers, ops
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.labelled import Example
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
@@ -22,6 +21,7 @@ from seqcli.models._keys import ClassWeights, Rate, Size
 from seqcli.models._labels import LabelsTexts
 from seqcli.models._words import WordBank, encoder, table
 from seqcli.ops import Array
+from seqcli.records import Example
 
 TASK = "classification"
 VERBS = ("classify", "eval")

@@ -12,8 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqcli import console, layers, ops
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
-from seqcli.labelled import Example
-from seqcli.labelled._tree import Tree, balanced, right_branching
 from seqcli.layers import objective
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.tree import CELLS, PARTS, Forest, State, TreeCell
@@ -21,6 +19,8 @@ from seqcli.models._drop import Drops
 from seqcli.models._keys import ClassWeights, Rate, Size
 from seqcli.models._words import table
 from seqcli.ops import Array
+from seqcli.records import Example
+from seqcli.records.trees import Tree, balanced, right_branching
 
 TASK = "classification"
 VERBS = ("classify", "eval")

@@ -19,9 +19,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from seqcli.cli._splits import named_examples
 
 from seqcli import artifact
-from seqcli.cli._splits import named_examples
 from seqcli.metrics._bootstrap import paired
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.score import scored

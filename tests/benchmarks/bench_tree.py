@@ -27,11 +27,10 @@ from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.formats import Sentence
-from seqcli.labelled import Example
-from seqcli.labelled._tree import Tree, parse
 from seqcli.layers.tree import CELLS
 from seqcli.models.recursive import Config, Model, prepare_batch
+from seqcli.records import Example, Sentence
+from seqcli.records.trees import Tree, parse
 
 LABELS = [str(k) for k in range(5)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from seqcli import registry
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.labelled import Example
+from seqcli.records import Example
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tokenizers import BaseTokenizer

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from seqcli import artifact, tokenizers
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
-from seqcli.labelled import Example
-from seqcli.labelled._tree import parse
 from seqcli.models import classifier as kind
+from seqcli.records import Example
+from seqcli.records.trees import parse
 from seqcli.tasks.classification.predict import HALF, Classifier, Settings
 from seqcli.tasks.classification.reading import Reading
 

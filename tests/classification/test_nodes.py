@@ -7,9 +7,9 @@ import pytest
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
-from seqcli.labelled import Example, Options
-from seqcli.labelled.trees import Reader
 from seqcli.models.recursive import Config, Model
+from seqcli.records import LABELLED, Example, Options
+from seqcli.records.trees import Reader
 from seqcli.streams import Chunk
 from seqcli.tasks.classification.predict import Classifier, Settings
 from seqcli.tasks.classification.reading import Reading
@@ -25,7 +25,7 @@ def classifier() -> Classifier:
 
 def test_every_node_has_its_place_and_label() -> None:
     own = classifier()
-    reader = Reader(Options())
+    reader = Reader(Options(LABELLED))
     (example,) = list(reader.feed(Chunk("(bad (x It) (bad (x was) (bad (x not) (good good))))\n", "f", 1))) + list(
         reader.close()
     )

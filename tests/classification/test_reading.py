@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli import artifact, tokenizers
-from seqcli.labelled import Example
-from seqcli.labelled._tree import parse
+from seqcli.records import Example
+from seqcli.records.trees import parse
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tokenizers import visible
 

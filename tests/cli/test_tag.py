@@ -17,7 +17,7 @@ from support.hostile import hostile
 
 from seqcli import console, registry
 from seqcli.cli import app
-from seqcli.formats import Options, Sentence
+from seqcli.records import TAGGED, Options, Sentence
 from seqcli.streams import Chunk
 
 FORMATS = ("word-tag", "conll", "conllu", "jsonl")
@@ -70,7 +70,7 @@ def here(taggers, monkeypatch, tmp_path) -> Callable[..., bytes]:
 
 def read(format: str, text: str) -> list[Sentence]:
     """What is written, read back."""
-    reader = registry.load("formats", format).Reader(Options())
+    reader = registry.load("records", format).Reader(Options(TAGGED, gold=False))
     found = [*reader.feed(Chunk(text, "x", 1)), *reader.close()]
     return [s for s in found if s.record]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seqcli.datasets.batch import STEPS, WORDS, up, word_batch
 from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
-from seqcli.formats import Sentence
+from seqcli.records import Sentence
 
 ALPHABET = "abAB1é"
 SEQUENCES = st.lists(

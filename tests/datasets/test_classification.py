@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.labelled import Example
+from seqcli.records import LABELLED, Example, formats_of
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification.data import Config, Corpus, counts, fingerprint, formats, open_corpus
 
@@ -60,7 +59,7 @@ def read(own: Corpus, split: str = "train") -> list[tuple[str, str]]:
 
 def test_every_format_with_labels_is_tested() -> None:
     assert sorted(WRITE) == formats()
-    assert "text" in registry.names("labelled")
+    assert "text" in formats_of(LABELLED)
 
 
 @pytest.mark.parametrize("name", WRITE)
@@ -249,7 +248,7 @@ def test_several_labels_must_be_said(corpus: Callable[..., Corpus]) -> None:
 
 
 def test_a_label_that_a_model_lacks_has_its_place_and_the_nearest() -> None:
-    example = Example("a film", ["god"], source="f.tsv", line=3, column=5, label_column=1)
+    example = Example("a film", ["god"], source="f.tsv", line=3, column=5, goal_column=1)
     error = dataset.unknown_label(example, "god", ["bad", "good"])
     assert str(error) == "f.tsv:3:1: the model does not know the label 'god'\ndid you mean 'good'?\nlabels: bad, good"
     many = dataset.unknown_label(example, "x", [f"L{i}" for i in range(50)])

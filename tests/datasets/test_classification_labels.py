@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.labelled import Example, Options
+from seqcli.records import LABELLED, Example, Options
 from seqcli.tasks.classification.data import Config, Corpus, open_corpus, read_examples, unknown_label
 
 TSV = "text\tlabel\na b\tgood\nc d\tbad\n"
@@ -101,7 +101,10 @@ def test_the_folder_of_a_bare_file_name(tmp_path: Path, monkeypatch: pytest.Monk
     assert [labels(o) for o in own] == [[["pos"]]] * 3
 
     def read(path: str) -> list[list[str] | None]:
-        return [e.labels for e in read_examples([path], format_name="text", options=Options(), label_from="folder")]
+        return [
+            e.labels
+            for e in read_examples([path], format_name="text", options=Options(LABELLED), label_from="folder")
+        ]
 
     (folder / "deep" / "b.txt").write_text("c\n")
     (folder / "deep" / "linked.txt").symlink_to("../a.txt")
@@ -120,7 +123,7 @@ def test_names_that_no_label_can_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_standard_input_has_no_name(kind: str) -> None:
     with pytest.raises(UsageError, match=f"is the name of its {kind}, and standard input has none") as error:
-        list(read_examples(["-"], format_name="text", options=Options(), label_from=kind))
+        list(read_examples(["-"], format_name="text", options=Options(LABELLED), label_from=kind))
     assert "--input" in error.value.hint
 
 
@@ -128,7 +131,7 @@ def test_standard_input_has_no_name(kind: str) -> None:
 
 
 def test_what_is_known_is_said_once() -> None:
-    example = Example("a film", ["x"], source="f.tsv", line=3, column=5, label_column=1)
+    example = Example("a film", ["x"], source="f.tsv", line=3, column=5, goal_column=1)
     assert unknown_label(example, "x", ["bad", "good"]).hint == "labels: bad, good"
     assert unknown_label(example, "god", ["bad", "good"]).hint == "did you mean 'good'?\nlabels: bad, good"
     many = [f"L{i:02}" for i in range(50)]

@@ -6,7 +6,6 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +13,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.parallel import Options, Pair
+from seqcli.records import PAIRED, Options, Pair, formats_of
 from seqcli.tasks.sequence_to_sequence import data as dataset
 from seqcli.tasks.sequence_to_sequence.data import (
     Config,
@@ -69,7 +67,7 @@ def read(own: Corpus, split: str = "train") -> list[tuple[str, str | None]]:
 
 
 def test_every_format_is_tested() -> None:
-    assert sorted(WRITE) == formats() == list(registry.names("parallel"))
+    assert sorted(WRITE) == formats() == list(formats_of(PAIRED))
 
 
 @pytest.mark.parametrize("name", WRITE)
@@ -92,7 +90,7 @@ def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus],
     (tmp_path / "x.tsv").touch()
     assert guess(tmp_path / "x.tsv") == "tsv"
     both(tmp_path, "t", ROWS)
-    assert guess(tmp_path / "t.en", Options(target="de")) == "lines"
+    assert guess(tmp_path / "t.en", Options(PAIRED, target="de")) == "lines"
     with pytest.raises(UsageError):
         guess(tmp_path / "t.en")
 
@@ -133,7 +131,7 @@ def test_the_hash_is_of_both_sides_whatever_the_format(corpus: Callable[..., Cor
     a, b, c = Pair("a", "x"), Pair("a", "y"), Pair("b", "x")
     different = [[a], [b], [c], [a, c], [c, a], [Pair("x", "a")], [Pair("a")], []]
     assert len({fingerprint(pairs) for pairs in different}) == len(different)
-    assert fingerprint(iter([a])) == fingerprint([Pair("a", "x", source="other", line=7, target_source="z")])
+    assert fingerprint(iter([a])) == fingerprint([Pair("a", "x", source="other", line=7, goal_source="z")])
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_the_hash_is_of_both_sides_whatever_the_format(corpus: Callable[..., Cor
 def test_options_of_formats(corpus: Callable[..., Corpus], text: str, keys: dict[str, Any], wanted: Any) -> None:
     own = corpus(text, **keys)
     assert read(own) == wanted
-    assert own.facts()["options"] == asdict(own.options)
+    assert Options(PAIRED, **own.facts()["options"]) == own.options
 
 
 # splits
@@ -163,7 +161,7 @@ def test_files_of_lines_and_their_counterparts(tmp_path: Path) -> None:
     (tmp_path / "tgt-t.txt").write_text("X\n")
     own = open_corpus(Config(train=["a.en", "b.en"], valid="v.en", format="lines", target="de"), tmp_path)
     assert (read(own), read(own, "valid")) == (ROWS[:4], ROWS[1:2])
-    assert [p.target_source for p in own.splits["train"]] == [own.files["train"][0].with_name(f"{n}.de").__str__() for n in "aaab"]  # fmt: skip
+    assert [p.goal_source for p in own.splits["train"]] == [own.files["train"][0].with_name(f"{n}.de").__str__() for n in "aaab"]  # fmt: skip
     assert {s: f["name"] for s, f in own.facts()["splits"].items()} == {"train": "a.en, b.en", "valid": "v.en"}
     own = open_corpus(Config(train="./*.de", format="lines", source="de", target="en"), tmp_path)
     assert read(own)[3:] == [("nein", "no"), ("lahm", "dull , slow")]
@@ -224,10 +222,10 @@ def test_pairs_with_a_blank_side_are_left_out_and_told(tmp_path: Path, capsys: p
     assert [(p.text, p.line) for p in own.splits["train"]] == [("a", 1), ("f", 6)]
     assert capsys.readouterr().err.splitlines() == ["warning: 4 pairs with a blank side are left out"]
     (tmp_path / "t.tsv").write_text("a\tb\n\nc\t\n")  # a blank line is no pair at all
-    assert len(list(read_pairs([tmp_path / "t.tsv"], format_name="tsv", options=Options()))) == 1
+    assert len(list(read_pairs([tmp_path / "t.tsv"], format_name="tsv", options=Options(PAIRED)))) == 1
     assert capsys.readouterr().err == "warning: 1 pair with a blank side is left out\n"
     (tmp_path / "t.tsv").write_text("a\tb\n")
-    assert len(list(read_pairs([tmp_path / "t.tsv"], format_name="tsv", options=Options()))) == 1
+    assert len(list(read_pairs([tmp_path / "t.tsv"], format_name="tsv", options=Options(PAIRED)))) == 1
     assert capsys.readouterr().err == ""
 
 

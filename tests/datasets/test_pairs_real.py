@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqcli.errors import SeqcliError
-from seqcli.parallel._slip import slip
+from seqcli.records._slip import slip
 from seqcli.tasks.sequence_to_sequence.data import Config, Corpus, open_corpus
 
 LANGUAGES = ("french", "greek", "hindi", "hungarian", "icelandic", "korean")

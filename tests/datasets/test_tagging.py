@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from seqcli import registry, schemes
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import Sentence
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.data import Config, Corpus, fingerprint, guess, open_corpus
 
 POS = [("the", "DET"), ("cat", "NOUN"), ("sat", "VERB"), (".", "PUNCT")]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli import schemes
-from seqcli.formats import Options, Sentence
+from seqcli.records import TAGGED, Options, Sentence
 from seqcli.tasks.tagging.data import Config, Corpus, open_corpus
 
 
@@ -28,7 +28,18 @@ def test_pieces_lose_nothing(lengths: list[int], longest: int, kind: str) -> Non
         words = [f"w{i}" for i in range(n)]
         sentences.append(Sentence(words=words, tags=tags, features={"pos": [w.upper() for w in words]}))
     config = Config(train="c", longest=longest)
-    own = Corpus("c", "conll", Options(), {"train": sentences, "valid": []}, "utf-8", {}, config, {}, {}, kind)
+    own = Corpus(
+        "c",
+        "conll",
+        Options(TAGGED, gold=False),
+        {"train": sentences, "valid": []},
+        "utf-8",
+        {},
+        config,
+        {},
+        {},
+        kind,
+    )
     pieces = own.pieces("train")
     assert all(1 <= len(p.words) <= longest for p in pieces)
     assert all(len(p.words) == len(p.tags or []) == len(p.features["pos"]) for p in pieces)

@@ -16,7 +16,7 @@ from support.examples import examples
 from seqcli import artifact, schemes
 from seqcli.characters import UNSEEN
 from seqcli.datasets.vocabulary import BEGIN, END, LONGEST, MARKS, PAD, UNKNOWN, Vocabulary
-from seqcli.formats import Sentence
+from seqcli.records import Sentence
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 ANY = st.text(min_size=1, max_size=8)  # lone surrogates too: JSON lines can hold them

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqcli.formats import Answer, Options, Sentence, open_format
+from seqcli.records import TAGGED, Answer, Options, Sentence, open_format
 from seqcli.streams import Chunk
 
 
@@ -21,7 +21,7 @@ def chunks_of(text: str, cuts: Iterable[int] = (), source: str = "f") -> list[Ch
 
 
 def read_text(name: str, text: str, cuts: Iterable[int] = (), **options: Any) -> list[Sentence]:
-    reader = open_format(name).Reader(Options(**options))
+    reader = open_format(TAGGED, name).Reader(Options(TAGGED, **{"gold": False, **options}))
     found = [sentence for chunk in chunks_of(text, cuts) for sentence in reader.feed(chunk)]
     return found + list(reader.close())
 
@@ -30,7 +30,7 @@ def write_text(
     name: str, sentences: Iterable[Sentence], tags: str | Callable[[Sentence], Answer] | None = None, **options: Any
 ) -> str:
     """What the writer makes of the gold tags, of one tag for all words, or of a function of the sentence."""
-    writer = open_format(name).Writer(Options(**options))
+    writer = open_format(TAGGED, name).Writer(Options(TAGGED, **{"gold": False, **options}))
 
     def answer(s: Sentence) -> Answer:
         if tags is None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import Answer, Options, Sentence, open_format
+from seqcli.records import TAGGED, Answer, Options, Sentence, open_format
 
 CHUNKS = "He PRP B-NP\nreckons VBZ B-VP\n\nthe DT B-NP\n"
 NAMED = {"columns": ("word", "pos", "chunk"), "tag": "chunk"}
@@ -138,7 +138,7 @@ def test_a_wrong_line_is_named(read: Any, text: str, options: dict[str, Any], me
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as error:
-        open_format("conll").Reader(Options(**options))
+        open_format(TAGGED, "conll").Reader(Options(TAGGED, **{"gold": False, **options}))
     assert error.value.message == message
     assert error.value.hint or "among" in message
 
@@ -146,6 +146,6 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
 def test_each_source_shows_its_own_columns(read: Any) -> None:
     from seqcli.streams import Chunk
 
-    reader = open_format("conll").Reader(Options())
+    reader = open_format(TAGGED, "conll").Reader(Options(TAGGED, gold=False))
     found = [*reader.feed(Chunk("a b\n", "1", 1)), *reader.feed(Chunk("c\td\te\n", "2", 1)), *reader.close()]
     assert [(s.words, s.tags) for s in found] == [(["a"], ["b"]), (["c"], ["e"])]

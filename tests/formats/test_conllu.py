@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import Answer, Options, Sentence, open_format
-from seqcli.formats.conllu import set_value, value_of
+from seqcli.records import TAGGED, Answer, Options, Sentence, open_format
+from seqcli.records.conllu import set_value, value_of
 
 
 def row(id: str, form: str, upos: str = "_", feats: str = "_", misc: str = "_", xpos: str = "_") -> str:
@@ -131,5 +131,5 @@ def test_a_wrong_line_is_named(read: Any, text: str, options: dict[str, Any], me
 def test_a_wrong_field_is_named(tag: str) -> None:
     for door in ("Reader", "Writer"):
         with pytest.raises(UsageError, match="CoNLL-U") as error:
-            getattr(open_format("conllu"), door)(Options(tag=tag))
+            getattr(open_format(TAGGED, "conllu"), door)(Options(TAGGED, tag=tag, gold=False))
         assert error.value.hint

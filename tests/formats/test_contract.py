@@ -13,14 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import registry
 from seqcli.errors import UsageError
-from seqcli.formats import Answer, Options, Sentence, cell, open_format
+from seqcli.records import TAGGED, Answer, Options, Sentence, cell, formats_of, open_format
 from seqcli.streams import Chunk
 
-NAMES = registry.names("formats")
-READERS = [name for name in NAMES if open_format(name).READS]
-WRITERS = [name for name in NAMES if open_format(name).WRITES]
+READERS = formats_of(TAGGED)
+WRITERS = formats_of(TAGGED, "WRITES")
 BLOCKS, OF_LINES = {"conll", "conllu"}, {"text", "tokens", "word-tag", "jsonl"}
 HOLD_TAGS = {"word-tag", "conll", "conllu"}
 
@@ -56,10 +54,10 @@ def plain(sentence: Sentence) -> tuple[Any, ...]:
 
 
 def test_the_registry_holds_the_formats() -> None:
-    assert set(NAMES) == {"text", "tokens", "word-tag", "conll", "conllu", "jsonl", "spans"}
-    assert not open_format("spans").READS
+    assert set(WRITERS) == {"text", "tokens", "word-tag", "conll", "conllu", "jsonl", "spans"}
+    assert set(READERS) == set(WRITERS) - {"spans"}
     with pytest.raises(UsageError, match="unknown format 'conlu'") as error:
-        open_format("conlu")
+        open_format(TAGGED, "conlu")
     assert "did you mean" in error.value.hint
 
 
@@ -96,7 +94,7 @@ def test_records_do_not_depend_on_the_chunks(read: Any, name: str, data: st.Data
 def test_a_record_comes_as_soon_as_it_is_complete(chunked: Any, name: str) -> None:
     """A live pipe waits for it: one record is out before the line behind it is in."""
     text, count = sample(name), 0
-    reader = open_format(name).Reader(Options())
+    reader = open_format(TAGGED, name).Reader(Options(TAGGED, gold=False))
     for chunk in chunked(text, range(text.count("\n"))):
         found = list(reader.feed(chunk))
         blank = not chunk.text.strip()
@@ -165,7 +163,7 @@ def test_any_word_can_be_written(read: Any, write: Any, target: str, words: list
 def test_sources_follow_each_other(read: Any, write: Any, name: str) -> None:
     """A record does not go from one file into the next, and the output of the first is ended where it was not."""
     text = sample(name).rstrip("\n")
-    reader = open_format(name).Reader(Options())
+    reader = open_format(TAGGED, name).Reader(Options(TAGGED, gold=False))
     found = list(reader.feed(Chunk(text, "a", 1))) + list(reader.feed(Chunk(text, "b", 1))) + list(reader.close())
     alone = [s for s in read(name, text) if s.record]
     assert [s.words for s in found if s.record] == [s.words for s in alone] * 2
@@ -173,7 +171,7 @@ def test_sources_follow_each_other(read: Any, write: Any, name: str) -> None:
     assert {s.source for s in found} == {"a", "b"}
     if name != "jsonl":
         assert write(name, found, replace=True) == text + ("\n\n" if name in BLOCKS else "\n") + text
-    again = reader.__class__(Options())
+    again = reader.__class__(Options(TAGGED, gold=False))
     twice = [
         list(again.feed(Chunk(text, "a", 1))),
         list(again.feed(Chunk("\n", "a", 1))),
@@ -189,7 +187,7 @@ def test_a_line_may_come_in_parts(read: Any, name: str) -> None:
     """`read_chunks` cuts a very long line where it is allowed to."""
     first, _, rest = sample(name).lstrip("\n").partition("\n")
     text = f"{first}\n{rest}"
-    reader = open_format(name).Reader(Options())
+    reader = open_format(TAGGED, name).Reader(Options(TAGGED, gold=False))
     found = list(reader.feed(Chunk(first[:5], "f", 1))) + list(reader.feed(Chunk(first[5:] + "\n" + rest, "f", 1, 6)))
     assert [plain(s) for s in found + list(reader.close())] == [plain(s) for s in read(name, text)]
 
@@ -205,7 +203,7 @@ def test_records_travel_to_other_processes(read: Any, write: Any, name: str) -> 
 @pytest.mark.parametrize("name", READERS)
 def test_nothing_in_nothing_out(read: Any, name: str) -> None:
     assert read(name, "") == []
-    assert list(open_format(name).Reader(Options()).close()) == []
+    assert list(open_format(TAGGED, name).Reader(Options(TAGGED, gold=False)).close()) == []
 
 
 @pytest.mark.parametrize("name", ["text", "tokens", "word-tag"])
@@ -224,8 +222,8 @@ def test_what_is_no_record_is_written_by_its_own_format_alone(read: Any, write: 
 
 def test_torch_and_pydantic_stay_out() -> None:
     code = (
-        "import sys; from seqcli import registry; [registry.load('formats', n) for n in registry.names('formats')];"
-        "import seqcli.formats._detect; print(sorted({'torch', 'pydantic', 'numpy'} & set(sys.modules)))"
+        "import sys; from seqcli import registry; [registry.load('records', n) for n in registry.names('records')];"
+        "print(sorted({'torch', 'pydantic', 'numpy'} & set(sys.modules)))"
     )
     done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seqcli.formats._detect import detect
+from seqcli.records import TAGGED, detect
 
 ROW = "1\tthe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n"
 
@@ -14,7 +14,7 @@ ROW = "1\tthe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n"
     [("a/b.conllu", "conllu"), ("x.JSONL", "jsonl"), ("x.iob2", "conll"), ("x.tsv", "conll"), ("x.txt", None), ("-", None)],
 )  # fmt: skip
 def test_by_the_ending(path: str, expected: str | None) -> None:
-    assert detect(path, "") == expected
+    assert detect(TAGGED, path, "") == expected
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_by_the_ending(path: str, expected: str | None) -> None:
     ],
 )
 def test_by_the_content(text: str, expected: str | None) -> None:
-    assert detect("file", text) == expected
+    assert detect(TAGGED, "file", text) == expected

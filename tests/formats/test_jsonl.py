@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import Answer, SpanAnswer
-from seqcli.formats._objects import starts
+from seqcli.records import Answer, SpanAnswer
+from seqcli.records._json import starts
 
 ANSWER = Answer(
     ["B-LOC", "I-LOC", ""],

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqcli.formats import Answer, Options, Sentence, open_format
-from seqcli.formats._detect import detect
+from seqcli.records import TAGGED, Answer, Options, Sentence, detect, open_format
 from seqcli.streams import CHUNK
 from seqcli.streams import read_text as read_chunks
 
@@ -33,8 +32,8 @@ FILES: list[tuple[str, str, dict[str, Any], int, int]] = [  # with the counts th
 def test_byte_for_byte(name: str, kind: str, options: dict[str, Any], sentences: int, words: int) -> None:
     path = Path(DATA or "") / name
     whole = path.read_bytes().decode()
-    chosen = Options(**options, gold=True, replace=True)
-    reader, writer = open_format(kind).Reader(chosen), open_format(kind).Writer(chosen)
+    chosen = Options(TAGGED, **options, gold=True, replace=True)
+    reader, writer = open_format(TAGGED, kind).Reader(chosen), open_format(TAGGED, kind).Writer(chosen)
     found: list[Sentence] = []
     for chunk in read_chunks([path]):
         found += list(reader.feed(chunk))
@@ -51,5 +50,5 @@ def test_byte_for_byte(name: str, kind: str, options: dict[str, Any], sentences:
         assert lines[line - 1][column - 1 :].startswith(s.words[-1])
         if "." not in options.get("tag", ""):
             assert lines[tag_line - 1][tag_column - 1 :].startswith(s.tags[-1])
-    assert detect(path.name, whole[:CHUNK]) == kind
-    assert detect("unknown", whole[: CHUNK // 64]) == kind
+    assert detect(TAGGED, path.name, whole[:CHUNK]) == kind
+    assert detect(TAGGED, "unknown", whole[: CHUNK // 64]) == kind

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import SeqcliError
-from seqcli.formats.word_tag import divide, escape, unescape
+from seqcli.records.word_tag import divide, escape, unescape
 
 nasty = st.text(st.sampled_from("a/\\_tn0 \t\n\r\0é🙂"), max_size=8)
 

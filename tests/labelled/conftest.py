@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqcli.labelled import Example, Options, open_format
+from seqcli.records import LABELLED, Example, Options, open_format
 from seqcli.streams import Chunk
 
 
@@ -21,7 +21,7 @@ def chunks_of(text: str, cuts: Iterable[int] = (), source: str = "f") -> list[Ch
 
 
 def read_text(name: str, text: str, cuts: Iterable[int] = (), /, **options: Any) -> list[Example]:
-    reader = open_format(name).Reader(Options(**options))
+    reader = open_format(LABELLED, name).Reader(Options(LABELLED, **options))
     found = [example for chunk in chunks_of(text, cuts) for example in reader.feed(chunk)]
     return found + list(reader.close())
 

@@ -14,15 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import as_read
-from seqcli.formats._objects import joined
-from seqcli.labelled import Example, Options, labels_of, open_format
+from seqcli.records import LABELLED, Example, Options, as_read, formats_of, joined, labels_of, open_format
 from seqcli.streams import Chunk
 
-NAMES = registry.names("labelled")
-LABELLED = [name for name in NAMES if open_format(name).READS_LABELS]
+NAMES = formats_of(LABELLED)
+HAVE_LABELS = formats_of(LABELLED, "GOLD")
 ROWS = {"tsv", "csv"}
 quick = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -38,15 +35,15 @@ SAMPLES = {  # four records and a blank line; the rows have a header
 
 
 def plain(e: Example) -> tuple[Any, ...]:
-    places = (e.source, e.line, e.column, e.label_column, e.label_line, e.place(), e.place(label=True))
+    places = (e.source, e.line, e.column, e.goal_column, e.goal_line, e.place(), e.place(label=True))
     return (e.text, e.labels, e.words, e.tree, *places)
 
 
 def test_the_registry_holds_the_formats() -> None:
     assert set(NAMES) == set(SAMPLES)
-    assert set(LABELLED) == set(NAMES) - {"text"}
+    assert set(HAVE_LABELS) == set(NAMES) - {"text"}
     with pytest.raises(UsageError, match="unknown format 'tvs'") as error:
-        open_format("tvs")
+        open_format(LABELLED, "tvs")
     assert "did you mean 'tsv'" in error.value.hint
 
 
@@ -96,7 +93,7 @@ def test_records_do_not_depend_on_the_chunks(read: Any, name: str, gold: bool, d
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_record_comes_as_soon_as_it_is_complete(chunked: Any, name: str) -> None:
-    reader = open_format(name).Reader(Options(gold=False))
+    reader = open_format(LABELLED, name).Reader(Options(LABELLED, gold=False))
     counts = [len(list(reader.feed(chunk))) for chunk in chunked(SAMPLES[name], range(20))]
     assert list(reader.close()) == []
     if name == "csv":  # the header, and a cell of four lines
@@ -124,7 +121,7 @@ def test_places_point_at_text_and_label(read: Any, name: str) -> None:
 def test_sources_follow_each_other(name: str, read: Any) -> None:
     """Each has its own first line: its byte order mark, its header; what lacks its line end is given one."""
     text = "\ufeff" + SAMPLES[name].rstrip("\n")
-    reader = open_format(name).Reader(Options(gold=False))
+    reader = open_format(LABELLED, name).Reader(Options(LABELLED, gold=False))
     found = (
         list(reader.feed(Chunk(text, "a", 1)))
         + list(reader.feed(Chunk("\n", "a", 1)))
@@ -188,7 +185,7 @@ def test_characters_that_end_no_line(read: Any, name: str, odd: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_in_nothing_out(read: Any, name: str) -> None:
     assert read(name, "") == []
-    assert list(open_format(name).Reader(Options()).close()) == []
+    assert list(open_format(LABELLED, name).Reader(Options(LABELLED)).close()) == []
 
 
 def attempt(read: Any, *arguments: Any, **options: Any) -> tuple[list[Example], SeqcliError | None]:
@@ -225,10 +222,10 @@ def test_any_text_is_read_or_its_mistake_has_a_place(read: Any, name: str, text:
         assert len(examples) == text.count("\n") + (not text.endswith("\n") and text != "")
 
 
-@pytest.mark.parametrize("name", sorted(set(LABELLED) - {"label-text"}))
+@pytest.mark.parametrize("name", sorted(set(HAVE_LABELS) - {"label-text"}))
 def test_the_records_before_a_mistake_come_before_it_is_raised(name: str) -> None:
     bad = {"fasttext": "x", "jsonl": "{", "trees": ")", "tsv": "a", "csv": '"x"y'}[name]
-    reader, found = open_format(name).Reader(Options()), []
+    reader, found = open_format(LABELLED, name).Reader(Options(LABELLED)), []
     with pytest.raises(SeqcliError):
         found.extend(reader.feed(Chunk(SAMPLES[name] + bad + "\n", "f", 1)))
     assert len(found) == 4
@@ -254,7 +251,7 @@ def test_a_record_made_by_hand_has_a_place_and_a_line() -> None:
     ],
 )
 def test_labels_of_a_cell(written: str, options: dict[str, str], expected: list[str]) -> None:
-    assert labels_of(written, Options(**options), lambda: "") == expected  # type: ignore[arg-type]
+    assert labels_of(written, Options(LABELLED, **options), lambda: "") == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -270,13 +267,13 @@ def test_labels_of_a_cell(written: str, options: dict[str, str], expected: list[
 )
 def test_options_that_cannot_be_meant(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Options(**options)
+        Options(LABELLED, **options)
 
 
 def test_torch_numpy_and_pydantic_stay_out() -> None:
     code = (
-        "import sys; from seqcli import registry; [registry.load('labelled', n) for n in registry.names('labelled')];"
-        "import seqcli.labelled._detect; print(sorted({'torch', 'pydantic', 'numpy'} & set(sys.modules)))"
+        "import sys; from seqcli import registry; [registry.load('records', n) for n in registry.names('records')];"
+        "print(sorted({'torch', 'pydantic', 'numpy'} & set(sys.modules)))"
     )
     done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

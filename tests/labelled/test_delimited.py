@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats._lines import Line
-from seqcli.labelled import Example, Options
-from seqcli.labelled.csv import Reader as CsvReader
+from seqcli.records import LABELLED, Example, Options
+from seqcli.records._lines import Line
+from seqcli.records.csv import Reader as CsvReader
 from seqcli.streams import Chunk
 
 quick = settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -40,7 +40,7 @@ def test_cells_are_those_of_pythons_csv(text: str) -> None:
         expected = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error:
         expected = None
-    reader = Cells(Options())
+    reader = Cells(Options(LABELLED))
     try:
         found = [e.labels for e in [*reader.feed(Chunk(text, "f", 1)), *reader.close()]]
     except SeqcliError:
@@ -101,7 +101,7 @@ def test_columns(read: Any, text: str, options: dict[str, Any], expected: tuple[
 
 
 def test_the_reader_says_which_columns_it_reads() -> None:
-    reader = CsvReader(Options())
+    reader = CsvReader(Options(LABELLED))
     assert reader.columns is None
     list(reader.feed(Chunk("id,text,label\n", "f", 1)))
     assert (reader.header, reader.columns) == (["id", "text", "label"], (2, 3))
@@ -180,7 +180,7 @@ def test_options_that_contradict_each_other(read: Any) -> None:
 
 
 def test_an_open_quote_goes_into_no_other_source() -> None:
-    reader = CsvReader(Options(gold=False))
+    reader = CsvReader(Options(LABELLED, gold=False))
     assert list(reader.feed(Chunk('a,"b\n', "one", 1))) == []
     with pytest.raises(SeqcliError, match="one:1:3: the quote that opens here"):
         list(reader.feed(Chunk("c,d e\n", "two", 1)))
@@ -191,7 +191,7 @@ def test_an_open_quote_goes_into_no_other_source() -> None:
 )
 def test_long_rows_of_quotes(text: str) -> None:
     """Each line is read once: these would take hours otherwise."""
-    reader = Cells(Options())
+    reader = Cells(Options(LABELLED))
     (row,) = [*reader.feed(Chunk(text, "f", 1)), *reader.close()]
     assert row.labels == next(csv.reader(io.StringIO(text, newline=""))) if len(text) < 1 << 17 else row.labels
     assert row.raw.body == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seqcli.labelled._detect import detect
+from seqcli.records import LABELLED, detect
 
 TABLE = "p\tone two\nq\tthree\n" * 4
 LABELS = "".join(f"{label} some {word} here\n" for label in ("POS", "neg:x", "7") for word in ("a", "b", "c", "d"))
@@ -15,7 +15,7 @@ LABELS = "".join(f"{label} some {word} here\n" for label in ("POS", "neg:x", "7"
     [("a.CSV", "csv"), ("x.tsv", "tsv"), ("x.ndjson", "jsonl"), ("x.ft", "fasttext"), ("x.ptb", "trees"), ("x.txt", None), ("-", None)],
 )  # fmt: skip
 def test_by_the_ending(path: str, expected: str | None) -> None:
-    assert detect(path, "") == expected
+    assert detect(LABELLED, path, "") == expected
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_by_the_ending(path: str, expected: str | None) -> None:
     ],
 )
 def test_by_the_content(text: str, expected: str | None) -> None:
-    assert detect("file", text) == expected
+    assert detect(LABELLED, "file", text) == expected

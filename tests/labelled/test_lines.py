@@ -30,7 +30,7 @@ quick = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.
 )
 def test_label_text(read: Any, line: str, options: dict[str, str], expected: tuple[Any, ...]) -> None:
     (e,) = read("label-text", line + "\n", **options)
-    assert (e.text, e.labels, e.column, e.label_column) == expected
+    assert (e.text, e.labels, e.column, e.goal_column) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_label_text(read: Any, line: str, options: dict[str, str], expected: tup
 )
 def test_fasttext(read: Any, line: str, options: dict[str, str], expected: tuple[Any, ...]) -> None:
     (e,) = read("fasttext", line + "\n", **options)
-    assert (e.text, e.labels, e.column, e.label_column) == expected
+    assert (e.text, e.labels, e.column, e.goal_column) == expected
 
 
 tokens = st.lists(st.sampled_from(["a", "b", "__label__x", "__label__y", "c__label__x", "__label"]), max_size=8)

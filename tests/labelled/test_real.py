@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqcli.formats import as_read
-from seqcli.labelled import Example, Options, open_format
-from seqcli.labelled._detect import detect
+from seqcli.records import LABELLED, Example, Options, as_read, detect, open_format
 from seqcli.streams import read_text
 
 TREC = {"label_until": ":"}
@@ -25,7 +23,7 @@ FILES: list[tuple[str, str, str, dict[str, Any], int, dict[str, int]]] = [
 
 
 def read_file(path: Path, name: str, encoding: str = "utf-8", **options: Any) -> list[Example]:
-    reader = open_format(name).Reader(Options(**options))
+    reader = open_format(LABELLED, name).Reader(Options(LABELLED, **options))
     found: list[Example] = []
     for chunk in read_text([path], encoding=encoding):
         found += list(reader.feed(chunk))
@@ -48,10 +46,10 @@ def test_byte_for_byte(
     assert len(examples) == count
     assert Counter(label for e in examples for label in e.labels or ()) == labels
     assert "".join("".join(as_read(e)) for e in examples).encode(encoding) == whole
-    assert detect(path.name, whole[: 1 << 14].decode("utf-8", errors="replace")) == kind
+    assert detect(LABELLED, path.name, whole[: 1 << 14].decode("utf-8", errors="replace")) == kind
     lines = whole.decode(encoding).split("\n")
     for e in examples[::97]:
-        assert lines[e.line - 1][e.label_column - 1 :].startswith((e.labels or [""])[0])
+        assert lines[e.line - 1][e.goal_column - 1 :].startswith((e.labels or [""])[0])
         if kind == "label-text":
             assert lines[e.line - 1][e.column - 1 :] == e.text
 
@@ -82,10 +80,10 @@ def test_a_file_a_label(data_folder: Path) -> None:
         assert [e.text for e in examples[path.stem]] == [
             line for line in path.read_text("utf-8").split("\n") if line.strip(" \t")
         ]
-        assert detect(path.name, path.read_text("utf-8")[: 1 << 14]) is None
+        assert detect(LABELLED, path.name, path.read_text("utf-8")[: 1 << 14]) is None
 
 
 @pytest.mark.parametrize("name", ["tinyshakespeare/input.txt", "multi30k-en-de/train.en", "multi30k-en-de/val.de", "ptb/ptb.valid.txt", "conll2000/test.txt", "wnut17/emerging.test.annotated"])  # fmt: skip
 def test_what_has_no_labels_is_not_guessed_to(data_folder: Path, name: str) -> None:
     path = data_folder / name
-    assert detect("unknown", path.read_bytes()[: 1 << 14].decode("utf-8", errors="replace")) is None
+    assert detect(LABELLED, "unknown", path.read_bytes()[: 1 << 14].decode("utf-8", errors="replace")) is None

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import SeqcliError
-from seqcli.labelled._tree import Tree, balanced, parse, right_branching
+from seqcli.records.trees import Tree, balanced, parse, right_branching
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=" \t()\n\r-\\"), min_size=1, max_size=3)
 labels = st.sampled_from(["0", "1", "NP", "é"])
@@ -102,7 +102,7 @@ def test_what_is_no_tree(text: str, message: str) -> None:
 def test_the_reader(read: Any) -> None:
     (e,) = read("trees", " (pos:x (a It) (b:y (c was) (d -LRB-)))\n", label_until=":")
     assert (e.text, e.labels, e.words) == ("It was (", ["pos"], ["It", "was", "("])
-    assert (e.column, e.label_column) == (2, 3)
+    assert (e.column, e.goal_column) == (2, 3)
     assert list(e.tree.phrases())[-2:] == [("was (", "b"), ("It was (", "pos")]
     with pytest.raises(SeqcliError, match="f:2:2: the root of the tree has no label"):
         read("trees", "(1 a)\n ((1 a))\n")

@@ -13,8 +13,8 @@ from support.examples import examples
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops
-from seqcli.labelled._tree import Tree, balanced, right_branching
 from seqcli.layers.tree import CELLS, Forest, TreeCell
+from seqcli.records.trees import Tree, balanced, right_branching
 
 torch = pytest.importorskip("torch")
 

@@ -16,10 +16,9 @@ from seqcli import layers, ops
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.formats import Sentence
-from seqcli.labelled import Example
 from seqcli.models import _words, classifier
 from seqcli.models.bag import Config, Model
+from seqcli.records import Example, Sentence
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

@@ -19,11 +19,10 @@ from seqcli import layers, ops, registry
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.formats import Sentence
-from seqcli.labelled import Example
 from seqcli.layers.pooling import Kind
 from seqcli.models import _words, classifier
 from seqcli.models.classifier import Config, Model, groups
+from seqcli.records import Example, Sentence
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

@@ -17,12 +17,11 @@ from support.examples import examples as tried
 from seqcli import console, layers, ops
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.formats import Sentence
-from seqcli.labelled import Example
-from seqcli.labelled._tree import Tree, balanced, parse, right_branching
 from seqcli.layers.tree import CELLS
 from seqcli.models import recursive
 from seqcli.models.recursive import NAMES, Config, Model, prepare_batch
+from seqcli.records import Example, Sentence
+from seqcli.records.trees import Tree, balanced, parse, right_branching
 
 torch = pytest.importorskip("torch")
 

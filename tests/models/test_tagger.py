@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 from seqcli import layers, ops, registry
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.formats import Sentence
 from seqcli.layers.crf import FORBIDDEN
 from seqcli.models import _words
 from seqcli.models.tagger import Config, Model
+from seqcli.records import Sentence
 
 torch = pytest.importorskip("torch")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqcli.parallel import Options, Pair, open_format
+from seqcli.records import PAIRED, Options, Pair, open_format
 from seqcli.streams import Chunk
 
 
@@ -22,7 +22,7 @@ def chunks_of(text: str, cuts: Iterable[int] = (), source: str = "f") -> list[Ch
 
 def read_text(name: str, text: str, cuts: Iterable[int] = (), /, source: str = "f", **options: Any) -> list[Pair]:
     given = {key.removeprefix("own_"): value for key, value in options.items()}
-    reader = open_format(name).Reader(Options(**given))
+    reader = open_format(PAIRED, name).Reader(Options(PAIRED, **given))
     found = [pair for chunk in chunks_of(text, cuts, source) for pair in reader.feed(chunk)]
     return found + list(reader.close())
 

@@ -15,14 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import as_read
-from seqcli.formats._objects import joined
-from seqcli.parallel import Options, Pair, open_format
+from seqcli.records import PAIRED, Options, Pair, as_read, formats_of, joined, open_format
 from seqcli.streams import Chunk
 
-NAMES = registry.names("parallel")
+NAMES = formats_of(PAIRED)
 ROWS = {"tsv", "csv"}
 quick = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -42,7 +39,7 @@ def plain(p: Pair) -> tuple[Any, ...]:
 def test_the_registry_holds_the_formats() -> None:
     assert set(NAMES) == set(SAMPLES)
     with pytest.raises(UsageError, match="unknown format 'tvs'") as error:
-        open_format("tvs")
+        open_format(PAIRED, "tvs")
     assert "did you mean 'tsv'" in error.value.hint
 
 
@@ -90,7 +87,7 @@ def test_records_do_not_depend_on_the_chunks(read: Any, name: str, gold: bool, d
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_record_comes_as_soon_as_it_is_complete(chunked: Any, name: str) -> None:
-    reader = open_format(name).Reader(Options(gold=False))
+    reader = open_format(PAIRED, name).Reader(Options(PAIRED, gold=False))
     counts = [len(list(reader.feed(chunk))) for chunk in chunked(SAMPLES[name], range(20))]
     assert list(reader.close()) == []
     if name == "csv":  # the header, and a row of four lines
@@ -115,7 +112,7 @@ def test_places_point_at_both_sides(read: Any, name: str) -> None:
 def test_sources_follow_each_other(name: str, read: Any) -> None:
     """Each has its own first line: its byte order mark, its header; what lacks its line end is given one."""
     text = "\ufeff" + SAMPLES[name].rstrip("\n")
-    reader = open_format(name).Reader(Options(gold=False))
+    reader = open_format(PAIRED, name).Reader(Options(PAIRED, gold=False))
     found = (
         list(reader.feed(Chunk(text, "a", 1)))
         + list(reader.feed(Chunk("\n", "a", 1)))
@@ -158,7 +155,7 @@ def test_characters_that_end_no_line(read: Any, name: str, odd: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_in_nothing_out(read: Any, name: str) -> None:
     assert read(name, "") == []
-    assert list(open_format(name).Reader(Options()).close()) == []
+    assert list(open_format(PAIRED, name).Reader(Options(PAIRED)).close()) == []
 
 
 hostile = st.lists(
@@ -197,14 +194,14 @@ def test_any_text_is_read_or_its_mistake_has_a_place(read: Any, name: str, text:
 @pytest.mark.parametrize("name", ["jsonl", "tsv", "csv", "scan"])
 def test_the_records_before_a_mistake_come_before_it_is_raised(name: str) -> None:
     bad = {"jsonl": "{", "tsv": "a", "csv": '"x"y', "scan": "jump"}[name]
-    reader, found = open_format(name).Reader(Options()), []
+    reader, found = open_format(PAIRED, name).Reader(Options(PAIRED)), []
     with pytest.raises(SeqcliError):
         found.extend(reader.feed(Chunk(SAMPLES[name] + bad + "\n", "f", 1)))
     assert len(found) == 4
 
 
 def test_a_record_made_by_hand_has_a_place_and_a_line() -> None:
-    made = Pair("a", source="s", target_source="t", line=3)
+    made = Pair("a", source="s", goal_source="t", line=3)
     assert (made.place(), made.place(target=True), as_read(made)) == ("s:3:1", "t:3:1", ("a", "\n"))
 
 
@@ -221,20 +218,20 @@ def test_a_record_made_by_hand_has_a_place_and_a_line() -> None:
 )
 def test_options_that_cannot_be_meant(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Options(**options)
+        Options(PAIRED, **options)
 
 
 @pytest.mark.parametrize("name", ["lines", "scan"])
 def test_formats_without_a_place_for_prefixes(name: str) -> None:
     with pytest.raises(UsageError, match=f"a record of {name} has no place for 'p'") as error:
-        open_format(name).Reader(Options(prefix="p", gold=False))
+        open_format(PAIRED, name).Reader(Options(PAIRED, prefix="p", gold=False))
     assert "tsv" in error.value.hint
 
 
 def test_torch_numpy_and_pydantic_stay_out() -> None:
     code = (
-        "import sys; from seqcli import registry; [registry.load('parallel', n) for n in registry.names('parallel')];"
-        "import seqcli.parallel._detect; print(sorted({'torch', 'pydantic', 'numpy'} & set(sys.modules)))"
+        "import sys; from seqcli import registry; [registry.load('records', n) for n in registry.names('records')];"
+        "print(sorted({'torch', 'pydantic', 'numpy'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]
     done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

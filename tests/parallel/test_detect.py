@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seqcli.parallel._detect import detect
+from seqcli.records import PAIRED, detect
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ from seqcli.parallel._detect import detect
     ],
 )  # fmt: skip
 def test_detect(path: str, text: str, expected: str | None) -> None:
-    assert detect(path, text) == expected
+    assert detect(PAIRED, path, text) == expected

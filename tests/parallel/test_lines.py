@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import as_read
-from seqcli.parallel import Options, Pair
-from seqcli.parallel._slip import slip
-from seqcli.parallel.lines import Reader, target_name
+from seqcli.records import PAIRED, Options, Pair, as_read
+from seqcli.records._slip import slip
+from seqcli.records.lines import Reader, target_name
 from seqcli.streams import Chunk, read_text
 
 quick = settings(max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -32,7 +31,7 @@ def both(tmp_path: Path) -> Callable[..., list[Pair]]:
         encoding = options.get("encoding", "utf-8")
         (tmp_path / "t.en").write_bytes(source.encode(encoding))
         (tmp_path / "t.de").write_bytes(target.encode(encoding))
-        reader = Reader(Options(**{"target": "de", **options}))
+        reader = Reader(Options(PAIRED, **{"target": "de", **options}))
         chunks: Iterable[Chunk] = read_text([tmp_path / "t.en"], encoding=encoding)
         if cuts is not None:
             lines = re.findall(r"[^\n]*\n|[^\n]+", source)
@@ -62,7 +61,7 @@ def both(tmp_path: Path) -> Callable[..., list[Pair]]:
     ],
 )
 def test_the_name_of_the_other_file(name: str, source: str | None, target: str, expected: str) -> None:
-    assert target_name(name, Options(source=source, target=target)) == expected
+    assert target_name(name, Options(PAIRED, source=source, target=target)) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_the_name_of_the_other_file(name: str, source: str | None, target: str, 
 )  # fmt: skip
 def test_names_that_tell_no_other(name: str, options: Any, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as error:
-        target_name(name, Options(**options))
+        target_name(name, Options(PAIRED, **options))
     assert error.value.message.startswith(message)
     assert hint in error.value.hint
 
@@ -86,12 +85,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "train.en").write_text("a\n")
     (tmp_path / "train.ger").write_text("a\n")
     with pytest.raises(SeqcliError) as error:
-        list(Reader(Options(target="de")).feed(Chunk("a\n", str(tmp_path / "train.en"), 1)))
+        list(Reader(Options(PAIRED, target="de")).feed(Chunk("a\n", str(tmp_path / "train.en"), 1)))
     wanted = f"no such file: {tmp_path / 'train.de'}: it should have the targets of {tmp_path / 'train.en'}"
     assert error.value.message == wanted
     assert error.value.hint.startswith("'en' in the name train.en gives way to data.target, 'de'\ndid you mean")
     with pytest.raises(UsageError, match="standard input has no file beside it"):
-        list(Reader(Options(target="de")).feed(Chunk("a\n", "<stdin>", 1)))
+        list(Reader(Options(PAIRED, target="de")).feed(Chunk("a\n", "<stdin>", 1)))
 
 
 # pairs
@@ -123,7 +122,7 @@ def test_places_are_in_both_files(both: Any, tmp_path: Path) -> None:
 def test_both_files_are_in_the_encoding(both: Any) -> None:
     assert [(p.text, p.target) for p in both("é\n", "ü\n", encoding="latin-1")] == [("é", "ü")]
     path = both("a\n", "ü\n", encoding="latin-1")[0].source  # plain ASCII; the other file is not UTF-8
-    reader = Reader(Options(target="de"))
+    reader = Reader(Options(PAIRED, target="de"))
     with pytest.raises(SeqcliError, match=r"t\.de:1:1: byte 0xfc is not valid UTF-8"):
         list(reader.feed(Chunk("a\n", path, 1)))
 
@@ -131,7 +130,7 @@ def test_both_files_are_in_the_encoding(both: Any) -> None:
 def test_files_follow_each_other(tmp_path: Path) -> None:
     for name, text in (("a.en", "1\n2"), ("a.de", "I\nII"), ("b.en", "3\n"), ("b.de", "III\n")):
         (tmp_path / name).write_text(text)
-    reader = Reader(Options(target="de"))
+    reader = Reader(Options(PAIRED, target="de"))
     found: list[Pair] = []
     for name in ("a.en", "b.en"):
         found += list(reader.feed(Chunk((tmp_path / name).read_text(), str(tmp_path / name), 1)))
@@ -140,7 +139,7 @@ def test_files_follow_each_other(tmp_path: Path) -> None:
 
 
 def test_a_filter_reads_one_file_and_needs_no_other() -> None:
-    reader = Reader(Options(gold=False))
+    reader = Reader(Options(PAIRED, gold=False))
     assert [(p.text, p.target) for p in reader.feed(Chunk("a\n\nb\n", "<stdin>", 1))] == [("a", None), ("", None), ("b", None)]  # fmt: skip
     assert list(reader.close()) == []
 

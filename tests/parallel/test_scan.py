@@ -24,7 +24,7 @@ from seqcli.errors import SeqcliError
 @pytest.mark.parametrize("gold", [True, False])
 def test_both_sides(read: Any, line: str, expected: tuple[str, str, int, int], gold: bool) -> None:
     (pair,) = read("scan", line + "\n", gold=gold)
-    assert (pair.text, pair.target, pair.column, pair.target_column) == expected
+    assert (pair.text, pair.target, pair.column, pair.goal_column) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import pytest
 
 from seqcli import schemes
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF, FORBIDDEN
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.predict import Tagger
 
 IOBES = ["B-X", "E-X", "I-X", "O", "S-X"]

@@ -12,9 +12,9 @@ import pytest
 
 from seqcli import schemes
 from seqcli.decoding.chain import Chain
-from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF
 from seqcli.metrics.calibration import threshold_for
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.predict import Settings, Tagger
 from seqcli.tasks.tagging.score import answers_judged, evaluate, fit_temperature
 

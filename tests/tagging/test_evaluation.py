@@ -14,8 +14,8 @@ from support.examples import examples
 
 from seqcli import schemes
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import Sentence
 from seqcli.layers.crf import CRF
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.score import (
     evaluate,

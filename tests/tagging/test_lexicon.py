@@ -9,8 +9,8 @@ import pytest
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.formats import Sentence
 from seqcli.models import tagger as recurrent
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.lexicon import read_lexicon
 from seqcli.tasks.tagging.predict import Tagger
 

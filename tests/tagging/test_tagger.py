@@ -15,8 +15,8 @@ from support.examples import examples
 from seqcli import artifact, schemes
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.formats import Answer, Sentence
 from seqcli.models import tagger as recurrent
+from seqcli.records import Answer, Sentence
 from seqcli.tasks.tagging import inference
 from seqcli.tasks.tagging.predict import Settings, Tagger
 from seqcli.tasks.tagging.raw import Words

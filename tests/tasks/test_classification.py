@@ -13,9 +13,9 @@ import pytest
 from seqcli import artifact, layers, ops, registry
 from seqcli.datasets.vocabulary import UNKNOWN
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.labelled import Example
 from seqcli.recipe.load import resolve_recipe
 from seqcli.recipe.schema import Recipe
+from seqcli.records import Example
 from seqcli.runs import Run
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification.predict import Classifier

@@ -12,7 +12,7 @@ from support.reversing import bound, recipe_of, rows, tsv
 
 from seqcli import ops
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.batches import FILLED, STEPS, Encoded, answer_ratio
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import evaluate, scored

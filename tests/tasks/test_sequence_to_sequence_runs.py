@@ -14,7 +14,7 @@ from support.reversing import bound, recipe_of, rows, tsv
 from seqcli import artifact
 from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.runs import Run
 from seqcli.tasks._closing import margin
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator

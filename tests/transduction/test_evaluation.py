@@ -13,7 +13,7 @@ from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.metrics import sequences, translation
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.data import fingerprint
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import BATCH, answered, evaluate, nats, protocol, scored

@@ -13,7 +13,7 @@ from support.sides import SOURCES, TARGETS, learn, model, sides, translator, wri
 from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.predict import SPARE, Settings, Translator
 from seqcli.tasks.sequence_to_sequence.sides import Sides
 

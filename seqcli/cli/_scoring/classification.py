@@ -7,10 +7,10 @@ from typing import Any
 
 from seqcli import runs, scoring, threads
 from seqcli.cli._options import Given
-from seqcli.cli.eval import Asked
 from seqcli.cli._scoring import reading, report
+from seqcli.cli.eval import Asked
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.labelled import Example
+from seqcli.records import Example
 from seqcli.streams import Output
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.score import compare, headline, known_or_not, signature

@@ -5,8 +5,8 @@ from __future__ import annotations
 from seqcli import forms, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
-from seqcli.cli.eval import Asked
 from seqcli.cli._scoring import report
+from seqcli.cli.eval import Asked
 from seqcli.errors import UsageError
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import Lines

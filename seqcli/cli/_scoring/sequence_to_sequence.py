@@ -8,13 +8,13 @@ from dataclasses import fields, replace
 from seqcli import forms, registry, scoring, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
-from seqcli.cli.eval import Asked
 from seqcli.cli._scoring import printed, reading
+from seqcli.cli.eval import Asked
 from seqcli.datasets.corpus import fed, trained_roles
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
 from seqcli.metrics import sequences, translation
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.streams import Output
 from seqcli.tasks.sequence_to_sequence.data import Files, scored_files
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
@@ -91,7 +91,7 @@ def _per_line(targets: Targets, pairs: Sequence[Pair], jsonl: bool) -> None:
 
 def _per_line_of_files(asked: Asked, targets: Targets, files: Files) -> None:
     """One line for each record: blank ones too, and pairs with a blank side, which no data set has."""
-    reads = registry.load("parallel", files.format)
+    reads = registry.load("records", files.format)
     if files.format == "lines":  # both files are read first: one that is shorter is told before anything is scored
         records = (fed(reads.Reader(files.options), path, files.encoding, lambda _: None) for path in files.paths)
         _per_line(targets, [pair for one in records for pair in one], asked.per_line.jsonl)

@@ -6,8 +6,8 @@ from typing import Any
 
 from seqcli import threads
 from seqcli.cli._options import Given
-from seqcli.cli.eval import Asked
 from seqcli.cli._scoring import report
+from seqcli.cli.eval import Asked
 
 
 def run(asked: Asked, predictor: Any, given: Given) -> None:

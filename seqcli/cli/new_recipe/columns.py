@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqcli import registry
+from seqcli.columns import LABEL_NAMES, NAME, TEXT_NAMES, column_number
 from seqcli.errors import USAGE, SeqcliError, UsageError, did_you_mean
-from seqcli.formats._rows import NAME, column_number
-from seqcli.labelled import Options
-from seqcli.labelled._delimited import LABEL_NAMES, TEXT_NAMES
+from seqcli.records import LABELLED, Options
 from seqcli.streams import Chunk
 
 REPEATED = 2  # a label comes this often on average
@@ -257,7 +256,7 @@ def _looked_at(first: Sequence[str], *wanted: str | None) -> list[int]:
 
 
 def _reader(name: str, **options: Any) -> Any:
-    return registry.load("labelled", name).Reader(Options(gold=False, **options))
+    return registry.load("records", name).Reader(Options(LABELLED, gold=False, **options))
 
 
 def _first(name: str, chunks: Sequence[Chunk], delimiter: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import expand
-from seqcli.formats._objects import ARRAY
+from seqcli.records.jsonl import ARRAY
 from seqcli.streams import Chunk
 
 SAMPLE = 8 << 20  # characters that are looked at closely

@@ -11,16 +11,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from seqcli import parallel
 from seqcli.cli.new_recipe import columns, objects
 from seqcli.cli.new_recipe.columns import FEW, Column
 from seqcli.cli.new_recipe.look import PAIRS, Files, Found, Look, first_chunks, look_at, records_of
+from seqcli.columns import COUPLES, NAME, SOURCES, TARGETS, column_number, possible, well_known
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.formats import BOM, body_of
-from seqcli.formats._rows import NAME, column_number
-from seqcli.parallel import _detect
-from seqcli.parallel._names import COUPLES, SOURCES, TARGETS, possible, well_known
-from seqcli.parallel.lines import target_file, target_name
+from seqcli.records import BOM, PAIRED, Options, body_of, detect, open_format
+from seqcli.records.lines import target_file, target_name
 
 TABLES = ("tsv", "csv", "jsonl")
 MEASURED = 50_000  # pairs that lengths and words are taken from
@@ -70,7 +67,7 @@ def recognise(
     if found := _lines(files, look, source, target, asked=asked):
         return found
     path = str(look.paths[0])
-    name = guessed or _detect.detect(path, _whole_lines(look.chunks[0].text))
+    name = guessed or detect(PAIRED, path, _whole_lines(look.chunks[0].text))
     if name == "scan":
         if source or target:
             raise UsageError(
@@ -101,7 +98,7 @@ def _lines(files: Files, look: Look, source: str | None, target: str | None, *, 
     marks = _marks(look.paths, source, target, asked=asked)
     if marks is None:
         return None
-    options = parallel.Options(source=marks[0], target=marks[1])
+    options = Options(PAIRED, source=marks[0], target=marks[1])
     beginnings = [p for p in look.paths if _is_source(p, options)]
     both = [(look_at([a]), look_at([target_file(str(a), options)])) for a in beginnings]
     if uneven := next((ab for ab in both if ab[0].exact and ab[1].exact and _count(ab[0]) != _count(ab[1])), None):
@@ -136,7 +133,7 @@ def _marks(paths: Sequence[Path], source: str | None, target: str | None, *, ask
     """The parts of the files' names in which sources and targets differ; None where each has no counterpart."""
     first = paths[0]
     if target and len(paths) == 1:
-        beside = _is_source(first, parallel.Options(source=source, target=target))
+        beside = _is_source(first, Options(PAIRED, source=source, target=target))
         return (source or first.suffix[1:], target) if beside else None
     for other in paths[1:]:
         marks = _difference(first.name, other.name) if other.parent == first.parent else None
@@ -152,7 +149,7 @@ def _marks(paths: Sequence[Path], source: str | None, target: str | None, *, ask
                 )
         elif (marks[1].casefold(), marks[0].casefold()) in COUPLES and not (source or target):
             said = (marks[1], marks[0])
-        options = parallel.Options(source=said[0], target=said[1])
+        options = Options(PAIRED, source=said[0], target=said[1])
         sources = [p for p in paths if _is_source(p, options) and _counterpart(p, options) in paths]
         if len(sources) * 2 == len(paths):
             return said
@@ -173,7 +170,7 @@ def _are_marks(marks: tuple[str, str], path: Path) -> bool:
     return (a, b) in COUPLES or (b, a) in COUPLES or languages
 
 
-def _counterpart(path: Path, options: parallel.Options) -> Path | None:
+def _counterpart(path: Path, options: Options) -> Path | None:
     """Where the targets of a file should be; None for a file that is named as no source."""
     try:
         return path.with_name(target_name(path.name, options))
@@ -181,7 +178,7 @@ def _counterpart(path: Path, options: parallel.Options) -> Path | None:
         return None
 
 
-def _is_source(path: Path, options: parallel.Options) -> bool:
+def _is_source(path: Path, options: Options) -> bool:
     beside = _counterpart(path, options)
     return beside is not None and beside != path and beside.is_file()
 
@@ -297,12 +294,12 @@ def _choose(
 
 def pairs_of(found: Found, look: Look) -> list[tuple[str, str]]:
     """The pairs of a sample, read as the recipe will; what would stop training is noted."""
-    module = parallel.open_format(found.format)
+    module = open_format(PAIRED, found.format)
     options: dict[str, Any] = found.options
     try:
-        records = records_of(module, look, parallel.Options(**options))
+        records = records_of(module, look, Options(PAIRED, **options))
     except SeqcliError as error:
-        records = records_of(module, look, parallel.Options(**options, gold=False))
+        records = records_of(module, look, Options(PAIRED, **options, gold=False))
         found.notes.append(f"training will stop at {error.message}")
     return [(r.text, r.target or "") for r in records]
 

@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqcli import labelled
 from seqcli.cli.new_recipe import columns, objects, pairs
 from seqcli.cli.new_recipe.look import MANY, PAIRS, Files, Found, Look, first_chunks, records_of
 from seqcli.cli.new_recipe.tags import tag_format, tagging
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
-from seqcli.labelled import Example
-from seqcli.labelled import _detect as labels
-from seqcli.parallel._detect import detect as detect_pairs
+from seqcli.records import LABELLED, PAIRED, Example, Options, detect, open_format
 
 TASKS = ("language-model", "tagging", "classification", PAIRS)
 BEGINNING = 1 << 16  # characters that a format is guessed from
@@ -69,9 +66,9 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
             hint="words and tags in columns, CoNLL-U, word/TAG or JSON lines are known; the recipe char-tagger makes"
             " its labels from plain text itself: seqcli recipes copy char-tagger",
         )
-    name = labels.detect(path, beginning) or labels.detect("", _spread(look))
+    name = detect(LABELLED, path, beginning) or detect(LABELLED, "", _spread(look))
     if name is None and task is None and not (text or label):
-        beginning = detect_pairs("", _beginning(look))
+        beginning = detect(PAIRED, "", _beginning(look))
         found = pairs.recognise(files, look, None, None, None, beginning) if beginning else None
         return found or Found("language-model", notes=_many(files))
     if name in pairs.TABLES and task is None and not (text or label):
@@ -200,7 +197,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     if name == "jsonl":
         records = objects.records_of(chunks)
         if not records:
-            records_of(labelled.open_format(name), look, labelled.Options(gold=False))  # says what is wrong
+            records_of(open_format(LABELLED, name), look, Options(LABELLED, gold=False))  # says what is wrong
         choice, header = columns.choose(objects.keys(records), text, label), None
         found.keys += [
             ("text", choice.text.name, "the key of the text"),
@@ -231,11 +228,11 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
 
 def examples_of(found: Found, look: Look) -> list[Example]:
     """The records with a text of a sample, read as the recipe will; what would stop training is noted."""
-    module = labelled.open_format(found.format)
+    module = open_format(LABELLED, found.format)
     try:
-        examples = records_of(module, look, labelled.Options(**found.options))
+        examples = records_of(module, look, Options(LABELLED, **found.options))
     except SeqcliError as error:
-        examples = records_of(module, look, labelled.Options(**found.options, gold=False))
+        examples = records_of(module, look, Options(LABELLED, **found.options, gold=False))
         found.notes.append(f"training will stop at {error.message}")
     return [e for e in examples if e.text.strip()]
 

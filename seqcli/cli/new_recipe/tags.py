@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from seqcli import formats, schemes
+from seqcli import schemes
 from seqcli.cli.new_recipe import objects
 from seqcli.cli.new_recipe.look import Found, Look, first_chunks, records_of
 from seqcli.errors import SeqcliError
-from seqcli.formats import _detect as tagged
+from seqcli.records import TAGGED, Options, detect, open_format
 
 
 def tag_format(path: str, look: Look, beginning: str) -> str | None:
     """The format of words with tags; None where there are none."""
-    name = tagged.detect(path, beginning)
+    name = detect(TAGGED, path, beginning)
     if name == "jsonl":
         return name if objects.tokens_and_tags(objects.records_of(first_chunks(look.chunks))) else None
-    if name is None and tagged.detect(str(look.paths[0])) in ("conll", "conllu"):
+    if name is None and detect(TAGGED, str(look.paths[0])) in ("conll", "conllu"):
         suffix = look.paths[0].suffix.lower()
-        name = tagged.detect(str(look.paths[0])) if suffix != ".tsv" else None
+        name = detect(TAGGED, str(look.paths[0])) if suffix != ".tsv" else None
     if name == "conll" and not path:  # texts with labels stand in columns too, but words have no spaces
         rows = [line.split("\t") for line in beginning.split("\n") if line.strip()]
         spaced = sum(" " in row[0].strip() for row in rows if len(row) > 1)
@@ -77,12 +77,12 @@ def _conllu_tag(look: Look) -> str:
 def _sentences(name: str, look: Look, options: dict[str, Any]) -> list[Any]:
     """Read as training reads; where comments stand in the way, `options` declares them."""
     try:
-        return records_of(formats.open_format(name), look, formats.Options(**options, gold=True))
+        return records_of(open_format(TAGGED, name), look, Options(TAGGED, **options, gold=True))
     except SeqcliError as error:
         if name == "conll" and "comments" not in options and "\n#" in "\n" + look.text:
             options["comments"] = "#"
             try:
-                return records_of(formats.open_format(name), look, formats.Options(**options, gold=True))
+                return records_of(open_format(TAGGED, name), look, Options(TAGGED, **options, gold=True))
             except SeqcliError:
                 pass
         raise SeqcliError(error.message, hint=error.hint or f"it was read as {name}") from None

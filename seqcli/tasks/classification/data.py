@@ -15,8 +15,7 @@ from seqcli import console, registry, streams
 from seqcli.datasets import corpus, sources
 from seqcli.datasets.corpus import Reading
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
-from seqcli.labelled import BLANKS, UNPRINTABLE, Example, Options, labels_of
-from seqcli.labelled._detect import detect
+from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
 
 TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
 SHOWN = 20  # labels that a message lists
@@ -84,7 +83,7 @@ class Config(BaseModel):
 
 def formats() -> list[str]:
     """The formats that have labels."""
-    return [n for n in registry.names("labelled") if registry.load("labelled", n).READS_LABELS]
+    return list(formats_of(LABELLED, "GOLD"))
 
 
 class Corpus(corpus.Corpus[Example]):
@@ -124,11 +123,11 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     if "label_from" in plan.settings:
         config = config.model_copy(update={"label_from": plan.settings.pop("label_from")})
     format_name = "text" if config.label_from != "record" else plan.format(config.format, guess)
-    if format_name not in registry.names("labelled"):
+    if format_name not in formats_of(LABELLED):
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {sources.describe(config.train)} is {format_name}")
-    options = Options(**{**plan.settings, **_given(config)}, multi_label=config.multi_label)
+    options = Options(LABELLED, **{**plan.settings, **_given(config)}, multi_label=config.multi_label)
     roles: dict[str, Any] = {}
     splits = {
         split: list(
@@ -169,7 +168,7 @@ def read_examples(
     empty = 0
     with console.progress(what, total) as advance:
         for path in paths:
-            reader = registry.load("labelled", format_name).Reader(options, trained)
+            reader = registry.load("records", format_name).Reader(options, trained)
             records = (
                 _whole(path, encoding) if label_from == "folder" else corpus.fed(reader, path, encoding, advance)
             )
@@ -196,7 +195,7 @@ def _own_label(path: Path | str, label_from: str) -> list[str]:
         )
     whole = Path(os.path.abspath(path))  # noqa: PTH100  the folder that a link is in, not the one it leads to
     name = whole.stem if label_from == "file" else whole.parent.name
-    return labels_of(name, Options(), lambda: f"{path}:1:1", split=False)
+    return labels_of(name, Options(LABELLED), lambda: f"{path}:1:1", split=False)
 
 
 def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
@@ -267,8 +266,8 @@ def _given(config: Config) -> dict[str, Any]:
 
 def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
-    found = detect(str(path), corpus.beginning(path))
-    if found is None or not registry.load("labelled", found).READS_LABELS:
+    found = detect(LABELLED, str(path), corpus.beginning(path))
+    if found not in formats():
         raise UsageError(
             f"{path}: in which format are its labels?",
             hint=f"say data.format (a recipe) or --input: {', '.join(formats())};"
@@ -314,7 +313,7 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     found = read_examples(
         paths,
         format_name=read,
-        options=Options(**{**own, **stated}),
+        options=Options(LABELLED, **{**own, **stated}),
         encoding=data["encoding"],
         label_from=kept,
         what="reading",

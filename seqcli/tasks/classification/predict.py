@@ -12,10 +12,9 @@ from seqcli import models, registry
 from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
-from seqcli.labelled import Example, Options
-from seqcli.labelled import text as lines
 from seqcli.models import ClassifyingModel
 from seqcli.predictor import BasePredictor
+from seqcli.records import LABELLED, Example
 from seqcli.tasks.classification.reading import Reading
 
 HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
@@ -48,6 +47,7 @@ class Classifier(BasePredictor):
     """A model with all that turns its scores into answers, in the shell and from Python."""
 
     task = "classification"
+    kind = LABELLED
     settings = Settings
 
     model: ClassifyingModel
@@ -108,9 +108,6 @@ class Classifier(BasePredictor):
     def where(self, record: Example, number: int) -> int:
         """Where a token begins in the text."""
         return self.reading.places(record)[number][0]
-
-    def reader(self) -> Any:
-        return lines.Reader(Options(gold=False))
 
     # from Python
 

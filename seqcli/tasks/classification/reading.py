@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from seqcli import tokenizers
 from seqcli.artifact import Artifact
-from seqcli.labelled import Example
+from seqcli.records import Example
 from seqcli.tokenizers import BaseTokenizer
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from seqcli import __version__, console
 from seqcli.errors import UsageError
-from seqcli.labelled import Example
 from seqcli.metrics import calibration, classification
 from seqcli.metrics._bootstrap import Interval, paired
 from seqcli.metrics._report import Report
 from seqcli.metrics._temperature import fit_temperature as least_cost
+from seqcli.records import Example
 from seqcli.tasks.classification.data import fingerprint, unknown_label
 from seqcli.tasks.classification.predict import Classifier
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcli import forms
-from seqcli.formats import cell
-from seqcli.labelled import Example
+from seqcli.records import Example, cell
 from seqcli.tasks.classification.predict import Answer
 
 SEPARATOR = ","  # of several labels in one cell

@@ -13,8 +13,8 @@ from seqcli.artifact import Artifact
 from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.labelled import Example
 from seqcli.recipe.schema import Recipe
+from seqcli.records import Example
 from seqcli.tasks.classification import data as dataset
 
 

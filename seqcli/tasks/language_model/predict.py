@@ -12,10 +12,9 @@ from seqcli import models, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
-from seqcli.labelled import Example, Options
-from seqcli.labelled import text as lines
 from seqcli.metrics._report import Report
 from seqcli.predictor import BasePredictor
+from seqcli.records import LABELLED, Example
 from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer
 
@@ -54,6 +53,7 @@ class Generator(BasePredictor):
     """A language model and its tokenizer, in the shell and from Python."""
 
     task = "language-model"
+    kind = LABELLED
     least = "a text needs at least two tokens"
     settings = Settings
 
@@ -66,9 +66,6 @@ class Generator(BasePredictor):
         return cls(model, tokenizer, header=stored.header, files=(stored.path,))
 
     # records
-
-    def reader(self) -> Any:
-        return lines.Reader(Options(gold=False))
 
     def prepare(self, record: Example, asked: Any) -> Example:
         """The record, numbered."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcli import forms
-from seqcli.formats import one_line
-from seqcli.labelled import Example
+from seqcli.records import Example, one_line
 from seqcli.tasks.language_model.predict import Text
 
 

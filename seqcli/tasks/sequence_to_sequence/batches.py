@@ -12,8 +12,8 @@ from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.batch import STEPS, up
 from seqcli.errors import SeqcliError
-from seqcli.parallel import Pair
 from seqcli.recipe.schema import Recipe
+from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 FILLED = 64  # places of a batch's targets are made up to a multiple of this

@@ -12,12 +12,11 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from seqcli import console, registry
+from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.parallel import Options, Pair, open_format
-from seqcli.parallel._detect import detect
-from seqcli.parallel.lines import target_name
+from seqcli.records import PAIRED, Options, Pair, detect, formats_of, open_format
+from seqcli.records.lines import target_name
 
 TOKENIZED = True  # a recipe names a tokenizer
 TWO_SIDED = True  # and may name another for the targets
@@ -54,7 +53,7 @@ class Config(BaseModel):
 
 def formats() -> list[str]:
     """The formats of pairs."""
-    return list(registry.names("parallel"))
+    return list(formats_of(PAIRED, "GOLD"))
 
 
 class Corpus(corpus.Corpus[Pair]):
@@ -94,7 +93,7 @@ def _standard_input_by_name() -> Iterator[None]:
 
 
 def _opened(config: Config, plan: sources.Plan) -> Corpus:
-    options = Options(**{**plan.settings, **_given(config)}, encoding=plan.encoding)
+    options = Options(PAIRED, **{**plan.settings, **_given(config)}, encoding=plan.encoding)
     format_name = plan.format(config.format, functools.partial(guess, options=options))
     if format_name not in formats():
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
@@ -131,7 +130,7 @@ def read_pairs(
     Options are those of a data set (gold). Raises SeqcliError with file:line:column.
     """
     total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
-    reads = open_format(format_name)
+    reads = open_format(PAIRED, format_name)
     options, blank = replace(options, encoding=encoding), 0
     with console.progress(what, total) as advance:
         for path in paths:
@@ -158,7 +157,7 @@ def _given(config: Config) -> dict[str, Any]:
 def guess(path: Path, options: Options | None = None) -> str:
     """The format of a file, by its name or its beginning; `lines` where the options name a file beside it that is
     there. Raises UsageError where nothing tells."""
-    found = detect(str(path), corpus.beginning(path))
+    found = detect(PAIRED, str(path), corpus.beginning(path))
     if found is None and options is not None and _has_targets_beside(path, options):
         return "lines"
     if found is None:
@@ -204,7 +203,7 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: c
     read = said.input
     if read is None:
         try:
-            read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(**{**own, **given}))
+            read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(PAIRED, **{**own, **given}))
         except UsageError:
             read = data["format"]
     if read not in formats():
@@ -214,5 +213,5 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: c
             "standard input has no file beside it with the targets of its lines",
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
-    options = Options(**{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
+    options = Options(PAIRED, **{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
     return Files(paths, read, options, data["encoding"])

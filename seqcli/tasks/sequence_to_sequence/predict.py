@@ -16,8 +16,8 @@ from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
 from seqcli.decoding.transduce import sample
 from seqcli.errors import UsageError
-from seqcli.parallel import Options, Pair, lines
 from seqcli.predictor import BasePredictor
+from seqcli.records import PAIRED, Pair
 from seqcli.tasks.sequence_to_sequence.sides import Sides, warn_of_cuts
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
@@ -75,6 +75,7 @@ class Translator(BasePredictor):
     """
 
     task = "sequence-to-sequence"
+    kind = PAIRED
     settings = Settings
 
     model: Any
@@ -129,9 +130,6 @@ class Translator(BasePredictor):
         return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
 
     # records
-
-    def reader(self) -> Any:
-        return lines.Reader(Options(gold=False))
 
     def prepare(self, record: Pair, asked: Any) -> Pair:
         """The record, numbered; says where a source is too long, of few sources."""

@@ -12,7 +12,7 @@ from seqcli.errors import SeqcliError
 from seqcli.forms import Cost
 from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.data import fingerprint
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcli import forms
-from seqcli.formats import one_line
-from seqcli.parallel import Pair
+from seqcli.records import Pair, one_line
 from seqcli.tasks.sequence_to_sequence.predict import Answer
 
 

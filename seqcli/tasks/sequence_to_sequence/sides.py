@@ -11,7 +11,7 @@ import numpy as np
 from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.models import Sizes
-from seqcli.parallel import Pair
+from seqcli.records import Pair
 from seqcli.tokenizers import BaseTokenizer, visible
 
 TOLD = 3  # sources that are cut: of more it is not said

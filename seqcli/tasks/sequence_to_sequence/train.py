@@ -16,8 +16,8 @@ from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
-from seqcli.parallel import Pair
 from seqcli.recipe.schema import Recipe
+from seqcli.records import Pair
 from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks._closing import Baseline, Ending, Headline
 from seqcli.tasks.sequence_to_sequence import batches as paired

@@ -14,8 +14,7 @@ from seqcli import console, registry, schemes, streams
 from seqcli.datasets import corpus, sources
 from seqcli.datasets.corpus import Reading
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.formats import Options, Sentence
-from seqcli.formats._detect import detect
+from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
 TOKENIZED = False  # words are given: a recipe has no tokenizer
 NO_TAGS = "<none>"  # no column has the tags
@@ -46,8 +45,8 @@ class Config(BaseModel):
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str | None) -> str | None:
-        if value is not None and value not in LABELLED:
-            raise ValueError(f"{value!r} is no format with tags; known: {', '.join(LABELLED)}")
+        if value is not None and value not in formats():
+            raise ValueError(f"{value!r} is no format with tags; known: {', '.join(formats())}")
         return value
 
     @field_validator("restore")
@@ -67,6 +66,11 @@ class Config(BaseModel):
         ):
             raise ValueError(f"{odd[0]}: restore reads plain text, whose labels it makes itself; leave one away")
         return self
+
+
+def formats() -> list[str]:
+    """The formats that have tags, those of tags alone first."""
+    return sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     format_name = plan.format(config.format or ("text" if config.restore else None), guess)
-    options = Options(**{**plan.settings, **_given(config)}, gold=not config.restore)
+    options = Options(TAGGED, **{**plan.settings, **_given(config)}, gold=not config.restore)
     read = functools.partial(
         read_sentences, format_name=format_name, options=options, encoding=plan.encoding, restore=config.restore
     )
@@ -147,7 +151,7 @@ def read_sentences(
     what: str = "",
 ) -> Iterator[Sentence]:
     """The records that have words, in order; with `restore` made from plain text."""
-    reader = registry.load("formats", format_name).Reader(options)
+    reader = registry.load("records", format_name).Reader(options)
     made = registry.load("restoration", restore) if restore else None
     total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
     with console.progress(what, total) as advance:
@@ -187,9 +191,9 @@ def _given(config: Config) -> dict[str, Any]:
 
 def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
-    found = detect(str(path), corpus.beginning(path))
+    found = detect(TAGGED, str(path), corpus.beginning(path))
     if found is None:
-        known = ", ".join(LABELLED)
+        known = ", ".join(formats())
         raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
     return found
 
@@ -233,9 +237,9 @@ def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
 
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Sentence]:
     """The sentences of files with their tags. Raises SeqcliError."""
-    data, known = header["data"], registry.names("formats")
+    data, known = header["data"], formats_of(TAGGED)
     read = said.input or (data["format"] if "-" in paths else _format(Path(paths[0]), data["format"]))
-    if read not in known or not registry.load("formats", read).READS:
+    if read not in known:
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, known))
     if read in ("text", "tokens") and not data["restore"]:
         hint = "give the format of tagged text: --input conll, conllu, jsonl or word-tag"
@@ -278,7 +282,7 @@ def options_for(header: Mapping[str, Any], read: str, said: Reading, *, kept: Se
     own |= {"columns": tuple(said.columns)} if said.columns else {}
     if read == "conll" and said.tag is None:
         own["tag"] = _tag_column(own["columns"], trained, kept)
-    return Options(**own)
+    return Options(TAGGED, **own)
 
 
 def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]) -> str | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from seqcli import schemes
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.formats import Options, Sentence, conllu
-from seqcli.formats._blocks import Block, Places
+from seqcli.records import Options, Sentence, conllu
+from seqcli.records.conll import Block, Places
 from seqcli.tasks.tagging.predict import Tagger
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import SeqcliError, did_you_mean
-from seqcli.formats import Sentence
 from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
 from seqcli.predictor import BasePredictor
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.labels import Labels
 from seqcli.tasks.tagging.raw import Words
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seqcli import streams
 from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.files import sources
-from seqcli.formats import BOM
+from seqcli.records import BOM
 from seqcli.tasks.tagging.predict import Tagger
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
-from seqcli.formats import Answer, Options, Sentence, SpanAnswer
-from seqcli.formats import text as lines
+from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.tasks.tagging.inference import Allowed, Scored
 from seqcli.tasks.tagging.raw import Words
 
@@ -44,6 +43,7 @@ class Tagger(Scored):
     """A model with all that turns its scores into answers, in the shell and from Python."""
 
     task = "tagging"
+    kind = TAGGED
     settings = Settings
 
     @classmethod
@@ -55,9 +55,6 @@ class Tagger(Scored):
         return cls(model, vocabulary, scheme, temperature, found, header=header, files=(stored.path,))
 
     # records
-
-    def reader(self) -> Any:
-        return lines.Reader(Options())
 
     def prepare(self, record: Sentence, asked: Settings) -> Sentence:
         """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it

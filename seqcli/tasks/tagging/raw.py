@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from seqcli import registry
-from seqcli.formats import Sentence
+from seqcli.records import Sentence
 from seqcli.words import Rule, align
 
 

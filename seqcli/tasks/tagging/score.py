@@ -10,9 +10,9 @@ import numpy as np
 from seqcli import __version__, console
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
-from seqcli.formats import Sentence
 from seqcli.metrics import _temperature, accuracy, calibration, spans
 from seqcli.metrics._report import Report
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.data import fingerprint
 from seqcli.tasks.tagging.predict import Tagger
 

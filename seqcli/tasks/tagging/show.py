@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqcli import forms
-from seqcli.formats import Answer, Options, Sentence, word_tag
+from seqcli.records import TAGGED, Answer, Options, Sentence, word_tag
 
 
 class Writer(forms.Writer):
@@ -11,7 +11,11 @@ class Writer(forms.Writer):
 
     def line(self, record: Sentence, answer: Answer) -> str:
         """As text, with its line end."""
-        return word_tag.Writer(Options()).write(record, answer) if answer.text is None else restored(record, answer)
+        return (
+            word_tag.Writer(Options(TAGGED)).write(record, answer)
+            if answer.text is None
+            else restored(record, answer)
+        )
 
 
 def restored(sentence: Sentence, answer: Answer) -> str:

@@ -15,8 +15,8 @@ from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.formats import Sentence
 from seqcli.recipe.schema import Recipe
+from seqcli.records import Sentence
 from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks._closing import Baseline, Ending, Headline
 from seqcli.tasks.tagging import data as dataset
@@ -191,7 +191,7 @@ class Task(BaseTask):
         answer = predictor.answer([pool[0]])[0]
         text = answer.text
         if text is None:
-            writer = registry.load("formats", "word-tag").Writer(self.corpus.options)
+            writer = registry.load("records", "word-tag").Writer(self.corpus.options)
             text = writer.write(pool[0], answer).rstrip("\n")
         return f"an example:\n  {text}"
 

@@ -13,14 +13,21 @@ comments are declared, a word that looks like one is read as one.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.formats import NOTHING, Answer, Options, Sentence, body_of, cell
-from seqcli.formats._blocks import Block, BlockReader, BlockWriter, Places, extent
-from seqcli.formats.tokens import TOKEN
+from seqcli.records import NOTHING, Answer, Kind, Options, Sample, Sentence, body_of, cell
+from seqcli.records._blocks import Block, BlockReader, BlockWriter, Places, extent
+from seqcli.records.tokens import TOKEN
 
-READS = WRITES = True
+READS = ("tags",)
+GOLD = ("tags",)
+WRITES = ("tags",)
+SUFFIXES = (".conll", ".iob", ".iob1", ".iob2", ".iobes", ".bio", ".bioes", ".bilou", ".tsv")
+GUESSED = 2
+ENOUGH = 5  # words before a guess is made from content alone
+_SPAN_TAG = re.compile(r"O|[BIESLUM]-\S+")
 _IGNORED = ("_", "-", "")
 _SEPARATORS = {"tab": "\t", "space": None}
 
@@ -68,6 +75,21 @@ def _check(options: Options) -> None:
             raise UsageError(f"no column is named {name!r}", hint=did_you_mean(str(name), named))
     if tag == options.word:
         raise UsageError(f"the column {tag!r} cannot be both word and tag", hint="name both: columns: [word, tag]")
+
+
+def looks(sample: Sample, kind: Kind) -> bool:
+    """Whether every line has as many columns, at least two, and the last one is a span's tag; with tabs a tag of any
+    kind will do where blank lines part sentences."""
+    for tabs in (True, False):
+        rows = [line.split("\t" if tabs else None) for line in sample.filled]
+        if len(rows) < ENOUGH or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
+            continue
+        tags = [row[-1] for row in rows]
+        if all(map(_SPAN_TAG.fullmatch, tags)):
+            return True
+        blank = len(sample.filled) < len(sample.lines)
+        return tabs and blank and not any(" " in tag or not tag for tag in tags)
+    return False
 
 
 class Reader(BlockReader):

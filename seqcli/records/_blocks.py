@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
-from seqcli.formats import BOM, Answer, Options, Place, Reader, Sentence, Writer, body_of
-from seqcli.formats.tokens import TOKEN
+from seqcli.records import BOM, Answer, Options, Place, Reader, Sentence, Writer, body_of
+from seqcli.records.tokens import TOKEN
 
 BLANKS = " \t\r"  # a line of nothing else is blank
 
@@ -44,11 +44,7 @@ class Places(Sequence[Place]):
     def __len__(self) -> int:
         return len(self.block.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Place: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Place]: ...
-    def __getitem__(self, index: int | slice) -> Place | list[Place]:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = self.block.rows[index]
@@ -67,8 +63,6 @@ def extent(line: str, cell: int, separator: str | None) -> tuple[int, int]:
 
 class BlockReader(Reader):
     """Collects lines into blocks; the format turns a block into a Sentence."""
-
-    format: str
 
     def __init__(self, options: Options, trained: Any = None):
         super().__init__(options, trained)
@@ -126,8 +120,6 @@ class BlockReader(Reader):
 
 class BlockWriter(Writer):
     """Writes a block a record; one of its own format is written into the lines it came from."""
-
-    format: str
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
         block = sentence.raw

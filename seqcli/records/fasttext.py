@@ -9,10 +9,18 @@ import re
 from typing import Any
 
 from seqcli.errors import SeqcliError
-from seqcli.formats._lines import Line
-from seqcli.labelled import BLANKS, Example, LineReader, Options, labels_of
+from seqcli.records import BLANKS, Example, Kind, Options, Sample, labels_of
+from seqcli.records._lines import Line, LineReader
 
-READS_LABELS = True
+READS = ("labels",)
+GOLD = ("labels",)
+SUFFIXES = (".fasttext", ".ft")
+GUESSED = 1
+
+
+def looks(sample: Sample, kind: Kind) -> bool:
+    """Whether every line begins with a label."""
+    return all(line.lstrip(BLANKS).startswith("__label__") for line in sample.filled)
 
 
 class Reader(LineReader):
@@ -25,7 +33,7 @@ class Reader(LineReader):
         self._prefix = options.label_prefix
         self._label = re.compile(rf"(?<![^ \t]){re.escape(self._prefix)}([^ \t]*+)[ \t]*+")
 
-    def _example(self, line: Line, number: int) -> Example:
+    def _record(self, line: Line, number: int) -> Example:
         body, source = line.body, self._source or ""
         label_column = 1
         labels: dict[str, None] = {}
@@ -51,12 +59,5 @@ class Reader(LineReader):
                 hint=f"a line begins with {self._prefix}NAME; in a recipe, data.label_prefix says what labels"
                 " begin with, and data.multi_label: true that texts may have none",
             )
-        return Example(
-            text,
-            list(labels) if labels or several else None,
-            source=source,
-            line=number,
-            column=start + 1,
-            label_column=label_column,
-            raw=line,
-        )
+        found = list(labels) if labels or several else None
+        return self._made(text, line, number, labels=found, column=start + 1, goal_column=label_column)

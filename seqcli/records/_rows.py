@@ -1,34 +1,29 @@
 """What the formats share whose records are rows of cells: quoted cells, headers, columns by name or number.
 
-Which column is which, where nothing says it, is for the kind of record to tell (`_choose`); what stays open is an
-error that asks. The first row is a header if a name given for a column stands in it, or if it looks like one.
+Which column is which, where nothing says it: with a header, the columns with well-known names; then the columns that
+are left over, in the order of the roles, where they are as many as are still open; a filter may read rows with a text
+alone. Of two columns without names, one of them a label's, the one with white space in its first cell is the text.
+What stays open is an error that asks. The first row is a header if a name given for a column stands in it, or if all
+its cells look like names, one of them well known; where a data set has two columns, each of them.
 """
 
 from __future__ import annotations
 
-import re
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from seqcli.columns import are_names, column_number, possible
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.formats import BOM, Reader, Record, body_of
-from seqcli.formats._lines import Line
+from seqcli.records import BOM, Options, Reader, body_of
+from seqcli.records._kinds import LABELLED, QUOTE, by_name, looks_like_header, put_goal, separator_of
+from seqcli.records._lines import Line
 
-_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 _QUOTES = (
     'a quote inside quotes is doubled (""); where quotes are characters like others,'
     " a recipe says data.quoting: false (tsv reads so: --input tsv --delimiter comma)"
 )
 FILTERED = ("prefix",)  # parts of records that filters read, and data sets do not
-NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")  # what a column may be called
-_QUOTE = '"'
 Where = list[tuple[int, int]] | None  # line and column of each cell of a row with quotes
-
-
-def column_number(name: str) -> int | None:
-    """The number that names a column; None for a name that is no number."""
-    return int(name) if name.isascii() and name.isdigit() else None
 
 
 def in_recipe(role: str, value: str = "") -> str:
@@ -36,48 +31,27 @@ def in_recipe(role: str, value: str = "") -> str:
     return "" if role in FILTERED else f" (a recipe: data.{role}{value and f': {value}'})"
 
 
-def separator_of(delimiter: str | None, default: str) -> str:
-    """What separates cells: `delimiter` itself, or what it names (tab, comma, semicolon, space)."""
-    return _DELIMITERS.get(delimiter, delimiter) if delimiter is not None else default
-
-
-def check_column(role: str, name: str | None) -> None:
-    """Raise UsageError for a number that no column has."""
-    if name is not None and column_number(name) == 0:
-        raise UsageError(f"{role}: {name} is no column", hint="columns are numbered from 1")
-
-
-def check_delimiter(delimiter: str | None, quoting: bool | None) -> None:
-    """Raise UsageError for what cannot separate columns."""
-    separator = separator_of(delimiter, "")
-    if re.search(r"[\n\r]", separator) or (quoting and _QUOTE in separator):
-        raise UsageError(f"delimiter: {delimiter!r} cannot separate columns", hint="one of \\t , ; | is usual")
-
-
-class RowReader(Reader[Record]):
+class RowReader(Reader):
     """Rows; without quoting a row is a line, with it a cell in double quotes may hold delimiters and line breaks.
 
     `header` has the names of the columns of the source that is being read, where it names them; `columns` the numbers
-    from 1 of those that are read, in the order of `roles`, as soon as the first row has been read; `head` is the row
-    with the names of the first source's columns. The options have a field for each role, `header`, `delimiter`,
-    `quoting` and `gold`.
+    from 1 of those that are read, in the order of the kind's roles, as soon as the first row has been read; `head` is
+    the row with the names of the first source's columns.
     """
 
-    options: Any
-    format: str
-    delimiter: str
-    quoting: bool
-    roles: tuple[str, ...]  # what is read of a row: the first must be there, the second with gold
+    delimiter: ClassVar[str]
+    quoting: ClassVar[bool]
 
-    def __init__(self, options: object, trained: Mapping[str, Any] | None = None):
+    def __init__(self, options: Options, trained: Mapping[str, Any] | None = None):
         super().__init__(options, trained)
+        self.roles = self.kind.roles
         self.head: Line | None = None
         self._first = True  # no row has been read
         self.separator = separator_of(self.options.delimiter, self.delimiter)
         self.quoted = self.quoting if self.options.quoting is None else self.options.quoting
         self._given: dict[str, str | None] = {role: getattr(options, role) for role in self.roles}
-        for role, name in self._given.items():
-            check_column(role, name)
+        for role in self.roles:
+            options.check_column(role)
         self._names = [n for n in self._given.values() if n is not None and column_number(n) is None]
         self._needed = [n for n in self._names if any(n == self._given[r] and self._must(r) for r in self.roles)]
         if self.options.header is False and self._needed:
@@ -89,7 +63,7 @@ class RowReader(Reader[Record]):
 
     def _must(self, role: str) -> bool:
         """Whether a column that is given for a role must be there."""
-        return self.options.gold or role == self.roles[0]
+        return self.options.gold or role != self.roles[1]
 
     def _numbers(self, name: str) -> str:
         """How to say the column that `name` was meant to be."""
@@ -106,9 +80,9 @@ class RowReader(Reader[Record]):
         self._part: list[str] = []  # of the open cell
         self._opened: tuple[int, int] | None = None
 
-    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Record]:
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:
         for n, line in enumerate(lines, number):
-            if not self._held and not (self.quoted and _QUOTE in line):
+            if not self._held and not (self.quoted and QUOTE in line):
                 before = ""
                 if self._bom:
                     before, line, self._bom = BOM, line[1:], False
@@ -126,7 +100,7 @@ class RowReader(Reader[Record]):
             if record is not None:
                 yield record
 
-    def _rest(self, last: bool) -> list[Record]:
+    def _rest(self, last: bool) -> list[Any]:
         if self._opened:
             line, column = self._opened
             raise SeqcliError(
@@ -139,7 +113,7 @@ class RowReader(Reader[Record]):
         """Read the cells of a line with quotes; whether the row ends with it."""
         delimiter, at, length = self.separator, 0, len(body_of(line)[0])
         while True:
-            if not self._opened and not line.startswith(_QUOTE, at):
+            if not self._opened and not line.startswith(QUOTE, at):
                 end = line.find(delimiter, at)
                 self._cells.append(line[at : length if end < 0 else end])
                 self._places.append((number, at + 1))
@@ -150,7 +124,7 @@ class RowReader(Reader[Record]):
             if not self._opened:
                 self._opened, at = (number, at + 1), at + 1
                 self._places.append((number, at + 1))
-            while (quote := line.find(_QUOTE, at)) >= 0 and line.startswith(_QUOTE, quote + 1):
+            while (quote := line.find(QUOTE, at)) >= 0 and line.startswith(QUOTE, quote + 1):
                 self._part.append(line[at : quote + 1])
                 at = quote + 2
             if quote < 0:
@@ -167,11 +141,13 @@ class RowReader(Reader[Record]):
                 )
             at += len(delimiter)
 
-    def _row(self, raw: Line, cells: list[str], places: Where, number: int) -> Record | None:
+    def _row(self, raw: Line, cells: list[str], places: Where, number: int) -> Any:
         """The record of a row; None of a header, and with gold of a blank line. `number` is that of its last line."""
         source, first = self._source or "", number - raw.body.count("\n")
         if not raw.body.strip(" "):
-            return None if self.options.gold else self._blank(raw, first)
+            if self.options.gold:
+                return None
+            return self.kind.record("", source=source, line=first, raw=raw, missing=max(self._width - 1, 0))
         if self.columns is None:
             begins, self._first, named = self._first, False, self._begin(cells, f"{source}:{first}:1")
             if named:
@@ -182,13 +158,24 @@ class RowReader(Reader[Record]):
             self._check(cells, places, raw, number)
         return self._record(raw, cells, places, number)
 
-    @abstractmethod
-    def _blank(self, raw: Line, number: int) -> Record:
-        """The record of a blank line, for a filter."""
-
-    @abstractmethod
-    def _record(self, raw: Line, cells: list[str], places: Where, number: int) -> Record:
+    def _record(self, raw: Line, cells: list[str], places: Where, number: int) -> Any:
         """The record of a row, whose first column is there, with gold its second too."""
+        assert self.columns
+        text, goal, *further = self.columns
+        assert text
+        line, column = self._place(cells, places, text - 1, number)
+        missing = self._width - len(cells)
+        record = self.kind.record(
+            cells[text - 1], source=self._source or "", line=line, column=column, raw=raw, missing=missing
+        )
+        if goal is not None and goal <= len(cells):
+            goal_line, record.goal_column = self._place(cells, places, goal - 1, number)
+            record.goal_line = goal_line if goal_line != line else None
+            put_goal(record, cells[goal - 1], self.options)
+        for role, more in zip(self.roles[2:], further, strict=True):
+            if more is not None and more <= len(cells):
+                setattr(record, role, cells[more - 1])
+        return record
 
     def _place(self, cells: list[str], places: Where, cell: int, number: int) -> tuple[int, int]:
         if places is not None:
@@ -229,7 +216,7 @@ class RowReader(Reader[Record]):
         header = self.options.header
         if header is None:
             known = [*self._names, *(n for n in self.trained.values() if column_number(str(n)) is None)]
-            header = any(_find(name, cells) for name in known) or self._looks_like_header(cells)
+            header = any(_find(name, cells) for name in known) or looks_like_header(self.options, cells)
         if self._needed and not header:
             raise self._no_column(self._needed[0], cells, place)
         self._width = len(cells)
@@ -259,13 +246,34 @@ class RowReader(Reader[Record]):
         width = max([column_number(str(n)) or 0 for n in self.trained.values()], default=0)
         return number if number is not None and number <= len(cells) <= width else None
 
-    @abstractmethod
-    def _looks_like_header(self, cells: list[str]) -> bool:
-        """Whether the first row names the columns."""
-
-    @abstractmethod
     def _choose(self, cells: list[str], found: list[int | None], header: bool, place: str) -> tuple[int | None, ...]:
         """The columns, where what is known of them and of the first row tells the rest. Raises SeqcliError."""
+        labels, gold, count = self.kind is LABELLED, self.options.gold, len(cells)
+        text, goal, *further = by_name(self.options, cells, found) if header else found
+        if count == 1 and gold:
+            raise self._too_few(cells, place)
+        if labels and count == 1 and text is None:
+            return 1, None
+        if labels and count == 2 and text is None and goal is None and not header:
+            spaced = [" " in cell.strip(" ") for cell in cells]
+            text = None if spaced[0] == spaced[1] else 1 if spaced[0] else 2
+        open_ = [text is None, goal is None and not self._given[self.roles[1]]]
+        free = [c for c in range(1, count + 1) if c not in (text, goal, *further)]
+        asks = sum(open_) == 2 if labels else header and self._ambiguous(cells, open_)
+        if not asks and (len(free) == sum(open_) or (len(free) == 1 and open_[0] and not gold)):
+            left = iter(free)
+            text = next(left, None) if open_[0] else text
+            goal = next(left, None) if open_[1] else goal
+        for role, column in ((self.roles[0], text), (self.roles[1], goal if gold else text)):
+            if column is None:
+                raise self._which(role, cells, (text, goal, *further), header, place)
+        return text, goal, *further
+
+    def _ambiguous(self, cells: list[str], open_: list[bool]) -> bool:
+        """Whether several names could be that of a column which is still open."""
+        return any(
+            still and len(possible(cells, known)) > 1 for still, known in zip(open_, self.kind.known, strict=True)
+        )
 
     def _given_column(self, role: str, cells: list[str], place: str) -> int | None:
         name = self._given[role]
@@ -289,9 +297,11 @@ class RowReader(Reader[Record]):
             hint += f"\nwhere the first row names no columns, {self._numbers(name)}"
         return SeqcliError(f"{place}: no column is named {name!r}", hint=self._another_delimiter(cells) or hint)
 
-    def _too_few(self, cells: list[str], place: str, said: str) -> SeqcliError:
+    def _too_few(self, cells: list[str], place: str) -> SeqcliError:
         hint = self._another_delimiter(cells) or f"{_shown(self.separator)} separates columns"
-        return SeqcliError(f"{place}: the row has one column: {said} are two", hint=hint)
+        return SeqcliError(
+            f"{place}: the row has one column: a {self.roles[0]} and its {self.roles[1]} are two", hint=hint
+        )
 
     def _which(
         self, role: str, cells: list[str], taken: Sequence[int | None], header: bool, place: str
@@ -312,15 +322,6 @@ class RowReader(Reader[Record]):
         return SeqcliError(
             f"{place}: which column has the {role}?{lacks}", hint=f"say it: {said}{how}; columns: {columns}"
         )
-
-
-def are_names(cells: Sequence[str]) -> bool:
-    """Whether cells look like the names of columns: different ones, of few words; one of several may be empty, as the
-    first one is where a table is written with its index."""
-    names = [cell.strip() for cell in cells]
-    several = len(names) > 1
-    fit = all((NAME.fullmatch(name) and len(name) <= 40) or (several and not name) for name in names)
-    return fit and len(set(names)) == len(names) and any(names)
 
 
 def _find(name: str, cells: Sequence[str]) -> int | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from seqcli.formats import BOM, Answer, Reader, Record, Sentence, Writer, body_of
+from seqcli.records import BLANKS, BOM, Answer, Reader, Sentence, Writer, body_of
 
 
 class Line(NamedTuple):
@@ -18,38 +18,41 @@ class Line(NamedTuple):
     end: str
 
 
-def whole_lines(text: str) -> tuple[str, list[str]]:
-    """Of the beginning of a file, which may end within a line, what is whole, and its lines without their ends; of a
-    single line that is not whole, that."""
-    whole, _, cut = text.removeprefix(BOM).rpartition("\n")
-    lines = [body_of(line)[0] for line in (whole.split("\n") if whole else [cut])]
-    return (whole + "\n" if whole else cut), lines
+class LineReader(Reader):
+    """Every line is a record; one of nothing but `blank` is none with gold, else one with an empty text. Where
+    `blank` is None such a line is read like others."""
 
+    blank: ClassVar[str | None] = BLANKS
 
-class LineReader(Reader[Record]):
-    """Every line is a record, a blank one too where the format does not say otherwise."""
-
-    format: str
-
-    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Record]:
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:
         for n, line in enumerate(lines, number):
             before = ""
             if self._bom:
                 before, line, self._bom = BOM, line[1:], False
             body, cr = body_of(line)
-            record = self._record(Line(self.format, before, body, cr + end), n)
+            raw = Line(self.format, before, body, cr + end)
+            if self.blank is not None and not body.strip(self.blank):
+                record = self._blank(raw, n)
+            else:
+                record = self._record(raw, n)
             if record is not None:
                 yield record
 
+    def _blank(self, line: Line, number: int) -> Any:
+        """The record of a blank line; None where it holds none."""
+        return None if self.options.gold else self._made("", line, number)
+
+    def _made(self, text: str, line: Line, number: int, **more: Any) -> Any:
+        """A record of this text."""
+        return self.kind.record(text=text, source=self._source or "", line=number, raw=line, **more)
+
     @abstractmethod
-    def _record(self, line: Line, number: int) -> Record | None:
+    def _record(self, line: Line, number: int) -> Any:
         """The record of one line; None where it holds none."""
 
 
 class LineWriter(Writer):
     """Writes a line a record; one of its own format keeps its line end, any other ends with `\\n`."""
-
-    format: str
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
         if not sentence.record:

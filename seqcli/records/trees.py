@@ -1,5 +1,6 @@
-"""Parsed sentences: labelled trees as PTB-style brackets, `(3 (2 It) (4 (2 was) (4 great)))`.
+"""Parsed sentences in brackets, a tree a line, a label at every node: `(3 (2 It) (4 (2 was) (4 great)))`.
 
+The root's label is the record's; the words are the leaves, and the text is the words joined by a space.
 Nothing here recurses: a tree of 10,000 levels is read, walked, compared, written and pickled like any other.
 """
 
@@ -10,6 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from seqcli.errors import SeqcliError
+from seqcli.records import BLANKS, Example, Kind, Sample, labels_of
+from seqcli.records._lines import Line, LineReader
+
+READS = ("labels",)
+GOLD = ("labels",)
+SUFFIXES = (".trees", ".ptb", ".mrg")
+GUESSED = 2
+ENOUGH = 5  # lines that are looked at for a guess
 
 _HINT = "a tree is one line: (label word) for a leaf, (label tree tree) above, as in (3 (2 It) (4 shines))"
 # One match for an opening parenthesis with its label, its word and its end where it has them. Possessive, so that
@@ -178,3 +187,32 @@ def _unescape(word: str) -> str:
 
 def _escape(word: str) -> str:
     return word.replace("(", "-LRB-").replace(")", "-RRB-")
+
+
+def looks(sample: Sample, kind: Kind) -> bool:
+    """Whether lines are trees with a label at every node."""
+    return sample.filled[0].lstrip(BLANKS).startswith("(") and all(map(_is_labelled, sample.filled[:ENOUGH]))
+
+
+def _is_labelled(line: str) -> bool:
+    try:
+        return all(node.label for node in parse(line).nodes())
+    except SeqcliError:
+        return False
+
+
+class Reader(LineReader):
+    """Lines of trees. Without `gold` a tree may have no labels."""
+
+    format = "trees"
+
+    def _record(self, line: Line, number: int) -> Example:
+        options, source, body = self.options, self._source or "", line.body
+        tree = parse(body, source, number, until=options.label_until, gold=options.gold)
+        column = len(body) - len(body.lstrip(BLANKS)) + 1
+        label_column = body.index("(") + 1
+        label_column += len(body[label_column:]) - len(body[label_column:].lstrip(BLANKS)) + 1
+        words, place = tree.leaves(), f"{source}:{number}:{label_column}"
+        labels = labels_of(tree.label, options, lambda: place) if tree.label else None
+        more = {"words": words, "tree": tree, "column": column, "goal_column": label_column}
+        return self._made(" ".join(words), line, number, labels=labels, **more)

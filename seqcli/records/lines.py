@@ -13,20 +13,21 @@ from typing import Any
 
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError, nearest
-from seqcli.formats import BOM, body_of
-from seqcli.formats._lines import Line, LineReader
-from seqcli.parallel import Options, Pair, no_prefix
-from seqcli.parallel._slip import slip
+from seqcli.records import BOM, Options, Pair, body_of
+from seqcli.records._lines import Line, LineReader
+from seqcli.records._slip import slip
+
+READS = ("pairs",)
+GOLD = ("pairs",)
 
 
-class Reader(LineReader[Pair]):
+class Reader(LineReader):
     """Lines of running text, blank ones too; with gold each with the line of the same number in the other file.
 
     Raises SeqcliError where that file is not there or has more or fewer lines.
     """
 
-    options: Options
-    format = "lines"
+    format, blank = "lines", None
 
     def __init__(self, options: Options, trained: Any = None):
         super().__init__(options, trained)
@@ -43,12 +44,12 @@ class Reader(LineReader[Pair]):
         self._count = 0  # source lines so far
 
     def _record(self, line: Line, number: int) -> Pair | None:
-        pair = Pair(line.body, source=self._source or "", line=number, raw=line)
+        pair = self._made(line.body, line, number)
         if self.options.gold:
             self._count = number
             if number > len(self._targets):
                 return None  # counted on: the error at the end names both counts
-            pair.target, pair.target_source = self._targets[number - 1], self._target_source
+            pair.target, pair.goal_source = self._targets[number - 1], self._target_source
         return pair
 
     def _rest(self, last: bool) -> list[Pair]:
@@ -61,6 +62,15 @@ class Reader(LineReader[Pair]):
                 hint=slip(source, sources, target, self._targets),
             )
         return []
+
+
+def no_prefix(options: Options, format_name: str) -> None:
+    """Raise UsageError where a prefix is wanted of a format that has no place for one."""
+    if options.prefix is not None:
+        raise UsageError(
+            f"prefix: a record of {format_name} has no place for {options.prefix!r}",
+            hint="prefixes stand in a column (tsv, csv) or under a key (jsonl)",
+        )
 
 
 def read_lines(path: Path, encoding: str) -> list[str]:

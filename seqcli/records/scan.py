@@ -6,11 +6,22 @@ import re
 from typing import Any
 
 from seqcli.errors import SeqcliError
-from seqcli.formats._lines import Line
-from seqcli.parallel import BLANKS, LineReader, Options, Pair, no_prefix
+from seqcli.records import BLANKS, Kind, Options, Pair, Sample
+from seqcli.records._lines import Line, LineReader
+from seqcli.records.lines import no_prefix
+
+READS = ("pairs",)
+GOLD = ("pairs",)
+GUESSED = 1
 
 _IN = re.compile(r"[ \t]*+(?:IN:[ \t]*+)?")
 _OUT = re.compile(r"(?<![^ \t])OUT:[ \t]*")
+_LINE = re.compile(r"[ \t]*IN: .*(?<=[ \t])OUT:(?![^ \t])")
+
+
+def looks(sample: Sample, kind: Kind) -> bool:
+    """Whether every line is a command and its actions."""
+    return all(map(_LINE.match, sample.filled))
 
 
 class Reader(LineReader):
@@ -22,7 +33,7 @@ class Reader(LineReader):
         super().__init__(options, trained)
         no_prefix(options, self.format)
 
-    def _pair(self, line: Line, number: int) -> Pair:
+    def _record(self, line: Line, number: int) -> Pair:
         body, source = line.body, self._source or ""
         begin = _IN.match(body)
         assert begin, "it may be empty"
@@ -34,7 +45,7 @@ class Reader(LineReader):
                 hint="a line is a command and its actions, as in IN: jump twice OUT: I_JUMP I_JUMP",
             )
         text = body[begin.end() : out.start() if out else len(body)].rstrip(BLANKS)
-        pair = Pair(text, source=source, line=number, column=begin.end() + 1, raw=line)
+        pair = self._made(text, line, number, column=begin.end() + 1)
         if out:
-            pair.target, pair.target_column = body[out.end() :].rstrip(BLANKS), out.end() + 1
+            pair.target, pair.goal_column = body[out.end() :].rstrip(BLANKS), out.end() + 1
         return pair

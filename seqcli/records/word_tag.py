@@ -10,16 +10,21 @@ from __future__ import annotations
 import re
 
 from seqcli.errors import SeqcliError
-from seqcli.formats import Answer, Sentence
-from seqcli.formats._lines import Line, LineReader, LineWriter
-from seqcli.formats.tokens import TOKEN
+from seqcli.records import Answer, Kind, Sample, Sentence
+from seqcli.records._lines import Line, LineReader, LineWriter
+from seqcli.records.tokens import TOKEN
 
-READS = WRITES = True
+READS = ("tags",)
+GOLD = ("tags",)
+WRITES = ("tags",)
+GUESSED = 3
 
 _WRITTEN = {"/": r"\/", "\\": r"\\", " ": r"\_", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": r"\0"}
 _ESCAPES = str.maketrans(_WRITTEN)
 _READ = {written[1]: character for character, written in _WRITTEN.items()}
 _ESCAPED = re.compile(r"\\([/\\_tnr0])")
+_TAG = re.compile(r"[A-Z][A-Z0-9$*-]*|[^\w\s]{1,3}")  # of a part of speech
+ENOUGH = 5  # tokens before a guess is made from content alone
 _LAST = re.compile(r"(?P<word>(?:[^\\]|\\.)*)/(?P<tag>(?:[^\\/]|\\.)*+\\?)", re.DOTALL)
 
 
@@ -48,10 +53,16 @@ def divide(token: str) -> tuple[str, str | None]:
     return word, tag
 
 
+def looks(sample: Sample, kind: Kind) -> bool:
+    """Whether every token ends with the tag of a part of speech."""
+    tags = [divide(token)[1] or "" for line in sample.filled for token in line.split()]
+    return len(tags) >= ENOUGH and all(map(_TAG.fullmatch, tags)) and any(tag.isalpha() for tag in tags)
+
+
 class Reader(LineReader):
     """Lines of tagged words; without `gold` a token may lack its tag."""
 
-    format = "word-tag"
+    format, blank = "word-tag", None
 
     def _record(self, line: Line, number: int) -> Sentence:
         words, tags, places, tag_places = [], [], [], []
@@ -68,16 +79,8 @@ class Reader(LineReader):
             places.append((number, column))
             tag_places.append((number, column + (0 if tag is None else len(word) + 1)))
         known = None if any(t is None for t in tags) or not (tags or self.options.gold) else tags
-        return Sentence(
-            words,
-            known,
-            source=self._source or "",
-            line=number,
-            places=places,
-            tag_places=tag_places,
-            text=" ".join(words),
-            raw=line,
-        )
+        more = {"words": words, "tags": known, "places": places, "tag_places": tag_places, "split": True}
+        return self._made(" ".join(words), line, number, **more)
 
 
 class Writer(LineWriter):

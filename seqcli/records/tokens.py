@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import re
 
-from seqcli.formats import Answer, Sentence, cell
-from seqcli.formats._lines import Line, LineReader, LineWriter
+from seqcli.records import Answer, Sentence, cell
+from seqcli.records._lines import Line, LineReader, LineWriter
 
-READS = WRITES = True
+READS = ("tags",)
+WRITES = ("tags",)
 TOKEN = re.compile(r"[^ \t]+")  # str.split would divide at U+00A0, U+3000 and controls too
 
 
 class Reader(LineReader):
     """Lines of words."""
 
-    format = "tokens"
+    format, blank = "tokens", None
 
     def _record(self, line: Line, number: int) -> Sentence:
         found = list(TOKEN.finditer(line.body))
         words = [m[0] for m in found]
         places = [(number, m.start() + 1) for m in found]
-        return Sentence(words, source=self._source or "", line=number, places=places, text=" ".join(words), raw=line)
+        return self._made(" ".join(words), line, number, words=words, places=places, split=True)
 
 
 class Writer(LineWriter):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from seqcli.errors import UsageError
-from seqcli.formats import Answer, Sentence
-from seqcli.formats._lines import Line, LineWriter
-from seqcli.formats._objects import joined, new_object
-from seqcli.formats.jsonl import span_records
+from seqcli.records import Answer, Sentence, joined, new_object
+from seqcli.records._lines import Line, LineWriter
+from seqcli.records.jsonl import span_records
 
-READS, WRITES = False, True
+WRITES = ("tags",)
 
 
 class Writer(LineWriter):

@@ -15,14 +15,19 @@ import re
 from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
-from seqcli.formats import NOTHING, Answer, Options, Sentence, cell, one_line
-from seqcli.formats._blocks import Block, BlockReader, BlockWriter, Places
+from seqcli.records import NOTHING, Answer, Kind, Options, Sample, Sentence, cell, one_line
+from seqcli.records._blocks import Block, BlockReader, BlockWriter, Places
 
-READS = WRITES = True
+READS = ("tags",)
+GOLD = ("tags",)
+WRITES = ("tags",)
+SUFFIXES = (".conllu",)
+GUESSED = 1
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _TAGGABLE = COLUMNS[2:]
 _FEATURES = ("lemma", "upos", "xpos", "feats", "head", "deprel")
 _FORM, _FEATS, _MISC = 1, 5, 9
+_WORD_ID = re.compile(r"[0-9]+([-.][0-9]+)?")
 _OTHER_ID = re.compile(r"[0-9]{1,9}[-.][0-9]{1,9}")
 _TEXT = re.compile(r"# *text *= ?")
 _NO_SPACE = "SpaceAfter=No"
@@ -76,6 +81,12 @@ def set_value(pairs: str, key: str, value: str, *, ordered: bool) -> str:
     if ordered:
         found.sort(key=lambda pair: pair.partition("=")[0].lower())
     return "|".join(found) or NOTHING
+
+
+def looks(sample: Sample, kind: Kind) -> bool:
+    """Whether every line is a comment, or ten columns that begin with a number."""
+    rows = [line.split("\t") for line in sample.filled if not line.startswith("#")]
+    return bool(rows) and all(len(row) == len(COLUMNS) and _WORD_ID.fullmatch(row[0]) for row in rows)
 
 
 class Reader(BlockReader):

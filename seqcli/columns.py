@@ -1,0 +1,68 @@
+"""Names of columns and keys: what they may be, and the well-known ones that tell what stands there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+TEXT_NAMES = (  # the likeliest first
+    *("text", "sentence", "review", "comment", "tweet", "message", "question", "query", "utterance", "content"),
+    *("body", "document", "phrase", "description", "headline", "title", "name"),
+)
+LABEL_NAMES = (
+    *("label", "labels", "class", "category", "sentiment", "target", "intent", "topic", "emotion", "polarity"),
+    *("tag", "tags", "language", "lang", "rating", "score", "stars", "type"),
+)
+COUPLES = {  # a source and a target whose names go together
+    *(("source", "target"), ("src", "tgt"), ("src", "trg"), ("input", "output"), ("in", "out")),
+    *(("text", "translation"), ("original", "corrected"), ("question", "answer"), ("word", "pronunciation")),
+    *(("word", "phonemes"), ("article", "summary"), ("document", "summary"), ("command", "actions")),
+}
+SOURCES = {source for source, _ in COUPLES} | {"sentence", "graphemes", "lemma"}
+TARGETS = {target for _, target in COUPLES} | {"reference", "ipa", "inflected", "normalised", "normalized"}
+NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,2}")  # what a column may be called
+
+
+def column_number(name: str) -> int | None:
+    """The number that names a column; None for a name that is no number."""
+    return int(name) if name.isascii() and name.isdigit() else None
+
+
+def are_names(cells: Sequence[str]) -> bool:
+    """Whether cells look like the names of columns: different ones, of few words; one of several may be empty, as the
+    first one is where a table is written with its index."""
+    names = [cell.strip() for cell in cells]
+    several = len(names) > 1
+    fit = all((NAME.fullmatch(name) and len(name) <= 40) or (several and not name) for name in names)
+    return fit and len(set(names)) == len(names) and any(names)
+
+
+def possible(names: Sequence[str], known: Collection[str]) -> list[str]:
+    """Those of the names that are among the known ones."""
+    return [name for name in names if name.strip().casefold() in known]
+
+
+def likeliest(known: Sequence[str], names: Sequence[str], other: int | None) -> int | None:
+    """The number, from 1, of the name that comes first among the known ones, and that is not the other column."""
+    folded = [name.strip().casefold() for name in names]
+    columns = [folded.index(name) + 1 for name in known if name in folded]
+    return next((column for column in columns if column != other), None)
+
+
+@lru_cache(maxsize=256)
+def well_known(
+    names: tuple[str, ...], source: int | None = None, target: int | None = None
+) -> tuple[int | None, int | None]:
+    """(source, target): which of the names each is, counted from 0; None for what they do not tell, or leave open.
+
+    What is known already is kept. Of several possibilities, names that go together are taken, if they are the only
+    such two.
+    """
+    folded = [name.strip().casefold() for name in names]
+    sources = [i for i, n in enumerate(folded) if n in SOURCES and i != target] if source is None else [source]
+    targets = [i for i, n in enumerate(folded) if n in TARGETS and i != source] if target is None else [target]
+    couples = [(s, t) for s in sources for t in targets if (folded[s], folded[t]) in COUPLES]
+    if len(couples) == 1:
+        return couples[0]
+    return sources[0] if len(sources) == 1 else None, targets[0] if len(targets) == 1 else None

@@ -1,0 +1,305 @@
+"""What the formats share whose records are named fields: which is which, what is wrong, and where.
+
+Which field is which: as said; else as where the model was trained; else by its name. Of a text with labels that is
+`text`, else `sentence`, else the only text beside the label, which is under `label`, else `labels`: a text, a number,
+true or false, or a list of those (null is none; 1 is the label `1`, 1.0 is `1.0`, true is `true`). Of pairs they are
+under names that go together (source and target, src and tgt, input and output …); a filter's record may have a source
+alone: under a well-known name, else the only text. What an answer must begin with is under the name that `prefix`
+says, or nowhere (null too). Of tagged text `field` holds a text, which the caller splits into words, or a list of
+tokens, by default `tokens`, else `text`; the tags are a list as long, under the name that `tag` says (`tags`).
+Without gold what cannot be what is to be predicted is none.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqcli.columns import possible, well_known
+from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.records import LABELLED, TAGGED, Example, Pair, Place, Sentence, labels_of
+from seqcli.records._json import RESULT
+from seqcli.records._kinds import SOURCES, TARGETS
+from seqcli.records._lines import Line, LineReader
+from seqcli.records._record import Find, Keys
+from seqcli.records._rows import in_recipe
+
+TEXT_KEYS, LABEL_KEYS = ("text", "sentence"), ("label", "labels")
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Sequence[Place]):
+    """The places of a list's members in a line, worked out when they are asked for."""
+
+    find: Find
+    body: str
+    key: str
+    number: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> Any:
+        return [(self.number, start + 1) for start in self.find(self.body, self.key)[1]][index]
+
+
+class FieldReader(LineReader):
+    """A line a record, made of its fields."""
+
+    @staticmethod
+    @abstractmethod
+    def find(body: str, key: str) -> tuple[int, list[int]]:
+        """Where a field's value begins in a line, from 0, and where its members do if it is a list."""
+
+    @abstractmethod
+    def _fields(self, line: Line, number: int) -> Fields:
+        """The fields of a line. Raises SeqcliError with the place."""
+
+    def _blank(self, line: Line, number: int) -> Any:
+        return self._made("", line, number, split=True) if self.kind is TAGGED else super()._blank(line, number)
+
+    def _record(self, line: Line, number: int) -> Any:
+        fields = self._fields(line, number)
+        if self.kind is TAGGED:
+            return self._sentence(fields, line, number)
+        return (self._example if self.kind is LABELLED else self._pair)(fields, line, number)
+
+    # words with tags
+
+    def _sentence(self, fields: Fields, line: Line, number: int) -> Sentence:
+        usual = "tokens" if "tokens" in fields else "text"
+        name = self._key("field", fields, self.options.field, usual, number) or usual
+        value = fields.get(name)
+        sentence: Sentence = self._made("", line, number, split=not isinstance(value, str))
+        if isinstance(value, str):
+            if self.options.gold:
+                raise SeqcliError(
+                    f"{self._at(line, number, name)}: gold tags need a list of tokens, {name!r} is a text",
+                    hint='write {"tokens": [...], "tags": [...]}',
+                )
+            sentence.text = value
+        elif isinstance(value, list):
+            self._strings(value, line, number, name)
+            sentence.words, sentence.text = value, " ".join(value)
+            sentence.places = Places(self.find, line.body, name, number, len(value))
+            self._tags(sentence, fields, line, number)
+        else:
+            wrong = f"has no {name!r}" if name not in fields else f"has neither text nor tokens in {name!r}"
+            hint = "a string, or a list of strings" if name in fields else did_you_mean(name, fields)
+            raise SeqcliError(f"{self._at(line, number, name)}: the object {wrong}", hint=hint)
+        if "\\u" in line.body and not whole("".join([sentence.text, *(sentence.tags or ())])):
+            raise self._half_a_character(line, number, name)
+        return sentence
+
+    def _tags(self, sentence: Sentence, fields: Fields, line: Line, number: int) -> None:
+        name, empty, gold = self.options.tag or "tags", self.options.empty_tag, self.options.gold
+        value = fields.get(name)
+        if not isinstance(value, list):
+            if gold:
+                wrong = "is not a list" if name in fields else "is not there"
+                hint = "give one tag a token" if name in fields else did_you_mean(name, fields)
+                raise SeqcliError(f"{self._at(line, number, name)}: the list of tags {name!r} {wrong}", hint=hint)
+            return
+        tags = [empty if tag is None or tag == "" else tag for tag in value]
+        if gold:
+            self._strings(tags, line, number, name)
+            if len(tags) != len(sentence.words):
+                wrong = f"{len(tags)} tags for {len(sentence.words)} tokens"
+                raise SeqcliError(f"{self._at(line, number, name)}: {wrong}", hint="give one tag a token")
+        elif len(tags) != len(sentence.words) or not all(isinstance(tag, str) for tag in tags):
+            return
+        sentence.tags, sentence.tag_places = tags, Places(self.find, line.body, name, number, len(tags))
+
+    def _strings(self, value: list[Any], line: Line, number: int, name: str) -> None:
+        for i, member in enumerate(value):
+            if not isinstance(member, str):
+                wrong = f"{name!r} holds {json.dumps(member)[:40]}, not a string"
+                hint = "write labels by name" if isinstance(member, int) else ""
+                raise SeqcliError(f"{self._at(line, number, name, i)}: {wrong}", hint=hint)
+
+    # texts with labels
+
+    def _example(self, fields: Fields, line: Line, number: int) -> Example:
+        usual = next((k for k in LABEL_KEYS if k in fields), None)
+        own = self.trained.get("label")
+        label_key = self.options.label or (own if own in fields else usual)
+        if self.options.gold:
+            label_key = self._key("label", fields, self.options.label, usual, number)
+        own = self.trained.get("text")
+        usual = None if self.options.text or own in fields else self._text_key(fields, label_key, number)
+        key = self._key("text", fields, self.options.text, usual, number)
+        assert key is not None
+        text = self._text(fields, key, "text", line, number)
+        example: Example = self._made(text, line, number, keys=Keys(self.find, key, label_key))
+        labels = self._labels(fields, label_key, example)
+        if "\\u" in line.body:  # only an escape can stand for half a character
+            if not whole(text):
+                raise self._half_a_character(line, number, key)
+            if not whole("".join(labels or ())):
+                if self.options.gold:
+                    raise self._half_a_character(line, number, label_key)
+                labels = None
+        example.labels = labels
+        return example
+
+    def _text_key(self, fields: Fields, label_key: str | None, number: int) -> str:
+        """The key of the text where nothing says it."""
+        for key in TEXT_KEYS:
+            if key in fields and key != label_key:
+                return key
+        strings = [k for k, v in fields.items() if isinstance(v, str) and k not in (label_key, *LABEL_KEYS)]
+        return self._only(strings, "text", fields, number)
+
+    def _labels(self, fields: Fields, key: str | None, example: Example) -> list[str] | None:
+        gold, number = self.options.gold, example.line
+        if key is None or key not in fields:
+            if gold:
+                raise self._no_key("label", key or "label", fields, number)
+            return None
+        value = fields[key]
+        found: dict[str, None] = {}
+        for i, member in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(member, str | int | float | None):
+                if not gold:
+                    return None
+                place = self._at(example.raw, number, key, i if isinstance(value, list) else None)
+                raise SeqcliError(
+                    f"{place}: {key!r} holds {short(member)}, not a label",
+                    hint="a label is a string, a number, true or false; several are a list of those",
+                )
+            if member is not None:
+                written = member if isinstance(member, str) else json.dumps(member)
+                split = isinstance(member, str) and not isinstance(value, list)
+                found |= dict.fromkeys(
+                    labels_of(written, self.options, lambda: example.place(label=True), split=split)
+                )
+        return list(found) if found or value is not None else ([] if gold else None)
+
+    # pairs
+
+    def _pair(self, fields: Fields, line: Line, number: int) -> Pair:
+        gold, prefix = self.options.gold, self.options.prefix
+        key, target_key = self._pair_keys(fields, number)
+        text = self._text(fields, key, "source", line, number)
+        pair: Pair = self._made(text, line, number, keys=Keys(self.find, key, target_key))
+        if gold:
+            if target_key is None:
+                raise self._no_key("target", "target", fields, number)
+            pair.target = self._text(fields, target_key, "target", line, number)
+        elif target_key is not None and isinstance(value := fields.get(target_key), str):
+            pair.target = value
+        if prefix is not None and fields.get(prefix) is not None:
+            pair.prefix = self._text(fields, prefix, "prefix", line, number)
+        if "\\u" in line.body:
+            for name, text in ((key, pair.text), (target_key, pair.target), (prefix, pair.prefix)):
+                if text is not None and not whole(text):
+                    if name == target_key and name != key and not gold:
+                        pair.target = None
+                        continue
+                    raise self._half_a_character(line, number, name)
+        return pair
+
+    def _pair_keys(self, fields: Fields, number: int) -> tuple[str, str | None]:
+        """The keys of source and target. Raises SeqcliError where there is none for the source, or several."""
+        said = self.options
+        source = self._key("source", fields, said.source, None, number)
+        target = self._key("target", fields, said.target, None, number)
+        if source is not None and target is not None:
+            return source, target
+        names = [n for n in fields if n not in (RESULT, said.prefix)]
+        known = well_known(tuple(names), *(names.index(n) if n in names else None for n in (source, target)))
+        if target is None:
+            several = possible([n for n in names if n != source], TARGETS)
+            if known[1] is None and len(several) > 1 and said.gold:
+                raise self._which(several, "target", number)
+            target = None if known[1] is None else names[known[1]]
+        if source is None:
+            others = [n for n in names if n != target]
+            several = possible(others, SOURCES) or [n for n in others if isinstance(fields[n], str)]
+            usual = self._only(several, "source", fields, number) if known[0] is None else names[known[0]]
+            source = self._key("source", fields, None, usual, number) or usual
+        if target is not None:
+            self.found.setdefault("target", target)
+        return source, target
+
+    # which field it is, what is wrong, and where
+
+    def _key(self, role: str, fields: Fields, given: str | None, known: str | None, number: int) -> str | None:
+        """The key of a part of a record: what is `given`, else what it was in training, else the `known` one, which
+        is told where training had another."""
+        own = self.trained.get(role)
+        key = given or (own if isinstance(own, str) and own in fields else known)
+        if key is not None:
+            self.found.setdefault(role, key)
+            if given is None and isinstance(own, str):
+                self._tell(role, key, "key", f"{self._source}:{number}:1")
+        return key
+
+    def _only(self, keys: list[str], role: str, fields: Fields, number: int) -> str:
+        """The one key that there is. Raises SeqcliError for none or several."""
+        if len(keys) == 1:
+            return keys[0]
+        raise self._which(keys, role, number) if keys else self._no_key(role, role, fields, number)
+
+    def _text(self, fields: Fields, key: str, role: str, line: Line, number: int) -> str:
+        """The text under a key. Raises SeqcliError where there is none."""
+        value = fields.get(key)
+        if isinstance(value, str):
+            return value
+        if key not in fields:
+            raise self._no_key(role, key, fields, number)
+        raise SeqcliError(
+            f"{self._at(line, number, key)}: {key!r} holds {short(value)}, not a text", hint=_says(role)
+        )
+
+    def _at(self, line: Line, number: int, key: str | None, index: int | None = None) -> str:
+        """`file:line:column` of a field, or a member of it; of the line where there is no such field."""
+        start, members = (0, []) if key is None else self.find(line.body, key)
+        return f"{self._source}:{number}:{(start if index is None else members[index]) + 1}"
+
+    def _no_key(self, role: str, key: str, fields: Fields, number: int) -> SeqcliError:
+        """The error for a record without a key that it must have."""
+        near = did_you_mean(key, [k for k in fields if k != RESULT]) or "the object is empty"
+        return SeqcliError(
+            f"{self._source}:{number}:1: the object has no {key!r}",
+            hint=f"{near if len(near) < 200 else near[:200] + ' …'}\n{_says(role)}",
+        )
+
+    def _which(self, keys: list[str], role: str, number: int) -> SeqcliError:
+        """The question which of several keys it is."""
+        several = ", ".join(map(repr, keys[:8])) + (" …" if len(keys) > 8 else "")
+        return SeqcliError(
+            f"{self._source}:{number}:1: which of {several} is the {role}?",
+            hint=f"say it: --{role} {keys[0]}{in_recipe(role)}",
+        )
+
+    def _half_a_character(self, line: Line, number: int, key: str | None) -> SeqcliError:
+        """The error for a field with a lone surrogate."""
+        return SeqcliError(
+            f"{self._at(line, number, key)}: the field {key!r} holds half a character (a lone surrogate)",
+            hint="a character beyond U+FFFF is written as itself, or as two \\u escapes",
+        )
+
+
+def whole(text: str) -> bool:
+    """Whether a text can be written: no escape in it stands for half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def short(value: Any) -> str:
+    """A value as JSON writes it, its beginning where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:40] + "…"
+
+
+def _says(role: str) -> str:
+    return f"--{role} KEY{in_recipe(role)} says under which key the {role} is"

@@ -1,0 +1,69 @@
+"""JSON objects, one a line: where their members stand, and how what was found is put into one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+RESULT = "seqcli"  # the key of what was found
+WHITE = " \t\r"  # a line of nothing else is blank
+_decode = json.JSONDecoder().raw_decode
+
+
+def starts(body: str, key: str) -> tuple[int, list[int]]:
+    """Where a key's value begins in a line, in characters from 0, and where the members begin if it is a list.
+
+    The line must be a JSON object; a key that is there twice counts where it comes last, and one that is not there
+    is found at 0.
+    """
+    value, found = 0, []
+    for name, _, at, _ in _members(body):
+        if name == key:
+            value, found = at, []
+            if body[at] == "[":
+                at = _skip(body, at + 1)
+                while body[at] != "]":
+                    found.append(at)
+                    at = _skip(body, _decode(body, at)[1], ",")
+    return value, found
+
+
+def _skip(body: str, at: int, more: str = "") -> int:
+    while at < len(body) and body[at] in WHITE + more:
+        at += 1
+    return at
+
+
+def _members(body: str) -> Iterator[tuple[str, int, int, int]]:
+    """Each member of an object: its name, where that begins, where the value begins, and where it ends."""
+    at = _skip(body, 0) + 1
+    while (at := _skip(body, at, ",")) < len(body) and body[at] != "}":
+        begin = at
+        name, at = _decode(body, at)
+        value = _skip(body, at, ":")
+        _, at = _decode(body, value)
+        yield name, begin, value, at
+
+
+def is_object(line: str) -> bool:
+    """Whether a line is a JSON object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def joined(body: str, result: dict[str, Any]) -> str:
+    """A line with an object, as it stands, and `result` as its last member."""
+    record = json.loads(body)
+    if RESULT in record:  # the other members stay as they are written
+        del record[RESULT]
+        body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name != RESULT) + "}"
+    head = body.rstrip(WHITE)[:-1]
+    return f'{head}{", " if record else ""}"{RESULT}": {json.dumps(result, ensure_ascii=False)}}}'
+
+
+def new_object(members: dict[str, Any], result: dict[str, Any]) -> str:
+    """A line with an object of its own members and what was found for it."""
+    return json.dumps({**members, RESULT: result}, ensure_ascii=False)

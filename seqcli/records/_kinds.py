@@ -1,0 +1,167 @@
+"""Kinds of records, as tasks ask for them, and what a recipe or flags say of a file: data for the readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from seqcli.columns import (
+    LABEL_NAMES,
+    SOURCES,
+    TARGETS,
+    TEXT_NAMES,
+    are_names,
+    column_number,
+    likeliest,
+    possible,
+    well_known,
+)
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.records._record import Example, Pair, Record, Sentence
+
+BLANKS = " \t"  # a line of nothing else is blank
+UNPRINTABLE = re.compile(r"[\t\n\r]")  # what no label may hold: results are `label TAB probability`, a line each
+QUOTE = '"'
+_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a task asks for of each record."""
+
+    name: str  # what formats call it in READS, GOLD, WRITES
+    record: Callable[..., Any]  # makes one of text, source, line, raw
+    roles: tuple[str, ...]  # its parts, as options name them: the first must be there, with gold the second too
+    known: tuple[Collection[str], ...]  # the well-known names of the first and the second in columns
+    kept: tuple[str, ...]  # the options that a model's header keeps, in that order
+    plain: str = "text"  # the format of lines of running text
+
+
+_ROWS = ("header", "delimiter", "quoting")
+_COLUMNS = ("columns", "tag", "word", "separator", "comments", "docstart", "empty_tag", "field")
+_LABELS = ("label_prefix", "label_until", "label_separator", "multi_label")
+TAGGED = Kind(
+    "tags", partial(Sentence, split=False), ("field", "tag"), (), (*_COLUMNS, "gold", "replace", "confidence")
+)
+LABELLED = Kind(
+    "labels", Example, ("text", "label"), (TEXT_NAMES, LABEL_NAMES), ("text", "label", *_ROWS, *_LABELS, "gold")
+)
+PAIRED = Kind(
+    *("pairs", Pair, ("source", "target", "prefix"), (SOURCES, TARGETS)),
+    kept=("source", "target", "prefix", *_ROWS, "encoding", "gold"),
+    plain="lines",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a recipe or flags say about a file; each format uses what concerns it. Raises UsageError for what cannot
+    be meant."""
+
+    kind: Kind
+    text: str | None = None  # labels: the text's column, by name or number from 1 (tsv, csv), or key (jsonl)
+    label: str | None = None  # the label's
+    source: str | None = None  # pairs: the source's; lines: the part of a file's name that says that it has the
+    # sources (default: its ending)
+    target: str | None = None  # the target's; lines: what stands there in the name of the file with the targets
+    prefix: str | None = None  # tsv, csv, jsonl: the column or key of what an answer must begin with
+    field: str | None = None  # tags: the key with the text or the tokens (jsonl); None: `tokens`, else `text`
+    tag: str | None = None  # the column, CoNLL-U field (`upos`, `feats.Number`, `misc.NER`) or JSON key with the tags
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; None: as it looks
+    delimiter: str | None = None  # tsv, csv: what separates cells; None: tab, comma
+    quoting: bool | None = None  # whether cells may stand in double quotes; None: csv yes, tsv no
+    label_prefix: str = "__label__"  # fasttext: what labels begin with
+    label_until: str | None = None  # a label ends before this text
+    label_separator: str | None = None  # what stands between several labels in one cell
+    multi_label: bool = False  # a text may have several labels, or none
+    columns: tuple[str, ...] = ()  # conll: their names in order, `_` or `-` for one to ignore; none: word … tag
+    word: str = "word"  # conll: the name of the column with the words
+    separator: str = "auto"  # conll: "tab", "space" (runs of blanks), "auto" (by the first line), or any string
+    comments: str | None = None  # conll: lines that begin so are comments; None: there are none
+    docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
+    empty_tag: str = "_"  # how a token without a tag is written
+    encoding: str = "utf-8"  # lines: of the file with the targets
+    gold: bool = True  # tags, labels or targets must be there; False: what a filter reads
+    replace: bool = False  # conll: predictions take the place of the gold column instead of a new last one
+    confidence: bool = False  # conll: a further last column with the probability of each tag
+
+    def __post_init__(self) -> None:
+        for name in ("text", "label", "source", "target", "prefix", "delimiter", *_LABELS[:3]):
+            if getattr(self, name) == "":
+                raise UsageError(f"{name} is empty", hint="leave it away for its default")
+        separator = separator_of(self.delimiter, "")
+        if re.search(r"[\n\r]", separator) or (self.quoting and QUOTE in separator):
+            raise UsageError(
+                f"delimiter: {self.delimiter!r} cannot separate columns", hint="one of \\t , ; | is usual"
+            )
+        for role in ("text", "label"):
+            self.check_column(role)
+
+    def check_column(self, role: str) -> None:
+        """Raise UsageError for a number that no column has."""
+        name = getattr(self, role)
+        if name is not None and column_number(name) == 0:
+            raise UsageError(f"{role}: {name} is no column", hint="columns are numbered from 1")
+
+    def kept(self) -> dict[str, Any]:
+        """What a model's header keeps; `Options(kind, **kept)` gives it back."""
+        return {name: getattr(self, name) for name in self.kind.kept}
+
+
+def separator_of(delimiter: str | None, default: str) -> str:
+    """What separates cells: `delimiter` itself, or what it names (tab, comma, semicolon, space)."""
+    return _DELIMITERS.get(delimiter, delimiter) if delimiter is not None else default
+
+
+def looks_like_header(options: Options, cells: Sequence[str]) -> bool:
+    """Whether a first row names the columns: as its cells look, of which one is well known."""
+    first, second = (possible(cells, known) for known in options.kind.known)
+    if options.gold and len(cells) == 2:
+        return len(first) == len(second) == 1
+    return bool(first or (second and len(cells) > 1)) and are_names(cells)
+
+
+def by_name(options: Options, cells: Sequence[str], found: Sequence[int | None]) -> list[int | None]:
+    """The columns of the roles, counted from 1: those that are found, and the first two by their well-known names."""
+    text, goal, *further = found
+    given = getattr(options, options.kind.roles[1])
+    if options.kind is LABELLED:
+        goal = goal or (None if given else likeliest(LABEL_NAMES, cells, text))
+        return [text or likeliest(TEXT_NAMES, cells, goal), goal]
+    names = tuple("" if column in further else name for column, name in enumerate(cells, 1))
+    named = [
+        None if i is None else i + 1 for i in well_known(names, *(column and column - 1 for column in (text, goal)))
+    ]
+    return [text or named[0], goal or (None if given else named[1]), *further]
+
+
+def put_goal(record: Record, written: str, options: Options) -> None:
+    """Put into a record what is to be predicted of it, as a cell says it."""
+    if isinstance(record, Example):
+        record.labels = labels_of(written, options, lambda: record.place(label=True))
+    elif isinstance(record, Pair):
+        record.target = written
+
+
+def labels_of(written: str, options: Options, place: Callable[[], str], *, split: bool = True) -> list[str]:
+    """The labels that a cell says; none of an empty one. A label is read without the blanks around it, cut at
+    `label_until`; where `label_separator` divides a cell, or a format has several labels, an empty one is none and
+    one that is there twice counts once.
+
+    Raises SeqcliError, with gold, for a label that no line of output can hold.
+    """
+    parts = written.split(options.label_separator) if split and options.label_separator else [written]
+    found: dict[str, None] = {}
+    for part in parts:
+        label = (part.partition(options.label_until)[0] if options.label_until else part).strip(BLANKS)
+        if label:
+            found[label] = None
+            if options.gold and UNPRINTABLE.search(label):
+                raise SeqcliError(
+                    f"{place()}: the label {label[:40]!r} holds a tab or a line break",
+                    hint="labels are printed on a line: write it without; is this the label's column?",
+                )
+    return list(found)

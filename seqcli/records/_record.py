@@ -1,0 +1,135 @@
+"""Records, one class for each task's, and what is predicted for a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+Place = tuple[int, int]  # line and column, both from 1
+Find = Callable[[str, str], tuple[int, list[int]]]  # see `FieldReader.find` in `_fields`
+
+
+class Keys(NamedTuple):
+    """Where a record's fields stand in its line, looked up when asked for: errors are rare."""
+
+    find: Find
+    text: str
+    goal: str | None
+
+    def column(self, body: str, goal: bool) -> int:
+        """The column where the text begins, or with `goal` what is to be predicted."""
+        key = self.goal if goal else self.text
+        start = 0 if key is None else self.find(body, key)[0]
+        return start + 1 + body.startswith('"', start)
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What all records have. Lines and columns count from 1, columns in code points."""
+
+    text: str
+    source: str = "<text>"  # the file
+    line: int = 1  # where the text begins
+    raw: Any = field(default=None, repr=False)  # the Line or Block that it is: gives the record back
+
+
+@dataclass(slots=True)
+class Sentence(Record):
+    """Words, with their tags. Offsets count code points of `text`, end exclusive.
+
+    `text` and a string in JSONL come unsplit: `words` is empty and `split` is False until the caller fills `words`
+    and `offsets`. `record` is False for what a source ends with that holds no words (blank lines, comments): only the
+    writer of the same format writes it.
+    """
+
+    words: list[str] = field(default_factory=list)
+    tags: list[str] | None = None  # as written in the input; None: there are none
+    features: dict[str, list[str]] = field(default_factory=dict)  # the further columns by name, never the tags
+    places: Sequence[Place] = field(default=(), repr=False)  # of each word
+    tag_places: Sequence[Place] = field(default=(), repr=False)  # of each tag
+    offsets: list[tuple[int, int]] | None = None  # None: the words are joined by one space
+    split: bool = True
+    record: bool = True
+    text: str = field(default="", kw_only=True)
+
+    def fill(self, words: list[str], offsets: list[tuple[int, int]]) -> None:
+        """Put in the words of a record that came unsplit."""
+        self.words, self.offsets, self.split = words, offsets, True
+
+    def spread(self) -> list[tuple[int, int]]:
+        """The offsets (start, end) of each word in `text`, computed where words are joined by one space."""
+        if self.offsets is not None:
+            return self.offsets
+        starts = accumulate((len(w) + 1 for w in self.words), initial=0)
+        return [(s, s + len(w)) for s, w in zip(starts, self.words, strict=False)]
+
+    def place(self, word: int, *, tag: bool = False) -> str:
+        """`file:line:column` of a word, or of its tag, for a message."""
+        places = (self.tag_places if tag else ()) or self.places
+        if word < len(places):
+            line, column = places[word]
+        else:  # split by the caller: the text is the line
+            line, column = self.line, 1 + (self.offsets[word][0] if self.offsets else 0)
+        return f"{self.source}:{line}:{column}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Aimed(Record):
+    """A text and its goal: what is to be predicted of it as a whole."""
+
+    column: int = 1
+    goal_source: str | None = None  # lines: the other file; None: `source`
+    goal_line: int | None = None  # where the goal begins; None: `line`; a quoted cell may span lines
+    goal_column: int = 1
+    missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
+    keys: Keys | None = None  # of text and goal in a line of named fields
+    record: int = 0  # of a filter's input, from 0: what an answer is drawn by
+
+    def place(self, at: int = 0, *, label: bool = False, target: bool = False) -> str:
+        """`file:line:column` of a character of the text, or of the label or target, for a message."""
+        goal = label or target
+        line, column = (self.goal_line or self.line, self.goal_column) if goal else (self.line, self.column)
+        if self.keys and self.raw is not None:
+            column = self.keys.column(self.raw.body, goal)
+        return f"{(self.goal_source if goal else None) or self.source}:{line}:{column + at}"
+
+
+@dataclass(slots=True)
+class Example(Aimed):
+    """A text with its labels: one of single-label data, any number of multi-label data."""
+
+    text: str
+    labels: list[str] | None = None  # None: none given
+    words: list[str] | None = None  # filled in by the caller; of a tree its leaves
+    tree: Any = None  # a `trees.Tree`
+
+
+@dataclass(slots=True)
+class Pair(Aimed):
+    """A text, the source, with the target that it becomes."""
+
+    text: str
+    target: str | None = None  # None: none given
+    prefix: str | None = None  # what an answer must begin with, where a filter's input says so
+
+
+class SpanAnswer(NamedTuple):
+    """A predicted span: tokens start .. end (exclusive)."""
+
+    start: int
+    end: int
+    label: str
+    probability: float | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was predicted for one Sentence."""
+
+    tags: list[str]  # one a word; "" for a token left untagged
+    probabilities: list[float] | None = None  # of each token's tag
+    spans: list[SpanAnswer] | None = None  # None: the tags are no spans
+    alternatives: list[tuple[list[str], float]] | None = None  # the n best: tags, probability
+    text: str | None = None  # what the tags make of the text, where they restore something to it

@@ -1,0 +1,101 @@
+"""JSON objects, one a line, with the fields of a record; results under the key `seqcli` out.
+
+Which field is which: see `_fields`. A blank line is a record without a text. Written into an input of this format,
+the object's own fields stay as they were written, and `seqcli` comes last; a `seqcli` that is there already is
+replaced. Offsets count code points of the text (of the tokens joined by a space, which is then given as
+`seqcli.text`), end exclusive.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from seqcli.errors import SeqcliError
+from seqcli.records import Answer, Sentence, joined, new_object
+from seqcli.records._fields import FieldReader
+from seqcli.records._json import WHITE, starts
+from seqcli.records._lines import Line, LineWriter
+
+READS = ("tags", "labels", "pairs")
+GOLD = ("tags", "labels", "pairs")
+WRITES = ("tags",)
+SUFFIXES = (".jsonl", ".ndjson")
+ARRAY = "an array is not read: make lines of its members, as jq does: jq -c '.[]' FILE > NEW.jsonl"
+_EXAMPLES = {  # of lines, by kind
+    "tags": '{"text": "…"} or {"tokens": ["…"]}',
+    "labels": '{"text": "…", "label": "…"}',
+    "pairs": '{"source": "…", "target": "…"}',
+}
+
+
+class Reader(FieldReader):
+    """Objects with the fields of a record."""
+
+    format, blank = "jsonl", WHITE
+    find = staticmethod(starts)
+
+    def _fields(self, line: Line, number: int) -> dict[str, Any]:
+        column, what, found = 1, "not a JSON object", None
+        try:
+            found = json.loads(line.body)
+        except json.JSONDecodeError as error:
+            column = error.colno
+            what = f"not a JSON object ({error.msg[:1].lower()}{error.msg[1:]})"
+        except (ValueError, RecursionError):  # a number of thousands of digits, brackets thousands deep
+            what = "this JSON is too large a number or too deep to read"
+        if not isinstance(found, dict):
+            hint = f"each line is an object, as in {_EXAMPLES[self.kind.name]}"
+            if isinstance(found, list) or line.body.strip() == "[":
+                hint += f"\n{ARRAY}"
+            raise SeqcliError(f"{self._source}:{number}:{column}: {what}", hint=hint)
+        return found
+
+
+class Writer(LineWriter):
+    """Objects with all that was predicted."""
+
+    format = "jsonl"
+
+    def _line(self, sentence: Sentence, answer: Answer) -> str:
+        return new_object({"text": sentence.text}, self._result(sentence, answer))
+
+    def _again(self, line: Line, sentence: Sentence, answer: Answer) -> str:
+        if not line.body.strip(WHITE):
+            return line.body
+        result = self._result(sentence, answer)
+        if sentence.words and sentence.places:  # tokens: their offsets need a text to point into
+            result = {"text": sentence.text, **result}
+        return joined(line.body, result)
+
+    def _result(self, sentence: Sentence, answer: Answer) -> dict[str, Any]:
+        offsets = sentence.spread()
+        tokens = []
+        for i, (word, tag) in enumerate(zip(sentence.words, answer.tags, strict=True)):
+            start, end = offsets[i]
+            token: dict[str, Any] = {"text": word, "start": start, "end": end, "label": tag or None}
+            if answer.probabilities is not None:
+                token["probability"] = round(answer.probabilities[i], 6)
+            tokens.append(token)
+        result: dict[str, Any] = (
+            {"tokens": tokens} if answer.text is None else {"text": answer.text, "tokens": tokens}
+        )
+        if answer.spans is not None:
+            result["spans"] = span_records(sentence, answer)
+        if answer.alternatives is not None:
+            result["alternatives"] = [
+                {"labels": list(labels), "probability": round(p, 6)} for labels, p in answer.alternatives
+            ]
+        return result
+
+
+def span_records(sentence: Sentence, answer: Answer) -> list[dict[str, Any]]:
+    """The predicted spans with their offsets in the text."""
+    offsets, records = sentence.spread(), []
+    for span in answer.spans or []:
+        start, end = offsets[span.start][0], offsets[span.end - 1][1]
+        record: dict[str, Any] = {"start": start, "end": end, "label": span.label, "text": sentence.text[start:end]}
+        if span.probability is not None:
+            record["probability"] = round(span.probability, 6)
+        records.append(record)
+    return records

@@ -1,0 +1,48 @@
+"""Plain text, a record a line, without tags or labels: what a filter reads, and files whose name is their label.
+
+Written, it is the text alone, without tags: what a converter wants. `text` of a record from another format is put on
+one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from seqcli.records import BLANKS, TAGGED, Answer, Sentence, one_line
+from seqcli.records._lines import Line, LineReader, LineWriter
+
+READS = ("tags", "labels")
+WRITES = ("tags",)
+
+
+class Reader(LineReader):
+    """Lines of running text, which the caller splits into words."""
+
+    format, blank = "text", None
+
+    def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:
+        """As for any format of lines; but for taggers an ordinary line is its own record, without a `raw`."""
+        if self._bom or end != "\n" or self.kind is TAGGED:
+            yield from super()._lines(lines, number, end)
+            return
+        source, record = self._source or "", self.kind.record
+        for n, line in enumerate(lines, number):
+            if line.endswith("\r") or not line.strip(BLANKS):
+                yield from super()._lines([line], n, end)
+            else:
+                yield record(line, source=source, line=n)
+
+    def _record(self, line: Line, number: int) -> Any:
+        if self.options.gold and self.kind is not TAGGED and not line.body.strip(BLANKS):
+            return None
+        return self._made(line.body, line, number)
+
+
+class Writer(LineWriter):
+    """The text, without the tags."""
+
+    format = "text"
+
+    def _line(self, sentence: Sentence, answer: Answer) -> str:
+        return one_line(sentence.text)
