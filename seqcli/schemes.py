@@ -7,8 +7,9 @@ Three schemes are known (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra 19
     iob2     B-P   O     B-L    I-L    B-L    O             B at every beginning
     iobes    S-P   O     B-L    E-L    S-L    O             E at the end, S alone
 
-BILOU (L, U) and BMEWO (M, E, W) are iobes in other letters; every function here reads them as such. A tag may have
-no label (`B`, `I`: one kind of span). A tag that is not `O` and has no prefix, such as `NOUN`, marks no span.
+bilou (L, U), bmes (M) and bmewo (M, W) are iobes in other letters: every function here reads all letters alike, under
+any of these names, and writes those of the scheme that is named. A tag may have no label (`B`, `I`: one kind of
+span). A tag that is not `O` and has no prefix, such as `NOUN`, marks no span.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from seqcli.errors import UsageError, did_you_mean
 
 SCHEMES = ("iob2", "iobes", "iob1")  # in the order that decides where data fit two of them equally well
 
-_PREFIXES = {"iob1": "IOB", "iob2": "IOB", "iobes": "IOBES"}
+# how iobes and its like write B, I, E and S, in the order that decides where tags fit two of them equally well
+LETTERS = {"iobes": "BIES", "bilou": "BILU", "bmes": "BMES", "bmewo": "BMEW"}
+
+_PREFIXES = {"iob1": "IOB", "iob2": "IOB", **dict.fromkeys(LETTERS, "IOBES")}  # as `_FOLDED` reads them
 _FOLDED = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
 _OUTSIDE = ("O", "")
 
@@ -60,17 +64,18 @@ def recognise(sequences: Iterable[Sequence[str]]) -> str | None:
     `violations` counts them, and `convert` from a scheme to itself puts them right. Data with a span in
     them are valid in one scheme at most: iob1 forbids the B that iob2 asks for, iobes a span that ends in B or I.
     None: no tag has a prefix, or most of those that are not `O` have none (part-of-speech tags with an `I` or `S`
-    among them).
+    among them). Of iobes and its like it is the one whose letters the most tags have.
     """
     pairs = _pairs(sequences)
-    marked = plain = 0
+    prefixes: Counter[str] = Counter()
     for (_, tag), count in pairs.items():
-        prefix = divide(tag)[0]
-        marked += count * (prefix in _FOLDED)
-        plain += count * (prefix == "")
-    if marked <= plain:
+        prefixes[divide(tag)[0]] += count
+    if sum(prefixes[letter] for letter in _FOLDED) <= prefixes[""]:
         return None
-    return min(SCHEMES, key=lambda scheme: _count(pairs, scheme))
+    scheme = min(SCHEMES, key=lambda scheme: _count(pairs, scheme))
+    if scheme not in LETTERS:
+        return scheme
+    return max(LETTERS, key=lambda name: sum(prefixes[letter] for letter in LETTERS[name]))
 
 
 def violations(sequences: Iterable[Sequence[str]], scheme: str) -> int:
@@ -82,7 +87,7 @@ def convert(tags: Sequence[str], scheme_from: str, scheme_to: str) -> list[str]:
     """The same spans in another scheme; tags that mark none stay as they are.
 
     Spans are read by the rules of `spans`, so the result is valid in `scheme_to` even where `tags` were not in
-    `scheme_from`. Letters of BILOU and BMEWO become those of iobes.
+    `scheme_from`, and has the letters of `scheme_to` whatever theirs were.
     """
     _known(scheme_from)
     _known(scheme_to)
@@ -94,12 +99,21 @@ def convert(tags: Sequence[str], scheme_from: str, scheme_to: str) -> list[str]:
         elif scheme_to == "iob2":
             prefixes = "B" + "I" * (span.end - span.start - 1)
         else:
+            first, inside, final, alone = LETTERS[scheme_to]
             inner = span.end - span.start - 2
-            prefixes = "S" if inner < 0 else "B" + "I" * inner + "E"
+            prefixes = alone if inner < 0 else first + inside * inner + final
         suffix = f"-{span.label}" if span.label else ""
         written[span.start : span.end] = [prefix + suffix for prefix in prefixes]
         end, last = span.end, span.label
     return written
+
+
+def in_letters(tag: str, scheme: str | None) -> str:
+    """A tag in the letters of iobes or its like: `E-X` is `L-X` in bilou; in another scheme the tag as it is."""
+    prefix, _ = divide(tag)
+    if scheme not in LETTERS or prefix not in _FOLDED:
+        return tag
+    return LETTERS[scheme]["BIES".index(_FOLDED[prefix])] + tag[1:]
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
@@ -125,8 +139,8 @@ def spans(tags: Sequence[str]) -> list[Span]:
 def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
     """The spans that are written as the scheme says; the others are left out.
 
-    iob2: B-X I-X*. iobes: S-X, or B-X I-X* E-X. iob1: I-X+ not after a tag inside with the label X, or B-X I-X*
-    right after one.
+    iob2: B-X I-X*. iobes and its like: S-X, or B-X I-X* E-X. iob1: I-X+ not after a tag inside with the label X, or
+    B-X I-X* right after one.
     """
     _known(scheme)
     read = [_read(tag) for tag in tags]
@@ -137,7 +151,7 @@ def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
         if prefix != "O":
             while j < len(read) and prefix != "S" and read[j] == ("I", label):
                 j += 1
-            if scheme == "iobes" and prefix == "B":  # whole only with its E
+            if scheme in LETTERS and prefix == "B":  # whole only with its E
                 whole = j < len(read) and read[j] == ("E", label)
                 j += whole
             elif scheme == "iob1":
@@ -211,6 +225,6 @@ def _count(pairs: Counter[tuple[str, str]], scheme: str) -> int:
 
 def _known(scheme: str) -> str:
     """The scheme's name. Raises UsageError with a suggestion."""
-    if scheme not in SCHEMES:
-        raise UsageError(f"unknown span scheme {scheme!r}", hint=did_you_mean(scheme, SCHEMES))
+    if scheme not in _PREFIXES:
+        raise UsageError(f"unknown span scheme {scheme!r}", hint=did_you_mean(scheme, _PREFIXES))
     return scheme

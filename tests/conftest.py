@@ -38,11 +38,12 @@ def advanced(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(scope="session", autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep a person's cache, terminal and thread settings out of the tests: one thread, for small products."""
+    """Keep a person's cache, terminal, GPU and thread settings out of the tests: one thread, for small products."""
     patch = pytest.MonkeyPatch()
     patch.setenv("SEQCLI_CACHE", str(tmp_path_factory.mktemp("cache")))
     patch.setenv("TERM", "dumb")
     patch.setenv("NO_COLOR", "1")
+    patch.setenv("CUDA_VISIBLE_DEVICES", "")  # `device: auto` is the CPU, whose bits are the ones that are promised
     with threadpool_limits(1, user_api="blas"):
         yield
     patch.undo()

@@ -110,8 +110,28 @@ def test_other_letters_are_iobes(case: tuple[int, list[Span]], letters: tuple[st
     tags = written(length, found, "iobes")
     other = ["".join(dict(zip("ESI", letters, strict=True)).get(t[0], t[0])) + t[1:] for t in tags]
     assert spans(other) == strict_spans(other, "iobes") == found
-    assert recognise([other]) == ("iobes" if found else None)
+    assert recognise([other]) in (schemes.LETTERS if found else (None,))
     assert convert(other, "iobes", "iobes") == tags
+
+
+@pytest.mark.parametrize("scheme", [*dict.fromkeys((*SCHEMES, *schemes.LETTERS))])
+@given(case=some_spans(), tags=any_tags)
+def test_every_name_is_written_read_and_recognised(
+    scheme: str, case: tuple[int, list[Span]], tags: list[str]
+) -> None:
+    length, found = case
+    own = convert(written(length, found, "iob2"), "iob2", scheme)
+    assert {tag[0] for tag in own} <= {"O", *schemes.LETTERS.get(scheme, "BI")}
+    assert spans(own) == strict_spans(own, scheme) == found
+    assert violations([own], scheme) == 0
+    assert convert(own, scheme, "iob2") == written(length, found, "iob2")
+    assert convert(own, "iobes", scheme) == convert(own, scheme, scheme) == own
+    assert spans(convert(tags, scheme, scheme)) == spans(tags)
+    sure = convert(["B-X", "I-X", "I-X", "O", "B-X", "B-X", "I-X"], "iob2", scheme)
+    assert recognise([sure] * 8 + [own]) == scheme
+    if scheme in schemes.LETTERS:
+        assert [schemes.in_letters(tag, scheme) for tag in convert(own, scheme, "iobes")] == own
+        assert [schemes.in_letters(tag, scheme) for tag in ("NOUN", "O")] == ["NOUN", "O"]
 
 
 def test_tags_without_a_label_are_spans_of_one_kind() -> None:
@@ -232,8 +252,10 @@ class TestRecognition:
             ([["B-X", "O"], ["O", "B-X", "I-X"]], "iob2"),
             ([["S-X"]], "iobes"),
             ([["B-X", "E-X"]], "iobes"),
-            ([["B-X", "L-X", "U-Y"]], "iobes"),
-            ([["B-X", "M-X", "E-X", "W-Y"]], "iobes"),
+            ([["B-X", "L-X", "U-Y"]], "bilou"),
+            ([["B-X", "M-X", "E-X", "W-Y"]], "bmewo"),
+            ([["B", "M", "E", "S", "B", "E"]], "bmes"),
+            ([["B-X", "M-X", "E-X"]], "bmes"),  # of two equally good ones the first
         ],
     )
     def test_by_hand(self, sequences: list[list[str]], scheme: str | None) -> None:

@@ -183,9 +183,9 @@ def test_a_scheme_is_recognised(
     assert capsys.readouterr().err == ""
 
 
-def test_bilou_is_iobes_and_tags_stay_as_written(corpus: Callable[..., Corpus]) -> None:
+def test_bilou_is_recognised_and_tags_stay_as_written(corpus: Callable[..., Corpus]) -> None:
     own = corpus(tagged([["B-X", "L-X", "O", "U-X"]]), "t.conll")
-    assert own.scheme == "iobes"
+    assert own.scheme == "bilou"
     assert own.splits["train"][0].tags == ["B-X", "L-X", "O", "U-X"]
 
 
@@ -282,7 +282,7 @@ def test_a_format_that_only_writes_is_no_format_of_data() -> None:
         ({"format": "conl"}, "'conl' is no format with tags; known: conll"),
         ({"restore": "vowels"}, "nothing restores 'vowels'; known: case, diacritics, spaces"),
         ({"columns": ["word", "pos"], "tag": "chunk"}, "no column is named 'chunk'; columns: word, pos"),
-        ({"scheme": "bilou"}, "scheme"),
+        ({"scheme": "bioes"}, "scheme"),
         ({"longest": 0}, "longest"),
         ({"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
         ({"encoding": "utf-16"}, "cannot be cut at lines"),

@@ -114,7 +114,7 @@ def spanned(draw: st.DrawFn) -> list[str]:
 
 
 BILOU = {"B": "B", "I": "I", "E": "L", "S": "U"}
-WRITTEN = ["iob1", "iob2", "iobes", "BILOU"]
+WRITTEN = ["iob1", "iob2", *schemes.LETTERS, "BILOU"]  # the last: data in other letters than the model's
 
 
 @pytest.mark.parametrize("inside", PARTS)

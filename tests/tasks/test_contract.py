@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from seqcli import layers, registry
+from seqcli.layers.crf import CRF
 from seqcli.recipe import discover
 from seqcli.recipe.load import load_recipe, resolve_recipe, task_model, tasks
 from seqcli.recipe.schema import Recipe
@@ -21,6 +22,8 @@ from seqcli.tasks import BaseTask, Evaluation
 from seqcli.training import device
 
 torch = pytest.importorskip("torch")
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+from torch.utils._pytree import tree_leaves  # noqa: E402
 
 NAMES = registry.names("tasks")
 
@@ -153,6 +156,54 @@ def test_a_loss_is_in_nats_and_has_gradients(name: str, recipe: Callable[..., Re
     again, _ = task.loss(model, task.batch(0, 0), task.initial_state(model), None)
     first, _ = task.loss(model, task.batch(0, 0), task.initial_state(model), None)
     assert again.item() == first.item()
+
+
+ELSEWHERE = {
+    "language-model": [
+        ["model.layers=2", "model.variational=true"],
+        ["model.cell=gru", "model.weight_drop=0.3"],
+        ["model.cell=irnn"],
+    ],
+    "tagging": [["model.head=crf", "model.word_dropout=0.3"], ["model.head=softmax", "model.characters={kind: rnn}"]],
+    "classification": [["model.pooling=max", "model.characters=cnn"], ["model.linear=true"], ["model=bag"]],
+    "sequence-to-sequence": [
+        ["model.attention=additive", "model.copy_source=true"],
+        ["model.attention=none", "model.label_smoothing=0.1"],
+        ["model={kind: transformer, size: 8, heads: 2, feedforward: 8, layers: 1}"],
+    ],
+}
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses to mix devices, as a GPU does; what no number can be had of, on `meta`, is 1."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and t.ndim]
+        assert len({t.device for t in tensors}) < 2, f"{func} mixes devices"
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("name", "changes"), [(n, c) for n in NAMES for c in [[], *ELSEWHERE.get(n, [])]])
+def test_a_loss_stays_on_the_device_of_the_weights(
+    name: str, changes: list[str], precision: str, recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch's `meta` stands for a GPU: it has shapes and types, no numbers, and is not the CPU."""
+    monkeypatch.setattr(CRF, "_range", lambda *_: 0.0)  # it asks for several numbers at once
+    task = registry.load(f"tasks/{name}", "train").Task.prepare(
+        recipe(name, *changes, "model.dropout=0.3"), None, None
+    )
+    weights = device.leaves(task.model, "meta")
+    model, generator = device.bind(task.model, weights, precision), torch.Generator()
+    with OneDevice():
+        for rng in (None, generator):
+            loss, _ = task.loss(model, task.batch(0, 0), task.initial_state(model), rng)
+            loss.backward()
+    assert loss.device.type == "meta"
+    assert loss.dtype == torch.float32
+    assert all(w.grad is not None and w.grad.device.type == "meta" for w in weights.values())
 
 
 @pytest.mark.parametrize("name", NAMES)

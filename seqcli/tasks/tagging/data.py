@@ -35,7 +35,7 @@ class Config(BaseModel):
     separator: str = "auto"  # conll: tab, space, or any text
     comments: str | None = None  # conll: lines that begin so are comments
     field: str | None = None  # jsonl: the key of the words
-    scheme: Literal["auto", "none", "iob1", "iob2", "iobes"] = "auto"  # of tags that are spans
+    scheme: Literal["auto", "none", "iob1", "iob2", "iobes", "bilou", "bmes", "bmewo"] = "auto"  # of span tags
     restore: str | None = None  # spaces, diacritics or case: a label a character, made from plain text itself
     longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText

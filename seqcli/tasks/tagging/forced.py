@@ -47,16 +47,18 @@ class Forced:
 
         A part of a span that cannot stand beside what is given next to it may be any part: B-PER I-LOC is two spans.
         """
-        given = self.of(sentence)
-        parts = [("O", "") if tag is None else schemes.divide(tag) for tag in given]
+        given, letters = self.of(sentence), list(schemes.LETTERS.get(scheme or "", "BI"))
+        parts = [schemes.divide(schemes.in_letters(tag or "O", "iobes")) for tag in given]
         found: list[list[str] | None] = []
         for t, tag in enumerate(given):
             prefix, name = parts[t]
             before, after = t == 0 or given[t - 1] is not None, t + 1 == len(given) or given[t + 1] is not None
-            alone = before and prefix in ("I", "E") and (t == 0 or parts[t - 1][1] != name or parts[t - 1][0] in "ES")
-            cut = after and scheme == "iobes" and prefix in ("B", "I")
-            cut = cut and (t + 1 == len(given) or parts[t + 1][1] != name or parts[t + 1][0] in "BS")
-            found.append(None if tag is None else [name] if scheme and (alone or cut) else [tag])
+            alone = before and prefix in ("I", "E")
+            alone = alone and (t == 0 or parts[t - 1][1] != name or parts[t - 1][0] in "OES")
+            cut = after and scheme in schemes.LETTERS and prefix in ("B", "I")
+            cut = cut and (t + 1 == len(given) or parts[t + 1][1] != name or parts[t + 1][0] in "OBS")
+            any_part = [name] if name else letters  # one kind of span has no name
+            found.append(None if tag is None else any_part if scheme and (alone or cut) else [tag])
         return found
 
     def check(self, sentence: Sentence, tagger: Tagger) -> None:

@@ -26,24 +26,25 @@ class Labels:
         if self._finer:
             divided = [(prefix, name) for prefix, name in map(schemes.divide, self.parts) if prefix in ("B", "I")]
             found |= {_spelt("S" if prefix == "B" else "E", name) for prefix, name in divided}
-        return sorted(found)
+        return sorted({schemes.in_letters(tag, self.outside) for tag in found})
 
     @property
     def _finer(self) -> bool:
         """Whether tags tell more parts of a span apart than labels do."""
-        return self.inside == "iob2" and self.outside == "iobes"
+        return self.inside == "iob2" and self.outside in schemes.LETTERS
 
     @cached_property
     def _part_scheme(self) -> str | None:
         """The scheme of `parts`: the coarser of the two, but never IOB1, where a tag hangs on the one before it."""
         if not self.inside or not self.outside:
             return None
-        return self.inside if self.outside in (self.inside, "iobes") else "iob2"
+        return self.inside if self.outside in (self.inside, *schemes.LETTERS) else "iob2"
 
     @cached_property
     def parts(self) -> list[str]:
         """For each label, what it says of a token in the terms that probabilities are given in: the tag that it is
-        written as; in IOB1, where I begins a span too unless one of its kind goes before, the one of IOB2."""
+        written as, in the letters of IOBES; in IOB1, where I begins a span too unless one of its kind goes before,
+        the one of IOB2."""
         if self._part_scheme in (None, self.inside):
             return list(self.names)
         plain = {"S": "B", "E": "I"}
@@ -63,8 +64,8 @@ class Labels:
         return list(tags)
 
     def spelt(self, tags: Sequence[str]) -> list[str]:
-        """Tags of the data in the letters that are written: BILOU and BMEWO as IOBES."""
-        return schemes.convert(tags, "iobes", "iobes") if self.outside == "iobes" else list(tags)
+        """Tags of the data in the letters that are written."""
+        return schemes.convert(tags, self.outside, self.outside) if self.outside in schemes.LETTERS else list(tags)
 
     def written(self, path: np.ndarray) -> list[str]:
         """The tags of a path of labels (T,)."""
@@ -79,12 +80,12 @@ class Labels:
         found: dict[str, list[int]] = {}
         for k, (label, part) in enumerate(zip(self.names, self.parts, strict=True)):
             prefix, name = schemes.divide(label)
-            tags = {label, part, name or label}
+            tags = {label, part}
             if self.outside == "iob1" and prefix in ("B", "S"):
                 tags.add(_spelt("I", name))  # begins a span there, unless it follows one of its kind
             if self._finer and prefix in ("B", "I"):
                 tags.add(_spelt("S" if prefix == "B" else "E", name))
-            for tag in tags:
+            for tag in tags | {schemes.in_letters(tag, self.outside) for tag in tags} | {name or label}:
                 found.setdefault(tag, []).append(k)
         return found
 
