@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
-from seqcli import streams
+from seqcli import console, streams
 from seqcli.datasets import catalog
 from seqcli.datasets.sources import SPLITS, Files, Plan, describe
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source
-from seqcli.records import ROWS, Reader, Record
+from seqcli.records import ROWS, Kind, Options, Reader, Record, open_format
 
 R = TypeVar("R", bound=Record)
 
@@ -32,6 +32,34 @@ def fed(reader: Reader, path: Path | str, encoding: str, advance: Any) -> Iterat
     if chunk is None:  # an empty file is a source too: another may have to go with it
         yield from reader.feed(streams.Chunk("", "<stdin>" if str(path) == "-" else str(path), 1))
     yield from reader.close()
+
+
+@dataclass(frozen=True)
+class Records:
+    """How files of records are read."""
+
+    format: str
+    options: Options
+    encoding: str = "utf-8"
+    trained: Mapping[str, Any] = field(default_factory=dict)  # the names of columns or keys in training, by role
+    found: dict[str, Any] = field(default_factory=dict)  # those that are read are put in
+
+    def read(self, paths: Sequence[Path | str], what: str = "") -> Iterator[Any]:
+        """The records of files, in order; `what` heads a bar. Raises SeqcliError with file:line:column."""
+        reads, total = open_format(self.options.kind, self.format), [Path(p) for p in paths if str(p) != "-"]
+        with console.progress(what, sum(p.stat().st_size for p in total)) as advance:
+            for path in paths:
+                reader = reads.Reader(self.options, self.trained)
+                yield from fed(reader, path, self.encoding, advance)
+                for role, name in reader.found.items():
+                    self.found.setdefault(role, name)
+
+
+def stated(config: Any, kind: Kind) -> dict[str, Any]:
+    """The options of a format that a recipe states."""
+    keys = {name: key.default for name, key in type(config).model_fields.items() if name in kind.kept}
+    own = {name: value for name, default in keys.items() if (value := getattr(config, name)) != default}
+    return {name: str(value) if name in kind.roles else value for name, value in own.items()}
 
 
 def drawn(groups: Iterable[Sequence[int]], shares: Mapping[str, float]) -> dict[str, list[int]]:

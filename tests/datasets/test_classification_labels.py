@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import LABELLED, Example, Options
 from seqcli.tasks.classification.data import Config, Corpus, open_corpus, read_examples, unknown_label
@@ -101,10 +102,7 @@ def test_the_folder_of_a_bare_file_name(tmp_path: Path, monkeypatch: pytest.Monk
     assert [labels(o) for o in own] == [[["pos"]]] * 3
 
     def read(path: str) -> list[list[str] | None]:
-        return [
-            e.labels
-            for e in read_examples([path], format_name="text", options=Options(LABELLED), label_from="folder")
-        ]
+        return [e.labels for e in read_examples(Records("text", Options(LABELLED)), [path], "folder")]
 
     (folder / "deep" / "b.txt").write_text("c\n")
     (folder / "deep" / "linked.txt").symlink_to("../a.txt")
@@ -123,7 +121,7 @@ def test_names_that_no_label_can_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_standard_input_has_no_name(kind: str) -> None:
     with pytest.raises(UsageError, match=f"is the name of its {kind}, and standard input has none") as error:
-        list(read_examples(["-"], format_name="text", options=Options(LABELLED), label_from=kind))
+        list(read_examples(Records("text", Options(LABELLED)), ["-"], kind))
     assert "--input" in error.value.hint
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import PAIRED, Options, Pair, formats_of
 from seqcli.tasks.sequence_to_sequence import data as dataset
@@ -222,10 +223,10 @@ def test_pairs_with_a_blank_side_are_left_out_and_told(tmp_path: Path, capsys: p
     assert [(p.text, p.line) for p in own.splits["train"]] == [("a", 1), ("f", 6)]
     assert capsys.readouterr().err.splitlines() == ["warning: 4 pairs with a blank side are left out"]
     (tmp_path / "t.tsv").write_text("a\tb\n\nc\t\n")  # a blank line is no pair at all
-    assert len(list(read_pairs([tmp_path / "t.tsv"], format_name="tsv", options=Options(PAIRED)))) == 1
+    assert len(list(read_pairs(Records("tsv", Options(PAIRED)), [tmp_path / "t.tsv"]))) == 1
     assert capsys.readouterr().err == "warning: 1 pair with a blank side is left out\n"
     (tmp_path / "t.tsv").write_text("a\tb\n")
-    assert len(list(read_pairs([tmp_path / "t.tsv"], format_name="tsv", options=Options(PAIRED)))) == 1
+    assert len(list(read_pairs(Records("tsv", Options(PAIRED)), [tmp_path / "t.tsv"]))) == 1
     assert capsys.readouterr().err == ""
 
 

@@ -10,13 +10,13 @@ from seqcli.cli import _filter
 from seqcli.cli._options import Given
 from seqcli.cli._scoring import printed, reading
 from seqcli.cli.eval import Asked
-from seqcli.datasets.corpus import fed, trained_roles
+from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
 from seqcli.metrics import sequences, translation
 from seqcli.records import Pair
 from seqcli.streams import Output
-from seqcli.tasks.sequence_to_sequence.data import Files, scored_files
+from seqcli.tasks.sequence_to_sequence.data import scored_files
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
 from seqcli.tasks.sequence_to_sequence.sides import warn_of_cuts
@@ -89,16 +89,14 @@ def _per_line(targets: Targets, pairs: Sequence[Pair], jsonl: bool) -> None:
         out.flush()
 
 
-def _per_line_of_files(asked: Asked, targets: Targets, files: Files) -> None:
+def _per_line_of_files(asked: Asked, targets: Targets, files: Records) -> None:
     """One line for each record: blank ones too, and pairs with a blank side, which no data set has."""
-    reads = registry.load("records", files.format)
     if files.format == "lines":  # both files are read first: one that is shorter is told before anything is scored
-        records = (fed(reads.Reader(files.options), path, files.encoding, lambda _: None) for path in files.paths)
-        _per_line(targets, [pair for one in records for pair in one], asked.per_line.jsonl)
+        _per_line(targets, list(files.read(sources(asked.files))), asked.per_line.jsonl)
         return
     _filter.run(
         asked.files,
-        reads.Reader(replace(files.options, gold=False), trained_roles(targets.header)),
+        registry.load("records", files.format).Reader(replace(files.options, gold=False), files.trained),
         targets,
         None,
         forms.form("lines", asked.per_line.jsonl, None, forms.Costs("source")),

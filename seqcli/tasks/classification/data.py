@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from seqcli import console, registry, streams
+from seqcli import console, streams
 from seqcli.datasets import corpus, sources
-from seqcli.datasets.corpus import Reading
+from seqcli.datasets.corpus import Reading, Records, stated
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
 
@@ -127,20 +127,10 @@ def open_corpus(config: Config, base: Path) -> Corpus:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {sources.describe(config.train)} is {format_name}")
-    options = Options(LABELLED, **{**plan.settings, **_given(config)}, multi_label=config.multi_label)
-    roles: dict[str, Any] = {}
+    options = Options(LABELLED, **{**plan.settings, **stated(config, LABELLED)})
+    records = Records(format_name, options, plan.encoding)
     splits = {
-        split: list(
-            read_examples(
-                paths,
-                format_name=format_name,
-                options=options,
-                encoding=plan.encoding,
-                label_from=config.label_from,
-                what=f"reading {split}",
-                found=roles,
-            )
-        )
+        split: list(read_examples(records, paths, config.label_from, f"reading {split}"))
         for split, paths in plan.files.items()
     }
     _check_renamed(config.labels, splits)
@@ -148,42 +138,33 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     for examples in splits.values():
         check_labels(examples, config.multi_label)
     splits |= _share_out(splits["train"], plan.shares)
-    return Corpus.made(config, plan, format_name, options, splits, roles=roles)
+    return Corpus.made(config, plan, format_name, options, splits, roles=records.found)
 
 
 def read_examples(
-    paths: Sequence[Path | str],
-    *,
-    format_name: str,
-    options: Options,
-    encoding: str = "utf-8",
-    label_from: str = "record",
-    what: str = "",
-    trained: Mapping[str, Any] | None = None,
-    found: dict[str, Any] | None = None,
+    records: Records, paths: Sequence[Path | str], label_from: str = "record", what: str = ""
 ) -> Iterator[Example]:
-    """The records that have a text, in order, with their labels. `trained` and `found` are the names of columns or
-    keys: those of training, and those that are read, which are put in."""
-    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
+    """The records that have a text, in order, with their labels; how many have none is told."""
     empty = 0
-    with console.progress(what, total) as advance:
-        for path in paths:
-            reader = registry.load("records", format_name).Reader(options, trained)
-            records = (
-                _whole(path, encoding) if label_from == "folder" else corpus.fed(reader, path, encoding, advance)
-            )
-            own = None if label_from == "record" else _own_label(path, label_from)
-            for example in records:
-                if own is not None:
-                    example.labels = list(own)
-                if example.text.strip():
-                    yield example
-                else:
-                    empty += format_name != "text"
-            if found is not None:
-                found |= {role: name for role, name in reader.found.items() if role not in found}
+    if label_from == "record":
+        found = records.read(paths, what)
+    else:
+        found = (example for path in paths for example in _by_name(records, path, label_from))
+    for example in found:
+        if example.text.strip():
+            yield example
+        else:
+            empty += records.format != "text"
     if empty:
         console.warn(f"{empty:,} records without a text are left out")
+
+
+def _by_name(records: Records, path: Path | str, label_from: str) -> Iterator[Example]:
+    """The texts of a file, whose label is its name, or its folder's."""
+    own = _own_label(path, label_from)
+    for example in _whole(path, records.encoding) if label_from == "folder" else records.read([path]):
+        example.labels = list(own)
+        yield example
 
 
 def _own_label(path: Path | str, label_from: str) -> list[str]:
@@ -254,16 +235,6 @@ def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list
     return {split: [train[i] for i in members] for split, members in parts.items()}
 
 
-def _given(config: Config) -> dict[str, Any]:
-    """The options of the format that the recipe states."""
-    keys = ("text", "label", "header", "delimiter", "quoting", "label_until", "label_separator")
-    given = {k: v for k in keys if (v := getattr(config, k)) is not None}
-    given = {k: str(v) if k in ("text", "label") else v for k, v in given.items()}
-    if config.label_prefix != Config.model_fields["label_prefix"].default:
-        given["label_prefix"] = config.label_prefix
-    return given
-
-
 def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
     found = detect(LABELLED, str(path), corpus.beginning(path))
@@ -303,22 +274,15 @@ def counts(examples: Iterable[Example]) -> Counter[str]:
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Example]:
     """The texts of files with their labels. Raises SeqcliError."""
     data = header["data"]
-    stated = {**said.said("text", "label", "delimiter"), **({"text": said.field} if said.field else {})}
-    kept = "record" if said.input or stated else data["label_from"]
+    given = {**said.said("text", "label", "delimiter"), **({"text": said.field} if said.field else {})}
+    kept = "record" if said.input or given else data["label_from"]
     read = _scored_format(said, paths, data) if kept == "record" else "text"
     own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
-    found = read_examples(
-        paths,
-        format_name=read,
-        options=Options(LABELLED, **{**own, **stated}),
-        encoding=data["encoding"],
-        label_from=kept,
-        what="reading",
-        trained=corpus.trained_roles(header),
-    )
+    options, roles = Options(LABELLED, **{**own, **given}), corpus.trained_roles(header)
+    found = read_examples(Records(read, options, data["encoding"], roles), paths, kept, "reading")
     examples = list(renamed(found, data["labels"]))
     if said.skip:
         examples = [example for example in examples if example.labels or data["multi_label"]]

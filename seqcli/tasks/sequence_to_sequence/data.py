@@ -6,16 +6,16 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
+from seqcli.datasets.corpus import Records, stated
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.records import PAIRED, Options, Pair, detect, formats_of, open_format
+from seqcli.records import PAIRED, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
 
 TOKENIZED = True  # a recipe names a tokenizer
@@ -93,7 +93,7 @@ def _standard_input_by_name() -> Iterator[None]:
 
 
 def _opened(config: Config, plan: sources.Plan) -> Corpus:
-    options = Options(PAIRED, **{**plan.settings, **_given(config)}, encoding=plan.encoding)
+    options = Options(PAIRED, **{**plan.settings, **stated(config, PAIRED), "encoding": plan.encoding})
     format_name = plan.format(config.format, functools.partial(guess, options=options))
     if format_name not in formats():
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
@@ -102,56 +102,26 @@ def _opened(config: Config, plan: sources.Plan) -> Corpus:
             "data.train is -, and standard input has no file beside it with the targets",
             hint="name the file; or give both sides in one, as tsv or jsonl",
         )
-    roles: dict[str, Any] = {}
-    read = functools.partial(
-        read_pairs, format_name=format_name, options=options, encoding=plan.encoding, found=roles
-    )
-    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in plan.files.items()}
+    records = Records(format_name, options, plan.encoding)
+    splits = {split: list(read_pairs(records, paths, f"reading {split}")) for split, paths in plan.files.items()}
     if plan.shares:
         train = splits["train"]
         parts = corpus.drawn([range(len(train))], plan.shares)
         splits |= {split: [train[i] for i in members] for split, members in parts.items()}
-    return Corpus.made(config, plan, format_name, options, splits, roles=roles)
+    return Corpus.made(config, plan, format_name, options, splits, roles=records.found)
 
 
-def read_pairs(
-    paths: Sequence[Path | str],
-    *,
-    format_name: str,
-    options: Options,
-    encoding: str = "utf-8",
-    what: str = "",
-    trained: Mapping[str, Any] | None = None,
-    found: dict[str, Any] | None = None,
-) -> Iterator[Pair]:
-    """The records with a text on both sides, in order; how many have a blank side is told. `trained` and `found` are
-    the names of columns or keys: those of training, and those that are read, which are put in.
-
-    Options are those of a data set (gold). Raises SeqcliError with file:line:column.
-    """
-    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
-    reads = open_format(PAIRED, format_name)
-    options, blank = replace(options, encoding=encoding), 0
-    with console.progress(what, total) as advance:
-        for path in paths:
-            reader = reads.Reader(options, trained)
-            for pair in corpus.fed(reader, path, encoding, advance):
-                if pair.text.strip() and pair.target and pair.target.strip():
-                    yield pair
-                else:
-                    blank += 1
-            if found is not None:
-                found |= {role: name for role, name in reader.found.items() if role not in found}
+def read_pairs(records: Records, paths: Sequence[Path | str], what: str = "") -> Iterator[Pair]:
+    """The records with a text on both sides, in order; how many have a blank side is told."""
+    blank = 0
+    for pair in records.read(paths, what):
+        if pair.text.strip() and pair.target and pair.target.strip():
+            yield pair
+        else:
+            blank += 1
     if blank:
         one = blank == 1
         console.warn(f"{blank:,} pair{'' if one else 's'} with a blank side {'is' if one else 'are'} left out")
-
-
-def _given(config: Config) -> dict[str, Any]:
-    """The options of the format that the recipe states."""
-    keys = ("source", "target", "header", "delimiter", "quoting")
-    given = {k: v for k in keys if (v := getattr(config, k)) is not None}
-    return {k: str(v) if k in ("source", "target") else v for k, v in given.items()}
 
 
 def guess(path: Path, options: Options | None = None) -> str:
@@ -179,24 +149,13 @@ def _has_targets_beside(path: Path, options: Options) -> bool:
 # files that are scored
 
 
-class Files(NamedTuple):
-    """Files, and how they are read."""
-
-    paths: Sequence[str | Path]
-    format: str
-    options: Options
-    encoding: str
-
-
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> list[Pair]:
     """The pairs of files. Raises SeqcliError."""
-    files, roles = scored_files(header, paths, said), corpus.trained_roles(header)
-    given = {"format_name": files.format, "options": files.options, "encoding": files.encoding}
-    return list(read_pairs(files.paths, **given, what="reading", trained=roles))
+    return list(read_pairs(scored_files(header, paths, said), paths, "reading"))
 
 
-def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> Files:
-    """Files, read as the training data was where neither a flag nor their look says otherwise."""
+def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> Records:
+    """How files are read: as the training data was where neither a flag nor their look says otherwise."""
     data = header["data"]
     own = {k: v for k, v in data["options"].items() if k not in ("gold", "encoding", "prefix")}
     given = said.said("source", "target", "delimiter")
@@ -214,4 +173,4 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: c
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
     options = Options(PAIRED, **{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
-    return Files(paths, read, options, data["encoding"])
+    return Records(read, options, data["encoding"], corpus.trained_roles(header))

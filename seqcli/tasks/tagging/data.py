@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from seqcli import console, registry, schemes, streams
+from seqcli import console, registry, schemes
 from seqcli.datasets import corpus, sources
-from seqcli.datasets.corpus import Reading
+from seqcli.datasets.corpus import Reading, Records, stated
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
@@ -127,11 +126,12 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     format_name = plan.format(config.format or ("text" if config.restore else None), guess)
-    options = Options(TAGGED, **{**plan.settings, **_given(config)}, gold=not config.restore)
-    read = functools.partial(
-        read_sentences, format_name=format_name, options=options, encoding=plan.encoding, restore=config.restore
-    )
-    splits = {split: list(read(paths, what=f"reading {split}")) for split, paths in plan.files.items()}
+    options = Options(TAGGED, **{**plan.settings, **stated(config, TAGGED)}, gold=not config.restore)
+    records = Records(format_name, options, plan.encoding)
+    splits = {
+        split: list(read_sentences(records, paths, config.restore, f"reading {split}"))
+        for split, paths in plan.files.items()
+    }
     splits |= _share_out(splits["train"], plan.shares)
     scheme = None
     if not config.restore:
@@ -142,27 +142,11 @@ def open_corpus(config: Config, base: Path) -> Corpus:
 
 
 def read_sentences(
-    paths: Sequence[str | Path],
-    *,
-    format_name: str,
-    options: Options,
-    encoding: str = "utf-8",
-    restore: str | None = None,
-    what: str = "",
+    records: Records, paths: Sequence[str | Path], restore: str | None = None, what: str = ""
 ) -> Iterator[Sentence]:
     """The records that have words, in order; with `restore` made from plain text."""
-    reader = registry.load("records", format_name).Reader(options)
-    made = registry.load("restoration", restore) if restore else None
-    total = sum(Path(p).stat().st_size for p in paths if str(p) != "-")
-    with console.progress(what, total) as advance:
-        for chunk in streams.read_text(paths, encoding=encoding, end_lines=True):
-            yield from _made(reader.feed(chunk), made)
-            advance(len(chunk.text))
-        yield from _made(reader.close(), made)
-
-
-def _made(sentences: Iterable[Sentence], restoration: Any) -> Iterator[Sentence]:
-    for sentence in sentences:
+    restoration = registry.load("restoration", restore) if restore else None
+    for sentence in records.read(paths, what):
         if restoration:
             words, tags = restoration.strip(sentence.text)
             sentence = replace(sentence, words=words, tags=tags)
@@ -179,14 +163,6 @@ def _share_out(train: list[Sentence], shares: dict[str, float]) -> dict[str, lis
         begin = end - round(shares[split] * len(train))
         found[split], end = train[begin:end], begin
     return {"train": train[:end], **found}
-
-
-def _given(config: Config) -> dict[str, Any]:
-    """The options of the format that the recipe states."""
-    keys = {"columns": config.columns, "tag": config.tag, "comments": config.comments, "field": config.field}
-    if config.separator != "auto":
-        keys["separator"] = config.separator
-    return {k: v for k, v in keys.items() if v is not None}
 
 
 def guess(path: Path) -> str:
@@ -249,14 +225,7 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     if options.tag == NO_TAGS:
         raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
     options = replace(options, gold=not data["restore"])
-    found = read_sentences(
-        paths,
-        format_name=read,
-        options=options,
-        encoding=data["encoding"],
-        restore=data["restore"],
-        what="reading",
-    )
+    found = read_sentences(Records(read, options, data["encoding"]), paths, data["restore"], "reading")
     return in_scheme(list(found), data["scheme"], ", ".join(map(str, paths)))
 
 
