@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from seqcli import artifact, registry
 from seqcli.artifact import Artifact
 from seqcli.forms import Writer
-from seqcli.metrics._report import Report
 from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
+
+if TYPE_CHECKING:
+    from seqcli.metrics._report import Report
 
 LINES = 512  # that `filter` answers together
 

@@ -54,6 +54,12 @@ def constant(folder: str, name: str, what: str) -> Any:
 
 
 @cache
+def having(folder: str, what: str, value: str) -> tuple[str, ...]:
+    """The entries of a folder among whose constant `what` is a value."""
+    return tuple(name for name in names(folder) if value in constant(folder, name, what))
+
+
+@cache
 def _source(folder: str, name: str) -> str:
     path = _path(f"{folder}/{name}")
     return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcli import artifact, console, registry
-from seqcli.datasets.corpus import Reading
+from seqcli.datasets.reading import Reading
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
 from seqcli.metrics._report import Report

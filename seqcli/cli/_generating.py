@@ -13,11 +13,11 @@ from seqcli.cli._reading import Reads
 from seqcli.cli.generate import Asked, seed_of
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
-from seqcli.records import LABELLED, ROWS, Example
+from seqcli.records import ROWS, Example
 from seqcli.tasks.language_model.predict import Generator, Settings
 from seqcli.tasks.language_model.show import Writer
 
-READ = Reads(LABELLED, ("text", "jsonl", "tsv", "csv"), "source", "one more column")
+READ = Reads("labels", ("text", "jsonl", "tsv", "csv"), "source", "one more column")
 
 
 def unescape(text: str) -> str:

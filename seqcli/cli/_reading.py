@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from seqcli import registry
 from seqcli.cli._options import Given
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.records import ROWS, Kind, Options, Reader, told_by_name
+
+if TYPE_CHECKING:
+    from seqcli.records import Kind, Reader
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Reads:
     """The formats that a verb reads of records with named parts. `role` is the part that it works on, and the flag
     that names it."""
 
-    kind: Kind
+    kind: str  # of record, as formats call it: `labels`, `pairs`
     formats: tuple[str, ...]
     role: str
     more: str  # what rows come back with
@@ -40,7 +42,9 @@ class Reads:
     def chosen(self, files: Sequence[str], input: str | None, field: str | None, jsonl: bool, given: Given) -> str:
         """The format that is read: as said, else as the files' names say. Raises UsageError for what does not go
         together."""
-        read = input or ("jsonl" if field else named_format(files, self.kind)) or "text"
+        from seqcli.records import KINDS, ROWS
+
+        read = input or ("jsonl" if field else named_format(files, KINDS[self.kind])) or "text"
         if read not in self.formats:
             raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, self.formats))
         if field and self.role in given:
@@ -57,16 +61,20 @@ class Reads:
     def reader(self, read: str, said: Any, header: Mapping[str, Any]) -> Reader:
         """The reader of a format, as flags say; what they do not say is looked for where the model's training had it,
         of which a model's header knows."""
-        from seqcli.datasets.corpus import trained_roles
+        from seqcli.datasets.reading import trained_roles
+        from seqcli.records import KINDS, Options
 
-        own = {self.kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
-        options = Options(self.kind, **own, delimiter=said.delimiter, header=said.header, gold=False)
-        formats = registry.load("records", self.kind.plain if read == "text" else read)
+        kind = KINDS[self.kind]
+        own = {kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
+        options = Options(kind, **own, delimiter=said.delimiter, header=said.header, gold=False)
+        formats = registry.load("records", kind.plain if read == "text" else read)
         return formats.Reader(options, trained_roles(header))
 
 
 def named_format(files: Sequence[str], kind: Kind) -> str | None:
     """The format that the files' names tell, if they tell one. Raises UsageError where they tell several."""
+    from seqcli.records import told_by_name
+
     told = {name: told_by_name(name, kind) for name in files if name != "-"}
     if len(set(told.values())) > 1:
         one, other = sorted(told, key=lambda name: str(told[name]))[:: len(told) - 1]

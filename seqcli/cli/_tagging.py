@@ -11,7 +11,7 @@ from seqcli.cli import _filter
 from seqcli.cli._options import Columns, Filtering, Given
 from seqcli.cli._reading import named_format
 from seqcli.cli.tag import Reading, Writing
-from seqcli.datasets import corpus
+from seqcli.datasets.reading import Reading as Said
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, formats_of
 from seqcli.tasks.tagging.data import options_for
@@ -41,7 +41,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     tagger = Tagger.open(stored)
     read, write = _formats(files, asked, tagger, given)
     columns = asked.columns
-    said = corpus.Reading(
+    said = Said(
         tag=reading.tag,
         field=reading.field,
         columns=columns.names,

@@ -21,6 +21,7 @@ from typing import Annotated
 
 import typer
 
+from seqcli import registry
 from seqcli.cli._options import (
     IN_ROWS,
     NAMED,
@@ -36,9 +37,8 @@ from seqcli.cli._options import (
 )
 from seqcli.cli._reading import Reads
 from seqcli.errors import UsageError
-from seqcli.records import LABELLED, formats_of
 
-READ = Reads(LABELLED, formats_of(LABELLED), "text", "two more columns")
+READ = Reads("labels", registry.having("records", "READS", "labels"), "text", "two more columns")
 InputOption = READ.option()
 
 

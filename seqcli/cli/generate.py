@@ -42,9 +42,8 @@ from seqcli.cli._options import (
 )
 from seqcli.cli._reading import Reads
 from seqcli.errors import UsageError
-from seqcli.records import PAIRED
 
-READ = Reads(PAIRED, ("text", "jsonl", "tsv", "csv", "scan"), "source", "one more column")
+READ = Reads("pairs", ("text", "jsonl", "tsv", "csv", "scan"), "source", "one more column")
 InputOption = READ.option()
 
 

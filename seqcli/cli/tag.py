@@ -25,11 +25,12 @@ from typing import Annotated
 
 import typer
 
+from seqcli import registry
 from seqcli.cli._complete import entries
 from seqcli.cli._options import Columns, Filtering, Given, Model, grouped, nothing_to_read, show_help
 from seqcli.errors import UsageError
-from seqcli.records import TAGGED, formats_of
 
+READ = registry.having("records", "READS", "tags")
 FORMATS = ("word-tag", "conll", "conllu", "jsonl", "spans", "text")
 
 
@@ -46,8 +47,8 @@ class Reading:
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help=f"{', '.join(formats_of(TAGGED))}. Default: as the file's name says, as is written, or text.",
-            autocompletion=entries("records", formats_of(TAGGED)),
+            help=f"{', '.join(READ)}. Default: as the file's name says, as is written, or text.",
+            autocompletion=entries("records", READ),
         ),
     ] = None
     field: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -14,9 +14,9 @@ import numpy as np
 from seqcli import console, streams
 from seqcli.datasets import catalog
 from seqcli.datasets.sources import SPLITS, Files, Plan, describe
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import SeqcliError
 from seqcli.files import open_source
-from seqcli.records import ROWS, Kind, Options, Reader, Record, open_format
+from seqcli.records import Kind, Options, Reader, Record, open_format
 
 R = TypeVar("R", bound=Record)
 
@@ -77,37 +77,6 @@ def drawn(groups: Iterable[Sequence[int]], shares: Mapping[str, float]) -> dict[
             end = begin
         parts["train"] += order[:end]
     return {split: sorted(members) for split, members in parts.items()}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What is said of files that are scored: where nothing is, they are read as the training data were."""
-
-    input: str | None = None  # the format
-    text: str | None = None  # columns or keys of the parts of a record
-    label: str | None = None
-    source: str | None = None
-    target: str | None = None
-    tag: str | None = None
-    field: str | None = None  # jsonl: the key of the text, or of the tokens
-    delimiter: str | None = None  # tsv, csv
-    columns: Sequence[str] | None = None  # conll: their names
-    separator: str | None = None
-    comments: str | None = None
-    skip: bool = False  # records without a label are left out
-    check: Callable[[str], None] = lambda _: None  # whether all of it goes with a format
-
-    def said(self, *names: str) -> dict[str, Any]:
-        """Those of some parts that are said."""
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
-
-    def key(self, read: str) -> str | None:
-        """`field`, where it goes with the format that is read. Raises UsageError where it does not."""
-        self.check(read)
-        if self.field and read != "jsonl":
-            hint = "--text names a column" if read in ROWS else "add --input jsonl"
-            raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
-        return self.field
 
 
 @dataclass(frozen=True)
@@ -197,12 +166,3 @@ def beginning(path: Path) -> str:
     """The text that a file begins with, for guessing its format."""
     with open_source(path) as (file, _):
         return file.read(GUESSED).decode("utf-8", errors="replace")
-
-
-def trained_roles(header: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
-    data = header["data"]
-    if data.get("format") == "lines":  # what is said there are parts of files' names
-        return {}
-    own = {role: data.get("options", {}).get(role) for role in ("text", "label", "source", "target")}
-    return {role: name for role, name in {**own, **data.get("roles", {})}.items() if name is not None}

@@ -27,7 +27,7 @@ from seqcli import console, registry
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import suffix
 from seqcli.records._json import is_object, joined, new_object
-from seqcli.records._kinds import BLANKS, LABELLED, PAIRED, TAGGED, UNPRINTABLE, Kind, Options, labels_of
+from seqcli.records._kinds import BLANKS, KINDS, LABELLED, PAIRED, TAGGED, UNPRINTABLE, Kind, Options, labels_of
 from seqcli.records._record import Answer, Example, Pair, Place, Record, Sentence, SpanAnswer
 from seqcli.streams import BOM, Chunk
 
@@ -37,7 +37,7 @@ NOTHING = "_"  # how a column format writes a word that is empty
 
 def formats_of(kind: Kind, what: str = "READS") -> tuple[str, ...]:
     """The formats that read a kind of record, sorted; those that have its goal (GOLD), or write it (WRITES)."""
-    return tuple(n for n in registry.names("records") if kind.name in registry.constant("records", n, what))
+    return registry.having("records", what, kind.name)
 
 
 def open_format(kind: Kind, name: str) -> ModuleType:

@@ -56,6 +56,9 @@ PAIRED = Kind(
 )
 
 
+KINDS = {kind.name: kind for kind in (TAGGED, LABELLED, PAIRED)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a recipe or flags say about a file; each format uses what concerns it. Raises UsageError for what cannot

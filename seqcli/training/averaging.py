@@ -18,7 +18,7 @@ import torch
 from seqcli import artifact, console
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.schema import TrainConfig
-from seqcli.tasks import BaseTask
+from seqcli.task import BaseTask
 from seqcli.training import device
 
 if TYPE_CHECKING:

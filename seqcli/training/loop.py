@@ -20,7 +20,7 @@ from seqcli import artifact, layers
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import TrainConfig
 from seqcli.runs import Run
-from seqcli.tasks import BaseTask, Evaluation
+from seqcli.task import BaseTask, Evaluation
 from seqcli.training import averaging, device, optimizers
 from seqcli.training.display import Display
 from seqcli.training.interrupt import Interrupt

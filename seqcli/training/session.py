@@ -12,7 +12,7 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.paths import portable
 from seqcli.recipe.schema import SECTIONS, Recipe
 from seqcli.runs import Run
-from seqcli.tasks import BaseTask
+from seqcli.task import BaseTask
 from seqcli.training import report
 
 FIXED = (

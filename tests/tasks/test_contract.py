@@ -18,7 +18,7 @@ from seqcli.layers.crf import CRF
 from seqcli.recipe import discover
 from seqcli.recipe.load import load_recipe, resolve_recipe, task_model, tasks
 from seqcli.recipe.schema import Recipe
-from seqcli.tasks import BaseTask, Evaluation
+from seqcli.task import BaseTask, Evaluation
 from seqcli.training import device
 
 torch = pytest.importorskip("torch")

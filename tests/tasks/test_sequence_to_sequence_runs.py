@@ -12,11 +12,11 @@ import pytest
 from support.reversing import bound, recipe_of, rows, tsv
 
 from seqcli import artifact
+from seqcli.closing import margin
 from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError
 from seqcli.records import Pair
 from seqcli.runs import Run
-from seqcli.tasks._closing import margin
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import evaluate, scored
 from seqcli.tasks.sequence_to_sequence.train import Task

@@ -13,7 +13,7 @@ import torch
 from seqcli import artifact
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.load import resolve_recipe
-from seqcli.tasks import Evaluation
+from seqcli.task import Evaluation
 from seqcli.training import averaging, report
 from seqcli.training.display import Display
 from seqcli.training.loop import Trainer

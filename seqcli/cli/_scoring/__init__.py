@@ -8,7 +8,7 @@ from seqcli import scoring
 from seqcli.cli._options import Given
 from seqcli.cli._printing import show
 from seqcli.cli.eval import Asked
-from seqcli.datasets.corpus import Reading
+from seqcli.datasets.reading import Reading
 from seqcli.predictor import BasePredictor
 
 

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from seqcli import console, streams
 from seqcli.datasets import corpus, sources
-from seqcli.datasets.corpus import Reading, Records, stated
+from seqcli.datasets.corpus import Records, stated
+from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
 
@@ -281,7 +282,7 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
-    options, roles = Options(LABELLED, **{**own, **given}), corpus.trained_roles(header)
+    options, roles = Options(LABELLED, **{**own, **given}), trained_roles(header)
     found = read_examples(Records(read, options, data["encoding"], roles), paths, kept, "reading")
     examples = list(renamed(found, data["labels"]))
     if said.skip:

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqcli import console, layers, ops, registry, tokenizers
 from seqcli.artifact import Artifact
+from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary
@@ -18,8 +19,7 @@ from seqcli.errors import UsageError
 from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
-from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
-from seqcli.tasks._closing import Baseline, Ending, Headline
+from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled
 from seqcli.tasks.classification.predict import Classifier, Settings

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
 from seqcli.datasets.corpus import Records, stated
+from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import PAIRED, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
@@ -149,12 +150,12 @@ def _has_targets_beside(path: Path, options: Options) -> bool:
 # files that are scored
 
 
-def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> list[Pair]:
+def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Pair]:
     """The pairs of files. Raises SeqcliError."""
     return list(read_pairs(scored_files(header, paths, said), paths, "reading"))
 
 
-def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: corpus.Reading) -> Records:
+def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> Records:
     """How files are read: as the training data was where neither a flag nor their look says otherwise."""
     data = header["data"]
     own = {k: v for k, v in data["options"].items() if k not in ("gold", "encoding", "prefix")}
@@ -173,4 +174,4 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: c
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
     options = Options(PAIRED, **{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
-    return Records(read, options, data["encoding"], corpus.trained_roles(header))
+    return Records(read, options, data["encoding"], trained_roles(header))

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqcli import layers, metrics, ops, registry, tokenizers
 from seqcli.artifact import Artifact
+from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.plan import Plan
 from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError, did_you_mean
@@ -18,8 +19,7 @@ from seqcli.metrics import sequences, translation
 from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
-from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
-from seqcli.tasks._closing import Baseline, Ending, Headline
+from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from seqcli import console, registry, schemes
 from seqcli.datasets import corpus, sources
-from seqcli.datasets.corpus import Reading, Records, stated
+from seqcli.datasets.corpus import Records, stated
+from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqcli import console, layers, ops, registry, schemes, words
 from seqcli.artifact import Artifact
+from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vectors import with_vectors
@@ -17,8 +18,7 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Sentence
-from seqcli.tasks import BaseTask, Evaluation, State, architecture, without_stdin
-from seqcli.tasks._closing import Baseline, Ending, Headline
+from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.score import Report, evaluate, fit_temperature, headline, summary

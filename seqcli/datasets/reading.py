@@ -1,0 +1,50 @@
+"""Where the parts of a record are in files: as is said, or as a model's training data had them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqcli.errors import UsageError
+from seqcli.records import ROWS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is said of files that are scored: where nothing is, they are read as the training data were."""
+
+    input: str | None = None  # the format
+    text: str | None = None  # columns or keys of the parts of a record
+    label: str | None = None
+    source: str | None = None
+    target: str | None = None
+    tag: str | None = None
+    field: str | None = None  # jsonl: the key of the text, or of the tokens
+    delimiter: str | None = None  # tsv, csv
+    columns: Sequence[str] | None = None  # conll: their names
+    separator: str | None = None
+    comments: str | None = None
+    skip: bool = False  # records without a label are left out
+    check: Callable[[str], None] = lambda _: None  # whether all of it goes with a format
+
+    def said(self, *names: str) -> dict[str, Any]:
+        """Those of some parts that are said."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def key(self, read: str) -> str | None:
+        """`field`, where it goes with the format that is read. Raises UsageError where it does not."""
+        self.check(read)
+        if self.field and read != "jsonl":
+            hint = "--text names a column" if read in ROWS else "add --input jsonl"
+            raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
+        return self.field
+
+
+def trained_roles(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
+    data = header["data"]
+    if data.get("format") == "lines":  # what is said there are parts of files' names
+        return {}
+    own = {role: data.get("options", {}).get(role) for role in ("text", "label", "source", "target")}
+    return {role: name for role, name in {**own, **data.get("roles", {})}.items() if name is not None}

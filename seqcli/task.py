@@ -1,0 +1,181 @@
+"""Tasks: what is trained, on what, how it is judged; one a file. This module is the contract.
+
+A task's file offers `Task`, a subclass of `BaseTask`, whose `prepare` turns a recipe into data, a fresh model and all
+that its artifact needs beside the weights. The training loop asks it for batches, for a loss, and for an evaluation;
+it knows nothing else of tasks. Nothing here imports torch: a model's arrays may be torch's, and `ops` puts what goes
+to it where they are.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import artifact, console
+from seqcli.artifact import Artifact
+from seqcli.closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
+from seqcli.errors import UsageError
+from seqcli.metrics._report import Report
+from seqcli.recipe.schema import Recipe
+from seqcli.runs import Run
+
+Batch = Any  # arrays, in a tuple or by name
+State = Any  # what a batch hands on to the next; () where nothing is
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model in training scores on the validation split."""
+
+    scores: Mapping[str, float]  # "valid_loss" in nats, and metrics by name
+    watched: str = "valid_loss"  # the one that decides which model is kept
+    more_is_better: bool = False
+
+
+@dataclass
+class BaseTask(ABC):
+    """A recipe made ready: data read, vocabulary learnt, model created."""
+
+    recipe: Recipe
+    model: Any  # untrained, of NumPy arrays; None for a counted kind
+    header: dict[str, Any]  # of the artifact: tokenizer or labels, vocabulary, data
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)  # of the artifact, beside the model's
+
+    batches = 1  # an epoch
+    unit = "token"
+    judged = "token"  # what a loss is the mean of
+    watched = "train_loss"  # what a display draws; "valid_loss" or a metric where there is a validation split
+
+    @classmethod
+    @abstractmethod
+    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+        """Make ready; `saved` is the checkpoint of a run that goes on, `start` a model to fine-tune.
+
+        Raises SeqcliError.
+        """
+
+    # gradient-trained kinds
+
+    @abstractmethod
+    def batch(self, epoch: int, index: int) -> Batch:
+        """A batch, a function of the recipe's seed and its place alone."""
+
+    @abstractmethod
+    def size(self, batch: Batch) -> int:
+        """How many units (tokens) a batch trains on."""
+
+    def initial_state(self, model: Any) -> State:
+        """What the first batch of an epoch begins with."""
+        return ()
+
+    @abstractmethod
+    def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
+        """Mean nats a unit of a batch, and what is handed on. `rng` draws what is dropped; None drops nothing."""
+
+    def evaluate(self, model: Any) -> Evaluation | None:
+        """Score the validation split with a model of float32 arrays of either library; None where there is none."""
+        return None
+
+    # counted kinds
+
+    def count(self, kind: Any) -> Any:
+        """Fit a counted kind of model in one pass; the model."""
+        raise UsageError(f"a {self.recipe.model.kind} model is trained by gradient descent")
+
+    # what a person sees
+
+    @abstractmethod
+    def opening(self) -> str:
+        """One line: the data."""
+
+    # the end of a run
+
+    @property
+    @abstractmethod
+    def headline(self) -> Headline:
+        """The one figure that decides."""
+
+    @abstractmethod
+    def finish(self, stored: Artifact) -> Ending:
+        """The kept model in use, with what is fitted on the validation split."""
+
+    def scored(self, predictor: Any, split: str) -> Report:
+        """What it scores on a split."""
+        return predictor.score(self.splits[split], what=f"scoring {split}")
+
+    @abstractmethod
+    def figures(self, report: Report) -> str:
+        """The figures that a line has room for."""
+
+    @abstractmethod
+    def baseline(self, split: str) -> Baseline | None:
+        """What a cheap model of the same data scores on a split; None where the model is that itself."""
+
+    @abstractmethod
+    def example(self, predictor: Any) -> str:
+        """What it does, shown, so that the first look at a model takes no command; empty where there is nothing."""
+
+    @abstractmethod
+    def use(self) -> str:
+        """The command that uses the model, with MODEL in the place of its path."""
+
+    def closing(self, run: Run) -> None:
+        """Score the kept model on every split, and a baseline beside it; write the scores; show what it does."""
+        ending = self.finish(artifact.read(run.model))
+        reports: dict[str, Report] = {}
+        for split in (s for s in JUDGED if s in self.splits):
+            reports[split] = self.scored(ending.predictor, split)
+            console.say(f"{split}: {self.figures(reports[split])}")
+        scores: dict[str, Any] = {split: report.to_dict() for split, report in reports.items()}
+        if ending.alone is not None:
+            reports = {split: self.scored(ending.alone, split) for split in reports}
+            for split, report in reports.items():
+                console.say(f"the network alone: {split}: {self.figures(report)}")
+            scores["alone"] = {split: report.to_dict() for split, report in reports.items()}
+        if judged := next(iter(reports), None):
+            ours = reports[judged].metrics[self.headline.metric]
+            scores["baseline"] = margin(ours, self.baseline(judged) or self.recipe.model.kind, self.headline, judged)
+        else:
+            console.say("no valid and no test split: nothing was measured, and no baseline beside it")
+        ending.keep(scores)
+        if shown := self.example(ending.predictor):
+            console.say(f"\n{shown}\n")
+        next_commands(run, self.use(), self.headline.metric)
+
+    @property
+    @abstractmethod
+    def splits(self) -> Mapping[str, Any]:
+        """The splits of the data by name."""
+
+    @abstractmethod
+    def details(self) -> list[str]:
+        """Lines for --dry-run: sizes, and the shapes of a batch."""
+
+    def activations(self) -> float:
+        """About how many numbers a batch keeps for its gradients."""
+        return 0.0
+
+
+def without_stdin(recipe: Recipe, kept: Path) -> Recipe:
+    """A recipe whose data come from the copy in the cache, for standard input cannot be read again."""
+    if recipe.data.train not in ("-", ["-"]):
+        return recipe
+    return replace(recipe, data=recipe.data.model_copy(update={"train": str(kept)}))
+
+
+def architecture(recipe: Recipe, start: Artifact, kept: tuple[str, ...], also: str) -> Any:
+    """The configuration to fine-tune with: the stored one's shape, the recipe's keys named in `kept`."""
+    stored = start.header["model"]
+    if stored["kind"] != recipe.model.kind:
+        raise UsageError(f"{start.path} is a {stored['kind']} model; the recipe asks for {recipe.model.kind}")
+    own = recipe.model.model_dump(mode="json")
+    mine = {k: v for k, v in own.items() if k in kept}
+    shape = {k: v for k, v in stored.items() if k not in mine}
+    if odd := [k for k, v in shape.items() if own.get(k) != v]:
+        console.warn(f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and {also}")
+    return type(recipe.model)(**shape, **mine)
