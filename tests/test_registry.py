@@ -163,3 +163,16 @@ def test_a_tokenizer_has_a_strict_configuration_and_its_class(name: str) -> None
     config: Any = kind.Config()
     assert config.kind == kind.Tokenizer.kind == name
     assert issubclass(kind.Tokenizer, BaseTokenizer)
+
+
+def test_what_a_format_says_of_itself_is_read_without_importing_it() -> None:
+    """It is what the module holds; what is read is what tasks ask for, and a guess comes with how to make it."""
+    for name in registry.names("records"):
+        module = registry.load("records", name)
+        said = {what: registry.constant("records", name, what) for what in ("READS", "GOLD", "WRITES", "SUFFIXES")}
+        assert said == {what: getattr(module, what, ()) for what in said}
+        assert {*said["GOLD"]} <= {*said["READS"]} <= {"tags", "labels", "pairs"}
+        assert bool(said["READS"]) == hasattr(module, "Reader")
+        assert bool(said["WRITES"]) == hasattr(module, "Writer")
+        guessed = registry.constant("records", name, "GUESSED")
+        assert (guessed == module.GUESSED and callable(module.looks)) if guessed else not hasattr(module, "looks")

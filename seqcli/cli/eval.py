@@ -61,6 +61,9 @@ def metric_names(incomplete: str) -> list[tuple[str, str]]:
     return [(name, offer.unit) for name, offer in offers().items() if name.startswith(incomplete)]
 
 
+labelled = entries("records")  # names of the formats of pairs, and of text with tags or labels
+
+
 def tokenizations(incomplete: str) -> list[str]:
     """Those of sacrebleu's that need no further package."""
     return [name for name in ("13a", "none", "char", "intl", "zh") if name.startswith(incomplete)]
@@ -92,7 +95,7 @@ class Reading:
             help="Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
             " and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
             " as it looks, or as the training data.",
-            autocompletion=entries("records"),
+            autocompletion=labelled,
         ),
         RECORDS,
     ] = None

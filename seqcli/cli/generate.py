@@ -25,6 +25,7 @@ from typing import Annotated
 
 import typer
 
+from seqcli import registry
 from seqcli.cli._options import (
     IN_ROWS,
     LANGUAGE,
@@ -43,7 +44,9 @@ from seqcli.cli._options import (
 from seqcli.cli._reading import Reads
 from seqcli.errors import UsageError
 
-READ = Reads("pairs", ("text", "jsonl", "tsv", "csv", "scan"), "source", "one more column")
+_USUAL = ("text", "jsonl", "tsv", "csv")
+_FURTHER = (n for n in registry.having("records", "READS", "pairs") if n not in (*_USUAL, "lines"))  # that is text
+READ = Reads("pairs", (*_USUAL, *_FURTHER), "source", "one more column")
 InputOption = READ.option()
 
 

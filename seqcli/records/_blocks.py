@@ -7,11 +7,11 @@ last block of a source is given back as a Sentence that is no record.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from seqcli.records import BOM, Answer, Options, Place, Reader, Sentence, Writer, body_of
+from seqcli.records import BOM, Answer, Options, Place, Places, Reader, Sentence, Writer, body_of
 from seqcli.records.tokens import TOKEN
 
 BLANKS = " \t\r"  # a line of nothing else is blank
@@ -31,24 +31,9 @@ class Block:
     end: str
     layout: Any = None  # what the format's writer must know of the columns
 
-
-@dataclass(frozen=True, slots=True)
-class Places(Sequence[Place]):
-    """The places of a column's cells, worked out when they are asked for: errors are rare, words are not."""
-
-    block: Block
-    first: int  # number of the block's first line
-    cell: int
-    separator: str | None  # None: runs of blanks
-
-    def __len__(self) -> int:
-        return len(self.block.rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        row = self.block.rows[index]
-        return self.first + row, extent(self.block.lines[row], self.cell, self.separator)[0] + 1
+    def places(self, first: int, cell: int, separator: str | None) -> list[Place]:
+        """The places of a column's cells, where the first line has this number; no separator: runs of blanks."""
+        return [(first + row, extent(self.lines[row], cell, separator)[0] + 1) for row in self.rows]
 
 
 def extent(line: str, cell: int, separator: str | None) -> tuple[int, int]:
@@ -107,6 +92,10 @@ class BlockReader(Reader):
         if not ended:
             return Sentence(source=self._source or "", line=first, raw=block, record=False)
         return self._sentence(block, first)
+
+    def _places(self, block: Block, *given: Any) -> Places:
+        """Those of a column, when they are asked for."""
+        return Places(len(block.rows), block.places, given)
 
     @abstractmethod
     def _is_word(self, line: str, number: int) -> bool | None:

@@ -14,38 +14,24 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from seqcli.columns import possible, well_known
 from seqcli.errors import SeqcliError, did_you_mean
-from seqcli.records import LABELLED, TAGGED, Example, Pair, Place, Sentence, labels_of
+from seqcli.records import LABELLED, TAGGED, Example, Pair, Place, Places, Sentence, labels_of
 from seqcli.records._json import RESULT
 from seqcli.records._kinds import SOURCES, TARGETS
 from seqcli.records._lines import Line, LineReader
-from seqcli.records._record import Find, Keys
+from seqcli.records._record import Find
 from seqcli.records._rows import in_recipe
 
 TEXT_KEYS, LABEL_KEYS = ("text", "sentence"), ("label", "labels")
 Fields = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Places(Sequence[Place]):
-    """The places of a list's members in a line, worked out when they are asked for."""
-
-    find: Find
-    body: str
-    key: str
-    number: int
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: Any) -> Any:
-        return [(self.number, start + 1) for start in self.find(self.body, self.key)[1]][index]
+def member_places(find: Find, body: str, key: str, number: int) -> list[Place]:
+    """The places of a list's members in a line."""
+    return [(number, start + 1) for start in find(body, key)[1]]
 
 
 class FieldReader(LineReader):
@@ -67,7 +53,28 @@ class FieldReader(LineReader):
         fields = self._fields(line, number)
         if self.kind is TAGGED:
             return self._sentence(fields, line, number)
-        return (self._example if self.kind is LABELLED else self._pair)(fields, line, number)
+        labels = self.kind is LABELLED
+        key, goal_key = self._example_keys(fields, number) if labels else self._pair_keys(fields, number)
+        text = self._text(fields, key, self.kind.roles[0], line, number)
+        record = self.kind.record(text)
+        record.source, record.line, record.raw = self._source or "", number, line
+        record.keys = self.find, key, goal_key
+        goal = (self._labels if labels else self._target)(fields, goal_key, record)
+        prefix = self.options.prefix
+        if prefix is not None and fields.get(prefix) is not None:
+            record.prefix = self._text(fields, prefix, "prefix", line, number)
+        if "\\u" in line.body:  # only an escape can stand for half a character
+            parts = [(key, text), *([(prefix, record.prefix)] if prefix is not None else [])]
+            broken = [name for name, part in parts if not whole(part or "")]
+            if not whole("".join(goal or ())):
+                broken, goal = broken + [goal_key] * self.options.gold, None
+            if broken:
+                raise self._half_a_character(line, number, broken[0])
+        if labels:
+            record.labels = goal
+        else:
+            record.target = goal
+        return record
 
     # words with tags
 
@@ -86,7 +93,7 @@ class FieldReader(LineReader):
         elif isinstance(value, list):
             self._strings(value, line, number, name)
             sentence.words, sentence.text = value, " ".join(value)
-            sentence.places = Places(self.find, line.body, name, number, len(value))
+            sentence.places = self._places(value, line, name, number)
             self._tags(sentence, fields, line, number)
         else:
             wrong = f"has no {name!r}" if name not in fields else f"has neither text nor tokens in {name!r}"
@@ -113,7 +120,10 @@ class FieldReader(LineReader):
                 raise SeqcliError(f"{self._at(line, number, name)}: {wrong}", hint="give one tag a token")
         elif len(tags) != len(sentence.words) or not all(isinstance(tag, str) for tag in tags):
             return
-        sentence.tags, sentence.tag_places = tags, Places(self.find, line.body, name, number, len(tags))
+        sentence.tags, sentence.tag_places = tags, self._places(tags, line, name, number)
+
+    def _places(self, members: list[str], line: Line, name: str, number: int) -> Places:
+        return Places(len(members), member_places, (self.find, line.body, name, number))
 
     def _strings(self, value: list[Any], line: Line, number: int, name: str) -> None:
         for i, member in enumerate(value):
@@ -124,7 +134,7 @@ class FieldReader(LineReader):
 
     # texts with labels
 
-    def _example(self, fields: Fields, line: Line, number: int) -> Example:
+    def _example_keys(self, fields: Fields, number: int) -> tuple[str, str | None]:
         usual = next((k for k in LABEL_KEYS if k in fields), None)
         own = self.trained.get("label")
         label_key = self.options.label or (own if own in fields else usual)
@@ -134,18 +144,7 @@ class FieldReader(LineReader):
         usual = None if self.options.text or own in fields else self._text_key(fields, label_key, number)
         key = self._key("text", fields, self.options.text, usual, number)
         assert key is not None
-        text = self._text(fields, key, "text", line, number)
-        example: Example = self._made(text, line, number, keys=Keys(self.find, key, label_key))
-        labels = self._labels(fields, label_key, example)
-        if "\\u" in line.body:  # only an escape can stand for half a character
-            if not whole(text):
-                raise self._half_a_character(line, number, key)
-            if not whole("".join(labels or ())):
-                if self.options.gold:
-                    raise self._half_a_character(line, number, label_key)
-                labels = None
-        example.labels = labels
-        return example
+        return key, label_key
 
     def _text_key(self, fields: Fields, label_key: str | None, number: int) -> str:
         """The key of the text where nothing says it."""
@@ -182,27 +181,13 @@ class FieldReader(LineReader):
 
     # pairs
 
-    def _pair(self, fields: Fields, line: Line, number: int) -> Pair:
-        gold, prefix = self.options.gold, self.options.prefix
-        key, target_key = self._pair_keys(fields, number)
-        text = self._text(fields, key, "source", line, number)
-        pair: Pair = self._made(text, line, number, keys=Keys(self.find, key, target_key))
-        if gold:
-            if target_key is None:
-                raise self._no_key("target", "target", fields, number)
-            pair.target = self._text(fields, target_key, "target", line, number)
-        elif target_key is not None and isinstance(value := fields.get(target_key), str):
-            pair.target = value
-        if prefix is not None and fields.get(prefix) is not None:
-            pair.prefix = self._text(fields, prefix, "prefix", line, number)
-        if "\\u" in line.body:
-            for name, text in ((key, pair.text), (target_key, pair.target), (prefix, pair.prefix)):
-                if text is not None and not whole(text):
-                    if name == target_key and name != key and not gold:
-                        pair.target = None
-                        continue
-                    raise self._half_a_character(line, number, name)
-        return pair
+    def _target(self, fields: Fields, key: str | None, pair: Pair) -> str | None:
+        if self.options.gold:
+            if key is None:
+                raise self._no_key("target", "target", fields, pair.line)
+            return self._text(fields, key, "target", pair.raw, pair.line)
+        value = None if key is None else fields.get(key)
+        return value if isinstance(value, str) else None
 
     def _pair_keys(self, fields: Fields, number: int) -> tuple[str, str | None]:
         """The keys of source and target. Raises SeqcliError where there is none for the source, or several."""

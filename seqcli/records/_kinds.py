@@ -20,7 +20,7 @@ from seqcli.columns import (
     well_known,
 )
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.records._record import Example, Pair, Record, Sentence
+from seqcli.records._record import Example, Pair, Sentence
 
 BLANKS = " \t"  # a line of nothing else is blank
 UNPRINTABLE = re.compile(r"[\t\n\r]")  # what no label may hold: results are `label TAB probability`, a line each
@@ -139,14 +139,6 @@ def by_name(options: Options, cells: Sequence[str], found: Sequence[int | None])
         None if i is None else i + 1 for i in well_known(names, *(column and column - 1 for column in (text, goal)))
     ]
     return [text or named[0], goal or (None if given else named[1]), *further]
-
-
-def put_goal(record: Record, written: str, options: Options) -> None:
-    """Put into a record what is to be predicted of it, as a cell says it."""
-    if isinstance(record, Example):
-        record.labels = labels_of(written, options, lambda: record.place(label=True))
-    elif isinstance(record, Pair):
-        record.target = written
 
 
 def labels_of(written: str, options: Options, place: Callable[[], str], *, split: bool = True) -> list[str]:

@@ -11,18 +11,19 @@ Place = tuple[int, int]  # line and column, both from 1
 Find = Callable[[str, str], tuple[int, list[int]]]  # see `FieldReader.find` in `_fields`
 
 
-class Keys(NamedTuple):
-    """Where a record's fields stand in its line, looked up when asked for: errors are rare."""
+@dataclass(frozen=True, slots=True)
+class Places(Sequence[Place]):
+    """The places of words or tags, worked out by `find(*given)` when asked for: errors are rare, words are not."""
 
-    find: Find
-    text: str
-    goal: str | None
+    size: int
+    find: Callable[..., Sequence[Place]]
+    given: tuple[Any, ...]
 
-    def column(self, body: str, goal: bool) -> int:
-        """The column where the text begins, or with `goal` what is to be predicted."""
-        key = self.goal if goal else self.text
-        start = 0 if key is None else self.find(body, key)[0]
-        return start + 1 + body.startswith('"', start)
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.find(*self.given)[index]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class Aimed(Record):
     goal_line: int | None = None  # where the goal begins; None: `line`; a quoted cell may span lines
     goal_column: int = 1
     missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
-    keys: Keys | None = None  # of text and goal in a line of named fields
+    keys: tuple[Find, str, str | None] | None = None  # of text and goal, in a line of named fields
     record: int = 0  # of a filter's input, from 0: what an answer is drawn by
 
     def place(self, at: int = 0, *, label: bool = False, target: bool = False) -> str:
@@ -92,7 +93,10 @@ class Aimed(Record):
         goal = label or target
         line, column = (self.goal_line or self.line, self.goal_column) if goal else (self.line, self.column)
         if self.keys and self.raw is not None:
-            column = self.keys.column(self.raw.body, goal)
+            find, text_key, goal_key = self.keys
+            body, key = self.raw.body, goal_key if goal else text_key
+            start = 0 if key is None else find(body, key)[0]
+            column = start + 1 + body.startswith('"', start)
         return f"{(self.goal_source if goal else None) or self.source}:{line}:{column + at}"
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from seqcli.columns import are_names, column_number, possible
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import BOM, Options, Reader, body_of
-from seqcli.records._kinds import LABELLED, QUOTE, by_name, looks_like_header, put_goal, separator_of
+from seqcli.records._kinds import LABELLED, QUOTE, by_name, labels_of, looks_like_header, separator_of
 from seqcli.records._lines import Line
 
 _QUOTES = (
@@ -161,7 +161,7 @@ class RowReader(Reader):
     def _record(self, raw: Line, cells: list[str], places: Where, number: int) -> Any:
         """The record of a row, whose first column is there, with gold its second too."""
         assert self.columns
-        text, goal, *further = self.columns
+        text, goal = self.columns[:2]
         assert text
         line, column = self._place(cells, places, text - 1, number)
         missing = self._width - len(cells)
@@ -171,10 +171,13 @@ class RowReader(Reader):
         if goal is not None and goal <= len(cells):
             goal_line, record.goal_column = self._place(cells, places, goal - 1, number)
             record.goal_line = goal_line if goal_line != line else None
-            put_goal(record, cells[goal - 1], self.options)
-        for role, more in zip(self.roles[2:], further, strict=True):
-            if more is not None and more <= len(cells):
-                setattr(record, role, cells[more - 1])
+            if self.kind is LABELLED:
+                record.labels = labels_of(cells[goal - 1], self.options, lambda: record.place(label=True))
+            else:
+                record.target = cells[goal - 1]
+        prefix = self._prefix
+        if prefix is not None and prefix <= len(cells):
+            record.prefix = cells[prefix - 1]
         return record
 
     def _place(self, cells: list[str], places: Where, cell: int, number: int) -> tuple[int, int]:
@@ -229,6 +232,7 @@ class RowReader(Reader):
             if column and other != role:
                 raise UsageError(f"{other} and {role} are both column {column}", hint="they are two columns")
         self.columns = self._choose(cells, found, header, place)
+        self._prefix = next(iter(self.columns[2:]), None)
         self.header = list(cells) if header else None
         for role, column in zip(self.roles, self.columns, strict=True):
             if column is not None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import NOTHING, Answer, Kind, Options, Sample, Sentence, body_of, cell
-from seqcli.records._blocks import Block, BlockReader, BlockWriter, Places, extent
+from seqcli.records._blocks import Block, BlockReader, BlockWriter, extent
 from seqcli.records.tokens import TOKEN
 
 READS = ("tags",)
@@ -132,10 +132,10 @@ class Reader(BlockReader):
         sentence = Sentence(
             words, source=self._source or "", line=first + block.rows[0], text=" ".join(words), raw=block
         )
-        sentence.places = Places(block, first, layout.word, separator)
+        sentence.places = self._places(block, first, layout.word, separator)
         if layout.tag is not None:
             sentence.tags = columns[layout.tag]
-            sentence.tag_places = Places(block, first, layout.tag, separator)
+            sentence.tag_places = self._places(block, first, layout.tag, separator)
             if self.options.gold and "" in sentence.tags:
                 place = sentence.place(sentence.tags.index(""), tag=True)
                 raise SeqcliError(f"{place}: the tag is empty", hint="give every word its tag")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.records import NOTHING, Answer, Kind, Options, Sample, Sentence, cell, one_line
-from seqcli.records._blocks import Block, BlockReader, BlockWriter, Places
+from seqcli.records._blocks import Block, BlockReader, BlockWriter
 
 READS = ("tags",)
 GOLD = ("tags",)
@@ -129,8 +129,8 @@ class Reader(BlockReader):
         words = columns[_FORM]
         line = first + (block.rows[0] if rows else 0)
         sentence = Sentence(words, source=self._source or "", line=line, raw=block)
-        sentence.places = Places(block, first, _FORM, "\t")
-        sentence.tag_places = Places(block, first, self._field.column, "\t")
+        sentence.places = self._places(block, first, _FORM, "\t")
+        sentence.tag_places = self._places(block, first, self._field.column, "\t")
         sentence.features = {name: columns[i] for name, i in self._features}
         sentence.tags = self._tags(columns, sentence)
         units = [(word, [word]) for word in words]

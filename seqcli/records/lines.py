@@ -44,7 +44,8 @@ class Reader(LineReader):
         self._count = 0  # source lines so far
 
     def _record(self, line: Line, number: int) -> Pair | None:
-        pair = self._made(line.body, line, number)
+        pair = Pair(line.body)
+        pair.source, pair.line, pair.raw = self._source or "", number, line
         if self.options.gold:
             self._count = number
             if number > len(self._targets):

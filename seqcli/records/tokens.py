@@ -24,7 +24,7 @@ class Reader(LineReader):
         found = list(TOKEN.finditer(line.body))
         words = [m[0] for m in found]
         places = [(number, m.start() + 1) for m in found]
-        return self._made(" ".join(words), line, number, words=words, places=places, split=True)
+        return Sentence(words, text=" ".join(words), source=self._source or "", line=number, raw=line, places=places)
 
 
 class Writer(LineWriter):

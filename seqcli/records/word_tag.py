@@ -79,8 +79,10 @@ class Reader(LineReader):
             places.append((number, column))
             tag_places.append((number, column + (0 if tag is None else len(word) + 1)))
         known = None if any(t is None for t in tags) or not (tags or self.options.gold) else tags
-        more = {"words": words, "tags": known, "places": places, "tag_places": tag_places, "split": True}
-        return self._made(" ".join(words), line, number, **more)
+        return Sentence(
+            *(words, known), places=places, tag_places=tag_places,
+            text=" ".join(words), source=self._source or "", line=number, raw=line,
+        )  # fmt: skip
 
 
 class Writer(LineWriter):

@@ -18,7 +18,6 @@ from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
 TOKENIZED = False  # words are given: a recipe has no tokenizer
 NO_TAGS = "<none>"  # no column has the tags
-LABELLED = ("conll", "conllu", "word-tag", "jsonl")  # formats that have tags
 
 
 class Config(BaseModel):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seqcli import schemes
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import Options, Sentence, conllu
-from seqcli.records.conll import Block, Places
+from seqcli.records.conll import Block
 from seqcli.tasks.tagging.predict import Tagger
 
 
@@ -83,5 +83,5 @@ class Forced:
         if self.is_tag or not isinstance(block, Block):
             return sentence.place(t, tag=True)
         names, separator = (block.layout.names, block.layout.separator) if block.layout else (conllu.COLUMNS, "\t")
-        places = Places(block, sentence.line - block.rows[0], names.index(self.name), separator)
+        places = block.places(sentence.line - block.rows[0], names.index(self.name), separator)
         return f"{sentence.source}:{places[t][0]}:{places[t][1]}"
