@@ -46,10 +46,15 @@ class Costs(Writer):
     """What lines, or targets, cost: nats and tokens."""
 
     key: str = "text"  # type: ignore[misc]
+    names: ClassVar[Sequence[str]] = ("nats", "tokens")
 
     def line(self, record: Any, answer: Cost) -> str:
         """nats TAB tokens."""
         return f"{answer.nll:.4f}\t{answer.tokens}\n"
+
+    def cells(self, answer: Cost) -> list[str]:
+        """Two cells."""
+        return [f"{answer.nll:.4f}", str(answer.tokens)]
 
     def more(self, record: Any) -> dict[str, Any]:
         """The target beside the source."""

@@ -66,7 +66,7 @@ class Reads:
 
         kind = KINDS[self.kind]
         own = {kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
-        options = Options(kind, **own, delimiter=said.delimiter, header=said.header, gold=False)
+        options = Options(kind, **own, delimiter=said.delimiter, header=getattr(said, "header", None), gold=False)
         formats = registry.load("records", kind.plain if read == "text" else read)
         return formats.Reader(options, trained_roles(header))
 

@@ -48,8 +48,9 @@ from seqcli.errors import UsageError
 Unknown = Literal["error", "skip", "count-wrong"]
 UNKNOWN = ("error", "skip", "count-wrong")
 LABELS = For(("tagging", "classification"))
-RECORDS = For(("tagging", "classification", "sequence-to-sequence"))
-ROWS = For(("classification", "sequence-to-sequence"))
+TEXTS = For(("classification", "language-model"))
+FIELDS = For(("tagging", "classification", "language-model"))
+ROWS = For(("classification", "sequence-to-sequence", "language-model"))
 LINES = For(("language-model", "sequence-to-sequence"))
 PER_LINE = For(("language-model", "sequence-to-sequence"), needs="--per-line")
 
@@ -85,7 +86,7 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Reading:
-    """How FILES are read (taggers, classifiers, sequence to sequence)."""
+    """How FILES are read."""
 
     input: Annotated[
         str | None,
@@ -94,13 +95,12 @@ class Reading:
             metavar="FORMAT",
             help="Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
             " and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
-            " as it looks, or as the training data.",
+            " as it looks, or as the training data. Language models, with --per-line: text, jsonl, tsv, csv.",
             autocompletion=labelled,
         ),
-        RECORDS,
     ] = None
     text: Annotated[
-        str | None, typer.Option(help="Classifiers: the text's column, or key as --field."), CLASSIFICATION, NAMED
+        str | None, typer.Option(help="Classifiers, lines: the text's column, or key as --field."), TEXTS, NAMED
     ] = None
     label: Annotated[
         str | None, typer.Option(help="Classifiers: the label's column or key."), CLASSIFICATION, NAMED
@@ -112,7 +112,7 @@ class Reading:
     ] = None
     target: Annotated[str | None, typer.Option(help="Pairs: the target's, as de."), SEQUENCE] = None
     delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns."), ROWS, IN_ROWS] = None
-    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text."), LABELS] = None
+    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text."), FIELDS] = None
     tag: Annotated[str | None, typer.Option(help="Taggers: the column, field or key of the tags."), TAGGING] = None
 
 

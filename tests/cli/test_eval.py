@@ -203,6 +203,15 @@ def test_a_line_does_not_depend_on_its_neighbours(evaluate):
     assert evaluate("--per-line", input="a dog\n").splitlines() == many[-1:]
 
 
+def test_records_are_scored_in_their_own_form(evaluate):
+    plain = evaluate("--per-line", input="the cat\na dog\n").split()
+    rows = evaluate("--per-line", "--input", "tsv", "--text", "2", input="1\tthe cat\n2\ta dog\n").splitlines()
+    assert [row.split("\t")[2:] for row in rows] == [plain[:2], plain[2:]]
+    assert evaluate("--per-line", "--field", "t", input='{"t": "the cat", "n": 1e2}\n').startswith(
+        '{"t": "the cat", "n": 1e2,'
+    )
+
+
 def test_per_line_answers_at_once_and_takes_a_closed_pipe(spawn, home):
     process = spawn("eval", "-m", "tiny", "--per-line", cwd=home)
     for line in (b"the cat\n", b"\n", b"dog\n"):

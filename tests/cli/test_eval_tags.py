@@ -239,7 +239,7 @@ def test_nothing_to_score(forks, taggers, tmp_path):
 
 
 def test_flags_for_taggers_do_not_serve_other_models(forks, home):
-    for args in (["--confusion"], ["--tag", "x"], ["--columns", "a,b"], ["--input", "conll"]):
+    for args in (["--confusion"], ["--tag", "x"], ["--columns", "a,b"]):
         done = forks("eval", "-m", "tiny", *args, cwd=home)
         assert done.returncode == 2
         assert (

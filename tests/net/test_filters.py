@@ -61,7 +61,7 @@ def test_a_byte_order_mark_and_carriage_returns_are_no_text(filtered, verb):
     assert marked.text.replace("\r", "").replace("\ufeff", "") == expected.text
 
 
-@pytest.mark.parametrize("verb", [v for v in VERBS if v != "per-line"])  # which reads lines alone
+@verbs
 def test_the_fields_of_others_come_back_byte_for_byte(filtered, verb):
     objects = [
         r'{"a": 1.0e2,  "é":"\u00e9", "b": 1e999, "key": "the cat", "n":[1,  2]',

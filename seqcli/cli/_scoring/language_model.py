@@ -5,13 +5,17 @@ from __future__ import annotations
 from seqcli import forms, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
+from seqcli.cli._reading import Reads
 from seqcli.cli._scoring import report
 from seqcli.cli.eval import Asked
 from seqcli.errors import UsageError
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import Lines
 
+READ = Reads("labels", ("text", "jsonl", "tsv", "csv"), "text", "two more columns")
+RECORDS = ("input", "text", "field", "delimiter")  # options of records that are scored one by one
 ONCE = ("window", "json", "metric", "split")  # options of a text that is scored as a whole
+PER_LINE = "--per-line scores each record by itself"
 BATCH = 64  # lines scored together
 
 
@@ -23,8 +27,14 @@ def run(asked: Asked, predictor: Generator, given: Given) -> None:
     if not window or wanted is not None:  # one stream is probed; windows are tiles, which one thread multiplies best
         threads.choose_for(predictor.model, wanted)
     if not asked.per_line.asked:
+        if flags := given.flags(RECORDS):
+            raise UsageError(f"{flags[0]} says how records are read: a text is scored as a whole", hint=PER_LINE)
         report(asked, predictor, given, window=window)
         return
-    lines, files = Lines(predictor.model, predictor.tokenizer, files=predictor.files), asked.files or ["-"]
-    write = forms.form("text", asked.per_line.jsonl, None, forms.Costs())
-    _filter.run(files, lines.reader(), lines, None, write, batch_size=BATCH, how=asked.per_line.how, what="scoring")
+    said, jsonl, files = asked.reading, asked.per_line.jsonl, asked.files or ["-"]
+    read = READ.chosen(files, said.input, said.field, jsonl, given)
+    reader = READ.reader(read, said, predictor.header)
+    lines = Lines(predictor.model, predictor.tokenizer, files=predictor.files)
+    write = forms.form(read, jsonl, reader, forms.Costs())
+    _filter.run(files, reader, lines, None, write, batch_size=BATCH, how=asked.per_line.how, what="scoring")
+    forms.finish(write)

@@ -94,12 +94,13 @@ def _per_line_of_files(asked: Asked, targets: Targets, files: Records) -> None:
     if files.format == "lines":  # both files are read first: one that is shorter is told before anything is scored
         _per_line(targets, list(files.read(sources(asked.files))), asked.per_line.jsonl)
         return
+    jsonl = asked.per_line.jsonl
     _filter.run(
         asked.files,
         registry.load("records", files.format).Reader(replace(files.options, gold=False), files.trained),
         targets,
         None,
-        forms.form("lines", asked.per_line.jsonl, None, forms.Costs("source")),
+        forms.form("jsonl" if jsonl and files.format == "jsonl" else "lines", jsonl, None, forms.Costs("source")),
         batch_size=BATCH,
         how=asked.per_line.how,
         encoding=files.encoding,
