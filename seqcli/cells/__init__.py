@@ -1,7 +1,17 @@
 """Recurrences: one a file, each equation written once. This module is the contract and what the cells share.
 
-A cell's file offers `Cell`, a subclass of `BaseCell` that writes its equation in `combine`. Weights keep torch's
-layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), `bias_ih`, `bias_hh` (G·H,).
+A cell's file offers `Cell`, a subclass of `BaseCell` and a frozen dataclass. It must say `gates` and `combine`, its
+equation. All else follows: training, both directions, batches, one stream, storage. It may say
+
+- `states`, where the state is more than the output h;
+- weights of its own, as further fields: its `create` draws them and gives them to `super().create(...)` by name.
+  A vector (H,) should be a field by itself: weight decay spares vectors, not matrices;
+- `recurrent = False`, where no matrix multiplies h (a scan): `weight_hh` and `bias_hh` are None, and so is ph;
+- options of the recipe, as keyword-only parameters of `create` and fields that are no arrays;
+- `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests hold both to it.
+
+Weights keep torch's layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), and
+`bias_ih`, `bias_hh` (G·H,). `project` is the same for all cells: models keep each symbol's projection.
 Letters: B batch, T time, I input size, H hidden size, G gates.
 """
 
@@ -10,7 +20,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 
@@ -26,9 +36,9 @@ class Prepared:
     """A cell made ready to run in NumPy, one stream or many: px = weight x + bias, z = weight_hh h, then the rest of
     the equation in place.
 
-    weight (G·H, I), bias (G·H,), weight_hh (G·H, H). What is constant may have been folded into them, so that px is
-    not what `project` gives. `bind(z)` gives `update(px, state)` for one z: z and px (G·H, ...), overwritten, and
-    state arrays (H, ...), which become the next state.
+    weight (G·H, I), bias (G·H,), weight_hh (Z, H): Z = G·H rows, or none. What is constant may have been folded into
+    them, so that px is not what `project` gives. `bind(z)` gives `update(px, state)` for one z: z (Z, ...) and px
+    (G·H, ...), overwritten, and state arrays (H, ...), which become the next state.
     """
 
     weight: np.ndarray
@@ -50,27 +60,31 @@ class Prepared:
 
 @dataclass(frozen=True)
 class BaseCell:
-    """A recurrence h_t = f(W_ih x_t + b_ih, h_{t-1}; W_hh, b_hh)."""
+    """A recurrence h_t = f(W_ih x_t + b_ih, W_hh h_{t-1} + b_hh, state_{t-1})."""
 
     weight_ih: Array
-    weight_hh: Array
+    weight_hh: Array  # as bias_hh, None where the cell is not recurrent
     bias_ih: Array
     bias_hh: Array
 
     gates: ClassVar[int]  # G
     states: ClassVar[int] = 1  # arrays in the state
+    recurrent: ClassVar[bool] = True  # whether a matrix multiplies h
 
     @classmethod
-    def create(cls, input_size: int, hidden_size: int, rng: Rng, **options: Any) -> Self:
-        """A cell with fresh float32 weights: inputs uniform in ±1/√I·√3 (variance 1/I), recurrences orthogonal."""
+    def create(cls, input_size: int, hidden_size: int, rng: Rng, **fields: Any) -> Self:
+        """A cell with fresh float32 weights: inputs uniform in ±1/√I·√3 (variance 1/I), recurrences orthogonal.
+
+        `fields` are the subclass's own.
+        """
         bound = np.sqrt(3.0 / input_size)
-        rows = cls.gates * hidden_size
+        rows, gates = cls.gates * hidden_size, range(cls.gates)
         return cls(
             weight_ih=rng.uniform(-bound, bound, (rows, input_size)).astype(np.float32),
-            weight_hh=np.concatenate([orthogonal(hidden_size, rng) for _ in range(cls.gates)]),
+            weight_hh=np.concatenate([orthogonal(hidden_size, rng) for _ in gates]) if cls.recurrent else None,
             bias_ih=np.zeros(rows, np.float32),
-            bias_hh=np.zeros(rows, np.float32),
-            **options,
+            bias_hh=np.zeros(rows, np.float32) if cls.recurrent else None,
+            **fields,
         )
 
     @property
@@ -79,24 +93,30 @@ class BaseCell:
 
     @property
     def hidden_size(self) -> int:
-        return self.weight_hh.shape[1]
+        return len(self.weight_ih) // self.gates
 
     def initial_state(self, batch: int) -> State:
         """Zeros (B, H), as many as the state has."""
-        return tuple(ops.zeros((batch, self.hidden_size), self.weight_hh) for _ in range(self.states))
+        return tuple(ops.zeros((batch, self.hidden_size), self.weight_ih) for _ in range(self.states))
 
+    @final
     def project(self, x: Array) -> Array:
         """What the input contributes: x (..., I) -> (..., G·H). It needs no state: a sequence's is one product."""
         return ops.linear(x, self.weight_ih, self.bias_ih)
 
     @abstractmethod
     def combine(self, px: Array, ph: Array, state: State) -> State:
-        """The equation: projected input px (..., G·H), projected output ph = W_hh h + b_hh (..., G·H) and the state
-        (..., H) -> the next state. Elementwise but for the split into gates, so that any layout serves."""
+        """The equation: projected input px (..., G·H), projected output ph = W_hh h + b_hh (..., G·H; None where the
+        cell is not recurrent) and the state (..., H) -> the next state.
+
+        It works along the last axis (`ops.split`, `ops.linear`, `ops.layer_norm` do); the others, of which there may
+        be none or several, only tell sequences apart. It changes no array that it is given.
+        """
 
     def recur(self, px: Array, state: State) -> State:
         """Projected input px (B, G·H) and the state -> the next state."""
-        return self.combine(px, ops.linear(state[0], self.weight_hh, self.bias_hh), state)
+        ph = ops.linear(state[0], self.weight_hh, self.bias_hh) if self.recurrent else None
+        return self.combine(px, ph, state)
 
     def step(self, x: Array, state: State) -> tuple[Array, State]:
         """One time step: x (B, I) -> y (B, H) and the next state."""
@@ -122,13 +142,15 @@ class BaseCell:
 
         def bind(z: np.ndarray) -> Callable[[np.ndarray, State], None]:
             def update(px: np.ndarray, state: State) -> None:
-                new = self.combine(px.T, z.T + self.bias_hh, tuple(s.T for s in state))
+                ph = z.T + self.bias_hh if self.recurrent else None
+                new = self.combine(px.T, ph, tuple(s.copy().T for s in state))  # what is new may be a view of them
                 for old, now in zip(state, new, strict=True):
                     old[...] = now.T
 
             return update
 
-        return Prepared(self.weight_ih, self.bias_ih, self.weight_hh, bind)
+        weight_hh = self.weight_hh if self.recurrent else np.zeros((0, self.hidden_size), np.float32)
+        return Prepared(self.weight_ih, self.bias_ih, weight_hh, bind)
 
 
 def orthogonal(size: int, rng: Rng) -> np.ndarray:

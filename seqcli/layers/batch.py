@@ -1,8 +1,8 @@
 """Many sequences through a stack, in NumPy, as fast as the products allow; each sequence's result is its own.
 
 The recurrence of sequences side by side is one product a time step. Like `ops.linear` it is computed in tiles of one
-size, so that what a sequence gets depends, to the last bit, neither on its batch-mates nor on threads. Both
-directions take each step together; sequences are sorted by length, so that no step computes what has ended.
+size, so that what a sequence gets depends, to the last bit, neither on its batch-mates nor on threads. Sequences are
+sorted by length, so that no step computes what has ended.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Direction:
     def __init__(self, cell: BaseCell, *, backward: bool):
         self._form, self._states, self._backward = cell.prepare(), cell.states, backward
         size, H = self._form.weight_hh.shape
-        blocks = -(-size // BLOCK)
+        self._blocks = blocks = -(-size // BLOCK)
         recurrent = np.zeros((blocks, BLOCK, H), np.float32)
         recurrent.reshape(blocks * BLOCK, H)[:size] = self._form.weight_hh
         self._parts = [
@@ -79,11 +79,11 @@ class _Direction:
         first, way = (ends - 1, -1) if self._backward else (ends - ordered, 1)
         longest = int(ordered[0]) if len(lengths) else 0
         active = np.searchsorted(-ordered, -np.arange(longest), side="left")  # sequences longer than t
-        (size, H), most = self._form.weight_hh.shape, -(-len(lengths) // TILE)
+        size, H, most = len(self._form.weight), self._form.weight_hh.shape[1], -(-len(lengths) // TILE)
         y = np.zeros((int(lengths.sum()), H), np.float32)
         state = [np.zeros((most, H, TILE), np.float32) for _ in range(self._states)]
         px = np.zeros((most, size, TILE), np.float32)
-        z = np.zeros((most, -(-size // BLOCK) * BLOCK, TILE), np.float32)
+        z = np.zeros((most, self._blocks * BLOCK, TILE), np.float32)
         t = 0
         while t < longest:
             steps = min(max(STRETCH // int(active[t]), 1), longest - t)
@@ -103,12 +103,11 @@ class _Direction:
 
     def _step(self, px: np.ndarray, z: np.ndarray, state: list[np.ndarray]) -> None:
         """One step of all tiles, in place: px (tiles, G·H, TILE), z (tiles, blocks·BLOCK, TILE) for the products."""
-        tiles, size = len(px), px.shape[1]
-        blocked, h = z.reshape(tiles, -1, BLOCK, TILE), state[0][:, None]
+        blocked, h = z.reshape(len(px), -1, BLOCK, TILE), state[0][:, None]
         for part, weight in self._parts:
             if part.start == 0:
                 np.matmul(weight, h[:, :, part], out=blocked)
             else:
                 blocked += np.matmul(weight, h[:, :, part])
-        update = self._form.bind(z[:, :size].swapaxes(0, 1))
+        update = self._form.bind(z[:, : len(self._form.weight_hh)].swapaxes(0, 1))
         update(px.swapaxes(0, 1), tuple(s.swapaxes(0, 1) for s in state))

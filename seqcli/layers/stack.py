@@ -74,6 +74,7 @@ class Stack:
         the sequence, where it can only spoil states that nobody asks for.
         """
         inside = _inside(len(x), lengths, x)
+        x = _only(inside, x)
         for depth, (layer, own) in enumerate(zip(self.cells, self.initial_state(x.shape[1]), strict=True)):
             if depth:
                 x = between(x)
@@ -81,7 +82,7 @@ class Stack:
             for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
                 y, _ = cell.unroll(_reverse(x, lengths) if direction else x, start)
                 ys.append(_reverse(y, lengths) if direction else y)
-            x = ops.where(inside, ys[0] if len(ys) == 1 else ops.concat(ys), ops.zeros((1,), x))
+            x = _only(inside, ys[0] if len(ys) == 1 else ops.concat(ys))
         return x
 
     def unroll(
@@ -98,6 +99,7 @@ class Stack:
         the one at the sequence's own end, and the backward direction begins there.
         """
         new = []
+        x = x if lengths is None else _only(_inside(len(x), lengths, x), x)
         for depth, (layer, own) in enumerate(zip(self.cells, state, strict=True)):
             if depth:
                 x = between(x)
@@ -119,19 +121,23 @@ def _unroll(cell: BaseCell, x: Array, state: State, lengths: Array | None) -> tu
     if len(state) == 1:  # the state is the output: the fused kernel serves, and the last one is gathered
         y, _ = cell.unroll(x, state)
         last = ops.stack([y[int(n) - 1, b] if n else state[0][b] for b, n in enumerate(lengths)])
-        return ops.where(inside, y, ops.zeros((1,), y)), (last,)  # not y * 0: a ReLU may overflow on padding
+        return _only(inside, y), (last,)
     ys, px = [], cell.project(x)
     for t in range(len(x)):
         new = cell.recur(px[t], state)
         state = tuple(ops.where(inside[t], n, s) for n, s in zip(new, state, strict=True))
         ys.append(new[0])
-    y = ops.stack(ys)
-    return ops.where(inside, y, ops.zeros((1,), y)), state
+    return _only(inside, ops.stack(ys)), state
 
 
 def _inside(steps: int, lengths: Array, like: Array) -> Array:
     """(T, B, 1): whether t is within the length."""
     return ops.integers(np.arange(steps), like)[:, None, None] < lengths[None, :, None]
+
+
+def _only(inside: Array, x: Array) -> Array:
+    """What is inside; the padding is zero, whatever stood there: not x * 0, for it may be infinite, or no number."""
+    return ops.where(inside, x, ops.zeros((1,), x))
 
 
 def _reverse(x: Array, lengths: Array | None) -> Array:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from seqcli import layers, ops
+from seqcli import layers, ops, registry
 from seqcli.cells._config import CellSpec
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.stack import Stack
@@ -46,11 +46,13 @@ class Config(BaseModel):
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
 
     @model_validator(mode="after")
-    def _tied_sizes(self) -> Config:
+    def _fits(self) -> Config:
         if self.tied and self.layers == 1 and self.embedding != self.hidden:
             raise ValueError(
                 f"tied: with one layer embedding and hidden must be equal, not {self.embedding} and {self.hidden}"
             )
+        if self.weight_drop and not registry.load("cells", self.cell["kind"]).Cell.recurrent:  # type: ignore[index]
+            raise ValueError(f"weight_drop: the cell {self.cell['kind']} has no recurrent weights")  # type: ignore[index]
         return self
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from support.cells import CELLS, OWN, kind_of
 
 from seqcli import layers, registry
 from seqcli.cells import BaseCell
@@ -21,8 +21,9 @@ BIASES = 0.5  # a fresh cell's biases are 0 or 1: drawn, so that no mistake can 
 
 VARIANTS = [
     pytest.param(name, options, id=" ".join([name, *options.values()]))
-    for name in registry.names("cells")
-    for options in [{}, *({key: value} for key, values in options_of("cells", name).items() for value in values[1:])]
+    for name in CELLS
+    for given in [options_of("cells", name) if name not in OWN else {}]
+    for options in [{}, *({key: value} for key, values in given.items() for value in values[1:])]
 ]
 ORACLES: dict[tuple[str, str], Any] = {
     ("rnn", ""): torch.nn.RNN,
@@ -37,7 +38,7 @@ WITH_ORACLE = [p for p in VARIANTS if (p.values[0], "".join(p.values[1].values()
 def make(name: str, options: dict[str, str], hidden: int = H, seed: int = 0) -> BaseCell:
     """A cell in float32, its biases and input weights drawn."""
     rng = np.random.default_rng(seed)
-    cell = registry.load("cells", name).Cell.create(I, hidden, rng, **options)
+    cell = kind_of(name).create(I, hidden, rng, **options)
     drawn = {
         n: rng.normal(0, BIASES, a.shape).astype(np.float32)
         for n, a in layers.arrays(cell).items()
@@ -163,33 +164,6 @@ def test_training_kernels_stay_close_to_float64(name: str, options: dict[str, st
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_numpy_equals_torch_in_float64(name: str, options: dict[str, str]) -> None:
-    cell = cast(make(name, options), np.float64)
-    x, state = inputs(states=cell.states)
-    bound, _ = leaves(cell)
-    y, end = cell.unroll(x, state)
-    expected, last = bound.unroll(torch.from_numpy(x), tuple(map(torch.from_numpy, state)))
-    for ours, theirs in zip((y, *end), (expected, *last), strict=True):
-        assert isinstance(ours, np.ndarray)
-        np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_unroll_is_repeated_step_to_the_bit(name: str, options: dict[str, str]) -> None:
-    cell = make(name, options)
-    x, state = inputs(np.float32, states=cell.states)
-    y, end = cell.unroll(x, state)
-    assert y.shape == (T, B, H)
-    for t in range(T):
-        out, state = cell.step(x[t], state)
-        np.testing.assert_array_equal(out, y[t])
-        assert out.dtype == np.float32
-    for a, b in zip(state, end, strict=True):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(end[0], y[-1])
-
-
-@pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_a_sequence_may_be_cut_anywhere(name: str, options: dict[str, str]) -> None:
     """Truncated back-propagation rests on this: the state carries all there is to carry."""
     cell = make(name, options)
@@ -236,15 +210,17 @@ def test_preparing_leaves_the_weights_alone(name: str, options: dict[str, str]) 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_a_fresh_cell(name: str, options: dict[str, str]) -> None:
-    kind = registry.load("cells", name).Cell
+    kind = kind_of(name)
     cell = kind.create(I, H, np.random.default_rng(7), **options)
     again = kind.create(I, H, np.random.default_rng(7), **options)
     blank = kind.create(I, H, Blank(), **options)
     other = kind.create(I, H, np.random.default_rng(8), **options)
     assert (cell.input_size, cell.hidden_size) == (I, H)
-    assert cell.weight_ih.shape == (cell.gates * H, I)
-    assert cell.weight_hh.shape == (cell.gates * H, H)
-    assert cell.bias_ih.shape == cell.bias_hh.shape == (cell.gates * H,)
+    assert (cell.weight_ih.shape, cell.bias_ih.shape) == ((cell.gates * H, I), (cell.gates * H,))
+    if cell.recurrent:
+        assert (cell.weight_hh.shape, cell.bias_hh.shape) == ((cell.gates * H, H), (cell.gates * H,))
+    else:
+        assert cell.weight_hh is cell.bias_hh is None
     assert not np.array_equal(cell.weight_ih, other.weight_ih)
     for n, a in layers.arrays(cell).items():
         assert a.dtype == np.float32, n
@@ -258,9 +234,9 @@ def test_a_fresh_cell(name: str, options: dict[str, str]) -> None:
     assert all(isinstance(s, torch.Tensor) and s.dtype == torch.float32 for s in tensor_state)
 
 
-@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@pytest.mark.parametrize(("name", "options"), WITH_ORACLE)
 def test_singular_values_of_fresh_recurrences_are_one(name: str, options: dict[str, str]) -> None:
-    cell = registry.load("cells", name).Cell.create(I, 40, np.random.default_rng(0), **options)
+    cell = kind_of(name).create(I, 40, np.random.default_rng(0), **options)
     for gate in np.split(cell.weight_hh.astype(np.float64), cell.gates):
         np.testing.assert_allclose(gate @ gate.T, np.eye(40), atol=1e-5)
 
@@ -275,20 +251,3 @@ def test_what_recipes_and_help_rely_on(name: str) -> None:
     assert first == ["input_size", "hidden_size", "rng"]
     for option, allowed in options_of("cells", name).items():
         assert allowed, option
-
-
-def test_a_cell_without_a_kernel_unrolls_by_its_equation() -> None:
-    cell, weights = leaves(cast(make("lstm", {}), np.float64))
-
-    class Bare(type(cell)):  # type: ignore[misc]
-        def fused(self, x: Any, state: Any) -> None:
-            return None
-
-    x, state = inputs(states=2)
-    bare = Bare(**{f: getattr(cell, f) for f in weights})
-    x, state = torch.from_numpy(x), tuple(map(torch.from_numpy, state))
-    y, end = bare.unroll(x, state)
-    expected, last = equation(cell, x, state)
-    assert torch.equal(y, expected)
-    assert all(torch.equal(a, b) for a, b in zip(end, last, strict=True))
-    assert replace(cell) is not cell

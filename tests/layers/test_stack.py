@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.examples import examples
 
-from seqcli import layers, registry
+from seqcli import layers
 from seqcli.layers.stack import Stack
 
 torch = pytest.importorskip("torch")
@@ -106,91 +103,6 @@ def test_outputs_states_and_gradients_equal_torch_nn(cell: str, depth: int, both
         torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["equal lengths", "padded"])
-@pytest.mark.parametrize(("depth", "both"), SHAPES)
-@pytest.mark.parametrize("cell", registry.names("cells"))
-def test_numpy_equals_torch(cell: str, depth: int, both: bool, lengths: Any) -> None:
-    stack = make(cell, depth, both)
-    bound, _ = bind(stack)
-    state = drawn_state(stack)
-    x = np.random.default_rng(1).standard_normal((T, B, I))
-    y, end = stack.unroll(x, state, lengths=lengths)
-    tensor_lengths = None if lengths is None else torch.from_numpy(lengths)
-    expected, last = bound.unroll(torch.from_numpy(x), to_torch(state), lengths=tensor_lengths)
-    assert stack.output_size == y.shape[-1] == H * (1 + both)
-    np.testing.assert_allclose(y, expected.detach(), rtol=0, atol=1e-12)
-    for a, b in zip(flat(end), flat(last), strict=True):
-        np.testing.assert_allclose(a, b.detach(), rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("cell", registry.names("cells"))
-def test_outputs_beyond_a_length_are_zero_and_states_are_its_own(cell: str) -> None:
-    stack = make(cell, 2, False)
-    x = np.random.default_rng(1).standard_normal((T, B, I))
-    y, end = stack.unroll(x, stack.initial_state(B), lengths=LENGTHS)
-    for b, n in enumerate(LENGTHS):
-        assert not y[n:, b].any()
-        np.testing.assert_array_equal(end[-1][0][0][b], y[n - 1, b])
-
-
-@pytest.mark.parametrize("both", [False, True])
-@pytest.mark.parametrize("cell", registry.names("cells"))
-def test_a_sequence_of_no_steps_keeps_its_state(cell: str, both: bool) -> None:
-    stack = make(cell, 1, both)
-    state = drawn_state(stack)
-    lengths = np.array([T, 0, 2, 0, 1])
-    x = np.random.default_rng(1).standard_normal((T, B, I))
-    y, end = stack.unroll(x, state, lengths=lengths)
-    for b in (1, 3):
-        assert not y[:, b].any()
-        for before, after in zip(flat(state), flat(end), strict=True):
-            np.testing.assert_array_equal(after[b], before[b])
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(
-    cell=st.sampled_from(registry.names("cells")),
-    depth=st.integers(1, 2),
-    both=st.booleans(),
-    lengths=st.lists(st.integers(1, 7), min_size=1, max_size=40),
-    extra=st.integers(0, 4),
-    garbage=st.sampled_from([0.0, 1.0, -3e38, np.inf]),
-    seed=st.integers(0, 2**32),
-)
-def test_padding_and_batch_mates_change_no_bit(
-    cell: str, depth: int, both: bool, lengths: list[int], extra: int, garbage: float, seed: int
-) -> None:
-    """A sequence by itself, without any padding, gives the bits that it gives in a batch, whatever the padding is."""
-    rng = np.random.default_rng(seed)
-    stack = make(cell, depth, both, np.float32, hidden=8)
-    steps = max(lengths) + extra
-    x = rng.standard_normal((steps, len(lengths), I)).astype(np.float32)
-    for b, n in enumerate(lengths):
-        x[n:, b] = garbage
-    with np.errstate(over="ignore", invalid="ignore"):
-        y, end = stack.unroll(x, stack.initial_state(len(lengths)), lengths=np.array(lengths))
-    for b in rng.choice(len(lengths), min(4, len(lengths)), replace=False):
-        n = lengths[b]
-        alone, own_end = stack.unroll(x[:n, b : b + 1], stack.initial_state(1))
-        np.testing.assert_array_equal(y[:n, b], alone[:, 0])
-        assert not y[n:, b].any()
-        for ours, own in zip(flat(end), flat(own_end), strict=True):
-            np.testing.assert_array_equal(ours[b], own[0])
-
-
-@pytest.mark.parametrize("cell", registry.names("cells"))
-def test_unroll_is_repeated_step(cell: str) -> None:
-    stack = make(cell, 3, False, np.float32)
-    x = np.random.default_rng(1).standard_normal((T, B, I)).astype(np.float32)
-    y, end = stack.unroll(x, stack.initial_state(B))
-    state = stack.initial_state(B)
-    for t in range(T):
-        out, state = stack.step(x[t], state)
-        np.testing.assert_array_equal(out, y[t])
-    for a, b in zip(flat(state), flat(end), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_layers_may_have_different_sizes_and_between_sees_all_but_the_last() -> None:
     stack = Stack.create("gru", I, [7, 5, 2], np.random.default_rng(0), bidirectional=True)
     assert [cell.input_size for layer in stack.cells for cell in layer] == [I, I, 14, 14, 10, 10]
@@ -211,25 +123,3 @@ def test_layers_may_have_different_sizes_and_between_sees_all_but_the_last() -> 
 def test_options_reach_every_cell() -> None:
     stack = Stack.create("rnn", I, [3, 3], np.random.default_rng(0), options={"nonlinearity": "relu"})
     assert [vars(cell)["nonlinearity"] for layer in stack.cells for cell in layer] == ["relu", "relu"]
-
-
-@pytest.mark.parametrize("both", [False, True])
-@pytest.mark.parametrize("cell", registry.names("cells"))
-def test_reading_gives_the_outputs_and_gradients_of_unrolling(cell: str, both: bool) -> None:
-    """`read` takes the fused kernels over padding that `unroll` never enters."""
-    stack = make(cell, 2, both)
-    x = np.random.default_rng(5).normal(size=(T, B, I))
-    found = []
-    for way in ("read", "unroll"):
-        bound, weights = bind(stack)
-        given_x = torch.from_numpy(x.copy()).requires_grad_()
-        lengths = torch.from_numpy(LENGTHS)
-        if way == "read":
-            y = bound.read(given_x, lengths)
-        else:
-            y, _ = bound.unroll(given_x, bound.initial_state(B), lengths=lengths)
-        (y**2).sum().backward()
-        found.append((y, given_x.grad, *(w.grad for w in weights.values())))
-    for ours, theirs in zip(*found, strict=True):
-        assert torch.allclose(ours, theirs, atol=1e-9)
-    assert np.allclose(stack.read(x, LENGTHS), found[0][0].detach().numpy(), atol=1e-9)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.cells import CELLS, stack_of
 
-from seqcli import layers, registry
+from seqcli import layers
 from seqcli.layers import stream
 from seqcli.layers.stack import Stack
 from seqcli.layers.stream import StreamForm
@@ -13,12 +14,9 @@ from seqcli.layers.stream import StreamForm
 V, E, H, T = 9, 5, 24, 40
 
 
-@pytest.fixture(params=registry.names("cells"))
+@pytest.fixture(params=CELLS)
 def stack(request: pytest.FixtureRequest) -> Stack:
-    rng = np.random.default_rng(2)
-    stack = Stack.create(request.param, E, [H, 7], rng)
-    biases = {n: a for n, a in layers.arrays(stack).items() if ".bias" in n}
-    return layers.replace(stack, {n: rng.normal(0, 0.3, a.shape).astype(np.float32) for n, a in biases.items()})
+    return stack_of(request.param, [H, 7], both=False, inputs=E)
 
 
 @pytest.fixture(params=[True, False], ids=["table", "no table"])

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.cells import CELLS
 from support.examples import examples
 from threadpoolctl import threadpool_limits
 
-from seqcli import layers, ops, registry
+from seqcli import layers, ops
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
@@ -91,7 +92,7 @@ def forward(model: Any, examples: Sequence[Example], rng: Any = None) -> Any:
 @pytest.mark.parametrize("characters", CHARACTERS)
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 @pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("cell", registry.names("cells"))
+@pytest.mark.parametrize("cell", CELLS)
 def test_logits_are_the_scores_of_training(cell: str, pooling: str, bidirectional: bool, characters: str) -> None:
     keys = {"cell": cell, "pooling": pooling, "bidirectional": bidirectional, "characters": CHARACTERS[characters]}
     model = make(layers=2, **keys)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from support.cells import CELLS
 
-from seqcli import layers, registry
+from seqcli import layers
 from seqcli.errors import SeqcliError
 from seqcli.models.language_model import Config, Model
 
@@ -21,7 +22,7 @@ INPUTS, TARGETS = RNG.integers(0, V, (B, T)), RNG.integers(0, V, (B, T))
 variants = pytest.mark.parametrize(
     "options",
     [
-        *({"cell": cell} for cell in registry.names("cells")),
+        *({"cell": cell} for cell in CELLS),
         {"cell": "gru", "layers": 3, "tied": True},
         {"cell": {"kind": "rnn", "nonlinearity": "relu"}, "uniform_init": 0.2, "dropout": 0.3, "weight_drop": 0.1},
     ],
@@ -137,6 +138,7 @@ def test_restore_names_what_does_not_fit() -> None:
         ({"cell": {"kind": "rnn", "nonlinearity": [1]}}, "unknown value"),
         ({"cell": 3}, "cell"),
         ({"tied": True, "layers": 1, "embedding": 3, "hidden": 4}, "must be equal, not 3 and 4"),
+        ({"cell": "scan-of-tests", "weight_drop": 0.1}, "the cell scan-of-tests has no recurrent weights"),
         ({"hiden": 3}, "hiden"),
         ({"hidden": 0}, "greater than 0"),
         ({"layers": 0}, "greater than 0"),

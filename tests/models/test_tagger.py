@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cells import CELLS, OWN
 from support.examples import examples
 from threadpoolctl import threadpool_limits
 
-from seqcli import layers, ops, registry
+from seqcli import layers, ops
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.layers.crf import FORBIDDEN
@@ -143,6 +144,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "softmax": ({}, {"head": "softmax", "layers": 2}),
     "forward only": ({"vectors": 0}, {"bidirectional": False, "characters": "rnn"}),
     "words alone": ({"vectors": 0, "features": False}, {"characters": None, "cell": "rnn"}),
+    **{name: ({}, {"cell": name, "layers": 2}) for name in OWN},
 }
 
 
@@ -208,8 +210,8 @@ def test_gradients_reach_every_array(shape: str) -> None:
         assert bool(leaf.grad.any()), name
 
 
-CELLS = [{"cell": name} for name in registry.names("cells")]
-FORMS = [*CELLS, *({**c, "layers": 2} for c in CELLS), *(keys for _, keys in SHAPES.values())]
+OF_CELLS = [{"cell": name} for name in CELLS]
+FORMS = [*OF_CELLS, *({**c, "layers": 2} for c in OF_CELLS), *(keys for _, keys in SHAPES.values())]
 
 
 @pytest.mark.parametrize("keys", FORMS, ids=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from support.cells import OWN
 from support.transformers import SIZES, cast
 
 from seqcli.models import Sizes
@@ -28,7 +29,10 @@ VARIANTS: list[dict[str, Any]] = [
     {"attention": "none", "input_feeding": True, "cell": "lstm", "bidirectional": False},
     {"copy_source": True, "bridge": "zero", "input_feeding": True},
 ]
-INFERENCE = [VARIANTS[i] for i in (0, 1, 2, 4, 5, 7, 9)]
+OF_CELLS: list[dict[str, Any]] = [
+    {"cell": name, "layers": 2, "input_feeding": True} for name in OWN
+]  # not torch.nn's
+INFERENCE = [*(VARIANTS[i] for i in (0, 1, 2, 4, 5, 7, 9)), *OF_CELLS]
 
 
 def sizes_of(keys: dict[str, Any]) -> Sizes:
