@@ -27,7 +27,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
@@ -45,10 +45,8 @@ HELD = 1 << 22  # log-probabilities of words that are kept, 16 MB
 _digit = re.compile(r"\d")
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: frequency-tagger}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["frequency-tagger"] = "frequency-tagger"
     suffix: Annotated[int, Field(ge=0, le=50)] = 5  # characters of the longest ending that is counted

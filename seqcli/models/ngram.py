@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli.errors import SeqcliError
 from seqcli.models import State
@@ -40,10 +40,8 @@ PARTS = ("tokens", "children", "counts")  # the arrays of an order that are stor
 Discounts = tuple[float, float, float, float]  # what a count of 0, 1, 2, 3 and more is lowered by
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: ngram}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["ngram"] = "ngram"
     order: Annotated[int, Field(ge=1)] = 5  # tokens of the longest n-gram: 1 unigram, 2 bigram, ...

@@ -26,11 +26,11 @@ from itertools import chain
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.models._keys import ClassWeights
+from seqcli.models._base import ClassWeights
 from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
 
 TASK = "classification"
@@ -47,10 +47,8 @@ HELD = 1 << 22  # sums of words that are kept, 16 MB
 Order = Annotated[int, Field(ge=1, le=20)]
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: ngram-linear}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["ngram-linear"] = "ngram-linear"
     words: Annotated[int, Field(ge=0, le=6)] = 2  # words of the longest word n-gram; 0: none
