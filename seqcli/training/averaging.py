@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -109,15 +109,8 @@ def _judge(trainer: Trainer, paths: Sequence[Path]) -> None:
     if better:
         p.best, p.best_step, p.mean_of = score, p.step, len(paths)
         trainer.write_model(trainer.run.model, {**found.scores, "averaged": len(paths)}, weights)
-    record: dict[str, Any] = {
-        "step": p.step,
-        "epoch": round(trainer.epochs_done, 4),
-        "seconds": round(p.seconds, 1),
-        "averaged": len(paths),
-        **{key: value if math.isfinite(value) else None for key, value in found.scores.items()},
-        "best": better,
-    }
-    p.log_bytes = trainer.run.log(record)
+    scores = {key: value if math.isfinite(value) else None for key, value in found.scores.items()}
+    trainer.log({"averaged": len(paths), **scores}, better)
 
 
 def _are(number: int) -> str:
