@@ -181,14 +181,9 @@ class Transduces(Trained):
         lengths = np.array([len(s) for s in sources], np.int64)
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
         like = self.embedding
-        source = np.zeros((len(sources), wide), np.int64)
-        for row, ids in zip(source, sources, strict=True):
-            row[: len(ids)] = ids
-        memory, state = self.read(ops.integers(source, like), ops.integers(lengths, like))
+        memory, state = self.read(ops.integers(_padded(sources, wide), like), ops.integers(lengths, like))
         if self.copy_weight is not None:
-            targets = np.full(source.shape, -1, np.int64)
-            for row, ids in zip(targets, copies if copies is not None else sources, strict=True):
-                row[: len(ids)] = ids
+            targets = _padded(sources if copies is None else copies, wide, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
         return memory, state
 
@@ -236,15 +231,19 @@ class Transduces(Trained):
         if not sources:
             return []
         memory, state = self.start(sources, copies, unknown)
-        longest = max(len(t) for t in targets)
-        inputs = np.full((len(targets), longest), self.sizes.target - 2, np.int64)  # BOS first
-        gold = np.zeros((len(targets), longest), np.int64)
-        for row, given, ids in zip(inputs, gold, targets, strict=True):
-            row[1 : len(ids)] = ids[:-1]
-            given[: len(ids)] = ids
+        longest, bos = max(len(t) for t in targets), self.sizes.target - 2
+        gold, inputs = _padded(targets, longest), _padded([[bos, *t[:-1]] for t in targets], longest)
         found = np.zeros((len(targets), longest), np.float32)
         for t in range(longest):
             logprobs, state, _ = self.step(inputs[:, t], memory, state)
             column = gold[:, t]
             found[:, t] = logprobs[np.arange(len(column)), np.minimum(column, logprobs.shape[1] - 1)]
         return [row[: len(ids)] for row, ids in zip(found, targets, strict=True)]
+
+
+def _padded(rows: Sequence[Any], width: int, value: int = 0) -> np.ndarray:
+    """Rows of ids as one array (N, width), made up with a value."""
+    found = np.full((len(rows), width), value, np.int64)
+    for row, ids in zip(found, rows, strict=True):
+        row[: len(ids)] = ids
+    return found

@@ -150,11 +150,7 @@ class Model:
 
     @classmethod
     def fit(
-        cls,
-        ids: np.ndarray,
-        vocabulary_size: int,
-        config: Config,
-        progress: Callable[[float], object] | None = None,
+        cls, ids: np.ndarray, vocabulary_size: int, config: Config, progress: Callable[[float], object] | None = None
     ) -> Model:
         """Count a stream of ids (N,), uint8 to int64; a memory map is read once an order, from end to end.
 

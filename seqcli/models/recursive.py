@@ -141,17 +141,14 @@ def prepare_batch(
     ids = vocabulary.word_ids(forest.words)
     if rng is not None and config.word_dropout:
         ids = np.where(rng.random(len(ids)) < config.word_dropout, UNKNOWN, ids)
-    ids_by_name: dict[str, int] = {}
+    place = cache(lambda name: label_id(name) if name else -1)
     labels: list[int] = []
     last = []
     for example, tree in zip(examples, trees, strict=True):
         names = [node.label for node in tree.nodes()]
         if example.labels:
             names[-1] = example.labels[0]
-        for name in names:
-            if name not in ids_by_name:
-                ids_by_name[name] = label_id(name) if name else -1
-            labels.append(ids_by_name[name])
+        labels += map(place, names)
         last.append(len(labels) - 1)
     gold = np.array(labels, np.int64)
     by_label = np.ones(len(vocabulary.labels), np.float32) if label_weights is None else label_weights

@@ -109,16 +109,11 @@ class Model(Transduces):
 
     def _places(self, places: np.ndarray, learned: Array | None) -> Array:
         """What stands for positions (...): waves, or learned (..., D)."""
-        like = self.embedding
+        like, D = self.embedding, self.embedding.shape[1]
         if learned is not None:
-            return (
-                ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned)
-                * like.shape[1] ** 0.5
-            )
+            return ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned) * D**0.5
         count = 1 << int(places.max(initial=0)).bit_length()
-        return ops.put(
-            _waves(count, like.shape[1], like.dtype if isinstance(like, np.ndarray) else None)[places], like
-        )
+        return ops.put(_waves(count, D, like.dtype if isinstance(like, np.ndarray) else None)[places], like)
 
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
         B, S = source.shape
