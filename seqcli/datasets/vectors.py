@@ -62,7 +62,7 @@ def read_vectors(
     *,
     keep_all: bool = False,
     encoding: str = "utf-8",
-    advance: Callable[[int], object] | None = None,
+    advance: Callable[[int], object] = lambda n: None,
 ) -> Vectors:
     """The vectors of the words that are wanted, or with `keep_all` of all; of a word that comes twice, the first.
 
@@ -116,7 +116,7 @@ def read_vectors(
     return Vectors(list(rows), matrix, total, dimension)
 
 
-def _lines(path: str | Path, advance: Callable[[int], object] | None) -> Iterator[tuple[int, bytes]]:
+def _lines(path: str | Path, advance: Callable[[int], object]) -> Iterator[tuple[int, bytes]]:
     """(line number, line without its end) of a file."""
     with open_source(path) as (file, name):
         seen = number = 0
@@ -125,15 +125,14 @@ def _lines(path: str | Path, advance: Callable[[int], object] | None) -> Iterato
                 number += 1
                 if len(line) == LONGEST and not line.endswith(b"\n"):
                     raise SeqcliError(f"{name}:{number}: a line of more than {LONGEST:,} bytes", hint=_BINARY_HINT)
-                if advance is not None and number % 256 == 0:
+                if number % 256 == 0:
                     at = file.tell()
                     advance(at - seen)
                     seen = at
                 yield number, line.rstrip(b"\r\n")
         except OSError as error:
             raise SeqcliError(f"cannot read {name}: {error.strerror}") from None
-        if advance is not None and (at := file.tell()) > seen:
-            advance(at - seen)
+        advance(file.tell() - seen)
 
 
 def _malformed(path: str | Path, number: int, line: bytes, found: int, dimension: int, header: bool) -> SeqcliError:

@@ -81,8 +81,8 @@ class Model(Trained):
             **cls.numbers(config),
         )
         if (r := config.uniform_init) is not None:
-            drawn = {k: rng.uniform(-r, r, a.shape).astype(np.float32) for k, a in layers.arrays(model).items()}
-            model = layers.replace(model, drawn)
+            drawn = {k: rng.uniform(-r, r, a.shape).astype(np.float32) for k, a in model.arrays().items()}
+            return layers.replace(model, drawn)
         return model
 
     @property

@@ -65,8 +65,9 @@ def average(trainer: Trainer) -> None:
         return
     found = _own(trainer, steps(p.step, config.snapshot_every, config.average_snapshots))
     if len(found) < config.average_snapshots:
+        there = {0: "are none", 1: "is 1"}.get(len(found), f"are {len(found)}")
         console.warn(
-            f"train.average_snapshots is {config.average_snapshots}, but there {_are(len(found))} by step {p.step:,}"
+            f"train.average_snapshots is {config.average_snapshots}, but there {there} by step {p.step:,}"
             + ("" if found else ": nothing is averaged")
         )
     if found:
@@ -111,7 +112,3 @@ def _judge(trainer: Trainer, paths: Sequence[Path]) -> None:
         trainer.write_model(trainer.run.model, {**found.scores, "averaged": len(paths)}, weights)
     scores = {key: value if math.isfinite(value) else None for key, value in found.scores.items()}
     trainer.log({"averaged": len(paths), **scores}, better)
-
-
-def _are(number: int) -> str:
-    return "are none" if not number else "is 1" if number == 1 else f"are {number}"

@@ -259,13 +259,10 @@ class Trainer:
 
     def save(self) -> None:
         """Write last.safetensors: all that decides what comes next."""
-        slots = {}
-        for name, weight in self.weights.items():
-            for key, value in self.optimizer.state.get(weight, {}).items():
-                slots[f"optimizer.{name}.{key}"] = value
+        slots = {name: self.optimizer.state.get(w, {}) for name, w in self.weights.items()}
         tensors = {
             **{f"model.{name}": w for name, w in self.weights.items()},
-            **slots,
+            **{f"optimizer.{name}.{key}": value for name, own in slots.items() for key, value in own.items()},
             **{f"average.{name}": a for name, a in (self.averaged or {}).items()},
             **{f"state.{n}": s for n, s in layers.arrays(self.state).items()},
             "generator": self.generator.get_state(),
