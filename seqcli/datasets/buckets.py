@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
-
-
-class Sized(Protocol):
-    """What has words."""
-
-    @property
-    def words(self) -> Sequence[str] | None:
-        """In their order."""
-
-
-S = TypeVar("S", bound=Sized)
 
 POOL = 64  # batches that are sorted by length together
 
 
-class Buckets(Generic[S]):
-    """Sentences in batches of B: shuffled, sorted by length within pools, the batches shuffled again.
+class Buckets:
+    """What has `words` in batches of B: shuffled, sorted by length within pools, the batches shuffled again.
 
     A batch is a function of (seed, epoch, place) alone. Little of it is padding, and still no two epochs are alike.
     """
 
-    def __init__(self, sentences: Sequence[S], batch_size: int, seed: int):
+    def __init__(self, sentences: Sequence[Any], batch_size: int, seed: int):
         self.seed, self._sentences, self._size = seed, sentences, batch_size
         self._lengths = np.array([len(s.words or ()) for s in sentences], np.int64)
         self.batches = -(-len(sentences) // batch_size)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])
 
-    def batch(self, epoch: int, index: int) -> list[S]:
+    def batch(self, epoch: int, index: int) -> list[Any]:
         """The sentences of a batch."""
         if self._drawn[0] != epoch:
             self._drawn = epoch, self._draw(epoch)

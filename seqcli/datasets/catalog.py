@@ -12,9 +12,12 @@ import hashlib
 import os
 import sys
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from seqcli.artifact import replacing
+from seqcli.console import warn
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 
 _FOLDER = Path(__file__).parent / "catalog"
@@ -142,8 +145,6 @@ def _files(name: str, home: Path, pattern: str) -> list[Path]:
 
 def _verify(name: str, home: Path, known: dict[str, str]) -> None:
     """Warn where a file is not the one that published scores were measured on."""
-    from seqcli.console import warn
-
     for file, expected in known.items():
         if not (home / file).is_file():
             warn(f"{home} lacks {file} of the published {name}: scores cannot stand beside published ones")
@@ -168,21 +169,20 @@ def _built(name: str, builtin: Any, known: dict[str, str]) -> dict[str, list[Pat
 
 def _generated(builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:
     """A data set made from a seed, written into the cache once: a file a split, its name from its hash."""
-    from seqcli.artifact import replacing
-    from seqcli.console import warn
-    from seqcli.datasets import dates as _dates
-    from seqcli.datasets import reverse as _reverse
-
     paths = {s: cache_folder() / "data" / f"{builtin}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
     if not all(path.is_file() and _sha256(path) == known[split] for split, path in paths.items()):
-        for split, pairs in {"dates": _dates, "reverse": _reverse}[builtin].splits().items():
+        for split, pairs in import_module(f"seqcli.datasets.{builtin}").splits().items():
             path = paths[split]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as file:
-                file.write("".join(f"{source}\t{target}\n" for source, target in pairs).encode())
+            _write(path, "".join(f"{source}\t{target}\n" for source, target in pairs).encode())
             if _sha256(path) != known[split]:
                 warn(f"{path} is not the published {builtin}: scores cannot stand beside published ones")
     return {split: [path] for split, path in paths.items()}
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(data)
 
 
 def _sha256(path: Path) -> str:
@@ -194,15 +194,11 @@ def _python_docs() -> Path:
     """The language reference as one file, written into the cache once for each version of its text."""
     from pydoc_data.topics import topics
 
-    from seqcli.artifact import replacing
-
     text = "\n\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
     data = text.encode()
     path = cache_folder() / "data" / f"python-docs-{hashlib.sha256(data).hexdigest()[:12]}.txt"
     if not path.is_file() or path.stat().st_size != len(data):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            file.write(data)
+        _write(path, data)
     return path
 
 

@@ -70,6 +70,13 @@ def _boundary(part: Part, at: int, at_line: bool) -> int:
     return part.end
 
 
+def _blocks(file: BinaryIO, left: int) -> Iterator[bytes]:
+    """The next bytes of a file, so many of them, in blocks."""
+    while left and (block := file.read(min(BLOCK, left))):
+        yield block
+        left -= len(block)
+
+
 class _Window:
     """A file that ends at a byte position."""
 
@@ -88,12 +95,7 @@ def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None
     parts = [p for p in parts if p.end > p.start]
     for number, part in enumerate(parts):
         with open_source(part.path) as (file, _):
-            line = 1
-            left = part.start
-            while left:  # lines before the part, so that messages name the right one
-                block = file.read(min(BLOCK, left))
-                line += block.count(b"\n")
-                left -= len(block)
+            line = 1 + sum(block.count(b"\n") for block in _blocks(file, part.start))  # the number of its first line
             window = cast(BinaryIO, _Window(file, part.end - part.start))
             last = None
             for last in read_chunks(window, part.name, encoding=encoding, line=line, cut_long_lines=True):
@@ -110,8 +112,6 @@ def digest(parts: Sequence[Part]) -> str:
     for part in parts:
         with open_source(part.path) as (file, _):
             file.seek(part.start)
-            left = part.end - part.start
-            while left and (block := file.read(min(BLOCK, left))):
+            for block in _blocks(file, part.end - part.start):
                 total.update(block)
-                left -= len(block)
     return total.hexdigest()

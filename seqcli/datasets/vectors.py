@@ -23,6 +23,7 @@ from seqcli.streams import decode
 
 LONGEST = 1 << 20  # bytes of a line
 _HEADER = re.compile(rb"\s*(\d+)\s+(\d+)\s*")
+_LINE_HINT = "a line of word vectors is a word and its numbers: word 0.1 -0.2 …"
 _BINARY_HINT = (
     "this looks like word2vec's binary form: save it as text first, for example with gensim: "
     "KeyedVectors.load_word2vec_format(FILE, binary=True).save_word2vec_format(OUT, binary=False)"
@@ -57,11 +58,11 @@ def with_vectors(vocabulary: Vocabulary, config: Any, base: Path) -> Vocabulary:
 
 def read_vectors(
     path: str | Path,
-    wanted: Callable[[str], bool] | Collection[str],
+    wanted: Collection[str],
     *,
     keep_all: bool = False,
     encoding: str = "utf-8",
-    advance: Callable[[int], object] | None = None,
+    advance: Callable[[int], object] = lambda n: None,
 ) -> Vectors:
     """The vectors of the words that are wanted, or with `keep_all` of all; of a word that comes twice, the first.
 
@@ -69,14 +70,9 @@ def read_vectors(
     for a .gz file. Raises SeqcliError naming file:line for a line of another dimension, what is not a finite number,
     bytes that do not decode, a file that holds fewer words than its first line says, an empty file, the binary form.
     """
-    if callable(wanted):
-        is_wanted = wanted
-    else:
-        is_wanted = (wanted if isinstance(wanted, (set, frozenset, dict)) else frozenset(wanted)).__contains__
     rows: dict[str, int] = {}
     kept = bytearray()  # float32, row after row: grows in place
-    total = announced = dimension = 0
-    number = 0
+    total = announced = dimension = number = 0
     for number, line in _lines(path, advance):
         if number == 1 and (header := _HEADER.fullmatch(line)):
             announced, dimension = int(header[1]), int(header[2])
@@ -101,7 +97,7 @@ def read_vectors(
         word = decode(line[:end], encoding, str(path), number)
         if total == 1:
             word = word.removeprefix("\ufeff")
-        if word in rows or not (keep_all or is_wanted(word)):
+        if word in rows or not (keep_all or word in wanted):
             continue
         row = _numbers(line[end + 1 :].split(b" "))
         if row is None:
@@ -110,7 +106,7 @@ def read_vectors(
         kept += row.tobytes()
     if total == 0:
         empty = "is empty" if number == 0 else "holds no vectors"
-        raise SeqcliError(f"{path} {empty}", hint="a line of word vectors is a word and its numbers: word 0.1 -0.2 …")
+        raise SeqcliError(f"{path} {empty}", hint=_LINE_HINT)
     if total < announced:
         raise SeqcliError(
             f"{path}:{number}: the file ends after {total:,} of the {announced:,} words that its first line says",
@@ -120,7 +116,7 @@ def read_vectors(
     return Vectors(list(rows), matrix, total, dimension)
 
 
-def _lines(path: str | Path, advance: Callable[[int], object] | None) -> Iterator[tuple[int, bytes]]:
+def _lines(path: str | Path, advance: Callable[[int], object]) -> Iterator[tuple[int, bytes]]:
     """(line number, line without its end) of a file."""
     with open_source(path) as (file, name):
         seen = number = 0
@@ -129,15 +125,14 @@ def _lines(path: str | Path, advance: Callable[[int], object] | None) -> Iterato
                 number += 1
                 if len(line) == LONGEST and not line.endswith(b"\n"):
                     raise SeqcliError(f"{name}:{number}: a line of more than {LONGEST:,} bytes", hint=_BINARY_HINT)
-                if advance is not None and number % 256 == 0:
+                if number % 256 == 0:
                     at = file.tell()
                     advance(at - seen)
                     seen = at
                 yield number, line.rstrip(b"\r\n")
         except OSError as error:
             raise SeqcliError(f"cannot read {name}: {error.strerror}") from None
-        if advance is not None and (at := file.tell()) > seen:
-            advance(at - seen)
+        advance(file.tell() - seen)
 
 
 def _malformed(path: str | Path, number: int, line: bytes, found: int, dimension: int, header: bool) -> SeqcliError:
@@ -151,10 +146,7 @@ def _malformed(path: str | Path, number: int, line: bytes, found: int, dimension
             hint="a line is a word and its numbers with single spaces between: word 0.1 -0.2 …",
         )
     if dimension == 0:
-        return SeqcliError(
-            f"{path}:{number}: a word without numbers",
-            hint="a line of word vectors is a word and its numbers: word 0.1 -0.2 …",
-        )
+        return SeqcliError(f"{path}:{number}: a word without numbers", hint=_LINE_HINT)
     bad = next((field for field in line.rsplit(b" ", dimension)[1:] if _numbers([field]) is None), b"")
     return SeqcliError(
         f"{path}:{number}: {bad[:40].decode('utf-8', errors='replace')!r} is not a finite number",

@@ -4,8 +4,9 @@ A kind's file offers
 
 - `Config`: its recipe keys under `model`, a pydantic model with `kind`;
 - `Model`: a dataclass whose fields are arrays, layers and plain numbers (see `seqcli.layers`), with
-  `create(config, vocabulary, rng)` for a fresh one and `restore(config, vocabulary, arrays)` for a stored one, where
-  `vocabulary` is what the task's data make of an artifact: a size for text, a `Vocabulary` for tagging;
+  `create(config, vocabulary, rng)` for a fresh one and `restore(config, vocabulary, arrays)` for a stored one, of
+  what `arrays()` gave by dotted name; `vocabulary` is what the task's data make of an artifact: a size for text, a
+  `Vocabulary` for tagging;
 - `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `TRAINED`: `"gradient"` (it
   has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
 
@@ -19,7 +20,7 @@ labels of whole texts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -44,15 +45,6 @@ class LanguageModel(Protocol):
 
     kind: ClassVar[str]
     vocabulary_size: int
-
-    @classmethod
-    def restore(cls, config: Any, vocabulary_size: int, arrays: dict[str, np.ndarray]) -> Self:
-        """The stored model. Raises SeqcliError where the arrays do not fit the configuration."""
-        ...
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        ...
 
     def initial_state(self, batch: int) -> State:
         """The state before any token."""

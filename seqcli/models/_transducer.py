@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, Field
 
-from seqcli import layers, ops
-from seqcli.layers.blank import Blank, Rng
+from seqcli import ops
+from seqcli.errors import UsageError
+from seqcli.layers.blank import Rng
 from seqcli.models import Sizes
+from seqcli.models._base import Rate, Size, Trained
 from seqcli.ops import TILE, Array
 
 Memory = tuple[Any, ...]  # arrays of B rows, nested: (values, keys, inside, …)
@@ -29,7 +32,35 @@ State = Any  # arrays of N rows, nested
 LEAST = 1e-9  # a probability below this costs no more
 
 
-class Transduces:
+class TwoSided(BaseModel, extra="forbid"):
+    """Keys of `model` that do not depend on what encoder and decoder are."""
+
+    tied: Literal["none", "output", "all"] = (
+        "none"  # output: the softmax has the target embedding; all: both sides too
+    )
+    copy_source: bool = False  # it may copy what it looks at: a pointer-generator (See et al. 2017)
+    word_dropout: Rate = 0.0  # of symbols on both sides, made zero
+    label_smoothing: Rate = 0.0  # share of the target that is given to all symbols alike
+    scheduled_sampling: Rate = 0.0  # how often an input is the model's own; grows from 0 where `epochs` are given
+    free_running: Rate = 0.0  # share of the loss that is measured on the model's own continuation
+    beam: Size = 5  # hypotheses kept in decoding, unless --beam says otherwise
+    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0  # 0: none; 1: scores are nats a token, nearly
+
+    def check_sizes(self, sizes: Sizes) -> None:
+        """Raise UsageError where both sides are to share a table and have other symbols."""
+        if self.tied == "all" and not sizes.shared:
+            raise UsageError(
+                "model.tied: all needs one tokenizer for both sides",
+                hint="leave target_tokenizer away, or use output",
+            )
+
+
+def normal(rows: int, size: int, rng: Rng) -> np.ndarray:
+    """Fresh embeddings (rows, size), of variance 1 / size."""
+    return rng.normal(0.0, size**-0.5, (rows, size)).astype(np.float32)
+
+
+class Transduces(Trained):
     """A model with `read`, `readouts` and `advance`; all else is written here once."""
 
     label_smoothing: float
@@ -53,20 +84,6 @@ class Transduces:
     @abstractmethod
     def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
         """One target position: ids (N,) -> what the softmax reads (N, R), attention (N, S), the next state."""
-
-    @classmethod
-    @abstractmethod
-    def create(cls, config: Any, sizes: Sizes, rng: Rng) -> Self:
-        """A fresh model. Raises UsageError for keys that do not go together."""
-
-    @classmethod
-    def restore(cls, config: Any, sizes: Sizes, arrays: dict[str, np.ndarray]) -> Self:
-        """A stored model."""
-        return layers.restore(cls.create(config, sizes, Blank()), arrays)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        return layers.arrays(self)
 
     @property
     def embedding(self) -> Array:
@@ -164,14 +181,9 @@ class Transduces:
         lengths = np.array([len(s) for s in sources], np.int64)
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
         like = self.embedding
-        source = np.zeros((len(sources), wide), np.int64)
-        for row, ids in zip(source, sources, strict=True):
-            row[: len(ids)] = ids
-        memory, state = self.read(ops.integers(source, like), ops.integers(lengths, like))
+        memory, state = self.read(ops.integers(_padded(sources, wide), like), ops.integers(lengths, like))
         if self.copy_weight is not None:
-            targets = np.full(source.shape, -1, np.int64)
-            for row, ids in zip(targets, copies if copies is not None else sources, strict=True):
-                row[: len(ids)] = ids
+            targets = _padded(sources if copies is None else copies, wide, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
         return memory, state
 
@@ -219,15 +231,19 @@ class Transduces:
         if not sources:
             return []
         memory, state = self.start(sources, copies, unknown)
-        longest = max(len(t) for t in targets)
-        inputs = np.full((len(targets), longest), self.sizes.target - 2, np.int64)  # BOS first
-        gold = np.zeros((len(targets), longest), np.int64)
-        for row, given, ids in zip(inputs, gold, targets, strict=True):
-            row[1 : len(ids)] = ids[:-1]
-            given[: len(ids)] = ids
+        longest, bos = max(len(t) for t in targets), self.sizes.target - 2
+        gold, inputs = _padded(targets, longest), _padded([[bos, *t[:-1]] for t in targets], longest)
         found = np.zeros((len(targets), longest), np.float32)
         for t in range(longest):
             logprobs, state, _ = self.step(inputs[:, t], memory, state)
             column = gold[:, t]
             found[:, t] = logprobs[np.arange(len(column)), np.minimum(column, logprobs.shape[1] - 1)]
         return [row[: len(ids)] for row, ids in zip(found, targets, strict=True)]
+
+
+def _padded(rows: Sequence[Any], width: int, value: int = 0) -> np.ndarray:
+    """Rows of ids as one array (N, width), made up with a value."""
+    found = np.full((len(rows), width), value, np.int64)
+    for row, ids in zip(found, rows, strict=True):
+        row[: len(ids)] = ids
+    return found

@@ -1,7 +1,8 @@
-"""What models that read words have in common: words from ids, vectors and characters; their projections, kept."""
+"""What models that read words have in common: words from ids, vectors and characters; the loss of a text's labels."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from seqcli import ops, registry
 from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
+from seqcli.layers import objective
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
-from seqcli.models._drop import Drops
+from seqcli.models._base import Trained
 from seqcli.ops import Array
 
 KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
@@ -19,14 +21,16 @@ KEPT_CHARACTERS = 16 << 20  # of those words themselves
 ENCODED = 1024  # words encoded at once: bounds the memory
 
 
-class ReadsWords(Drops):
+class ReadsWords(Trained):
     """A model with a table of words, perhaps an encoder of characters, and dropout."""
 
     embedding: Array  # (words + 1, E)
     characters: Any  # an encoder, or None
     vocabulary: Vocabulary
 
-    def words(self, ids: Array, vectors: Array, characters: Array, lengths: Array) -> Array:
+    def words(
+        self, ids: Array, vectors: Array, characters: Array | None = None, lengths: Array | None = None
+    ) -> Array:
         """What different words are: ids (U,), vectors (U, D), characters (U, L), their lengths (U,) -> (U, ·)."""
         parts = [ops.embedding(ids, self.embedding)]
         if vectors.shape[1]:
@@ -34,6 +38,10 @@ class ReadsWords(Drops):
         if self.characters is not None:
             parts.append(self.characters.encode(characters, lengths))
         return ops.concat(parts)
+
+    def words_of(self, batch: Mapping[str, Array]) -> Array:
+        """What the different words of a batch are."""
+        return self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
 
     def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
         """What words are, in NumPy: (U, ·), made up with zeros to a width."""
@@ -49,6 +57,21 @@ class ReadsWords(Drops):
         return np.concatenate(parts)
 
 
+class LabelsTexts(ReadsWords):
+    """A model that scores the labels of texts in padded batches."""
+
+    label_smoothing: float
+
+    @abstractmethod
+    def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
+        """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
+
+    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
+        """Mean nats a record of a padded batch (see `tasks/classification` for its parts), by their weights."""
+        logits = self.scores(self.words_of(batch), batch["index"], batch["lengths"], rng)
+        return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
+
+
 def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bool) -> np.ndarray:
     """A fresh table (words + 1, E) of words, of variance 1/E; what training never shows says nothing."""
     made = rng.normal(0.0, 1 / np.sqrt(size), (len(vocabulary.words) + 1, size)).astype(np.float32)
@@ -57,12 +80,14 @@ def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bo
     return made
 
 
-def encoder(spec: Mapping[str, Any] | None, vocabulary: Vocabulary, rng: Rng) -> Any:
-    """A fresh encoder of words' characters, as a recipe says; None where it says none."""
+def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:
+    """A fresh encoder of words' characters, as a recipe says, or None, and how many numbers a word is in all."""
+    spec, size = config.characters, config.embedding + vocabulary.vectors.shape[1]
     if spec is None:
-        return None
+        return None, size
     module = registry.load("characters", spec["kind"])
-    return module.Encoder.create(module.Config(**spec), len(vocabulary.characters) + MARKS, rng)
+    made = module.Encoder.create(module.Config(**spec), len(vocabulary.characters) + MARKS, rng)
+    return made, size + made.output_size
 
 
 class WordBank:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.blank import Rng
 from seqcli.layers.pooling import pool, pool_flat
-from seqcli.models._keys import ClassWeights, Rate, Size
-from seqcli.models._labels import LabelsTexts
-from seqcli.models._words import encoder, table
+from seqcli.models._base import ClassWeights, Rate, Size, head
+from seqcli.models._words import LabelsTexts, encoder, table
 from seqcli.models.classifier import groups
 from seqcli.ops import Array
 from seqcli.records import Example
@@ -26,10 +25,8 @@ VERBS = ("classify", "eval")
 TRAINED = "gradient"
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: bag}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["bag"] = "bag"
     embedding: Size = 128  # E: of words, characters or pieces
@@ -53,37 +50,21 @@ class Model(LabelsTexts):
     label_smoothing: float = 0.0
 
     kind = "bag"
-    variational = False
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
-        """A fresh model; the same generator state gives the same weights on every machine."""
-        assert not isinstance(config.characters, str)
-        characters, size = encoder(config.characters, vocabulary, rng), config.embedding + vocabulary.vectors.shape[1]
-        if characters is not None:
-            size += characters.output_size
-        bound, labels = 1 / np.sqrt(size), len(vocabulary.labels)
+        characters, size = encoder(config, vocabulary, rng)
+        labels = len(vocabulary.labels)
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
             characters=characters,
-            output_weight=rng.uniform(-bound, bound, (labels, size)).astype(np.float32),
+            output_weight=head(labels, size, rng),
             output_bias=np.zeros(labels, np.float32),
             vocabulary=vocabulary,
-            dropout=config.dropout,
-            label_smoothing=config.label_smoothing,
+            **cls.numbers(config),
         )
 
-    @classmethod
-    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """A stored model."""
-        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        return layers.arrays(self)
-
     def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
-        """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
         mean = pool("mean", self.drop(ops.embedding(index, words), rng), lengths)
         return ops.linear(self.drop(mean[None], rng)[0], self.output_weight, self.output_bias)
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli import layers, ops
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.blank import Rng
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
-from seqcli.models._keys import ClassWeights, Rate, Size
-from seqcli.models._labels import LabelsTexts
-from seqcli.models._words import WordBank, encoder, table
+from seqcli.models._base import ClassWeights, Rate, Size, head, stack
+from seqcli.models._words import LabelsTexts, WordBank, encoder, table
 from seqcli.ops import Array
 from seqcli.records import Example
 
@@ -31,10 +30,8 @@ DEFAULT = True  # the kind of the task where a recipe names none
 GROUP = 8192  # words worked on at once; one text may be longer
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model` for a recurrent classifier."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["classifier"] = "classifier"
     cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
@@ -76,49 +73,23 @@ class Model(LabelsTexts):
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
-        """A fresh model; the same generator state gives the same weights on every machine."""
-        assert isinstance(config.cell, dict)
-        assert not isinstance(config.characters, str)
-        characters, size = encoder(config.characters, vocabulary, rng), config.embedding + vocabulary.vectors.shape[1]
-        if characters is not None:
-            size += characters.output_size
-        options, labels = dict(config.cell), len(vocabulary.labels)
-        stack = Stack.create(
-            options.pop("kind"),
-            size,
-            [config.hidden] * config.layers,
-            rng,
-            options=options,
-            bidirectional=config.bidirectional,
-        )
-        bound = 1 / np.sqrt(stack.output_size)
+        characters, size = encoder(config, vocabulary, rng)
+        sizes, labels = [config.hidden] * config.layers, len(vocabulary.labels)
+        cells = stack(config.cell, size, sizes, rng, bidirectional=config.bidirectional)
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
             characters=characters,
-            stack=stack,
-            attention=Attention.create(stack.output_size, rng) if config.pooling == "attention" else None,
-            output_weight=rng.uniform(-bound, bound, (labels, stack.output_size)).astype(np.float32),
+            stack=cells,
+            attention=Attention.create(cells.output_size, rng) if config.pooling == "attention" else None,
+            output_weight=head(labels, cells.output_size, rng),
             output_bias=np.zeros(labels, np.float32),
             vocabulary=vocabulary,
-            pooling=config.pooling,
-            dropout=config.dropout,
-            variational=config.variational,
-            label_smoothing=config.label_smoothing,
+            **cls.numbers(config),
         )
-
-    @classmethod
-    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """A stored model."""
-        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        return layers.arrays(self)
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
     def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
-        """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
         x = self.drop(ops.embedding(index, words), rng)
         y = self.stack.read(x, lengths, between=lambda y: self.drop(y, rng))
         pooled = pool(self.pooling, y, lengths, self.attention, both=self._both)

@@ -20,14 +20,14 @@ after the word itself. Endings are in lower case, their digits are 0.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
@@ -45,10 +45,8 @@ HELD = 1 << 22  # log-probabilities of words that are kept, 16 MB
 _digit = re.compile(r"\d")
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: frequency-tagger}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["frequency-tagger"] = "frequency-tagger"
     suffix: Annotated[int, Field(ge=0, le=50)] = 5  # characters of the longest ending that is counted
@@ -159,16 +157,17 @@ class Model:
             )
         if not all(0 <= tag < labels for _, tag in everywhere):
             raise ValueError(f"labels must lie in 0 .. {labels - 1}")
-        by_word: dict[str, dict[int, int]] = {}
+        by_word: defaultdict[str, dict[int, int]] = defaultdict(dict)
         for (word, tag), count in everywhere.items():
-            by_word.setdefault(word, {})[tag] = count
-        by_ending: dict[str, dict[int, int]] = {}
+            by_word[word][tag] = count
+        by_ending: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         for word, tags in by_word.items():
             if sum(tags.values()) <= config.rare:
                 for tag, count in tags.items():
                     for beginning, seen in ((True, first[word, tag]), (False, count - first[word, tag])):
                         if seen:
-                            _add(by_ending, _chain(word, beginning, config.suffix), tag)
+                            for key in _chain(word, beginning, config.suffix):
+                                by_ending[key][tag] += 1
         return cls(config, labels, Table.of(by_word), Table.of(by_ending))
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -206,13 +205,9 @@ class Model:
 
         Each row is a distribution, no entry is -inf, and none depends on the other tokens but for being the first.
         """
-        return [self._emissions(words) for words in sentences]
-
-    def _emissions(self, words: Sequence[str]) -> np.ndarray:
-        if not len(words):
-            return np.zeros((0, self.labels), np.float32)
-        rows = [self._first[words[0]], *map(self._within.__getitem__, words[1:])]
-        return np.concatenate(rows).reshape(len(rows), self.labels)
+        nothing, row = np.zeros(0, np.float32), self._row
+        found = [[row(word, True) if i == 0 else row(word) for i, word in enumerate(words)] for words in sentences]
+        return [np.concatenate([nothing, *rows]).reshape(len(rows), self.labels) for rows in found]
 
     def distribution(self, word: str, first: bool) -> np.ndarray:
         """p(tag | word) (K,) float64; `first`: at the beginning of a sentence."""
@@ -232,27 +227,13 @@ class Model:
         return (counts + v / self.labels) / (counts.sum() + v)
 
     @cached_property
-    def _first(self) -> _Rows:
-        return _Rows(self, True)
+    def _row(self) -> Callable[..., np.ndarray]:
+        """log p(. | word) (K,) float32 of a word, or of the `first` of a sentence; the last ones are kept."""
 
-    @cached_property
-    def _within(self) -> _Rows:
-        return _Rows(self, False)
+        @lru_cache(max(1, HELD // self.labels))
+        def row(word: str, first: bool = False) -> np.ndarray:
+            return np.log(self.distribution(word, first)).astype(np.float32)
 
-
-class _Rows(dict[str, np.ndarray]):
-    """log p(. | word) (K,) float32 by word, made when first asked for; emptied when it holds too much."""
-
-    def __init__(self, model: Model, first: bool):
-        super().__init__()
-        self._model, self._at_beginning = model, first
-        self._limit = max(1, HELD // model.labels)
-
-    def __missing__(self, word: str) -> np.ndarray:
-        if len(self) >= self._limit:
-            self.clear()
-        row = np.log(self._model.distribution(word, self._at_beginning)).astype(np.float32)
-        self[word] = row
         return row
 
 
@@ -279,12 +260,6 @@ def _form(word: str, first: bool) -> str:
     if word.islower() or word.lower() == word:
         return "-" if "-" in word else "x"
     return "m"
-
-
-def _add(table: dict[str, dict[int, int]], keys: Iterable[str], tag: int) -> None:
-    for key in keys:
-        counts = table.setdefault(key, {})
-        counts[tag] = counts.get(tag, 0) + 1
 
 
 def _compact(values: list[int]) -> np.ndarray:

@@ -7,30 +7,26 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from seqcli import layers, ops, registry
 from seqcli.cells._config import CellSpec
-from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.blank import Rng
 from seqcli.layers.stack import Stack
 from seqcli.layers.stream import StreamForm
 from seqcli.models import State
-from seqcli.models._drop import Drops
+from seqcli.models._base import Rate, Size, Trained, head, stack
 from seqcli.ops import Array
 
 TASK = "language-model"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
 
-Size = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
 CHUNK = 512  # time steps scored at once: bounds the memory of the logits
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model` for a recurrent language model."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["language-model"] = "language-model"
     cell: CellSpec = Field(
@@ -57,7 +53,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model(Drops):
+class Model(Trained):
     """p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
 
     embedding: Array  # (V, E)
@@ -72,39 +68,24 @@ class Model(Drops):
 
     @classmethod
     def create(cls, config: Config, vocabulary_size: int, rng: Rng) -> Model:
-        """A fresh model; the same generator state gives the same weights on every machine."""
-        assert isinstance(config.cell, dict)  # validation made it one
-        options = dict(config.cell)
         sizes = [config.hidden] * config.layers
         if config.tied:
             sizes[-1] = config.embedding
         scale = 1.0 / np.sqrt(config.embedding) if config.tied else 1.0
         embedding = rng.normal(0.0, scale, (vocabulary_size, config.embedding)).astype(np.float32)
-        stack = Stack.create(options.pop("kind"), config.embedding, sizes, rng, options=options)
-        bound = 1.0 / np.sqrt(sizes[-1])
-        output = rng.uniform(-bound, bound, (vocabulary_size, sizes[-1])).astype(np.float32)
+        cells = stack(config.cell, config.embedding, sizes, rng)
+        output = head(vocabulary_size, sizes[-1], rng)
         model = cls(
             embedding=embedding,
-            stack=stack,
+            stack=cells,
             output_weight=None if config.tied else output,
             output_bias=np.zeros(vocabulary_size, np.float32),
-            dropout=config.dropout,
-            variational=config.variational,
-            weight_drop=config.weight_drop,
+            **cls.numbers(config),
         )
         if (r := config.uniform_init) is not None:
-            drawn = {k: rng.uniform(-r, r, a.shape).astype(np.float32) for k, a in layers.arrays(model).items()}
-            model = layers.replace(model, drawn)
+            drawn = {k: rng.uniform(-r, r, a.shape).astype(np.float32) for k, a in model.arrays().items()}
+            return layers.replace(model, drawn)
         return model
-
-    @classmethod
-    def restore(cls, config: Config, vocabulary_size: int, arrays: dict[str, np.ndarray]) -> Model:
-        """A stored model."""
-        return layers.restore(cls.create(config, vocabulary_size, Blank()), arrays)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        return layers.arrays(self)
 
     @property
     def vocabulary_size(self) -> int:

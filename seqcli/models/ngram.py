@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli.errors import SeqcliError
 from seqcli.models import State
@@ -40,10 +40,8 @@ PARTS = ("tokens", "children", "counts")  # the arrays of an order that are stor
 Discounts = tuple[float, float, float, float]  # what a count of 0, 1, 2, 3 and more is lowered by
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: ngram}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["ngram"] = "ngram"
     order: Annotated[int, Field(ge=1)] = 5  # tokens of the longest n-gram: 1 unigram, 2 bigram, ...
@@ -152,11 +150,7 @@ class Model:
 
     @classmethod
     def fit(
-        cls,
-        ids: np.ndarray,
-        vocabulary_size: int,
-        config: Config,
-        progress: Callable[[float], object] | None = None,
+        cls, ids: np.ndarray, vocabulary_size: int, config: Config, progress: Callable[[int], object] = lambda n: None
     ) -> Model:
         """Count a stream of ids (N,), uint8 to int64; a memory map is read once an order, from end to end.
 
@@ -270,14 +264,13 @@ def _compact(values: np.ndarray) -> np.ndarray:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
-def _count(ids: np.ndarray, v: int, order: int, progress: Callable[[float], object] | None) -> dict[str, np.ndarray]:
+def _count(ids: np.ndarray, v: int, order: int, progress: Callable[[int], object]) -> dict[str, np.ndarray]:
     """The arrays of a model from its stream (N,), N > 0, of ids below v."""
     arrays, counts = {}, np.bincount(ids, minlength=v)
     # index[s]: which n-gram of the present length starts at s
     index = ids.astype(np.uint32 if max(len(ids), v) < 1 << 32 else np.int64)
     for k in range(2, order + 1):
-        if progress:
-            progress(len(ids))
+        progress(len(ids))
         contexts, begins = len(counts), max(len(ids) - k + 1, 0)
         keys = index[:begins] * np.int64(v)
         keys += ids[k - 1 :]
@@ -302,6 +295,5 @@ def _count(ids: np.ndarray, v: int, order: int, progress: Callable[[float], obje
             ranks -= 1
             index[by_key] = ranks
     arrays[f"order{order}.counts"] = _compact(counts)
-    if progress:
-        progress(len(ids))
+    progress(len(ids))
     return arrays

@@ -23,15 +23,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
-from seqcli.models._keys import ClassWeights
+from seqcli.models._base import ClassWeights
 from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
+from seqcli.records import Example
 
 TASK = "classification"
 VERBS = ("classify", "eval")
@@ -47,10 +48,8 @@ HELD = 1 << 22  # sums of words that are kept, 16 MB
 Order = Annotated[int, Field(ge=1, le=20)]
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: ngram-linear}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["ngram-linear"] = "ngram-linear"
     words: Annotated[int, Field(ge=0, le=6)] = 2  # words of the longest word n-gram; 0: none
@@ -73,12 +72,6 @@ class Config(BaseModel):
         return self
 
 
-class Text(Protocol):
-    """What the model reads of an example."""
-
-    text: str
-
-
 @dataclass(frozen=True, eq=False)
 class Model:
     """Weights by bucket. C columns: one where there are two labels of which one is true, otherwise K."""
@@ -95,7 +88,7 @@ class Model:
     @classmethod
     def fit(
         cls,
-        examples: Sequence[Text],
+        examples: Sequence[Example],
         targets: np.ndarray,
         vocabulary: Vocabulary,
         config: Config,
@@ -113,15 +106,8 @@ class Model:
         """
         from seqcli.models import _ngram_fit
 
-        arrays = _ngram_fit.fit(
-            [example.text for example in examples],
-            targets,
-            len(vocabulary.labels),
-            config,
-            multi_label,
-            class_weights,
-            advance,
-        )
+        texts, labels = [example.text for example in examples], len(vocabulary.labels)
+        arrays = _ngram_fit.fit(texts, targets, labels, config, multi_label, class_weights, advance)
         return cls.restore(config, vocabulary, arrays)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -154,12 +140,12 @@ class Model:
         """How many weights it holds."""
         return self.weights.size + self.bias.size
 
-    def logits(self, examples: Sequence[Text]) -> np.ndarray:
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """The scores (N, K) float32 in nats; each row depends on its own text alone, to the last bit."""
         parts = [self._logits(examples[i : i + LINES]) for i in range(0, len(examples), LINES)]
         return np.concatenate(parts) if parts else np.zeros((0, self.labels), np.float32)
 
-    def _logits(self, examples: Sequence[Text]) -> np.ndarray:
+    def _logits(self, examples: Sequence[Example]) -> np.ndarray:
         tokens, lengths = tokenized((example.text for example in examples), self.config.lowercase)
         words, characters, spelled = self._sums(self._words.rows(tokens), lengths)
         per_word = numbers(lengths, self.config.words, self.config.opening)

@@ -8,16 +8,15 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli import console, layers, ops
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.layers import objective
-from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.blank import Rng
 from seqcli.layers.tree import CELLS, PARTS, Forest, State, TreeCell
-from seqcli.models._drop import Drops
-from seqcli.models._keys import ClassWeights, Rate, Size
-from seqcli.models._words import table
+from seqcli.models._base import ClassWeights, Rate, Size
+from seqcli.models._words import ReadsWords, table
 from seqcli.ops import Array
 from seqcli.records import Example
 from seqcli.records.trees import Tree, balanced, right_branching
@@ -30,10 +29,8 @@ NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights")  # of a batch's
 TOGETHER = 4096  # words read at once: bounds the memory
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: recursive}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["recursive"] = "recursive"
     cell: Literal["rnn", "child-sum", "binary"] = "binary"  # rnn is the plain network, the others are Tree-LSTMs
@@ -48,7 +45,7 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Model(Drops):
+class Model(ReadsWords):
     """softmax(W h_n + b) at every node n; the label of a text is that of its root. Letters: see `layers/tree.py`;
     V words, D dimensions of their vectors, K labels."""
 
@@ -60,11 +57,10 @@ class Model(Drops):
     vocabulary: Vocabulary = layers.static()
 
     kind = "recursive"
-    variational = False
+    characters = None
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
-        """A fresh model; the same generator state gives the same weights on every machine."""
         bound = np.sqrt(1.0 / config.hidden)
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=config.word_dropout > 0),
@@ -75,23 +71,11 @@ class Model(Drops):
             vocabulary=vocabulary,
         )
 
-    @classmethod
-    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """A stored model. Raises SeqcliError where the arrays do not fit."""
-        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        return layers.arrays(self)
-
     # the forward pass, written once for training (torch) and inference (NumPy)
 
     def leaves(self, ids: Array, vectors: Array, rng: Any = None) -> State:
         """The states of words: ids (L,), vectors (L, D) -> (L, H) each."""
-        x = ops.embedding(ids, self.embedding)
-        if vectors.shape[1]:
-            x = ops.concat([x, vectors])
-        return self.tree.leaf(self.drop(x, rng))
+        return self.tree.leaf(self.drop(self.words(ids, vectors), rng))
 
     def scores(self, h: Array, rng: Any = None) -> Array:
         """Logits (M, K) of states h (M, H)."""
@@ -130,12 +114,8 @@ class Model(Drops):
         """h (N, H) of every row; what a word is, is computed once."""
         places: dict[str, int] = {}
         index = np.array([places.setdefault(word, len(places)) for word in forest.words], np.int64)
-        parts = [
-            self.leaves(self.vocabulary.word_ids(words), self.vocabulary.vector_rows(words))
-            for words in _cut(list(places), TOGETHER)
-        ]
-        leaves = tuple(np.concatenate(states)[index] for states in zip(*parts, strict=True))
-        return self.tree.read(leaves, forest.arrays())
+        states = self.tree.leaf(self.of_words(list(places)))
+        return self.tree.read(tuple(x[index] for x in states), forest.arrays())
 
 
 def prepare_batch(
@@ -161,17 +141,14 @@ def prepare_batch(
     ids = vocabulary.word_ids(forest.words)
     if rng is not None and config.word_dropout:
         ids = np.where(rng.random(len(ids)) < config.word_dropout, UNKNOWN, ids)
-    ids_by_name: dict[str, int] = {}
+    place = cache(lambda name: label_id(name) if name else -1)
     labels: list[int] = []
     last = []
     for example, tree in zip(examples, trees, strict=True):
         names = [node.label for node in tree.nodes()]
         if example.labels:
             names[-1] = example.labels[0]
-        for name in names:
-            if name not in ids_by_name:
-                ids_by_name[name] = label_id(name) if name else -1
-            labels.append(ids_by_name[name])
+        labels += map(place, names)
         last.append(len(labels) - 1)
     gold = np.array(labels, np.int64)
     by_label = np.ones(len(vocabulary.labels), np.float32) if label_weights is None else label_weights
@@ -228,8 +205,3 @@ def _grouped(trees: Iterable[Tree]) -> Iterator[list[Tree]]:
             run, words = [], 0
     if run:
         yield run
-
-
-def _cut(items: list[str], size: int) -> Iterator[list[str]]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]

@@ -18,13 +18,11 @@ from seqcli.errors import UsageError
 from seqcli.layers.bank import Bank
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
-from seqcli.layers.dropout import drop
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models import Sizes
-from seqcli.models._keys import Rate, Size
-from seqcli.models._transducer import Memory, State, Transduces
-from seqcli.models._two_sided import TwoSided
+from seqcli.models._base import Rate, Size, stack
+from seqcli.models._transducer import Memory, State, Transduces, TwoSided, normal
 from seqcli.ops import Array
 
 TASK = "sequence-to-sequence"
@@ -57,12 +55,6 @@ class Config(TwoSided):
     dropout: Rate = 0.0  # of what each layer and the softmax read
 
 
-def _spec(value: str | dict[str, Any]) -> dict[str, Any]:
-    """A copy of what validation made of a part's name."""
-    assert isinstance(value, dict)
-    return dict(value)
-
-
 @dataclass(frozen=True)
 class Model(Transduces):
     """p(y_t | y_<t, x) = softmax(W_o r_t + b_o), r_t = tanh(W_r [h_t; c_t] + b_r), c_t = attention of h_t."""
@@ -92,9 +84,7 @@ class Model(Transduces):
 
     @classmethod
     def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
-        """A fresh model. Raises UsageError for keys that do not go together."""
-        spec = _spec(config.attention)
-        cell, own = _spec(config.cell), _spec(config.decoder_cell or config.cell)
+        spec: dict[str, Any] = config.attention  # type: ignore[assignment]  validation made it one
         E, depth = config.embedding, config.decoder_layers or config.layers
         C = config.hidden * (1 + config.bidirectional)
         H = config.decoder_hidden or C
@@ -109,25 +99,16 @@ class Model(Transduces):
                 "model.copy_source copies what attention looks at: model.attention: none has none",
                 hint="use general, or another of the kinds of attention",
             )
-        encoder = Stack.create(
-            cell.pop("kind"),
-            E,
-            [config.hidden] * config.layers,
-            rng,
-            options=cell,
-            bidirectional=config.bidirectional,
-        )
-        decoder = Stack.create(own.pop("kind"), E * (1 + config.input_feeding), [H] * depth, rng, options=own)
+        encoder = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
+        decoder = stack(config.decoder_cell or config.cell, E * (1 + config.input_feeding), [H] * depth, rng)
         attention = None if spec["kind"] == "none" else attentions.create(spec, H, C, rng)
         scale = E**-0.5
         states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
         read = H + (attention.context_size(C) if attention else 0)
         zero = config.bridge == "zero"
         return cls(
-            source_embedding=rng.normal(0.0, scale, (sizes.source, E)).astype(np.float32),
-            target_embedding=None
-            if config.tied == "all"
-            else rng.normal(0.0, scale, (sizes.target, E)).astype(np.float32),
+            source_embedding=normal(sizes.source, E, rng),
+            target_embedding=None if config.tied == "all" else normal(sizes.target, E, rng),
             encoder=encoder,
             bridge_weight=None if zero else attentions.matrix(states, C, rng),
             bridge_bias=None if zero else np.zeros(states, np.float32),
@@ -135,26 +116,16 @@ class Model(Transduces):
             attention=attention,
             readout_weight=attentions.matrix(E, read, rng),
             readout_bias=np.zeros(E, np.float32),
-            output_weight=None
-            if config.tied != "none"
-            else rng.uniform(-scale, scale, (sizes.target, E)).astype(np.float32),
+            output_weight=rng.uniform(-scale, scale, (sizes.target, E)).astype(np.float32)
+            if config.tied == "none"
+            else None,
             output_bias=np.zeros(sizes.target, np.float32),
             copy_weight=attentions.matrix(1, E, rng) if config.copy_source else None,
             copy_bias=np.zeros(1, np.float32) if config.copy_source else None,
-            bridge=config.bridge,
-            input_feeding=config.input_feeding,
-            dropout=config.dropout,
-            word_dropout=config.word_dropout,
-            label_smoothing=config.label_smoothing,
-            scheduled_sampling=config.scheduled_sampling,
-            free_running=config.free_running,
+            **cls.numbers(config),
         )
 
     # the equations, for training (torch) and inference (NumPy)
-
-    def drop(self, x: Array, rng: Any) -> Array:
-        """Dropout by the generator."""
-        return drop(x, self.dropout, rng)
 
     def _look_up(self, ids: Array, table: Array, rng: Any) -> Array:
         """Embeddings (T, B, E) of ids (T, B), some words dropped whole."""

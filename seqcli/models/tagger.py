@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from seqcli import layers, ops
 from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
-from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.blank import Rng
 from seqcli.layers.crf import CRF
 from seqcli.layers.stack import Stack
+from seqcli.models._base import Rate, Size, head, stack
 from seqcli.models._words import ReadsWords, WordBank, encoder, table
 from seqcli.ops import Array
 
@@ -25,14 +26,9 @@ VERBS = ("tag", "eval")
 TRAINED = "gradient"
 DEFAULT = True  # the kind of the task where a recipe names none
 
-Size = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
 
-
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model` for a recurrent tagger."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["tagger"] = "tagger"
     cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
@@ -82,26 +78,14 @@ class Model(ReadsWords):
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
-        """A fresh model; the same generator state gives the same weights on every machine."""
-        assert isinstance(config.cell, dict)
-        assert not isinstance(config.characters, str)
-        characters, size = encoder(config.characters, vocabulary, rng), config.embedding + vocabulary.vectors.shape[1]
-        if characters is not None:
-            size += characters.output_size
-        width, options, labels = config.feature_embedding, dict(config.cell), len(vocabulary.labels)
+        characters, size = encoder(config, vocabulary, rng)
+        width, labels = config.feature_embedding, len(vocabulary.labels)
         tables = tuple(
             rng.normal(0.0, 1 / np.sqrt(width), (len(vocabulary.features[name]) + 1, width)).astype(np.float32)
             for name in config.features
         )
-        stack = Stack.create(
-            options.pop("kind"),
-            size + width * len(tables),
-            [config.hidden] * config.layers,
-            rng,
-            options=options,
-            bidirectional=config.bidirectional,
-        )
-        bound = 1 / np.sqrt(stack.output_size)
+        size, sizes = size + width * len(tables), [config.hidden] * config.layers
+        cells = stack(config.cell, size, sizes, rng, bidirectional=config.bidirectional)
         shown = bool(config.word_dropout) or config.min_count > 1
         embedding = table(vocabulary, config.embedding, rng, unknown_is_trained=shown)
         for values in tables:
@@ -110,23 +94,13 @@ class Model(ReadsWords):
             embedding=embedding,
             characters=characters,
             features=tables,
-            stack=stack,
-            output_weight=rng.uniform(-bound, bound, (labels, stack.output_size)).astype(np.float32),
+            stack=cells,
+            output_weight=head(labels, cells.output_size, rng),
             output_bias=np.zeros(labels, np.float32),
             crf=CRF.create(labels, rng) if config.head == "crf" else None,
             vocabulary=vocabulary,
-            dropout=config.dropout,
-            variational=config.variational,
+            **cls.numbers(config),
         )
-
-    @classmethod
-    def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """A stored model."""
-        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
-        return layers.arrays(self)
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
@@ -140,9 +114,8 @@ class Model(ReadsWords):
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
         """Mean nats a token of a padded batch (see `tasks/tagging.py` for its parts)."""
-        words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
         lengths, tags = batch["lengths"], batch["tags"]
-        emissions = self.scores(words, batch["index"], batch["features"], lengths, rng)
+        emissions = self.scores(self.words_of(batch), batch["index"], batch["features"], lengths, rng)
         if self.crf is not None:
             return self.crf.limited(self.vocabulary.limits).loss(emissions, tags, lengths).sum() / lengths.sum()
         T, B, K = emissions.shape

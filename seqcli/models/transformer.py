@@ -12,12 +12,10 @@ from seqcli import ops
 from seqcli.attention import matrix
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
-from seqcli.layers.dropout import drop
 from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, sinusoids, with_room
 from seqcli.models import Sizes
-from seqcli.models._keys import Rate, Size
-from seqcli.models._transducer import Memory, State, Transduces
-from seqcli.models._two_sided import TwoSided
+from seqcli.models._base import Rate, Size
+from seqcli.models._transducer import Memory, State, Transduces, TwoSided, normal
 from seqcli.ops import Array
 
 TASK = "sequence-to-sequence"
@@ -69,7 +67,6 @@ class Model(Transduces):
 
     @classmethod
     def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
-        """A fresh model. Raises UsageError for keys that do not go together."""
         D, wide = config.size, config.feedforward or 4 * config.size
         depth, learned = config.decoder_layers or config.layers, config.positions == "learned"
         if D % config.heads:
@@ -84,27 +81,20 @@ class Model(Transduces):
             config.norm, config.activation, config.dropout, config.attention_dropout, config.feedforward_dropout
         )
 
-        def normal(rows: int) -> np.ndarray:
-            return rng.normal(0.0, D**-0.5, (rows, D)).astype(np.float32)
-
         return cls(
-            source_embedding=normal(sizes.source),
-            target_embedding=None if config.tied == "all" else normal(sizes.target),
-            source_positions=normal(config.longest or 1024) if learned else None,
-            target_positions=normal(config.longest or 1024) if learned else None,
+            source_embedding=normal(sizes.source, D, rng),
+            target_embedding=None if config.tied == "all" else normal(sizes.target, D, rng),
+            source_positions=normal(config.longest or 1024, D, rng) if learned else None,
+            target_positions=normal(config.longest or 1024, D, rng) if learned else None,
             encoder=tuple(EncoderBlock.create(D, config.heads, wide, style, rng) for _ in range(config.layers)),
             encoder_norm=Norm.create(D) if config.norm == "pre" else None,
             decoder=tuple(DecoderBlock.create(D, config.heads, wide, style, rng) for _ in range(depth)),
             decoder_norm=Norm.create(D) if config.norm == "pre" else None,
-            output_weight=None if config.tied != "none" else normal(sizes.target),
+            output_weight=None if config.tied != "none" else normal(sizes.target, D, rng),
             output_bias=np.zeros(sizes.target, np.float32),
             copy_weight=matrix(1, D, rng) if config.copy_source else None,
             copy_bias=np.zeros(1, np.float32) if config.copy_source else None,
-            dropout=config.dropout,
-            word_dropout=config.word_dropout,
-            label_smoothing=config.label_smoothing,
-            scheduled_sampling=config.scheduled_sampling,
-            free_running=config.free_running,
+            **cls.numbers(config),
         )
 
     # the equations, for training (torch) and inference (NumPy)
@@ -119,16 +109,11 @@ class Model(Transduces):
 
     def _places(self, places: np.ndarray, learned: Array | None) -> Array:
         """What stands for positions (...): waves, or learned (..., D)."""
-        like = self.embedding
+        like, D = self.embedding, self.embedding.shape[1]
         if learned is not None:
-            return (
-                ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned)
-                * like.shape[1] ** 0.5
-            )
+            return ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned) * D**0.5
         count = 1 << int(places.max(initial=0)).bit_length()
-        return ops.put(
-            _waves(count, like.shape[1], like.dtype if isinstance(like, np.ndarray) else None)[places], like
-        )
+        return ops.put(_waves(count, D, like.dtype if isinstance(like, np.ndarray) else None)[places], like)
 
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
         B, S = source.shape
@@ -139,7 +124,7 @@ class Model(Transduces):
             x = self._look_up(source[inside], self.source_embedding, self._places(at, self.source_positions))
         else:
             places = self._places(np.arange(S), self.source_positions)
-            x = drop(self._look_up(source, self.source_embedding, places, rng), self.dropout, rng)
+            x = self.drop(self._look_up(source, self.source_embedding, places, rng), rng)
         for block in self.encoder:
             x = block.read(x, inside, rng)
         if self.encoder_norm is not None:
@@ -152,7 +137,7 @@ class Model(Transduces):
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
         inside, sources = memory
         places = self._places(np.arange(inputs.shape[1]), self.target_positions)
-        x = drop(self._look_up(inputs, self.targets, places, rng), self.dropout, rng)
+        x = self.drop(self._look_up(inputs, self.targets, places, rng), rng)
         weights = None
         for depth, (block, source) in enumerate(zip(self.decoder, sources, strict=True), 1):
             weigh = self.copy_weight is not None and depth == len(self.decoder)  # else nobody asks for them

@@ -117,11 +117,11 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
             yield f"  kind: {name}"
         yield from _block(config)
         if (cell := config.model_fields.get("cell")) and cell.default in registry.names("cells"):
-            yield from _parts("cells")
+            yield from _parts("cells", "cells")
         if "attention" in config.model_fields:
-            yield from _parts("attention")
+            yield from _parts("attention", "attention")
         if "characters" in config.model_fields:
-            yield from _encoders()
+            yield from _parts("encoders of characters", "characters")
 
 
 def _block(config: type[BaseModel]) -> Iterator[str]:
@@ -132,26 +132,19 @@ def _block(config: type[BaseModel]) -> Iterator[str]:
         yield f"{text:<{width}}  # {key.type}" + (f"; {key.meaning}" if key.meaning else "")
 
 
-def _encoders() -> Iterator[str]:
-    """The encoders that `characters` may name, with their keys."""
-    yield "  # encoders of characters:"
-    names = registry.names("characters")
-    width = max(map(len, names))
-    for name in names:
-        yield f"  #   {name:<{width}}  {registry.summary('characters', name)}"
-        keys = ", ".join(f"{k.name}: {k.default}" for k in keys_of(registry.load("characters", name).Config))
-        yield f"  #   {'':<{width}}  as in {{kind: {name}, {keys}}}"
-
-
-def _parts(folder: str) -> Iterator[str]:
-    """The cells that `cell` may name, or the scores that `attention` may, with their options."""
+def _parts(title: str, folder: str) -> Iterator[str]:
+    """What a key of a model may name, as `cell` may a cell, each with its options."""
     from seqcli.layers._choice import options_of
 
-    yield f"  # {folder}:"
+    yield f"  # {title}:"
     names = registry.names(folder)
     width = max(map(len, names))
     for name in names:
         yield f"  #   {name:<{width}}  {registry.summary(folder, name)}"
+        if folder == "characters":
+            keys = ", ".join(f"{k.name}: {k.default}" for k in keys_of(registry.load(folder, name).Config))
+            yield f"  #   {'':<{width}}  as in {{kind: {name}, {keys}}}"
+            continue
         for option, allowed in options_of(folder, name).items():
             words = ", ".join(describe(a) if isinstance(a, type) else _yaml(a) for a in allowed)
             yield f"  #   {'':<{width}}  as in {{kind: {name}, {option}: ...}}: {words}"

@@ -13,19 +13,12 @@ from pydantic import BaseModel, ValidationError
 from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.recipe import discover
-from seqcli.recipe.dump import dump_yaml
 from seqcli.recipe.overrides import Overrides
-from seqcli.recipe.paths import rebase
 from seqcli.recipe.positions import Document, Keys, Place, Problem, parse
 from seqcli.recipe.schema import SECTIONS, Recipe, TrainConfig
 from seqcli.recipe.words import explain, fitted, known_keys, show, unknown_key
 
-__all__ = ["dump_yaml", "load_recipe", "rebase", "resolve_recipe", "task_model", "tasks"]
-
-COUNTED = (
-    "seed",
-    "threads",
-)  # keys of `train` that a counted model lets pass, for every training run may be given them
+COUNTED = ("seed", "threads")  # keys of `train` that a counted model lets pass: any training run may be given them
 UNUSED = TrainConfig().sequence_length  # a resolved recipe has it in every task
 EPOCHS = 10.0  # where a recipe names no budget
 PLAINEST = ("charlm", "pos-tagger", "sentiment", "dates")  # recipes of each task, to compare others with
@@ -41,14 +34,10 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def resolve_recipe(
-    mapping: Mapping[str, Any],
-    overrides: Sequence[str] = (),
-    *,
-    name: str = "",
-    base: Path | None = None,
-    label: str = "the stored recipe",
+    mapping: Mapping[str, Any], overrides: Sequence[str] = (), *, name: str = "", base: Path | None = None
 ) -> Recipe:
     """The recipe that plain values mean: a model file's header. Raises UsageError, as `load_recipe` does."""
+    label = "the stored recipe"
     document = Document(label, deepcopy(dict(mapping)), {(): Place((0,), label)})
     return _check(document, overrides, name, base or Path())
 
@@ -65,20 +54,15 @@ def task_model(task: str) -> str | None:
     """The kind of model that a task has when the recipe names none."""
     kinds = [task] if task in registry.names("models") else tasks().get(task, [])
     own = [k for k in kinds if getattr(registry.load("models", k), "DEFAULT", False)] or kinds
-    return own[0] if len(own) == 1 and _task_of(registry.load("models", own[0])) == task else None
-
-
-def _task_of(module: ModuleType) -> str:
-    return module.TASK
+    return own[0] if len(own) == 1 and task == registry.load("models", own[0]).TASK else None
 
 
 def _check(document: Document, overrides: Sequence[str], name: str, base: Path) -> Recipe:
     if document.value is None and not document.problems:
         document.problem((), "the recipe is empty")
     elif not isinstance(document.value, dict) and document.value is not None:
-        document.problem(
-            (), f"a recipe is keys with values, as in `task: language-model`, not {show(document.value)}"
-        )
+        text = f"a recipe is keys with values, as in `task: language-model`, not {show(document.value)}"
+        document.problem((), text)
     if not isinstance(document.value, dict):
         raise _error(document, None)
     applied = Overrides(document)
@@ -143,10 +127,9 @@ class _Checker:
             said = "leaves out pairs with a side that is too long" if two else "cuts those that are too long"
             text = f"{self.task} trains on whole texts; data.longest {said}"
             self.document.problem(("train", "sequence_length"), text)
-        if kind:
-            self.configs["tokenizer"] = registry.load("tokenizers", kind).Config
-        if other_kind:
-            self.configs["target_tokenizer"] = registry.load("tokenizers", other_kind).Config
+        for section, own in (("tokenizer", kind), ("target_tokenizer", other_kind)):
+            if own:
+                self.configs[section] = registry.load("tokenizers", own).Config
         for key in self.value:
             if key not in SECTIONS:
                 self.document.problem((key,), self.unknown((key,), SECTIONS))
@@ -154,17 +137,12 @@ class _Checker:
         counted = module is not None and module.TRAINED == "counted"
         if counted:
             for key in [k for k in train if k not in COUNTED]:
-                self.document.problem(
-                    ("train", key),
-                    f"{model_kind} is counted, not trained step by step: of `train` it knows only "
-                    + " and ".join(COUNTED),
-                )
+                text = f"{model_kind} is counted, not trained step by step: of `train` it knows only "
+                self.document.problem(("train", key), text + " and ".join(COUNTED))
             train = {k: v for k, v in train.items() if k in COUNTED}
         parts = {
-            "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}) if kind else None,
-            "target_tokenizer": self.part("target_tokenizer", {**(other or {}), "kind": other_kind})
-            if other_kind
-            else None,
+            "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}),
+            "target_tokenizer": self.part("target_tokenizer", {**(other or {}), "kind": other_kind}),
             "data": self.part("data", data),
             "model": self.part("model", {**model, "kind": model_kind}),
             "train": self.part("train", train),
@@ -202,8 +180,8 @@ class _Checker:
             if own := task_model(task):
                 return registry.load("models", own)
             self.document.problem(("model", "kind"), f"missing; known for {task}: {', '.join(tasks()[task])}")
-        elif _task_of(module) != task:
-            text = f"{kind} is a model for the task {_task_of(module)}, not for {task}; for that: "
+        elif task != module.TASK:
+            text = f"{kind} is a model for the task {module.TASK}, not for {task}; for that: "
             self.document.problem(("model", "kind"), text + ", ".join(tasks()[task]))
         return module
 
@@ -214,7 +192,7 @@ class _Checker:
             known = f"for this model it is {module.TASK}" if module else f"known: {', '.join(sorted(tasks()))}"
             self.document.problem(("task",), f"missing; {known}")
             return module.TASK if module else None
-        if module and _task_of(module) == task:
+        if module and task == module.TASK:
             return task
         if isinstance(task, str) and (task_model(task) or task in tasks()):
             return task

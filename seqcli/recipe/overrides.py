@@ -20,7 +20,7 @@ class Overrides:
         path, equals, value = text.partition("=")
         keys: Keys = tuple(part.strip() for part in path.split("."))
         if not equals or not all(keys):
-            self._mistake(place, (), "must be KEY=VALUE, as in --set model.hidden=512")
+            self.document.problems.append(Problem(place, (), "must be KEY=VALUE, as in --set model.hidden=512"))
             return
         parsed = parse('"-"' if value.strip() == "-" else value, "--set", place)  # - is standard input, not a list
         if parsed.problems:
@@ -52,13 +52,9 @@ class Overrides:
                 self.document.places[(*here, "kind")] = self.document.place(here)
             elif not isinstance(inner, dict):
                 what = "a list" if isinstance(inner, list) else repr(inner)
-                self._mistake(
-                    place, here, f"is {what}, which has no keys; set it as a whole: --set {dotted(here)}=VALUE"
-                )
+                text = f"is {what}, which has no keys; set it as a whole: --set {dotted(here)}=VALUE"
+                self.document.problems.append(Problem(place, here, text))
                 return None
             at[str(key)] = inner
             at = inner
         return at
-
-    def _mistake(self, place: Place, keys: Keys, text: str) -> None:
-        self.document.problems.append(Problem(place, keys, text))

@@ -200,7 +200,10 @@ class _Builder:
         if kind == "bool" and text.lower() in ("true", "false"):
             return text.lower() == "true"
         if kind == "int" and INT.fullmatch(text):
-            return self.integer(text, keys)
+            if len(text) <= 100:
+                return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+            self.document.problem(keys, f"a number of {len(text)} digits")
+            return 0
         if kind in ("int", "float") and FLOAT.fullmatch(text):
             number = float(re.sub(r"\.(?=[inIN])", "", text))  # .inf and .nan
             if not math.isfinite(number):
@@ -215,13 +218,6 @@ class _Builder:
         else:
             self.unknown_tag(node, keys)
         return text
-
-    def integer(self, text: str, keys: Keys) -> int:
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        if len(text) > 100:
-            self.document.problem(keys, f"a number of {len(text)} digits")
-            return 0
-        return int(text, base) if base != 10 else int(text)
 
     def unknown_tag(self, node: yaml.Node, keys: Keys) -> None:
         tag = node.tag.replace(_TAG, "!!")

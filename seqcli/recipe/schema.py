@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 SECTIONS = ("task", "tokenizer", "target_tokenizer", "data", "model", "train")
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(BaseModel, extra="forbid"):
     """Recipe keys of `train`: how a gradient-trained model is trained."""
-
-    model_config = ConfigDict(extra="forbid")
 
     epochs: Annotated[float, Field(gt=0)] | None = None  # epochs, steps, minutes: whichever ends first
     steps: Positive | None = None

@@ -17,6 +17,7 @@ _BOUNDS = (("gt", "greater than"), ("ge", "of at least"), ("lt", "less than"), (
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
 # what `describe` puts into words; any other kind of error is said in pydantic's own words
 _DESCRIBED = ("_type", "literal_error", "greater_than", "greater_than_equal", "less_than", "less_than_equal")
+_UNIONS = (typing.Union, types.UnionType)
 LONG_LIST = 12  # more known keys than this are not listed in a message
 
 
@@ -24,7 +25,7 @@ def describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     """A type and its bounds: Annotated[float, Field(gt=0)] is "a number greater than 0"."""
     base, bounds = _unwrap(annotation, metadata)
     origin, arms = get_origin(base), get_args(base)
-    if origin in (typing.Union, types.UnionType):
+    if origin in _UNIONS:
         *words, last = dict.fromkeys(describe(a) for a in arms if a is not type(None))
         return f"{', '.join(words)}{',' * (len(words) > 1)} or {last}" if words else last
     if origin is Literal:
@@ -64,8 +65,7 @@ def _scalar(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    text = repr(value)
-    return text.removesuffix(".0") if isinstance(value, float) else text
+    return repr(value).removesuffix(".0")
 
 
 def _unwrap(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[str, Any]]:
@@ -83,11 +83,7 @@ def _unwrap(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[st
 def _arms(annotation: Any) -> list[Any]:
     """The members of a union; the type itself where it is none."""
     base, _ = _unwrap(annotation)
-    return [a for m in get_args(base) for a in _arms(m)] if _is_union(base) else [annotation]
-
-
-def _is_union(base: Any) -> bool:
-    return get_origin(base) in (typing.Union, types.UnionType)
+    return [a for m in get_args(base) for a in _arms(m)] if get_origin(base) in _UNIONS else [annotation]
 
 
 def member(annotation: Any, keys: Keys) -> Any:

@@ -5,7 +5,7 @@ taken from. A kind's file offers
 
 - `strip(line)`: a line of true text as (units, labels), a label for each unit;
 - `observe(line)`: a line as a user gives it, as the units that the model sees;
-- `restore(units, labels)`: the text that the labels say;
+- `restore(units, labels)`: the text that the labels say; raises SeqcliError for a label of another kind;
 - `lost(line)`: the line without what the kind restores: what a user is thought to have;
 - `normalise(line)`: the form in which a line comes back.
 
@@ -20,45 +20,15 @@ or an empty label (a unit that was left untagged), leaves the unit as it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Protocol
 from unicodedata import category
 
-from seqcli import registry
 from seqcli.errors import SeqcliError
 
 NOTHING = "-"  # the label of a unit that nothing was taken from
 
 _ALONE, _MARK, _ZWJ, _SYMBOL, _FLAG, _HANGUL, _JAMO = range(7)
-
-
-class Restoration(Protocol):
-    """What a kind's file offers."""
-
-    def strip(self, line: str) -> tuple[list[str], list[str]]:
-        """True text as (units, labels), of one length."""
-        ...
-
-    def observe(self, line: str) -> list[str]:
-        """The units that the model sees."""
-        ...
-
-    def restore(self, units: list[str], labels: list[str]) -> str:
-        """The text that the labels say. Raises SeqcliError for a label of another kind."""
-        ...
-
-    def lost(self, line: str) -> str:
-        """The line without what is restored."""
-        ...
-
-    def normalise(self, line: str) -> str:
-        """The form in which a line comes back."""
-        ...
-
-
-def open_restoration(name: str) -> Restoration:
-    """The kind of that name. Raises UsageError with a suggestion."""
-    return registry.load("restoration", name)  # type: ignore[return-value]
 
 
 def unknown_label(kind: str, label: str, known: str) -> SeqcliError:
@@ -67,6 +37,12 @@ def unknown_label(kind: str, label: str, known: str) -> SeqcliError:
         f"{label!r} is not a label of the restoration {kind!r}: {known}",
         hint="restore with the kind that the model was trained for",
     )
+
+
+def put_back(units: Sequence[str], labels: Sequence[str], into: Callable[[str, str], str]) -> str:
+    """The text of units, each with what its label says: `into(unit, label)` where there is one."""
+    pairs = zip(units, labels, strict=True)
+    return "".join(unit if label in ("", NOTHING) else into(unit, label) for unit, label in pairs)
 
 
 def units(text: str) -> list[str]:
@@ -81,11 +57,7 @@ def units(text: str) -> list[str]:
     if text.isascii():
         return list(text)
     found: list[str] = []
-    start, first, last = (
-        0,
-        _ALONE,
-        _ALONE,
-    )  # of the unit: where it begins, the classes of its first and last code point
+    start, first, last = 0, _ALONE, _ALONE  # the unit's begin, the classes of its first and last code point
     for i, character in enumerate(text):
         now = _class(character)
         if i and not _joins(first, last, now, i - start):

@@ -8,7 +8,7 @@ it. Of a unit the first code point alone changes.
 
 from __future__ import annotations
 
-from seqcli.restoration import NOTHING, units, unknown_label
+from seqcli.restoration import NOTHING, put_back, units, unknown_label
 
 UPPER, TITLE = "U", "T"
 
@@ -37,6 +37,12 @@ def _label(letter: str, small: str) -> str:
     return UPPER if _upper(small) == letter else TITLE if _title(small) == letter else NOTHING
 
 
+def _capital(unit: str, label: str) -> str:
+    if label not in (UPPER, TITLE):
+        raise unknown_label("case", label, "they are 'U', 'T' and '-'")
+    return (_upper if label == UPPER else _title)(unit[0]) + unit[1:]
+
+
 def strip(line: str) -> tuple[list[str], list[str]]:
     """True text as (units, labels)."""
     small, start = _small(line), 0
@@ -57,16 +63,7 @@ def observe(line: str) -> list[str]:
 
 def restore(characters: list[str], labels: list[str]) -> str:
     """The text with its capitals. Raises SeqcliError for an unknown label."""
-    parts: list[str] = []
-    for unit, label in zip(characters, labels, strict=True):
-        if label == UPPER:
-            unit = _upper(unit[0]) + unit[1:]
-        elif label == TITLE:
-            unit = _title(unit[0]) + unit[1:]
-        elif label not in ("", NOTHING):
-            raise unknown_label("case", label, "they are 'U', 'T' and '-'")
-        parts.append(unit)
-    return "".join(parts)
+    return put_back(characters, labels, _capital)
 
 
 def lost(line: str) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from unicodedata import name, normalize
 
-from seqcli.restoration import NOTHING, units, unknown_label
+from seqcli.restoration import NOTHING, put_back, units, unknown_label
 
 LONGEST = 32  # code points: `unicodedata.normalize` takes time quadratic in a run of marks
 MARKS = 3  # a Greek vowel has a breathing, an accent and an iota
@@ -43,7 +43,7 @@ def _restored(base: str, mark: str) -> bool:
 
 
 @lru_cache(1 << 16)
-def _put_back(unit: str, label: str) -> str:
+def _marked(unit: str, label: str) -> str:
     """The unit in NFC with what the label lists; "stroke" and "dotless" leave a letter that has no such form."""
     whole = normalize("NFD", unit)
     base, rest = whole[0], whole[1:]
@@ -78,7 +78,7 @@ def _divided(unit: str) -> tuple[str, str]:
         return whole, NOTHING
     seen = normalize("NFC", base + "".join(m for m in marks if not _restored(base, m)))
     # marks that stay and marks that go may stand in an order that their return would not give: then all stay
-    return (seen, label) if _put_back(seen, label) == whole else (whole, NOTHING)
+    return (seen, label) if _marked(seen, label) == whole else (whole, NOTHING)
 
 
 def _divide(line: str) -> list[tuple[str, str]]:
@@ -100,11 +100,7 @@ def observe(line: str) -> list[str]:
 
 def restore(characters: list[str], labels: list[str]) -> str:
     """The text with its diacritics, in NFC. Raises SeqcliError for an unknown label."""
-    parts: list[str] = []
-    for unit, label in zip(characters, labels, strict=True):
-        bare = label in ("", NOTHING) or len(unit) > LONGEST
-        parts.append(unit if bare else _put_back(unit, label))
-    return "".join(parts)
+    return put_back(characters, labels, lambda unit, label: unit if len(unit) > LONGEST else _marked(unit, label))
 
 
 def lost(line: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from seqcli.restoration import NOTHING, units, unknown_label
+from seqcli.restoration import NOTHING, put_back, units, unknown_label
 
 SPACE = "S"
 
@@ -29,16 +29,13 @@ def observe(line: str) -> list[str]:
 
 def restore(characters: list[str], labels: list[str]) -> str:
     """The text with its spaces; one after the last unit is dropped. Raises SeqcliError for an unknown label."""
-    parts: list[str] = []
-    for unit, label in zip(characters, labels, strict=True):
-        parts.append(unit)
-        if label == SPACE:
-            parts.append(" ")
-        elif label not in ("", NOTHING):
-            raise unknown_label("spaces", label, "they are 'S' and '-'")
-    if parts and parts[-1] == " ":
-        parts.pop()
-    return "".join(parts)
+    return put_back(characters, labels, _spaced).removesuffix(" ")
+
+
+def _spaced(unit: str, label: str) -> str:
+    if label != SPACE:
+        raise unknown_label("spaces", label, "they are 'S' and '-'")
+    return f"{unit} "
 
 
 def lost(line: str) -> str:

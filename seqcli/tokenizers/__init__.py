@@ -17,15 +17,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqcli import registry
+from seqcli import artifact, registry
 from seqcli.errors import SeqcliError, UsageError
-
-if TYPE_CHECKING:
-    from seqcli.artifact import Artifact
 
 SPACE = "▁"  # U+2581, how a space is shown in a piece
 
@@ -33,7 +30,7 @@ SPACE = "▁"  # U+2581, how a space is shown in a piece
 class UnknownCharacter(SeqcliError):
     """A text holds a character that the tokenizer has no symbol for; `offset` counts code points in that text."""
 
-    def __init__(self, character: str, offset: int, known: str = ""):
+    def __init__(self, character: str, offset: int):
         super().__init__(
             f"the character {character!r} (U+{ord(character):04X}) is not in the vocabulary",
             hint="train with `--set tokenizer.unk=true` to read unknown characters as <unk>",
@@ -271,24 +268,20 @@ def to_artifact(tokenizer: BaseTokenizer, part: str = "tokenizer") -> tuple[dict
     return tokenizer.header(), {f"{part}.{name}": a for name, a in tokenizer.arrays().items()}
 
 
-def from_artifact(artifact: Artifact, part: str = "tokenizer") -> BaseTokenizer:
+def from_artifact(stored: artifact.Artifact, part: str = "tokenizer") -> BaseTokenizer:
     """The tokenizer of an opened file, or its `target_tokenizer`. Raises UsageError where the file has none."""
-    header = artifact.header.get(part)
+    header = stored.header.get(part)
     if not header:
-        raise UsageError(f"{artifact.path}: this model has no {part}: it does not work on running text")
-    return restore(header, artifact.part(part))
+        raise UsageError(f"{stored.path}: this model has no {part}: it does not work on running text")
+    return restore(header, stored.part(part))
 
 
 def save(tokenizer: BaseTokenizer, path: str | Path, **header: Any) -> None:
     """Write a tokenizer alone, atomically; `header` is kept beside it. Raises SeqcliError."""
-    from seqcli import artifact
-
     part, arrays = to_artifact(tokenizer)
     artifact.write(path, {**header, "kind": "tokenizer", "tokenizer": part}, arrays)
 
 
 def load(path: str | Path) -> BaseTokenizer:
     """The tokenizer of a file that `save` or `seqcli train` wrote. Raises SeqcliError."""
-    from seqcli import artifact
-
     return from_artifact(artifact.read(path))

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from seqcli.tokenizers import SPACE, BaseTokenizer, TextStream
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `tokenizer: {kind: byte}`."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["byte"] = "byte"
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter, unescape, visible
 
@@ -15,10 +15,9 @@ UNK = "<unk>"
 _CODE_POINTS = 0x110000
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `tokenizer: {kind: char}`."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["char"] = "char"
     unk: bool = False  # read unknown characters as <unk> instead of stopping
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli import console
 from seqcli.errors import SeqcliError
@@ -22,10 +22,9 @@ _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _UNKNOWN = " ⁇ "  # what the library decodes an unknown symbol to
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid", protected_namespaces=()):
     """Recipe keys of `tokenizer: {kind: sentencepiece}`."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
     kind: Literal["sentencepiece"] = "sentencepiece"
     model_type: Literal["unigram", "bpe"] = "unigram"
     size: Annotated[int, Field(ge=_subwords.FIXED + 2)] = 8000  # symbols at most, 258 for bytes and newline included

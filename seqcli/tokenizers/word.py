@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli.tokenizers import BaseTokenizer, TextStream
 from seqcli.words import Rule
@@ -19,10 +19,9 @@ UNK, EOS = "<unk>", "<eos>"
 _LARGEST_LIST = 64 << 10  # bytes of vocabulary that may stand in a header as a list
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `tokenizer: {kind: word}`."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["word"] = "word"
     size: Annotated[int, Field(ge=2)] | None = None  # symbols at most, <unk> and <eos> among them; null: all words
     min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -65,8 +65,9 @@ def average(trainer: Trainer) -> None:
         return
     found = _own(trainer, steps(p.step, config.snapshot_every, config.average_snapshots))
     if len(found) < config.average_snapshots:
+        there = {0: "are none", 1: "is 1"}.get(len(found), f"are {len(found)}")
         console.warn(
-            f"train.average_snapshots is {config.average_snapshots}, but there {_are(len(found))} by step {p.step:,}"
+            f"train.average_snapshots is {config.average_snapshots}, but there {there} by step {p.step:,}"
             + ("" if found else ": nothing is averaged")
         )
     if found:
@@ -109,16 +110,5 @@ def _judge(trainer: Trainer, paths: Sequence[Path]) -> None:
     if better:
         p.best, p.best_step, p.mean_of = score, p.step, len(paths)
         trainer.write_model(trainer.run.model, {**found.scores, "averaged": len(paths)}, weights)
-    record: dict[str, Any] = {
-        "step": p.step,
-        "epoch": round(trainer.epochs_done, 4),
-        "seconds": round(p.seconds, 1),
-        "averaged": len(paths),
-        **{key: value if math.isfinite(value) else None for key, value in found.scores.items()},
-        "best": better,
-    }
-    p.log_bytes = trainer.run.log(record)
-
-
-def _are(number: int) -> str:
-    return "are none" if not number else "is 1" if number == 1 else f"are {number}"
+    scores = {key: value if math.isfinite(value) else None for key, value in found.scores.items()}
+    trainer.log({"averaged": len(paths), **scores}, better)

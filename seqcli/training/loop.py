@@ -231,21 +231,22 @@ class Trainer:
             if self.config.schedule == "plateau" and p.plateau > self.config.decay_patience:
                 p.factor, p.plateau = p.factor * self.config.decay, 0
         scores = {"train_loss": train, "valid_loss": None, **found.scores}
-        record = {
-            "step": p.step,
-            "epoch": round(self.epochs_done, 4),
-            "seconds": round(p.seconds, 1),
-            **scores,
+        figures = {
             "gradient_norm": p.norm_sum / max(p.steps_since, 1),
             "learning_rate": rate,
             "tokens": p.tokens,
             "tokens_per_second": round(p.tokens / p.seconds) if p.seconds else None,
-            "best": better,
         }
         p.loss_sum = p.norm_sum = 0.0
         p.steps_since = 0
-        p.history.append({key: record[key] for key in ("step", "epoch", *scores)})
-        p.log_bytes = self.run.log(record)
+        p.history.append({"step": p.step, "epoch": round(self.epochs_done, 4), **scores})
+        self.log(scores | figures, better)
+
+    def log(self, figures: dict[str, Any], better: bool) -> None:
+        """Write a line into metrics.jsonl; `better`: that model is kept."""
+        p = self.progress
+        when = {"step": p.step, "epoch": round(self.epochs_done, 4), "seconds": round(p.seconds, 1)}
+        p.log_bytes = self.run.log({**when, **figures, "best": better})
 
     # saving
 
@@ -258,13 +259,10 @@ class Trainer:
 
     def save(self) -> None:
         """Write last.safetensors: all that decides what comes next."""
-        slots = {}
-        for name, weight in self.weights.items():
-            for key, value in self.optimizer.state.get(weight, {}).items():
-                slots[f"optimizer.{name}.{key}"] = value
+        slots = {name: self.optimizer.state.get(w, {}) for name, w in self.weights.items()}
         tensors = {
             **{f"model.{name}": w for name, w in self.weights.items()},
-            **slots,
+            **{f"optimizer.{name}.{key}": value for name, own in slots.items() for key, value in own.items()},
             **{f"average.{name}": a for name, a in (self.averaged or {}).items()},
             **{f"state.{n}": s for n, s in layers.arrays(self.state).items()},
             "generator": self.generator.get_state(),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from seqcli import console
+from seqcli import console, layers
+from seqcli.recipe.dump import dump_yaml
 
 if TYPE_CHECKING:
     from seqcli.training.loop import Progress
@@ -20,8 +21,6 @@ def opening(session: Session) -> None:
         about = ", ".join(f"{k} {v}" for k, v in config.model_dump(exclude_defaults=False).items() if k != "kind")
         console.say(f"model: {config.kind}, {about}")
         return
-    from seqcli import layers
-
     train = session.recipe.train
     assert train is not None
     console.say(
@@ -84,9 +83,6 @@ def overfit(history: list[dict[str, Any]], kept: str = "that best model") -> str
 
 def dry_run(session: Session) -> None:
     """The resolved recipe, the parameters, the memory, the shapes of a batch; nothing is written."""
-    from seqcli import layers
-    from seqcli.recipe.dump import dump_yaml
-
     print(dump_yaml(session.recipe), end="")
     task = session.task
     for line in task.details():

@@ -9,26 +9,17 @@ from typing import Any
 
 from seqcli import artifact, console, registry, runs
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.recipe.paths import portable
+from seqcli.recipe.dump import dump_yaml
+from seqcli.recipe.paths import portable, rebase
 from seqcli.recipe.schema import SECTIONS, Recipe
 from seqcli.runs import Run
 from seqcli.task import BaseTask
 from seqcli.training import report
 
-FIXED = (
-    "batch_size",
-    "batch_tokens",
-    "sequence_length",
-    "accumulate",
-    "optimizer",
-    "momentum",
-    "average",
-    "watch",
-    "seed",
-    "device",
-)  # keys a resumed run keeps
-
-
+FIXED = (  # keys of `train` that a resumed run keeps
+    *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
+    *("seed", "device"),
+)
 LABELS = ("longest", "ratio", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of it
 
 
@@ -70,8 +61,6 @@ def train(recipe: Recipe, options: Options) -> int:
         report.dry_run(session)
         return 0
     trainer = None if counted else _trainer(session)
-    if trainer:  # a kernel may have refused the precision
-        session.recipe = replace(session.recipe, train=trainer.config)
     if options.overwrite:  # not before everything is ready: a mistake must not cost the run that is there
         run.clear()
     _write_recipe(session)  # on resume too: what was overridden now holds from now on
@@ -86,7 +75,8 @@ def train(recipe: Recipe, options: Options) -> int:
 def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
     """Data, vocabulary and model of a run. Raises SeqcliError."""
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
-    start = runs.open_model(options.init_from, verb_of(recipe)) if options.init_from else None
+    verb = registry.load("models", recipe.model.kind).VERBS[0]
+    start = runs.open_model(options.init_from, verb) if options.init_from else None
     task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start)
     recipe = task.recipe
     if saved:
@@ -113,11 +103,6 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         header |= {key: saved.header[key] for key in ("created", "data")}
         header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
     return Session(recipe, run, task, header, saved)
-
-
-def verb_of(recipe: Recipe) -> str:
-    """The verb that a recipe's kind of model is for."""
-    return registry.load("models", recipe.model.kind).VERBS[0]
 
 
 def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
@@ -153,9 +138,6 @@ def _same_data(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
 
 def _write_recipe(session: Session) -> None:
     """The resolved recipe, its paths made relative to the run's folder."""
-    from seqcli.recipe.dump import dump_yaml
-    from seqcli.recipe.paths import rebase
-
     with artifact.replacing(session.run.recipe) as file:
         text = dump_yaml(rebase(session.recipe, session.run.path))
         file.write(f"# seqcli train {session.run.recipe.as_posix()}\n{text}".encode())
@@ -181,7 +163,7 @@ def _trainer(session: Session) -> Any:
     train = session.recipe.train
     assert train is not None
     trainer = Trainer(session.task, train, session.run, session.header)
-    session.recipe = replace(session.recipe, train=trainer.config)
+    session.recipe = replace(session.recipe, train=trainer.config)  # a kernel may have refused the precision
     if session.saved:
         trainer.load(session.saved)
     return trainer

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -89,10 +89,9 @@ class Rule:
         kinds = {"version": int, "unit": str, "clitics": bool, "hyphens": bool}
         wrong = [name for name, value in stored.items() if name not in kinds or type(value) is not kinds[name]]
         if wrong or set(kinds) - set(stored) or version != 1 or stored["unit"] not in ("word", "character"):
-            raise SeqcliError(
-                f"not a rule for splitting text into words: {dict(stored)!r}", hint="the file is damaged"
-            )
-        return cls(**{f.name: stored[f.name] for f in fields(cls)})
+            what = f"not a rule for splitting text into words: {dict(stored)!r}"
+            raise SeqcliError(what, hint="the file is damaged")
+        return cls(**stored)
 
 
 _KEPT: dict[Rule, dict[str, list[int]]] = {}

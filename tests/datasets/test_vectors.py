@@ -36,7 +36,7 @@ def test_every_form_is_read(tmp_path: Path, name: str, header: str, end: str) ->
 
 def test_only_what_is_wanted_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "v.txt", GLOVE.replace("\n", " \n").replace("9 \n", "9"))  # the last line has no end
-    for wanted in (["élan", "no"], {"élan"}, {"élan": 1}, lambda word: word == "élan"):
+    for wanted in (["élan", "no"], {"élan"}, {"élan": 1}):
         vectors = read_vectors(path, wanted)
         assert (vectors.words, vectors.matrix.tolist(), vectors.total) == (["élan"], [[4, 5, 6]], 4)
     none = read_vectors(path, set())

@@ -272,8 +272,8 @@ def test_a_stored_recipe_comes_back(write):
         before = json.dumps(stored)
         resolve_recipe(stored, ["data.train=other.txt"])
         assert json.dumps(stored) == before  # overrides leave the given mapping alone
-    assert lines_of(resolve_recipe, {**stored, "future": 1}, label="m.safetensors") == [
-        "m.safetensors: future: unknown key; known: data, model, target_tokenizer, task, tokenizer, train"
+    assert lines_of(resolve_recipe, {**stored, "future": 1}) == [
+        "the stored recipe: future: unknown key; known: data, model, target_tokenizer, task, tokenizer, train"
     ]
 
 

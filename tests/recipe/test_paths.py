@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seqcli.files import expand
-from seqcli.recipe.load import load_recipe, rebase
-from seqcli.recipe.paths import moved, rebase_text
+from seqcli.recipe.load import load_recipe
+from seqcli.recipe.paths import moved, rebase, rebase_text
 from seqcli.recipe.positions import parse
 
 RECIPE = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from types import ModuleType
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +12,7 @@ from support.examples import examples
 
 from seqcli import registry
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.restoration import NOTHING, Restoration, open_restoration, units
+from seqcli.restoration import NOTHING, units
 
 QUICK = settings(max_examples=examples(300), deadline=None)
 KINDS = registry.names("restoration")
@@ -43,11 +44,11 @@ LINES = [
 
 
 @pytest.fixture(params=KINDS, scope="module")
-def kind(request: pytest.FixtureRequest) -> Restoration:
-    return open_restoration(request.param)
+def kind(request: pytest.FixtureRequest) -> ModuleType:
+    return registry.load("restoration", request.param)
 
 
-def check(kind: Restoration, line: str) -> None:
+def check(kind: ModuleType, line: str) -> None:
     seen, labels = kind.strip(line)
     assert len(seen) == len(labels)
     assert all(seen)
@@ -64,13 +65,13 @@ def check(kind: Restoration, line: str) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_promises_on_hard_lines(kind: Restoration, line: str):
+def test_promises_on_hard_lines(kind: ModuleType, line: str):
     check(kind, line)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_promises_on_any_text(name: str):
-    kind = open_restoration(name)
+    kind = registry.load("restoration", name)
 
     @QUICK
     @given(TEXT)
@@ -81,7 +82,7 @@ def test_promises_on_any_text(name: str):
     any_text()
 
 
-def test_promises_on_every_code_point(kind: Restoration):
+def test_promises_on_every_code_point(kind: ModuleType):
     """Alone, behind a letter, and in front of a mark, in lines of many; of Han and Hangul, which are all alike, a
     sample."""
     for start in range(0, 0x110000, 0x400):
@@ -97,13 +98,13 @@ def test_promises_on_every_code_point(kind: Restoration):
             check(kind, "".join(f"{c}.a{c}.{c}\u0301" for c in codes))
 
 
-def test_the_empty_line(kind: Restoration):
+def test_the_empty_line(kind: ModuleType):
     assert kind.strip("") == ([], [])
     assert kind.observe("") == []
     assert kind.restore([], []) == kind.lost("") == kind.normalise("") == ""
 
 
-def test_a_foreign_label_is_a_mistake_that_names_it(kind: Restoration):
+def test_a_foreign_label_is_a_mistake_that_names_it(kind: ModuleType):
     for label in ("NOUN", "U+0041", "U+301", "U+zz", "U+FFFFFFFF", "U+"):
         with pytest.raises(SeqcliError, match=r"is not a label of the restoration '\w+'") as error:
             kind.restore(["a"], [label])
@@ -113,13 +114,13 @@ def test_a_foreign_label_is_a_mistake_that_names_it(kind: Restoration):
 @pytest.mark.parametrize(
     "line", ["aé " * 2000, "\u0301\u0316" * 3000, "Σ'" * 3000, "👩\u200d" * 3000, " \u0301" * 3000]
 )
-def test_long_lines(kind: Restoration, line: str):
+def test_long_lines(kind: ModuleType, line: str):
     check(kind, line)
 
 
 def test_an_unknown_kind_is_named_with_a_suggestion():
     with pytest.raises(UsageError, match="unknown restoration 'space'") as error:
-        open_restoration("space")
+        registry.load("restoration", "space")
     assert error.value.hint == "did you mean 'spaces'?"
     assert KINDS == ("case", "diacritics", "spaces")
 

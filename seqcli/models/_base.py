@@ -1,0 +1,64 @@
+"""What models that are trained by gradients share: types of recipe keys, fresh weights, dropout, arrays by name."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from seqcli import layers
+from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.dropout import drop
+from seqcli.layers.stack import Stack
+from seqcli.ops import Array
+
+Size = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
+
+
+class Trained:
+    """A model with a rate of dropout; its class is a dataclass of arrays, layers and plain numbers."""
+
+    dropout: float
+    variational: bool = False  # one mask for all time steps
+
+    @classmethod
+    @abstractmethod
+    def create(cls, config: Any, vocabulary: Any, rng: Rng) -> Self:
+        """A fresh model; the same generator state gives the same weights on every machine. Raises UsageError for
+        keys that do not go together."""
+
+    @classmethod
+    def restore(cls, config: Any, vocabulary: Any, arrays: Mapping[str, np.ndarray]) -> Self:
+        """A stored model. Raises SeqcliError where the arrays do not fit."""
+        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
+
+    @classmethod
+    def numbers(cls, config: Any) -> dict[str, Any]:
+        """What the model takes from its recipe as it stands: the fields with a default, each of a key's name."""
+        return {f.name: getattr(config, f.name) for f in fields(cls) if f.default is not MISSING}  # type: ignore[arg-type]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays by dotted name."""
+        return layers.arrays(self)
+
+    def drop(self, x: Array, rng: Any) -> Array:
+        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
+        return drop(x, self.dropout, rng, (1, *x.shape[1:]) if self.variational else None)
+
+
+def stack(cell: Any, input_size: int, sizes: list[int], rng: Rng, *, bidirectional: bool = False) -> Stack:
+    """Fresh layers of a recipe's `cell`, as validation made it: a kind and its options."""
+    options = dict(cell)
+    return Stack.create(options.pop("kind"), input_size, sizes, rng, options=options, bidirectional=bidirectional)
+
+
+def head(outputs: int, inputs: int, rng: Rng) -> np.ndarray:
+    """Fresh weights (outputs, inputs) of the last layer, between ± 1 / √inputs."""
+    bound = 1 / np.sqrt(inputs)
+    return rng.uniform(-bound, bound, (outputs, inputs)).astype(np.float32)
