@@ -19,8 +19,8 @@ from typing import Any, ClassVar, Self
 from seqcli import artifact, registry
 from seqcli.artifact import Artifact
 from seqcli.forms import Writer
-from seqcli.metrics._report import Report
 from seqcli.records import Kind, Options, Reader, open_format
+from seqcli.report import Report
 from seqcli.streams import Chunk
 
 LINES = 512  # that `filter` answers together

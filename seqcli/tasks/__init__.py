@@ -19,8 +19,8 @@ import numpy as np
 from seqcli import artifact, console
 from seqcli.artifact import Artifact
 from seqcli.errors import UsageError
-from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
+from seqcli.report import Report
 from seqcli.runs import Run
 from seqcli.tasks._closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
 

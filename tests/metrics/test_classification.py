@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli import metrics
+from seqcli.metrics import multi_label
 from seqcli.metrics.accuracy import LabelScore
 from seqcli.metrics.classification import (
-    MULTI_LABEL,
-    OFFERS,
     Metric,
-    MultiLabel,
     averages,
-    best_thresholds,
     contributions,
     one_hot,
     roc_auc,
-    samples_f1,
     statistic,
 )
+from seqcli.metrics.multi_label import best_thresholds, samples_f1
 
 pytestmark = pytest.mark.filterwarnings("error")
 
+SHARED = {"accuracy", "cross-entropy"}
+OFFERS = {n: o for n, o in (Metric.OFFERS | multi_label.Metric.OFFERS).items() if n not in SHARED}
+MULTI_LABEL = OFFERS.keys() - Metric.OFFERS.keys()
 LABELS = ["", "B-X", "a b", "é\n", "𝄞", "z\0"]
 STRANGE = ["new", "-1"]
 seeds = st.integers(0, 2**32 - 1)
@@ -81,15 +81,14 @@ def test_by_hand() -> None:
 
 
 def test_every_name_is_offered_once_and_known() -> None:
-    metric, several = Metric(["N", "V"]), MultiLabel(["N"])
-    assert metric.result() == several.result() == Metric().result() == MultiLabel().result() == {}
+    metric, several = Metric(["N", "V"]), multi_label.Metric(["N"])
+    assert metric.result() == several.result() == Metric().result() == multi_label.Metric().result() == {}
     metric.update([[0.5, 0.5], [0.5, 0.5]], ["N", "V"])
     several.update([[0.5]], [[True]])
-    shared = {"accuracy", "cross-entropy"}
-    assert metric.result().keys() == (OFFERS.keys() - MULTI_LABEL) | shared
+    assert metric.result().keys() == (OFFERS.keys() - MULTI_LABEL) | SHARED
     assert several.result().keys() == (OFFERS.keys() - {"roc-auc"}) | {"cross-entropy"}
     known = metrics.offers()
-    assert OFFERS.keys() | shared <= known.keys()
+    assert OFFERS.keys() | SHARED <= known.keys()
     assert all(known[name] == offer for name, offer in OFFERS.items())
     assert [name for name, offer in OFFERS.items() if not offer.more_is_better] == ["hamming-loss"]
 
@@ -176,7 +175,7 @@ def test_sure_and_wrong_is_finite() -> None:
 
 
 def test_nothing_at_once() -> None:
-    metric, several = Metric(["a", "b"]), MultiLabel(["a", "b"])
+    metric, several = Metric(["a", "b"]), multi_label.Metric(["a", "b"])
     metric.update(np.zeros((0, 2)), [])
     several.update(np.zeros((0, 2)), np.zeros((0, 2)))
     assert (metric.result(), several.result()) == ({}, {})
@@ -264,7 +263,7 @@ def matrices(rng: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, np.n
 
 
 def test_several_labels_by_hand() -> None:
-    metric = MultiLabel(["a", "b"])
+    metric = multi_label.Metric(["a", "b"])
     metric.update([[0.5, 0.2], [0.9, 0.7]], [[True, False], [False, True]])  # a; a and b are chosen
     assert metric.result() == pytest.approx(
         {
@@ -283,7 +282,9 @@ def test_several_labels_by_hand() -> None:
             "cross-entropy": -math.log(0.5 * 0.8 * 0.1 * 0.7) / 2,
         }
     )
-    metric.update([[0.1, 0.1]], [[False, False]], unknown=[["new"]])  # nothing chosen, one unknown label missed
+    metric.update(
+        [[0.1, 0.1]], [[False, False]], unknown_labels=[["new"]]
+    )  # nothing chosen, one unknown label missed
     assert metric.result()["subset-accuracy"] == 1 / 3
     assert metric.result()["hamming-loss"] == 2 / 9
     assert metric.per_label() == {
@@ -303,7 +304,7 @@ def test_scikit_learn_scores_several_labels_the_same(seed: int, n: int, k: int, 
     extra = rng.random((n, more)) < 0.5
     extra[:1] = True
     unknown = [[STRANGE[i] for i in np.flatnonzero(row)] for row in extra]
-    metric, cut = MultiLabel(LABELS[:k]), n // 3
+    metric, cut = multi_label.Metric(LABELS[:k]), n // 3
     metric.update(p[:cut], gold[:cut], chosen[:cut], unknown[:cut])
     metric.update(p[cut:], gold[cut:], chosen[cut:], unknown[cut:])
     found, g = metric.result(), np.hstack([gold, extra]).astype(int)
@@ -332,7 +333,7 @@ def test_scikit_learn_scores_several_labels_the_same(seed: int, n: int, k: int, 
 
 
 def test_texts_without_labels() -> None:
-    metric = MultiLabel(["a"])
+    metric = multi_label.Metric(["a"])
     metric.update([[0.1]], [[False]])
     assert metric.result() == {
         **dict.fromkeys(OFFERS.keys() - {"roc-auc"}, 0.0),  # of no label there is nothing to divide by
@@ -357,7 +358,7 @@ def test_texts_without_labels() -> None:
 )
 def test_several_labels_that_do_not_fit(p: Any, gold: Any, chosen: Any, unknown: Any) -> None:
     with pytest.raises(ValueError):
-        MultiLabel(["a", "b"]).update(p, gold, chosen, unknown)
+        multi_label.Metric(["a", "b"]).update(p, gold, chosen, unknown)
 
 
 # what the bootstrap draws

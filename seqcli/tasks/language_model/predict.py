@@ -12,9 +12,9 @@ from seqcli import models, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
-from seqcli.metrics._report import Report
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
+from seqcli.report import Report
 from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer
 

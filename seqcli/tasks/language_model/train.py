@@ -12,8 +12,8 @@ from seqcli.artifact import Artifact
 from seqcli.datasets.streams import Streams
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import SeqcliError
-from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
+from seqcli.report import Report
 from seqcli.tasks import BaseTask, Batch, Evaluation, State, architecture, without_stdin
 from seqcli.tasks._closing import Baseline, Ending, Headline
 from seqcli.tasks.language_model.data import Corpus, open_corpus
