@@ -10,6 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from seqcli import registry
@@ -100,14 +101,17 @@ class Measures:
         for metric in self.metrics:
             takes = inspect.signature(metric.update).parameters.values()
             places = [Found._fields.index(parameter.name) for parameter in takes]
-            self._taken.append((metric.update, places, sum(p.default is p.empty for p in takes)))
+            needed = places[: sum(parameter.default is parameter.empty for parameter in takes)]
+            self._taken.append((metric.update, needed, itemgetter(*places, 0)))  # 0: of one place it makes no tuple
 
     def update(self, found: Found) -> None:
         """Give each metric what it takes."""
-        for update, places, needed in self._taken:
-            values = [found[place] for place in places]
-            if all(value is not None for value in values[:needed]):
-                update(*values)
+        for update, needed, take in self._taken:
+            for place in needed:
+                if found[place] is None:
+                    break
+            else:
+                update(*take(found)[:-1])
 
 
 def offers(table: Iterable[str] | None = None) -> dict[str, Offer]:

@@ -48,6 +48,7 @@ class Metric(BaseMetric):
 
     def __post_init__(self) -> None:
         self._counts = np.zeros((3, self.bins))
+        self._edges = np.arange(1, self.bins) / self.bins
 
     @property
     def count(self) -> int:
@@ -83,8 +84,7 @@ class Metric(BaseMetric):
         self._add(p[rows, best], best == g)
 
     def _add(self, confidences: np.ndarray, right: np.ndarray) -> None:
-        edges = np.arange(1, self.bins) / self.bins
-        where = np.searchsorted(edges, confidences)  # closed above
+        where = self._edges.searchsorted(confidences)  # closed above
         for row, weights in zip(self._counts, (None, confidences, right), strict=True):
             row += np.bincount(where, weights, self.bins)
 

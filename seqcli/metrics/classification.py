@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,38 +64,31 @@ class Metric(BaseMetric):
 
     def __post_init__(self) -> None:
         self._index = {label: k for k, label in enumerate(self.labels)}
-        self._strange = "<unknown>"  # what a gold -1 is called
-        while self._strange in self._index:
-            self._strange = f"<{self._strange}>"
 
     @property
     def count(self) -> int:
         """N: how many texts."""
         return self._pairs.counts()[1]
 
-    def update(
-        self,
-        probabilities: ArrayLike,
-        gold: ArrayLike | Sequence[str],
-        predicted: ArrayLike | Sequence[str] | None = None,
-    ) -> None:
+    def update(self, probabilities: ArrayLike, gold: Sequence[str], predicted: Sequence[str] | None = None) -> None:
         """Add N texts: probabilities (N, K), gold labels (N,), and predicted ones (N,) where they are not the most
         probable (the first of equals).
 
-        Labels are names or 0 .. K-1. A gold label that the model does not know is its own name, or below 0; it is
-        never right. Raises ValueError where shapes differ, a label is none, or a probability is not a number.
+        A gold label that the model does not know is never right. Raises ValueError where shapes differ, the model
+        has no such label to predict, or a probability is not a number.
         """
-        p, (ids, names) = np.asarray(probabilities, np.float64), self._read(gold)
-        if p.ndim != 2 or p.shape != (len(names), len(self.labels)):
-            raise ValueError(f"probabilities {p.shape} for {len(names)} gold of {len(self.labels)} labels")
+        p = np.asarray(probabilities, np.float64)
+        if p.ndim != 2 or p.shape != (len(gold), len(self.labels)):
+            raise ValueError(f"probabilities {p.shape} for {len(gold)} gold of {len(self.labels)} labels")
         if not (p >= 0).all():
             raise ValueError("a probability is not a number, or below 0")
-        if not names:
+        if not len(gold):
             return
-        chosen, found = self._read(p.argmax(axis=1) if predicted is None else predicted)
-        if len(found) != len(names) or chosen.min() < 0:
+        found = [self.labels[k] for k in p.argmax(axis=1).tolist()] if predicted is None else predicted
+        if len(found) != len(gold) or not self._index.keys() >= set(found):
             raise ValueError(f"predicted labels must be among the {len(self.labels)} of the model, one a text")
-        self._pairs.update(found, names)
+        self._pairs.update(found, gold)
+        ids = np.array([self._index.get(label, -1) for label in gold])
         known = np.flatnonzero(ids >= 0)
         self._nats -= float(np.log(np.maximum(p[known, ids[known]], TINY)).sum())
         self._known += len(known)
@@ -104,17 +97,6 @@ class Metric(BaseMetric):
             # but a rounding error, so that many have 1, what is left to the first tells them apart
             self._scores.append(p[known, 1] - 1j * p[known, 0])
             self._positive.append(ids[known] == 1)
-
-    def _read(self, given: Any) -> tuple[np.ndarray, list[str]]:
-        """Labels as (ids, -1 for what the model does not know; names)."""
-        values: list[Any] = given.tolist() if isinstance(given, np.ndarray) else list(given)
-        if values and all(isinstance(value, str) for value in values):
-            return np.array([self._index.get(value, -1) for value in values]), values
-        ids = np.asarray(values, np.int64)
-        if ids.ndim != 1 or (ids >= len(self.labels)).any():
-            raise ValueError(f"labels must be names, or numbers below {len(self.labels)}, one a text")
-        ids = np.maximum(ids, -1)
-        return ids, [self.labels[int(k)] if k >= 0 else self._strange for k in ids]
 
     def result(self) -> dict[str, float]:
         """Every metric of OFFERS (cross-entropy over texts whose label the model knows); none before the first text,

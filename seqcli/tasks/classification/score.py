@@ -32,11 +32,7 @@ def headline(multi_label: bool) -> str:
 
 
 def evaluate(
-    classifier: Classifier,
-    examples: Sequence[Example],
-    *,
-    unknown: Unknown = "count-wrong",
-    what: str = "",
+    classifier: Classifier, examples: Sequence[Example], *, unknown: Unknown = "count-wrong", what: str = ""
 ) -> Report:
     """Score a classifier on texts with labels; `what` heads a bar that shows how far it is.
 

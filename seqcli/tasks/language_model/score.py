@@ -37,19 +37,14 @@ def evaluate(
     """Score a text given in chunks; `limit` ends it after so many tokens; `what` heads a bar that shows how far it
     is. Raises SeqcliError for an unknown character."""
     with console.progress(what, limit, " tokens") as advance:
-        return _evaluate(own.model, own.tokenizer, text, window, limit, advance)
+        return _evaluate(own, text, window, limit, advance)
 
 
 def _evaluate(
-    model: LanguageModel,
-    tokenizer: BaseTokenizer,
-    chunks: Iterable[Chunk],
-    window: int | None,
-    limit: int | None,
-    advance: Callable[[float], None],
+    own: Generator, chunks: Iterable[Chunk], window: int | None, limit: int | None, advance: Callable[[float], None]
 ) -> Report:
-    measured, digest = Measures(METRICS), hashlib.sha256()
-    score = _windows(model, window) if window else _stateful(model)
+    measured, digest, tokenizer = Measures(METRICS), hashlib.sha256(), own.tokenizer
+    score = _windows(own.model, window) if window else _stateful(own.model)
     next(score)  # to its first yield
 
     def scored(part: np.ndarray) -> None:

@@ -41,12 +41,7 @@ def evaluate(
     return scored(answers, pairs, **chosen, protocol=protocol(translator, settings))
 
 
-def answered(
-    translator: Translator,
-    pairs: Sequence[Pair],
-    settings: Settings,
-    what: str = "",
-) -> list[str]:
+def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, what: str = "") -> list[str]:
     """The best answer to each source."""
     found = [""] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # like lengths side by side

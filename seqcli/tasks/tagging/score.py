@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -52,46 +52,40 @@ def evaluate(
             elif unknown == "error":
                 raise tagger.unknown((s.tags or [])[odd], s, odd)
         left_out, sentences = len(sentences) - len(kept), kept
-    measured, strange, forms = Measures(METRICS, scheme=tagger.scheme), 0, tagger.vocabulary.forms
-    believed: dict[int, dict[str, Any]] = {}  # of the sentences of a group
+    measured, forms, new, strange = Measures(METRICS, scheme=tagger.scheme), tagger.vocabulary.forms, 0, 0
+    believed: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # marginals and path of each sentence of a group
+    part = tagger.labels.part_ids
+    places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
 
     def each(group: list[int], chain: Chain, paths: np.ndarray) -> None:
         believed.clear()
-        believed.update(_believed(tagger, sentences, group, chain, paths))
+        believed.update(zip(group, zip(chain.marginals(), paths, strict=True), strict=False))
 
     with console.progress(what, sum(len(s.words) for s in sentences), " tokens") as advance:
         for i, predicted, nll in tagger.paths(sentences, each if probabilities else None):
             s = sentences[i]
             gold = tagger.labels.spelt(s.tags or [])
-            strange += sum(tag not in known_tags for tag in gold)
             known, written = [w in forms for w in s.words], s.tags if tagger.scheme else None
-            more = believed.get(i, {})
-            measured.update(Found(predicted, gold, known, written, nats=nll, tokens=len(s.words), **more))
+            new += known.count(False)
+            strange += len(gold) - sum(map(known_tags.__contains__, gold))
+            beliefs: tuple[Any, Any, Any] = (None, None, None)
+            if probabilities:
+                marginals, path = believed[i]
+                own = np.zeros((len(known), len(places)))
+                np.add.at(own.T, part, marginals[: len(known)].T)
+                truth = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
+                beliefs = (own, truth, part[path[: len(known)]])
+            measured.update(Found(predicted, gold, known, written, *beliefs, nats=nll, tokens=len(known)))
             advance(len(s.words))
     counts = {
         "sentences": len(sentences),
         "tokens": sum(len(s.words) for s in sentences),
-        "unknown words": sum(w not in forms for s in sentences for w in s.words),
+        "unknown words": new,
         "tokens of unknown tags": strange,
     }
     if left_out:
         counts["sentences left out"] = left_out
     return Report.of(measured, counts, signature(tagger, sentences), "sentences", wide=8)
-
-
-def _believed(
-    tagger: Tagger, sentences: Sequence[Sentence], group: list[int], chain: Chain, paths: np.ndarray
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The token marginals of each sentence of a group (see `Tagger.paths`), beside its gold and predicted labels."""
-    part = tagger.labels.part_ids
-    places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
-    marginals = chain.marginals()
-    for row, i in enumerate(group):
-        s = sentences[i]
-        own = np.zeros((len(s.words), len(places)))
-        np.add.at(own.T, part, marginals[row, : len(s.words)].T)
-        gold = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
-        yield i, {"probabilities": own, "truth": gold, "chosen": part[paths[row, : len(s.words)]]}
 
 
 def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
