@@ -84,7 +84,8 @@ class Metric(BaseMetric):
             raise ValueError("a probability is not a number, or below 0")
         if not len(gold):
             return
-        found = [self.labels[k] for k in p.argmax(axis=1).tolist()] if predicted is None else predicted
+        best: list[int] = p.argmax(axis=1).tolist()
+        found = [self.labels[k] for k in best] if predicted is None else predicted
         if len(found) != len(gold) or not self._index.keys() >= set(found):
             raise ValueError(f"predicted labels must be among the {len(self.labels)} of the model, one a text")
         self._pairs.update(found, gold)
