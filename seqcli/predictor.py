@@ -23,7 +23,7 @@ from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
 
 if TYPE_CHECKING:
-    from seqcli.metrics._report import Report
+    from seqcli.report import Report
 
 LINES = 512  # that `filter` answers together
 

@@ -12,10 +12,10 @@ from seqcli import artifact, console, registry
 from seqcli.datasets.reading import Reading
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
-from seqcli.metrics._report import Report
 from seqcli.metrics.calibration import threshold_for
 from seqcli.recipe.load import load_recipe, resolve_recipe
 from seqcli.recipe.schema import Recipe
+from seqcli.report import Report
 
 if TYPE_CHECKING:
     from seqcli.predictor import BasePredictor

@@ -20,8 +20,8 @@ from seqcli import artifact, console
 from seqcli.artifact import Artifact
 from seqcli.closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
 from seqcli.errors import UsageError
-from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
+from seqcli.report import Report
 from seqcli.runs import Run
 
 Batch = Any  # arrays, in a tuple or by name

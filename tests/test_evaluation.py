@@ -15,8 +15,8 @@ from support.examples import examples
 
 from seqcli import forms, ops
 from seqcli.errors import SeqcliError
-from seqcli.metrics._report import Report
 from seqcli.models import language_model, ngram
+from seqcli.report import Report
 from seqcli.streams import Chunk
 from seqcli.tasks.language_model import score as evaluation
 from seqcli.tasks.language_model.predict import Generator

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from seqcli import metrics
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.metrics._report import Report
 from seqcli.metrics.accuracy import Confusion
 from seqcli.records import one_line
+from seqcli.report import Report
 from seqcli.streams import Output
 
 MISTAKES = 30  # pairs of labels that are listed

@@ -9,18 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from seqcli.metrics import Offer
-
-OFFERS = {
-    "accuracy": Offer("share", True, "tokens with the right tag"),
-    "accuracy-known": Offer("share", True, "the same, among words that the training text has"),
-    "accuracy-unknown": Offer("share", True, "the same, among words that the training text does not have"),
-    "sentence-accuracy": Offer("share", True, "sentences with every tag right, among those with a token"),
-}
+from seqcli.metrics import BaseMetric, Offer
 
 
 class LabelScore(NamedTuple):
@@ -45,8 +38,15 @@ class Confusion(NamedTuple):
 
 
 @dataclass
-class Metric:
+class Metric(BaseMetric):
     """Counts over tagged sentences."""
+
+    OFFERS: ClassVar = {
+        "accuracy": Offer("share", True, "tokens with the right tag"),
+        "accuracy-known": Offer("share", True, "the same, among words that the training text has"),
+        "accuracy-unknown": Offer("share", True, "the same, among words that the training text does not have"),
+        "sentence-accuracy": Offer("share", True, "sentences with every tag right, among those with a token"),
+    }
 
     sentences: int = 0  # with at least one token
     right_sentences: int = 0

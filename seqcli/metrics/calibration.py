@@ -13,19 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seqcli.metrics import Offer
+from seqcli.metrics import BaseMetric, Offer
 
 BINS = 15
-
-OFFERS = {
-    "calibration-error": Offer("share", False, f"sum_b n_b / N |acc_b - conf_b| over {BINS} bins of equal width"),
-    "brier": Offer("squared", False, "mean over tokens of sum_k (p_k - [k = gold])^2, from 0 to 2"),
-}
 
 
 class Bin(NamedTuple):
@@ -39,8 +34,13 @@ class Bin(NamedTuple):
 
 
 @dataclass
-class Metric:
-    """Sums over predictions: of labels (`update`) or of events such as spans (`update_events`), not both."""
+class Metric(BaseMetric):
+    """Sums over predictions: of labels, or of events such as spans, not both."""
+
+    OFFERS: ClassVar = {
+        "calibration-error": Offer("share", False, f"sum_b n_b / N |acc_b - conf_b| over {BINS} bins of equal width"),
+        "brier": Offer("squared", False, "mean over tokens of sum_k (p_k - [k = gold])^2, from 0 to 2"),
+    }
 
     bins: int = BINS
     _squares: float = 0.0
@@ -48,47 +48,43 @@ class Metric:
 
     def __post_init__(self) -> None:
         self._counts = np.zeros((3, self.bins))
+        self._edges = np.arange(1, self.bins) / self.bins
 
     @property
     def count(self) -> int:
         """N: how many predictions."""
         return int(self._counts[0].sum())
 
-    def update(self, probabilities: ArrayLike, gold: ArrayLike, predicted: ArrayLike | None = None) -> None:
+    def update(self, probabilities: ArrayLike, truth: ArrayLike, chosen: ArrayLike | None = None) -> None:
         """Add T tokens: probabilities (T, K) that sum to 1, gold labels (T,), and predicted ones (T,) where they are
         not the most probable (the best sequence need not be made of the best labels).
 
         Labels are 0 .. K-1. A gold label below 0 is one that the model does not have: never right, and a label of
-        probability 0 in the Brier score. Raises ValueError where shapes differ or K is too small.
+        probability 0 in the Brier score. Where `truth` has the shape of the probabilities, they are of events, such
+        as predicted spans, and it says which were so; the Brier score is then the mean of (p - [it was so])^2, from
+        0 to 1. Raises ValueError where shapes differ or K is too small.
         """
-        p, g = np.asarray(probabilities, np.float64), np.asarray(gold, np.int64)
+        p, g = np.asarray(probabilities, np.float64), np.asarray(truth)
+        if p.shape == g.shape:
+            was = g.ravel().astype(bool)
+            self._squares += float(((p.ravel() - was) ** 2).sum())
+            self._add(p.ravel(), was)
+            return
         if p.ndim != 2 or g.shape != p.shape[:1]:
             raise ValueError(f"probabilities {p.shape} for gold labels {g.shape}")
         if not len(g):
             return
-        chosen = p.argmax(1) if predicted is None else np.asarray(predicted, np.int64)
-        if chosen.shape != g.shape or max(chosen.max(), g.max()) >= p.shape[1] or chosen.min() < 0:
+        best = p.argmax(1) if chosen is None else np.asarray(chosen, np.int64)
+        if best.shape != g.shape or max(best.max(), g.max()) >= p.shape[1] or best.min() < 0:
             raise ValueError(f"labels must lie in 0 .. {p.shape[1] - 1}, one a token")
         rows = np.arange(len(g))
         of_gold = np.where(g < 0, 0.0, p[rows, g])
         # sum_k (p_k - [k = gold])^2 = sum_k p_k^2 - 2 p_gold + 1
         self._squares += float(((p * p).sum(1) - 2 * of_gold + 1).sum())
-        self._add(p[rows, chosen], chosen == g)
-
-    def update_events(self, probabilities: ArrayLike, happened: ArrayLike) -> None:
-        """Add N events, such as predicted spans: how probable each was (N,), and whether it was so (N,), bool.
-
-        The Brier score is then the mean of (p - [happened])^2, from 0 to 1. Raises ValueError where shapes differ.
-        """
-        p, was = np.asarray(probabilities, np.float64), np.asarray(happened, bool)
-        if p.ndim != 1 or p.shape != was.shape:
-            raise ValueError(f"probabilities {p.shape} for events {was.shape}")
-        self._squares += float(((p - was) ** 2).sum())
-        self._add(p, was)
+        self._add(p[rows, best], best == g)
 
     def _add(self, confidences: np.ndarray, right: np.ndarray) -> None:
-        edges = np.arange(1, self.bins) / self.bins
-        where = np.searchsorted(edges, confidences)  # closed above
+        where = self._edges.searchsorted(confidences)  # closed above
         for row, weights in zip(self._counts, (None, confidences, right), strict=True):
             row += np.bincount(where, weights, self.bins)
 

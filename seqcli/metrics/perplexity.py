@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
-from seqcli.metrics import Offer
-
-OFFERS = {
-    "perplexity": Offer("per token", False, "exp(L / tokens)"),
-    "cross-entropy": Offer("nats per token", False, "L / tokens"),
-    "bits-per-character": Offer("bits", False, "L / (ln 2 · characters), where the tokenization keeps them all"),
-    "bits-per-byte": Offer("bits", False, "L / (ln 2 · bytes of UTF-8), likewise"),
-    "word-perplexity": Offer(
-        "per word", False, "exp(L / words); words are divided by white space, a line end is one"
-    ),
-    "oov-rate": Offer("share", False, "scored tokens that are <unk>"),
-    "coverage": Offer("share", True, "characters of the text that the vocabulary represents, not <unk>"),
-}
+from seqcli.metrics import BaseMetric, Offer, cross_entropy
 
 
 @dataclass
-class Metric:
+class Metric(BaseMetric):
     """Sums over a text; counts are of what was scored."""
+
+    OFFERS: ClassVar = {
+        "perplexity": Offer("per token", False, "exp(L / tokens)"),
+        **cross_entropy.Metric.OFFERS,
+        "bits-per-character": Offer("bits", False, "L / (ln 2 · characters), where the tokenization keeps them all"),
+        "bits-per-byte": Offer("bits", False, "L / (ln 2 · bytes of UTF-8), likewise"),
+        "word-perplexity": Offer(
+            "per word", False, "exp(L / words); words are divided by white space, a line end is one"
+        ),
+        "oov-rate": Offer("share", False, "scored tokens that are <unk>"),
+        "coverage": Offer("share", True, "characters of the text that the vocabulary represents, not <unk>"),
+    }
 
     nll: float = 0.0  # nats
     tokens: int = 0
@@ -37,21 +38,30 @@ class Metric:
     words: int = 0
     represented: bool = True
 
-    def update_scores(self, nll: float, tokens: int, unknown: int) -> None:
-        """Add scored tokens."""
-        self.nll, self.tokens, self.unknown = self.nll + nll, self.tokens + tokens, self.unknown + unknown
-
-    def update_text(self, text: str, unknown_characters: int = 0, represented: bool = True) -> None:
-        """Add the text that was scored, in any pieces that cut no word.
+    def update(
+        self,
+        nats: float,
+        tokens: int = 0,
+        unknown_tokens: int = 0,
+        text: str = "",
+        unknown_characters: int = 0,
+        represented: bool = True,
+    ) -> None:
+        """Add scored tokens, or the text that was scored, in any pieces that cut no word.
 
         Where the tokenization does not keep every character (`represented` is False), no figure per character or
         byte is given: it would count characters that were never predicted.
         """
+        self.nll, self.tokens, self.unknown = self.nll + nats, self.tokens + tokens, self.unknown + unknown_tokens
         self.represented = self.represented and represented
         self.characters += len(text)
         self.bytes += len(text.encode("utf-8", errors="surrogatepass"))
         self.words += len(text.split()) + text.count("\n")
         self.unknown_characters += unknown_characters
+
+    def counted(self) -> dict[str, int]:
+        """Tokens, and what the text has."""
+        return {name: getattr(self, name) for name in ("tokens", "characters", "bytes", "words")}
 
     def result(self) -> dict[str, float]:
         """Every metric of OFFERS that has something to divide by."""

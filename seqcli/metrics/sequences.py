@@ -10,38 +10,41 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.metrics import Offer
+from seqcli.metrics import BaseMetric, Offer
 
-OFFERS = {
-    "exact-match": Offer("share", True, "records whose text is a gold form, white space normalised"),
-    "token-accuracy": Offer(
-        "share", True, "positions of the reference with the right token in the answer; what it has beyond is not seen"
-    ),
-    "edit-distance": Offer(
-        "edits", False, "mean number of edits of a record: tokens put in, left out or exchanged (Levenshtein)"
-    ),
-    "word-error-rate": Offer(
-        "share",
-        False,
-        "records that are not right, 1 - exact-match: what grapheme-to-phoneme work calls so, where a record is one "
-        "word; with several gold forms any counts",
-    ),
-    "phoneme-error-rate": Offer(
-        "per reference token",
-        False,
-        "edits of all records over the tokens of all references (micro-averaged, may exceed 1): what speech "
-        "recognition calls word error rate where tokens are words, and character error rate where characters",
-    ),
-}
 UNITS = ("token", "character")
 
 
 @dataclass
-class Metric:
+class Metric(BaseMetric):
     """Counts over answers; `unit` is what edits and positions are of. Raises UsageError for another unit."""
+
+    OFFERS: ClassVar = {
+        "exact-match": Offer("share", True, "records whose text is a gold form, white space normalised"),
+        "token-accuracy": Offer(
+            "share",
+            True,
+            "positions of the reference with the right token in the answer; what it has beyond is not seen",
+        ),
+        "edit-distance": Offer(
+            "edits", False, "mean number of edits of a record: tokens put in, left out or exchanged (Levenshtein)"
+        ),
+        "word-error-rate": Offer(
+            "share",
+            False,
+            "records that are not right, 1 - exact-match: what grapheme-to-phoneme work calls so, where a record is "
+            "one word; with several gold forms any counts",
+        ),
+        "phoneme-error-rate": Offer(
+            "per reference token",
+            False,
+            "edits of all records over the tokens of all references (micro-averaged, may exceed 1): what speech "
+            "recognition calls word error rate where tokens are words, and character error rate where characters",
+        ),
+    }
 
     unit: Literal["token", "character"] = "token"
     count: int = 0  # N: how many records

@@ -10,19 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from seqcli import schemes
-from seqcli.metrics import Offer
+from seqcli.metrics import BaseMetric, Offer
 from seqcli.metrics.accuracy import LabelScore
 from seqcli.schemes import Span
-
-OFFERS = {
-    "span-f1": Offer("share", True, "2 P R / (P + R), all labels together; spans are read by conlleval's rules"),
-    "span-precision": Offer("share", True, "P: predicted spans that are right"),
-    "span-recall": Offer("share", True, "R: gold spans that are found"),
-    "span-f1-strict": Offer("share", True, "F1 over spans, predicted and gold, that are written as the scheme says"),
-    "span-f1-macro": Offer("share", True, "mean F1 of the labels that are gold or predicted somewhere"),
-}
 
 
 @dataclass
@@ -44,26 +37,37 @@ class _Tally:
 
 
 @dataclass
-class Metric:
+class Metric(BaseMetric):
     """Spans over tagged sentences. `scheme` is that of the tags; without one there is no strict score."""
+
+    OFFERS: ClassVar = {
+        "span-f1": Offer("share", True, "2 P R / (P + R), all labels together; spans are read by conlleval's rules"),
+        "span-precision": Offer("share", True, "P: predicted spans that are right"),
+        "span-recall": Offer("share", True, "R: gold spans that are found"),
+        "span-f1-strict": Offer(
+            "share", True, "F1 over spans, predicted and gold, that are written as the scheme says"
+        ),
+        "span-f1-macro": Offer("share", True, "mean F1 of the labels that are gold or predicted somewhere"),
+    }
 
     scheme: str | None = None
     sentences: int = 0
     _lenient: _Tally = field(default_factory=_Tally)
     _strict: _Tally = field(default_factory=_Tally)
 
-    def update(self, predicted: Sequence[str], gold: Sequence[str]) -> None:
+    def update(self, predicted: Sequence[str], written: Sequence[str]) -> None:
         """Add a sentence: T predicted and T gold tags. Raises ValueError where lengths differ."""
-        if len(predicted) != len(gold):
-            raise ValueError(f"{len(predicted)} predicted tags for {len(gold)} gold ones")
+        if len(predicted) != len(written):
+            raise ValueError(f"{len(predicted)} predicted tags for {len(written)} gold ones")
         self.sentences += 1
-        self._lenient.add(schemes.spans(predicted), schemes.spans(gold))
+        self._lenient.add(schemes.spans(predicted), schemes.spans(written))
         if self.scheme is not None:
-            self._strict.add(*(schemes.strict_spans(tags, self.scheme) for tags in (predicted, gold)))
+            self._strict.add(*(schemes.strict_spans(tags, self.scheme) for tags in (predicted, written)))
 
-    def counts(self) -> dict[str, int]:
-        """How many spans were `right`, `predicted` and `gold`."""
-        return {name: getattr(self._lenient, name).total() for name in ("right", "predicted", "gold")}
+    def counted(self) -> dict[str, int]:
+        """How many spans were `right`, `predicted` and `gold`; nothing before the first sentence."""
+        names = ("right", "predicted", "gold") if self.sentences else ()
+        return {name: getattr(self._lenient, name).total() for name in names}
 
     def per_label(self) -> dict[str, LabelScore]:
         """Precision, recall, F1 and support of every label that is gold or predicted somewhere, sorted."""

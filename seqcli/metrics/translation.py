@@ -20,41 +20,50 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from itertools import zip_longest
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from seqcli import console
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.metrics import Offer
+from seqcli.metrics import BaseMetric, Offer, check
 
-OFFERS = {
-    "bleu": Offer("of 100", True, "BLEU of all records together, by sacrebleu: n-grams up to 4 that references have"),
-    "chrf": Offer("of 100", True, "chrF2 of all records together, by sacrebleu: F of character n-grams up to 6"),
-    "ter": Offer(
-        "of 100", False, "translation edit rate, by sacrebleu: edits and shifts of words per 100 of the reference"
-    ),
-}
+USUAL = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: only where it is asked for
 TOKENIZED = 100  # so many answers that end in " ." look tokenized: sacrebleu's own limit
 
 
 @dataclass
-class Metric:
+class Metric(BaseMetric):
     """Collects answers and references. `tokenize` is sacrebleu's division for BLEU (`13a`, `none`, `char`, `intl`,
     `zh`, `ja-mecab` ...), `lowercase` is for BLEU and chrF, `wanted` names some of OFFERS.
 
     Raises UsageError where sacrebleu, or what the division needs, is missing, or where a name is unknown.
     """
 
+    OFFERS: ClassVar = {
+        "bleu": Offer(
+            "of 100", True, "BLEU of all records together, by sacrebleu: n-grams up to 4 that references have"
+        ),
+        "chrf": Offer("of 100", True, "chrF2 of all records together, by sacrebleu: F of character n-grams up to 6"),
+        "ter": Offer(
+            "of 100", False, "translation edit rate, by sacrebleu: edits and shifts of words per 100 of the reference"
+        ),
+    }
+
     tokenize: str = "13a"
     lowercase: bool = False
-    wanted: Sequence[str] = ("bleu", "chrf")
+    wanted: Sequence[str] = USUAL
     _predicted: list[str] = field(default_factory=list)
     _gold: list[list[str]] = field(default_factory=list)
     _values: dict[str, float] | None = None  # of what was added so far
 
+    @classmethod
+    def of(cls, wanted: Sequence[str] = (), alone: bool = False, **setting: Any) -> Self | None:
+        """One of what is usual and of those of `wanted` that are its own, or, with `alone`, of these."""
+        names = [name for name in dict.fromkeys([*(() if alone else USUAL), *wanted]) if name in cls.OFFERS]
+        return super().of(wanted=names, **setting) if names else None
+
     def __post_init__(self) -> None:
         for name in self.wanted:
-            if name not in OFFERS:
-                raise UsageError(f"unknown metric {name!r}", hint=did_you_mean(name, OFFERS))
+            check(name, self.OFFERS)
         _require()
         _check(self.tokenize)
         self._scorers = {name: self._scorer(name) for name in self.wanted}

@@ -22,7 +22,7 @@ import numpy as np
 from seqcli.cli._splits import named_examples
 
 from seqcli import artifact
-from seqcli.metrics._bootstrap import paired
+from seqcli.bootstrap import paired
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.score import scored
 

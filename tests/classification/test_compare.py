@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn
 
+from seqcli.bootstrap import paired
 from seqcli.errors import UsageError
-from seqcli.metrics._bootstrap import paired
 from seqcli.tasks.classification.score import compare
 
 

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.metrics import accuracy, offers
-from seqcli.metrics.accuracy import OFFERS, LabelScore, Metric
+from seqcli.metrics.accuracy import LabelScore, Metric
+
+OFFERS = Metric.OFFERS
 
 ODD = ["A", "-", "", "a b", "é\n", '"', "𝄞", "O", "B-X"]
 sentences = st.lists(
@@ -106,6 +108,6 @@ def test_scikit_learn_counts_the_same(data: Sentences) -> None:
 def test_no_name_is_offered_twice() -> None:
     from seqcli.metrics import calibration, perplexity, spans
 
-    parts = [accuracy.OFFERS, spans.OFFERS, calibration.OFFERS, perplexity.OFFERS]
+    parts = [family.Metric.OFFERS for family in (accuracy, spans, calibration, perplexity)]
     assert sum(map(len, parts)) == len(set().union(*parts))
     assert set().union(*parts) <= offers().keys()

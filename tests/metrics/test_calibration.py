@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli.metrics.calibration import BINS, OFFERS, Metric, threshold_for
+from seqcli.metrics.calibration import BINS, Metric, threshold_for
+
+OFFERS = Metric.OFFERS
 
 
 def distributions(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
@@ -84,14 +86,14 @@ def test_the_prediction_may_be_another_than_the_best_label() -> None:
 
 def test_a_bin_is_closed_above() -> None:
     metric = Metric()
-    metric.update_events([i / BINS for i in range(BINS + 1)], [True] * (BINS + 1))
+    metric.update([i / BINS for i in range(BINS + 1)], [True] * (BINS + 1))
     assert [row.count for row in metric.reliability()] == [2] + [1] * (BINS - 1)  # 0 is in the lowest
     assert [row.high for row in metric.reliability()] == [(i + 1) / BINS for i in range(BINS)]
 
 
 def test_the_reliability_of_bins() -> None:
     metric = Metric(bins=4)
-    metric.update_events([0.3, 0.5, 0.9], [True, False, True])
+    metric.update([0.3, 0.5, 0.9], [True, False, True])
     rows = metric.reliability()
     expected = [
         (0.0, 0.25, 0, 0.0, 0.0),
@@ -116,7 +118,7 @@ def test_float32_probabilities_are_summed_in_float64() -> None:
 def test_nothing() -> None:
     metric = Metric()
     metric.update(np.zeros((0, 3)), np.zeros(0, int))
-    metric.update_events([], [])
+    metric.update([], [])
     assert metric.result() == {}
     assert metric.count == 0
     assert len(metric.reliability()) == BINS
@@ -137,7 +139,7 @@ def test_shapes_and_labels_that_do_not_fit(p: list, gold: list[int], predicted: 
     with pytest.raises(ValueError):
         Metric().update(p, gold, predicted)
     with pytest.raises(ValueError):
-        Metric().update_events([0.5], [True, False])
+        Metric().update([0.5], [True, False])
 
 
 def test_brier_against_scikit_learn() -> None:
@@ -146,7 +148,7 @@ def test_brier_against_scikit_learn() -> None:
     p, gold = distributions(rng, 300, 5), rng.integers(0, 5, 300)
     metric, events = Metric(), Metric()
     metric.update(p, gold)
-    events.update_events(p[:, 0], gold == 0)
+    events.update(p[:, 0], gold == 0)
     theirs = sklearn.brier_score_loss(gold == 0, p[:, 0])
     assert events.result()["brier"] == pytest.approx(theirs)
     each = sum(sklearn.brier_score_loss(gold == k, p[:, k]) for k in range(5))  # one label against the rest
@@ -159,7 +161,7 @@ def test_bins_against_scikit_learn() -> None:
     p = rng.random(500)
     happened = rng.random(500) < p**2
     metric = Metric()
-    metric.update_events(p, happened)
+    metric.update(p, happened)
     share, mean = calibration.calibration_curve(happened, p, n_bins=BINS, strategy="uniform")
     full = [row for row in metric.reliability() if row.count]
     assert [row.accuracy for row in full] == pytest.approx(share)

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.metrics.perplexity import OFFERS, Metric
+from seqcli.metrics.perplexity import Metric
+
+OFFERS = Metric.OFFERS
 
 
 def measured(nll: float, tokens: int, text: str, unknown: int = 0, unknown_characters: int = 0) -> dict[str, float]:
     metric = Metric()
-    metric.update_scores(nll, tokens, unknown)
-    metric.update_text(text, unknown_characters)
+    metric.update(nll, tokens, unknown)
+    metric.update(0.0, text=text, unknown_characters=unknown_characters)
     return metric.result()
 
 
@@ -56,7 +58,7 @@ def test_every_form_by_hand() -> None:
 )
 def test_words_are_what_white_space_divides_and_a_line_end_is_one(text: str, words: int) -> None:
     metric = Metric()
-    metric.update_text(text)
+    metric.update(0.0, text=text)
     assert metric.words == words
 
 
@@ -67,9 +69,9 @@ def test_all_of_what_was_not_counted_is_left_out() -> None:
 
 def test_figures_per_character_need_a_tokenization_that_keeps_them() -> None:
     metric = Metric()
-    metric.update_scores(3.0, 3, 0)
-    metric.update_text("a  b\n", represented=True)
-    metric.update_text("c  d\n", represented=False)
+    metric.update(3.0, 3, 0)
+    metric.update(0.0, text="a  b\n", represented=True)
+    metric.update(0.0, text="c  d\n", represented=False)
     assert metric.result().keys() == OFFERS.keys() - {"bits-per-character", "bits-per-byte"}
 
 
@@ -89,13 +91,12 @@ def test_a_perplexity_beyond_what_a_float_holds_is_infinite() -> None:
 def test_pieces_that_cut_no_word_add_up(pieces: list[tuple[float, int, str]]) -> None:
     parts = Metric()
     for nll, tokens, text in pieces:
-        parts.update_scores(nll, tokens, 0)
-        parts.update_text(f"{text}\n")
+        parts.update(nll, tokens, 0, f"{text}\n")
     whole = measured(sum(p[0] for p in pieces), sum(p[1] for p in pieces), "".join(f"{p[2]}\n" for p in pieces))
     assert parts.result() == pytest.approx(whole)
 
 
 def test_lone_surrogates_are_counted_not_refused() -> None:
     metric = Metric()
-    metric.update_text("\udc80")
+    metric.update(0.0, text="\udc80")
     assert (metric.characters, metric.bytes) == (1, 3)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from support.examples import examples
 
 from seqcli.errors import UsageError
-from seqcli.metrics.sequences import OFFERS, Metric, distance
+from seqcli.metrics.sequences import Metric, distance
+
+OFFERS = Metric.OFFERS
 
 short = st.text("ab", max_size=12) | st.text("abcdefgh", max_size=12) | st.lists(st.integers(0, 3), max_size=90)
 words = st.lists(st.sampled_from(["a", "b", "c", "dd", "é"]), max_size=6).map(" ".join)

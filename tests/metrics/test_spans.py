@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from seqcli.metrics.accuracy import LabelScore
-from seqcli.metrics.spans import OFFERS, Metric
+from seqcli.metrics.spans import Metric
 from seqcli.schemes import SCHEMES, violations
+
+OFFERS = Metric.OFFERS
 
 TAGS = {
     "iob1": ["O", "O", "B-X", "I-X", "B-Y", "I-Y"],
@@ -76,7 +78,7 @@ def test_the_rules_of_conlleval(scheme: str) -> None:
         data = corpus(seed, scheme)
         right, predicted, gold = conlleval(data)
         metric = measured(data)
-        assert metric.counts() == {"right": right, "predicted": predicted, "gold": gold}
+        assert metric.counted() == {"right": right, "predicted": predicted, "gold": gold}
         precision, recall = (right / n if n else 0.0 for n in (predicted, gold))
         f1 = 2 * precision * recall / (precision + recall) if right else 0.0
         found = metric.result()
@@ -90,7 +92,7 @@ def test_every_score_by_hand() -> None:
     gold = ["B-NP", "I-NP", "B-VP", "O", "B-NP", "I-NP", "I-NP", "B-PP", "B-NP"]
     predicted = ["B-NP", "I-NP", "B-VP", "O", "B-NP", "I-NP", "B-NP", "B-SBAR", "B-NP"]
     metric = measured([(predicted, gold)], "iob2")
-    assert metric.counts() == {"right": 3, "predicted": 6, "gold": 5}
+    assert metric.counted() == {"right": 3, "predicted": 6, "gold": 5}
     assert metric.per_label() == {
         "NP": LabelScore(2 / 4, 2 / 3, 4 / 7, 3),
         "PP": LabelScore(0.0, 0.0, 0.0, 1),
@@ -162,7 +164,7 @@ def test_seqeval_gives_the_same_scores(scheme: str) -> None:
             data += corpus(seed, scheme, 60)
             data = [pair for pair in data if not violations(pair, scheme)]
         metric = measured(data, scheme)
-        if not metric.counts()["gold"] or not metric.counts()["predicted"]:
+        if not metric.counted()["gold"] or not metric.counted()["predicted"]:
             continue
         gold, predicted = [g for _, g in data], [p for p, _ in data]
         result = metric.result()

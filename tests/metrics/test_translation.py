@@ -18,7 +18,9 @@ from support.examples import examples
 
 from seqcli.errors import UsageError
 from seqcli.metrics import translation
-from seqcli.metrics.translation import OFFERS, Metric
+from seqcli.metrics.translation import Metric
+
+OFFERS = Metric.OFFERS
 
 sacrebleu = pytest.importorskip("sacrebleu", reason="sacrebleu is not installed")
 
@@ -205,7 +207,7 @@ def test_the_names_are_known_without_sacrebleu(monkeypatch: pytest.MonkeyPatch) 
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    assert importlib.reload(translation).OFFERS.keys() == set(ALL)
+    assert importlib.reload(translation).Metric.OFFERS.keys() == set(ALL)
 
 
 def test_tokenized_answers_are_warned_of_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def test_a_report_is_of_the_answers(settings: Settings) -> None:
     expected = scored(answers, PAIRS, protocol=protocol(own, settings))
     assert report == expected
     assert report.counts == {"pairs": 6}
-    assert set(report.metrics) == {*sequences.OFFERS, "bleu", "chrf"}
+    assert set(report.metrics) == {*sequences.Metric.OFFERS, "bleu", "chrf"}
     assert fingerprint(PAIRS)[:16] in report.signature
     assert "\nbleu: " in report.signature
     assert report.protocol in report.signature
@@ -70,7 +70,7 @@ def test_slow_metrics_are_computed_where_they_are_wanted() -> None:
     assert "ter" not in scored(TARGETS, PAIRS).metrics
     assert scored(TARGETS, PAIRS, wanted=["ter", "exact-match"]).metrics["ter"] == 0
     assert "ter" in evaluate(translator(sides("char")), PAIRS[:2], Settings(), wanted=["ter"]).metrics
-    assert "ter" in translation.OFFERS
+    assert "ter" in translation.Metric.OFFERS
 
 
 def test_how_answers_were_found() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from seqcli import forms, registry, scoring, streams, threads
+from seqcli import forms, metrics, registry, scoring, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
 from seqcli.cli._scoring import printed, reading
@@ -13,9 +13,9 @@ from seqcli.cli.eval import Asked
 from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
-from seqcli.metrics import sequences, translation
 from seqcli.records import Pair
 from seqcli.streams import Output
+from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence.data import scored_files
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
@@ -31,7 +31,7 @@ def run(asked: Asked, predictor: Translator, given: Given) -> None:
     per_line, wanted = asked.per_line.asked, asked.scoring.metric or []
     if per_line and (flags := given.flags(SCORED)):
         raise UsageError(f"--per-line scores the targets that are given: it does not go with {flags[0]}")
-    known = [*sequences.OFFERS, *translation.OFFERS]
+    known = metrics.offers(METRICS)
     if other_tasks := [name for name in wanted if name not in known]:
         raise UsageError(
             f"{other_tasks[0]} cannot be measured with {predictor.path}", hint=f"what can: {', '.join(known)}"

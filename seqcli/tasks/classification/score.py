@@ -9,14 +9,15 @@ from typing import Literal
 import numpy as np
 
 from seqcli import __version__, console
+from seqcli.bootstrap import Interval, paired
 from seqcli.errors import UsageError
-from seqcli.metrics import calibration, classification
-from seqcli.metrics._bootstrap import Interval, paired
-from seqcli.metrics._report import Report
-from seqcli.metrics._temperature import fit_temperature as least_cost
+from seqcli.metrics import Found, Measures, classification, multi_label
 from seqcli.records import Example
+from seqcli.report import Report
+from seqcli.tasks.classification import METRICS, MULTI_LABEL
 from seqcli.tasks.classification.data import fingerprint, unknown_label
 from seqcli.tasks.classification.predict import Classifier
+from seqcli.temperature import fit_temperature as least_cost
 
 Unknown = Literal["error", "skip", "count-wrong"]
 BATCH = 512  # texts scored at once
@@ -31,11 +32,7 @@ def headline(multi_label: bool) -> str:
 
 
 def evaluate(
-    classifier: Classifier,
-    examples: Sequence[Example],
-    *,
-    unknown: Unknown = "count-wrong",
-    what: str = "",
+    classifier: Classifier, examples: Sequence[Example], *, unknown: Unknown = "count-wrong", what: str = ""
 ) -> Report:
     """Score a classifier on texts with labels; `what` heads a bar that shows how far it is.
 
@@ -46,32 +43,18 @@ def evaluate(
     probabilities = scored(classifier, kept, what)
     labels, gold = classifier.labels, gold_of(classifier, kept)
     strange = [[label for label in e.labels or () if label not in classifier.vocabulary.label_ids] for e in kept]
-    chosen = classifier.given(probabilities)
-    calibrated = calibration.Metric()
+    measured = Measures(MULTI_LABEL if classifier.multi_label else METRICS, labels=labels)
     if classifier.multi_label:
-        several = classification.MultiLabel(labels)
-        several.update(probabilities, gold, chosen, strange)
-        calibrated.update_events(probabilities.ravel(), gold.ravel())
-        metrics, per_label, confusion = several.result(), several.per_label(), None
+        found = Found(truth=gold, chosen=classifier.given(probabilities), unknown_labels=strange)
     else:
-        single = classification.Metric(labels)
-        single.update(probabilities, [(e.labels or [""])[0] for e in kept])
-        calibrated.update(probabilities, np.where(gold.any(axis=1), gold.argmax(axis=1), -1))
-        metrics, per_label, confusion = single.result(), single.per_label(), single.confusion()
+        truth = np.where(gold.any(axis=1), gold.argmax(axis=1), -1)
+        best = [labels[k] for k in probabilities.argmax(axis=1).tolist()]
+        found = Found(best, [(e.labels or [""])[0] for e in kept], truth=truth)
+    measured.update(found._replace(probabilities=probabilities))
     counts = {"texts": len(kept), "labels": len(labels), "unknown labels": sum(map(len, strange))}
     if left_out := len(examples) - len(kept):
         counts["texts left out"] = left_out
-    return Report(
-        metrics | calibrated.result(),
-        counts,
-        signature(kept),
-        "texts",
-        {label: score._asdict() for label, score in per_label.items()},
-        confusion,
-        calibrated.reliability() if kept else [],
-        unit="text",
-        wide=8,
-    )
+    return Report.of(measured, counts, signature(kept), "texts", unit="text", wide=8)
 
 
 def known_or_not(classifier: Classifier, examples: Sequence[Example], unknown: Unknown) -> list[Example]:
@@ -211,7 +194,7 @@ def _gold_is_known(classifier: Classifier, example: Example) -> bool:
 
 def fit_thresholds(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:
     """The probability from which on each label is given, for the most F1 of each (multi-label)."""
-    found = classification.best_thresholds(scored(classifier, examples), gold_of(classifier, examples))
+    found = multi_label.best_thresholds(scored(classifier, examples), gold_of(classifier, examples))
     return dict(zip(classifier.labels, found.tolist(), strict=True))
 
 

@@ -16,9 +16,9 @@ from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
-from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
+from seqcli.report import Report
 from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled

@@ -1,1 +1,3 @@
 """Language modelling: the next token of a stream of text."""
+
+METRICS = ("perplexity",)  # as they are shown

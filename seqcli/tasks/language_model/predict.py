@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from seqcli import models, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
-from seqcli.metrics._report import Report
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
 from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer
+
+if TYPE_CHECKING:
+    from seqcli.report import Report
 
 
 @dataclass(frozen=True)

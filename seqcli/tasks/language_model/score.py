@@ -18,10 +18,11 @@ import numpy as np
 from seqcli import __version__, console, tokenizers
 from seqcli.datasets.tokens import encode_chunk
 from seqcli.forms import Cost
-from seqcli.metrics._report import Report
-from seqcli.metrics.perplexity import Metric
+from seqcli.metrics import Found, Measures
 from seqcli.models import LanguageModel
+from seqcli.report import Report
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model import METRICS
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers import BaseTokenizer
 
@@ -36,23 +37,19 @@ def evaluate(
     """Score a text given in chunks; `limit` ends it after so many tokens; `what` heads a bar that shows how far it
     is. Raises SeqcliError for an unknown character."""
     with console.progress(what, limit, " tokens") as advance:
-        return _evaluate(own.model, own.tokenizer, text, window, limit, advance)
+        return _evaluate(own, text, window, limit, advance)
 
 
 def _evaluate(
-    model: LanguageModel,
-    tokenizer: BaseTokenizer,
-    chunks: Iterable[Chunk],
-    window: int | None,
-    limit: int | None,
-    advance: Callable[[float], None],
+    own: Generator, chunks: Iterable[Chunk], window: int | None, limit: int | None, advance: Callable[[float], None]
 ) -> Report:
-    metric, digest = Metric(), hashlib.sha256()
-    score = _windows(model, window) if window else _stateful(model)
+    measured, digest, tokenizer = Measures(METRICS), hashlib.sha256(), own.tokenizer
+    score = _windows(own.model, window) if window else _stateful(own.model)
     next(score)  # to its first yield
 
     def scored(part: np.ndarray) -> None:
-        metric.update_scores(score.send(part), len(part) - 1, _count(part[1:], tokenizer.unk_id))
+        unknown = _count(part[1:], tokenizer.unk_id)
+        measured.update(Found(nats=score.send(part), tokens=len(part) - 1, unknown_tokens=unknown))
         advance(len(part) - 1)
 
     stream = np.zeros(0, np.int64)  # not scored yet; its first token is context
@@ -70,7 +67,7 @@ def _evaluate(
             first = text[: spans[0][1]]
             unknown -= _unknown_characters(tokenizer, first, ids[:1])
             text = text[len(first) :]
-        metric.update_text(text, unknown, represented=tokenizer.lossless)
+        measured.update(Found(nats=0.0, text=text, unknown_characters=unknown, represented=tokenizer.lossless))
         total += len(ids)
         stream = np.concatenate([stream, ids])
         start = 0
@@ -82,11 +79,10 @@ def _evaluate(
             break
     if len(stream) > 1:
         scored(stream)
-    metric.nll += score.send(None)
+    measured.update(Found(nats=score.send(None)))
     protocol = f"window {window}" if window else "stateful"
-    counts = {"tokens": metric.tokens, "characters": metric.characters, "bytes": metric.bytes, "words": metric.words}
-    name = signature(tokenizer, protocol, digest.hexdigest(), metric.tokens)
-    return Report(metric.result(), counts, name, protocol, wide=12)
+    name = signature(tokenizer, protocol, digest.hexdigest(), max(total - 1, 0))
+    return Report.of(measured, {}, name, protocol, wide=12)
 
 
 def signature(tokenizer: BaseTokenizer, protocol: str, digest: str, tokens: int) -> str:

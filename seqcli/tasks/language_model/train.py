@@ -13,8 +13,8 @@ from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.streams import Streams
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import SeqcliError
-from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
+from seqcli.report import Report
 from seqcli.task import BaseTask, Batch, Evaluation, State, architecture, without_stdin
 from seqcli.tasks.language_model.data import Corpus, open_corpus
 from seqcli.tasks.language_model.predict import Generator, Ready, Settings

@@ -10,14 +10,14 @@ from typing import Any
 from seqcli import __version__, console
 from seqcli.errors import SeqcliError
 from seqcli.forms import Cost
-from seqcli.metrics import sequences, translation
-from seqcli.metrics._report import Report
+from seqcli.metrics import Found, Measures
 from seqcli.records import Pair
+from seqcli.report import Report
+from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence.data import fingerprint
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 
 BATCH = 64  # pairs answered at once
-TRANSLATION = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: only where it is asked for
 
 
 def evaluate(
@@ -34,19 +34,14 @@ def evaluate(
     """Answer every source and score the answers; metrics by name, those of `wanted` too, or with `alone` of those
     that sacrebleu computes no others; `what` heads a bar that shows how far it is. Raises UsageError, before anything
     is answered, where sacrebleu is missing and needed, or does not know the division."""
-    _corpus(tokenize, lowercase, wanted, alone)
     settings = settings or Settings(translator.search)
-    answers = answered(translator, pairs, settings, what)
     chosen = {"tokenize": tokenize, "lowercase": lowercase, "wanted": wanted, "alone": alone}
+    Measures(METRICS, **chosen)  # raises
+    answers = answered(translator, pairs, settings, what)
     return scored(answers, pairs, **chosen, protocol=protocol(translator, settings))
 
 
-def answered(
-    translator: Translator,
-    pairs: Sequence[Pair],
-    settings: Settings,
-    what: str = "",
-) -> list[str]:
+def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, what: str = "") -> list[str]:
     """The best answer to each source."""
     found = [""] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # like lengths side by side
@@ -71,21 +66,11 @@ def scored(
     protocol: str = "",
 ) -> Report:
     """The report of some answers to pairs with targets."""
-    plain, corpus = sequences.Metric(), _corpus(tokenize, lowercase, wanted, alone)
-    used = [plain] if corpus is None else [corpus, plain]
+    measured = Measures(METRICS, tokenize=tokenize, lowercase=lowercase, wanted=wanted, alone=alone)
     for answer, pair in zip(answers, pairs, strict=True):
-        for metric in used:
-            metric.update(answer, pair.target or "")
-    metrics = {name: value for metric in used for name, value in metric.result().items()}
-    own = f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
-    signature = "\n".join([own, *(f"{name}: {s}" for name, s in (corpus.signatures() if corpus else {}).items())])
-    return Report(metrics, {"pairs": len(pairs)}, signature, protocol)
-
-
-def _corpus(tokenize: str, lowercase: bool, wanted: Sequence[str], alone: bool) -> translation.Metric | None:
-    """What sacrebleu computes of them; None where it is nothing."""
-    names = [n for n in dict.fromkeys([*(() if alone else TRANSLATION), *wanted]) if n in translation.OFFERS]
-    return translation.Metric(tokenize=tokenize, lowercase=lowercase, wanted=names) if names else None
+        measured.update(Found(answer, pair.target or ""))
+    signature = f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
+    return Report.of(measured, {"pairs": len(pairs)}, signature, protocol)
 
 
 def protocol(translator: Translator, settings: Settings) -> str:

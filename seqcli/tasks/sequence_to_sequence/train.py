@@ -15,11 +15,11 @@ from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.plan import Plan
 from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.metrics import sequences, translation
-from seqcli.metrics._report import Report
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
+from seqcli.report import Report
 from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
+from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
@@ -58,7 +58,7 @@ class Task(BaseTask):
         t = recipe.train
         assert t is not None
         watch = check_watched(t.watch)
-        translation.Metric(tokenize=recipe.data.bleu_tokenize)  # what it lacks is told before anything is trained
+        metrics.Measures(METRICS, tokenize=recipe.data.bleu_tokenize)  # raises before anything is trained
         corpus = dataset.open_corpus(recipe.data, recipe.base)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         if watch != LOSS and "valid" not in corpus.splits:
@@ -229,7 +229,7 @@ class Task(BaseTask):
 
 def check_watched(name: str | None) -> str:
     """`train.watch`, if it is the loss or a metric of this task; default: the loss. Raises UsageError."""
-    known = [LOSS, *sequences.OFFERS, *translation.OFFERS]
+    known = [LOSS, *metrics.offers(METRICS)]
     if name is None:
         return LOSS
     if name not in known:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from seqcli import __version__, console
+from seqcli import __version__, console, temperature
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
-from seqcli.metrics import _temperature, accuracy, calibration, spans
-from seqcli.metrics._report import Report
+from seqcli.metrics import Found, Measures
 from seqcli.records import Sentence
+from seqcli.report import Report
+from seqcli.tasks.tagging import METRICS
 from seqcli.tasks.tagging.data import fingerprint
 from seqcli.tasks.tagging.predict import Tagger
 
@@ -51,63 +52,40 @@ def evaluate(
             elif unknown == "error":
                 raise tagger.unknown((s.tags or [])[odd], s, odd)
         left_out, sentences = len(sentences) - len(kept), kept
-    tokens, chunks = accuracy.Metric(), spans.Metric(tagger.scheme)
-    nats, measured, strange, forms = 0.0, 0, 0, tagger.vocabulary.forms
-    calibrated = calibration.Metric()
-    each = _calibrate(tagger, sentences, calibrated) if probabilities else None
+    measured, forms, new, strange = Measures(METRICS, scheme=tagger.scheme), tagger.vocabulary.forms, 0, 0
+    believed: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # marginals and path of each sentence of a group
+    part = tagger.labels.part_ids
+    places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
+
+    def each(group: list[int], chain: Chain, paths: np.ndarray) -> None:
+        believed.clear()
+        believed.update(zip(group, zip(chain.marginals(), paths, strict=True), strict=False))
+
     with console.progress(what, sum(len(s.words) for s in sentences), " tokens") as advance:
-        for i, predicted, nll in tagger.paths(sentences, each):
+        for i, predicted, nll in tagger.paths(sentences, each if probabilities else None):
             s = sentences[i]
             gold = tagger.labels.spelt(s.tags or [])
-            strange += sum(tag not in known_tags for tag in gold)
-            tokens.update(predicted, gold, [w in forms for w in s.words])
-            if tagger.scheme:
-                chunks.update(predicted, s.tags or [])
-            if nll is not None:
-                nats, measured = nats + nll, measured + len(s.words)
+            known, written = [w in forms for w in s.words], s.tags if tagger.scheme else None
+            new += known.count(False)
+            strange += len(gold) - sum(map(known_tags.__contains__, gold))
+            beliefs: tuple[Any, Any, Any] = (None, None, None)
+            if probabilities:
+                marginals, path = believed[i]
+                own = np.zeros((len(known), len(places)))
+                np.add.at(own.T, part, marginals[: len(known)].T)
+                truth = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
+                beliefs = (own, truth, part[path[: len(known)]])
+            measured.update(Found(predicted, gold, known, written, *beliefs, nats=nll, tokens=len(known)))
             advance(len(s.words))
-    metrics = tokens.result() | (chunks.result() if tagger.scheme else {}) | calibrated.result()
     counts = {
         "sentences": len(sentences),
         "tokens": sum(len(s.words) for s in sentences),
-        "unknown words": sum(w not in forms for s in sentences for w in s.words),
+        "unknown words": new,
         "tokens of unknown tags": strange,
     }
     if left_out:
         counts["sentences left out"] = left_out
-    if tagger.scheme:
-        counts |= chunks.counts()
-    if measured:
-        metrics["cross-entropy"] = nats / measured
-    return Report(
-        metrics,
-        counts,
-        signature(tagger, sentences),
-        "sentences",
-        {label: score._asdict() for label, score in (chunks if tagger.scheme else tokens).per_label().items()},
-        tokens.confusion(),
-        calibrated.reliability() if probabilities and sentences else [],
-        wide=8,
-    )
-
-
-def _calibrate(
-    tagger: Tagger, sentences: Sequence[Sentence], metric: calibration.Metric
-) -> Callable[[list[int], Chain, np.ndarray], None]:
-    """What adds the token marginals of a group of the sentences (see `Tagger.paths`)."""
-    part = tagger.labels.part_ids
-    places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
-
-    def add(group: list[int], chain: Chain, paths: np.ndarray) -> None:
-        marginals = chain.marginals()
-        for row, i in enumerate(group):
-            s = sentences[i]
-            own = np.zeros((len(s.words), len(places)))
-            np.add.at(own.T, part, marginals[row, : len(s.words)].T)
-            gold = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
-            metric.update(own, gold, part[paths[row, : len(s.words)]])
-
-    return add
+    return Report.of(measured, counts, signature(tagger, sentences), "sentences", wide=8)
 
 
 def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
@@ -146,7 +124,7 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
                 total -= float(np.log(np.maximum(p, 1e-300)).sum())
         return total
 
-    return _temperature.fit_temperature(cost)
+    return temperature.fit_temperature(cost)
 
 
 def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[float, bool]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.metrics._temperature import fit_temperature
+from seqcli.temperature import fit_temperature
 
 pytestmark = pytest.mark.filterwarnings("error")
 

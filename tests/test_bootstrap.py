@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli.metrics import _bootstrap
-from seqcli.metrics._bootstrap import Interval, paired
+from seqcli import bootstrap
+from seqcli.bootstrap import Interval, paired
 from seqcli.metrics.classification import Metric, contributions, one_hot, statistic
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -41,7 +41,7 @@ def ratio(sums: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kinds", [0, MANY])
 def test_every_draw_of_small_data(monkeypatch: pytest.MonkeyPatch, kinds: int) -> None:
     """Four records have 4^4 draws, each as probable as the others."""
-    monkeypatch.setattr(_bootstrap, "KINDS", kinds)
+    monkeypatch.setattr(bootstrap, "KINDS", kinds)
     a, b = np.array([1.0, 0.3, 0.7, 0.4]), np.array([0.0, 0.5, 0.7, 0.1])
     draws = np.array([(a - b)[list(pick)].mean() for pick in itertools.product(range(4), repeat=4)])
     difference = (a - b).mean()
@@ -56,7 +56,7 @@ def test_every_draw_of_small_data(monkeypatch: pytest.MonkeyPatch, kinds: int) -
 @pytest.mark.parametrize("kinds", [0, MANY])
 def test_draws_are_multinomial(monkeypatch: pytest.MonkeyPatch, kinds: int) -> None:
     """The counts of three kinds, 5, 3 and 2 of 10 records: mean n p_i, covariance n (p_i [i = j] - p_i p_j)."""
-    monkeypatch.setattr(_bootstrap, "KINDS", kinds)
+    monkeypatch.setattr(bootstrap, "KINDS", kinds)
     held: list[np.ndarray] = []
     x = np.eye(3)[[0, 1, 0, 2, 1, 0, 0, 2, 1, 0]]
 
@@ -76,7 +76,7 @@ def test_draws_are_multinomial(monkeypatch: pytest.MonkeyPatch, kinds: int) -> N
 @pytest.mark.parametrize("kinds", [0, MANY])
 def test_a_draw_is_scored_as_its_records_would_be(monkeypatch: pytest.MonkeyPatch, kinds: int) -> None:
     """A column a record counts how often each is drawn: the records themselves, as often, give the same macro F1."""
-    monkeypatch.setattr(_bootstrap, "KINDS", kinds)
+    monkeypatch.setattr(bootstrap, "KINDS", kinds)
     rng, n = np.random.default_rng(7), 40
     gold, a, b = ([(*LABELS, "new")[i] for i in rng.integers(0, top, n)] for top in (4, 3, 3))
     known = [True] * 3 + [False]
@@ -112,18 +112,18 @@ def test_a_draw_is_scored_as_its_records_would_be(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("kinds", [0, MANY])
 def test_what_is_held_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch, kinds: int) -> None:
-    monkeypatch.setattr(_bootstrap, "KINDS", kinds)
+    monkeypatch.setattr(bootstrap, "KINDS", kinds)
     a, b = systems(200, 0.8, 0.2)
     whole = paired(a, b, resamples=100)
     for held in (1, 7):
-        monkeypatch.setattr(_bootstrap, "HELD", held)
+        monkeypatch.setattr(bootstrap, "HELD", held)
         assert paired(a, b, resamples=100) == whole
 
 
 @given(st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 1.0, 0.5])] * 3), min_size=1, max_size=12))
 def test_the_kinds_of_records(rows: list[tuple[float, float, float]]) -> None:
     x = np.array(rows)
-    kinds, which, counts = _bootstrap._kinds(x)
+    kinds, which, counts = bootstrap._kinds(x)
     assert (kinds[which] == x).all()
     assert counts.tolist() == [int((which == u).sum()) for u in range(len(kinds))]
     assert [int(np.argmax(which == u)) for u in range(len(kinds))] == sorted(

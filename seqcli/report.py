@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from seqcli.metrics import accuracy, calibration
+from seqcli.metrics import Measures, accuracy, calibration
 
 
 @dataclass
@@ -22,6 +23,23 @@ class Report:
     reliability: list[calibration.Bin] = field(default_factory=list)
     unit: str = "token"  # what a figure per token is per
     wide: int = 9  # characters of a printed figure
+
+    @classmethod
+    def of(cls, measured: Measures, counts: Mapping[str, int], signature: str, protocol: str, **printed: Any) -> Self:
+        """What metrics found: the table of the last that has one, the confusion and bins of the first. `printed` is
+        `unit` and `wide`."""
+        values: dict[str, float] = {}
+        found = cls(values, dict(counts), signature, protocol, **printed)
+        for metric in measured.metrics:
+            found.counts |= metric.counted()
+            found.signature = "\n".join([found.signature, *(f"{n}: {s}" for n, s in metric.signatures().items())])
+            if own := metric.result():
+                values |= own
+                if (scores := metric.per_label()) is not None:
+                    found.labels = {label: score._asdict() for label, score in scores.items()}
+                found.confusion = found.confusion or metric.confusion()
+                found.reliability = found.reliability or metric.reliability()
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, without the tables; a number that JSON lacks (a perplexity beyond what a float holds) is null."""
