@@ -113,6 +113,24 @@ def test_a_module_imports_only_what_stands_above_it() -> None:
     assert not below, f"modules that import what stands below them: {below}"
 
 
+def test_what_is_private_to_a_folder_is_imported_there_alone() -> None:
+    def private(dotted: str) -> str | None:
+        """The folder that a name belongs to alone."""
+        parts = dotted.split(".")
+        at = next((i for i, part in enumerate(parts) if part.startswith("_") and not part.startswith("__")), None)
+        return None if at is None else ".".join(parts[:at])
+
+    strangers = [
+        f"seqcli.{module}, line {line}: {dotted}"
+        for module, path in MODULES.items()
+        for dotted, line in imports(tree(path), deep=True)
+        if own(dotted) is not None
+        and (folder := private(dotted)) is not None
+        and not f"{'.'.join(('seqcli', *path.relative_to(PACKAGE).parts))}".startswith(f"{folder}.")
+    ]
+    assert not strangers, f"private names of other folders: {strangers}"
+
+
 def test_no_circle_of_imports_at_module_level() -> None:
     graph = {
         module: {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli import ops
 from seqcli.characters import UNSEEN
@@ -16,10 +16,8 @@ from seqcli.ops import Array
 Size = Annotated[int, Field(gt=0)]
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model.characters: {kind: cnn}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["cnn"] = "cnn"
     embedding: Size = 32

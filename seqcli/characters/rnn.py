@@ -7,23 +7,21 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from seqcli import ops
-from seqcli.cells._config import CellSpec
 from seqcli.characters import UNSEEN
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
+from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack
 from seqcli.ops import Array
 
 Size = Annotated[int, Field(gt=0)]
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model.characters: {kind: rnn}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["rnn"] = "rnn"
     cell: CellSpec = Field(default="lstm", validate_default=True)

@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from seqcli import layers, ops
-from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.layers.blank import Rng
+from seqcli.layers.choice import CellSpec
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models._base import ClassWeights, Rate, Size, head, stack

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from seqcli import layers, ops, registry
-from seqcli.cells._config import CellSpec
 from seqcli.layers.blank import Rng
+from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack
 from seqcli.layers.stream import StreamForm
 from seqcli.models import State

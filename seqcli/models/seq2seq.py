@@ -12,12 +12,11 @@ from pydantic import Field
 from seqcli import attention as attentions
 from seqcli import ops
 from seqcli.attention import BaseAttention
-from seqcli.attention._config import AttentionSpec
-from seqcli.cells._config import CellSpec
 from seqcli.errors import UsageError
 from seqcli.layers.bank import Bank
 from seqcli.layers.batch import BatchForm
 from seqcli.layers.blank import Rng
+from seqcli.layers.choice import AttentionSpec, CellSpec
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models import Sizes

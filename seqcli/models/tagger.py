@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
 from seqcli import layers, ops
-from seqcli.cells._config import CellSpec
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.layers.blank import Rng
+from seqcli.layers.choice import CellSpec
 from seqcli.layers.crf import CRF
 from seqcli.layers.stack import Stack
 from seqcli.models._base import Rate, Size, head, stack

@@ -134,7 +134,7 @@ def _block(config: type[BaseModel]) -> Iterator[str]:
 
 def _parts(title: str, folder: str) -> Iterator[str]:
     """What a key of a model may name, as `cell` may a cell, each with its options."""
-    from seqcli.layers._choice import options_of
+    from seqcli.layers.choice import options_of
 
     yield f"  # {title}:"
     names = registry.names(folder)

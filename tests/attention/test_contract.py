@@ -12,10 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from support.examples import examples
 
 from seqcli import attention, layers, registry
-from seqcli.attention._config import AttentionSpec
 from seqcli.errors import UsageError
-from seqcli.layers._choice import options_of
 from seqcli.layers.blank import Blank
+from seqcli.layers.choice import AttentionSpec, options_of
 
 torch = pytest.importorskip("torch")
 

@@ -11,8 +11,8 @@ from support.cells import CELLS, OWN, kind_of
 
 from seqcli import layers, registry
 from seqcli.cells import BaseCell
-from seqcli.layers._choice import options_of
 from seqcli.layers.blank import Blank
+from seqcli.layers.choice import options_of
 
 torch = pytest.importorskip("torch")
 

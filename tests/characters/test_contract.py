@@ -15,8 +15,8 @@ from support.examples import examples
 from seqcli import layers, registry
 from seqcli.characters import CharactersSpec
 from seqcli.errors import UsageError
-from seqcli.layers._choice import options_of
 from seqcli.layers.blank import Blank
+from seqcli.layers.choice import options_of
 from seqcli.recipe.load import load_recipe
 
 torch = pytest.importorskip("torch")

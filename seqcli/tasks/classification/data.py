@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from seqcli import console, streams
 from seqcli.datasets import corpus, sources
@@ -34,10 +34,8 @@ def _name(value: str) -> str:
     return value.strip(BLANKS)
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for classification."""
-
-    model_config = ConfigDict(extra="forbid")
 
     train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
     valid: sources.Held = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from seqcli import console
 from seqcli.artifact import replacing
@@ -25,10 +25,8 @@ from seqcli.tokenizers import BaseTokenizer
 TOKENIZED = True  # a recipe names a tokenizer
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for plain text."""
-
-    model_config = ConfigDict(extra="forbid")
 
     train: Files  # a name, a path, a glob, `-`, or a list of paths and globs
     valid: Held = None  # a share of the text, or files; default: what the named data set says, else none

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
@@ -23,10 +23,8 @@ TOKENIZED = True  # a recipe names a tokenizer
 TWO_SIDED = True  # and may name another for the targets
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for pairs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     train: (
         sources.Files

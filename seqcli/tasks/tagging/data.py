@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from seqcli import console, registry, schemes
 from seqcli.datasets import corpus, sources
@@ -20,10 +20,8 @@ TOKENIZED = False  # words are given: a recipe has no tokenizer
 NO_TAGS = "<none>"  # no column has the tags
 
 
-class Config(BaseModel):
+class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for tagging."""
-
-    model_config = ConfigDict(extra="forbid")
 
     train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
     valid: sources.Held = None  # a share of the sentences, or files; default: what the named data set says, else none

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import AfterValidator
 
 from seqcli import registry
 from seqcli.errors import SeqcliError, did_you_mean
@@ -58,3 +60,23 @@ def _check_option(owner: str, key: str, value: Any, known: dict[str, tuple[Any, 
             raise ValueError(f"{key}: must be {allowed[0].__name__}, not {value!r}")
     elif value not in allowed:
         raise ValueError(f"{key}: unknown value {value!r}; {did_you_mean(str(value), map(str, allowed))}")
+
+
+def _or_none(value: str | Spec) -> Spec:
+    """Attention may be `none`, which is no entry of its folder."""
+    spec: Spec = {"kind": value} if isinstance(value, str) else value
+    kind = spec.get("kind")
+    if kind == "none":
+        if further := sorted(map(str, spec.keys() - {"kind"})):
+            raise ValueError(f"the attention none has no option {further[0]!r}; it has no options")
+        return {"kind": "none"}
+    known = registry.names("attention")
+    if isinstance(kind, str) and kind not in known:
+        raise ValueError(f"unknown attention {kind!r}; {did_you_mean(kind, [*known, 'none'])}")
+    return checker("attention", "attention", "general")(value)
+
+
+CellSpec = Annotated[str | Spec, AfterValidator(checker("cells", "cell", "lstm"))]
+"""The `cell` key of a recurrent model's configuration; after validation always a dict with `kind`."""
+AttentionSpec = Annotated[str | Spec, AfterValidator(_or_none)]
+"""The `attention` key; after validation always a dict with `kind`, which may be `none`."""
