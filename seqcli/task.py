@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqcli import artifact, console
+from seqcli import artifact, console, layers, ops, registry
 from seqcli.artifact import Artifact
 from seqcli.closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
 from seqcli.errors import UsageError
@@ -49,7 +49,12 @@ class BaseTask(ABC):
     batches = 1  # an epoch
     unit = "token"
     judged = "token"  # what a loss is the mean of
-    watched = "train_loss"  # what a display draws; "valid_loss" or a metric where there is a validation split
+    checked: ClassVar[Mapping[str, Any]] = {}  # how the validation split is scored in training
+
+    @property
+    def watched(self) -> str:
+        """What a display draws: a metric, or "valid_loss", where there is a validation split."""
+        return self.headline.metric if "valid" in self.splits else "train_loss"
 
     @classmethod
     @abstractmethod
@@ -77,9 +82,20 @@ class BaseTask(ABC):
     def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
         """Mean nats a unit of a batch, and what is handed on. `rng` draws what is dropped; None drops nothing."""
 
+    def predictor(self, model: Any) -> Any:
+        """What answers with a model of NumPy arrays."""
+        return model
+
     def evaluate(self, model: Any) -> Evaluation | None:
         """Score the validation split with a model of float32 arrays of either library; None where there is none."""
-        return None
+        if "valid" not in self.splits:
+            return None
+        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
+        report = self.predictor(plain).score(self.splits["valid"], **self.checked)
+        scores = {self.watched: report.metrics[self.watched]}
+        if "cross-entropy" in report.metrics:
+            scores["valid_loss"] = report.metrics["cross-entropy"]
+        return Evaluation(scores, self.watched, self.headline.more_is_better)
 
     # counted kinds
 
@@ -168,8 +184,11 @@ def without_stdin(recipe: Recipe, kept: Path) -> Recipe:
     return replace(recipe, data=recipe.data.model_copy(update={"train": str(kept)}))
 
 
-def architecture(recipe: Recipe, start: Artifact, kept: tuple[str, ...], also: str) -> Any:
-    """The configuration to fine-tune with: the stored one's shape, the recipe's keys named in `kept`."""
+def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also: str) -> Recipe:
+    """The recipe to fine-tune with: the stored model's shape, and the recipe's own keys of `model` that are named in
+    `kept`; as it is where nothing is fine-tuned."""
+    if start is None:
+        return recipe
     stored = start.header["model"]
     if stored["kind"] != recipe.model.kind:
         raise UsageError(f"{start.path} is a {stored['kind']} model; the recipe asks for {recipe.model.kind}")
@@ -178,4 +197,17 @@ def architecture(recipe: Recipe, start: Artifact, kept: tuple[str, ...], also: s
     shape = {k: v for k, v in stored.items() if k not in mine}
     if odd := [k for k, v in shape.items() if own.get(k) != v]:
         console.warn(f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and {also}")
-    return type(recipe.model)(**shape, **mine)
+    if getattr(recipe.data, "vectors", None):
+        console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
+    return replace(recipe, model=type(recipe.model)(**shape, **mine))
+
+
+def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None) -> Any:
+    """The model that training begins with: the one to fine-tune, or fresh weights; None of a counted kind."""
+    kind = registry.load("models", recipe.model.kind)
+    if kind.TRAINED == "counted":
+        return None
+    if start:
+        return kind.Model.restore(recipe.model, vocabulary, start.part("model"))
+    assert recipe.train is not None
+    return kind.Model.create(recipe.model, vocabulary, np.random.default_rng(recipe.train.seed))

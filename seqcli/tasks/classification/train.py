@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, layers, ops, registry, tokenizers
+from seqcli import console, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.batch import word_batch
@@ -19,7 +19,7 @@ from seqcli.errors import UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
 from seqcli.report import Report
-from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
+from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled
 from seqcli.tasks.classification.predict import Classifier, Settings
@@ -76,11 +76,7 @@ class Task(BaseTask):
             raise UsageError("model.linear: its share is fitted on a validation split; set data.valid")
         if recursive and recipe.tokenizer is not None and recipe.tokenizer.kind != "word":
             raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
-        if start:
-            config = architecture(recipe, start, KEPT, "the vocabulary")
-            if recipe.data.vectors:
-                console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
-            recipe = replace(recipe, model=config)
+        recipe = adapted(recipe, start, KEPT, "the vocabulary")
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
         tokenizer = labelled.tokenizer(recipe, examples, stored)
         reading = Reading(tokenizer, recipe.data.longest)
@@ -90,16 +86,8 @@ class Task(BaseTask):
             labelled.check_labels(corpus, vocabulary, stored)
         else:
             vocabulary = labelled.learn(recipe, examples, corpus, tokenizer)
-        gradient, model, buckets = kind.TRAINED == "gradient", None, None
-        if gradient:
-            assert recipe.train is not None
-            t = recipe.train
-            readable = [e for e in examples if e.words]
-            buckets = Buckets(readable, t.batch_size, t.seed)
-            if start:
-                model = kind.Model.restore(recipe.model, vocabulary, start.part("model"))
-            else:
-                model = kind.Model.create(recipe.model, vocabulary, np.random.default_rng(t.seed))
+        model, t = beginning(recipe, vocabulary, start), recipe.train
+        buckets = Buckets([e for e in examples if e.words], t.batch_size, t.seed) if t else None
         header: dict[str, Any] = {"vocabulary": vocabulary.header(), "data": corpus.facts()}
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
         if tokenizer is not None:
@@ -113,10 +101,6 @@ class Task(BaseTask):
     @property
     def batches(self) -> int:  # type: ignore[override]
         return self.buckets.batches
-
-    @property
-    def watched(self) -> str:  # type: ignore[override]
-        return headline(self.corpus.config.multi_label) if "valid" in self.corpus.splits else "train_loss"
 
     def batch(self, epoch: int, index: int) -> Any:
         """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); or what the kind of
@@ -157,18 +141,7 @@ class Task(BaseTask):
     def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
         return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
 
-    def evaluate(self, model: Any) -> Evaluation | None:
-        if "valid" not in self.corpus.splits:
-            return None
-        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
-        report = evaluate(self._classifier(plain), self.corpus.splits["valid"])
-        watched = headline(self.corpus.config.multi_label)
-        scores = {watched: report.metrics[watched]}
-        if "cross-entropy" in report.metrics:
-            scores["valid_loss"] = report.metrics["cross-entropy"]
-        return Evaluation(scores, watched, more_is_better=True)
-
-    def _classifier(self, model: Any) -> Classifier:
+    def predictor(self, model: Any) -> Classifier:
         return Classifier(model, self.vocabulary, self.reading, self.corpus.config.multi_label)
 
     def count(self, kind: Any) -> Any:
@@ -260,7 +233,7 @@ class Task(BaseTask):
         """The linear model."""
         if self.linear is None:
             return None
-        classifier = replace(self._classifier(self.linear), reading=Reading(None, self.reading.longest))
+        classifier = replace(self.predictor(self.linear), reading=Reading(None, self.reading.longest))
         if self.corpus.config.multi_label and "valid" in self.splits:
             classifier, _ = fitted(classifier, self.splits["valid"])
         theirs = evaluate(classifier, self.splits[split]).metrics[self.headline.metric]

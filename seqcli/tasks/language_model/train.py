@@ -15,7 +15,7 @@ from seqcli.decoding.sampling import Sampling
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
-from seqcli.task import BaseTask, Batch, Evaluation, State, architecture, without_stdin
+from seqcli.task import BaseTask, Batch, Evaluation, State, adapted, beginning, without_stdin
 from seqcli.tasks.language_model.data import Corpus, open_corpus
 from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 from seqcli.tasks.language_model.score import evaluate
@@ -49,17 +49,9 @@ class Task(BaseTask):
         for split in ids.keys() - {"train"}:
             if len(ids[split]) < 2:
                 raise SeqcliError(f"the {split} split has fewer than two tokens", hint="give it a larger share")
-        kind, model, streams = registry.load("models", recipe.model.kind), None, None
-        if kind.TRAINED == "gradient":
-            assert recipe.train is not None
-            t = recipe.train
-            streams = Streams(ids["train"], t.batch_size, t.sequence_length, t.seed)  # raises for too short a text
-            if start:
-                config = architecture(recipe, start, KEPT, "the tokenizer")
-                model = kind.Model.restore(config, tokenizer.size, start.part("model"))
-                recipe = replace(recipe, model=config)
-            else:
-                model = kind.Model.create(recipe.model, tokenizer.size, np.random.default_rng(t.seed))
+        recipe, t = adapted(recipe, start, KEPT, "the tokenizer"), recipe.train
+        streams = Streams(ids["train"], t.batch_size, t.sequence_length, t.seed) if t else None  # raises: too short
+        model = beginning(recipe, tokenizer.size, start)
         about, arrays = tokenizers.to_artifact(tokenizer)
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
         return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams)  # type: ignore[arg-type]
@@ -69,7 +61,7 @@ class Task(BaseTask):
         return self.streams.batches
 
     @property
-    def watched(self) -> str:  # type: ignore[override]
+    def watched(self) -> str:
         return "valid_loss" if "valid" in self.ids else "train_loss"
 
     def batch(self, epoch: int, index: int) -> Batch:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from seqcli import layers, metrics, ops, registry, tokenizers
+from seqcli import layers, metrics, ops, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.plan import Plan
@@ -18,7 +18,7 @@ from seqcli.errors import UsageError, did_you_mean
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
 from seqcli.report import Report
-from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
+from seqcli.task import BaseTask, Evaluation, State, adapted, beginning, without_stdin
 from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
@@ -63,9 +63,7 @@ class Task(BaseTask):
         recipe = without_stdin(recipe, corpus.files["train"][0])
         if watch != LOSS and "valid" not in corpus.splits:
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
-        kind, stored = registry.load("models", recipe.model.kind), saved or start
-        if start:
-            recipe = replace(recipe, model=architecture(recipe, start, KEPT, "the tokenizers"))
+        stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
         sides = paired.learn_sides(recipe, corpus.splits["train"], stored)
         copy = bool(recipe.model.copy_source)
         if copy and sides.own_target is not None and sides.own_target.kind != sides.source.kind:
@@ -78,10 +76,7 @@ class Task(BaseTask):
         valid = paired.encode(sides, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
         lengths = np.array([(len(e.source), len(e.target)) for e in train])
         plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
-        if start:
-            model = kind.Model.restore(recipe.model, sides.sizes, start.part("model"))
-        else:
-            model = kind.Model.create(recipe.model, sides.sizes, np.random.default_rng(t.seed))
+        model = beginning(recipe, sides.sizes, start)
         facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
@@ -105,7 +100,7 @@ class Task(BaseTask):
         return check_watched(self.recipe.train.watch)
 
     @property
-    def watched(self) -> str:  # type: ignore[override]
+    def watched(self) -> str:
         if "valid" not in self.corpus.splits:
             return "train_loss"
         return "valid_loss" if self.watch == LOSS else self.watch

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqcli import console, layers, ops, registry, schemes, words
+from seqcli import console, ops, registry, schemes, words
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.batch import word_batch
@@ -18,7 +18,7 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Sentence
-from seqcli.task import BaseTask, Evaluation, State, architecture, without_stdin
+from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.score import Report, evaluate, fit_temperature, headline, summary
@@ -32,6 +32,8 @@ NAMES = ("ids", "vectors", "characters", "character_lengths", "index", "features
 class Task(BaseTask):
     """Sentences with tags, and a model of the tags."""
 
+    checked: ClassVar = {"probabilities": False}
+
     corpus: dataset.Corpus = None  # type: ignore[assignment]
     vocabulary: Vocabulary = None  # type: ignore[assignment]
     buckets: Buckets = None  # type: ignore[assignment]  # of a gradient-trained kind
@@ -40,27 +42,15 @@ class Task(BaseTask):
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
         corpus = dataset.open_corpus(recipe.data, recipe.base)
         recipe = without_stdin(recipe, corpus.files["train"][0])
-        kind, config = registry.load("models", recipe.model.kind), recipe.model
-        if start:
-            config = architecture(recipe, start, KEPT, "the vocabulary")
-            if recipe.data.vectors:
-                console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
-            recipe = replace(recipe, model=config)
-        _check_columns(corpus, getattr(config, "features", []))
+        recipe = adapted(recipe, start, KEPT, "the vocabulary")
+        _check_columns(corpus, getattr(recipe.model, "features", []))
         if stored := saved or start:
             vocabulary, splitting = Vocabulary.of(stored), stored.header["splitting"]
             _check_labels(corpus, vocabulary, stored)
         else:
             vocabulary, splitting = _learn(corpus, recipe), _splitting(corpus)
-        gradient, model, buckets = kind.TRAINED == "gradient", None, None
-        if gradient:
-            assert recipe.train is not None
-            t = recipe.train
-            buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed)
-            if start:
-                model = kind.Model.restore(config, vocabulary, start.part("model"))
-            else:
-                model = kind.Model.create(config, vocabulary, np.random.default_rng(t.seed))
+        model, t = beginning(recipe, vocabulary, start), recipe.train
+        buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
         header = {
             "vocabulary": vocabulary.header(),
             "data": corpus.facts(list(vocabulary.features)),
@@ -74,10 +64,6 @@ class Task(BaseTask):
     @property
     def batches(self) -> int:  # type: ignore[override]
         return self.buckets.batches
-
-    @property
-    def watched(self) -> str:  # type: ignore[override]
-        return headline(self._tagger(None)) if "valid" in self.corpus.splits else "train_loss"
 
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
         """The parts of NAMES: see `models/tagger.py`; U different words of B sentences, padded to T words."""
@@ -109,18 +95,7 @@ class Task(BaseTask):
         put = {n: ops.put(a, model.embedding) for n, a in zip(NAMES, batch, strict=True)}
         return model.loss(put, rng), ()
 
-    def evaluate(self, model: Any) -> Evaluation | None:
-        if "valid" not in self.corpus.splits:
-            return None
-        plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
-        report = evaluate(self._tagger(plain), self.corpus.splits["valid"], probabilities=False)
-        watched = headline(self._tagger(plain))
-        scores = {watched: report.metrics[watched]}
-        if "cross-entropy" in report.metrics:
-            scores["valid_loss"] = report.metrics["cross-entropy"]
-        return Evaluation(scores, watched, more_is_better=True)
-
-    def _tagger(self, model: Any) -> Tagger:
+    def predictor(self, model: Any) -> Tagger:
         return Tagger(model, self.vocabulary, self.corpus.scheme)
 
     def count(self, kind: Any) -> Any:
@@ -160,7 +135,7 @@ class Task(BaseTask):
 
     @property
     def headline(self) -> Headline:
-        return Headline(headline(self._tagger(None)))
+        return Headline(headline(self.predictor(None)))
 
     def finish(self, stored: Artifact) -> Ending:
         ending = Ending.of(stored, Tagger.open(stored))
@@ -180,7 +155,7 @@ class Task(BaseTask):
         if self.recipe.model.kind == name:
             return None
         kind = registry.load("models", name)
-        tagger = self._tagger(_count(kind, kind.Config(), self.corpus, self.vocabulary))
+        tagger = self.predictor(_count(kind, kind.Config(), self.corpus, self.vocabulary))
         theirs = evaluate(tagger, self.corpus.splits[split], probabilities=False).metrics[headline(tagger)]
         return Baseline(name, "the most-frequent-tag baseline", theirs, "train longer")
 
