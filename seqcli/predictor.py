@@ -86,6 +86,10 @@ class BasePredictor(Answering):
         """What opens the same files."""
         return partial(_opened, type(self), self.files)
 
+    def asked(self, **options: Any) -> Any:
+        """Settings with these options, all else as the command line has it."""
+        return self.settings(**options)
+
     def reader(self) -> Reader:
         """A reader of lines of plain text."""
         return open_format(self.kind, self.kind.plain).Reader(Options(self.kind, gold=False))
@@ -110,7 +114,7 @@ class BasePredictor(Answering):
 
         Raises SeqcliError that names the line.
         """
-        settings, source = self.settings(**asked), iter(lines)
+        settings, source = self.asked(**asked), iter(lines)
         reader, writer, first = self.reader(), self.writer(), 1
         while part := [line.rstrip("\n") for line in islice(source, LINES)]:
             text = "".join(f"{line}\n" for line in part)

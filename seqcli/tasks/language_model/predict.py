@@ -164,9 +164,11 @@ class Generator(BasePredictor):
         """The most probable next tokens and their probabilities."""
         return self._next(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), Settings(next=count))
 
-    def evaluate(self, text: str, *, window: int | None = None) -> Report:  # type: ignore[override]
-        """Perplexity and its other forms on a text."""
-        return self.score([Chunk(text, "<text>", 1)], window=window)
+    def evaluate(self, text: str | None = None, **asked: Any) -> Report:  # type: ignore[override]
+        """Perplexity and its other forms on a text; without one on `files`, or on a split of its own data."""
+        if text is None:
+            return super().evaluate(**asked)
+        return self.score([Chunk(text, "<text>", 1)], **asked)
 
 
 def _is_blank(record: Example) -> bool:

@@ -129,6 +129,10 @@ class Translator(BasePredictor):
         copied = [self.sides.copies(p.text) for p in pairs]
         return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
 
+    def asked(self, **options: Any) -> Settings:
+        """Settings that search as the model's recipe says."""
+        return Settings(**{"search": self.search, **options})
+
     # records
 
     def prepare(self, record: Pair, asked: Any) -> Pair:

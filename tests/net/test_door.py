@@ -1,0 +1,60 @@
+"""The Python door gives what the command line writes: answers to lines, and scores of files and splits."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+from support.inprocess import seqcli as command
+
+import seqcli
+from seqcli.decoding.sampling import Sampling
+
+LINES = ["the cat sat", "", "a dog ran"]
+FILTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lm": ("generate -m lm --temperature 0 --max-tokens 4", {"sampling": Sampling(0.0), "max_tokens": 4}),
+    "pos": ("tag -m pos", {}),
+    "spaces": ("tag -m spaces", {}),
+    "remarks": ("classify -m remarks", {}),
+    "topics": ("classify -m topics", {}),
+    "back": ("generate -m back", {}),
+}
+SCORES: dict[str, tuple[str, list[str], dict[str, Any]]] = {
+    "a split": ("eval -m remarks --split valid", [], {"split": "valid"}),
+    "a tagger": ("eval -m ner ner-test.conll", ["ner-test.conll"], {}),
+    "a language model": ("eval -m lm corpus.txt --window 8", ["corpus.txt"], {"window": 8}),
+    "pairs": ("eval -m back back.tsv", ["back.tsv"], {}),
+}
+
+
+@pytest.mark.parametrize("model", FILTERS)
+def test_lines_are_answered_as_by_the_verb(model, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    line, options = FILTERS[model]
+    written = command(*shlex.split(line), cwd=folder, input="".join(f"{text}\n" for text in LINES)).text
+    assert list(seqcli.load(model).filter(LINES, **options)) == written.splitlines()
+    assert list(seqcli.load(model).filter(iter(f"{text}\n" for text in LINES), **options)) == written.splitlines()
+    assert list(seqcli.load(model).filter([])) == []
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_scores_are_those_of_eval(case, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    line, files, options = SCORES[case]
+    done = command(*shlex.split(line), "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    model = seqcli.load(shlex.split(line)[2])
+    report = model.evaluate(files=files, **options)
+    shown = json.loads(done.text)
+    assert shown["signature"] == report.signature
+    assert {name: shown[name] for name in report.metrics} == pytest.approx(report.metrics)
+
+
+def test_mistakes_are_errors(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(seqcli.SeqcliError, match="the run has no dev split"):
+        seqcli.load("remarks").evaluate(split="dev")
+    with pytest.raises(TypeError):
+        list(seqcli.load("pos").filter(["a"], confidnce=True))
