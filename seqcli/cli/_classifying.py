@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from seqcli import forms, runs, threads
 from seqcli.cli import _filter
-from seqcli.cli._options import Filtering, Given
+from seqcli.cli._options import Confidence, Filtering, Given
 from seqcli.cli.classify import READ, Reading, Writing
 from seqcli.errors import UsageError
 from seqcli.records import Example
@@ -17,10 +18,18 @@ BATCH = 512  # texts answered together, where nothing else is said
 DRAWN = 12  # texts in a picture
 
 
-def run(
-    files: Sequence[str], model: str | None, reading: Reading, writing: Writing, how: Filtering, given: Given
-) -> None:
+class Asked(NamedTuple):
+    """What the command line asks for."""
+
+    reading: Reading
+    writing: Writing
+    sure: Confidence
+    how: Filtering
+
+
+def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
     """Classify what FILES say. Raises SeqcliError."""
+    reading, writing, sure, how = asked
     read = READ.chosen(files, reading.input, reading.field, writing.jsonl, given)
     _check(read, writing)
     stored = runs.open_model(model, "classify")
@@ -35,7 +44,7 @@ def run(
     if writing.nodes:
         classifier.nodes(Example(""))
     reader = READ.reader(read, reading, stored.header)
-    least = _least(writing, classifier)
+    least = sure.least(classifier)
     most = writing.top or (None if classifier.multi_label else 1)
     settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw))
     writer = Writer(writing.top, writing.otherwise, least, classifier.multi_label, writing.attention)
@@ -66,11 +75,3 @@ def _check(read: str, writing: Writing) -> None:
             raise UsageError(f"{name} goes with --jsonl", hint=hint)
     if any(c in writing.otherwise for c in "\t\n\r"):
         raise UsageError("--else: a tab or a line break cannot stand for a label")
-
-
-def _least(writing: Writing, classifier: Classifier) -> float:
-    if writing.target_precision is None:
-        return writing.min_confidence or 0.0
-    from seqcli.scoring import threshold
-
-    return threshold(writing.target_precision, classifier)

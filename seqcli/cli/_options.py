@@ -227,6 +227,31 @@ class Filtering(Lines):
 
 
 @dataclasses.dataclass(frozen=True)
+class Confidence:
+    """How sure answers must be."""
+
+    min_confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Leave away what is less probable.")] = (
+        None
+    )
+    target_precision: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.min_confidence is not None and self.target_precision is not None:
+            raise UsageError("--min-confidence and --target-precision both say what is left away: give one")
+
+    def least(self, predictor: Any) -> float:
+        """The probability that an answer must have."""
+        if self.target_precision is None:
+            return self.min_confidence or 0.0
+        from seqcli.scoring import threshold
+
+        return threshold(self.target_precision, predictor)
+
+
+@dataclasses.dataclass(frozen=True)
 class Columns:
     """Columns of words (conll)."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from seqcli import console, registry, runs, threads
 from seqcli.cli import _filter
-from seqcli.cli._options import Columns, Filtering, Given
+from seqcli.cli._options import Columns, Confidence, Filtering, Given
 from seqcli.cli._reading import named_format
 from seqcli.cli.tag import Reading, Writing
 from seqcli.datasets.reading import Reading as Said
@@ -30,6 +30,7 @@ class Asked(NamedTuple):
     reading: Reading
     columns: Columns
     writing: Writing
+    sure: Confidence
     how: Filtering
 
 
@@ -56,7 +57,8 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     reader = registry.load("records", read).Reader(options)
     written = restored if write == "text" else registry.load("records", write).Writer(out_options).write
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
-    settings = replace(_settings(writing, tagger, write), forced=forced, lexicon=lexicon)
+    shown = write in ("jsonl", "spans") or writing.confidence
+    settings = Settings(shown, writing.n_best, asked.sure.least(tagger), forced, lexicon)
     _filter.run(
         files, reader, tagger, settings, written,
         batch_size=how.batch_size or BATCH, how=how, what="tagging",
@@ -98,13 +100,3 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     if asked.columns.separator and "conll" not in (read, write):
         raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
     return read, write
-
-
-def _settings(writing: Writing, tagger: Tagger, write: str) -> Settings:
-    least = writing.min_confidence or 0.0
-    if writing.target_precision is not None:
-        from seqcli.scoring import threshold
-
-        least = threshold(writing.target_precision, tagger)
-    shown = write in ("jsonl", "spans") or writing.confidence
-    return Settings(confidence=shown, n_best=writing.n_best, least=least)

@@ -25,6 +25,7 @@ from seqcli import registry
 from seqcli.cli._options import (
     IN_ROWS,
     NAMED,
+    Confidence,
     DelimiterOption,
     FieldOption,
     Filtering,
@@ -36,7 +37,6 @@ from seqcli.cli._options import (
     show_help,
 )
 from seqcli.cli._reading import Reads
-from seqcli.errors import UsageError
 
 READ = Reads("labels", registry.having("records", "READS", "labels"), "text", "two more columns")
 InputOption = READ.option()
@@ -63,13 +63,6 @@ class Writing:
 
     top: Annotated[int | None, typer.Option(min=1, help="The N most probable labels of each text.")] = None
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Give no label that is less probable.")
-    ] = None
-    target_precision: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
-    ] = None
     otherwise: Annotated[str, typer.Option("--else", help="What to write where no label is given.")] = "-"
     attention: Annotated[
         bool, typer.Option("--attention", help="jsonl: how much the model looks at each token (pooling: attention).")
@@ -86,6 +79,7 @@ class Writing:
 def command(
     reading: Reading,
     writing: Writing,
+    sure: Confidence,
     how: Filtering,
     given: Given,
     files: Annotated[list[str] | None, typer.Argument(help="Files of text; - is standard input.")] = None,
@@ -95,7 +89,5 @@ def command(
 
     if not files and nothing_to_read():
         return show_help("classify")
-    if {"min_confidence", "target_precision"} <= set(given):
-        raise UsageError("--min-confidence and --target-precision both say what is left away: give one")
-    _classifying.run(files or ["-"], model, reading, writing, how, given)
+    _classifying.run(files or ["-"], model, _classifying.Asked(reading, writing, sure, how), given)
     return None

@@ -27,7 +27,7 @@ import typer
 
 from seqcli import registry
 from seqcli.cli._complete import entries
-from seqcli.cli._options import Columns, Filtering, Given, Model, grouped, nothing_to_read, show_help
+from seqcli.cli._options import Columns, Confidence, Filtering, Given, Model, grouped, nothing_to_read, show_help
 from seqcli.errors import UsageError
 
 READ = registry.having("records", "READS", "tags")
@@ -79,13 +79,6 @@ class Writing:
     confidence: Annotated[
         bool, typer.Option("--confidence", help="conll: a last column with each tag's probability.")
     ] = False
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave a tag or span away that is less probable.")
-    ] = None
-    target_precision: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
-    ] = None
     n_best: Annotated[
         int, typer.Option("--n-best", min=0, help="jsonl: the N most probable answers, with their probabilities.")
     ] = 0
@@ -99,6 +92,7 @@ def command(
     reading: Reading,
     columns: Columns,
     writing: Writing,
+    sure: Confidence,
     how: Filtering,
     given: Given,
     files: Annotated[list[str] | None, typer.Argument(help="Files of text; - is standard input.")] = None,
@@ -108,9 +102,7 @@ def command(
 
     if not files and nothing_to_read():
         return show_help("tag")
-    if {"min_confidence", "target_precision"} <= set(given):
-        raise UsageError("--min-confidence and --target-precision both say what is left away: give one")
     if writing.jsonl and writing.format not in (None, "jsonl"):
         raise UsageError(f"--jsonl does not go with --format {writing.format}")
-    _tagging.run(files or ["-"], model, _tagging.Asked(reading, columns, writing, how), given)
+    _tagging.run(files or ["-"], model, _tagging.Asked(reading, columns, writing, sure, how), given)
     return None
