@@ -41,6 +41,7 @@ ORDER = [
     "task",
     "tasks",
     "api",
+    "propose",
     "training",
     "cli",
 ]

@@ -173,15 +173,19 @@ class Command(TyperCommand):
 
 # what several verbs share
 
+
+def option(help: str, *flags: str, **how: Any) -> Any:
+    """An option: what it does, what it is called where not as its field, and what else Typer is to know."""
+    return typer.Option(*flags, help=help, **how)
+
+
 Model = Annotated[
     str | None,
-    typer.Option(
-        "-m", "--model", help="A model file, run folder or run name. Default: the newest run.", autocompletion=runs
-    ),
+    option("A model file, run folder or run name. Default: the newest run.", "-m", "--model", autocompletion=runs),
 ]
-FieldOption = typer.Option(help="The key of the text; input lines are JSON objects: as --input jsonl.")
-DelimiterOption = typer.Option(help="tsv, csv: what separates columns.")
-HeaderOption = typer.Option("--header/--no-header", help="tsv, csv: whether the first row names the columns.")
+FieldOption = option("The key of the text; input lines are JSON objects: as --input jsonl.")
+DelimiterOption = option("tsv, csv: what separates columns.")
+HeaderOption = option("tsv, csv: whether the first row names the columns.", "--header/--no-header")
 ERRORS, UNKNOWN = ("strict", "replace"), ("answer", "strict")
 
 
@@ -191,19 +195,18 @@ class Lines:
 
     errors: Annotated[
         str,
-        typer.Option(
-            metavar="strict|replace",
-            help="Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.",
+        option(
+            "Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.", metavar="strict|replace"
         ),
     ] = "strict"
     unknown: Annotated[
         str,
-        typer.Option(
+        option(
+            "What the model has no symbol for: answered all the same and counted, or stopped at.",
             metavar="answer|strict",
-            help="What the model has no symbol for: answered all the same and counted, or stopped at.",
         ),
     ] = "answer"
-    jobs: Annotated[int, typer.Option(min=1, help="Processes; the output is the same.")] = 1
+    jobs: Annotated[int, option("Processes; the output is the same.", min=1)] = 1
 
     def __post_init__(self) -> None:
         for flag, value, known in (("--errors", self.errors, ERRORS), ("--unknown", self.unknown, UNKNOWN)):
@@ -217,12 +220,11 @@ class Filtering(Lines):
 
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Records answered together at most; the output is the same."),
+        option("Records answered together at most; the output is the same.", min=1),
         For(("tagging", "classification", "sequence-to-sequence")),
     ] = None
     threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="BLAS threads of a process. Default: 1; of one stream what a short probe prefers."),
+        int | None, option("BLAS threads of a process. Default: 1; of one stream what a short probe prefers.", min=1)
     ] = None
 
 
@@ -230,12 +232,9 @@ class Filtering(Lines):
 class Confidence:
     """How sure answers must be."""
 
-    min_confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Leave away what is less probable.")] = (
-        None
-    )
+    min_confidence: Annotated[float | None, option("Leave away what is less probable.", min=0, max=1)] = None
     target_precision: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Find the --min-confidence that was so precise on the validation split."),
+        float | None, option("Find the --min-confidence that was so precise on the validation split.", min=0, max=1)
     ] = None
 
     def __post_init__(self) -> None:
@@ -257,14 +256,12 @@ class Columns:
 
     columns: Annotated[
         str | None,
-        typer.Option(metavar="A,B,…", help="The columns' names, as word,pos,_. Default: the training data's."),
+        option("The columns' names, as word,pos,_. Default: the training data's.", metavar="A,B,…"),
         IN_COLUMNS,
     ] = None
-    separator: Annotated[str | None, typer.Option(help="tab, space, or a text. Default: as the first line has.")] = (
-        None
-    )
+    separator: Annotated[str | None, option("tab, space, or a text. Default: as the first line has.")] = None
     comments: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Lines that begin with this are comments, as '#'."), IN_COLUMNS
+        str | None, option("Lines that begin with this are comments, as '#'.", metavar="TEXT"), IN_COLUMNS
     ] = None
 
     @property

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from seqcli import registry
-from seqcli.cli._options import Given
+from seqcli.cli._options import Given, option
 from seqcli.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -28,10 +26,10 @@ class Reads:
 
     def option(self) -> Any:
         """`--input`, with these formats in its help."""
-        return typer.Option(
-            metavar="FORMAT",
-            help=f"{', '.join(self.formats)}; tsv and csv come back with {self.more}. Default: as the file's name"
+        return option(
+            f"{', '.join(self.formats)}; tsv and csv come back with {self.more}. Default: as the file's name"
             " says, or text.",
+            metavar="FORMAT",
             autocompletion=self.offered,
         )
 

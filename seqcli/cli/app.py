@@ -87,11 +87,7 @@ def load_verb(name: str) -> Any:
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 app = typer.Typer(
-    cls=Verbs,
-    rich_markup_mode=None,
-    context_settings=_CONTEXT,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+    cls=Verbs, rich_markup_mode=None, context_settings=_CONTEXT, pretty_exceptions_enable=False, no_args_is_help=True
 )
 
 

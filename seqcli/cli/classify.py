@@ -34,6 +34,7 @@ from seqcli.cli._options import (
     Model,
     grouped,
     nothing_to_read,
+    option,
     show_help,
 )
 from seqcli.cli._reading import Reads
@@ -49,7 +50,7 @@ class Reading:
     input: Annotated[str | None, InputOption] = None
     text: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The text's column, by name or number (tsv, csv), or key (jsonl)."),
+        option("The text's column, by name or number (tsv, csv), or key (jsonl).", metavar="COLUMN"),
         NAMED,
     ] = None
     field: Annotated[str | None, FieldOption] = None
@@ -61,18 +62,18 @@ class Reading:
 class Writing:
     """What is written."""
 
-    top: Annotated[int | None, typer.Option(min=1, help="The N most probable labels of each text.")] = None
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False
-    otherwise: Annotated[str, typer.Option("--else", help="What to write where no label is given.")] = "-"
+    top: Annotated[int | None, option("The N most probable labels of each text.", min=1)] = None
+    jsonl: Annotated[bool, option("One JSON object a line.", "--jsonl")] = False
+    otherwise: Annotated[str, option("What to write where no label is given.", "--else")] = "-"
     attention: Annotated[
-        bool, typer.Option("--attention", help="jsonl: how much the model looks at each token (pooling: attention).")
+        bool, option("jsonl: how much the model looks at each token (pooling: attention).", "--attention")
     ] = False
     nodes: Annotated[
-        bool, typer.Option("--nodes", help="jsonl: the label of every node of the tree (model.kind: recursive).")
+        bool, option("jsonl: the label of every node of the tree (model.kind: recursive).", "--nodes")
     ] = False
-    draw: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Draw that for the first texts, as .png, .svg or .pdf.")
-    ] = None
+    draw: Annotated[str | None, option("Draw that for the first texts, as .png, .svg or .pdf.", metavar="FILE")] = (
+        None
+    )
 
 
 @grouped

@@ -41,6 +41,7 @@ from seqcli.cli._options import (
     Model,
     grouped,
     nothing_to_read,
+    option,
     show_help,
 )
 from seqcli.errors import UsageError
@@ -75,13 +76,10 @@ class Scoring:
     """What is scored and shown."""
 
     metric: Annotated[
-        list[str] | None,
-        typer.Option("--metric", help="Print this figure alone. Repeatable.", autocompletion=metric_names),
+        list[str] | None, option("Print this figure alone. Repeatable.", "--metric", autocompletion=metric_names)
     ] = None
-    split: Annotated[str | None, typer.Option(help="train, valid or test of the run's own data. Default: test.")] = (
-        None
-    )
-    json: Annotated[bool, typer.Option("--json", help="One JSON report on stdout.")] = False
+    split: Annotated[str | None, option("train, valid or test of the run's own data. Default: test.")] = None
+    json: Annotated[bool, option("One JSON report on stdout.", "--json")] = False
 
 
 @dataclass(frozen=True)
@@ -90,30 +88,26 @@ class Reading:
 
     input: Annotated[
         str | None,
-        typer.Option(
-            "--input",
-            metavar="FORMAT",
-            help="Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
+        option(
+            "Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
             " and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
             " as it looks, or as the training data. Language models, with --per-line: text, jsonl, tsv, csv.",
+            "--input",
+            metavar="FORMAT",
             autocompletion=labelled,
         ),
     ] = None
-    text: Annotated[
-        str | None, typer.Option(help="Classifiers, lines: the text's column, or key as --field."), TEXTS, NAMED
-    ] = None
-    label: Annotated[
-        str | None, typer.Option(help="Classifiers: the label's column or key."), CLASSIFICATION, NAMED
-    ] = None
+    text: Annotated[str | None, option("Classifiers, lines: the text's column, or key as --field."), TEXTS, NAMED] = (
+        None
+    )
+    label: Annotated[str | None, option("Classifiers: the label's column or key."), CLASSIFICATION, NAMED] = None
     source: Annotated[
-        str | None,
-        typer.Option(help="Pairs: the source's column or key; of two files what its name has, as en."),
-        SEQUENCE,
+        str | None, option("Pairs: the source's column or key; of two files what its name has, as en."), SEQUENCE
     ] = None
-    target: Annotated[str | None, typer.Option(help="Pairs: the target's, as de."), SEQUENCE] = None
-    delimiter: Annotated[str | None, typer.Option(help="tsv, csv: what separates columns."), ROWS, IN_ROWS] = None
-    field: Annotated[str | None, typer.Option(help="jsonl: the key of the tokens, or of the text."), FIELDS] = None
-    tag: Annotated[str | None, typer.Option(help="Taggers: the column, field or key of the tags."), TAGGING] = None
+    target: Annotated[str | None, option("Pairs: the target's, as de."), SEQUENCE] = None
+    delimiter: Annotated[str | None, option("tsv, csv: what separates columns."), ROWS, IN_ROWS] = None
+    field: Annotated[str | None, option("jsonl: the key of the tokens, or of the text."), FIELDS] = None
+    tag: Annotated[str | None, option("Taggers: the column, field or key of the tags."), TAGGING] = None
 
 
 @dataclass(frozen=True)
@@ -128,29 +122,21 @@ class Contexts:
     """Language models."""
 
     window: Annotated[
-        int | None,
-        typer.Option("--window", metavar="N", min=1, help="Begin with a fresh state every N tokens."),
-        LANGUAGE,
+        int | None, option("Begin with a fresh state every N tokens.", "--window", metavar="N", min=1), LANGUAGE
     ] = None
-    threads: Annotated[int | None, typer.Option(min=1, help="BLAS threads."), LANGUAGE] = None
+    threads: Annotated[int | None, option("BLAS threads.", min=1), LANGUAGE] = None
 
 
 @dataclass(frozen=True)
 class PerLine:
     """A filter: what each line costs (language models, sequence to sequence)."""
 
-    per_line: Annotated[bool, typer.Option("--per-line", help="Each line's nats and tokens, TAB between."), LINES] = (
-        False
-    )
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="--per-line as JSON objects, one a line."), LINES] = False
+    per_line: Annotated[bool, option("Each line's nats and tokens, TAB between.", "--per-line"), LINES] = False
+    jsonl: Annotated[bool, option("--per-line as JSON objects, one a line.", "--jsonl"), LINES] = False
     errors: Annotated[
-        str,
-        typer.Option(metavar="strict|replace", help="As for the other filters: see seqcli generate --help."),
-        PER_LINE,
+        str, option("As for the other filters: see seqcli generate --help.", metavar="strict|replace"), PER_LINE
     ] = "strict"
-    unknown: Annotated[str, typer.Option(metavar="answer|strict", help="As for the other filters."), PER_LINE] = (
-        "answer"
-    )
+    unknown: Annotated[str, option("As for the other filters.", metavar="answer|strict"), PER_LINE] = "answer"
 
     @property
     def asked(self) -> bool:
@@ -168,16 +154,14 @@ class Labels:
     """Labels (classifiers, taggers)."""
 
     unknown_label: Annotated[
-        str,
-        typer.Option("--unknown-label", help="One that the model does not know: error, skip or count-wrong."),
-        LABELS,
+        str, option("One that the model does not know: error, skip or count-wrong.", "--unknown-label"), LABELS
     ] = "error"
-    confusion: Annotated[
-        bool, typer.Option("--confusion", help="Which were taken for which, most frequent first."), LABELS
-    ] = False
+    confusion: Annotated[bool, option("Which were taken for which, most frequent first.", "--confusion"), LABELS] = (
+        False
+    )
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help="Classifiers: two models, and the interval of their difference."),
+        option("Classifiers: two models, and the interval of their difference.", metavar="A B"),
         CLASSIFICATION,
     ] = None
 
@@ -194,20 +178,16 @@ class Labels:
 class Answers:
     """Sequence to sequence."""
 
-    beam: Annotated[int | None, typer.Option(min=1, help="Hypotheses kept. Default: the recipe's."), SEQUENCE] = None
+    beam: Annotated[int | None, option("Hypotheses kept. Default: the recipe's.", min=1), SEQUENCE] = None
     length_penalty: Annotated[
-        float | None, typer.Option(min=0, help="Favour long answers. Default: the recipe's."), SEQUENCE
+        float | None, option("Favour long answers. Default: the recipe's.", min=0), SEQUENCE
     ] = None
     tokenize: Annotated[
         str | None,
-        typer.Option(
-            help="How BLEU divides texts, as sacrebleu calls it: 13a, none, char …", autocompletion=tokenizations
-        ),
+        option("How BLEU divides texts, as sacrebleu calls it: 13a, none, char …", autocompletion=tokenizations),
         SEQUENCE,
     ] = None
-    lowercase: Annotated[
-        bool, typer.Option("--lowercase", help="BLEU and chrF that ignore upper case."), SEQUENCE
-    ] = False
+    lowercase: Annotated[bool, option("BLEU and chrF that ignore upper case.", "--lowercase"), SEQUENCE] = False
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from seqcli.cli._options import (
     Model,
     grouped,
     nothing_to_read,
+    option,
     show_help,
 )
 from seqcli.cli._reading import Reads
@@ -56,11 +57,11 @@ class Reading:
 
     input: Annotated[str | None, InputOption] = None
     source: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column or key of the source, or of the prompt."), NAMED
+        str | None, option("The column or key of the source, or of the prompt.", metavar="COLUMN"), NAMED
     ] = None
     prefix: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Sequence to sequence: that of what an answer must begin with."),
+        option("Sequence to sequence: that of what an answer must begin with.", metavar="COLUMN"),
         NAMED,
         SEQUENCE,
     ] = None
@@ -74,17 +75,15 @@ class Drawing:
     """How text is drawn."""
 
     temperature: Annotated[
-        float | None, typer.Option(help="0 is greedy; below 1 safer, above 1 wilder. Default: 1, or none is drawn.")
+        float | None, option("0 is greedy; below 1 safer, above 1 wilder. Default: 1, or none is drawn.")
     ] = None
-    top_k: Annotated[int | None, typer.Option(help="Draw from the K most probable tokens only.")] = None
-    top_p: Annotated[float | None, typer.Option(help="Draw from the smallest set with this much probability.")] = None
+    top_k: Annotated[int | None, option("Draw from the K most probable tokens only.")] = None
+    top_p: Annotated[float | None, option("Draw from the smallest set with this much probability.")] = None
     repetition_penalty: Annotated[
-        float, typer.Option(help="Above 1: make tokens that were there less probable, where they are drawn.")
+        float, option("Above 1: make tokens that were there less probable, where they are drawn.")
     ] = 1.0
-    samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="Texts for each prompt.")] = 1
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the random numbers. Default: drawn, and said on stderr.")
-    ] = None
+    samples: Annotated[int, option("Texts for each prompt.", "-n", "--samples", min=1)] = 1
+    seed: Annotated[int | None, option("Of the random numbers. Default: drawn, and said on stderr.", min=0)] = None
 
     @property
     def drawn(self) -> bool:
@@ -97,47 +96,35 @@ class Continuing:
     """Language models."""
 
     stop: Annotated[
-        list[str] | None,
-        typer.Option(help=r"End before this text; \n and \t are understood. Repeatable."),
-        LANGUAGE,
+        list[str] | None, option(r"End before this text; \n and \t are understood. Repeatable."), LANGUAGE
     ] = None
     next_: Annotated[
-        int | None,
-        typer.Option("--next", metavar="K", min=1, help="List the K most probable next tokens instead."),
-        LANGUAGE,
+        int | None, option("List the K most probable next tokens instead.", "--next", metavar="K", min=1), LANGUAGE
     ] = None
-    echo: Annotated[bool, typer.Option("--echo", help="Write the prompt before its continuation."), LANGUAGE] = False
-    device: Annotated[str, typer.Option(help="cpu runs on NumPy; cuda and mps on torch."), LANGUAGE] = "cpu"
+    echo: Annotated[bool, option("Write the prompt before its continuation.", "--echo"), LANGUAGE] = False
+    device: Annotated[str, option("cpu runs on NumPy; cuda and mps on torch."), LANGUAGE] = "cpu"
 
 
 @dataclass(frozen=True)
 class Searching:
     """Sequence to sequence."""
 
-    beam: Annotated[
-        int | None, typer.Option(min=1, help="Hypotheses kept. Default: the recipe's model.beam."), SEQUENCE
-    ] = None
-    n_best: Annotated[int, typer.Option(min=1, help="The N best answers."), SEQUENCE] = 1
+    beam: Annotated[int | None, option("Hypotheses kept. Default: the recipe's model.beam.", min=1), SEQUENCE] = None
+    n_best: Annotated[int, option("The N best answers.", min=1), SEQUENCE] = 1
     length_penalty: Annotated[
-        float | None,
-        typer.Option(min=0, help="Favour long answers; 0 not at all. Default: the recipe's."),
-        SEQUENCE,
+        float | None, option("Favour long answers; 0 not at all. Default: the recipe's.", min=0), SEQUENCE
     ] = None
     coverage_penalty: Annotated[
-        float,
-        typer.Option(min=0, help="Favour answers that look at all of the source (Wu et al. 2016)."),
-        SEQUENCE,
+        float, option("Favour answers that look at all of the source (Wu et al. 2016).", min=0), SEQUENCE
     ] = 0.0
-    no_repeat: Annotated[int, typer.Option(min=0, metavar="N", help="No N tokens in a row twice."), SEQUENCE] = 0
-    min_length: Annotated[int, typer.Option(min=0, help="Tokens of an answer at least."), SEQUENCE] = 0
+    no_repeat: Annotated[int, option("No N tokens in a row twice.", min=0, metavar="N"), SEQUENCE] = 0
+    min_length: Annotated[int, option("Tokens of an answer at least.", min=0), SEQUENCE] = 0
     ensemble: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MODEL", help="Decide together with this model. Repeatable."),
-        SEQUENCE,
+        list[str] | None, option("Decide together with this model. Repeatable.", metavar="MODEL"), SEQUENCE
     ] = None
-    replace_unknown: Annotated[
-        bool, typer.Option("--replace-unknown", help="For <unk> copy what it looks at."), SEQUENCE
-    ] = False
+    replace_unknown: Annotated[bool, option("For <unk> copy what it looks at.", "--replace-unknown"), SEQUENCE] = (
+        False
+    )
 
 
 @dataclass(frozen=True)
@@ -146,23 +133,17 @@ class Writing:
 
     max_tokens: Annotated[
         int | None,
-        typer.Option(
-            "--max-tokens", min=0, help="Tokens at most. Default: 200; of an answer by its source's length."
-        ),
+        option("Tokens at most. Default: 200; of an answer by its source's length.", "--max-tokens", min=0),
     ] = None
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a text, with log-probabilities (nats).")] = (
-        False
-    )
+    jsonl: Annotated[bool, option("One JSON object a text, with log-probabilities (nats).", "--jsonl")] = False
     attention: Annotated[
-        bool, typer.Option("--attention", help="With --jsonl: how much each token looks at each."), SEQUENCE
+        bool, option("With --jsonl: how much each token looks at each.", "--attention"), SEQUENCE
     ] = False
     alignment: Annotated[
-        bool, typer.Option("--alignment", help="After an answer a tab, and its alignment as 0-0 1-2."), SEQUENCE
+        bool, option("After an answer a tab, and its alignment as 0-0 1-2.", "--alignment"), SEQUENCE
     ] = False
     draw: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Draw what the first answer looks at, as .png, .svg or .pdf."),
-        SEQUENCE,
+        str | None, option("Draw what the first answer looks at, as .png, .svg or .pdf.", metavar="FILE"), SEQUENCE
     ] = None
 
 
@@ -193,7 +174,7 @@ def command(
         list[str] | None, typer.Argument(help="Files of prompts or sources; - is standard input.")
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option("--prompt", help="Continue or answer this text; standard input is ignored.")
+        str | None, option("Continue or answer this text; standard input is ignored.", "--prompt")
     ] = None,
     model: Model = None,
 ) -> int | None:

@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 from seqcli.cli._complete import runs
+from seqcli.cli._options import option
 
 SPLITS = ("train", "valid", "test")
 
 
 def command(
     file: Annotated[str | None, typer.Argument(help="What to look into.", autocompletion=runs)] = None,
-    json: Annotated[bool, typer.Option("--json", help="The whole header as JSON.")] = False,
-    arrays: Annotated[bool, typer.Option("--arrays", help="Name, shape and type of every array too.")] = False,
+    json: Annotated[bool, option("The whole header as JSON.", "--json")] = False,
+    arrays: Annotated[bool, option("Name, shape and type of every array too.", "--arrays")] = False,
 ) -> None:
     import json as _json
     import math

@@ -12,6 +12,7 @@ import typer
 
 from seqcli import console
 from seqcli.cli import _complete
+from seqcli.cli._options import option
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.streams import Output
 
@@ -80,7 +81,7 @@ def show(recipe: Name) -> None:
 def copy(
     recipe: Name,
     dest: Annotated[Path | None, typer.Argument(help="A .yaml file or a folder. [default: ./recipes]")] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
+    force: Annotated[bool, option("Overwrite the file.", "--force", "-f")] = False,
 ) -> None:
     """Copy a recipe, to change it: prints the new path. Paths to data files in it are rewritten to stay right."""
     from seqcli.artifact import replacing
@@ -126,33 +127,29 @@ def new(
     ],
     task: Annotated[
         str | None,
-        typer.Option(
-            help="language-model, tagging, classification or sequence-to-sequence. [default: as the files look]"
-        ),
+        option("language-model, tagging, classification or sequence-to-sequence. [default: as the files look]"),
     ] = None,
     output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="PATH", help="A .yaml file, a folder, or `-`. [default: ./recipes]"),
+        str | None, option("A .yaml file, a folder, or `-`. [default: ./recipes]", "-o", "--output", metavar="PATH")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
+    force: Annotated[bool, option("Overwrite the file.", "--force", "-f")] = False,
     text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column or key with the text. [default: the longest]")
+        str | None, option("The column or key with the text. [default: the longest]", metavar="COLUMN")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The one with the label. [default: by name, else a guess]")
+        str | None, option("The one with the label. [default: by name, else a guess]", metavar="COLUMN")
     ] = None,
     source: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Of pairs: the column or key to read; of two files: `en` of train.en."),
+        str | None, option("Of pairs: the column or key to read; of two files: `en` of train.en.", metavar="COLUMN")
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="And what is to be written; of two files: `de` of train.de.")
+        str | None, option("And what is to be written; of two files: `de` of train.de.", metavar="COLUMN")
     ] = None,
 ) -> None:
     """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label;
     two files with as many lines, such as train.en and train.de, are pairs."""
-    from seqcli.cli.new_recipe import write
-    from seqcli.cli.new_recipe.records import Said
+    from seqcli.propose import write
+    from seqcli.propose.records import Said
 
     recipe, path = write.new(files, task, output, force, Said(text, label, source, target))
     output_ = Output()
@@ -168,7 +165,7 @@ def new(
 def validate(
     recipes: Annotated[list[str], typer.Argument(help="Names, paths, or `-`.", autocompletion=_complete.recipes)],
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value first; repeatable.")
+        list[str] | None, option("Change a value first; repeatable.", "--set", metavar="KEY=VALUE")
     ] = None,
 ) -> None:
     """Check recipes and report every mistake. Exit status 2 if there is one."""

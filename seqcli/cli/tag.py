@@ -27,7 +27,17 @@ import typer
 
 from seqcli import registry
 from seqcli.cli._complete import entries
-from seqcli.cli._options import Columns, Confidence, Filtering, Given, Model, grouped, nothing_to_read, show_help
+from seqcli.cli._options import (
+    Columns,
+    Confidence,
+    Filtering,
+    Given,
+    Model,
+    grouped,
+    nothing_to_read,
+    option,
+    show_help,
+)
 from seqcli.errors import UsageError
 
 READ = registry.having("records", "READS", "tags")
@@ -45,26 +55,23 @@ class Reading:
 
     input: Annotated[
         str | None,
-        typer.Option(
+        option(
+            f"{', '.join(READ)}. Default: as the file's name says, as is written, or text.",
             metavar="FORMAT",
-            help=f"{', '.join(READ)}. Default: as the file's name says, as is written, or text.",
             autocompletion=entries("records", READ),
         ),
     ] = None
     field: Annotated[
-        str | None,
-        typer.Option(help="Input lines are JSON objects, the text or tokens are this field; writes jsonl."),
+        str | None, option("Input lines are JSON objects, the text or tokens are this field; writes jsonl.")
     ] = None
     tag: Annotated[
-        str | None,
-        typer.Option(help="The tags' column or field: of CoNLL-U as upos or misc.NER, which is filled in."),
+        str | None, option("The tags' column or field: of CoNLL-U as upos or misc.NER, which is filled in.")
     ] = None
     force: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Tags given in this column or key (_ for none); the rest is filled in."),
+        str | None, option("Tags given in this column or key (_ for none); the rest is filled in.", metavar="COLUMN")
     ] = None
     lexicon: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Lines of word TAB tags: the tags that a word may have.")
+        str | None, option("Lines of word TAB tags: the tags that a word may have.", metavar="FILE")
     ] = None
 
 
@@ -72,19 +79,15 @@ class Reading:
 class Writing:
     """What is written."""
 
-    format: Annotated[str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}.", autocompletion=formats)] = (
-        None
-    )
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="As --format jsonl.")] = False
-    confidence: Annotated[
-        bool, typer.Option("--confidence", help="conll: a last column with each tag's probability.")
-    ] = False
+    format: Annotated[str | None, option(f"{', '.join(FORMATS)}.", "--format", autocompletion=formats)] = None
+    jsonl: Annotated[bool, option("As --format jsonl.", "--jsonl")] = False
+    confidence: Annotated[bool, option("conll: a last column with each tag's probability.", "--confidence")] = False
     n_best: Annotated[
-        int, typer.Option("--n-best", min=0, help="jsonl: the N most probable answers, with their probabilities.")
+        int, option("jsonl: the N most probable answers, with their probabilities.", "--n-best", min=0)
     ] = 0
-    replace: Annotated[
-        bool, typer.Option("--replace", help="conll: write into the column of the tags, if there is one.")
-    ] = False
+    replace: Annotated[bool, option("conll: write into the column of the tags, if there is one.", "--replace")] = (
+        False
+    )
 
 
 @grouped

@@ -28,7 +28,7 @@ import typer
 
 from seqcli import registry
 from seqcli.cli._complete import entries, runs
-from seqcli.cli._options import For, Given, Lines, grouped, nothing_to_read, show_help
+from seqcli.cli._options import For, Given, Lines, grouped, nothing_to_read, option, show_help
 from seqcli.errors import UsageError
 
 
@@ -38,22 +38,18 @@ class Choosing:
 
     model: Annotated[
         str | None,
-        typer.Option(
-            "-m", "--model", help="The tokenizer of this file, run folder or run name.", autocompletion=runs
-        ),
+        option("The tokenizer of this file, run folder or run name.", "-m", "--model", autocompletion=runs),
     ] = None
     kind: Annotated[
         str | None,
-        typer.Option(
-            help=f"{', '.join(registry.names('tokenizers'))}. Default: byte.", autocompletion=entries("tokenizers")
-        ),
+        option(f"{', '.join(registry.names('tokenizers'))}. Default: byte.", autocompletion=entries("tokenizers")),
     ] = None
     set_: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "A key of the kind, as in --set size=8000; see: seqcli recipes keys tokenizer. Repeatable.",
             "--set",
             metavar="KEY=VALUE",
-            help="A key of the kind, as in --set size=8000; see: seqcli recipes keys tokenizer. Repeatable.",
         ),
     ] = None
 
@@ -62,24 +58,20 @@ class Choosing:
 class Doing:
     """What is read and written."""
 
-    ids: Annotated[bool, typer.Option("--ids", help="Write ids instead of pieces.")] = False
-    decode: Annotated[bool, typer.Option("--decode", help="Read what --ids wrote, write text.")] = False
+    ids: Annotated[bool, option("Write ids instead of pieces.", "--ids")] = False
+    decode: Annotated[bool, option("Read what --ids wrote, write text.", "--decode")] = False
     pieces: Annotated[
-        bool, typer.Option("--pieces", help="With --decode: read pieces instead of ids."), For(needs="--decode")
+        bool, option("With --decode: read pieces instead of ids.", "--pieces"), For(needs="--decode")
     ] = False
-    learn: Annotated[
-        str | None, typer.Option(metavar="OUT", help="Learn a tokenizer from the text, write it to OUT.")
-    ] = None
-    count: Annotated[
-        bool, typer.Option("--count", help="Count lines, characters, bytes and tokens (line ends included).")
-    ] = False
-    json: Annotated[bool, typer.Option("--json", help="With --count: one JSON report."), For(needs="--count")] = False
-    jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="One JSON object a line: tokens, ids, offsets in code points.")
-    ] = False
-    field: Annotated[
-        str | None, typer.Option(help="Input lines are JSON objects, the text is this field; implies --jsonl.")
-    ] = None
+    learn: Annotated[str | None, option("Learn a tokenizer from the text, write it to OUT.", metavar="OUT")] = None
+    count: Annotated[bool, option("Count lines, characters, bytes and tokens (line ends included).", "--count")] = (
+        False
+    )
+    json: Annotated[bool, option("With --count: one JSON report.", "--json"), For(needs="--count")] = False
+    jsonl: Annotated[bool, option("One JSON object a line: tokens, ids, offsets in code points.", "--jsonl")] = False
+    field: Annotated[str | None, option("Input lines are JSON objects, the text is this field; implies --jsonl.")] = (
+        None
+    )
 
     @property
     def objects(self) -> bool:

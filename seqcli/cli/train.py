@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from seqcli.cli._complete import recipes, runs
+from seqcli.cli._options import option
 from seqcli.errors import UsageError
 
 
@@ -19,17 +20,16 @@ def command(
     recipe: Annotated[str, typer.Argument(help="A recipe: path, name, or -.", autocompletion=recipes)],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set model.hidden=512. Repeatable."),
+        option("Override a key, as in --set model.hidden=512. Repeatable.", "--set", metavar="KEY=VALUE"),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The run's folder in runs/. Default: the recipe's name.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run, or extend one.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew in a folder that holds a run.")] = False,
+    name: Annotated[str | None, option("The run's folder in runs/. Default: the recipe's name.")] = None,
+    resume: Annotated[bool, option("Go on with an interrupted run, or extend one.", "--resume")] = False,
+    overwrite: Annotated[bool, option("Begin anew in a folder that holds a run.", "--overwrite")] = False,
     init_from: Annotated[
-        str | None,
-        typer.Option("--init-from", metavar="MODEL", help="Fine-tune this model.", autocompletion=runs),
+        str | None, option("Fine-tune this model.", "--init-from", metavar="MODEL", autocompletion=runs)
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show recipe, parameters, memory and batch shapes; train nothing.")
+        bool, option("Show recipe, parameters, memory and batch shapes; train nothing.", "--dry-run")
     ] = False,
 ) -> int:
     if resume and (overwrite or init_from):

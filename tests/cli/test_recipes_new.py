@@ -20,9 +20,9 @@ from support.examples import examples
 import seqcli
 from seqcli import registry
 from seqcli.cli import app
-from seqcli.cli.new_recipe import look
-from seqcli.cli.new_recipe.records import TASKS
-from seqcli.cli.new_recipe.write import scalar
+from seqcli.propose import look
+from seqcli.propose.records import TASKS
+from seqcli.propose.write import scalar
 from seqcli.recipe.load import load_recipe
 from seqcli.recipe.positions import parse
 
@@ -521,7 +521,7 @@ def test_usage(new, arguments, said):
 
 
 def test_what_makes_recipes_is_no_verb():
-    assert "new-recipe" not in registry.names("cli")
+    assert "propose" not in registry.names("cli")
 
 
 def test_a_real_process_without_torch(tmp_path):

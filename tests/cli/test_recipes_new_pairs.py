@@ -10,8 +10,8 @@ import pytest
 from support.new_recipes import DIGITS, kinds, made_fixture, new_fixture, rows, sentences, spoken, words  # noqa: F401
 
 from seqcli.cli import app
-from seqcli.cli.new_recipe import fitted_pairs
-from seqcli.cli.new_recipe.pairs import Side
+from seqcli.propose import fitted_pairs
+from seqcli.propose.pairs import Side
 from seqcli.recipe.load import load_recipe
 
 # what the texts are

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 from seqcli import schemes
-from seqcli.cli.new_recipe import objects
-from seqcli.cli.new_recipe.look import Found, Look, first_chunks, records_of
 from seqcli.errors import SeqcliError
+from seqcli.propose import objects
+from seqcli.propose.look import Found, Look, first_chunks, records_of
 from seqcli.records import TAGGED, Options, detect, open_format
 
 

@@ -11,11 +11,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from seqcli.cli.new_recipe import columns, objects
-from seqcli.cli.new_recipe.columns import FEW, Column
-from seqcli.cli.new_recipe.look import PAIRS, Files, Found, Look, first_chunks, look_at, records_of
 from seqcli.columns import COUPLES, NAME, SOURCES, TARGETS, column_number, possible, well_known
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.propose import columns, objects
+from seqcli.propose.columns import FEW, Column
+from seqcli.propose.look import PAIRS, Files, Found, Look, first_chunks, look_at, records_of
 from seqcli.records import BOM, PAIRED, Options, body_of, detect, open_format
 from seqcli.records.lines import target_file, target_name
 

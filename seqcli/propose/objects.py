@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from seqcli.cli.new_recipe.columns import Column
+from seqcli.propose.columns import Column
 from seqcli.streams import Chunk
 
 

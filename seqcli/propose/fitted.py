@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from seqcli.cli.new_recipe.look import PAIRS, Found, Look
+from seqcli.propose.look import PAIRS, Found, Look
 
 CHARACTERS, PIECES, TAGGED, CLASSIFIED = 4e6, 2e6, 1e6, 3e6  # tokens of a run
 LARGE = 2_000_000  # characters of prose from which on words or sub-words are read

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from seqcli import console
-from seqcli.cli.new_recipe import fitted, fitted_pairs, pairs
-from seqcli.cli.new_recipe.fitted import Entry, Section, shown
-from seqcli.cli.new_recipe.look import PAIRS, Files, Found, Look, find, look_at
-from seqcli.cli.new_recipe.records import Said, examples_of, recognise
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.propose import fitted, fitted_pairs, pairs
+from seqcli.propose.fitted import Entry, Section, shown
+from seqcli.propose.look import PAIRS, Files, Found, Look, find, look_at
+from seqcli.propose.records import Said, examples_of, recognise
 from seqcli.recipe.schema import SECTIONS
 
 LOCAL = Path("recipes")

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqcli.cli.new_recipe import columns, objects, pairs
-from seqcli.cli.new_recipe.look import MANY, PAIRS, Files, Found, Look, first_chunks, records_of
-from seqcli.cli.new_recipe.tags import tag_format, tagging
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
+from seqcli.propose import columns, objects, pairs
+from seqcli.propose.look import MANY, PAIRS, Files, Found, Look, first_chunks, records_of
+from seqcli.propose.tags import tag_format, tagging
 from seqcli.records import LABELLED, PAIRED, Example, Options, detect, open_format
 
 TASKS = ("language-model", "tagging", "classification", PAIRS)

@@ -10,10 +10,10 @@ import unicodedata
 from collections import Counter
 from typing import NamedTuple
 
-from seqcli.cli.new_recipe import fitted
-from seqcli.cli.new_recipe.fitted import Entry, Fit, Section
-from seqcli.cli.new_recipe.look import Found, Look
-from seqcli.cli.new_recipe.pairs import Side, Sides
+from seqcli.propose import fitted
+from seqcli.propose.fitted import Entry, Fit, Section
+from seqcli.propose.look import Found, Look
+from seqcli.propose.pairs import Side, Sides
 from seqcli.tokenizers.word import words_of
 
 SHORT, SENTENCES = 4e6, 5e6  # tokens of a run
