@@ -64,8 +64,7 @@ def decode(data: bytes, encoding: str, source: str, line: int, column: int = 1, 
         line += before.count(b"\n")
         column = len(before[start:].decode(encoding, errors="replace")) + (1 if start else column)
         raise SeqcliError(
-            f"{source}:{line}:{column}: byte 0x{data[error.start]:02x} is not valid {encoding.upper()}",
-            hint=hint,
+            f"{source}:{line}:{column}: byte 0x{data[error.start]:02x} is not valid {encoding.upper()}", hint=hint
         ) from None
 
 

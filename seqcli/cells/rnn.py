@@ -24,12 +24,7 @@ class Cell(BaseCell):
 
     @classmethod
     def create(
-        cls,
-        input_size: int,
-        hidden_size: int,
-        rng: Rng,
-        *,
-        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        cls, input_size: int, hidden_size: int, rng: Rng, *, nonlinearity: Literal["tanh", "relu"] = "tanh"
     ) -> Cell:
         """As BaseCell."""
         return super().create(input_size, hidden_size, rng, nonlinearity=nonlinearity)

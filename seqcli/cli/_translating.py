@@ -38,7 +38,8 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     looking = ("attention", "alignment", "draw", "replace_unknown", "coverage_penalty")
     if flags := given.flags(looking):
         _check_attention(flags[0], translator)
-    writer = Writer(writing.attention, writing.alignment, _many(asked))
+    number = asked.drawing.samples if asked.drawing.drawn else asked.searching.n_best
+    writer = Writer(writing.attention, writing.alignment, number > 1)
     drawn: list[Answer] = []
     if asked.prompt is not None:
         pair = translator.prepare(Pair(asked.prompt, source="--prompt"), settings)
@@ -70,10 +71,6 @@ def _filter_sources(
         batch_size=how.batch_size or BATCH, how=how, what="answering",
     )  # fmt: skip
     forms.finish(written)
-
-
-def _many(asked: Asked) -> bool:
-    return (asked.drawing.samples if asked.drawing.drawn else asked.searching.n_best) > 1
 
 
 def _member(path: str, stored: artifact.Artifact) -> artifact.Artifact:

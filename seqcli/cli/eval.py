@@ -217,8 +217,6 @@ def command(
     files: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.")] = None,
     model: Model = None,
 ) -> int | None:
-    if per_line.asked and not files and nothing_to_read() and not _of_pairs(model):
-        return show_help("eval")
     from seqcli import metrics, predictor, registry, runs
 
     for name in scoring.metric or []:
@@ -228,23 +226,9 @@ def command(
     if labels.compare and model:
         raise UsageError("--compare names both models: leave --model away")
     stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")
+    if per_line.asked and not files and nothing_to_read() and stored.header["task"] == "language-model":
+        return show_help("eval")  # there are no own lines to score, as there are pairs
     given.check_model(stored)
     asked = Asked(files or [], scoring, reading, columns, contexts, per_line, labels, answers)
     registry.load("cli/_scoring", stored.header["task"]).run(asked, predictor.load(stored), given)
     return None
-
-
-def _of_pairs(model: str | None) -> bool:
-    """Whether the model that is meant is one of pairs, whose own split is scored where nothing is read."""
-    from seqcli import artifact, runs
-    from seqcli.errors import SeqcliError
-
-    try:
-        path = (
-            runs.newest("eval", lambda h: "eval" in runs.verbs(h))
-            if model is None
-            else runs.find_model(model, "eval")
-        )
-        return artifact.read_header(path).get("task") == "sequence-to-sequence"
-    except SeqcliError:
-        return False

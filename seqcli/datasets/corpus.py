@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
+from pydantic import AfterValidator
 
 from seqcli import console, streams
 from seqcli.datasets import catalog
@@ -53,6 +54,17 @@ class Records:
                 yield from fed(reader, path, self.encoding, advance)
                 for role, name in reader.found.items():
                     self.found.setdefault(role, name)
+
+
+def known_format(formats: Sequence[str], what: str) -> AfterValidator:
+    """Holds a recipe's `data.format` to the formats `what` there are."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in formats:
+            raise ValueError(f"{value!r} is no format {what}; known: {', '.join(formats)}")
+        return value
+
+    return AfterValidator(check)
 
 
 def stated(config: Any, kind: Kind) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -106,25 +107,27 @@ def search(
     )
     lengths = [len(source) for source in sources] if lengths is None else lengths
     limit = np.maximum(np.asarray(limits, np.int64).reshape(len(sources)), constraints.lengths)
-    if settings.beam == 1:
-        found = _greedy(model, sources, settings, constraints, bos, eos, limit, attention, lengths)
-    else:
-        found = _Beams(model, sources, settings, constraints, bos, eos, limit, attention, lengths).run()
-    return found
+    asked = _Asked(model, sources, settings, constraints, bos, eos, limit, attention, lengths)
+    return _greedy(asked) if settings.beam == 1 else _Beams(asked).run()
 
 
-def _greedy(
-    model: Transducer,
-    sources: Sequence[np.ndarray],
-    settings: Search,
-    constraints: Constraints,
-    bos: int,
-    eos: int,
-    limits: np.ndarray,
-    attention: bool,
-    lengths: Sequence[int],
-) -> list[list[Hypothesis]]:
+class _Asked(NamedTuple):
+    """What is searched, and how."""
+
+    model: Transducer
+    sources: Sequence[np.ndarray]
+    settings: Search
+    constraints: Constraints
+    bos: int
+    eos: int
+    limits: np.ndarray
+    attention: bool
+    lengths: Sequence[int]
+
+
+def _greedy(asked: _Asked) -> list[list[Hypothesis]]:
     """What a beam of 1 finds: the most probable token each time."""
+    model, sources, settings, constraints, bos, eos, limits, attention, lengths = asked
     found = walk(
         model,
         sources,
@@ -160,18 +163,8 @@ def _needed(attention: np.ndarray | None) -> np.ndarray:
 class _Beams:
     """The general search. Letters: A sources that are still searched, K rows each (in the first step one)."""
 
-    def __init__(
-        self,
-        model: Transducer,
-        sources: Sequence[np.ndarray],
-        settings: Search,
-        constraints: Constraints,
-        bos: int,
-        eos: int,
-        limits: np.ndarray,
-        attention: bool,
-        lengths: Sequence[int],
-    ):
+    def __init__(self, asked: _Asked):
+        model, sources, settings, constraints, bos, eos, limits, attention, lengths = asked
         self._model, self._sources, self._settings, self._constraints = model, sources, settings, constraints
         self._bos, self._eos, self._limits, self._attention = bos, eos, limits, attention
         self._lengths = np.asarray(lengths, np.int64).reshape(len(sources))

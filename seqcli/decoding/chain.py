@@ -199,10 +199,6 @@ class Chain:
         scores += np.where(follows, onward, self._end[last])
         return np.minimum(np.exp(scores - self.log_z[sentence]), 1.0)
 
-    def span_probability(self, b: int, start: int, tags: Sequence[int], continues: np.ndarray) -> float:
-        """`span_probabilities` of one span."""
-        return float(self.span_probabilities([(b, start, tags)], continues)[0])
-
     def nbest(self, n: int) -> list[list[tuple[np.ndarray, float]]]:
         """The n best paths (T_b,) of each sentence with their log-probabilities, best first.
 

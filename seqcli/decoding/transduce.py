@@ -53,13 +53,7 @@ def sample(
         return chosen
 
     constraints = Constraints(
-        len(sources),
-        bos=bos,
-        eos=eos,
-        banned=banned,
-        min_length=min_length,
-        no_repeat=no_repeat,
-        prefixes=prefixes,
+        len(sources), bos=bos, eos=eos, banned=banned, min_length=min_length, no_repeat=no_repeat, prefixes=prefixes
     )
     return walk(
         model,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from operator import eq
 from typing import ClassVar, Literal
 
 from seqcli.errors import UsageError, did_you_mean
@@ -64,7 +65,7 @@ class Metric(BaseMetric):
             raise ValueError("a record without a gold form")
         answer = self.split(predicted)
         # negated: the longest, the most right; so the choice does not depend on the order of the forms
-        edits, tokens, right = min((distance(answer, f), -len(f), -_same(answer, f)) for f in forms)
+        edits, tokens, right = min((distance(answer, f), -len(f), -sum(map(eq, answer, f))) for f in forms)
         self.count += 1
         self.exact += not edits
         self.edits += edits
@@ -86,11 +87,6 @@ class Metric(BaseMetric):
             "phoneme-error-rate": (self.edits, self.tokens),
         }
         return {name: part / whole for name, (part, whole) in found.items() if whole}
-
-
-def _same(a: Sequence[str], b: Sequence[str]) -> int:
-    """At how many positions two sequences are the same."""
-    return sum(x == y for x, y in zip(a, b, strict=False))
 
 
 def distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:

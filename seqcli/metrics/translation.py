@@ -84,8 +84,7 @@ class Metric(BaseMetric):
         except (Exception, SystemExit) as error:  # a package, a model to be downloaded: any kind, even an exit
             why = " ".join(str(error).split()) if isinstance(error, Exception) else "its model cannot be downloaded"
             raise UsageError(
-                f"sacrebleu's tokenization {self.tokenize!r} cannot be used: {why}",
-                hint=_needs(self.tokenize),
+                f"sacrebleu's tokenization {self.tokenize!r} cannot be used: {why}", hint=_needs(self.tokenize)
             ) from None
 
     @property

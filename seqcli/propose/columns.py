@@ -82,7 +82,7 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
     rows = max((len(c.values) for c in filled), default=0)
     sure = LABEL_NAMES if rows < FEW else LABEL_NAMES[:4]  # names that need no values that repeat
-    by_name = [c for c in filled if c is not said_text and _known(sure, c) is not None and _is_short(c)]
+    by_name = [c for c in filled if c is not said_text and _known(sure, c) is not None and c.length <= LONGEST_LABEL]
     candidates.sort(key=lambda c: len(_values(c)))
     known_label = said_label or next(iter([*named, *by_name]), None)
     if known_label is None and rows < FEW and len(filled) > 1:
@@ -142,10 +142,6 @@ def _fits(column: Column) -> bool:
     counts = _values(column)
     repeats = 2 <= len(counts) <= MOST_LABELS and len(counts) * REPEATED <= counts.total()
     return repeats and sum(len(v) * n for v, n in counts.items()) <= LONGEST_LABEL * counts.total()
-
-
-def _is_short(column: Column) -> bool:
-    return column.length <= LONGEST_LABEL
 
 
 def is_split(column: Column) -> bool:
@@ -217,6 +213,16 @@ def table(
     columns = headed(values, header)
     found = Table(columns, first if header else None, None if delimiter == OWN[name] else delimiter, quoting)
     return found, choose(columns, text, label)
+
+
+def keys_of(header: bool, said: str, delimiter: str | None, quoting: bool | None) -> list[tuple[str, Any, str]]:
+    """The keys of a recipe that say how rows are read, each with what is to be said of it."""
+    found: list[tuple[str, Any, str]] = [("header", header, said)]
+    if delimiter:
+        found.append(("delimiter", delimiter, "what separates the columns"))
+    if quoting:
+        found.append(("quoting", True, "cells stand in double quotes"))
+    return found
 
 
 def headed(values: dict[int, list[str]], header: bool) -> list[Column]:

@@ -108,10 +108,11 @@ def epochs_for(budget: float, tokens: float, least: float, most: float) -> float
     return round(epochs) if epochs >= 1 else float(f"{epochs:.1g}")
 
 
-def training(epochs: float, batch: int, rate: float, warmup: int, clip: float, note: str) -> Section:
-    """The keys of `train` that every task has."""
+def training(epochs: float, batch: int, rate: float, warmup: int, clip: float, note: str, *more: Entry) -> Section:
+    """The keys of `train` that every task has, and more."""
     return [
         Entry("epochs", epochs, note),
+        *more,
         Entry("batch_size", batch, ""),
         Entry("learning_rate", rate, ""),
         Entry("schedule", "cosine", ""),
@@ -144,8 +145,7 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
         model = _recurrent(256, 256, 0.4)
         model.append(Entry("tied", True, "the softmax uses the embedding's weights"))
         epochs = epochs_for(PIECES, tokens, 1e-3, 15)
-        train = training(epochs, 16, 3e-3, 50, 0.5, read_note(epochs, PIECES))
-        train = [*train[:1], Entry("sequence_length", 35, "words"), *train[1:]]
+        train = training(epochs, 16, 3e-3, 50, 0.5, read_note(epochs, PIECES), Entry("sequence_length", 35, "words"))
         return {"tokenizer": tokenizer, "model": model, "train": train}, {}
     tokenizer = [
         Entry("kind", "sentencepiece", f"sub-words, for {look.total / 1e6:,.1f} million characters of prose"),
@@ -153,8 +153,7 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
         Entry("size", 4000, "symbols; more of them make a longer step and a shorter text"),
     ]
     epochs = epochs_for(PIECES, characters / 3.5, 1e-3, 12)
-    train = training(epochs, 16, 3e-3, 50, 1.0, read_note(epochs, PIECES))
-    train = [*train[:1], Entry("sequence_length", 48, "pieces"), *train[1:]]
+    train = training(epochs, 16, 3e-3, 50, 1.0, read_note(epochs, PIECES), Entry("sequence_length", 48, "pieces"))
     return {"tokenizer": tokenizer, "model": _recurrent(128, 384, 0.2), "train": train}, {}
 
 
@@ -235,19 +234,12 @@ def _classifier(found: Found, look: Look) -> Fit:
             Entry("kind", "char", f"{length:.0f} characters a text on average, {spaces:.1f} spaces: no sentences"),
             Entry("unk", True, "a text may hold any character"),
         ]
-    elif found.format == "trees":
-        tokenizer = [
-            Entry("kind", "word", "the leaves of the trees"),
-            Entry("split", "rule", "raw text, in use, into words and marks as the leaves are"),
-            Entry("lowercase", True, ""),
-        ]
     else:
-        tokenizer = [
-            Entry("kind", "word", f"{read:.0f} words a text on average"),
-            Entry("split", "rule", "words and marks apart, as taggers find them"),
-            Entry("lowercase", True, ""),
-        ]
-        if found.words * look.scale > 100_000:
+        kind, split = f"{read:.0f} words a text on average", "words and marks apart, as taggers find them"
+        if found.format == "trees":
+            kind, split = "the leaves of the trees", "raw text, in use, into words and marks as the leaves are"
+        tokenizer = [Entry("kind", "word", kind), Entry("split", "rule", split), Entry("lowercase", True, "")]
+        if found.format != "trees" and found.words * look.scale > 100_000:
             tokenizer.append(Entry("min_count", 2, "a word seen once is unknown, as new words will be"))
     hidden = 64 if texts < 2_000 else 128
     dropout = 0.5 if texts < 20_000 else 0.3

@@ -13,12 +13,14 @@ from typing import Any
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import expand
+from seqcli.records import Kind, Options, open_format
 from seqcli.records.jsonl import ARRAY
 from seqcli.streams import Chunk
 
 SAMPLE = 8 << 20  # characters that are looked at closely
 SCANNED = 64 << 20  # characters of a split whose lines are counted and whose encoding is checked
 CHOSEN = 1 << 20  # characters that formats and columns are told from
+SPLITS = ("train", "valid", "test")
 PAIRS = "sequence-to-sequence"
 MANY = 100  # files of one folder: more of them are no labels
 LISTED = 1000  # files that a recipe lists by name, where no glob means just them
@@ -165,7 +167,7 @@ def _in_folder(folder: Path) -> Files:
     subfolders, files = _entries(folder)
     named = {split: d for d in subfolders if (split := split_of(d.name))}
     if "train" in named:
-        return _of_splits(named, folder)
+        return _labels(folder, {split: named[split] for split in SPLITS if split in named})
     if subfolders:
         return _labels(folder, {"train": folder})
     groups: dict[str, list[Path]] = {}
@@ -193,7 +195,7 @@ def _in_folder(folder: Path) -> Files:
 def _folders(folders: list[Path]) -> Files:
     named = {split: d for d in folders if (split := split_of(d.name))}
     if "train" in named and len(named) == len(folders):
-        return _of_splits(named, folders[0].resolve().parent)
+        return _labels(folders[0].resolve().parent, {split: named[split] for split in SPLITS if split in named})
     files = {d: _entries(d)[1] for d in folders}
     for folder, own in files.items():
         if not own:
@@ -201,10 +203,6 @@ def _folders(folders: list[Path]) -> Files:
     said = [text for d, own in files.items() for text in _say(d, "*", own)]
     paths = [p for own in files.values() for p in own]
     return Files({"train": paths}, {"train": said}, folders[0].resolve().parent.name, "folder")
-
-
-def _of_splits(named: dict[str, Path], folder: Path) -> Files:
-    return _labels(folder, {split: named[split] for split in ("train", "valid", "test") if split in named})
 
 
 def _labels(folder: Path, roots: dict[str, Path]) -> Files:
@@ -311,6 +309,16 @@ def _no_text(path: Path, why: str) -> SeqcliError:
 
 def _shown(paths: list[Path]) -> str:
     return ", ".join(str(p) for p in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def read(kind: Kind, found: Found, look: Look) -> list[Any]:
+    """The records of a sample, read as the recipe will; what would stop training is noted."""
+    module = open_format(kind, found.format)
+    try:
+        return records_of(module, look, Options(kind, **found.options))
+    except SeqcliError as error:
+        found.notes.append(f"training will stop at {error.message}")
+        return records_of(module, look, Options(kind, **found.options, gold=False))
 
 
 def records_of(module: Any, look: Look, options: Any) -> list[Any]:

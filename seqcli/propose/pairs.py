@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from seqcli.columns import COUPLES, NAME, SOURCES, TARGETS, column_number, possible, well_known
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.propose import columns, objects
 from seqcli.propose.columns import FEW, Column
-from seqcli.propose.look import PAIRS, Files, Found, Look, first_chunks, look_at, records_of
-from seqcli.records import BOM, PAIRED, Options, body_of, detect, open_format
+from seqcli.propose.look import PAIRS, Files, Found, Look, first_chunks, look_at, read
+from seqcli.records import BOM, PAIRED, Options, body_of, detect
 from seqcli.records.lines import target_file, target_name
 
 TABLES = ("tsv", "csv", "jsonl")
@@ -67,7 +66,8 @@ def recognise(
     if found := _lines(files, look, source, target, asked=asked):
         return found
     path = str(look.paths[0])
-    name = guessed or detect(PAIRED, path, _whole_lines(look.chunks[0].text))
+    text = look.chunks[0].text
+    name = guessed or detect(PAIRED, path, text[: text.rfind("\n") + 1] or text)
     if name == "scan":
         if source or target:
             raise UsageError(
@@ -84,10 +84,6 @@ def recognise(
             " known; where the targets stand in a file beside it, --target says which: with de, train.de",
         )
     return None
-
-
-def _whole_lines(text: str) -> str:
-    return text[: text.rfind("\n") + 1] or text
 
 
 # two files
@@ -221,11 +217,8 @@ def _table(
     by_name = name == "jsonl" or (header and columns.can_be_named([c.name or "" for c in every]))
     if name != "jsonl":
         said = "the first row names the columns" if header else "the first row is a pair, not names"
-        found.keys.append(("header", bool(header), said))
-        if delimiter != columns.OWN[name]:
-            found.keys.append(("delimiter", delimiter, "what separates the columns"))
-        if quoting:
-            found.keys.append(("quoting", True, "cells stand in double quotes"))
+        delimiter = None if delimiter == columns.OWN[name] else delimiter
+        found.keys += columns.keys_of(bool(header), said, delimiter, quoting)
     for key, column, comment in zip(("source", "target"), chosen, ("what is read", "what is written"), strict=True):
         found.keys.append((key, column.name if by_name else column.number, comment))
     found.options = {key: value for key, value, _ in found.keys if key != "format"}
@@ -293,15 +286,8 @@ def _choose(
 
 
 def pairs_of(found: Found, look: Look) -> list[tuple[str, str]]:
-    """The pairs of a sample, read as the recipe will; what would stop training is noted."""
-    module = open_format(PAIRED, found.format)
-    options: dict[str, Any] = found.options
-    try:
-        records = records_of(module, look, Options(PAIRED, **options))
-    except SeqcliError as error:
-        records = records_of(module, look, Options(PAIRED, **options, gold=False))
-        found.notes.append(f"training will stop at {error.message}")
-    return [(r.text, r.target or "") for r in records]
+    """The pairs of a sample, read as the recipe will."""
+    return [(r.text, r.target or "") for r in read(PAIRED, found, look)]
 
 
 def _measured(found: Found, look: Look) -> Found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
 from seqcli.propose import columns, objects, pairs
-from seqcli.propose.look import MANY, PAIRS, Files, Found, Look, first_chunks, records_of
+from seqcli.propose.look import MANY, PAIRS, Files, Found, Look, first_chunks, read, records_of
 from seqcli.propose.tags import tag_format, tagging
 from seqcli.records import LABELLED, PAIRED, Example, Options, detect, open_format
 
@@ -199,19 +199,12 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
         if not records:
             records_of(open_format(LABELLED, name), look, Options(LABELLED, gold=False))  # says what is wrong
         choice, header = columns.choose(objects.keys(records), text, label), None
-        found.keys += [
-            ("text", choice.text.name, "the key of the text"),
-            ("label", choice.label.name, choice.why),
-        ]
+        found.keys += [("text", choice.text.name, "the key of the text"), ("label", choice.label.name, choice.why)]
     else:
-        read, choice = columns.table(name, chunks, text, label, whole=whole)
-        header, by_name = read.header, columns.can_be_named(read.header or [])
+        table, choice = columns.table(name, chunks, text, label, whole=whole)
+        header, by_name = table.header, columns.can_be_named(table.header or [])
         said = "the first row names the columns" if header else "the first row is a record, not names"
-        found.keys.append(("header", header is not None, said))
-        if read.delimiter:
-            found.keys.append(("delimiter", read.delimiter, "what separates the columns"))
-        if read.quoting:
-            found.keys.append(("quoting", True, "cells stand in double quotes"))
+        found.keys += columns.keys_of(header is not None, said, table.delimiter, table.quoting)
         for key, column in (("text", choice.text), ("label", choice.label)):
             value = column.name if by_name else column.number
             comment = "the longest column" if key == "text" else choice.why
@@ -227,14 +220,8 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
 
 
 def examples_of(found: Found, look: Look) -> list[Example]:
-    """The records with a text of a sample, read as the recipe will; what would stop training is noted."""
-    module = open_format(LABELLED, found.format)
-    try:
-        examples = records_of(module, look, Options(LABELLED, **found.options))
-    except SeqcliError as error:
-        examples = records_of(module, look, Options(LABELLED, **found.options, gold=False))
-        found.notes.append(f"training will stop at {error.message}")
-    return [e for e in examples if e.text.strip()]
+    """The records of a sample that have a text, read as the recipe will."""
+    return [e for e in read(LABELLED, found, look) if e.text.strip()]
 
 
 def _measure(found: Found, texts: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import Any
 
@@ -76,15 +77,14 @@ def _conllu_tag(look: Look) -> str:
 
 def _sentences(name: str, look: Look, options: dict[str, Any]) -> list[Any]:
     """Read as training reads; where comments stand in the way, `options` declares them."""
+    module = open_format(TAGGED, name)
     try:
-        return records_of(open_format(TAGGED, name), look, Options(TAGGED, **options, gold=True))
+        return records_of(module, look, Options(TAGGED, **options))
     except SeqcliError as error:
         if name == "conll" and "comments" not in options and "\n#" in "\n" + look.text:
             options["comments"] = "#"
-            try:
-                return records_of(open_format(TAGGED, name), look, Options(TAGGED, **options, gold=True))
-            except SeqcliError:
-                pass
+            with contextlib.suppress(SeqcliError):
+                return records_of(module, look, Options(TAGGED, **options))
         raise SeqcliError(error.message, hint=error.hint or f"it was read as {name}") from None
 
 

@@ -19,6 +19,12 @@ from seqcli.propose.records import Said, examples_of, recognise
 from seqcli.recipe.schema import SECTIONS
 
 LOCAL = Path("recipes")
+HOLDS = {  # what the files of a task hold, and what learns from them
+    "language-model": ("plain text", "A language model"),
+    "tagging": ("words with tags", "A tagger"),
+    "classification": ("texts with labels", "A classifier"),
+    PAIRS: ("pairs of texts", "A sequence-to-sequence model"),
+}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:[-./+][A-Za-z0-9_]+)*")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # booleans to some YAML reader or other
 _FROM = 26  # the column where comments begin
@@ -76,10 +82,8 @@ def _write(path: Path, recipe: str) -> None:
 
 def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -> list[str]:
     """What is said on stderr, and at the head of the recipe."""
-    kind = {"language-model": "plain text", "tagging": "words with tags", "classification": "texts with labels"}
-    kind[PAIRS] = "pairs of texts"
     form = f", {found.format}" if found.format != "text" else ""
-    said = [f"{_names(look.paths)}: {kind[found.task]}{form}; {_size(look)}"]
+    said = [f"{_names(look.paths)}: {HOLDS[found.task][0]}{form}; {_size(look)}"]
     if found.counts:
         said.append(_counted(found))
     if found.sides:
@@ -134,23 +138,17 @@ def _counted(found: Found) -> str:
 
 
 def _unseen(found: Found, other: Look, split: str) -> list[str]:
-    """What is to be said of labels that the training files lack."""
+    """What is to be said of a split beside the training files: what stops its reading, labels that those lack."""
     mine = replace(found, notes=[])
-    if found.task == PAIRS and found.format != "lines":
-        try:
-            pairs.pairs_of(mine, other)
-        except SeqcliError as error:
-            return [f"{split}: reading will stop at {error.message}"]
-        return [f"{split}: {note}" for note in mine.notes]
-    if found.task != "classification" or found.format == "text":
+    if found.task not in (PAIRS, "classification") or found.format in ("text", "lines"):
         return []
     try:
-        examples = examples_of(mine, other)
+        records: list[Any] = pairs.pairs_of(mine, other) if found.task == PAIRS else examples_of(mine, other)
     except SeqcliError as error:
         return [f"{split}: reading will stop at {error.message}"]
-    lacking = {label for e in examples for label in e.labels or ()} - set(found.counts)
     notes = [f"{split}: {note}" for note in mine.notes]
-    if lacking and found.exact:
+    known = {label for e in records for label in e.labels or ()} if found.task != PAIRS else set()
+    if (lacking := known - set(found.counts)) and found.exact:
         names = ", ".join(shown(label) for label in sorted(lacking)[:3])
         notes.append(f"{split}: {len(lacking):,} labels that the training text lacks, such as {names}")
     return notes
@@ -165,10 +163,8 @@ def compose(
     """The recipe's text; paths in it are relative to its folder."""
     launch = path if path is not None else Path(f"{name}.yaml")
     folder = path.parent if path is not None else Path()
-    what = {"language-model": "A language model", "tagging": "A tagger", "classification": "A classifier"}
-    what[PAIRS] = "A sequence-to-sequence model"
     head = [f"# seqcli train {shlex.quote(str(launch))}"]
-    head.append(f"# {what[found.task]} fitted to {_names(look.paths)} by: seqcli recipes new")
+    head.append(f"# {HOLDS[found.task][1]} fitted to {_names(look.paths)} by: seqcli recipes new")
     for line in "\n".join(said).split("\n"):
         head += textwrap.wrap(line, _WIDE, initial_indent="# ", subsequent_indent="#   ")
     fit = fitted_pairs.fit if found.task == PAIRS else fitted.fit

@@ -104,8 +104,7 @@ class RowReader(Reader):
         if self._opened:
             line, column = self._opened
             raise SeqcliError(
-                f"{self._source}:{line}:{column}: the quote that opens here is never closed",
-                hint=_QUOTES,
+                f"{self._source}:{line}:{column}: the quote that opens here is never closed", hint=_QUOTES
             )
         return []
 
@@ -136,8 +135,7 @@ class RowReader(Reader):
                 return True
             if not line.startswith(delimiter, at):
                 raise SeqcliError(
-                    f"{self._source}:{number}:{at + 1}: text follows the closing quote of a cell",
-                    hint=_QUOTES,
+                    f"{self._source}:{number}:{at + 1}: text follows the closing quote of a cell", hint=_QUOTES
                 )
             at += len(delimiter)
 

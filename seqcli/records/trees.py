@@ -73,7 +73,8 @@ class Tree:
                 continue
             parts.append(f"{' ' if parts else ''}({node.label}")
             if node.word is not None:
-                parts.append(f"{' ' if node.label else ''}{_escape(node.word)})")
+                word = node.word.replace("(", "-LRB-").replace(")", "-RRB-")
+                parts.append(f"{' ' if node.label else ''}{word})")
             else:
                 waiting += [None, *reversed(node.children)]
         return "".join(parts)
@@ -183,10 +184,6 @@ def _unescape(word: str) -> str:
     if "\\" in word:
         word = word.replace("\\/", "/").replace("\\*", "*")
     return word.replace("-LRB-", "(").replace("-RRB-", ")") if "RB-" in word else word
-
-
-def _escape(word: str) -> str:
-    return word.replace("(", "-LRB-").replace(")", "-RRB-")
 
 
 def looks(sample: Sample, kind: Kind) -> bool:

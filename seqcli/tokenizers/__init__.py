@@ -196,6 +196,19 @@ _ESCAPE = re.compile(r"\\(?:([tnr\\])|x([0-9a-f]{2})|u(?!d[89a-f])([0-9a-f]{4})|
 _LETTERS = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
+class BaseFree:
+    """A kind without a vocabulary: every text is made of its own. Pieces only, no ids."""
+
+    kind: ClassVar[type[BaseTokenizer]]
+
+    def __init__(self, config: Any):
+        self.config = config
+
+    def of(self, text: str) -> BaseTokenizer:
+        """The tokenizer of one text's own symbols."""
+        return self.kind.learn([text], self.config)
+
+
 def visible(text: str) -> str:
     """A piece of text as one visible word: a space is ▁, and what could be mistaken or not be seen (other white
     space, controls, a backslash, ▁ itself) is escaped as in Python: `\\t`, `\\\\`, `\\xa0`, `\\u2581`."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel
 
-from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter, unescape, visible
+from seqcli.tokenizers import BaseFree, BaseTokenizer, TextStream, UnknownCharacter, unescape, visible
 
 UNK = "<unk>"
 _CODE_POINTS = 0x110000
@@ -96,15 +96,10 @@ class _Stream(TextStream):
         return self._texts[id]
 
 
-class Free:
+class Free(BaseFree):
     """Characters without a vocabulary: every text is made of its own. Pieces only, no ids."""
 
-    def __init__(self, config: Config):
-        self._config = config
-
-    def of(self, text: str) -> Tokenizer:
-        """The tokenizer of one text's own characters."""
-        return Tokenizer.learn([text], self._config)
+    kind = Tokenizer
 
     def lines(self, text: str) -> bytes:
         """As `Tokenizer.lines`."""

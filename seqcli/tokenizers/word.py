@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from seqcli.tokenizers import BaseTokenizer, TextStream
+from seqcli.tokenizers import BaseFree, BaseTokenizer, TextStream
 from seqcli.words import Rule
 
 UNK, EOS = "<unk>", "<eos>"
@@ -113,19 +113,14 @@ class _Stream(TextStream):
         return word if "\n" in (word, last) else f" {word}"
 
 
-class Free:
+class Free(BaseFree):
     """Words without a vocabulary: every text is made of its own. Pieces only, no ids."""
 
-    def __init__(self, config: Config):
-        self._config = config
-
-    def of(self, text: str) -> Tokenizer:
-        """The tokenizer of one text's own words."""
-        return Tokenizer.learn([text], self._config)
+    kind = Tokenizer
 
     def lines(self, text: str) -> bytes:
         """As `Tokenizer.lines`, with no word unknown."""
-        return _tight(" ".join(words_of(text, self._config.lowercase, self._config.split))).encode()
+        return _tight(" ".join(words_of(text, self.config.lowercase, self.config.split))).encode()
 
     def from_lines(self, text: str) -> str:
         """As `Tokenizer.from_lines`."""

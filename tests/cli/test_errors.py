@@ -268,10 +268,10 @@ def test_a_full_disk(forks, fails, place, small_disk):
     assert "free some space" in full
 
 
-@pytest.mark.parametrize("args", [["generate"], ["eval", "--per-line"]])
-def test_a_terminal_with_nothing_to_read(spawn, place, args):
+@pytest.mark.parametrize("args", [["generate"], ["eval", "-m", "tiny", "--per-line"]])
+def test_a_terminal_with_nothing_to_read(spawn, home, args):
     master, slave = pty.openpty()
-    process = spawn(*args, cwd=place, stdin=slave)
+    process = spawn(*args, cwd=home, stdin=slave)
     out, err = process.stdout.read(), process.stderr.read()
     assert process.wait(30) == 2
     assert out == b""

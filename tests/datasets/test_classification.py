@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import LABELLED, Example, formats_of
 from seqcli.tasks.classification import data as dataset
-from seqcli.tasks.classification.data import Config, Corpus, counts, fingerprint, formats, open_corpus
+from seqcli.tasks.classification.data import FORMATS, Config, Corpus, counts, fingerprint, open_corpus
 
 Row = tuple[str, str]  # label, text
 ROWS: list[Row] = [("good", "a fine film"), ("bad", "dull , slow"), ("good", "it shines"), ("bad", "no")] * 6
@@ -58,7 +58,7 @@ def read(own: Corpus, split: str = "train") -> list[tuple[str, str]]:
 
 
 def test_every_format_with_labels_is_tested() -> None:
-    assert sorted(WRITE) == formats()
+    assert sorted(WRITE) == FORMATS
     assert "text" in formats_of(LABELLED)
 
 
@@ -72,7 +72,7 @@ def test_a_format_is_named_or_guessed_by_its_text(corpus: Callable[..., Corpus],
 def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"t\.txt: in which format are its labels\?") as error:
         corpus("just some words\nand more of them\n")
-    assert all(name in error.value.hint for name in ("data.format", "label_from", *formats()))
+    assert all(name in error.value.hint for name in ("data.format", "label_from", *FORMATS))
     (tmp_path / "x.ft").touch()
     assert dataset.guess(tmp_path / "x.ft") == "fasttext"
 

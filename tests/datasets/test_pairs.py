@@ -18,10 +18,10 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import PAIRED, Options, Pair, formats_of
 from seqcli.tasks.sequence_to_sequence import data as dataset
 from seqcli.tasks.sequence_to_sequence.data import (
+    FORMATS,
     Config,
     Corpus,
     fingerprint,
-    formats,
     guess,
     open_corpus,
     read_pairs,
@@ -68,7 +68,7 @@ def read(own: Corpus, split: str = "train") -> list[tuple[str, str | None]]:
 
 
 def test_every_format_is_tested() -> None:
-    assert sorted(WRITE) == formats() == list(formats_of(PAIRED))
+    assert sorted(WRITE) == FORMATS == list(formats_of(PAIRED))
 
 
 @pytest.mark.parametrize("name", WRITE)
@@ -87,7 +87,7 @@ def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus],
     for keys in ({}, {"target": "de"}):
         with pytest.raises(UsageError, match=r"t\.en: in which format are its pairs\?") as error:
             corpus("just some words\n", "t.en", **keys)
-        assert all(name in error.value.hint for name in ("data.format", "data.target", *formats()))
+        assert all(name in error.value.hint for name in ("data.format", "data.target", *FORMATS))
     (tmp_path / "x.tsv").touch()
     assert guess(tmp_path / "x.tsv") == "tsv"
     both(tmp_path, "t", ROWS)

@@ -80,7 +80,7 @@ def test_span_posteriors_are_those_of_all_paths(batch: Any, random: Any) -> None
             if end < n:
                 chosen &= ~goes_on[paths[:, end - 1], paths[:, end]]
             np.testing.assert_allclose(probability, p[chosen].sum(), rtol=1e-9, atol=1e-12)
-            assert chain.span_probability(b, start, tags, goes_on) == probability
+            assert chain.span_probabilities([(b, start, tags)], goes_on)[0] == probability
 
 
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
@@ -103,7 +103,7 @@ def test_posteriors_of_all_spans_that_begin_at_a_token_are_its_beginning_margina
 def test_a_span_outside_its_sentence_is_refused(span: Any) -> None:
     chain = Chain(np.zeros((2, 4, 3), np.float32), np.array([3, 0]), None)
     with pytest.raises(ValueError, match="within its sentence"):
-        chain.span_probability(*span, continues("iob2"))
+        chain.span_probabilities([span], continues("iob2"))
 
 
 # to the last bit

@@ -9,15 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from seqcli import console, streams
 from seqcli.datasets import corpus, sources
-from seqcli.datasets.corpus import Records, stated
+from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
 
+FORMATS = list(formats_of(LABELLED, "GOLD"))  # the formats that have labels
+Format = Annotated[str | None, known_format(FORMATS, "with labels")]
 TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
 SHOWN = 20  # labels that a message lists
 
@@ -42,7 +44,7 @@ class Config(BaseModel, extra="forbid"):
         None  # a share of each label's records, or files; default: what the named data set says, else none
     )
     test: sources.Held = None
-    format: str | None = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
+    format: Format = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
     text: str | int | None = None  # the text's column, by name or number (tsv, csv), or key (jsonl)
     label: str | int | None = None  # the label's column or key
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
@@ -62,13 +64,6 @@ class Config(BaseModel, extra="forbid"):
     keep_all_vectors: bool = False  # also those of words that the training split lacks
     encoding: sources.Encoding = "utf-8"
 
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, value: str | None) -> str | None:
-        if value is not None and value not in formats():
-            raise ValueError(f"{value!r} is no format with labels; known: {', '.join(formats())}")
-        return value
-
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         if self.label_separator and not self.multi_label:
@@ -78,11 +73,6 @@ class Config(BaseModel, extra="forbid"):
         if self.phrases and self.format not in (None, "trees"):
             raise ValueError(f"phrases: they are of trees, not of {self.format}")
         return self
-
-
-def formats() -> list[str]:
-    """The formats that have labels."""
-    return list(formats_of(LABELLED, "GOLD"))
 
 
 class Corpus(corpus.Corpus[Example]):
@@ -237,10 +227,10 @@ def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list
 def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
     found = detect(LABELLED, str(path), corpus.beginning(path))
-    if found not in formats():
+    if found not in FORMATS:
         raise UsageError(
             f"{path}: in which format are its labels?",
-            hint=f"say data.format (a recipe) or --input: {', '.join(formats())};"
+            hint=f"say data.format (a recipe) or --input: {', '.join(FORMATS)};"
             " data.label_from: file or folder, where its name is the label",
         )
     return found
@@ -292,7 +282,7 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
 def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any]) -> str:
     """What is read: as said, as the first file looks, else as the training data was. Raises UsageError for what has
     no labels, or does not go together."""
-    known, read = formats(), said.input or ("jsonl" if said.field else None)
+    known, read = FORMATS, said.input or ("jsonl" if said.field else None)
     trained = data["format"] if data["format"] in known else None  # None: files' names were the labels
     if read is None and "-" not in paths:
         try:

@@ -165,9 +165,8 @@ def fit_share(classifier: Classifier, examples: Sequence[Example]) -> float:
 
 def _fitted_on(classifier: Classifier, examples: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
     """The examples whose labels the model knows, and their labels (N, K)."""
-    known = [
-        e for e in examples if e.labels is not None and (classifier.multi_label or _gold_is_known(classifier, e))
-    ]
+    ids, several = classifier.vocabulary.label_ids.keys(), classifier.multi_label
+    known = [e for e in examples if e.labels is not None and (several or ids >= set(e.labels))]
     return known[:FITTED], gold_of(classifier, known[:FITTED])
 
 
@@ -186,10 +185,6 @@ def _least(classifier: Classifier, logits: np.ndarray, gold: np.ndarray) -> tupl
 
     found = least_cost(cost, LOWEST, HIGHEST)
     return found, cost(found)
-
-
-def _gold_is_known(classifier: Classifier, example: Example) -> bool:
-    return all(label in classifier.vocabulary.label_ids for label in example.labels or ())
 
 
 def fit_thresholds(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:

@@ -48,7 +48,7 @@ def _evaluate(
     next(score)  # to its first yield
 
     def scored(part: np.ndarray) -> None:
-        unknown = _count(part[1:], tokenizer.unk_id)
+        unknown = int((part[1:] == tokenizer.unk_id).sum())
         measured.update(Found(nats=score.send(part), tokens=len(part) - 1, unknown_tokens=unknown))
         advance(len(part) - 1)
 
@@ -133,10 +133,6 @@ def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int) -> floa
     grid = grid.reshape(rows, window, 2)
     logp, _ = model.score(grid[:, :, 0], grid[:, :, 1], model.initial_state(rows))
     return -float(logp.reshape(-1)[: len(pairs)].sum(dtype=np.float64))
-
-
-def _count(ids: np.ndarray, unknown: int | None) -> int:
-    return 0 if unknown is None else int((ids == unknown).sum())
 
 
 def _unknown_characters(tokenizer: BaseTokenizer, text: str, ids: np.ndarray) -> int:

@@ -9,16 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
 
 from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
-from seqcli.datasets.corpus import Records, stated
+from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import PAIRED, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
 
+FORMATS = list(formats_of(PAIRED, "GOLD"))  # the formats of pairs
+Format = Annotated[str | None, known_format(FORMATS, "of pairs")]
 TOKENIZED = True  # a recipe names a tokenizer
 TWO_SIDED = True  # and may name another for the targets
 
@@ -31,7 +33,7 @@ class Config(BaseModel, extra="forbid"):
     )  # a name, a path, a glob, `-`, or a list of paths and globs; of `lines` the files of the source
     valid: sources.Held = None  # a share of the pairs, or files; default: what the named data set says, else none
     test: sources.Held = None
-    format: str | None = None  # lines, tsv, csv, jsonl, scan; default: what the data set's name or the file says
+    format: Format = None  # lines, tsv, csv, jsonl, scan; default: what the data set's name or the file says
     source: str | int | None = None  # the source's column, by name or number (tsv, csv), or key (jsonl);
     target: str | int | None = None  # lines: the parts of the files' names that differ, as en and de
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
@@ -41,18 +43,6 @@ class Config(BaseModel, extra="forbid"):
     ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
     bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
     encoding: sources.Encoding = "utf-8"
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, value: str | None) -> str | None:
-        if value is not None and value not in formats():
-            raise ValueError(f"{value!r} is no format of pairs; known: {', '.join(formats())}")
-        return value
-
-
-def formats() -> list[str]:
-    """The formats of pairs."""
-    return list(formats_of(PAIRED, "GOLD"))
 
 
 class Corpus(corpus.Corpus[Pair]):
@@ -94,7 +84,7 @@ def _standard_input_by_name() -> Iterator[None]:
 def _opened(config: Config, plan: sources.Plan) -> Corpus:
     options = Options(PAIRED, **{**plan.settings, **stated(config, PAIRED), "encoding": plan.encoding})
     format_name = plan.format(config.format, functools.partial(guess, options=options))
-    if format_name not in formats():
+    if format_name not in FORMATS:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
     if format_name == "lines" and config.train in ("-", ["-"]):
         raise UsageError(
@@ -132,7 +122,7 @@ def guess(path: Path, options: Options | None = None) -> str:
     if found is None:
         raise UsageError(
             f"{path}: in which format are its pairs?",
-            hint=f"say data.format: {', '.join(formats())}; with lines, data.target says which file has the targets:"
+            hint=f"say data.format: {', '.join(FORMATS)}; with lines, data.target says which file has the targets:"
             " with target: de, train.en goes with train.de",
         )
     return found
@@ -164,8 +154,8 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(PAIRED, **{**own, **given}))
         except UsageError:
             read = data["format"]
-    if read not in formats():
-        raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, formats()))
+    if read not in FORMATS:
+        raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, FORMATS))
     if read == "lines" and "-" in paths:
         raise UsageError(
             "standard input has no file beside it with the targets of its lines",

@@ -135,11 +135,11 @@ class Task(BaseTask):
         if self.watch == LOSS:
             return Evaluation(scores)
         plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
-        found = self._report(self._translator(plain), self.corpus.splits["valid"][:CHECKED], Search())
+        found = self._report(self.predictor(plain), self.corpus.splits["valid"][:CHECKED], Search())
         offer = metrics.offers()[self.watch]
         return Evaluation({self.watch: found.metrics[self.watch], **scores}, self.watch, offer.more_is_better)
 
-    def _translator(self, model: Any) -> Translator:
+    def predictor(self, model: Any) -> Translator:
         return Translator(model, self.sides, self.header["data"]["answer_ratio"])
 
     def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, what: str = "") -> Report:

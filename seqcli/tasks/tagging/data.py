@@ -11,11 +11,14 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from seqcli import console, registry, schemes
 from seqcli.datasets import corpus, sources
-from seqcli.datasets.corpus import Records, stated
+from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
+# The formats that have tags, those of tags alone first.
+FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
+Format = Annotated[str | None, known_format(FORMATS, "with tags")]
 TOKENIZED = False  # words are given: a recipe has no tokenizer
 NO_TAGS = "<none>"  # no column has the tags
 
@@ -26,7 +29,7 @@ class Config(BaseModel, extra="forbid"):
     train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
     valid: sources.Held = None  # a share of the sentences, or files; default: what the named data set says, else none
     test: sources.Held = None
-    format: str | None = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
+    format: Format = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
     columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
     tag: str | None = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl)
     separator: str = "auto"  # conll: tab, space, or any text
@@ -38,13 +41,6 @@ class Config(BaseModel, extra="forbid"):
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
     encoding: sources.Encoding = "utf-8"
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, value: str | None) -> str | None:
-        if value is not None and value not in formats():
-            raise ValueError(f"{value!r} is no format with tags; known: {', '.join(formats())}")
-        return value
 
     @field_validator("restore")
     @classmethod
@@ -63,11 +59,6 @@ class Config(BaseModel, extra="forbid"):
         ):
             raise ValueError(f"{odd[0]}: restore reads plain text, whose labels it makes itself; leave one away")
         return self
-
-
-def formats() -> list[str]:
-    """The formats that have tags, those of tags alone first."""
-    return sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
 
 
 @dataclass(frozen=True)
@@ -167,7 +158,7 @@ def guess(path: Path) -> str:
     """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
     found = detect(TAGGED, str(path), corpus.beginning(path))
     if found is None:
-        known = ", ".join(formats())
+        known = ", ".join(FORMATS)
         raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
     return found
 

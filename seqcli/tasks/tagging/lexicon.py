@@ -28,8 +28,7 @@ def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
             tags = list(_tags(rest, tagger))
             if not tab or not word or not tags:
                 raise SeqcliError(
-                    f"{chunk.source}:{number}:1: not a word, a tab and its tags",
-                    hint="as in: walk<TAB>NOUN VERB",
+                    f"{chunk.source}:{number}:1: not a word, a tab and its tags", hint="as in: walk<TAB>NOUN VERB"
                 )
             for at, tag in tags:
                 if not tagger.knows(tag):
