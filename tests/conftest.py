@@ -28,6 +28,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that train for long come first, so that no core waits for them at the end."""
+    items.sort(key=lambda item: "test_samples" not in item.nodeid)
+
+
 @pytest.fixture
 def advanced(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The amounts by which bars of progress advance."""
