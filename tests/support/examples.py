@@ -1,4 +1,4 @@
-"""How many examples a property is tried on: few while one works, all in the thorough profile that CI takes."""
+"""How many examples a property is tried on: few while one works, all in the thorough profile, for a release."""
 
 from __future__ import annotations
 
