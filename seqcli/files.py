@@ -210,3 +210,8 @@ def _exists(path: str | Path) -> bool:
 def sources(arguments: Sequence[str]) -> list[str | Path]:
     """What a verb's FILES name: paths and globs expanded, `-` left as it is. Raises as `expand` does."""
     return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
+
+
+def named(files: Sequence[str | Path]) -> str:
+    """What files are called together."""
+    return ", ".join("<stdin>" if f == "-" else str(f) for f in files)

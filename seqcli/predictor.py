@@ -10,11 +10,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from seqcli import artifact, registry
 from seqcli.artifact import Artifact
@@ -25,6 +25,7 @@ from seqcli.streams import Chunk
 if TYPE_CHECKING:
     from seqcli.report import Report
 
+Predictor = TypeVar("Predictor", bound="BasePredictor")
 LINES = 512  # that `filter` answers together
 
 
@@ -86,6 +87,10 @@ class BasePredictor(Answering):
         """What opens the same files."""
         return partial(_opened, type(self), self.files)
 
+    def recast(self, kind: type[Predictor]) -> Predictor:
+        """The same model as another kind of predictor with the same fields, which answers otherwise."""
+        return kind(**{own.name: getattr(self, own.name) for own in fields(self)})
+
     def asked(self, **options: Any) -> Any:
         """Settings with these options, all else as the command line has it."""
         return self.settings(**options)
@@ -114,12 +119,12 @@ class BasePredictor(Answering):
 
         Raises SeqcliError that names the line.
         """
-        settings, source = self.asked(**asked), iter(lines)
+        own, settings, source = replace(self, counted=Counter()), self.asked(**asked), iter(lines)
         reader, writer, first = self.reader(), self.writer(), 1
         while part := [line.rstrip("\n") for line in islice(source, LINES)]:
             text = "".join(f"{line}\n" for line in part)
-            records = [self.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
-            answers = self.answer([self.ready(record) for record in records], settings)
+            records = [own.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
+            answers = own.answer([own.ready(record) for record in records], settings)
             yield from (writer.line(*pair).removesuffix("\n") for pair in zip(records, answers, strict=True))
             first += len(part)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqcli import artifact, console, registry
 from seqcli.datasets.reading import Reading
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.files import sources
+from seqcli.files import named, sources
 from seqcli.metrics.calibration import threshold_for
 from seqcli.recipe.load import load_recipe, resolve_recipe
 from seqcli.recipe.schema import Recipe
@@ -58,11 +58,6 @@ def records(
         return own_split(predictor, split)
     read = registry.load(f"tasks/{predictor.task}", "data").read_scored
     return named(files), read(predictor.header, sources(files), reading)
-
-
-def named(files: Sequence[str]) -> str:
-    """What files are called together."""
-    return ", ".join("<stdin>" if f == "-" else f for f in files)
 
 
 def score(predictor: BasePredictor, what: str, found: Any, **how: Any) -> Report:

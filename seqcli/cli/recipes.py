@@ -84,8 +84,8 @@ def copy(
     force: Annotated[bool, option("Overwrite the file.", "--force", "-f")] = False,
 ) -> None:
     """Copy a recipe, to change it: prints the new path. Paths to data files in it are rewritten to stay right."""
-    from seqcli.artifact import replacing
     from seqcli.recipe import discover
+    from seqcli.recipe.dump import write_recipe
     from seqcli.recipe.paths import rebase_text
     from seqcli.recipe.positions import parse
 
@@ -106,12 +106,7 @@ def copy(
         text, changes = rebase_text(text, source.base, path.parent)
     launch = f"# seqcli train {shlex.quote(str(path))}"
     text = re.sub(r"\A# seqcli train [^\s#-]\S*", lambda _: launch, text)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise SeqcliError(f"cannot write {path}: {error.strerror}") from None
+    write_recipe(path, text)
     for key, old, new in changes:
         console.say(f"{key}: {old} is now {new}")
     output.line(str(path))

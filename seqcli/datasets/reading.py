@@ -32,13 +32,12 @@ class Reading:
         """Those of some parts that are said."""
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
-    def key(self, read: str) -> str | None:
-        """`field`, where it goes with the format that is read. Raises UsageError where it does not."""
+    def check_format(self, read: str) -> None:
+        """Raise UsageError where what is said does not go with the format that is read."""
         self.check(read)
         if self.field and read != "jsonl":
             hint = "--text names a column" if read in ROWS else "add --input jsonl"
             raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
-        return self.field
 
 
 def trained_roles(header: Mapping[str, Any]) -> Mapping[str, Any]:

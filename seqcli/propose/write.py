@@ -16,6 +16,7 @@ from seqcli.propose import fitted, fitted_pairs, pairs
 from seqcli.propose.fitted import Entry, Section, shown
 from seqcli.propose.look import PAIRS, Files, Found, Look, find, look_at
 from seqcli.propose.records import Said, examples_of, recognise
+from seqcli.recipe.dump import write_recipe
 from seqcli.recipe.schema import SECTIONS
 
 LOCAL = Path("recipes")
@@ -47,7 +48,7 @@ def new(
         (console.warn if line in found.doubts else console.say)(line)
     recipe = compose(files, look, found, others, path, name, description)
     if path is not None:
-        _write(path, recipe)
+        write_recipe(path, recipe)
     return recipe, path
 
 
@@ -64,17 +65,6 @@ def _path(output: str | None, name: str, force: bool) -> Path | None:
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", hint="name another file with -o, or overwrite it with --force")
     return path
-
-
-def _write(path: Path, recipe: str) -> None:
-    from seqcli.artifact import replacing
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            file.write(recipe.encode())
-    except OSError as error:
-        raise SeqcliError(f"cannot write {path}: {error.strerror}") from None
 
 
 # what the files hold

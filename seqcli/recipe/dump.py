@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from seqcli.artifact import replacing
+from seqcli.errors import SeqcliError
 from seqcli.recipe.positions import SCALARS
 from seqcli.recipe.schema import SECTIONS, Recipe
 
@@ -37,3 +40,13 @@ def dump_yaml(recipe: Recipe) -> str:
     parts = recipe.to_dict()
     ordered = {key: parts[key] for key in SECTIONS if key in parts}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_recipe(path: Path, text: str) -> None:
+    """Write a recipe's text whole, or not at all. Raises SeqcliError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise SeqcliError(f"cannot write {path}: {error.strerror}") from None

@@ -58,3 +58,14 @@ def test_mistakes_are_errors(folder, monkeypatch):
         seqcli.load("remarks").evaluate(split="dev")
     with pytest.raises(TypeError):
         list(seqcli.load("pos").filter(["a"], confidnce=True))
+
+
+def test_each_filter_numbers_its_own_records(folder, monkeypatch):
+    """What is drawn hangs on the seed and the record's place in its input, not on what was answered before."""
+    monkeypatch.chdir(folder)
+    written = command(
+        "generate", "-m", "lm", "--seed", "5", "--max-tokens", "9", cwd=folder, input="the\na dog\n"
+    ).text
+    model = seqcli.load("lm")
+    for _ in range(2):
+        assert list(model.filter(["the", "a dog"], seed=5, max_tokens=9)) == written.splitlines()

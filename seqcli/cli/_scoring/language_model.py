@@ -34,7 +34,7 @@ def run(asked: Asked, predictor: Generator, given: Given) -> None:
     said, jsonl, files = asked.reading, asked.per_line.jsonl, asked.files or ["-"]
     read = READ.chosen(files, said.input, said.field, jsonl, given)
     reader = READ.reader(read, said, predictor.header)
-    lines = Lines(predictor.model, predictor.tokenizer, files=predictor.files)
     write = forms.form(read, jsonl, reader, forms.Costs())
-    _filter.run(files, reader, lines, None, write, batch_size=BATCH, how=asked.per_line.how, what="scoring")
+    own, how = predictor.recast(Lines), asked.per_line.how
+    _filter.run(files, reader, own, None, write, batch_size=BATCH, how=how, what="scoring")
     forms.finish(write)

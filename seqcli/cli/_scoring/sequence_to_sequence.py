@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from seqcli import forms, metrics, registry, scoring, streams, threads
 from seqcli.cli import _filter
@@ -37,7 +37,7 @@ def run(asked: Asked, predictor: Translator, given: Given) -> None:
             f"{other_tasks[0]} cannot be measured with {predictor.path}", hint=f"what can: {', '.join(known)}"
         )
     asked, said = _with_files(asked, given), reading(asked, given)
-    targets = Targets(**{f.name: getattr(predictor, f.name) for f in fields(predictor)}) if per_line else None
+    targets = predictor.recast(Targets) if per_line else None
     if targets and asked.files:
         _per_line_of_files(asked, targets, scored_files(predictor.header, sources(asked.files), said))
         return

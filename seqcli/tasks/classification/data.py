@@ -297,5 +297,5 @@ def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any])
         raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
     if said.field and said.text:
         raise UsageError("--field and --text both say where the text is: give one")
-    said.key(read)
+    said.check_format(read)
     return read

@@ -14,6 +14,7 @@ from seqcli.datasets import corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
+from seqcli.files import named
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
 # The formats that have tags, those of tags alone first.
@@ -209,13 +210,13 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     if read in ("text", "tokens") and not data["restore"]:
         hint = "give the format of tagged text: --input conll, conllu, jsonl or word-tag"
         raise UsageError(f"{read} has no tags to score against", hint=hint)
-    said.key(read)
+    said.check_format(read)
     options = options_for(header, read, said, kept=list(header["vocabulary"]["features"]))
     if options.tag == NO_TAGS:
         raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
     options = replace(options, gold=not data["restore"])
     found = read_sentences(Records(read, options, data["encoding"]), paths, data["restore"], "reading")
-    return in_scheme(list(found), data["scheme"], ", ".join(map(str, paths)))
+    return in_scheme(list(found), data["scheme"], named(paths))
 
 
 def _format(path: Path, trained: str) -> str:
