@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shlex
 import signal
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.resuming import assert_same, changed, end_at, ended_again_and_again, log, sets
 
 from seqcli import artifact
 
@@ -42,37 +41,8 @@ VARIANTS = {
 }
 
 
-def sets(*changes: str) -> list[str]:
-    """`--set` before each."""
-    return [part for change in changes for part in ("--set", change)]
-
-
-def arguments(variant: str, name: str) -> list[str]:
-    return ["train", "tiny.yaml", "--name", name, *sets(*COMMON, *VARIANTS[variant])]
-
-
-def log(folder: Path) -> list[dict]:
-    """metrics.jsonl but for what a clock said."""
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in r.items() if k not in ("seconds", "tokens_per_second")} for r in records]
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """All the bits of two runs' files, but for clocks."""
-    names = {p.relative_to(one).as_posix() for p in one.rglob("*") if p.is_file()}
-    assert names == {p.relative_to(other).as_posix() for p in other.rglob("*") if p.is_file()}
-    assert log(one) == log(other)
-    for name in sorted(n for n in names if n.endswith(".safetensors")):
-        a, b = artifact.read(one / name), artifact.read(other / name)
-        assert a.arrays.keys() == b.arrays.keys()
-        for key, array in a.arrays.items():
-            assert array.dtype == b.arrays[key].dtype
-            assert np.array_equal(array, b.arrays[key]), f"{name}: {key}"
-        clocks = ("created", "checksum")
-        headers = [{k: v for k, v in x.header.items() if k not in clocks} for x in (a, b)]
-        for header in headers:
-            header.get("progress", {}).update(seconds=0, log_bytes=0)
-        assert headers[0] == headers[1], name
+def arguments(variant: str) -> list[str]:
+    return ["train", "tiny.yaml", *sets(*COMMON, *VARIANTS[variant])]
 
 
 @pytest.fixture(scope="module")
@@ -83,30 +53,10 @@ def alone(forks, furnish, tmp_path_factory) -> Callable[[str], Path]:
     def get(variant: str) -> Path:
         if variant not in made:
             made[variant] = furnish(tmp_path_factory.mktemp(variant))
-            forks.ok(*arguments(variant, "alone"), cwd=made[variant])
+            forks.ok(*arguments(variant), "--name", "alone", cwd=made[variant])
         return made[variant]
 
     return get
-
-
-def changed(path: Path, times: int = 1) -> Callable[[], bool]:
-    """A condition: the file has been replaced or grown so many times since now."""
-
-    def state() -> tuple:
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            return ()
-        return found.st_mtime_ns, found.st_size, found.st_ino
-
-    seen = [state()]
-
-    def happened() -> bool:
-        if (now := state()) != seen[-1]:
-            seen.append(now)
-        return len(seen) > times
-
-    return happened
 
 
 def moments(run: Path) -> Iterator[Callable[[], bool]]:
@@ -121,38 +71,11 @@ def moments(run: Path) -> Iterator[Callable[[], bool]]:
         yield changed(run / "last.safetensors", 20)
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def end_at(running, happened: Callable[[], bool], number: int) -> subprocess.CompletedProcess[str]:
-    """Wait for a moment of a process, or for its end, and send a signal."""
-    while not happened() and alive(running.pid):
-        pass  # no sleep: the moments between two writes are short
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(running.pid, number)
-    return running.wait()
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_again_and_again(forks, alone, variant):
     home = alone(variant)
     run = home / "runs" / "killed"
-    resume: list[str] = []
-    steps = []
-    for happened in moments(run):
-        done = end_at(forks.start(*arguments(variant, "killed"), *resume, cwd=home), happened, signal.SIGKILL)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        resume = ["--resume"]
-        if (run / "last.safetensors").exists():
-            steps.append(artifact.read_header(run / "last.safetensors")["progress"]["step"])
-    assert steps == sorted(steps)
+    steps = ended_again_and_again(forks, arguments(variant), run, signal.SIGKILL, moments(run))
     assert len(set(steps)) >= 3, "it was killed too seldom to prove anything"
     assert_same(home / "runs" / "alone", run)
 
@@ -162,7 +85,7 @@ def test_stopped_and_resumed_by_the_line_it_prints(forks, alone, number, status)
     home = alone("adamw")
     name = f"stopped {status}"  # a space, which the printed command must quote
     run = home / "runs" / name
-    args = arguments("adamw", name)
+    args = [*arguments("adamw"), "--name", name]
     for saves in (4, 12):
         done = end_at(forks.start(*args, cwd=home), changed(run / "last.safetensors", saves), number)
         assert done.returncode == status, done.stderr
@@ -182,7 +105,7 @@ def test_a_process_of_its_own_writes_the_same_bits(forks, alone):
     """What is above does not hang on forked processes: `python -m seqcli`, a real SIGINT."""
     home = alone("step")
     run = home / "runs" / "own"
-    args = arguments("step", "own")
+    args = [*arguments("step"), "--name", "own"]
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "seqcli", *args]
     with subprocess.Popen(

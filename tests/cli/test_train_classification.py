@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import random
 import re
 import shutil
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
+from support.resuming import assert_same, ended_again_and_again, saves, sets
 
 from seqcli import artifact
 
@@ -21,7 +18,7 @@ COMMON = (
     "train.evaluate_every=10",
     "train.accumulate=2",
     "train.average=0.9",
-    "train.steps=70",
+    "train.steps=50",
 )
 EVERYTHING = {  # that has a state: dropout, word dropout, averaging, several batches a step, epochs shorter than the run
     "remarks": ("model.dropout=0.2", "model.word_dropout=0.2", "model.layers=2", "model.class_weights=balanced"),
@@ -36,11 +33,6 @@ def place(classifiers, tmp_path) -> Path:
     folder = tmp_path / "place"
     shutil.copytree(classifiers, folder, ignore=shutil.ignore_patterns("runs"))
     return folder
-
-
-def sets(*changes: str) -> list[str]:
-    """`--set` before each."""
-    return [part for change in changes for part in ("--set", change)]
 
 
 FEW = sets("train.steps=2")
@@ -159,57 +151,14 @@ def test_a_dry_run_trains_nothing(forks, place):
 # stopped and gone on with
 
 
-def log(folder: Path) -> list[dict]:
-    """metrics.jsonl but for what a clock said."""
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in r.items() if k not in ("seconds", "tokens_per_second")} for r in records]
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """All the bits of two runs' models, but for clocks."""
-    if (one / "metrics.jsonl").exists():
-        assert log(one) == log(other)
-    for name in sorted(p.name for p in one.glob("*.safetensors")):
-        a, b = artifact.read(one / name), artifact.read(other / name)
-        assert a.arrays.keys() == b.arrays.keys()
-        for key, array in a.arrays.items():
-            assert np.array_equal(array, b.arrays[key]), f"{name}: {key}"
-        headers = [{k: v for k, v in x.header.items() if k not in ("created", "checksum")} for x in (a, b)]
-        for header in headers:
-            header.get("progress", {}).update(seconds=0, log_bytes=0)
-        assert headers[0] == headers[1], name
-
-
 @pytest.mark.parametrize(("recipe", "number"), [("remarks", signal.SIGTERM), ("trees", signal.SIGKILL)])
 def test_a_stopped_run_ends_with_the_same_bits(forks, place, recipe, number):
     args = ["train", f"{recipe}.yaml", *sets(*COMMON, *EVERYTHING[recipe])]
     forks.ok(*args, "--name", "alone", cwd=place)
-    run, resume, stops = place / "runs" / "stopped", [], 0
-    while True:
-        running = forks.start(*args, "--name", "stopped", *resume, cwd=place)
-        last, seen = run / "last.safetensors", -1.0
-        changes = 0
-        while changes < 12 and _alive(running.pid):
-            with contextlib.suppress(FileNotFoundError):
-                if (now := last.stat().st_mtime_ns) != seen:
-                    seen, changes = now, changes + 1
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, number)
-        done = running.wait()
-        if done.returncode == 0:
-            break
-        assert done.returncode == (143 if number == signal.SIGTERM else -number), done.stderr
-        resume, stops = ["--resume"], stops + 1
+    run = place / "runs" / "stopped"
+    stops = ended_again_and_again(forks, args, run, number, saves(run, 12))
     assert stops, "it was stopped too seldom to prove anything"
     assert_same(place / "runs" / "alone", run)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_the_data_and_the_recipe_of_a_run_that_goes_on(forks, place, classifiers):

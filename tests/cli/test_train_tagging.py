@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.resuming import assert_same, ended_again_and_again, saves, sets
 
 from seqcli import artifact
 
@@ -31,11 +30,6 @@ def place(taggers, tmp_path) -> Path:
     folder = tmp_path / "place"
     shutil.copytree(taggers, folder, ignore=shutil.ignore_patterns("runs"))
     return folder
-
-
-def sets(*changes: str) -> list[str]:
-    """`--set` before each."""
-    return [part for change in changes for part in ("--set", change)]
 
 
 # mistakes
@@ -132,56 +126,13 @@ def test_a_dry_run_trains_nothing(forks, place):
 # stopped and gone on with
 
 
-def log(folder: Path) -> list[dict]:
-    """metrics.jsonl but for what a clock said."""
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in r.items() if k not in ("seconds", "tokens_per_second")} for r in records]
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """All the bits of two runs' models, but for clocks."""
-    assert log(one) == log(other)
-    for name in ("model.safetensors", "last.safetensors"):
-        a, b = artifact.read(one / name), artifact.read(other / name)
-        assert a.arrays.keys() == b.arrays.keys()
-        for key, array in a.arrays.items():
-            assert np.array_equal(array, b.arrays[key]), f"{name}: {key}"
-        headers = [{k: v for k, v in x.header.items() if k not in ("created", "checksum")} for x in (a, b)]
-        for header in headers:
-            header.get("progress", {}).update(seconds=0, log_bytes=0)
-        assert headers[0] == headers[1], name
-
-
 def test_a_stopped_run_ends_with_the_same_bits(forks, place):
-    args = ["train", "fed.yaml", *sets(*EVERYTHING, "train.evaluate_every=20", "train.steps=90")]
+    args = ["train", "fed.yaml", *sets(*EVERYTHING, "train.evaluate_every=20", "train.steps=50")]
     forks.ok(*args, "--name", "alone", cwd=place)
-    run, resume, stops = place / "runs" / "stopped", [], 0
-    while True:
-        running = forks.start(*args, "--name", "stopped", *resume, cwd=place)
-        last, seen = run / "last.safetensors", -1.0
-        changes = 0
-        while changes < 12 and _alive(running.pid):
-            with contextlib.suppress(FileNotFoundError):
-                if (now := last.stat().st_mtime_ns) != seen:
-                    seen, changes = now, changes + 1
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGTERM)
-        done = running.wait()
-        if done.returncode == 0:
-            break
-        assert done.returncode == 143, done.stderr
-        assert done.stderr.splitlines()[-1].startswith("saved at step ")
-        resume, stops = ["--resume"], stops + 1
+    run = place / "runs" / "stopped"
+    stops = ended_again_and_again(forks, args, run, signal.SIGTERM, saves(run, 12))
     assert stops, "it was stopped too seldom to prove anything"
     assert_same(place / "runs" / "alone", run)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_fine_tuning_begins_with_the_weights_and_the_vocabulary(forks, place, taggers):
@@ -274,7 +225,7 @@ def test_a_column_of_a_longer_list_of_columns(forks, place):
     assert header["data"]["scheme"] is None
 
 
-def test_a_restoring_model_gives_its_text_in_json_too(seqcli, tmp_path):
+def test_a_restoring_model_gives_its_text_in_json_too(forks, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat\nthe dog ran\n" * 40)
     recipe = tmp_path / "spaces.yaml"
@@ -282,11 +233,11 @@ def test_a_restoring_model_gives_its_text_in_json_too(seqcli, tmp_path):
         "task: tagging\ndata: {train: text.txt, restore: spaces}\n"
         "model: {embedding: 8, characters: none, hidden: 16}\ntrain: {steps: 60, learning_rate: 0.02, threads: 1}\n"
     )
-    assert seqcli("train", "spaces.yaml", cwd=tmp_path).returncode == 0
-    done = seqcli("tag", "--jsonl", input="thecatsat\n", cwd=tmp_path)
+    forks.ok("train", "spaces.yaml", cwd=tmp_path)
+    done = forks.ok("tag", "--jsonl", input="thecatsat\n", cwd=tmp_path)
     record = json.loads(done.stdout)
     assert record["text"] == "thecatsat"
     assert record["seqcli"]["text"].replace(" ", "") == "thecatsat"
     assert [t["text"] for t in record["seqcli"]["tokens"]] == list("thecatsat")
-    plain = seqcli("tag", input="thecatsat\n", cwd=tmp_path)
-    assert plain.stdout.decode() == record["seqcli"]["text"] + "\n"
+    plain = forks.ok("tag", input="thecatsat\n", cwd=tmp_path)
+    assert plain.stdout == record["seqcli"]["text"] + "\n"
