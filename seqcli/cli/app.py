@@ -7,7 +7,9 @@ for SIGINT, SIGPIPE and SIGTERM.
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import signal
 import sys
 from typing import Annotated, Any
@@ -121,6 +123,22 @@ def _terminate(number: int, frame: Any) -> None:
     raise Terminated
 
 
+class Awake(io.FileIO):
+    """Standard input that a signal always interrupts. Python looks for signals before it waits for input: one that
+    comes between the two would be heeded at the next line, if there ever is one. So both are waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(0, closefd=False)
+        self.signals, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        while self.signals in select.select([self, self.signals], [], [])[0]:
+            os.read(self.signals, 1024)  # its handler runs, and may raise, before the next round
+        return super().readinto(buffer)
+
+
 def _hoist(arguments: list[str]) -> list[str]:
     """`seqcli train -q x` is `seqcli -q train x`: the common options may stand anywhere before `--`."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -135,6 +153,8 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
+    if os.name == "posix" and sys.stdin is not None:
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(Awake()), sys.stdin.encoding, sys.stdin.errors)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import inprocess
+from support.inprocess import Done
 
 import seqcli
 from seqcli.cli import _complete
@@ -34,6 +36,7 @@ def here(tmp_path) -> Path:
 
 
 def run(here: Path, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[bytes]:
+    """A process of its own, for what its environment changes."""
     root = str(Path(seqcli.__file__).parent.parent)
     return subprocess.run(
         [sys.executable, "-m", "seqcli", *arguments],
@@ -46,115 +49,105 @@ def run(here: Path, *arguments: str, stdin: str = "", **env: str) -> subprocess.
     )
 
 
-@pytest.fixture
-def inside(here, monkeypatch, capfdbinary):
-    """As `run`, in this process, for what does not need one of its own: (status, stdout, stderr)."""
-    from seqcli.cli import app
-
-    monkeypatch.chdir(here)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = app.run(["recipes", *arguments])
-        captured = capfdbinary.readouterr()
-        return status, captured.out.decode(), captured.err.decode()
-
-    return call
+def inside(here: Path, *arguments: str, stdin: str = "") -> Done:
+    """`seqcli recipes` in this process."""
+    return inprocess.seqcli("recipes", *arguments, cwd=here, input=stdin)
 
 
-def out(done: subprocess.CompletedProcess[bytes], status: int = 0) -> str:
-    assert done.returncode == status, done.stderr.decode()
+def out(done: Done | subprocess.CompletedProcess[bytes], status: int = 0) -> str:
+    assert done.returncode == status, done.stderr
     return done.stdout.decode()
 
 
 def test_list(here):
     (here / "recipes" / "broken.yaml").write_text("a: [")
     (here / "recipes" / "counted.yaml").write_text("task: language-model\nmodel: {kind: ngram}\n")
-    plain = out(run(here, "recipes"))
-    assert plain == out(run(here, "recipes", "list"))
+    plain = out(inside(here))
+    assert plain == out(inside(here, "list"))
     rows = {line.split()[0]: line.split() for line in plain.splitlines()}
     assert rows["good"] == ["good", "language-model", "gru", "A", "model", "that", "is", "good"]
     assert rows["counted"] == ["counted", "language-model", "ngram"]
     assert "seqcli recipes validate broken" in plain
-    assert out(run(here, "-q", "recipes")) == plain
-    assert run(here, "-q", "recipes").stderr == b""
+    assert out(inside(here, "-q")) == plain
+    assert inside(here, "-q").stderr == ""
 
 
 def test_show_prints_what_was_written(here):
     path = here / "recipes" / "good.yaml"
     path.write_bytes(GOOD.replace("good", "gütig").replace("\n", "\r\n").encode())
     assert run(here, "recipes", "show", "good", LC_ALL="C").stdout == path.read_bytes()
-    assert run(here, "recipes", "show", "recipes/good.yaml").stdout == path.read_bytes()
-    assert out(run(here, "recipes", "show", "-", stdin=GOOD)) == GOOD
-    failed = run(here, "recipes", "show", "goood")
+    assert inside(here, "show", "recipes/good.yaml").stdout == path.read_bytes()
+    assert out(inside(here, "show", "-", stdin=GOOD)) == GOOD
+    failed = inside(here, "show", "goood")
     assert (failed.returncode, failed.stdout) == (2, b"")
-    assert "did you mean 'good'?" in failed.stderr.decode()
+    assert "did you mean 'good'?" in failed.stderr
 
 
 def test_validate(here):
-    done = run(here, "recipes", "validate", "good", "recipes/bad.yaml", "recipes/good.yaml", "none")
+    done = inside(here, "validate", "good", "recipes/bad.yaml", "recipes/good.yaml", "none")
     assert out(done, 2) == "good: ok\nrecipes/good.yaml: ok\n"
-    assert done.stderr.decode().splitlines() == [
+    assert done.stderr.splitlines() == [
         "error: recipes/bad.yaml:6: model.cell: unknown cell 'gruu'; did you mean 'gru'?",
         "recipes/bad.yaml:6: model.hiden: unknown key; did you mean 'hidden'?",
         "no recipe is named 'none', neither in ./recipes nor in seqcli",
         "  hint: 3 mistakes in 2 of 4 recipes; see: seqcli recipes keys",
     ]
-    assert out(run(here, "recipes", "validate", "-", stdin=GOOD)) == "-: ok\n"
-    done = run(here, "recipes", "validate", "-", stdin=BAD)
-    assert done.stderr.decode().startswith("error: <stdin>:6: model.cell: ")
+    assert out(inside(here, "validate", "-", stdin=GOOD)) == "-: ok\n"
+    done = inside(here, "validate", "-", stdin=BAD)
+    assert done.stderr.startswith("error: <stdin>:6: model.cell: ")
     assert out(done, 2) == ""
-    assert out(run(here, "recipes", "validate", "good", "--set", "model.hidden=3")) == "good: ok\n"
-    done = run(here, "recipes", "validate", "good", "--set", "model.hiden=3")
+    assert out(inside(here, "validate", "good", "--set", "model.hidden=3")) == "good: ok\n"
+    done = inside(here, "validate", "good", "--set", "model.hiden=3")
     assert done.returncode == 2
-    assert "error: --set model.hiden=3: model.hiden: unknown key; did you mean 'hidden'?" in done.stderr.decode()
-    assert run(here, "recipes", "validate").returncode == 2
+    assert "error: --set model.hiden=3: model.hiden: unknown key; did you mean 'hidden'?" in done.stderr
+    assert inside(here, "validate").returncode == 2
 
 
 def test_copy(here):
-    done = run(here, "recipes", "copy", "recipes/good.yaml", "a folder/mine.yaml")
+    done = inside(here, "copy", "recipes/good.yaml", "a folder/mine.yaml")
     assert out(done) == "a folder/mine.yaml\n"
     copied = (here / "a folder" / "mine.yaml").read_text()
     assert copied == GOOD.replace("recipes/good.yaml", "'a folder/mine.yaml'")  # ../texts is right there too
     (here / "deep" / "er").mkdir(parents=True)
-    done = run(here, "recipes", "copy", "good", "deep/er")
+    done = inside(here, "copy", "good", "deep/er")
     assert out(done) == "deep/er/good.yaml\n"
-    assert done.stderr.decode() == "data.train: ../texts/a.txt is now ../../texts/a.txt\n"
+    assert done.stderr == "data.train: ../texts/a.txt is now ../../texts/a.txt\n"
     assert "{train: ../../texts/a.txt, valid: 0.05}   # a file beside" in (here / "deep/er/good.yaml").read_text()
-    assert out(run(here, "recipes", "validate", "deep/er/good.yaml")) == "deep/er/good.yaml: ok\n"
+    assert out(inside(here, "validate", "deep/er/good.yaml")) == "deep/er/good.yaml: ok\n"
     # without DEST into ./recipes, where a name is found
     (here / "other").mkdir()
     (here / "other" / "new.yaml").write_text(GOOD)
-    assert out(run(here, "recipes", "copy", "other/new.yaml")) == "recipes/new.yaml\n"
-    assert out(run(here, "recipes", "validate", "new")) == "new: ok\n"
+    assert out(inside(here, "copy", "other/new.yaml")) == "recipes/new.yaml\n"
+    assert out(inside(here, "validate", "new")) == "new: ok\n"
 
 
-def test_copy_overwrites_nothing_unasked(here, inside):
+def test_copy_overwrites_nothing_unasked(here):
     for arguments, hint in [
         (("good",), "--force"),
         (("recipes/bad.yaml", "recipes/good.yaml"), "--force"),
         (("good", "recipes/good.yaml", "--force"), "another file"),  # itself
         (("good", "nowhere/good"), "nowhere/good.yaml"),
     ]:
-        status, written, said = inside("copy", *arguments)
-        assert (status, written) == (2, "")
-        assert hint in said
+        done = inside(here, "copy", *arguments)
+        assert out(done, 2) == ""
+        assert hint in done.stderr
     assert (here / "recipes" / "good.yaml").read_text() == GOOD
-    assert inside("copy", "recipes/bad.yaml", "recipes/good.yaml", "--force")[:2] == (0, "recipes/good.yaml\n")
+    assert out(inside(here, "copy", "recipes/bad.yaml", "recipes/good.yaml", "--force")) == "recipes/good.yaml\n"
     assert "gruu" in (here / "recipes" / "good.yaml").read_text()
     assert [p.name for p in (here / "recipes").iterdir() if p.name.startswith(".")] == []
 
 
-def test_keys(here, inside):
+def test_keys(here):
     whole = out(run(here, "recipes", "keys", LC_ALL="C"))
-    parts = [inside("keys", section)[1] for section in ("task", "train", "model.ngram")]
+    parts = [out(inside(here, "keys", section)) for section in ("task", "train", "model.ngram")]
     assert all(part in whole for part in parts)
     assert "  kind: ngram\n" in parts[2]
     assert "language-model" not in parts[2]
     wrong = (("modl", "did you mean 'model'?"), ("model.ngrm", "did you mean 'ngram'?"), ("train.x", "keys train"))
     for section, hint in wrong:
-        status, written, said = inside("keys", section)
-        assert (status, written) == (2, "")
-        assert hint in said
+        done = inside(here, "keys", section)
+        assert out(done, 2) == ""
+        assert hint in done.stderr
 
 
 def test_no_torch(here):
@@ -169,7 +162,7 @@ def test_no_torch(here):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=here, capture_output=True, check=False, env=env, timeout=60
     )
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == 0, done.stderr
 
 
 # completion

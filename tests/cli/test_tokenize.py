@@ -8,9 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support import inprocess
+from support.inprocess import Done
 
 from seqcli import artifact
 from seqcli.cli import app
@@ -21,9 +25,13 @@ TEXT = "The cat  sat.\ton\r\n\n  the mat ▁ \\ <unk> <0xE2>\x00é e\u0301𝄞\u
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
 
 
+def tokenize(*args: object, cwd: Path, input: bytes | str = b"") -> Done:
+    return inprocess.seqcli("tokenize", *args, cwd=cwd, input=input)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a corpus, and a tokenizer of each kind learned from it in a process."""
+    """A folder with a corpus, and a tokenizer of each kind learned from it."""
     folder = tmp_path_factory.mktemp("tokenizers")
     source = Path(os.__file__).parent.joinpath("argparse.py").read_text(encoding="utf-8")
     (folder / "corpus.txt").write_text(source + TEXT, encoding="utf-8", newline="")
@@ -31,54 +39,53 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         which = ["--kind", kind]
         if kind in ("unigram", "bpe"):
             which = ["--kind", "sentencepiece", "--set", f"model_type={kind}", "--set", "size=1000"]
-        command = [sys.executable, "-m", "seqcli", "tokenize", "--learn", f"{kind}.safetensors", *which, "corpus.txt"]
-        done = subprocess.run(command, cwd=folder, env=ENV, capture_output=True, check=False)
+        done = tokenize("--learn", f"{kind}.safetensors", *which, "corpus.txt", cwd=folder)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.decode() == f"{kind}.safetensors\n"
-        assert b"symbols from" in done.stderr
+        assert done.text == f"{kind}.safetensors\n"
+        assert "symbols from" in done.stderr
     return folder
 
 
-def said(result: subprocess.CompletedProcess[bytes]) -> str:
-    return result.stderr.decode()
+@pytest.fixture
+def here(tmp_path: Path) -> Callable[..., Done]:
+    """`here(*args, input="")`: `seqcli tokenize` in an empty folder and in this process."""
+    return partial(tokenize, cwd=tmp_path)
 
 
 # there and back
 
 
 @pytest.mark.parametrize("which", ["byte", "char", "unigram", "bpe"])
-def test_ids_and_pieces_bring_the_input_back(seqcli, made: Path, which: str):
+def test_ids_and_pieces_bring_the_input_back(here, made: Path, which: str):
     tokenizer = ["--kind", "byte"] if which == "byte" else ["-m", made / f"{which}.safetensors"]
     for text, to, back in ((TEXT, ["--ids"], []), (TEXT + "\n", [], ["--pieces"])):
-        shown = seqcli("tokenize", *tokenizer, *to, input=text)
-        assert shown.returncode == 0, said(shown)
+        shown = here(*tokenizer, *to, input=text)
+        assert shown.returncode == 0, shown.stderr
         assert shown.stdout.count(b"\n") == text.count("\n")
-        again = seqcli("tokenize", *tokenizer, "--decode", *back, input=shown.stdout)
-        assert again.stdout.decode() == text
+        again = here(*tokenizer, "--decode", *back, input=shown.stdout)
+        assert again.text == text
 
 
-def test_a_kind_alone(seqcli):
-    assert seqcli("tokenize", input="a é\n").stdout.decode() == "a ▁ <0xC3> <0xA9>\n"
-    assert seqcli("tokenize", "--ids", input="a é\n").stdout == b"97 32 195 169\n"
-    assert seqcli("tokenize", "--kind", "char", input="a é▁\n").stdout.decode() == "a ▁ é \\u2581\n"
-    assert seqcli("tokenize", "--kind", "word", input=" a  b\tc \n\n d\n").stdout == b"a b c\n\nd\n"
-    split = seqcli(
-        "tokenize", "--kind", "word", "--set", "split=punctuation", "--set", "lowercase=true", input="It's.\n"
-    )
+def test_a_kind_alone(here):
+    assert here(input="a é\n").text == "a ▁ <0xC3> <0xA9>\n"
+    assert here("--ids", input="a é\n").stdout == b"97 32 195 169\n"
+    assert here("--kind", "char", input="a é▁\n").text == "a ▁ é \\u2581\n"
+    assert here("--kind", "word", input=" a  b\tc \n\n d\n").stdout == b"a b c\n\nd\n"
+    split = here("--kind", "word", "--set", "split=punctuation", "--set", "lowercase=true", input="It's.\n")
     assert split.stdout == b"it ' s .\n"
-    assert seqcli("tokenize", "--kind", "char", "--decode", input="a ▁ \\u2581\n").stdout.decode() == "a ▁\n"
+    assert here("--kind", "char", "--decode", input="a ▁ \\u2581\n").text == "a ▁\n"
 
 
-def test_words_become_unknown(seqcli, made: Path):
-    shown = seqcli("tokenize", "-m", made / "word.safetensors", input="the zyxw mat\n")
+def test_words_become_unknown(here, made: Path):
+    shown = here("-m", made / "word.safetensors", input="the zyxw mat\n")
     assert shown.stdout == b"the <unk> mat\n"
 
 
-def test_files_one_after_the_other_keep_their_lines(seqcli, tmp_path: Path):
+def test_files_one_after_the_other_keep_their_lines(here, tmp_path: Path):
     for name, text in (("a", "one\ntwo"), ("b", ""), ("c", "three\n"), ("d", "four")):
         (tmp_path / name).write_text(text)
-    assert seqcli("tokenize", "--kind", "word", "a", "b", "c", "d").stdout == b"one\ntwo\nthree\nfour"
-    assert seqcli("tokenize", "--kind", "word", "a", "-", input="stdin").stdout == b"one\ntwo\nstdin"
+    assert here("--kind", "word", "a", "b", "c", "d").stdout == b"one\ntwo\nthree\nfour"
+    assert here("--kind", "word", "a", "-", input="stdin").stdout == b"one\ntwo\nstdin"
 
 
 def test_jobs_change_nothing(seqcli, made: Path):
@@ -97,23 +104,23 @@ def test_the_same_text_gives_the_same_file(seqcli, made: Path, tmp_path: Path):
     assert (tmp_path / "x").read_bytes() == (made / "bpe.safetensors").read_bytes()
 
 
-def test_a_models_own_tokenizer(seqcli, made: Path, tmp_path: Path):
+def test_a_models_own_tokenizer(here, made: Path, tmp_path: Path):
     stored = artifact.read(made / "char.safetensors")
     (tmp_path / "runs/small").mkdir(parents=True)
     header = {"kind": "model", "task": "language-model", "tokenizer": stored.header["tokenizer"]}
     artifact.write(tmp_path / "runs/small/model.safetensors", header, stored.arrays)
     for name in ("runs/small/model.safetensors", "runs/small", "small"):
-        assert seqcli("tokenize", "-m", name, input="cat\n").stdout == b"c a t\n"
+        assert here("-m", name, input="cat\n").stdout == b"c a t\n"
 
 
-def test_a_model_of_the_library(seqcli, made: Path, tmp_path: Path):
+def test_a_model_of_the_library(here, made: Path, tmp_path: Path):
     model = artifact.read(made / "bpe.safetensors").arrays["tokenizer.model"].tobytes()
     (tmp_path / "x.model").write_bytes(model)
-    shown = seqcli("tokenize", "--kind", "sentencepiece", "--set", "path=x.model", input=TEXT)
-    assert shown.stdout == seqcli("tokenize", "-m", made / "bpe.safetensors", input=TEXT).stdout
-    refused = seqcli("tokenize", "-m", "x.model", input=TEXT)
+    shown = here("--kind", "sentencepiece", "--set", "path=x.model", input=TEXT)
+    assert shown.stdout == here("-m", made / "bpe.safetensors", input=TEXT).stdout
+    refused = here("-m", "x.model", input=TEXT)
     assert refused.returncode == 2
-    assert "--set path=x.model" in said(refused)
+    assert "--set path=x.model" in refused.stderr
 
 
 # a filter
@@ -200,31 +207,31 @@ def test_torch_is_not_imported(made: Path):
 # counts and records
 
 
-def test_counts(seqcli, made: Path):
-    shown = seqcli("tokenize", "--count", input="aé\n\nb").stdout.decode().split("\n")
+def test_counts(here, made: Path):
+    shown = here("--count", input="aé\n\nb").text.split("\n")
     assert [line.split()[1] for line in shown[:4]] == ["3", "5", "6", "6"]
-    words = seqcli("tokenize", "--count", "--json", "-m", made / "word.safetensors", input="the zyxw\n")
+    words = here("--count", "--json", "-m", made / "word.safetensors", input="the zyxw\n")
     expected = {"lines": 1, "characters": 9, "bytes": 9, "tokens": 3, "unknown": 1, "tokens-per-character": 0.333333}
     assert json.loads(words.stdout) == expected
-    empty = json.loads(seqcli("tokenize", "--count", "--json", "--kind", "word", input="").stdout)
+    empty = json.loads(here("--count", "--json", "--kind", "word", input="").stdout)
     assert empty == {"lines": 0, "characters": 0, "bytes": 0, "tokens": 0}
 
 
-def test_records(seqcli, made: Path):
-    shown = seqcli("tokenize", "--jsonl", "-m", made / "unigram.safetensors", input="the é\n\nx")
-    records = [json.loads(line) for line in shown.stdout.decode().splitlines()]
+def test_records(here, made: Path):
+    shown = here("--jsonl", "-m", made / "unigram.safetensors", input="the é\n\nx")
+    records = [json.loads(line) for line in shown.text.splitlines()]
     assert [record["text"] for record in records] == ["the é", "", "x"]
     for record in records:
         found = record["seqcli"]
         assert len(found["tokens"]) == len(found["ids"]) == len(found["offsets"])
     assert records[0]["seqcli"]["offsets"][-1] == [4, 5]
-    free = json.loads(seqcli("tokenize", "--jsonl", "--kind", "char", input="ab\n").stdout)
+    free = json.loads(here("--jsonl", "--kind", "char", input="ab\n").stdout)
     assert free == {"text": "ab", "seqcli": {"tokens": ["a", "b"], "offsets": [[0, 1], [1, 2]]}}
 
 
-def test_records_from_a_field(seqcli):
+def test_records_from_a_field(here):
     lines = '{"id": 7, "body": "a b", "more": [1, null]}\n{"body": ""}\n'
-    shown = seqcli("tokenize", "--kind", "word", "--field", "body", input=lines).stdout.decode().splitlines()
+    shown = here("--kind", "word", "--field", "body", input=lines).text.splitlines()
     assert json.loads(shown[0]) == {
         "id": 7, "body": "a b", "more": [1, None], "seqcli": {"tokens": ["a", "b"], "offsets": [[0, 1], [2, 3]]},
     }  # fmt: skip

@@ -98,8 +98,10 @@ def test_rows_are_target_tokens_and_columns_source_tokens(figure: Any) -> None:
 
 @pytest.mark.parametrize(  # each shape, each kind of word, and the longest words at the narrowest and the widest
     ("columns", "rows", "word"),
-    [(1, 1, "x" * 100), (3, 40, "wordy"), (60, 12, "日本語"), (130, 7, "x" * 100), (500, 5, "ab")]
-    + [(4, 250, "שלוםשלום"), (2, 1, "ab"), (3, 40, "x" * 100), (60, 12, "wordy")],
+    [
+        *((1, 1, "x" * 100), (3, 40, "wordy"), (3, 40, "x" * 100), (60, 12, "日本語"), (60, 12, "wordy")),
+        *((130, 7, "x" * 100), (500, 5, "ab"), (4, 250, "שלוםשלום"), (2, 1, "ab")),
+    ],
 )
 def test_every_letter_is_inside_and_no_name_on_another(figure: Any, columns: int, rows: int, word: str) -> None:
     drawn = figure([word] * columns, [word] * rows, attention(rows, columns), "title " * 40)

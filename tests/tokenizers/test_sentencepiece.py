@@ -43,14 +43,14 @@ def test_source_code_and_prose(subwords, source_text: str):
 
 
 def test_the_pieces_are_those_that_the_library_writes(subwords, source_text: str):
-    text = re.sub(r"[\\▁\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u206f\ufeff]", "?", source_text[:1_000_000])
+    text = re.sub(r"[\\▁\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u206f\ufeff]", "?", source_text)
     processor = library(subwords)
     written = [" ".join(processor.encode(line, out_type=str)) for line in text.split("\n")]
     assert subwords.lines(text).decode().split("\n") == written
 
 
 def test_real_corpora(subwords, data_folder: Path):
-    names = ("tinyshakespeare/input.txt", "ptb/ptb.valid.txt", "multi30k-en-de/val.de")
+    names = ("ptb/ptb.valid.txt", "multi30k-en-de/val.de")
     names += tuple(f"g2p-sigmorphon2020/{language}_dev.tsv" for language in ("gre", "hin", "kor"))
     for name in names:
         assert_same_as_the_library(subwords, (data_folder / name).read_text(encoding="utf-8"))
