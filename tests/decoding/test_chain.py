@@ -245,10 +245,10 @@ def test_no_sentences_no_tokens_empty_sentences(crf: CRF | None, B: int, T: int)
 
 
 @pytest.mark.parametrize("independent", [False, True])
-def test_a_sentence_of_a_hundred_thousand_tokens(independent: bool) -> None:
+def test_a_sentence_of_thirty_thousand_tokens(independent: bool) -> None:
     """A stationary chain has a closed form: log Z = log(1^T M^(T-1) 1), by the eigenvalues of M."""
     rng = np.random.default_rng(0)
-    T, K = 100_000, 5
+    T, K = 30_000, 5
     crf = None if independent else CRF(*(rng.standard_normal(s) for s in [(K, K), (K,), (K,)]))
     own = rng.standard_normal(K)
     chain = Chain(np.broadcast_to(own, (1, T, K)), np.array([T]), crf)
