@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import islice
@@ -63,6 +63,11 @@ class Answering(ABC):
     @abstractmethod
     def answer(self, records: Sequence[Any], asked: Any) -> list[Any]:
         """An answer for each ready record, in their order; none depends on another, to the last bit."""
+
+    def pieces(self, record: Any, asked: Any, carried: Any = None) -> Generator[Any, None, Any]:
+        """The answer to a ready record as it comes. `carried` is what an earlier answer of the same stream returned
+        at its end; here there is one piece, the answer, and nothing is carried."""
+        yield from self.answer([record], asked)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,11 @@ class Chunk:
     line: int  # number of the first line, from 1
     column: int = 1  # of its first character: above 1 where a long line was cut
 
+    @property
+    def size(self) -> int:
+        """Its characters."""
+        return len(self.text)
+
     def place(self, offset: int = 0) -> str:
         """`file:line:column` of a character."""
         before, column = column_of(self.text, offset)

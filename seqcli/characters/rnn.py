@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from seqcli import ops
 from seqcli.characters import UNSEEN
-from seqcli.layers.batch import BatchForm
+from seqcli.inference.batch import BatchForm
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from seqcli import forms, runs, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Confidence, Filtering, Given
-from seqcli.cli.classify import READ, Reading, Writing
+from seqcli.cli._reading import TEXTS
 from seqcli.errors import UsageError
 from seqcli.records import Example
 from seqcli.tasks.classification.predict import Answer, Classifier, Settings
 from seqcli.tasks.classification.show import Writer
+
+if TYPE_CHECKING:
+    from seqcli.cli.classify import Reading, Writing
 
 BATCH = 512  # texts answered together, where nothing else is said
 DRAWN = 12  # texts in a picture
@@ -30,7 +33,7 @@ class Asked(NamedTuple):
 def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
     """Classify what FILES say. Raises SeqcliError."""
     reading, writing, sure, how = asked
-    read = READ.chosen(files, reading.input, reading.field, writing.jsonl, given)
+    read = TEXTS.chosen(files, reading.input, reading.field, writing.jsonl, given)
     _check(read, writing)
     stored = runs.open_model(model, "classify")
     limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
@@ -43,7 +46,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         classifier.answer([], Settings(attention=True))  # whether it can
     if writing.nodes:
         classifier.nodes(Example(""))
-    reader = READ.reader(read, reading, stored.header)
+    reader = TEXTS.reader(read, reading, stored.header)
     least = sure.least(classifier)
     most = writing.top or (None if classifier.multi_label else 1)
     settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw))

@@ -184,7 +184,7 @@ class Batches:
                 for chunk in streams.read_text(paths, encoding=self.encoding, end_lines=True, replaced=self.replaced):
                     self._prepared(self.reader.feed(chunk), held)
                     pause = eager or (live and not more_is_there())
-                    if pause or len(held) >= self.size or sum(len(r.text) for r in held) >= HELD:
+                    if pause or len(held) >= self.size or sum(r.size for r in held) >= HELD:
                         yield from self._cut(held, pause)
                     advance(len(chunk.text))
             self._prepared(self.reader.close(), held)
@@ -231,7 +231,7 @@ def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[
     with _pool(how.jobs, _start, (own.packed(), work.asked, work.strict, console.verbosity)) as workers:
 
         def send(records: list[Any]) -> Callable[[], Any]:
-            if sum(len(r.text) for r in records) < own.small:
+            if sum(r.size for r in records) < own.small:
                 return partial(work, records)
             return partial(_received, workers.apply_async(_do, ([own.light(r) for r in records],)))
 

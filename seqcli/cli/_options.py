@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type
 import typer
 from typer.core import TyperCommand
 
-from seqcli import streams
+from seqcli import registry, streams
 from seqcli.cli._complete import runs
 from seqcli.errors import UsageError
 
@@ -31,6 +31,7 @@ class For(NamedTuple):
     """What an option is good for; nothing said: for all."""
 
     tasks: tuple[str, ...] = ()
+    has: str = ""  # what the task must have: `HAS` in its folder
     formats: tuple[str, ...] = ()
     needs: str = ""  # the flag of the option that it goes with
 
@@ -46,6 +47,7 @@ class Given:
     """Which options were given on the command line, and what they are good for."""
 
     def __init__(self, context: typer.Context, serving: Mapping[str, tuple[str, list[For]]]):
+        self._context = context
         self._serving = {name: said for name, said in serving.items() if _is_given(context, name)}
         flags = [flag for flag, _ in self._serving.values()]
         for flag, said in self._serving.values():
@@ -59,6 +61,11 @@ class Given:
     def __iter__(self) -> Iterator[str]:
         return iter(self._serving)
 
+    def help(self) -> int:
+        """Print the verb's help on stderr; exit status 2."""
+        print(self._context.get_help(), file=sys.stderr)
+        return 2
+
     def flags(self, names: Iterable[str]) -> list[str]:
         """The flags of those of some options that were given."""
         return [self._serving[name][0] for name in names if name in self._serving]
@@ -66,8 +73,9 @@ class Given:
     def check_model(self, stored: Artifact) -> None:
         """Raise UsageError for an option that does not serve the model's task."""
         task, kind = stored.header["task"], stored.header["model"]["kind"]
+        has = registry.constant("tasks", task, "HAS")
         for flag, said in self._serving.values():
-            if any(f.tasks and task not in f.tasks for f in said):
+            if any((f.tasks and task not in f.tasks) or (f.has and f.has not in has) for f in said):
                 raise UsageError(f"{flag} does not serve {stored.path}: it is a model of the kind {kind}")
 
     def check_format(self, read: str) -> None:
@@ -221,7 +229,7 @@ class Filtering(Lines):
     batch_size: Annotated[
         int | None,
         option("Records answered together at most; the output is the same.", min=1),
-        For(("tagging", "classification", "sequence-to-sequence")),
+        For(has="batches"),
     ] = None
     threads: Annotated[
         int | None, option("BLAS threads of a process. Default: 1; of one stream what a short probe prefers.", min=1)
@@ -273,13 +281,3 @@ class Columns:
 def nothing_to_read() -> bool:
     """Whether standard input is a terminal."""
     return streams.stdin_is_interactive()
-
-
-def show_help(verb: str) -> int:
-    """Print a verb's help on stderr; exit status 2."""
-    from seqcli.cli.app import load_verb
-
-    command = load_verb(verb)
-    with command.make_context(f"seqcli {verb}", [], resilient_parsing=True) as context:
-        print(command.get_help(context), file=sys.stderr)
-    return 2

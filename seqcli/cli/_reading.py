@@ -69,6 +69,13 @@ class Reads:
         return formats.Reader(options, trained_roles(header))
 
 
+_USUAL = ("text", "jsonl", "tsv", "csv")
+_FURTHER = (n for n in registry.having("records", "READS", "pairs") if n not in (*_USUAL, "lines"))  # that is text
+TEXTS = Reads("labels", registry.having("records", "READS", "labels"), "text", "two more columns")
+PROMPTS = Reads("labels", _USUAL, "source", "one more column")
+SOURCES = Reads("pairs", (*_USUAL, *_FURTHER), "source", "one more column")
+
+
 def named_format(files: Sequence[str], kind: Kind) -> str | None:
     """The format that the files' names tell, if they tell one. Raises UsageError where they tell several."""
     from seqcli.records import told_by_name

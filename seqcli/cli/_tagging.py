@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from seqcli import console, registry, runs, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Columns, Confidence, Filtering, Given
 from seqcli.cli._reading import named_format
-from seqcli.cli.tag import Reading, Writing
 from seqcli.datasets.reading import Reading as Said
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, formats_of
@@ -19,6 +18,9 @@ from seqcli.tasks.tagging.forced import Forced
 from seqcli.tasks.tagging.lexicon import read_lexicon
 from seqcli.tasks.tagging.predict import Settings, Tagger
 from seqcli.tasks.tagging.show import restored
+
+if TYPE_CHECKING:
+    from seqcli.cli.tag import Reading, Writing
 
 BATCH = 1024  # sentences answered together, where nothing else is said
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said

@@ -9,20 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from seqcli import console, forms, registry, runs, streams, tokenizers
 from seqcli.cli import _filter
 from seqcli.cli._options import Lines
-from seqcli.cli.tokenize import Choosing, Doing
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.files import sources
 from seqcli.predictor import Answering
 from seqcli.records import LABELLED, Example, Options
 from seqcli.streams import Chunk, Output
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter, UnknownPiece
+
+if TYPE_CHECKING:
+    from seqcli.cli.tokenize import Choosing, Doing
 
 FREE = ("char", "word")  # kinds that can show pieces without a vocabulary
 

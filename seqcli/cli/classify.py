@@ -21,7 +21,6 @@ from typing import Annotated
 
 import typer
 
-from seqcli import registry
 from seqcli.cli._options import (
     IN_ROWS,
     NAMED,
@@ -35,12 +34,10 @@ from seqcli.cli._options import (
     grouped,
     nothing_to_read,
     option,
-    show_help,
 )
-from seqcli.cli._reading import Reads
+from seqcli.cli._reading import TEXTS
 
-READ = Reads("labels", registry.having("records", "READS", "labels"), "text", "two more columns")
-InputOption = READ.option()
+InputOption = TEXTS.option()
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,6 @@ def command(
     from seqcli.cli import _classifying
 
     if not files and nothing_to_read():
-        return show_help("classify")
+        return given.help()
     _classifying.run(files or ["-"], model, _classifying.Asked(reading, writing, sure, how), given)
     return None

@@ -40,20 +40,14 @@ from seqcli.cli._options import (
     Lines,
     Model,
     grouped,
-    nothing_to_read,
     option,
-    show_help,
 )
 from seqcli.errors import UsageError
 
 Unknown = Literal["error", "skip", "count-wrong"]
 UNKNOWN = ("error", "skip", "count-wrong")
-LABELS = For(("tagging", "classification"))
-TEXTS = For(("classification", "language-model"))
-FIELDS = For(("tagging", "classification", "language-model"))
-ROWS = For(("classification", "sequence-to-sequence", "language-model"))
-LINES = For(("language-model", "sequence-to-sequence"))
-PER_LINE = For(("language-model", "sequence-to-sequence"), needs="--per-line")
+LABELS, TEXTS, FIELDS, ROWS = For(has="labels"), For(has="text"), For(has="field"), For(has="rows")
+LINES, PER_LINE = For(has="costs"), For(has="costs", needs="--per-line")
 
 
 def metric_names(incomplete: str) -> list[tuple[str, str]]:
@@ -226,9 +220,6 @@ def command(
     if labels.compare and model:
         raise UsageError("--compare names both models: leave --model away")
     stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")
-    if per_line.asked and not files and nothing_to_read() and stored.header["task"] == "language-model":
-        return show_help("eval")  # there are no own lines to score, as there are pairs
     given.check_model(stored)
     asked = Asked(files or [], scoring, reading, columns, contexts, per_line, labels, answers)
-    registry.load("cli/_scoring", stored.header["task"]).run(asked, predictor.load(stored), given)
-    return None
+    return registry.load("cli/_scoring", stored.header["task"]).run(asked, predictor.load(stored), given)

@@ -25,7 +25,6 @@ from typing import Annotated
 
 import typer
 
-from seqcli import registry
 from seqcli.cli._options import (
     IN_ROWS,
     LANGUAGE,
@@ -40,15 +39,11 @@ from seqcli.cli._options import (
     grouped,
     nothing_to_read,
     option,
-    show_help,
 )
-from seqcli.cli._reading import Reads
+from seqcli.cli._reading import SOURCES
 from seqcli.errors import UsageError
 
-_USUAL = ("text", "jsonl", "tsv", "csv")
-_FURTHER = (n for n in registry.having("records", "READS", "pairs") if n not in (*_USUAL, "lines"))  # that is text
-READ = Reads("pairs", (*_USUAL, *_FURTHER), "source", "one more column")
-InputOption = READ.option()
+InputOption = SOURCES.option()
 
 
 @dataclass(frozen=True)
@@ -89,6 +84,18 @@ class Drawing:
     def drawn(self) -> bool:
         """Whether answers that could be searched are drawn."""
         return self.temperature != 0 and (self.temperature, self.top_k, self.top_p) != (None, None, None)
+
+    def seeded(self, drawn: bool) -> int:
+        """The seed: the one that is given, else a new one, which is said, where anything is `drawn` by it."""
+        if self.seed is not None or not drawn:
+            return self.seed or 0
+        import secrets
+
+        from seqcli import console
+
+        seed = secrets.randbelow(1 << 31)
+        console.say(f"seed {seed}")
+        return seed
 
 
 @dataclass(frozen=True)
@@ -185,30 +192,11 @@ def command(
     if "" in (continuing.stop or []):
         raise UsageError("--stop needs a text to stop at")
     if prompt is None and not files and nothing_to_read():
-        return show_help("generate")
-    from seqcli import runs
+        return given.help()
+    from seqcli import registry, runs
 
     stored = runs.open_model(model, "generate")
     given.check_model(stored)
     asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, writing, how)
-    if stored.header["task"] == "sequence-to-sequence":
-        from seqcli.cli import _translating as work
-    else:
-        from seqcli.cli import _generating as work
-    work.run(asked, stored, given)
+    registry.load("cli/_generating", stored.header["task"]).run(asked, stored, given)
     return None
-
-
-def seed_of(drawing: Drawing, *, drawn: bool) -> int:
-    """The seed: the one that is given, else drawn, and said, where anything is drawn by it."""
-    if drawing.seed is not None:
-        return drawing.seed
-    if not drawn:
-        return 0
-    import secrets
-
-    from seqcli import console
-
-    seed = secrets.randbelow(1 << 31)
-    console.say(f"seed {seed}")
-    return seed

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from seqcli import registry
 from seqcli.cli._complete import runs
 from seqcli.cli._options import option
 
@@ -64,22 +65,20 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         cell = model.get("cell")
         shown = f", cell {cell['kind'] if isinstance(cell, dict) else cell}" if cell else ""
         facts.append(("model", f"{model['kind']}{shown}{_attention(model)}, {weights:,} parameters"))
-    if "splitting" in header:
-        facts += _tagging(header)
-    elif header.get("task") == "classification":
-        facts += _classification(header)
-    elif header.get("task") == "sequence-to-sequence":
-        facts += _pairs(header)
-        tokenizer = None
-    if tokenizer:
-        known = header.get("vocabulary")
+    known = header.get("vocabulary")
+    if isinstance(known, dict) and "labels" in known:
+        facts.append(_labels(known["labels"]))
+    if "task" in header:
+        facts += registry.load(f"tasks/{header['task']}", "about").facts(header)
+    facts += _decoding(header)
+    if tokenizer and not (isinstance(known, dict) and "source" in known):
         known = known["words"] if isinstance(known, dict) else known
         size_of = "" if known is None else f", vocabulary of {known:,}"
         facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
     splits = data.get("splits", {})
     for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
         unit = next(u for u in ("bytes", "tokens", "records") if u in about)
-        records = "pairs" if header.get("task") == "sequence-to-sequence" else "texts"
+        records = registry.constant("tasks", header.get("recipe", header)["task"], "RECORDS")
         amount = f"{about[unit]:,} {records if unit == 'records' else unit}"
         facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
     scores = header.get("scores", {})
@@ -100,33 +99,6 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     return facts
 
 
-def _tagging(header: dict) -> list[tuple[str, str]]:
-    """What a tagger knows."""
-    known, splitting = header["vocabulary"], header["splitting"]
-    features = "".join(f", {name} ({n})" for name, n in known["features"].items())
-    facts = [
-        _labels(known["labels"]),
-        ("vocabulary", f"{known['words']:,} words, {known['characters']:,} characters{features}"),
-    ]
-    if "rule" in splitting:
-        rule = ", ".join(f"{k} {v}" for k, v in splitting["rule"].items())
-        facts.append(("raw text", f"rule {rule}; F1 {splitting['agreement']:.4f} on the training data's words"))
-    else:
-        facts.append(("raw text", f"restores {splitting['restore']}"))
-    return facts + _decoding(header)
-
-
-def _classification(header: dict) -> list[tuple[str, str]]:
-    """What a classifier knows."""
-    facts = [_labels(header["vocabulary"]["labels"])]
-    if header["data"]["multi_label"]:
-        facts.append(("", "a text may have several"))
-    if "linear" in header:
-        share = header["decoding"]["linear_share"]
-        facts.append(("beside it", f"{header['linear']['kind']}, whose scores are added {share:g} times"))
-    return facts + _decoding(header)
-
-
 def _attention(model: dict) -> str:
     """How a model of pairs looks at its source."""
     spec = model.get("attention")
@@ -134,20 +106,6 @@ def _attention(model: dict) -> str:
         return ", copies" if model.get("copy_source") else ""
     seen = "without attention" if spec["kind"] == "none" else f"{spec['kind']} attention"
     return f", {seen}{', copies' if model.get('copy_source') else ''}"
-
-
-def _pairs(header: dict) -> list[tuple[str, str]]:
-    """What a model from one sequence to another reads and writes; the two symbols that begin and end a text are in no
-    tokenizer's vocabulary."""
-    sizes, target = header["vocabulary"], header.get("target_tokenizer")
-    first = f"{header['tokenizer']['kind']}, vocabulary of {sizes['source'] - 2:,}"
-    facts = [("tokenizer", f"{first}, of both sides" if target is None else f"{first}, of the source")]
-    if target is not None:
-        facts.append(("", f"{target['kind']}, vocabulary of {sizes['target'] - 2:,}, of the target"))
-    model, data = header["model"], header["data"]
-    facts.append(("answers", f"beam {model['beam']}, length penalty {model['length_penalty']:g}"))
-    facts.append(("", f"at most {data['answer_ratio']:g} tokens a source token, and 10"))
-    return facts
 
 
 def _labels(labels: list[str]) -> tuple[str, str]:

@@ -36,7 +36,6 @@ from seqcli.cli._options import (
     grouped,
     nothing_to_read,
     option,
-    show_help,
 )
 from seqcli.errors import UsageError
 
@@ -104,7 +103,7 @@ def command(
     from seqcli.cli import _tagging
 
     if not files and nothing_to_read():
-        return show_help("tag")
+        return given.help()
     if writing.jsonl and writing.format not in (None, "jsonl"):
         raise UsageError(f"--jsonl does not go with --format {writing.format}")
     _tagging.run(files or ["-"], model, _tagging.Asked(reading, columns, writing, sure, how), given)

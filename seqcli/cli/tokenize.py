@@ -28,7 +28,7 @@ import typer
 
 from seqcli import registry
 from seqcli.cli._complete import entries, runs
-from seqcli.cli._options import For, Given, Lines, grouped, nothing_to_read, option, show_help
+from seqcli.cli._options import For, Given, Lines, grouped, nothing_to_read, option
 from seqcli.errors import UsageError
 
 
@@ -93,7 +93,7 @@ def command(
     from seqcli.cli import _tokenizing
 
     if not files and nothing_to_read():
-        return show_help("tokenize")
+        return given.help()
     for options in TOGETHER:
         flags = given.flags(name for name in options if not {"jsonl", "field"} <= set(given) or name != "jsonl")
         if len(flags) > 1:

@@ -16,8 +16,8 @@ import numpy as np
 class Stepper(Protocol):
     """What sampling asks of a model of one stream."""
 
-    def start(self, prompt: np.ndarray) -> tuple[Any, Any]:
-        """Read a prompt (T,) once."""
+    def start(self, prompt: np.ndarray, state: Any = None) -> tuple[Any, Any]:
+        """Read a prompt (T,) once, from the beginning or from a state of batch 1: memory and state."""
         ...
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any]:

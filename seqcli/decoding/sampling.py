@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -76,6 +76,26 @@ class Token(NamedTuple):
     logprob: float
 
 
+@dataclass
+class Carried:
+    """What a model has read of a stream so far; `sample` and `next_tokens` go on from there, and carry it on."""
+
+    state: Any = None  # None: nothing was read
+    last: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # (1,): read, and yet to be fed
+
+    def read(self, model: Stepper, ids: np.ndarray) -> Any:
+        """Read ids (T,), at least one with the last; returns the memory."""
+        ids = np.concatenate([self.last, ids])
+        memory, self.state = model.start(ids[:-1], self.state)
+        self.last = ids[-1:]
+        return memory
+
+    def step(self, model: Stepper, memory: Any) -> np.ndarray:
+        """Feed the last id: logits (V,) of what follows."""
+        logits, self.state = model.step(self.last, memory, self.state)
+        return logits[0]
+
+
 def sample(
     model: Stepper,
     prompt: np.ndarray,
@@ -84,26 +104,26 @@ def sample(
     limit: int,
     *,
     logprobs: bool = True,
+    carried: Carried | None = None,
 ) -> Iterator[Token]:
-    """Up to `limit` tokens after a prompt (T,), T >= 1; without `logprobs` they are nan, which saves time."""
-    memory, state = model.start(prompt[:-1])
-    ids = prompt[-1:]
+    """Up to `limit` tokens after a prompt (T,), T >= 1 where nothing is carried; without `logprobs` theirs are nan,
+    which saves time."""
+    stream = Carried() if carried is None else carried
+    memory = stream.read(model, prompt)
     seen = set(prompt.tolist()) if sampling.repetition_penalty != 1.0 else set()
     for _ in range(limit):
-        logits, state = model.step(ids, memory, state)
-        row = logits[0]
+        row = stream.step(model, memory)
         chosen = sampling.choose(sampling.penalised(row, np.fromiter(seen, np.int64, len(seen))), rng)
         logprob = float(row[chosen] - ops.logsumexp(row.astype(np.float64))) if logprobs else float("nan")
+        stream.last = np.array([chosen])
         yield Token(chosen, logprob)
         if sampling.repetition_penalty != 1.0:
             seen.add(chosen)
-        ids = np.array([chosen])
 
 
 def next_tokens(model: Stepper, prompt: np.ndarray, count: int) -> list[tuple[int, float]]:
     """The `count` most probable next ids and their probabilities, most probable first."""
-    memory, state = model.start(prompt[:-1])
-    logits, _ = model.step(prompt[-1:], memory, state)
-    p = ops.softmax(logits[0].astype(np.float64))
+    stream = Carried()
+    p = ops.softmax(stream.step(model, stream.read(model, prompt)).astype(np.float64))
     order = np.argsort(-p, kind="stable")[:count]
     return [(int(i), float(p[i])) for i in order]

@@ -9,13 +9,13 @@ import numpy as np
 
 from seqcli.errors import SeqcliError
 from seqcli.models._log_linear import Loss, minimise
-from seqcli.models._ngrams import buckets_of, hash_characters, hash_sequences, hash_words, numbers
-from seqcli.models.ngram_linear import LARGEST, tokenized
+from seqcli.models._ngrams import buckets_of, hash_characters, hash_sequences, hash_words, numbers, tokenized
 
 if TYPE_CHECKING:
     from seqcli.models.ngram_linear import Config
 
 SMOOTHING = 0.3  # added to each count of a feature in a label and in the others
+LARGEST = np.iinfo(np.int16).max  # a stored weight
 TOLERANCE = 1e-4  # of the loss: an iteration that gains less is the last
 
 

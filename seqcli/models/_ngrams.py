@@ -35,6 +35,13 @@ def words_of(text: str, lowercase: bool = False) -> list[str]:
     return _WORD.findall(text.lower() if lowercase else text)
 
 
+def tokenized(texts: Iterable[str], lowercase: bool) -> tuple[list[str], np.ndarray]:
+    """The words of N texts in a row, a mark before each text and one after the last, and the number of each text's
+    words with its mark (N,)."""
+    words = [[MARK, *words_of(text, lowercase)] for text in texts]
+    return [*chain.from_iterable(words), MARK], np.fromiter(map(len, words), np.int64, len(words))
+
+
 def _mixed(x: np.ndarray, salt: int) -> np.ndarray:
     """The finalizer of SplitMix64 over x + salt P, uint64."""
     x = x + np.uint64(salt * int(_FACTOR) & 0xFFFFFFFFFFFFFFFF)

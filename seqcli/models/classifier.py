@@ -13,12 +13,13 @@ from pydantic import BaseModel, Field
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models._base import ClassWeights, Rate, Size, head, stack
-from seqcli.models._words import LabelsTexts, WordBank, encoder, table
+from seqcli.models._words import LabelsTexts, encoder, table
 from seqcli.ops import Array
 from seqcli.records import Example
 

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from seqcli import layers, ops, registry
+from seqcli.inference.stream import StreamForm
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack
-from seqcli.layers.stream import StreamForm
 from seqcli.models import State
 from seqcli.models._base import Rate, Size, Trained, head, stack
 from seqcli.ops import Array
@@ -145,15 +145,15 @@ class Model(Trained):
             parts.append(-nll.reshape(x.shape[1], len(inputs)).T)
         return np.concatenate(parts, axis=1), state
 
-    def start(self, prompt: np.ndarray) -> tuple[None, State]:
-        """Read a prompt (T,) once; nothing but the state remembers it."""
-        state = self.initial_state(1)
+    def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
+        """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""
+        own: Any = self.initial_state(1) if state is None else state
         if len(prompt):
             if ops.is_torch(self.embedding):
-                _, state = self.hidden(ops.integers(prompt[:, None], self.embedding), state)
+                _, own = self.hidden(ops.integers(prompt[:, None], self.embedding), own)
             else:
-                _, state = self._stream.unroll(prompt, state)
-        return None, state
+                _, own = self._stream.unroll(prompt, own)
+        return None, own
 
     def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
         """Feed ids (B,): logits (B, V) and the next state."""

@@ -228,9 +228,9 @@ class Model:
             state = self._after(contexts, len(x))
         return np.concatenate(parts, axis=1), state
 
-    def start(self, prompt: np.ndarray) -> tuple[None, State]:
-        """Read a prompt (T,), T >= 0: no memory, and the state of batch 1."""
-        state, reach = self.initial_state(1), self.config.order - 1
+    def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
+        """Read a prompt (T,), T >= 0, from a state if there is one: no memory, and the state of batch 1."""
+        state, reach = self.initial_state(1) if state is None else state, self.config.order - 1
         seen = np.asarray(prompt)[max(0, len(prompt) - reach) :]
         return None, self._after(self._contexts(seen[None], state), 1) if len(seen) else state
 

@@ -22,8 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -31,7 +30,7 @@ from pydantic import BaseModel, Field, model_validator
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models._base import ClassWeights
-from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
+from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, tokenized
 from seqcli.records import Example
 
 TASK = "classification"
@@ -39,7 +38,6 @@ VERBS = ("classify", "eval")
 TRAINED = "counted"
 TOKENIZED = False
 
-LARGEST = np.iinfo(np.int16).max
 CHUNK = 1 << 14  # positions times columns looked up at once
 LINES = 1 << 12  # texts cut into words at once
 FEW = 1 << 12  # n-grams that are searched for before the table of all buckets is made, which takes milliseconds
@@ -203,15 +201,6 @@ class Model:
     @cached_property
     def _words(self) -> _Words:
         return _Words(self)
-
-
-def tokenized(texts: Any, lowercase: bool) -> tuple[list[str], np.ndarray]:
-    """The words of N texts in a row, a mark before each text and one after the last, and the number of each text's
-    words with its mark (N,)."""
-    words = [[MARK, *words_of(text, lowercase)] for text in texts]
-    tokens = list(chain.from_iterable(words))
-    tokens.append(MARK)
-    return tokens, np.fromiter(map(len, words), np.int64, len(words))
 
 
 class _Words(dict[str, int]):

@@ -13,8 +13,8 @@ from seqcli import attention as attentions
 from seqcli import ops
 from seqcli.attention import BaseAttention
 from seqcli.errors import UsageError
-from seqcli.layers.bank import Bank
-from seqcli.layers.batch import BatchForm
+from seqcli.inference.bank import Bank
+from seqcli.inference.batch import BatchForm
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import AttentionSpec, CellSpec
 from seqcli.layers.pooling import pool, pool_flat

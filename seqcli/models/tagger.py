@@ -13,12 +13,13 @@ from pydantic import BaseModel, Field, field_validator
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
+from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.crf import CRF
 from seqcli.layers.stack import Stack
 from seqcli.models._base import Rate, Size, head, stack
-from seqcli.models._words import ReadsWords, WordBank, encoder, table
+from seqcli.models._words import ReadsWords, encoder, table
 from seqcli.ops import Array
 
 TASK = "tagging"

@@ -10,6 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from seqcli.propose.look import PAIRS, Found, Look
+from seqcli.registry import constant
 
 CHARACTERS, PIECES, TAGGED, CLASSIFIED = 4e6, 2e6, 1e6, 3e6  # tokens of a run
 LARGE = 2_000_000  # characters of prose from which on words or sub-words are read
@@ -51,13 +52,7 @@ def shares(found: Found, look: Look, others: dict[str, Look]) -> Section:
     share, at = _share(found, look)
     if not share:
         return [Entry("#", "valid: 0.1, once there is more text: a share to see by when training should end", "")]
-    of = {
-        "classification": "of each label's texts, drawn",
-        "tagging": "of the sentences, the last ones",
-        PAIRS: "of the pairs, drawn",
-    }
-    comment = of.get(found.task, "of the text, its end")
-    entries = [Entry(split, share, comment) for split in wanted]
+    entries = [Entry(split, share, constant("tasks", found.task, "HELD")) for split in wanted]
     if at == "character":
         entries.append(Entry("split_at", at, "its lines are few and long: the shares are cut within one"))
     return entries

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seqcli import registry
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
 from seqcli.propose import columns, objects, pairs
 from seqcli.propose.look import MANY, PAIRS, Files, Found, Look, first_chunks, read, records_of
 from seqcli.propose.tags import tag_format, tagging
 from seqcli.records import LABELLED, PAIRED, Example, Options, detect, open_format
 
-TASKS = ("language-model", "tagging", "classification", PAIRS)
+TASKS = registry.names("tasks")
 BEGINNING = 1 << 16  # characters that a format is guessed from
 SPREAD = 400  # lines all over the sample, to guess from: files may be sorted by label
 

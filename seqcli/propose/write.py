@@ -18,14 +18,9 @@ from seqcli.propose.look import PAIRS, Files, Found, Look, find, look_at
 from seqcli.propose.records import Said, examples_of, recognise
 from seqcli.recipe.dump import write_recipe
 from seqcli.recipe.schema import SECTIONS
+from seqcli.registry import constant
 
 LOCAL = Path("recipes")
-HOLDS = {  # what the files of a task hold, and what learns from them
-    "language-model": ("plain text", "A language model"),
-    "tagging": ("words with tags", "A tagger"),
-    "classification": ("texts with labels", "A classifier"),
-    PAIRS: ("pairs of texts", "A sequence-to-sequence model"),
-}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:[-./+][A-Za-z0-9_]+)*")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # booleans to some YAML reader or other
 _FROM = 26  # the column where comments begin
@@ -73,7 +68,7 @@ def _path(output: str | None, name: str, force: bool) -> Path | None:
 def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -> list[str]:
     """What is said on stderr, and at the head of the recipe."""
     form = f", {found.format}" if found.format != "text" else ""
-    said = [f"{_names(look.paths)}: {HOLDS[found.task][0]}{form}; {_size(look)}"]
+    said = [f"{_names(look.paths)}: {_word('HOLDS', found)}{form}; {_size(look)}"]
     if found.counts:
         said.append(_counted(found))
     if found.sides:
@@ -93,6 +88,11 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
         + files.notes
         + [f"held out: {note}" for note in fitted.shares_note(found, look, others)]
     )
+
+
+def _word(what: str, found: Found) -> str:
+    """What a task says of itself."""
+    return constant("tasks", found.task, what)
 
 
 def _names(paths: list[Path]) -> str:
@@ -154,7 +154,7 @@ def compose(
     launch = path if path is not None else Path(f"{name}.yaml")
     folder = path.parent if path is not None else Path()
     head = [f"# seqcli train {shlex.quote(str(launch))}"]
-    head.append(f"# {HOLDS[found.task][1]} fitted to {_names(look.paths)} by: seqcli recipes new")
+    head.append(f"# {_word('LEARNS', found)} fitted to {_names(look.paths)} by: seqcli recipes new")
     for line in "\n".join(said).split("\n"):
         head += textwrap.wrap(line, _WIDE, initial_indent="# ", subsequent_indent="#   ")
     fit = fitted_pairs.fit if found.task == PAIRS else fitted.fit

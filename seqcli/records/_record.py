@@ -35,6 +35,11 @@ class Record:
     line: int = 1  # where the text begins
     raw: Any = field(default=None, repr=False)  # the Line or Block that it is: gives the record back
 
+    @property
+    def size(self) -> int:
+        """How much it holds, by which batches are bounded: characters; of an array, how many numbers."""
+        return len(self.text)
+
 
 @dataclass(slots=True)
 class Sentence(Record):

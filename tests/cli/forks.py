@@ -16,12 +16,12 @@ import scipy.optimize
 import torch
 
 from seqcli import registry
-from seqcli.cli import _classifying, _generating, _tagging, _translating, app
+from seqcli.cli import _classifying, _tagging, app
 from seqcli.recipe import load
 from seqcli.training import loop, report, session
 
 PRELOADED = (load, loop, report, session, scipy.optimize)
-PRELOADED += (_tagging, _classifying, _generating, _translating)
+PRELOADED += (_tagging, _classifying)
 
 
 def begin(request: dict) -> None:
@@ -52,7 +52,7 @@ def run(request: dict) -> None:
         os._exit(status if isinstance(status, int) else 1)
 
 
-FOLDERS = "cells attention characters models tokenizers metrics datasets formats labelled parallel restoration tasks cli/_scoring"
+FOLDERS = "cells attention characters models tokenizers metrics datasets records restoration tasks cli/_scoring cli/_generating"
 for folder in FOLDERS.split():
     for name in registry.names(folder):
         registry.load(folder, name)

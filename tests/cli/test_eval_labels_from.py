@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.cli import classify, eval
+from seqcli.cli import _reading, eval
 
 RECIPE = """\
 task: classification
@@ -116,4 +116,4 @@ def test_what_help_and_completion_say_of_formats(forks, named):
     known = [name for name, _ in eval.labelled("")]
     assert len(known) == len(set(known))
     assert {"fasttext", "label-text", "csv", "conll"} <= set(known)
-    assert set(classify.READ.offered("")) <= set(known)
+    assert set(_reading.TEXTS.offered("")) <= set(known)

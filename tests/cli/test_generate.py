@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
+import seqcli
+from seqcli.decoding.sampling import Carried
+
 PROMPTS = ["the cat", "", "dog ran ", "a", "", "it all"]
 
 
@@ -246,3 +249,13 @@ def test_signals(spawn, home, number, status):
     process.stdout.read()
     assert process.wait(30) == status
     assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("run", ["tiny", "counted"])
+def test_a_state_is_carried_from_call_to_call(home, run):
+    model, carried = seqcli.load(home / "runs" / run), Carried()
+    whole = model.generate("the ", temperature=0, max_tokens=30)
+    parts = [model.generate(p, temperature=0, max_tokens=n, carried=carried) for p, n in (("the ", 10), ("", 20))]
+    assert "".join(parts) == whole
+    longer = model.generate(f"the {whole}cat", temperature=0, max_tokens=10)
+    assert model.generate("cat", temperature=0, max_tokens=10, carried=carried) == longer

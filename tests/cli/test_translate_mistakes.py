@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from seqcli.cli import eval, generate
+from seqcli.cli import _reading, eval
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_what_help_and_completion_say(forks, translators):
     words = " ".join(forks.ok("generate", "--help", cwd=translators).stdout.replace("│", " ").split())
     for said in ("Sequence to sequence", "--n-best", "text, jsonl, tsv, csv, scan", "come back with one more column"):
         assert said in words
-    assert generate.READ.offered("") == ["text", "jsonl", "tsv", "csv", "scan"]
-    assert generate.READ.offered("s") == ["scan"]
+    assert _reading.SOURCES.offered("") == ["text", "jsonl", "tsv", "csv", "scan"]
+    assert _reading.SOURCES.offered("s") == ["scan"]
     assert {"lines", "scan", "tsv", "csv", "jsonl"} <= {name for name, _ in eval.labelled("")}
     assert eval.tokenizations("1") == ["13a"]
     assert {"bleu", "chrf", "ter", "exact-match"} <= {name for name, _ in eval.metric_names("")}

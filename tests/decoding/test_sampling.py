@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
+from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.errors import UsageError
 
 LOGITS = st.lists(st.one_of(st.integers(-4, 4).map(float), st.floats(-30, 30, width=32)), min_size=1, max_size=12)
@@ -178,8 +178,8 @@ class Table:
     def __init__(self, table: np.ndarray):
         self.table = table
 
-    def start(self, prompt: np.ndarray) -> tuple[str, list[int]]:
-        return "memory", prompt.tolist()
+    def start(self, prompt: np.ndarray, state: list[int] | None = None) -> tuple[str, list[int]]:
+        return "memory", [*(state or []), *prompt.tolist()]
 
     def step(self, ids: np.ndarray, memory: str, state: list[int]) -> tuple[np.ndarray, list[int]]:
         assert memory == "memory"
@@ -193,6 +193,20 @@ TABLE = np.random.default_rng(3).normal(0, 2, (V, V)).astype(np.float32)
 
 def continuation(prompt: list[int], sampling: Sampling, limit: int, seed: int = 0, **options: Any) -> list[Token]:
     return list(sample(Table(TABLE), np.array(prompt), sampling, np.random.default_rng(seed), limit, **options))
+
+
+def test_what_is_carried_goes_on() -> None:
+    """Tokens of two calls are those of one; a prompt between them is read behind what was drawn."""
+    whole = [t.id for t in continuation([1, 2], Sampling(), 9)]
+    carried, rng = Carried(), np.random.default_rng(0)
+    parts = [
+        [t.id for t in sample(Table(TABLE), np.array(prompt, np.int64), Sampling(), rng, limit, carried=carried)]
+        for prompt, limit in (([1, 2], 4), ([], 5))
+    ]
+    assert parts[0] + parts[1] == whole
+    assert [*carried.state, *carried.last] == [1, 2, *whole]
+    list(sample(Table(TABLE), np.array([5, 3]), Sampling(), rng, 0, carried=carried))
+    assert [*carried.state, *carried.last] == [1, 2, *whole, 5, 3]
 
 
 def test_greedy_follows_the_table() -> None:

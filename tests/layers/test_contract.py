@@ -13,9 +13,9 @@ import pytest
 from support.cells import CELLS, stack_of
 
 from seqcli import layers
-from seqcli.layers.batch import BatchForm
+from seqcli.inference.batch import BatchForm
+from seqcli.inference.stream import StreamForm
 from seqcli.layers.stack import Stack
-from seqcli.layers.stream import StreamForm
 
 torch = pytest.importorskip("torch")
 

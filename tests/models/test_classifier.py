@@ -21,7 +21,7 @@ from seqcli.datasets.batch import word_batch
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.layers.pooling import Kind
-from seqcli.models import _words, classifier
+from seqcli.models import classifier
 from seqcli.models.classifier import Config, Model, groups
 from seqcli.records import Example, Sentence
 
@@ -188,7 +188,7 @@ def test_logits_depend_on_nothing_but_their_text(
     pool = [text(rng, int(n)) for n in rng.integers(0, 25, 20)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "GROUP", group)
-        patch.setattr(_words, "KEPT_BYTES", kept)
+        patch.setattr("seqcli.inference.words.KEPT_BYTES", kept)
         for _ in range(data.draw(st.integers(1, 2))):
             chosen = [pool[i] for i in rng.permutation(20)[: data.draw(st.integers(1, 20))]]
             found = model.logits(chosen)
@@ -202,7 +202,7 @@ def test_one_long_text_among_others(pooling: str, monkeypatch: pytest.MonkeyPatc
     model, examples = make(pooling=pooling), some(3, 2000, 5)
     wanted = [alone(model, e) for e in examples]
     monkeypatch.setattr(classifier, "GROUP", 100)
-    monkeypatch.setattr(_words, "KEPT_BYTES", 4 * 32 * 20)
+    monkeypatch.setattr("seqcli.inference.words.KEPT_BYTES", 4 * 32 * 20)
     np.testing.assert_array_equal(make(pooling=pooling).logits(examples), wanted)
 
 

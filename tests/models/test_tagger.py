@@ -19,7 +19,6 @@ from seqcli import layers, ops
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.layers.crf import FORBIDDEN
-from seqcli.models import _words
 from seqcli.models.tagger import Config, Model
 from seqcli.records import Sentence
 
@@ -241,7 +240,7 @@ def test_emissions_depend_on_nothing_but_their_sentence(seed: int, kept: int, da
     model = make(None, seed % 2, **keys)
     pool = [sentence(rng, int(n)) for n in rng.integers(1, 25, 20)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_words, "KEPT_BYTES", kept)
+        patch.setattr("seqcli.inference.words.KEPT_BYTES", kept)
         for _ in range(data.draw(st.integers(1, 3))):
             chosen = [pool[i] for i in rng.permutation(20)[: data.draw(st.integers(1, 20))]]
             found = model.emissions([s.words for s in chosen], [s.features for s in chosen])
@@ -250,7 +249,9 @@ def test_emissions_depend_on_nothing_but_their_sentence(seed: int, kept: int, da
 
 
 def test_the_bank_keeps_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_words, "KEPT_BYTES", 4 * 32 * 50)  # 50 words of 2 directions, 4 gates, 4 units
+    monkeypatch.setattr(
+        "seqcli.inference.words.KEPT_BYTES", 4 * 32 * 50
+    )  # 50 words of 2 directions, 4 gates, 4 units
     model = make()
     for seed in range(30):
         s = sentence(np.random.default_rng(seed), 5)
@@ -267,7 +268,7 @@ def test_the_bank_grows_and_encodes_in_parts(monkeypatch: pytest.MonkeyPatch) ->
     s = Sentence(words=[f"w{i}é" for i in range(2500)], features={"pos": ["N"] * 2500})
     whole = alone(make(), s)
     assert len(whole) == 2500
-    monkeypatch.setattr(_words, "ENCODED", 7)
+    monkeypatch.setattr("seqcli.inference.words.ENCODED", 7)
     np.testing.assert_array_equal(alone(make(), s), whole)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seqcli import forms, threads
 from seqcli.cli import _filter
-from seqcli.cli._options import Given
+from seqcli.cli._options import Given, nothing_to_read
 from seqcli.cli._reading import Reads
 from seqcli.cli._scoring import report
 from seqcli.cli.eval import Asked
@@ -19,8 +19,10 @@ PER_LINE = "--per-line scores each record by itself"
 BATCH = 64  # lines scored together
 
 
-def run(asked: Asked, predictor: Generator, given: Given) -> None:
+def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
     """Score FILES or a split, and print."""
+    if asked.per_line.asked and not asked.files and nothing_to_read():
+        return given.help()  # it has no lines of its own to score
     window, wanted = asked.contexts.window, asked.contexts.threads
     if asked.per_line.asked and (flags := given.flags(ONCE)):
         raise UsageError(f"--per-line scores each line by itself: it does not go with {flags[0]}")
@@ -30,7 +32,7 @@ def run(asked: Asked, predictor: Generator, given: Given) -> None:
         if flags := given.flags(RECORDS):
             raise UsageError(f"{flags[0]} says how records are read: a text is scored as a whole", hint=PER_LINE)
         report(asked, predictor, given, window=window)
-        return
+        return None
     said, jsonl, files = asked.reading, asked.per_line.jsonl, asked.files or ["-"]
     read = READ.chosen(files, said.input, said.field, jsonl, given)
     reader = READ.reader(read, said, predictor.header)
@@ -38,3 +40,4 @@ def run(asked: Asked, predictor: Generator, given: Given) -> None:
     own, how = predictor.recast(Lines), asked.per_line.how
     _filter.run(files, reader, own, None, write, batch_size=BATCH, how=how, what="scoring")
     forms.finish(write)
+    return None

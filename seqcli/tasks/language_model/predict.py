@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Generator as Pieces
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +12,7 @@ import numpy as np
 
 from seqcli import models, tokenizers
 from seqcli.artifact import Artifact
-from seqcli.decoding.sampling import Sampling, Token, next_tokens, sample
+from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
@@ -43,11 +45,12 @@ class Text(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A prompt as ids."""
+    """A prompt as ids, and which of its samples is drawn."""
 
     ids: np.ndarray
     record: int
     lacking: list[tuple[int, str]]
+    sample: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,10 @@ class Generator(BasePredictor):
         ids, lacking = tokenizers.read(self.tokenizer, record.text)
         return Ready(self._begun(ids), record.record, lacking)
 
-    def _begun(self, ids: np.ndarray) -> np.ndarray:
-        """At least one id: an empty prompt is what follows a line end."""
-        return ids.astype(np.int64) if len(ids) else np.array([self.tokenizer.newline_id or 0])
+    def _begun(self, ids: np.ndarray, carried: Carried | None = None) -> np.ndarray:
+        """At least one id, where nothing was read before: an empty prompt is what follows a line end."""
+        known = len(ids) or (carried is not None and len(carried.last))
+        return ids.astype(np.int64) if known else np.array([self.tokenizer.newline_id or 0])
 
     def lacking(self, record: Ready | None) -> Sequence[tuple[int, str]]:
         """What a prompt holds that the model has no symbol for."""
@@ -110,28 +114,25 @@ class Generator(BasePredictor):
         for number in range(settings.samples):
             tokens: list[Token] = []
             collected = tokens if settings.tokens else None
-            found.append(Text("".join(self.pieces(record, number, settings, collected)), tokens))
+            found.append(
+                Text("".join(self.pieces(record._replace(sample=number), settings, tokens=collected)), tokens)
+            )
         return found
 
     def pieces(
-        self, record: Ready, number: int, settings: Settings, collected: list[Token] | None = None
-    ) -> Iterator[str]:
-        """A continuation of a prompt as it comes, the sample of that number; its tokens are `collected`."""
-        rng = np.random.default_rng([settings.seed, record.record, number])
+        self, record: Ready, settings: Settings, carried: Carried | None = None, *, tokens: list[Token] | None = None
+    ) -> Pieces[str, None, Carried]:
+        """A continuation of a prompt as it comes; its `tokens` are collected. Returns what is carried on: all that
+        was drawn, also what a stop text cut off."""
+        stream = carried or Carried()
+        rng = np.random.default_rng([settings.seed, record.record, record.sample])
+        drawn = sample(
+            self.model, record.ids, settings.sampling, rng, settings.max_tokens,
+            logprobs=tokens is not None, carried=stream,
+        )  # fmt: skip
         stops = (*settings.stops, "\n") if settings.lines else settings.stops
-        return self._streamed(record.ids, settings.sampling, rng, settings.max_tokens, stops, collected)
-
-    def _streamed(
-        self,
-        ids: np.ndarray,
-        sampling: Sampling,
-        rng: np.random.Generator,
-        most: int,
-        stops: Sequence[str],
-        collected: list[Token] | None = None,
-    ) -> Iterator[str]:
-        tokens = sample(self.model, ids, sampling, rng, most, logprobs=collected is not None)
-        return until_stop(stream_text(tokens, self.tokenizer, ids, collected), stops)
+        yield from until_stop(stream_text(drawn, self.tokenizer, record.ids, tokens), stops)
+        return stream
 
     # from Python
 
@@ -146,15 +147,19 @@ class Generator(BasePredictor):
         repetition_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
         seed: int | None = None,
+        carried: Carried | None = None,
     ) -> Iterator[str]:
         """The continuation of a prompt, piece by piece. The same seed gives the same text as `seqcli generate`.
 
+        What is `carried`, a `decoding.sampling.Carried`, was read before the prompt, and is carried on.
         Raises SeqcliError for a character that the model has no symbol for.
         """
         sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
-        rng = np.random.default_rng(None if seed is None else [seed, 0, 0])
-        stops = [stop] if isinstance(stop, str) else stop
-        return self._streamed(self._begun(self.tokenizer.encode(prompt)), sampling, rng, max_tokens, stops)
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        settings = Settings(
+            sampling, max_tokens, 1, stops, secrets.randbits(63) if seed is None else seed, lines=False
+        )
+        return self.pieces(Ready(self._begun(self.tokenizer.encode(prompt), carried), 0, []), settings, carried)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """The continuation of a prompt; options as for `stream`."""

@@ -174,7 +174,7 @@ class Task(BaseTask):
         prompt = np.array([newline if newline is not None else int(self.ids["train"][0])])
         count = 60 if self.tokenizer.kind in ("word", "sentencepiece") else 240
         settings = Settings(Sampling(temperature=0.8), count, lines=False)
-        text = "".join(predictor.pieces(Ready(prompt, 0, []), 0, settings)).strip("\n")
+        text = "".join(predictor.pieces(Ready(prompt, 0, []), settings)).strip("\n")
         return f"a sample, at temperature 0.8:\n{_indented(text)}"
 
     def use(self) -> str:

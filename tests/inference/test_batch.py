@@ -10,7 +10,7 @@ from support.cells import CELLS, known
 from support.examples import examples
 from threadpoolctl import threadpool_limits
 
-from seqcli.layers.batch import BatchForm
+from seqcli.inference.batch import BatchForm
 from seqcli.layers.stack import Stack
 
 
@@ -59,7 +59,7 @@ def test_long_sequences_are_projected_by_stretches(monkeypatch):
     stack, lengths = made("gru"), [50, 3]
     x = inputs(lengths)
     whole = read(stack, x, lengths)
-    monkeypatch.setattr("seqcli.layers.batch.STRETCH", 7)
+    monkeypatch.setattr("seqcli.inference.batch.STRETCH", 7)
     form, asked = BatchForm(stack), []
 
     def project(places: np.ndarray, direction: int) -> np.ndarray:

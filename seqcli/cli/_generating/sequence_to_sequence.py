@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from seqcli import artifact, console, forms, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
-from seqcli.cli.generate import READ, Asked, seed_of
+from seqcli.cli._reading import SOURCES
 from seqcli.decoding.beam import Search
 from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
@@ -15,6 +16,9 @@ from seqcli.errors import UsageError
 from seqcli.records import ROWS, Pair
 from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
 from seqcli.tasks.sequence_to_sequence.show import Writer
+
+if TYPE_CHECKING:
+    from seqcli.cli.generate import Asked
 
 BATCH = 64  # sources answered together, where nothing else is said
 DRAWN = 1  # answers in a picture
@@ -24,7 +28,7 @@ SEARCHED = ("beam", "n_best", "length_penalty", "coverage_penalty")  # options o
 def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     """Answer what FILES say, or one prompt. Raises SeqcliError."""
     _check_drawing(asked, given)
-    read = READ.chosen(asked.files, asked.reading.input, asked.reading.field, asked.writing.jsonl, given)
+    read = SOURCES.chosen(asked.files, asked.reading.input, asked.reading.field, asked.writing.jsonl, given)
     _check_form(asked, read)
     others = [_member(path, stored) for path in asked.searching.ensemble or ()]
     limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
@@ -58,7 +62,7 @@ def _filter_sources(
     asked: Asked, read: str, translator: Translator, settings: Settings, writer: Writer, drawn: list[Answer]
 ) -> None:
     reading, how = asked.reading, asked.how
-    reader = READ.reader(read, reading, translator.header)
+    reader = SOURCES.reader(read, reading, translator.header)
     written = forms.form(read, asked.writing.jsonl, reader, writer)
 
     def write(pair: Pair, answers: list[Answer]) -> str:
@@ -113,7 +117,7 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
         search,
         sampling if drawing.drawn else None,
         drawing.samples,
-        seed_of(drawing, drawn=True) if drawing.drawn else 0,
+        drawing.seeded(drawing.drawn),
         writing.max_tokens,
         attention=writing.attention or writing.alignment or writing.draw is not None,
         replace_unknown=searching.replace_unknown,
@@ -139,7 +143,7 @@ def _check_form(asked: Asked, read: str) -> None:
         ("--alignment", asked.writing.alignment),
     ):
         if value and read in ROWS and asked.prompt is None:
-            said = f"{name}: {read} comes back with {READ.more}, the best answer"
+            said = f"{name}: {read} comes back with {SOURCES.more}, the best answer"
             raise UsageError(said, hint="read lines or jsonl, where there is room for more")
     if asked.writing.attention and not (asked.writing.jsonl or read == "jsonl"):
         raise UsageError("--attention goes with --jsonl", hint="--alignment writes pairs, --draw FILE a picture")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcli import artifact, forms, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
-from seqcli.cli._reading import Reads
-from seqcli.cli.generate import Asked, seed_of
+from seqcli.cli._reading import PROMPTS
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.records import ROWS, Example
 from seqcli.tasks.language_model.predict import Generator, Settings
 from seqcli.tasks.language_model.show import Writer
 
-READ = Reads("labels", ("text", "jsonl", "tsv", "csv"), "source", "one more column")
+if TYPE_CHECKING:
+    from seqcli.cli.generate import Asked
 
 
 def unescape(text: str) -> str:
@@ -37,10 +37,10 @@ def unescape(text: str) -> str:
 def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     """Continue one prompt, or what FILES say. Raises SeqcliError."""
     drawing, writing, how = asked.drawing, asked.writing, asked.how
-    read = READ.chosen(asked.files, asked.reading.input, asked.reading.field, writing.jsonl, given)
+    read = PROMPTS.chosen(asked.files, asked.reading.input, asked.reading.field, writing.jsonl, given)
     if read in ROWS and asked.prompt is None and (drawing.samples > 1 or asked.continuing.next_):
         flag = "--samples" if drawing.samples > 1 else "--next"
-        raise UsageError(f"{flag}: {read} comes back with {READ.more}", hint="read lines or jsonl")
+        raise UsageError(f"{flag}: {read} comes back with {PROMPTS.more}", hint="read lines or jsonl")
     if how.jobs > 1 and asked.continuing.device != "cpu":
         raise UsageError("--jobs goes with --device cpu")
     objects = writing.jsonl or read == "jsonl"
@@ -50,7 +50,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         Settings.max_tokens if writing.max_tokens is None else writing.max_tokens,
         drawing.samples,
         tuple(map(unescape, asked.continuing.stop or ())),
-        seed_of(drawing, drawn=temperature > 0 and asked.continuing.next_ is None),
+        drawing.seeded(temperature > 0 and asked.continuing.next_ is None),
         asked.continuing.next_,
         objects,
         not objects,
@@ -65,7 +65,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     if asked.prompt is not None:
         _one(asked, generator, settings, writer)
         return
-    reader = READ.reader(read, asked.reading, stored.header)
+    reader = PROMPTS.reader(read, asked.reading, stored.header)
     write = forms.form(read, objects, reader, writer)
     _filter.run(asked.files, reader, generator, settings, write, batch_size=1, how=how, what="generating")
     forms.finish(write)
@@ -83,7 +83,7 @@ def _one(asked: Asked, generator: Generator, settings: Settings, writer: Writer)
             if asked.continuing.echo:
                 out.write(prompted.text)
             last = ""
-            for text in generator.pieces(ready, number, replace(settings, lines=False)):
+            for text in generator.pieces(ready._replace(sample=number), replace(settings, lines=False)):
                 out.write(text)
                 out.flush()
                 last = text or last

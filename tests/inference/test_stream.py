@@ -7,9 +7,9 @@ import pytest
 from support.cells import CELLS, stack_of
 
 from seqcli import layers
-from seqcli.layers import stream
+from seqcli.inference import stream
+from seqcli.inference.stream import StreamForm
 from seqcli.layers.stack import Stack
-from seqcli.layers.stream import StreamForm
 
 V, E, H, T = 9, 5, 24, 40
 

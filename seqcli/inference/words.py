@@ -1,0 +1,73 @@
+"""Words' projected first-layer inputs, kept: what the first layer makes of a word is the same wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqcli.inference.batch import BatchForm
+
+KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
+KEPT_CHARACTERS = 16 << 20  # of those words themselves
+ENCODED = 1024  # words projected at once: bounds the memory
+
+
+class WordBank:
+    """The bank of a model that reads words (`of_words`, `features`, `stack`, `vocabulary`).
+
+    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables.
+    """
+
+    def __init__(self, model: Any):
+        self.model, self.form = model, BatchForm(model.stack)
+        size = self._size = model.stack.cells[0][0].input_size
+        at = size - sum(table.shape[1] for table in model.features)
+        nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
+        self._tables = []
+        for table in model.features:
+            x = np.zeros((len(table), size), np.float32)
+            x[:, at : at + table.shape[1]] = table
+            self._tables.append(self.form.project(x) - nothing)
+            at += table.shape[1]
+        self._most = max(KEPT_BYTES // nothing.nbytes, 1)
+        self._rows = nothing.repeat(1024, axis=1)
+        self._known: dict[str, int] = {}
+        self._characters = 0  # of the words known
+
+    def inputs(self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()) -> Any:
+        """What BatchForm.read asks for: places of tokens to their projected inputs."""
+        flat = [w for words in sentences for w in words]
+        new = [w for w in dict.fromkeys(flat) if w not in self._known]
+        self._characters += sum(map(len, new))
+        if len(self._known) + len(new) > self._most or self._characters > KEPT_CHARACTERS:
+            self._known, new = {}, list(dict.fromkeys(flat))
+            self._characters = sum(map(len, new))
+        columns = [
+            np.concatenate([self.model.vocabulary.feature_ids(name, f[name]) for f in features])
+            for name in self.model.vocabulary.features
+        ]
+        if len(new) > self._most:  # a line with more different words than are kept: each time anew
+            return lambda places, d: self._add(
+                self._project([flat[p] for p in places.tolist()])[d], columns, places, d
+            )
+        for first in range(0, len(new), ENCODED):
+            part = new[first : first + ENCODED]
+            rows, begin = self._project(part), len(self._known)
+            while begin + len(part) > (held := self._rows.shape[1]):
+                more = max(min(held, self._most - held), begin + len(part) - held)
+                self._rows = np.concatenate([self._rows, self._rows[:, :1].repeat(more, axis=1)], axis=1)
+            self._rows[:, begin : begin + len(part)] = rows
+            self._known.update(zip(part, range(begin, begin + len(part)), strict=True))
+        known = self._known
+        index = np.array([known[w] for w in flat], np.int64)
+        return lambda places, d: self._add(self._rows[d].take(index[places], axis=0), columns, places, d)
+
+    def _add(self, rows: np.ndarray, columns: list[np.ndarray], places: np.ndarray, d: int) -> np.ndarray:
+        for table, ids in zip(self._tables, columns, strict=True):
+            rows += table[d, ids[places]]
+        return rows
+
+    def _project(self, words: list[str]) -> np.ndarray:
+        return self.form.project(self.model.of_words(words, self._size))

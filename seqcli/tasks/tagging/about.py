@@ -1,0 +1,18 @@
+"""What `inspect` says of a tagger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and what they are."""
+    known, splitting = header["vocabulary"], header["splitting"]
+    features = "".join(f", {name} ({n})" for name, n in known["features"].items())
+    words = f"{known['words']:,} words, {known['characters']:,} characters{features}"
+    if "rule" not in splitting:
+        return [("vocabulary", words), ("raw text", f"restores {splitting['restore']}")]
+    rule = ", ".join(f"{k} {v}" for k, v in splitting["rule"].items())
+    agreement = f"F1 {splitting['agreement']:.4f} on the training data's words"
+    return [("vocabulary", words), ("raw text", f"rule {rule}; {agreement}")]
