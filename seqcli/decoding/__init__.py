@@ -1,8 +1,8 @@
-"""Decoding: from a model's scores to text. Everything here knows a model only as a Stepper or a Transducer.
+"""Decoding: from a model's scores to text. Everything here knows a model only as a Stepper or a Seq2Seq.
 
 A Stepper has `start(prompt) -> (memory, state)` and `step(ids, memory, state) -> (logits, state)`: memory belongs to
 the source and is never copied; state belongs to a hypothesis, batch-first, so that a beam reorder is one index. A
-Transducer is the same for many sources at once, each with several hypotheses.
+Seq2Seq is the same for many sources at once, each with several hypotheses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Stepper(Protocol):
         ...
 
 
-class Transducer(Protocol):
+class Seq2Seq(Protocol):
     """What beam search asks of a model of targets given sources: B sources, K hypotheses of each, V target symbols.
 
     A row's result depends, to the last bit, on no other row and on no padding.

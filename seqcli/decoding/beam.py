@@ -1,4 +1,4 @@
-"""Beam search over a Transducer: many sources at once, each with its own beam.
+"""Beam search over a Seq2Seq: many sources at once, each with its own beam.
 
 Scores are those of Wu et al. 2016, eq. 14: log-probability over a length penalty, plus a coverage term.
 """
@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqcli.decoding import Transducer
+from seqcli.decoding import Seq2Seq
 from seqcli.decoding._candidates import candidates
 from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, take, worthwhile
-from seqcli.decoding.transduce import greedy, walk
+from seqcli.decoding.seq2seq import greedy, walk
 from seqcli.errors import UsageError
 
 __all__ = ["Hypothesis", "Search", "search"]
@@ -68,7 +68,7 @@ class Search:
 
 
 def search(
-    model: Transducer,
+    model: Seq2Seq,
     sources: Sequence[np.ndarray],
     settings: Search,
     *,
@@ -114,7 +114,7 @@ def search(
 class _Asked(NamedTuple):
     """What is searched, and how."""
 
-    model: Transducer
+    model: Seq2Seq
     sources: Sequence[np.ndarray]
     settings: Search
     constraints: Constraints

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from seqcli.decoding import Transducer
+from seqcli.decoding import Seq2Seq
 from seqcli.errors import UsageError
 
 
 class Ensemble:
-    """A Transducer of Transducers over the same target symbols. Raises UsageError where their numbers differ."""
+    """A Seq2Seq of Seq2Seqs over the same target symbols. Raises UsageError where their numbers differ."""
 
-    def __init__(self, models: Sequence[Transducer]):
+    def __init__(self, models: Sequence[Seq2Seq]):
         if not models:
             raise UsageError("an ensemble needs a model")
         self.models = tuple(models)

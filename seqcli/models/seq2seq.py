@@ -21,7 +21,7 @@ from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models import Sizes
 from seqcli.models._base import Rate, Size, stack
-from seqcli.models._transducer import Memory, State, Transduces, TwoSided, normal
+from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
 from seqcli.ops import Array
 
 TASK = "sequence-to-sequence"
@@ -32,7 +32,7 @@ DEFAULT = True  # the kind of the task where a recipe names none
 Bridge = Literal["last", "mean", "zero"]
 
 
-class Config(TwoSided):
+class Config(BaseConfig):
     """Recipe keys of `model` for a recurrent encoder and decoder."""
 
     kind: Literal["seq2seq"] = "seq2seq"
@@ -55,7 +55,7 @@ class Config(TwoSided):
 
 
 @dataclass(frozen=True)
-class Model(Transduces):
+class Model(BaseSeq2Seq):
     """p(y_t | y_<t, x) = softmax(W_o r_t + b_o), r_t = tanh(W_r [h_t; c_t] + b_r), c_t = attention of h_t."""
 
     source_embedding: Array  # (Vs, E)

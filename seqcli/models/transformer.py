@@ -15,7 +15,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, sinusoids, with_room
 from seqcli.models import Sizes
 from seqcli.models._base import Rate, Size
-from seqcli.models._transducer import Memory, State, Transduces, TwoSided, normal
+from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
 from seqcli.ops import Array
 
 TASK = "sequence-to-sequence"
@@ -23,7 +23,7 @@ VERBS = ("generate", "eval")
 TRAINED = "gradient"
 
 
-class Config(TwoSided):
+class Config(BaseConfig):
     """Recipe keys of `model` for a transformer."""
 
     kind: Literal["transformer"] = "transformer"
@@ -42,7 +42,7 @@ class Config(TwoSided):
 
 
 @dataclass(frozen=True)
-class Model(Transduces):
+class Model(BaseSeq2Seq):
     """p(y_t | y_<t, x) = softmax(W_o d_t + b_o), d_t what the decoder makes of y_<t and of the encoder's outputs."""
 
     source_embedding: Array  # (Vs, D)

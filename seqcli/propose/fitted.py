@@ -75,7 +75,7 @@ def _share(found: Found, look: Look) -> tuple[float, str | None]:
     if found.task == "tagging":
         return (0.1 if found.records >= 10 else 0.0), None
     if found.task == PAIRS:
-        pairs = found.sides.total
+        pairs = found.pairs.total
         return (0.0 if pairs < 10 else min(0.1, max(float(f"{HELD_PAIRS / pairs:.1g}"), 1e-4))), None
     total = look.total
     if total < 200:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from seqcli.propose import fitted
 from seqcli.propose.fitted import Entry, Fit, Section
 from seqcli.propose.look import Found, Look
-from seqcli.propose.pairs import Side, Sides
+from seqcli.propose.pairs import Pairs, Texts
 from seqcli.tokenizers.word import words_of
 
 SHORT, SENTENCES = 4e6, 5e6  # tokens of a run
@@ -35,27 +35,27 @@ class Kind(NamedTuple):
 
 def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     """The sections of a recipe for pairs, and hints."""
-    sides: Sides = found.sides
-    source, target = kind_of(sides.source, splits=("whitespace", "punctuation")), kind_of(sides.target)
-    shared = _is_shared(sides, source, target)
-    sections = {"tokenizer": _tokenizer(source, sides, "both sides: " if shared else "")}
+    both: Pairs = found.pairs
+    source, target = kind_of(both.source, splits=("whitespace", "punctuation")), kind_of(both.target)
+    shared = _is_shared(both, source, target)
+    sections = {"tokenizer": _tokenizer(source, both, "both sides: " if shared else "")}
     if not shared:
-        sections["target_tokenizer"] = _tokenizer(target, sides, "")
+        sections["target_tokenizer"] = _tokenizer(target, both, "")
     sentences = "sentencepiece" in (source.tokenizer, target.tokenizer)
     held = sum(e.value for e in fitted.shares(found, look, others) if isinstance(e.value, float))
-    pairs = sides.total * (1 - held)
+    pairs = both.total * (1 - held)
     judged = bool(held) or "valid" in others
     sections["model"] = _model(pairs, sentences=sentences, shared=shared)
     sections["train"] = _train(pairs, source.tokens + target.tokens, sentences=sentences)
-    if judged and (watch := _watch(sides, target)):
+    if judged and (watch := _watch(both, target)):
         sections["train"].insert(-1, watch)
-    return sections, _hints(sides, source, target, pairs)
+    return sections, _hints(both, source, target, pairs)
 
 
 # tokenizers
 
 
-def kind_of(side: Side, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
+def kind_of(side: Texts, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
     """The tokenizer of a side: words where the vocabulary is closed, sub-words for sentences, else characters."""
     closed: list[tuple[str, Counter[str], float]] = []
     for split in splits:
@@ -73,7 +73,7 @@ def kind_of(side: Side, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
     return Kind("char", "", f"strings of {side.length:.0f} characters on average, no sentences", side.length)
 
 
-def _vocabulary(side: Side, split: str) -> tuple[Counter[str], float]:
+def _vocabulary(side: Texts, split: str) -> tuple[Counter[str], float]:
     """The words of all texts, and the share of those of every tenth text that the others lack."""
     seen, new = Counter[str](), Counter[str]()
     for i, text in enumerate(side.texts):
@@ -82,14 +82,14 @@ def _vocabulary(side: Side, split: str) -> tuple[Counter[str], float]:
     return seen + new, unseen
 
 
-def is_sentences(side: Side) -> bool:
+def is_sentences(side: Texts) -> bool:
     """Whether texts are running text with spaces: several words, most of it letters."""
     some = "".join(side.texts[:2000])
     letters = sum(map(str.isalpha, some)) / max(sum(not c.isspace() for c in some), 1)
     return side.words >= 4 and side.length > 20 and letters > 0.7
 
 
-def _scripts(side: Side) -> Counter[str]:
+def _scripts(side: Texts) -> Counter[str]:
     """How many letters of each script there are, by the first word of their names in Unicode."""
     letters = Counter(c for text in side.texts[:2000] for c in text if c.isalpha())
     found = Counter[str]()
@@ -98,32 +98,32 @@ def _scripts(side: Side) -> Counter[str]:
     return found
 
 
-def _alike(sides: Sides) -> float:
+def _alike(both: Pairs) -> float:
     """The share of letters that are of the same scripts on both sides."""
-    a, b = _scripts(sides.source), _scripts(sides.target)
+    a, b = _scripts(both.source), _scripts(both.target)
     return sum(min(a[s] / max(a.total(), 1), b[s] / max(b.total(), 1)) for s in a.keys() & b.keys())
 
 
-def _is_shared(sides: Sides, source: Kind, target: Kind) -> bool:
+def _is_shared(both: Pairs, source: Kind, target: Kind) -> bool:
     """Whether one tokenizer is enough for both sides."""
     if source[:2] != target[:2]:
         return False
     if source.tokenizer == "sentencepiece":
-        return _alike(sides) >= ALIKE
+        return _alike(both) >= ALIKE
     if source.tokenizer == "word":
-        theirs, ours = _vocabulary(sides.target, target.split)[0], _vocabulary(sides.source, source.split)[0]
+        theirs, ours = _vocabulary(both.target, target.split)[0], _vocabulary(both.source, source.split)[0]
     else:
-        theirs, ours = Counter("".join(sides.target.texts)), Counter("".join(sides.source.texts))
+        theirs, ours = Counter("".join(both.target.texts)), Counter("".join(both.source.texts))
     return sum(n for symbol, n in theirs.items() if symbol in ours) >= ALIKE * theirs.total()
 
 
-def _tokenizer(kind: Kind, sides: Sides, of: str) -> Section:
+def _tokenizer(kind: Kind, both: Pairs, of: str) -> Section:
     if kind.tokenizer == "char":
         return [Entry("kind", "char", of + kind.why)]
     if kind.tokenizer == "word":
         split = [Entry("split", kind.split, "forty-two is three words")] if kind.split != "whitespace" else []
         return [Entry("kind", "word", of + kind.why), *split]
-    characters = sides.total * (sides.source.length + sides.target.length)
+    characters = both.total * (both.source.length + both.target.length)
     size = 1000 if characters < 1e6 else 4000 if characters < 1e7 else 8000
     return [
         Entry("kind", "sentencepiece", of + kind.why),
@@ -173,43 +173,43 @@ def _train(pairs: float, tokens: float, *, sentences: bool) -> Section:
     return [*train[:-1], average, train[-1]]
 
 
-def _watch(sides: Sides, target: Kind) -> Entry | None:
+def _watch(both: Pairs, target: Kind) -> Entry | None:
     """The score that decides; None for the loss."""
     if target.tokenizer == "sentencepiece":
         return Entry("watch", "bleu", "for sentences; loss is faster to watch")
-    if _spaceless(sides.target):
+    if _spaceless(both.target):
         return Entry("watch", "chrf", "compares characters, for the targets have no spaces between words")
-    long = target.tokens if target.tokenizer == "word" else sides.target.length
-    if long <= LONGEST and sides.ambiguous * 20 <= len(sides.source.texts):
+    long = target.tokens if target.tokenizer == "word" else both.target.length
+    if long <= LONGEST and both.ambiguous * 20 <= len(both.source.texts):
         return Entry("watch", "exact-match", "a short answer is right or wrong")
     return None
 
 
-def _hints(sides: Sides, source: Kind, target: Kind, pairs: float) -> dict[str, list[str]]:
+def _hints(both: Pairs, source: Kind, target: Kind, pairs: float) -> dict[str, list[str]]:
     hints: dict[str, list[str]] = {"model": [], "data": []}
     if pairs < 200:
         hints["model"].append(f"{pairs:,.0f} pairs are few: expect little of what they do not show")
-    for name, side, kind in (("source", sides.source, source), ("target", sides.target, target)):
+    for name, side, kind in (("source", both.source, source), ("target", both.target, target)):
         long = sum(len(text) * kind.tokens > TOKENS * max(side.length, 1) for text in side.texts)
         if long:
             share = long / len(side.texts)
             hints["data"].append(
                 f"longest: {2 * TOKENS}  # {share:.1%} of the {name}s have over {TOKENS} tokens: they are left out"
             )
-    if _spaceless(sides.target):
+    if _spaceless(both.target):
         hints["data"].append(
             "bleu_tokenize: char  # BLEU counts words, and the targets have no spaces; zh for Chinese"
         )
-    elif target.tokenizer == "sentencepiece" and _marks_apart(sides.target):
+    elif target.tokenizer == "sentencepiece" and _marks_apart(both.target):
         hints["data"].append("bleu_tokenize: none  # marks stand apart in the targets: they are divided already")
     return hints
 
 
-def _spaceless(side: Side) -> bool:
+def _spaceless(side: Texts) -> bool:
     """Whether a script is written without spaces between words."""
     return side.length > 8 and len(set("".join(side.texts))) > 500 and side.words * 8 < side.length
 
 
-def _marks_apart(side: Side) -> bool:
+def _marks_apart(side: Texts) -> bool:
     text = "\n".join(side.texts)
     return len(fitted.APART.findall(text)) > 4 * len(fitted.MARK.findall(text))

@@ -98,7 +98,7 @@ class Found:
     lowered: bool = True  # words that differ by their case alone are one
     multi_label: bool = False
     scheme: str | None = None
-    sides: Any = None  # of pairs: `pairs.Sides`
+    pairs: Any = None  # of pairs: `pairs.Pairs`
     exact: bool = True  # the counts are of the whole
 
 

@@ -28,7 +28,7 @@ _OTHERWISE = "--source and --target say otherwise"
 
 
 @dataclass
-class Side:
+class Texts:
     """The texts of one side, of a sample."""
 
     texts: list[str]
@@ -45,11 +45,11 @@ class Side:
 
 
 @dataclass
-class Sides:
+class Pairs:
     """What a sample of pairs holds."""
 
-    source: Side
-    target: Side
+    source: Texts
+    target: Texts
     total: float  # pairs of the whole, as far as the sample tells
     ambiguous: int  # sources of the sample with several targets
 
@@ -310,14 +310,14 @@ def _sized(found: Found, pairs: Sequence[tuple[str, str]], total: float, path: s
         found.notes.append(f"{ambiguous:,} of {len(targets):,} different sources have more than one target")
     found.records = len(filled)
     kept = filled[:: max(-(-len(filled) // MEASURED), 1)]
-    source, target = (Side([" ".join(pair[i].split("\n")).strip() for pair in kept]) for i in (0, 1))
-    found.sides = Sides(source, target, total * len(filled) / len(pairs), ambiguous)
+    source, target = (Texts([" ".join(pair[i].split("\n")).strip() for pair in kept]) for i in (0, 1))
+    found.pairs = Pairs(source, target, total * len(filled) / len(pairs), ambiguous)
     return found
 
 
 def described(found: Found) -> str:
     """`360 pairs; source: 27.1 characters, 3.5 words on average; target: 2.7 characters, 1.0 words`."""
-    sides: Sides = found.sides
+    both: Pairs = found.pairs
     about = "" if found.exact else "about "
-    measures = [f"{s.length:,.1f} characters, {s.words:,.1f} words" for s in (sides.source, sides.target)]
-    return f"{about}{sides.total:,.0f} pairs; source: {measures[0]} on average; target: {measures[1]}"
+    measures = [f"{s.length:,.1f} characters, {s.words:,.1f} words" for s in (both.source, both.target)]
+    return f"{about}{both.total:,.0f} pairs; source: {measures[0]} on average; target: {measures[1]}"

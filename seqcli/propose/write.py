@@ -71,7 +71,7 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
     said = [f"{_names(look.paths)}: {_word('HOLDS', found)}{form}; {_size(look)}"]
     if found.counts:
         said.append(_counted(found))
-    if found.sides:
+    if found.pairs:
         said.append(pairs.described(found))
     if found.task == "tagging":
         said.append(f"the tags are spans in {found.scheme}" if found.scheme else "the tags mark no spans")

@@ -11,7 +11,7 @@ from support.new_recipes import DIGITS, kinds, made_fixture, new_fixture, rows, 
 
 from seqcli.cli import app
 from seqcli.propose import fitted_pairs
-from seqcli.propose.pairs import Side
+from seqcli.propose.pairs import Texts
 from seqcli.recipe.load import load_recipe
 
 # what the texts are
@@ -129,7 +129,7 @@ def test_several_targets_of_a_source_are_counted_and_not_judged_as_a_whole(made)
     ],
 )
 def test_which_tokenizer(texts, kind):
-    assert fitted_pairs.kind_of(Side(texts)).tokenizer == kind
+    assert fitted_pairs.kind_of(Texts(texts)).tokenizer == kind
 
 
 def test_sizes_grow_with_the_pairs():

@@ -1,4 +1,4 @@
-"""Pairs of texts: every format, two files line by line, shares, blank sides, and mistakes with their place."""
+"""Pairs of texts: every format, two files line by line, shares, blank codec, and mistakes with their place."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
-from support.transducers import Table, all_same, allowed, each, plainly, rescored, score, sources
+from support.tables import Table, all_same, allowed, each, plainly, rescored, score, sources
 
 from seqcli.decoding import beam as module
 from seqcli.decoding._hypotheses import take

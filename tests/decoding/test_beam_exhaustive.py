@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.transducers import Table, allowed, rescored, score, sources
+from support.tables import Table, allowed, rescored, score, sources
 
 from seqcli.decoding.beam import Search, search
 from seqcli.decoding.ensemble import Ensemble

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.transducers import Table, all_same, each, rescored, sources
+from support.tables import Table, all_same, each, rescored, sources
 
 from seqcli.decoding.beam import Search, search
 from seqcli.decoding.ensemble import Ensemble

@@ -36,10 +36,10 @@ def prepared(folder: Path, **keys: Any) -> Task:
 
 def texts_of(task: Task, batch: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     """(source, target) of a batch's pairs, as their tokenizers give them back."""
-    sides, found = task.sides, []
+    codec, found = task.codec, []
     for b, (S, T) in enumerate(zip(batch["source_lengths"], batch["target_lengths"], strict=True)):
         source, target = batch["source"][b, : S - 1], batch["inputs"][b, 1:T]
-        found.append((sides.source.decode(source), sides.target.decode(target)))
+        found.append((codec.source.decode(source), codec.target.decode(target)))
     return found
 
 
@@ -50,14 +50,14 @@ def test_vocabularies_are_the_training_splits(tmp_path: Path) -> None:
     (tmp_path / "valid.tsv").write_text(tsv([("zebra a", "a zebra")]))
     task = prepared(tmp_path, tokenizer="word", target_tokenizer="char", valid=None)
     words = {w for source, _ in rows(60, 1) for w in source.split()}
-    assert set(task.sides.source.vocabulary()) == words | {"<unk>", "<eos>"}
-    assert task.sides.source.unk_id in task.sides.source_ids("zebra")
+    assert set(task.codec.source.vocabulary()) == words | {"<unk>", "<eos>"}
+    assert task.codec.source.unk_id in task.codec.source_ids("zebra")
     letters = set("".join(target for _, target in rows(60, 1)))
-    assert set(task.sides.target.decode(range(task.sides.target.size - 1))) == letters | {"\n"}
-    assert task.sides.target.unk_id is not None  # characters are read as <unk>, whatever the recipe says
+    assert set(task.codec.target.decode(range(task.codec.target.size - 1))) == letters | {"\n"}
+    assert task.codec.target.unk_id is not None  # characters are read as <unk>, whatever the recipe says
     shared = prepared(tmp_path, tokenizer="word")
-    assert shared.sides.own_target is None
-    assert set(shared.sides.source.vocabulary()) == words | {"<unk>", "<eos>"}
+    assert shared.codec.own_target is None
+    assert set(shared.codec.source.vocabulary()) == words | {"<unk>", "<eos>"}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -65,9 +65,9 @@ def test_what_a_run_keeps_of_it(name: str, tmp_path: Path) -> None:
     task = prepared(tmp_path, **RECIPES[name])
     header = task.header
     assert json.loads(json.dumps(header)) == header
-    assert header["vocabulary"] == task.sides.sizes._asdict()
+    assert header["vocabulary"] == task.codec.sizes._asdict()
     assert (
-        ("target_tokenizer" in header) == (task.sides.own_target is not None) == ("target_tokenizer" in RECIPES[name])
+        ("target_tokenizer" in header) == (task.codec.own_target is not None) == ("target_tokenizer" in RECIPES[name])
     )
     facts = header["data"]
     assert (facts["longest"], facts["ratio"], facts["bleu_tokenize"], facts["answer_ratio"]) == (
@@ -140,7 +140,7 @@ def test_long_pairs_of_valid_are_scored_all_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_batches_have_every_pair_once_and_the_arrays_that_models_read(name: str, tmp_path: Path) -> None:
     task = prepared(tmp_path, **RECIPES[name])
-    sides, pairs, shapes, orders = task.sides, task.corpus.splits["train"], [], []
+    codec, pairs, shapes, orders = task.codec, task.corpus.splits["train"], [], []
     for epoch in range(2):
         seen: list[int] = []
         shapes.append(set())
@@ -162,17 +162,17 @@ def test_batches_have_every_pair_once_and_the_arrays_that_models_read(name: str,
                 own = batch["source"][b, : batch["source_lengths"][b]]
                 gold = batch["gold"][at : at + n]
                 assert batch["places"][at : at + n].tolist() == [b * T + t for t in range(n)]
-                fed = np.where(gold < sides.sizes.target, gold, sides.unknown)
-                assert batch["inputs"][b, :n].tolist() == [sides.bos, *fed[:-1].tolist()]
-                assert gold[-1] == sides.eos
+                fed = np.where(gold < codec.sizes.target, gold, codec.unknown)
+                assert batch["inputs"][b, :n].tolist() == [codec.bos, *fed[:-1].tolist()]
+                assert gold[-1] == codec.eos
                 pair = pairs[task.plan.batch(epoch, i)[b]]
-                assert own.tolist() == sides.source_ids(pair.text).tolist()
+                assert own.tolist() == codec.source_ids(pair.text).tolist()
                 if name == "copying":
-                    copies, extra = sides.copies(pair.text)
+                    copies, extra = codec.copies(pair.text)
                     assert batch["copies"][b].tolist() == [*copies.tolist(), *[-1] * (S - len(copies))]
-                    assert gold.tolist() == sides.copied_targets(pair.target or "", extra).tolist()
+                    assert gold.tolist() == codec.copied_targets(pair.target or "", extra).tolist()
                 else:
-                    assert gold.tolist() == sides.target_ids(pair.target or "").tolist()
+                    assert gold.tolist() == codec.target_ids(pair.target or "").tolist()
                 seen.append(pair.line)
                 at += n
         assert sorted(seen) == [p.line for p in pairs]
@@ -180,7 +180,7 @@ def test_batches_have_every_pair_once_and_the_arrays_that_models_read(name: str,
     assert shapes[0] == shapes[1]
     assert orders[0] != orders[1]
     if name == "copying":
-        assert any((task.batch(0, i)["gold"] >= sides.sizes.target).any() for i in range(task.batches))
+        assert any((task.batch(0, i)["gold"] >= codec.sizes.target).any() for i in range(task.batches))
 
 
 def test_a_budget_of_tokens_bounds_a_batch(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_batchs_loss_is_what_evaluation_measures(name: str, tmp_path: Path) ->
         assert found is not None
         assert found.scores == {"valid_loss": pytest.approx(loss.item(), rel=1e-4)}
         assert (found.watched, found.more_is_better) == ("valid_loss", False)
-    translator = Translator(task.model, task.sides, 2.0)
+    translator = Translator(task.model, task.codec, 2.0)
     from seqcli.tasks.sequence_to_sequence.score import nats
 
     total, tokens = map(sum, zip(*nats(translator, task.corpus.splits["train"]), strict=True))
@@ -232,7 +232,7 @@ def test_what_is_watched_is_scored_on_greedy_answers(watch: str, more: bool, tmp
         found = task.evaluate(bound(task))
     assert found is not None
     assert (found.watched, found.more_is_better, set(found.scores)) == (watch, more, {watch, "valid_loss"})
-    own = Translator(task.model, task.sides, task.header["data"]["answer_ratio"])
+    own = Translator(task.model, task.codec, task.header["data"]["answer_ratio"])
     expected = evaluate(own, task.corpus.splits["valid"], Settings(), wanted=[watch])
     assert expected.protocol == "greedy"
     assert found.scores[watch] == expected.metrics[watch]

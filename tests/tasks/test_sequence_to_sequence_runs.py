@@ -151,7 +151,7 @@ def test_fine_tuning_keeps_tokenizers_and_shape(
     assert np.isfinite(task.loss(bound(task), task.batch(0, 0), (), None)[0].item())
     tuned = stored(task, tmp_path / "tuned")
     translator = Translator.open(tuned)
-    assert (translator.sides.longest, translator.search.beam) == (100, 7)
+    assert (translator.codec.longest, translator.search.beam) == (100, 7)
 
 
 def test_a_model_of_another_kind_is_no_start(tmp_path: Path) -> None:

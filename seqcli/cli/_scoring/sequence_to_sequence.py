@@ -16,10 +16,10 @@ from seqcli.files import sources
 from seqcli.records import Pair
 from seqcli.streams import Output
 from seqcli.tasks.sequence_to_sequence import METRICS
+from seqcli.tasks.sequence_to_sequence.codec import warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.data import scored_files
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
-from seqcli.tasks.sequence_to_sequence.sides import warn_of_cuts
 
 SCORED = ("metric", "json", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
 READS = ("input", "source", "target", "delimiter")  # options that say how FILES are read
@@ -47,7 +47,7 @@ def run(asked: Asked, predictor: Translator, given: Given) -> None:
     if targets:
         _per_line(targets, pairs, asked.per_line.jsonl)
         return
-    warn_of_cuts(predictor.sides, pairs)
+    warn_of_cuts(predictor.codec, pairs)
     own, answers = predictor.search, asked.answers
     penalty = own.length_penalty if answers.length_penalty is None else answers.length_penalty
     printed(

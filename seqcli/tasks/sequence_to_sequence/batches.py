@@ -14,7 +14,7 @@ from seqcli.datasets.batch import STEPS, up
 from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
-from seqcli.tasks.sequence_to_sequence.sides import Sides
+from seqcli.tasks.sequence_to_sequence.codec import Codec
 
 FILLED = 64  # places of a batch's targets are made up to a multiple of this
 TOGETHER = 2000  # pairs that are tokenized at once
@@ -29,10 +29,10 @@ class Encoded:
     copies: np.ndarray | None = None  # (S,) of a copying model
 
 
-def learn_sides(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None) -> Sides:
+def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None) -> Codec:
     """The stored tokenizers, or those learnt from the training split, one for both sides or one each."""
     if stored:
-        return replace(Sides.of(stored), longest=recipe.data.longest)
+        return replace(Codec.of(stored), longest=recipe.data.longest)
 
     def learn(config: Any, texts: Iterable[str]) -> tokenizers.BaseTokenizer:
         lines = (text.replace("\n", " ") + "\n" for text in texts)
@@ -41,35 +41,35 @@ def learn_sides(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None) 
     sources, targets = (p.text for p in pairs), (p.target or "" for p in pairs)
     if recipe.target_tokenizer is None:
         both = (text for pair in pairs for text in (pair.text, pair.target or ""))
-        return Sides(learn(recipe.tokenizer, both), None, recipe.data.longest)
-    return Sides(learn(recipe.tokenizer, sources), learn(recipe.target_tokenizer, targets), recipe.data.longest)
+        return Codec(learn(recipe.tokenizer, both), None, recipe.data.longest)
+    return Codec(learn(recipe.tokenizer, sources), learn(recipe.target_tokenizer, targets), recipe.data.longest)
 
 
-def encode(sides: Sides, pairs: Sequence[Pair], *, copy: bool, what: str = "") -> list[Encoded]:
+def encode(codec: Codec, pairs: Sequence[Pair], *, copy: bool, what: str = "") -> list[Encoded]:
     """Pairs as ids, in order."""
     found = []
     with console.progress(what, len(pairs), " pairs") as advance:
         for first in range(0, len(pairs), TOGETHER):
             part = pairs[first : first + TOGETHER]
-            ids = sides.encode([p.text for p in part], [p.target or "" for p in part])
+            ids = codec.encode([p.text for p in part], [p.target or "" for p in part])
             for pair, (source, target) in zip(part, ids, strict=True):
                 copies = None
                 if copy:
-                    copies, extra = sides.copies(pair.text)
-                    target = sides.copied_targets(pair.target or "", extra)
+                    copies, extra = codec.copies(pair.text)
+                    target = codec.copied_targets(pair.target or "", extra)
                 found.append(Encoded(source, target, copies))
             advance(len(part))
     return found
 
 
-def fitting(recipe: Recipe, sides: Sides, pairs: Sequence[Pair], *, copy: bool) -> list[Encoded]:
+def fitting(recipe: Recipe, codec: Codec, pairs: Sequence[Pair], *, copy: bool) -> list[Encoded]:
     """The training pairs as ids, without those that are too long or whose sides differ too much in length; says how
     many are left out. Raises SeqcliError where none is left."""
     longest, ratio = recipe.data.longest, recipe.data.ratio
     kept, long, uneven = [], 0, 0
-    for pair, one in zip(pairs, encode(sides, pairs, copy=copy, what="tokenizing train"), strict=True):
+    for pair, one in zip(pairs, encode(codec, pairs, copy=copy, what="tokenizing train"), strict=True):
         S, T = len(one.source) - 1, len(one.target) - 1
-        if longest < T or (longest <= S and len(sides.source.encode(pair.text.replace("\n", " "))) > longest):
+        if longest < T or (longest <= S and len(codec.source.encode(pair.text.replace("\n", " "))) > longest):
             long += 1
         elif ratio is not None and max(S, T) > ratio * max(min(S, T), 1):
             uneven += 1
@@ -93,17 +93,17 @@ def answer_ratio(encoded: Sequence[Encoded]) -> float:
     return round(max(2.0, 1.5 * float(np.quantile(ratios, 0.995))), 2)
 
 
-def batch(chosen: Sequence[Encoded], sides: Sides) -> dict[str, np.ndarray]:
-    """The arrays of a batch, as `models/_transducer.py` describes them."""
+def batch(chosen: Sequence[Encoded], codec: Codec) -> dict[str, np.ndarray]:
+    """The arrays of a batch, as `models/_seq2seq.py` describes them."""
     B = len(chosen)
     S, T = (up(max(len(getattr(e, side)) for e in chosen), STEPS) for side in ("source", "target"))
-    source, inputs = np.zeros((B, S), np.int64), np.full((B, T), sides.bos, np.int64)
+    source, inputs = np.zeros((B, S), np.int64), np.full((B, T), codec.bos, np.int64)
     copies = np.full((B, S), -1, np.int64)
     places, gold = [], []
     for b, e in enumerate(chosen):
         n = len(e.target)
         source[b, : len(e.source)] = e.source
-        known = np.where(e.target < sides.sizes.target, e.target, sides.unknown)
+        known = np.where(e.target < codec.sizes.target, e.target, codec.unknown)
         inputs[b, 1:n] = known[:-1]
         places.append(b * T + np.arange(n))
         gold.append(e.target)

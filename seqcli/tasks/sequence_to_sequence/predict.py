@@ -14,11 +14,11 @@ from seqcli.artifact import Artifact
 from seqcli.decoding.beam import Hypothesis, Search, search
 from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
-from seqcli.decoding.transduce import sample
+from seqcli.decoding.seq2seq import sample
 from seqcli.errors import UsageError
 from seqcli.predictor import BasePredictor
 from seqcli.records import PAIRED, Pair
-from seqcli.tasks.sequence_to_sequence.sides import Sides, warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.codec import Codec, warn_of_cuts
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
 
@@ -79,7 +79,7 @@ class Translator(BasePredictor):
     settings = Settings
 
     model: Any
-    sides: Sides
+    codec: Codec
     ratio: float  # an answer has at most so many tokens a token of its source, and SPARE
     search: Search = field(default_factory=Search)  # what the model's recipe asks for
 
@@ -95,8 +95,8 @@ class Translator(BasePredictor):
         members = [first]
         for other in others:
             member = cls._one(other)
-            for side, theirs in (("source", member.sides.source), ("target", member.sides.target)):
-                if theirs.fingerprint() != getattr(first.sides, side).fingerprint():
+            for side, theirs in (("source", member.codec.source), ("target", member.codec.target)):
+                if theirs.fingerprint() != getattr(first.codec, side).fingerprint():
                     raise UsageError(
                         f"{other.path} and {stored.path} have other tokenizers of the {side} side",
                         hint="an ensemble is of models trained on the same data with the same tokenizers",
@@ -109,8 +109,8 @@ class Translator(BasePredictor):
 
     @classmethod
     def _one(cls, stored: Artifact) -> Self:
-        sides = Sides.of(stored)
-        return cls(models.restore(stored, sides.sizes), sides, stored.header["data"]["answer_ratio"])
+        codec = Codec.of(stored)
+        return cls(models.restore(stored, codec.sizes), codec, stored.header["data"]["answer_ratio"])
 
     @property
     def copies(self) -> bool:
@@ -123,10 +123,10 @@ class Translator(BasePredictor):
 
     def read(self, pairs: Sequence[Pair]) -> tuple[list[np.ndarray], list[np.ndarray] | None, list[list[str]]]:
         """The ids of sources; of a copying model what can be copied of each, and what of it the target side lacks."""
-        sources = [self.sides.source_ids(p.text) for p in pairs]
+        sources = [self.codec.source_ids(p.text) for p in pairs]
         if not self.copies:
             return sources, None, [[] for _ in pairs]
-        copied = [self.sides.copies(p.text) for p in pairs]
+        copied = [self.codec.copies(p.text) for p in pairs]
         return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
 
     def asked(self, **options: Any) -> Settings:
@@ -139,7 +139,7 @@ class Translator(BasePredictor):
         """The record, numbered; says where a source is too long, of few sources."""
         record.record = self.counted["records"]
         self.counted["records"] += 1
-        self.counted["cuts"] = warn_of_cuts(self.sides, [record], self.counted["cuts"])
+        self.counted["cuts"] = warn_of_cuts(self.codec, [record], self.counted["cuts"])
         return record
 
     def light(self, record: Pair) -> Pair:
@@ -148,16 +148,16 @@ class Translator(BasePredictor):
 
     def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
         """The tokens of a source that its side has no symbol for. A model that copies lacks none."""
-        unk = self.sides.source.unk_id
+        unk = self.codec.source.unk_id
         if unk is None or self.copies:
             return []
-        places = np.flatnonzero(self.sides.source_ids(record.text) == unk).tolist()
-        texts = self.sides.source_texts(record.text) if places else []
+        places = np.flatnonzero(self.codec.source_ids(record.text) == unk).tolist()
+        texts = self.codec.source_texts(record.text) if places else []
         return [(i, texts[i]) for i in places]
 
     def where(self, record: Pair, number: int) -> int:
         """Where a token begins in the text."""
-        return self.sides.source.offsets(record.text)[number][0]
+        return self.codec.source.offsets(record.text)[number][0]
 
     # from Python
 
@@ -221,7 +221,7 @@ class Translator(BasePredictor):
         drawn = secrets.randbelow(1 << 31) if seed is None else seed
         settings = Settings(search, sampling, 1, drawn, max_tokens, attention, replace_unknown)
         pair = Pair(text, prefix=prefix)
-        self.counted["cuts"] = warn_of_cuts(self.sides, [pair], self.counted["cuts"])
+        self.counted["cuts"] = warn_of_cuts(self.codec, [pair], self.counted["cuts"])
         return self.answer([pair], settings)[0]
 
     # answers
@@ -234,8 +234,8 @@ class Translator(BasePredictor):
             return found
         chosen = [pairs[i] for i in filled]
         sources, copies, extras = self.read(chosen)
-        model = self.model if copies is None else _Copying(self.model, copies, self.sides.unknown)
-        begun = [self.sides.prefix(p.prefix or "", extra) for p, extra in zip(chosen, extras, strict=True)]
+        model = self.model if copies is None else _Copying(self.model, copies, self.codec.unknown)
+        begun = [self.codec.prefix(p.prefix or "", extra) for p, extra in zip(chosen, extras, strict=True)]
         decoded = self._decode(model, chosen, sources, [ids for ids, _ in begun], settings)
         for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):
             found[i] = [self._answer(pairs[i], extra, shown, h, settings) for h in hypotheses]
@@ -253,14 +253,14 @@ class Translator(BasePredictor):
         prefixes: list[list[int]],
         settings: Settings,
     ) -> list[list[Hypothesis]]:
-        sides, s = self.sides, settings
-        banned = tuple(i for i in sides.banned if not (s.replace_unknown and i == sides.target.unk_id))
+        codec, s = self.codec, settings
+        banned = tuple(i for i in codec.banned if not (s.replace_unknown and i == codec.target.unk_id))
         least = s.search.min_length + 1  # EOS
         if s.max_length is not None and s.max_length < least - 1:
             raise UsageError(f"--max-tokens {s.max_length} is less than --min-length {least - 1}")
         given: dict[str, Any] = {
-            "bos": sides.bos,
-            "eos": sides.eos,
+            "bos": codec.bos,
+            "eos": codec.eos,
             "limits": [max(self.limit(x), least) if s.max_length is None else s.max_length for x in sources],
             "prefixes": prefixes,
             "banned": banned,
@@ -284,30 +284,30 @@ class Translator(BasePredictor):
         self, pair: Pair, extra: list[str], begun: list[str], found: Hypothesis, settings: Settings
     ) -> Answer:
         """A hypothesis as text; `begun` is what the tokens of a prefix are shown as, where some are unknown."""
-        ids, sides = list(found.ids), self.sides
+        ids, codec = list(found.ids), self.codec
         extra = list(extra)
         for t, shown in enumerate(begun):
-            if ids[t] == sides.target.unk_id:
-                ids[t] = sides.sizes.target + len(extra)
+            if ids[t] == codec.target.unk_id:
+                ids[t] = codec.sizes.target + len(extra)
                 extra.append(shown)
-        if settings.replace_unknown and sides.target.unk_id in ids:
-            shown, attention = sides.source_texts(pair.text), found.attention
+        if settings.replace_unknown and codec.target.unk_id in ids:
+            shown, attention = codec.source_texts(pair.text), found.attention
             if attention is None:
                 raise UsageError("--replace-unknown shows what an answer looks at: this model has no attention")
             for t, id in enumerate(ids):
-                if id == sides.target.unk_id:
+                if id == codec.target.unk_id:
                     at = int(attention[t][: max(len(shown), 1)].argmax())  # EOS is no word
-                    ids[t] = sides.sizes.target + len(extra)
+                    ids[t] = codec.sizes.target + len(extra)
                     extra.append(shown[at] if shown else "")
         return Answer(
-            sides.text(ids, extra),
-            sides.target_symbols(ids, extra),
+            codec.text(ids, extra),
+            codec.target_symbols(ids, extra),
             found.logprob,
             found.score,
             found.finished,
             [float(x) for x in found.logprobs],
             found.attention if settings.attention else None,
-            sides.source_symbols(pair.text) if settings.attention else [],
+            codec.source_symbols(pair.text) if settings.attention else [],
         )
 
 

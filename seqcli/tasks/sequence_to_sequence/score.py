@@ -83,12 +83,12 @@ def protocol(translator: Translator, settings: Settings) -> str:
 
 def nats(translator: Translator, pairs: Sequence[Pair]) -> list[Cost]:
     """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
-    sides, found = translator.sides, []
+    codec, found = translator.codec, []
     for first in range(0, len(pairs), BATCH):
         part = pairs[first : first + BATCH]
         sources, copies, extras = translator.read(part)
-        targets = [sides.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
-        given = (copies, sides.unknown) if translator.copies else ()
+        targets = [codec.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
+        given = (copies, codec.unknown) if translator.copies else ()
         logprobs = translator.model.score(sources, targets, *given)
         found += [Cost(-float(x.sum()) if math.isfinite(x.sum()) else math.inf, len(x)) for x in logprobs]
     return found

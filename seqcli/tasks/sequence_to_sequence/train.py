@@ -22,9 +22,9 @@ from seqcli.task import BaseTask, Evaluation, State, adapted, beginning, without
 from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
+from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import evaluate, scored
-from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 KEPT = (
     "dropout",
@@ -48,7 +48,7 @@ class Task(BaseTask):
     judged = "target token"
 
     corpus: dataset.Corpus = None  # type: ignore[assignment]
-    sides: Sides = None  # type: ignore[assignment]
+    codec: Codec = None  # type: ignore[assignment]
     train: list[paired.Encoded] = None  # type: ignore[assignment]
     valid: list[paired.Encoded] = None  # type: ignore[assignment]
     plan: Plan = None  # type: ignore[assignment]
@@ -64,28 +64,28 @@ class Task(BaseTask):
         if watch != LOSS and "valid" not in corpus.splits:
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
         stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
-        sides = paired.learn_sides(recipe, corpus.splits["train"], stored)
+        codec = paired.learn_codec(recipe, corpus.splits["train"], stored)
         copy = bool(recipe.model.copy_source)
-        if copy and sides.own_target is not None and sides.own_target.kind != sides.source.kind:
+        if copy and codec.own_target is not None and codec.own_target.kind != codec.source.kind:
             raise UsageError(
                 "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
-                f" {sides.source.kind} and {sides.own_target.kind}",
+                f" {codec.source.kind} and {codec.own_target.kind}",
                 hint="leave target_tokenizer away, or give both the same kind",
             )
-        train = paired.fitting(recipe, sides, corpus.splits["train"], copy=copy)
-        valid = paired.encode(sides, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
+        train = paired.fitting(recipe, codec, corpus.splits["train"], copy=copy)
+        valid = paired.encode(codec, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
         lengths = np.array([(len(e.source), len(e.target)) for e in train])
         plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
-        model = beginning(recipe, sides.sizes, start)
+        model = beginning(recipe, codec.sizes, start)
         facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
-        header: dict[str, Any] = {"vocabulary": sides.sizes._asdict(), "data": facts}
-        header["tokenizer"], arrays = tokenizers.to_artifact(sides.source)
-        if sides.own_target is not None:
-            header["target_tokenizer"], own = tokenizers.to_artifact(sides.own_target, "target_tokenizer")
+        header: dict[str, Any] = {"vocabulary": codec.sizes._asdict(), "data": facts}
+        header["tokenizer"], arrays = tokenizers.to_artifact(codec.source)
+        if codec.own_target is not None:
+            header["target_tokenizer"], own = tokenizers.to_artifact(codec.own_target, "target_tokenizer")
             arrays |= own
-        return cls(recipe, model, header, arrays, corpus, sides, train, valid, plan)
+        return cls(recipe, model, header, arrays, corpus, codec, train, valid, plan)
 
     # batches
 
@@ -106,7 +106,7 @@ class Task(BaseTask):
         return "valid_loss" if self.watch == LOSS else self.watch
 
     def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
-        found = paired.batch([self.train[i] for i in self.plan.batch(epoch, index)], self.sides)
+        found = paired.batch([self.train[i] for i in self.plan.batch(epoch, index)], self.codec)
         if rate := self.recipe.model.scheduled_sampling:
             found["sampling"] = np.array(rate * self._ramp(epoch), np.float32)
         return found
@@ -128,7 +128,7 @@ class Task(BaseTask):
         total = tokens = 0.0
         order = sorted(range(len(self.valid)), key=lambda i: len(self.valid[i].target))
         for first in range(0, len(order), paired.FILLED):
-            made = paired.batch([self.valid[i] for i in order[first : first + paired.FILLED]], self.sides)
+            made = paired.batch([self.valid[i] for i in order[first : first + paired.FILLED]], self.codec)
             loss, _ = self.loss(model, made, (), None)
             total, tokens = total + float(loss) * int(made["total"]), tokens + int(made["total"])
         scores = {"valid_loss": total / tokens}
@@ -140,7 +140,7 @@ class Task(BaseTask):
         return Evaluation({self.watch: found.metrics[self.watch], **scores}, self.watch, offer.more_is_better)
 
     def predictor(self, model: Any) -> Translator:
-        return Translator(model, self.sides, self.header["data"]["answer_ratio"])
+        return Translator(model, self.codec, self.header["data"]["answer_ratio"])
 
     def _report(self, translator: Translator, pairs: Sequence[Pair], search: Search, what: str = "") -> Report:
         tokenize, wanted = self.recipe.data.bleu_tokenize, [self._judged]
@@ -150,7 +150,7 @@ class Task(BaseTask):
 
     def opening(self) -> str:
         splits = ", ".join(f"{split} {len(pairs):,}" for split, pairs in self.corpus.splits.items())
-        sizes = self.sides.sizes
+        sizes = self.codec.sizes
         symbols = f"{sizes.source:,} symbols" if sizes.shared else f"{sizes.source:,} and {sizes.target:,} symbols"
         return f"{self.corpus.name}: {splits} pairs; {symbols}"
 
@@ -167,7 +167,7 @@ class Task(BaseTask):
     def activations(self) -> float:
         model, batch = self.recipe.model, self.batch(0, 0)
         B, T = batch["inputs"].shape
-        wide = self.sides.sizes.target + 16 * getattr(model, "hidden", getattr(model, "size", 0))
+        wide = self.codec.sizes.target + 16 * getattr(model, "hidden", getattr(model, "size", 0))
         return float(B * T * wide + batch["source"].size * wide / 2)
 
     # the end of a run

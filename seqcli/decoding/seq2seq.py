@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seqcli.decoding import Transducer
+from seqcli.decoding import Seq2Seq
 from seqcli.decoding._candidates import check
 from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, take, worthwhile
 from seqcli.decoding.sampling import Sampling
@@ -16,7 +16,7 @@ Choose = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.nd
 
 
 def sample(
-    model: Transducer,
+    model: Seq2Seq,
     sources: Sequence[np.ndarray],
     sampling: Sampling,
     rngs: Sequence[np.random.Generator],
@@ -76,7 +76,7 @@ def greedy(log_probs: np.ndarray, rows: np.ndarray, paths: np.ndarray, history: 
 
 
 def walk(
-    model: Transducer,
+    model: Seq2Seq,
     sources: Sequence[np.ndarray],
     choose: Choose,
     constraints: Constraints,

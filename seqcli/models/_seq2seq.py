@@ -32,7 +32,7 @@ State = Any  # arrays of N rows, nested
 LEAST = 1e-9  # a probability below this costs no more
 
 
-class TwoSided(BaseModel, extra="forbid"):
+class BaseConfig(BaseModel, extra="forbid"):
     """Keys of `model` that do not depend on what encoder and decoder are."""
 
     tied: Literal["none", "output", "all"] = (
@@ -60,7 +60,7 @@ def normal(rows: int, size: int, rng: Rng) -> np.ndarray:
     return rng.normal(0.0, size**-0.5, (rows, size)).astype(np.float32)
 
 
-class Transduces(Trained):
+class BaseSeq2Seq(Trained):
     """A model with `read`, `readouts` and `advance`; all else is written here once."""
 
     label_smoothing: float

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.sides import SOURCES, TARGETS, learn, model, sides, translator, write
+from support.translators import SOURCES, TARGETS, codec, learn, model, translator, write
 
 from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.records import Pair
+from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tasks.sequence_to_sequence.predict import SPARE, Settings, Translator
-from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 LINES = [*SOURCES, "", "the", "~ unknown ~", " \t ", "a dog ran home " * 9, "x"] * 2
 PAIRS = [Pair(text, record=i) for i, text in enumerate(LINES)]
@@ -26,9 +26,9 @@ HOW: dict[str, Settings] = {
     "covered": Settings(Search(beam=3, coverage_penalty=0.3, no_repeat=2, min_length=3)),
 }
 MODELS: dict[str, Any] = {
-    "char": lambda: translator(sides("char")),
-    "word, fed": lambda: translator(sides("word", "word"), input_feeding=True, cell="lstm", attention="additive"),
-    "copying": lambda: translator(sides("word", "word"), seed=1, copy_source=True),
+    "char": lambda: translator(codec("char")),
+    "word, fed": lambda: translator(codec("word", "word"), input_feeding=True, cell="lstm", attention="additive"),
+    "copying": lambda: translator(codec("word", "word"), seed=1, copy_source=True),
 }
 
 
@@ -102,14 +102,14 @@ def test_a_blank_source_has_empty_answers(settings: Settings) -> None:
 
 @pytest.mark.parametrize("kind", ["char", "word"])
 def test_an_answer_is_what_the_model_gives_its_symbols(kind: str) -> None:
-    own = translator(sides(kind))
+    own = translator(codec(kind))
     for (answer,), pair in zip(own.answer(PAIRS[:6], Settings(attention=True)), PAIRS, strict=False):
-        ids = [*own.sides.prefix(answer.text, [])[0], *([own.sides.eos] if answer.finished else [])]
-        (scores,) = own.model.score([own.sides.source_ids(pair.text)], [np.array(ids)])
+        ids = [*own.codec.prefix(answer.text, [])[0], *([own.codec.eos] if answer.finished else [])]
+        (scores,) = own.model.score([own.codec.source_ids(pair.text)], [np.array(ids)])
         assert answer.logprobs == [float(x) for x in scores]
         assert answer.logprob == pytest.approx(float(scores.astype(float).sum()), abs=1e-12)
-        assert answer.symbols == own.sides.target_symbols(own.sides.prefix(answer.text, [])[0])
-        assert answer.source_symbols == own.sides.source_symbols(pair.text)
+        assert answer.symbols == own.codec.target_symbols(own.codec.prefix(answer.text, [])[0])
+        assert answer.source_symbols == own.codec.source_symbols(pair.text)
         assert answer.attention.shape[1] == len(answer.source_symbols)
         assert len(answer.attention) == len(ids)
         np.testing.assert_allclose(answer.attention.sum(axis=1), 1, atol=1e-5)
@@ -118,7 +118,7 @@ def test_an_answer_is_what_the_model_gives_its_symbols(kind: str) -> None:
 
 
 def test_limits() -> None:
-    of = sides("char")
+    of = codec("char")
     never = Translator(model(of, bias={of.eos: -1e4}), of, 1.5)
     for text in ("a", "the cat", SOURCES[3]):
         most = int(1.5 * (len(text) + 1)) + SPARE
@@ -137,7 +137,7 @@ def test_limits() -> None:
 
 
 def test_a_source_is_read_as_far_as_longest() -> None:
-    of = sides("word", longest=3)
+    of = codec("word", longest=3)
     own = translator(of)
     found = own.answer([Pair("the dog ran home a"), Pair("the dog ran")], Settings(attention=True))
     assert same(found[0][0], found[1][0])
@@ -145,7 +145,7 @@ def test_a_source_is_read_as_far_as_longest() -> None:
 
 
 def test_what_is_banned_is_in_no_answer() -> None:
-    of = sides("char")
+    of = codec("char")
     own = Translator(model(of, bias=dict.fromkeys(of.banned, 50.0)), of, 1.0)
     for settings in (Settings(), HOW["beam"], Settings(sampling=Sampling())):
         for answers in own.answer(PAIRS[:6], settings):
@@ -157,7 +157,7 @@ def test_what_is_banned_is_in_no_answer() -> None:
 @pytest.mark.parametrize("settings", [Settings(), Settings(Search(beam=3)), Settings(sampling=Sampling())])
 @pytest.mark.parametrize("kind", ["char", "word"])
 def test_a_prefix_begins_the_answer(kind: str, settings: Settings) -> None:
-    own = translator(sides(kind))
+    own = translator(codec(kind))
     given = [
         Pair("the cat", prefix="le chat"),
         Pair("the cat"),
@@ -174,7 +174,7 @@ def test_a_prefix_begins_the_answer(kind: str, settings: Settings) -> None:
 
 @pytest.mark.parametrize(("kind", "options"), [("char", {}), ("word", {}), ("word", {"copy_source": True})])
 def test_a_prefix_that_nothing_knows_stays_as_it_was_given(kind: str, options: dict[str, Any]) -> None:
-    own = translator(sides(kind), **options)
+    own = translator(codec(kind), **options)
     for settings in (Settings(), Settings(Search(beam=3))):
         found = own.answer([Pair("the cat ÿq", prefix="le ÿq"), Pair("the cat")], settings)
         assert found[0][0].text.startswith("le ÿq")
@@ -182,7 +182,7 @@ def test_a_prefix_that_nothing_knows_stays_as_it_was_given(kind: str, options: d
 
 
 def test_the_least_length_is_reached_whatever_the_source() -> None:
-    own = translator(sides("char"))
+    own = translator(codec("char"))
     found = own.answer([Pair("a")], Settings(Search(min_length=60)))[0][0]
     assert len(found.symbols) >= 60
     with pytest.raises(UsageError, match="--max-tokens 2 is less than --min-length 5"):
@@ -194,7 +194,7 @@ def test_the_least_length_is_reached_whatever_the_source() -> None:
 
 def test_unknown_is_shown_as_what_it_looks_at() -> None:
     """As the source has it, whether its tokenizer knows it or not."""
-    of = Sides(learn("word", ["the cat sat"]), learn("word", TARGETS), 50)
+    of = Codec(learn("word", ["the cat sat"]), learn("word", TARGETS), 50)
     unk = of.target.unk_id
     assert unk is not None
     own = Translator(model(of, bias={unk: 3.0}), of, 1.0)
@@ -220,7 +220,7 @@ def test_unknown_is_shown_as_what_it_looks_at() -> None:
 
 
 def test_nothing_to_look_at() -> None:
-    of = sides("word")
+    of = codec("word")
     blind = Translator(model(of, bias={of.unknown: 50.0}, attention="none"), of, 1.0)
     with pytest.raises(UsageError, match=r"--replace-unknown .* this model has no attention"):
         blind.answer([Pair("the cat")], Settings(replace_unknown=True))
@@ -230,7 +230,7 @@ def test_nothing_to_look_at() -> None:
 @pytest.mark.parametrize("kinds", [("word", "word"), ("char", "char")])
 @pytest.mark.parametrize("settings", [Settings(), HOW["beam"], HOW["sampled"]], ids=["greedy", "beam", "sampled"])
 def test_a_copying_model_writes_what_it_does_not_know(kinds: tuple[str, str], settings: Settings) -> None:
-    of = sides(*kinds)
+    of = codec(*kinds)
     fresh = model(of, copy_source=True)
     own = Translator(replace(fresh, copy_bias=np.array([-30.0], np.float32)), of, 1.0)  # it only copies
     assert own.copies
@@ -252,7 +252,7 @@ def test_a_copying_model_writes_what_it_does_not_know(kinds: tuple[str, str], se
 
 
 def test_a_models_file_says_how_to_search(tmp_path: Path) -> None:
-    of, keys = sides("word", "char"), {"beam": 3, "length_penalty": 0.5}
+    of, keys = codec("word", "char"), {"beam": 3, "length_penalty": 0.5}
     own = Translator.open(write(tmp_path / "m.safetensors", of, model(of, **keys), keys, ratio=3.5))
     assert (own.search, own.ratio) == (Search(beam=3, length_penalty=0.5), 3.5)
     known = Translator(model(of, **keys), of, 3.5)
@@ -261,7 +261,7 @@ def test_a_models_file_says_how_to_search(tmp_path: Path) -> None:
 
 
 def test_an_ensemble(tmp_path: Path) -> None:
-    of = sides("char", "word")
+    of = codec("char", "word")
     files = [write(tmp_path / f"{i}.safetensors", of, model(of, seed=i), {}, ratio=i + 1) for i in range(2)]
     alone, twice, both = (Translator.open(files[0], *more) for more in ((), files[:1], files[1:]))
     assert (twice.ratio, both.ratio, both.search) == (1, 2, alone.search)
@@ -282,7 +282,7 @@ def test_an_ensemble(tmp_path: Path) -> None:
 def test_an_ensemble_has_one_tokenizer_a_side(side: str, tmp_path: Path) -> None:
     words = learn("word", SOURCES), learn("word", TARGETS)
     other = learn("word", ["something else"])
-    kinds = Sides(*words, 50), Sides(other, words[1], 50) if side == "source" else Sides(words[0], other, 50)
+    kinds = Codec(*words, 50), Codec(other, words[1], 50) if side == "source" else Codec(words[0], other, 50)
     files = [write(tmp_path / f"{i}.safetensors", of, model(of), {}) for i, of in enumerate(kinds)]
     with pytest.raises(UsageError, match=f"other tokenizers of the {side} side") as caught:
         Translator.open(files[0], *files[1:])
@@ -291,7 +291,7 @@ def test_an_ensemble_has_one_tokenizer_a_side(side: str, tmp_path: Path) -> None
 
 
 def test_a_copying_model_goes_alone(tmp_path: Path) -> None:
-    of, keys = sides("word", "word"), {"copy_source": True}
+    of, keys = codec("word", "word"), {"copy_source": True}
     stored = write(tmp_path / "m.safetensors", of, model(of, **keys), keys)
     assert Translator.open(stored).copies
     with pytest.raises(UsageError, match="does not go into an ensemble"):

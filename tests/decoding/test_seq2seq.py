@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
-from support.transducers import Table, all_same, allowed, each, rescored, sources
+from support.tables import Table, all_same, allowed, each, rescored, sources
 
 from seqcli.decoding.beam import Search, search
 from seqcli.decoding.sampling import Sampling
-from seqcli.decoding.transduce import sample
+from seqcli.decoding.seq2seq import sample
 from seqcli.errors import SeqcliError
 
 

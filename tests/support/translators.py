@@ -10,8 +10,8 @@ from support.transformers import cast
 
 from seqcli import artifact, layers, registry, tokenizers
 from seqcli.models.seq2seq import Config, Model
+from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tasks.sequence_to_sequence.predict import Translator
-from seqcli.tasks.sequence_to_sequence.sides import Sides
 
 SOURCES = ["the cat sat", "a dog ran home", "the dog", "cats and dogs", "he said: no", "it is five o'clock"]
 TARGETS = ["le chat dort", "un chien court", "le chien", "des chats", "il dit non", "à cinq heures"]
@@ -28,18 +28,18 @@ def learn(kind: str, texts: list[str], **options: Any) -> tokenizers.BaseTokeniz
     return module.Tokenizer.learn((t + "\n" for t in texts), module.Config(**{**KINDS[kind], **options}))
 
 
-def sides(kind: str = "char", other: str | None = None, longest: int = 50) -> Sides:
+def codec(kind: str = "char", other: str | None = None, longest: int = 50) -> Codec:
     """One tokenizer for both sides, or another for the targets."""
     if other is None:
-        return Sides(learn(kind, SOURCES + TARGETS), None, longest)
-    return Sides(learn(kind, SOURCES), learn(other, TARGETS), longest)
+        return Codec(learn(kind, SOURCES + TARGETS), None, longest)
+    return Codec(learn(kind, SOURCES), learn(other, TARGETS), longest)
 
 
 def config(**keys: Any) -> Config:
     return Config(**{"embedding": 5, "hidden": 4, **keys})
 
 
-def model(of: Sides, seed: int = 0, bias: dict[int, float] | None = None, **keys: Any) -> Model:
+def model(of: Codec, seed: int = 0, bias: dict[int, float] | None = None, **keys: Any) -> Model:
     """Every weight drawn, large: answers differ. `bias` is added to the logits of target symbols."""
     rng = np.random.default_rng(seed)
     fresh = Model.create(config(**keys), of.sizes, rng)
@@ -50,11 +50,11 @@ def model(of: Sides, seed: int = 0, bias: dict[int, float] | None = None, **keys
     return layers.replace(drawn, {"output_bias": output})
 
 
-def translator(of: Sides, seed: int = 0, ratio: float = 1.0, **keys: Any) -> Translator:
+def translator(of: Codec, seed: int = 0, ratio: float = 1.0, **keys: Any) -> Translator:
     return Translator(model(of, seed, **keys), of, ratio)
 
 
-def write(path: Path, of: Sides, own: Model, keys: dict[str, Any], ratio: float = 2.0) -> artifact.Artifact:
+def write(path: Path, of: Codec, own: Model, keys: dict[str, Any], ratio: float = 2.0) -> artifact.Artifact:
     """A model's file, as a run writes it."""
     header: dict[str, Any] = {
         "kind": "model",

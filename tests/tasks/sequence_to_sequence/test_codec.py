@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.sides import KINDS, SOURCES, TARGETS, learn, model, sides, write
+from support.translators import KINDS, SOURCES, TARGETS, codec, learn, model, write
 
 from seqcli import registry
-from seqcli.tasks.sequence_to_sequence.sides import Sides
+from seqcli.tasks.sequence_to_sequence.codec import Codec
 
 EITHER = [(kind, other) for kind in KINDS for other in (None, kind)] + [("char", "word"), ("word", "byte")]
 
@@ -22,7 +22,7 @@ def test_every_kind_of_tokenizer_is_among_them() -> None:
 
 @pytest.mark.parametrize(("kind", "other"), EITHER)
 def test_ids_of_both_sides(kind: str, other: str | None) -> None:
-    s = sides(kind, other)
+    s = codec(kind, other)
     assert s.sizes == (s.source.size + 2, s.target.size + 2, other is None)
     assert (s.bos, s.eos) == (s.sizes.target - 2, s.sizes.target - 1)
     assert (s.target is s.source) == (other is None)
@@ -45,18 +45,18 @@ def test_ids_of_both_sides(kind: str, other: str | None) -> None:
 @pytest.mark.parametrize("kind", ["char", "byte", "sentencepiece"])
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=12))
 def test_texts_come_back(kind: str, text: str) -> None:
-    s = Sides(learn(kind, [text, *SOURCES]), None, 50) if kind == "char" else CACHED[kind]
+    s = Codec(learn(kind, [text, *SOURCES]), None, 50) if kind == "char" else CACHED[kind]
     assert s.text(s.target_ids(text)[:-1]) == text
     if kind == "char":
         assert "".join(s.source_texts(text)) == text
 
 
-CACHED = {kind: sides(kind) for kind in ("byte", "sentencepiece")}
+CACHED = {kind: codec(kind) for kind in ("byte", "sentencepiece")}
 
 
 @pytest.mark.parametrize(("kind", "other"), EITHER)
 def test_a_line_end_is_a_space_on_both_sides(kind: str, other: str | None) -> None:
-    s = sides(kind, other)
+    s = codec(kind, other)
     for text, plain in (("the\ncat", "the cat"), ("le\nchat\n", "le chat ")):
         np.testing.assert_array_equal(s.source_ids(text), s.source_ids(plain))
         np.testing.assert_array_equal(s.target_ids(text), s.target_ids(plain))
@@ -66,7 +66,7 @@ def test_a_line_end_is_a_space_on_both_sides(kind: str, other: str | None) -> No
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_no_answer_has(kind: str) -> None:
-    s = sides(kind)
+    s = codec(kind)
     named = {s.target.unk_id, s.target.newline_id, s.bos} - {None}
     assert set(s.banned) == named
     assert s.eos not in s.banned
@@ -74,7 +74,7 @@ def test_what_no_answer_has(kind: str) -> None:
 
 
 def test_unknown_characters_and_words() -> None:
-    s = sides("char", "word")
+    s = codec("char", "word")
     assert (
         s.source_ids("c~t") == [*s.source.encode("c"), s.source.unk_id, *s.source.encode("t"), s.sizes.source - 1]
     ).all()
@@ -85,7 +85,7 @@ def test_unknown_characters_and_words() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_longest_is_of_the_source_alone(kind: str) -> None:
-    s, whole = sides(kind, longest=2), sides(kind)
+    s, whole = codec(kind, longest=2), codec(kind)
     text = "the dog ran home the dog"
     ids = s.source_ids(text)
     assert ids.tolist() == [*whole.source_ids(text)[:2].tolist(), s.sizes.source - 1]
@@ -95,8 +95,8 @@ def test_longest_is_of_the_source_alone(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "other"), EITHER)
 def test_a_models_file_has_both_sides(kind: str, other: str | None, tmp_path: Path) -> None:
-    s = sides(kind, other, longest=7)
-    again = Sides.of(write(tmp_path / "m.safetensors", s, model(s), {}))
+    s = codec(kind, other, longest=7)
+    again = Codec.of(write(tmp_path / "m.safetensors", s, model(s), {}))
     assert (again.sizes, again.longest, again.own_target is None) == (s.sizes, 7, other is None)
     assert again.source.fingerprint() == s.source.fingerprint()
     assert again.target.fingerprint() == s.target.fingerprint()
@@ -106,7 +106,7 @@ def test_a_models_file_has_both_sides(kind: str, other: str | None, tmp_path: Pa
 
 
 def test_copies_by_hand() -> None:
-    s = Sides(learn("word", ["call ann now", "un deux"]), learn("word", ["appelle un ann deux"]), 9)
+    s = Codec(learn("word", ["call ann now", "un deux"]), learn("word", ["appelle un ann deux"]), 9)
     V, ids = s.sizes.target, {w: int(s.target.encode(w)[0]) for w in ("ann", "un")}
     found, extra = s.copies("ann call bob un bob zoé call")
     assert extra == ["call", "bob", "zoé"]  # unknown to the target side: one known to the source, two to neither
@@ -121,7 +121,7 @@ def test_copies_by_hand() -> None:
 
 def test_copied_text_is_the_sources_own() -> None:
     """Spaces, backslashes and what tokenizers show otherwise: the target side knows none of them."""
-    s = Sides(learn("char", ["ab c\\d\u3000"]), learn("char", ["ab"]), 50)
+    s = Codec(learn("char", ["ab c\\d\u3000"]), learn("char", ["ab"]), 50)
     text = "a b\\ \u3000é"
     found, extra = s.copies(text)
     assert extra == [" ", "\\", "\u3000", "é"]
@@ -131,7 +131,7 @@ def test_copied_text_is_the_sources_own() -> None:
 
 
 def test_a_target_symbol_that_the_source_side_lacks_is_copied_as_itself() -> None:
-    s = Sides(learn("char", ["ab"]), learn("char", ["a b"]), 50)
+    s = Codec(learn("char", ["ab"]), learn("char", ["a b"]), 50)
     found, extra = s.copies("a b")
     assert extra == []
     assert s.text(found[:-1]) == "a b"
@@ -155,10 +155,10 @@ def test_a_target_of_what_the_source_has_can_always_be_written(
 
 
 SMALL = {
-    ("word", None): Sides(learn("word", ["call", "un deux"]), None, 50),
-    ("word", "word"): Sides(learn("word", ["call ann"]), learn("word", ["un deux"]), 50),
-    ("char", None): Sides(learn("char", ["un deux"]), None, 50),
-    ("char", "char"): Sides(learn("char", ["call ann"]), learn("char", ["un", "deux"]), 50),
+    ("word", None): Codec(learn("word", ["call", "un deux"]), None, 50),
+    ("word", "word"): Codec(learn("word", ["call ann"]), learn("word", ["un deux"]), 50),
+    ("char", None): Codec(learn("char", ["un deux"]), None, 50),
+    ("char", "char"): Codec(learn("char", ["call ann"]), learn("char", ["un", "deux"]), 50),
 }
 
 

@@ -18,7 +18,7 @@ TOLD = 3  # sources that are cut: of more it is not said
 
 
 @dataclass(frozen=True)
-class Sides:
+class Codec:
     """How texts are read and written; `target` is None where one tokenizer serves both sides."""
 
     source: BaseTokenizer
@@ -26,7 +26,7 @@ class Sides:
     longest: int  # tokens of a source that are read, EOS aside
 
     @classmethod
-    def of(cls, stored: Artifact) -> Sides:
+    def of(cls, stored: Artifact) -> Codec:
         """As a model's file has them."""
         other = tokenizers.from_artifact(stored, "target_tokenizer") if "target_tokenizer" in stored.header else None
         return cls(tokenizers.from_artifact(stored), other, stored.header["data"]["longest"])
@@ -175,7 +175,7 @@ def _one_line(text: str) -> str:
     return text.replace("\n", " ")
 
 
-def warn_of_cuts(sides: Sides, pairs: Iterable[Pair], told: int = 0) -> int:
+def warn_of_cuts(codec: Codec, pairs: Iterable[Pair], told: int = 0) -> int:
     """Warn of sources with more tokens than are read of one (`data.longest`): of TOLD at most, `told` of them before.
 
     Returns of how many it has been said by now.
@@ -183,11 +183,11 @@ def warn_of_cuts(sides: Sides, pairs: Iterable[Pair], told: int = 0) -> int:
     for pair in pairs:
         if told >= TOLD:
             break
-        if 4 * len(pair.text) < sides.longest:  # a character is four bytes at most, and a token at least one
+        if 4 * len(pair.text) < codec.longest:  # a character is four bytes at most, and a token at least one
             continue
-        count = len(sides.source.encode(_one_line(pair.text)))
-        if count > sides.longest:
+        count = len(codec.source.encode(_one_line(pair.text)))
+        if count > codec.longest:
             told += 1
             more = "; further ones are not told" if told == TOLD else ""
-            console.warn(f"{pair.place()}: {count:,} tokens, of which the first {sides.longest:,} are read{more}")
+            console.warn(f"{pair.place()}: {count:,} tokens, of which the first {codec.longest:,} are read{more}")
     return told

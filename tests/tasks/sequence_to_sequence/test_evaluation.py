@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.sides import SOURCES, TARGETS, model, sides, translator
+from support.translators import SOURCES, TARGETS, codec, model, translator
 
 from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
@@ -47,7 +47,7 @@ def test_answers_stand_where_their_sources_do(advanced: list[float]) -> None:
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(Search(beam=3, length_penalty=0.5))])
 def test_a_report_is_of_the_answers(settings: Settings) -> None:
-    own = translator(sides("char"))
+    own = translator(codec("char"))
     answers = [a[0].text for a in own.answer(PAIRS, settings)]
     report = evaluate(own, PAIRS, settings)
     expected = scored(answers, PAIRS, protocol=protocol(own, settings))
@@ -69,12 +69,12 @@ def test_perfect_and_empty_answers() -> None:
 def test_slow_metrics_are_computed_where_they_are_wanted() -> None:
     assert "ter" not in scored(TARGETS, PAIRS).metrics
     assert scored(TARGETS, PAIRS, wanted=["ter", "exact-match"]).metrics["ter"] == 0
-    assert "ter" in evaluate(translator(sides("char")), PAIRS[:2], Settings(), wanted=["ter"]).metrics
+    assert "ter" in evaluate(translator(codec("char")), PAIRS[:2], Settings(), wanted=["ter"]).metrics
     assert "ter" in translation.Metric.OFFERS
 
 
 def test_how_answers_were_found() -> None:
-    own = translator(sides("char"))
+    own = translator(codec("char"))
     assert protocol(own, Settings()) == "greedy"
     assert protocol(own, Settings(Search(beam=5, length_penalty=0.6))) == "beam 5, length penalty 0.6"
     assert protocol(own, Settings(sampling=Sampling(), seed=3)) == "sampled, seed 3"
@@ -97,7 +97,7 @@ def test_case_and_tokenization_reach_bleu() -> None:
 @pytest.mark.parametrize("kind", ["char", "word"])
 @pytest.mark.parametrize("copy", [False, True])
 def test_nats_are_those_of_each_pair_alone(kind: str, copy: bool) -> None:
-    own = translator(sides(kind, kind), copy_source=copy)
+    own = translator(codec(kind, kind), copy_source=copy)
     pairs = [*PAIRS, Pair("", ""), Pair("the Zebra", "le Zebra Zoo"), Pair("the", None)] * 8
     found = nats(own, pairs)
     assert len(found) == len(pairs) > BATCH
@@ -106,14 +106,14 @@ def test_nats_are_those_of_each_pair_alone(kind: str, copy: bool) -> None:
         total, tokens = found[i]
         assert math.isfinite(total)
         assert total > 0
-        assert tokens == len(own.sides.target_ids(pairs[i].target or ""))
+        assert tokens == len(own.codec.target_ids(pairs[i].target or ""))
     assert nats(own, []) == []
 
 
 @pytest.mark.parametrize("copy", [False, True])
 @pytest.mark.parametrize("kind", ["char", "word"])
 def test_nats_of_an_answer_are_what_it_was_found_with(kind: str, copy: bool) -> None:
-    of = sides(kind, kind)
+    of = codec(kind, kind)
     own = Translator(model(of, seed=1, bias={of.eos: 2.0}, copy_source=copy), of, 1.0)
     finished = 0
     for source in (*SOURCES, "Zebra the Zoo", "x Y z"):
@@ -128,7 +128,7 @@ def test_nats_of_an_answer_are_what_it_was_found_with(kind: str, copy: bool) -> 
 
 def test_a_copied_symbol_is_fed_as_in_training() -> None:
     """The characters' <unk> is their last symbol, not 0: what follows a copy depends on it."""
-    of = sides("char", "char")
+    of = codec("char", "char")
     own = translator(of, copy_source=True)
     copies, extra = of.copies("Zoo")
     target = of.copied_targets("Zone", extra)

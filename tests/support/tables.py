@@ -1,4 +1,4 @@
-"""Transducers that are tables: a distribution for every history, drawn from its hash; and what to hold decoders to."""
+"""Seq2Seqs that are tables: a distribution for every history, drawn from its hash; and what to hold decoders to."""
 
 from __future__ import annotations
 
