@@ -1,4 +1,7 @@
-"""Comma-separated columns as in RFC 4180: a cell in double quotes may hold commas, doubled quotes and line breaks."""
+"""Comma-separated columns as in RFC 4180: a cell in double quotes may hold commas, doubled quotes and line breaks.
+
+Rows are read, and a header is recognised, by `_rows.RowReader`.
+"""
 
 from __future__ import annotations
 

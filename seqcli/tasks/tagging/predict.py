@@ -16,7 +16,7 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
-from seqcli.tasks.tagging.inference import Allowed, Scored
+from seqcli.tasks.tagging.chains import Allowed, Scored
 from seqcli.tasks.tagging.raw import Words
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models import tagger as recurrent
 from seqcli.records import Answer, Sentence
-from seqcli.tasks.tagging import inference
+from seqcli.tasks.tagging import chains
 from seqcli.tasks.tagging.predict import Settings, Tagger
 from seqcli.tasks.tagging.raw import Words
 from seqcli.words import Rule
@@ -145,7 +145,7 @@ def test_no_answer_depends_on_its_batch_to_the_last_bit(seed: int, group: int) -
     sentences = [of(*("".join(rng.choice(list("abcd"), 3)) for _ in range(rng.integers(0, 12)))) for _ in range(25)]
     asked = Settings(confidence=True, n_best=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inference, "GROUP", group)
+        patch.setattr(chains, "GROUP", group)
         whole = own.answer(sentences, asked)
     for i in rng.permutation(25)[:6]:
         assert trained_like().answer([sentences[i]], asked) == [whole[i]]  # floats compared exactly
@@ -161,7 +161,7 @@ def test_a_sentence_without_words_gets_no_tags(lab: Any) -> None:
 
 
 def test_groups_hold_no_more_words_than_they_may(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "GROUP", 20)
+    monkeypatch.setattr(chains, "GROUP", 20)
     rng = np.random.default_rng(3)
     sentences = [lab.draw(rng, 30) for _ in range(40)]
     seen: list[int] = []

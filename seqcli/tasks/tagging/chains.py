@@ -1,4 +1,4 @@
-"""Scores of a tagger's labels, and exact inference over them: emissions, chains, best paths.
+"""Scores of a tagger's labels as chains: emissions, allowed tags, best paths; `predict.py` has the probabilities.
 
 Sentences are worked on in groups of like length. No answer depends on its group, to the last bit, so that a filter
 may take as many as there are.
