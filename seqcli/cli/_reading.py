@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seqcli import registry
@@ -69,11 +69,10 @@ class Reads:
         return formats.Reader(options, trained_roles(header))
 
 
-_USUAL = ("text", "jsonl", "tsv", "csv")
-_FURTHER = (n for n in registry.having("records", "READS", "pairs") if n not in (*_USUAL, "lines"))  # that is text
 TEXTS = Reads("labels", registry.having("records", "READS", "labels"), "text", "two more columns")
-PROMPTS = Reads("labels", _USUAL, "source", "one more column")
-SOURCES = Reads("pairs", (*_USUAL, *_FURTHER), "source", "one more column")
+PROMPTS = replace(TEXTS, role="source", more="one more column")
+_PAIRED = (n for n in registry.having("records", "READS", "pairs") if n != "lines")  # a filter's lines are text
+SOURCES = Reads("pairs", ("text", *_PAIRED), "source", "one more column")
 
 
 def named_format(files: Sequence[str], kind: Kind) -> str | None:

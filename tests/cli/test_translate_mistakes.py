@@ -137,7 +137,7 @@ def test_help_has_a_heading_for_what_serves_one_kind_of_model(forks, tmp_path):
 
 def test_what_help_and_completion_say(forks, translators):
     words = " ".join(forks.ok("generate", "--help", cwd=translators).stdout.replace("│", " ").split())
-    for said in ("Sequence to sequence", "--n-best", "text, jsonl, tsv, csv, scan", "come back with one more column"):
+    for said in ("Sequence to sequence", "--n-best", "text, csv, jsonl, scan, tsv", "come back with one more column"):
         assert said in words
     assert _reading.SOURCES.offered("") == ["text", "jsonl", "tsv", "csv", "scan"]
     assert _reading.SOURCES.offered("s") == ["scan"]

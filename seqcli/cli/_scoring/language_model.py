@@ -5,14 +5,13 @@ from __future__ import annotations
 from seqcli import forms, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given, nothing_to_read
-from seqcli.cli._reading import Reads
+from seqcli.cli._reading import TEXTS
 from seqcli.cli._scoring import report
 from seqcli.cli.eval import Asked
 from seqcli.errors import UsageError
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import Lines
 
-READ = Reads("labels", ("text", "jsonl", "tsv", "csv"), "text", "two more columns")
 RECORDS = ("input", "text", "field", "delimiter")  # options of records that are scored one by one
 ONCE = ("window", "json", "metric", "split")  # options of a text that is scored as a whole
 PER_LINE = "--per-line scores each record by itself"
@@ -34,8 +33,8 @@ def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
         report(asked, predictor, given, window=window)
         return None
     said, jsonl, files = asked.reading, asked.per_line.jsonl, asked.files or ["-"]
-    read = READ.chosen(files, said.input, said.field, jsonl, given)
-    reader = READ.reader(read, said, predictor.header)
+    read = TEXTS.chosen(files, said.input, said.field, jsonl, given)
+    reader = TEXTS.reader(read, said, predictor.header)
     write = forms.form(read, jsonl, reader, forms.Costs())
     own, how = predictor.recast(Lines), asked.per_line.how
     _filter.run(files, reader, own, None, write, batch_size=BATCH, how=how, what="scoring")
