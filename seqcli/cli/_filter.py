@@ -146,8 +146,8 @@ def run(
         drain(0)
     lacked.say()
     if replaced and replaced.count:
-        times = f"{replaced.count:,} time{'s' * (replaced.count > 1)}"
-        console.say(f"{times} bytes were no {(encoding or 'utf-8').upper()}, and read as U+FFFD")
+        times = "once" if replaced.count == 1 else f"{replaced.count:,} times"
+        console.say(f"bytes that are no {(encoding or 'utf-8').upper()} were read as U+FFFD {times}")
     if reading.problem:
         raise reading.problem
 
