@@ -22,6 +22,9 @@ import numpy as np
 from seqcli.errors import SeqcliError
 
 FORMAT = 1
+TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
+OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress")
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 LARGEST_HEADER = 100 << 20  # bytes: what safetensors itself refuses
 
 
@@ -105,9 +108,31 @@ def _foreign(path: Path, why: str) -> SeqcliError:
 
 
 @contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Make one line of error, SeqcliError, of whatever goes wrong with what a file says."""
+    try:
+        yield
+    except SeqcliError as error:
+        if str(path) not in error.message:
+            error.message = f"{path}: {error.message}"
+        raise
+    except MISTAKES as error:  # a header may hold anything
+        told: Any = getattr(error, "errors", None)  # of pydantic
+        first = told()[0] if told else None
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else f"{type(error).__name__}: {error}"
+        why = why.partition("\n")[0][:200]
+        raise _foreign(path, f"what it says of itself is no model that this seqcli knows ({why})") from error
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator[Callable[[], Any]]:
     from safetensors import SafetensorError, safe_open
 
+    special = False
+    with contextlib.suppress(OSError):  # a name too long
+        special = not path.is_file() and not path.is_dir() and path.exists()
+    if special:
+        raise SeqcliError(f"{path} is no regular file", hint="a model is a file: copy what comes from it to one")
     try:
         with safe_open(path, framework="numpy") as file:
             yield lambda: file
@@ -122,11 +147,17 @@ def _opened(path: Path) -> Iterator[Callable[[], Any]]:
 
 
 def _header(path: Path, file: Any) -> dict[str, Any]:
+    def constant(name: str) -> Any:
+        raise ValueError(name)
+
     try:
-        header = json.loads((file.metadata() or {})["seqcli"])
+        header = json.loads((file.metadata() or {})["seqcli"], parse_constant=constant)
         found = int(header["format"])
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, RecursionError, OverflowError):
         raise _foreign(path, "a safetensors file, but not one that seqcli wrote") from None
+    for name in (n for n in (*TEXTS, *OBJECTS) if n in header):
+        if not isinstance(header[name], str if name in TEXTS else dict):
+            raise _foreign(path, f"its header is damaged: {name} is {str(header[name])[:40]!r}")
     if found != FORMAT:
         raise SeqcliError(
             f"{path}: written in format {found} by seqcli {header.get('version', '?')}; this seqcli reads {FORMAT}",
@@ -155,13 +186,30 @@ def read(path: str | Path) -> Artifact:
     path = Path(path)
     with _opened(path) as file:
         header = _header(path, file())
-        try:
-            arrays = {name: file().get_tensor(name) for name in file().keys()}  # noqa: SIM118  not a dict
-        except (AttributeError, TypeError):
-            raise _foreign(path, "it has arrays of a type that seqcli does not write") from None
-    if _checksum(header, arrays) != header.get("checksum"):
+    views = _mapped(path)
+    if _checksum(header, views) != header.get("checksum"):
+        halves = sorted(n for n, a in views.items() if a.dtype == np.float16)
+        why = "the contents do not match their checksum: "
         raise SeqcliError(
-            f"{path}: the contents do not match their checksum: the file is damaged",
-            hint="copy it again, or train again",
+            f"{path}: {why}{f'{halves[0]} is float16: another program converted it' if halves else 'it is damaged'}",
+            hint="take the file as seqcli train wrote it" if halves else "copy it again, or train again",
         )
-    return Artifact(path, header, arrays)
+    return Artifact(path, header, {name: view.copy() for name, view in views.items()})
+
+
+TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "I32": "<i4"}
+TYPES |= {"U32": "<u4", "I64": "<i8", "U64": "<u8", "BOOL": "?"}
+
+
+def _mapped(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that was opened well, as views of the file's own pages: none is read before it is used."""
+    whole = np.memmap(path, np.uint8, "r")
+    begin = 8 + int(whole[:8].view("<u8")[0])
+    about = json.loads(whole[8:begin].tobytes())
+    views = {}
+    for name in sorted(about.keys() - {"__metadata__"}):
+        array = about[name]
+        if array["dtype"] not in TYPES:
+            raise _foreign(path, f"{name} is of a type that seqcli does not write, {array['dtype']}")
+        views[name] = np.ndarray(array["shape"], TYPES[array["dtype"]], whole, begin + array["data_offsets"][0])
+    return views

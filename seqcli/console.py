@@ -6,6 +6,7 @@ rich is imported when something is first drawn, not before: a filter that has no
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 verbosity = 0  # -1 quiet, 0 normal, 1 and more: -v
 debug = False
 
@@ -38,22 +40,28 @@ def _styled(prefix: str, style: str, text: str) -> str:
     return f"{prefix} {text}"
 
 
+def visible(text: str) -> str:
+    """A text in which no character steers a terminal: controls but for tabs and line ends are written as JSON writes
+    them, `\\u001b`; so are what else some readers take for a line's end, and halves of characters."""
+    return text if text.isascii() and text.isprintable() else _STEERING.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
 def say(text: str = "", *, level: int = 0) -> None:
     """A line for the person, on stderr; `level` 1 is shown with -v only, and nothing is shown with -q."""
     if verbosity >= level:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
     """Something to know that does not stop the work. Shown with -q too."""
-    print(_styled("warning:", "33", text), file=sys.stderr, flush=True)
+    print(_styled("warning:", "33", visible(text)), file=sys.stderr, flush=True)
 
 
 def error(text: str, hint: str = "") -> None:
     """What happened, and on the next line what to do."""
-    print(_styled("error:", "31;1", text), file=sys.stderr)
-    for line in hint.splitlines():
-        print(_styled("  hint:", "36", line), file=sys.stderr)
+    print(_styled("error:", "31;1", visible(text)), file=sys.stderr)
+    for line in hint.split("\n") if hint else ():
+        print(_styled("  hint:", "36", visible(line)), file=sys.stderr)
     sys.stderr.flush()
 
 
@@ -90,6 +98,7 @@ def progress(what: str, total: float | None, unit: str = "B") -> Iterator[Any]:
 
 def _bar(what: str, total: float | None, unit: str) -> Any:
     from rich import progress as p
+    from rich.markup import escape
 
     size = p.DownloadColumn() if unit == "B" else p.MofNCompleteColumn()
     columns = [
@@ -100,7 +109,7 @@ def _bar(what: str, total: float | None, unit: str) -> Any:
         p.TimeRemainingColumn(),
     ]
     bar = p.Progress(*columns, console=stderr(), transient=True)
-    bar.add_task(what, total=total)
+    bar.add_task(escape(visible(what)), total=total)
     return bar
 
 
@@ -114,7 +123,7 @@ def table(
     for row in cells:
         parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         line = "  ".join(parts).rstrip()
-        print(line, file=to or sys.stderr)
+        print(visible(line), file=to or sys.stderr)
 
 
 def count(number: float) -> str:

@@ -84,9 +84,15 @@ class BasePredictor(Answering):
     counted: Counter[str] = field(default_factory=Counter, kw_only=True, repr=False, compare=False)
 
     @classmethod
-    @abstractmethod
     def open(cls, stored: Artifact, *others: Artifact) -> Self:
         """The model of a file, ready to be used; with others where several decide together. Raises SeqcliError."""
+        with artifact.restoring(stored.path):
+            return cls._restored(stored, *others)
+
+    @classmethod
+    @abstractmethod
+    def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
+        """As `open`; whatever is wrong with the file may be raised."""
 
     def packed(self) -> Callable[[], BasePredictor]:
         """What opens the same files."""

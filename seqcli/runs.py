@@ -111,7 +111,8 @@ class Run:
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:
     """The verbs that use a file: what its kind of model says; none for what is not a model, or not known here."""
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
-    return registry.load("models", kind).VERBS if kind in registry.names("models") else ()
+    known = isinstance(kind, str) and kind in registry.names("models")
+    return registry.load("models", kind).VERBS if known else ()  # type: ignore[arg-type]
 
 
 ANY = ("inspect", "tokenize")
@@ -125,16 +126,22 @@ EXAMPLES = {  # recipes to begin with
 def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
     """The model in ./runs with the newest recorded creation time that `accept` takes."""
     found: list[tuple[str, Path]] = []
+    broken: list[str] = []
     others = 0
-    for path in ROOT.glob("*/model.safetensors"):
+    for path in sorted(ROOT.glob("*/model.safetensors")):
         try:
             header = artifact.read_header(path)
-        except SeqcliError:
+            fits = accept(header)
+        except SeqcliError as error:
+            broken.append(error.message)
             continue
-        if accept(header):
+        if fits:
             found.append((header.get("created", ""), path))
         else:
             others += 1
+    if broken:
+        more = f" (and {len(broken) - 1} more in ./runs)" if len(broken) > 1 else ""
+        console.warn(f"{broken[0]}{more}: skipped")
     if not found:
         what = f"none of the {others} models in ./runs fits" if others else "there is no model in ./runs for"
         train = " or ".join(f"seqcli train {name}" for name in EXAMPLES.get(verb, ["charlm"]))

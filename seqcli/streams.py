@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from seqcli import console
 from seqcli.errors import SeqcliError
 from seqcli.files import open_source
 
@@ -196,7 +197,8 @@ class Output:
         self._file.write(data)
 
     def line(self, text: str) -> None:
-        self.write(text + "\n")
+        """A line for a person: no control character reaches the terminal."""
+        self.write(console.visible(text) + "\n")
 
     def json(self, record: dict[str, Any]) -> None:
         """One JSON object a line, its keys in the order given, non-ASCII text as it is."""

@@ -208,7 +208,7 @@ from seqcli.streams import Output, lines_of, read_text
 out = Output()
 for chunk in read_text(["-"]):
     for number, line in lines_of(chunk):
-        out.line(f"{chunk.source}:{number}:{line}")
+        out.write(f"{chunk.source}:{number}:{line}\\n")
     out.flush()
 """
 
@@ -267,12 +267,12 @@ def test_output_writes_what_it_is_given() -> None:
     file = io.BytesIO()
     out = Output(file)
     out.write("a\r")
-    out.line("é")
+    out.line("é\x1b]")
     out.write_bytes(b"\xff\n")
     out.json({"b": "é\u2028", "a": [1.5, None]})
     out.write("\udc80")  # half a character of a broken text stays what it was
     out.flush()
-    expected = b"a\r" + "é\n".encode() + b"\xff\n" + '{"b": "é\u2028", "a": [1.5, null]}\n'.encode()
+    expected = b"a\r" + "é\\u001b]\n".encode() + b"\xff\n" + '{"b": "é\\u2028", "a": [1.5, null]}\n'.encode()
     assert file.getvalue() == expected + "\udc80".encode(errors="surrogatepass")
 
 

@@ -6,11 +6,13 @@ all the same and counted (`--unknown answer`), and so are bytes that do not deco
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +27,7 @@ from seqcli.predictor import Answering
 from seqcli.streams import Output, Replaced
 
 HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
+POSIX = os.name == "posix"
 SHOWN = 5  # of what a model lacks, in the message
 
 
@@ -228,28 +231,75 @@ def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[
         yield lambda records: partial(work, records)
         return
     own = work.predictor
-    with _pool(how.jobs, _start, (own.packed(), work.asked, work.strict, console.verbosity)) as workers:
+    with _pool(how.jobs, _start, (own.packed(), work.asked, work.strict, console.verbosity)) as submit:
 
         def send(records: list[Any]) -> Callable[[], Any]:
             if sum(r.size for r in records) < own.small:
                 return partial(work, records)
-            return partial(_received, workers.apply_async(_do, ([own.light(r) for r in records],)))
+            return partial(_received, submit(_do, [own.light(r) for r in records]))
 
         yield send
 
 
 @contextmanager
-def _pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> Iterator[Any]:
-    """So many fresh processes, each beginning with `start(*arguments)`; an interrupt is left to their parent."""
+def _pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> Iterator[Callable[..., Any]]:
+    """`submit(function, argument)` gives a function that waits for the result, which one of so many fresh processes
+    works out, each begun with `start(*arguments)`. An interrupt is left to their parent; without it they end."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    executor = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), start, arguments)
+    started: dict[int | None, Any] = {}
+
+    def submit(function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if POSIX else ()
+        try:  # what is begun here inherits the mask, and an interrupt of ours waits
+            future = executor.submit(function, argument)
+        except BrokenProcessPool:
+            raise _died(started.values()) from None
+        finally:
+            if POSIX:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if len(started) < jobs:
+            started.update({process.pid: process for process in multiprocessing.active_children()})
+
+        def result() -> Any:
+            try:
+                return future.result()
+            except BrokenProcessPool:
+                raise _died(started.values()) from None
+
+        return result
+
+    try:
+        yield submit
+    except BaseException:
+        for process in started.values():
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _died(processes: Collection[Any]) -> SeqcliError:
+    """What ended a worker, of processes of which the others were ended then."""
+    for process in processes:
+        process.join(1)
+    ends = [process.exitcode for process in processes if process.exitcode]
+    found = next((end for end in ends if end != -signal.SIGTERM), ends[0] if ends else 0)
+    why = f"signal {-found}" if found < 0 else f"exit status {found}"
+    more = ": out of memory?" if found == -9 else ""
+    return SeqcliError(f"a worker died ({why}{more})", hint="what was answered before is written; try fewer --jobs")
+
+
+def _watch_parent() -> None:
+    """End with the process that began this one, however that ended."""
     import multiprocessing
 
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what workers are born with: the parent answers for them
-    try:
-        workers = multiprocessing.get_context("spawn").Pool(jobs, start, arguments)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with workers as opened:
-        yield opened
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 _work: Work  # of a worker process
@@ -257,6 +307,8 @@ _work: Work  # of a worker process
 
 def _start(opens: Callable[[], Answering], asked: Any, strict: bool, verbosity: int) -> None:
     global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch_parent, daemon=True).start()
     console.verbosity = verbosity
     threads.limit(1)
     _work = Work(opens(), asked, strict)
@@ -272,8 +324,8 @@ def _do(records: list[Any]) -> tuple[Any, ...]:
         return error.message, error.hint, None, 0, None
 
 
-def _received(result: Any) -> tuple[list[Any], Lacked]:
-    found = result.get()
+def _received(result: Callable[[], Any]) -> tuple[list[Any], Lacked]:
+    found = result()
     if len(found) == 2:
         return found
     message, hint, answers, at, part = found

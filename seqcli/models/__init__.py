@@ -26,10 +26,13 @@ import numpy as np
 
 from seqcli import registry
 from seqcli.artifact import Artifact
+from seqcli.errors import SeqcliError
 from seqcli.layers.crf import CRF
 from seqcli.records import Example
 
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
+
+NOT_FINITE = "its training diverged, or the file was changed: train again, with a lower train.learning_rate"
 
 
 class Sizes(NamedTuple):
@@ -94,7 +97,10 @@ class ClassifyingModel(Protocol):
 
 def restore(stored: Artifact, vocabulary: Any) -> Any:
     """The model of an opened artifact, its configuration checked again; `vocabulary` is what the task's data make of
-    it."""
+    it. Raises SeqcliError for weights that are no numbers."""
     header = stored.header
+    for name, array in stored.part("model").items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise SeqcliError(f"{stored.path}: the weight {name} is not finite", hint=NOT_FINITE)
     kind = registry.load("models", header["model"]["kind"])
     return kind.Model.restore(kind.Config(**header["model"]), vocabulary, stored.part("model"))

@@ -18,6 +18,7 @@ from seqcli.ops import Array
 
 Size = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+SPARE = 1 << 16  # numbers that are made of a file that has none of them
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
 
 
@@ -36,7 +37,8 @@ class Trained:
     @classmethod
     def restore(cls, config: Any, vocabulary: Any, arrays: Mapping[str, np.ndarray]) -> Self:
         """A stored model. Raises SeqcliError where the arrays do not fit."""
-        return layers.restore(cls.create(config, vocabulary, Blank()), arrays)
+        most = SPARE + 4 * sum(a.size for a in arrays.values())  # some are drawn more than once
+        return layers.restore(cls.create(config, vocabulary, Blank(most)), arrays)
 
     @classmethod
     def numbers(cls, config: Any) -> dict[str, Any]:

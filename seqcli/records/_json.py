@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from seqcli.console import visible
+
 RESULT = "seqcli"  # the key of what was found
 WHITE = " \t\r"  # a line of nothing else is blank
 _decode = json.JSONDecoder().raw_decode
@@ -54,6 +56,11 @@ def is_object(line: str) -> bool:
         return False
 
 
+def dumps(value: Any) -> str:
+    """JSON on one line, for every reader: what some take for a line's end, and half characters, are escaped."""
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
 def joined(body: str, result: dict[str, Any]) -> str:
     """A line with an object, as it stands, and `result` as its last member."""
     record = json.loads(body)
@@ -61,9 +68,9 @@ def joined(body: str, result: dict[str, Any]) -> str:
         del record[RESULT]
         body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name != RESULT) + "}"
     head = body.rstrip(WHITE)[:-1]
-    return f'{head}{", " if record else ""}"{RESULT}": {json.dumps(result, ensure_ascii=False)}}}'
+    return f'{head}{", " if record else ""}"{RESULT}": {dumps(result)}}}'
 
 
 def new_object(members: dict[str, Any], result: dict[str, Any]) -> str:
     """A line with an object of its own members and what was found for it."""
-    return json.dumps({**members, RESULT: result}, ensure_ascii=False)
+    return dumps({**members, RESULT: result})

@@ -286,7 +286,8 @@ def from_artifact(stored: artifact.Artifact, part: str = "tokenizer") -> BaseTok
     header = stored.header.get(part)
     if not header:
         raise UsageError(f"{stored.path}: this model has no {part}: it does not work on running text")
-    return restore(header, stored.part(part))
+    with artifact.restoring(stored.path):
+        return restore(header, stored.part(part))
 
 
 def save(tokenizer: BaseTokenizer, path: str | Path, **header: Any) -> None:

@@ -60,7 +60,7 @@ class Classifier(BasePredictor):
     share: float = 0.0
 
     @classmethod
-    def open(cls, stored: Artifact, *others: Artifact) -> Classifier:
+    def _restored(cls, stored: Artifact, *others: Artifact) -> Classifier:
         vocabulary, header = Vocabulary.of(stored), stored.header
         decoding: Mapping[str, Any] = header.get("decoding", {})
         thresholds = decoding.get("label_thresholds")

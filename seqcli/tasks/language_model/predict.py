@@ -66,7 +66,7 @@ class Generator(BasePredictor):
     tokenizer: BaseTokenizer
 
     @classmethod
-    def open(cls, stored: Artifact, *others: Artifact) -> Generator:
+    def _restored(cls, stored: Artifact, *others: Artifact) -> Generator:
         model, tokenizer = models.restore(stored, stored.header["vocabulary"]), tokenizers.from_artifact(stored)
         return cls(model, tokenizer, header=stored.header, files=(stored.path,))
 

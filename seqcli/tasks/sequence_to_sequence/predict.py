@@ -84,7 +84,7 @@ class Translator(BasePredictor):
     search: Search = field(default_factory=Search)  # what the model's recipe asks for
 
     @classmethod
-    def open(cls, stored: Artifact, *others: Artifact) -> Self:
+    def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
         """The translator of a model's file; with others, of all together. Raises UsageError where they do not fit."""
         first, config = cls._one(stored), stored.header["model"]
         search, paths = Search(beam=config["beam"], length_penalty=config["length_penalty"]), [stored.path]

@@ -47,7 +47,7 @@ class Tagger(Scored):
     settings = Settings
 
     @classmethod
-    def open(cls, stored: Artifact, *others: Artifact) -> Tagger:
+    def _restored(cls, stored: Artifact, *others: Artifact) -> Tagger:
         vocabulary, header = Vocabulary.of(stored), stored.header
         temperature = header.get("decoding", {}).get("temperature", 1.0)
         model, scheme = models.restore(stored, vocabulary), header["data"]["scheme"]
