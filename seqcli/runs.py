@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +54,12 @@ class Run:
         """Whether the folder holds a run, finished or not. A recipe alone is a run that was never trained a step."""
         return any(f.exists() for f in (self.metrics, self.model, self.last))
 
-    def claim(self, *, overwrite: bool, resume: bool) -> None:
-        """Make sure that a run can be written here; what is there stays until `clear`.
+    @contextmanager
+    def claimed(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
+        """Make sure that a run can be written here, by no other process meanwhile; what is there stays until `clear`.
 
-        Raises UsageError where the folder holds another run, or none to resume; SeqcliError where it is not writable.
+        Raises UsageError where the folder holds another run, or none to resume; SeqcliError where it is not writable,
+        or another process writes it.
         """
         if resume and self.exists() and not self.last.exists():
             raise UsageError(
@@ -71,16 +75,20 @@ class Run:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for left in self.path.glob(".*.safetensors.*.tmp"):  # of a run that was killed while it wrote
+            lock = _locked(self.path)
+            for left in self.path.glob(".*.tmp"):  # of a run that was killed while it wrote
                 left.unlink()
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
+            tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
             hint = (
                 "free some space" if error.errno == errno.ENOSPC else "runs are written into ./runs of where you are"
             )
             raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}", hint=hint) from None
+        try:
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def clear(self) -> None:
         """Remove the run that is there."""
@@ -106,6 +114,27 @@ class Run:
         if self.metrics.exists() and self.metrics.stat().st_size > length:
             with self.metrics.open("r+b") as file:
                 file.truncate(length)
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor of a folder that no other process holds; the system lets it go when its process ends, however that
+    ends. None where the system has no such locks. Raises SeqcliError where another one holds it."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise SeqcliError(
+            f"another seqcli train is writing {folder}", hint="wait until it ends, or give this run another --name"
+        ) from None
+    except OSError:  # a file system without locks
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:

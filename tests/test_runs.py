@@ -90,32 +90,38 @@ def test_names_that_are_no_folder_of_runs(name):
     assert runs.folder("a b-ü.1") == Path("runs/a b-ü.1")
 
 
+def claim(run: Run, **how: bool) -> None:
+    """Claim a folder, and let it go."""
+    with run.claimed(**how):
+        pass
+
+
 def test_claiming_a_folder():
     run = Run(runs.folder("x"))
     with pytest.raises(UsageError, match="there is no run runs/x to resume"):
-        run.claim(overwrite=False, resume=True)
-    run.claim(overwrite=False, resume=False)
+        claim(run, overwrite=False, resume=True)
+    claim(run, overwrite=False, resume=False)
     run.recipe.write_text("task: language-model\n")  # begun, and killed before its first step
-    run.claim(overwrite=False, resume=False)
-    run.claim(overwrite=False, resume=True)
+    claim(run, overwrite=False, resume=False)
+    claim(run, overwrite=False, resume=True)
     run.metrics.write_text("{}\n")
     with pytest.raises(UsageError, match="runs/x already holds a run") as caught:
-        run.claim(overwrite=False, resume=False)
+        claim(run, overwrite=False, resume=False)
     assert all(flag in caught.value.hint for flag in ("--resume", "--overwrite", "--name"))
     with pytest.raises(UsageError, match=r"it has no last\.safetensors"):
-        run.claim(overwrite=False, resume=True)
-    run.claim(overwrite=True, resume=False)
+        claim(run, overwrite=False, resume=True)
+    claim(run, overwrite=True, resume=False)
     assert run.metrics.exists()  # `clear` comes when all is ready
     run.last.write_text("")
     (run.path / ".model.safetensors.77.tmp").write_text("torn")
-    run.claim(overwrite=False, resume=True)
+    claim(run, overwrite=False, resume=True)
     assert sorted(p.name for p in run.path.iterdir()) == ["last.safetensors", "metrics.jsonl", "recipe.yaml"]
 
 
 def test_a_folder_that_cannot_be_written():
     Path("runs").write_text("a file in the way")
     with pytest.raises(SeqcliError, match="cannot write into the run folder runs/x") as caught:
-        Run(runs.folder("x")).claim(overwrite=False, resume=False)
+        claim(Run(runs.folder("x")), overwrite=False, resume=False)
     assert caught.value.status == 1
     assert caught.value.hint
 

@@ -151,6 +151,8 @@ def main() -> None:
     for name in ("stdout", "stderr"):  # closed by the caller: what is written there goes nowhere
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: it may write in part
+        sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
     if os.name == "posix" and sys.stdin is not None:
@@ -174,7 +176,10 @@ def run(arguments: list[str]) -> int:
 
             traceback.print_exc()
         status = status_of(error)
-        if status == 141:
+        try:  # what the interpreter would try at its end, and end with another status
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError:
             discard_stdout()
         return status
 

@@ -8,18 +8,25 @@ what is made from a seed, needs no file at all.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import sys
+import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from seqcli.artifact import replacing
 from seqcli.console import warn
+from seqcli.datasets.entry import read_entry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 
+DAY = 24 * 3600  # seconds: a temporary file that is older is nobody's
 _FOLDER = Path(__file__).parent / "catalog"
 
 
@@ -39,17 +46,44 @@ class Named:
     source: str = ""
 
 
-def cache_folder() -> Path:
-    """Where seqcli keeps what it can make again: `$SEQCLI_CACHE`, `$XDG_CACHE_HOME/seqcli` or ~/.cache/seqcli."""
+def _usual_cache() -> Path:
+    """`$SEQCLI_CACHE`, `$XDG_CACHE_HOME/seqcli` or ~/.cache/seqcli. Raises RuntimeError where there is no home."""
     if own := os.environ.get("SEQCLI_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqcli"
 
 
+def cache_folder() -> Path:
+    """Where seqcli keeps what it can make again; for this run alone where the usual folder cannot be made."""
+    return _made_cache(tuple(os.environ.get(name) for name in ("SEQCLI_CACHE", "XDG_CACHE_HOME", "HOME")))
+
+
+@cache
+def _made_cache(said: tuple[str | None, ...]) -> Path:
+    folder = None
+    try:
+        folder = _usual_cache()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError):
+        why = f"{folder} cannot be written" if folder else "there is no home folder"
+        own = tempfile.TemporaryDirectory(prefix="seqcli-")
+        atexit.register(own.cleanup)
+        warn(f"{why}: the cache of this run alone is {own.name}; SEQCLI_CACHE names another folder")
+        return Path(own.name)
+    for left in (*folder.glob("*/.*.tmp"), *folder.glob("stdin/incoming-*")):  # of runs that were killed
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - DAY:
+                left.unlink()
+    return folder
+
+
 def _homes(name: str) -> list[Path]:
     """Where the folder of a name may be."""
-    own = os.environ.get("SEQCLI_DATA")
-    return [*([Path(own).expanduser() / name] if own else []), cache_folder() / "data" / name]
+    found = [Path(own).expanduser() / name] if (own := os.environ.get("SEQCLI_DATA")) else []
+    with suppress(RuntimeError):
+        found.append(_usual_cache() / "data" / name)
+    return found
 
 
 def names() -> list[str]:
@@ -68,7 +102,7 @@ def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
     home = _home(name)
     for path in (_FOLDER / f"{name}.yaml", *([home / "data.yaml"] if home else [])):
         if path.is_file():
-            entry = _entry(path)
+            entry = read_entry(path)
             return entry, _home(entry["folder"]) if "folder" in entry else home
     return None
 
@@ -76,34 +110,6 @@ def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
 def _home(name: str) -> Path | None:
     """The folder of a name that is there, the first of those where it may be."""
     return next((h for h in _homes(name) if h.is_dir()), None)
-
-
-def _entry(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        entry = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise SeqcliError(f"{path}: not readable as YAML: {str(error).splitlines()[-1].strip()}") from None
-    files = entry.get("files", {}) if isinstance(entry, dict) else None
-    named = isinstance(files, dict) and "train" in files and all(isinstance(f, str) for f in files.values())
-    if not (named or (isinstance(entry, dict) and "builtin" in entry)):
-        raise SeqcliError(
-            f"{path}: its `files` must name a file or a glob for train, and for valid and test if there are any",
-            hint="files: {train: train.txt, valid: valid.txt}",
-        )
-    folder = entry.get("folder", "any")
-    if not (isinstance(folder, str) and folder and looks_like_name(folder)):
-        raise SeqcliError(
-            f"{path}: its `folder` must be the name of one folder, not {folder!r}",
-            hint="it names a folder beside this data set's own, where its files lie: folder: sst",
-        )
-    return entry
-
-
-def looks_like_name(text: str) -> bool:
-    """Whether a recipe's `data.train` is a name, not a path or a glob."""
-    return text != "-" and not any(c in text for c in "/\\.*?[")
 
 
 def find(name: str) -> Named:
@@ -159,12 +165,7 @@ def _built(name: str, builtin: Any, known: dict[str, str]) -> dict[str, list[Pat
         return {"train": [_python_docs()]}
     if builtin == "python-source":
         return {"train": _python_source()}
-    if builtin in ("dates", "reverse"):
-        return _generated(builtin, known)
-    raise SeqcliError(
-        f"the data set {name!r} names something that is not built in: {builtin!r}",
-        hint="builtin: python-docs, python-source, dates or reverse",
-    )
+    return _generated(builtin, known)
 
 
 def _generated(builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:

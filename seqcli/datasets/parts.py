@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from seqcli.errors import SeqcliError
 from seqcli.files import open_source
 from seqcli.streams import Chunk, read_chunks, without_marks
 
@@ -70,21 +71,29 @@ def _boundary(part: Part, at: int, at_line: bool) -> int:
     return part.end
 
 
-def _blocks(file: BinaryIO, left: int) -> Iterator[bytes]:
-    """The next bytes of a file, so many of them, in blocks."""
-    while left and (block := file.read(min(BLOCK, left))):
+def _blocks(file: BinaryIO, left: int, name: str) -> Iterator[bytes]:
+    """The next bytes of a file, so many of them, in blocks. Raises SeqcliError where there are fewer."""
+    while left:
+        if not (block := file.read(min(BLOCK, left))):
+            raise _shorter(name)
         yield block
         left -= len(block)
 
 
-class _Window:
-    """A file that ends at a byte position."""
+def _shorter(name: str) -> SeqcliError:
+    return SeqcliError(f"{name} has become shorter since it was opened", hint="let no program change it meanwhile")
 
-    def __init__(self, file: BinaryIO, left: int):
-        self._file, self._left = file, left
+
+class _Window:
+    """A file that ends at a byte position. Raises SeqcliError where it ends before."""
+
+    def __init__(self, file: BinaryIO, left: int, name: str):
+        self._file, self._left, self._name = file, left, name
 
     def read(self, size: int) -> bytes:
         data = self._file.read(min(size, self._left))
+        if self._left and not data:
+            raise _shorter(self._name)
         self._left -= len(data)
         return data
 
@@ -95,8 +104,10 @@ def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None
     parts = [p for p in parts if p.end > p.start]
     for number, part in enumerate(parts):
         with open_source(part.path) as (file, _):
-            line = 1 + sum(block.count(b"\n") for block in _blocks(file, part.start))  # the number of its first line
-            window = cast(BinaryIO, _Window(file, part.end - part.start))
+            line = 1 + sum(
+                block.count(b"\n") for block in _blocks(file, part.start, part.name)
+            )  # the number of its first line
+            window = cast(BinaryIO, _Window(file, part.end - part.start, part.name))
             last = None
             for last in read_chunks(window, part.name, encoding=encoding, line=line, cut_long_lines=True):
                 yield last if part.start else next(without_marks([last]))
@@ -112,6 +123,6 @@ def digest(parts: Sequence[Part]) -> str:
     for part in parts:
         with open_source(part.path) as (file, _):
             file.seek(part.start)
-            for block in _blocks(file, part.end - part.start):
+            for block in _blocks(file, part.end - part.start, part.name):
                 total.update(block)
     return total.hexdigest()

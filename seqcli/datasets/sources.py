@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from seqcli.artifact import replacing
 from seqcli.datasets import catalog
+from seqcli.datasets.entry import looks_like_name
 from seqcli.errors import UsageError
 from seqcli.files import expand, open_source
 from seqcli.streams import stdin_is_interactive
@@ -19,25 +20,6 @@ from seqcli.streams import stdin_is_interactive
 Files = str | list[str]
 Held = Annotated[float, Field(gt=0, lt=1)] | Files | None
 SPLITS = ("train", "valid", "test")
-
-
-def known_encoding(value: str) -> str:
-    """The encoding, if text in it can be cut at lines. Raises ValueError.
-
-    A byte order mark is never part of a text, so that `utf-8-sig` says nothing more than `utf-8`.
-    """
-    if value.lower().replace("_", "-") == "utf-8-sig":
-        return "utf-8"
-    try:
-        plain = "a\n".encode(value) == b"a\n"  # lines are found before they are decoded
-    except (LookupError, TypeError, ValueError):
-        raise ValueError(f"unknown encoding {value!r}; known: utf-8, latin-1, cp1252, koi8-r, gbk ...") from None
-    if not plain:
-        raise ValueError(f"text in {value} cannot be cut at lines; convert it to utf-8 first, with iconv")
-    return value
-
-
-Encoding = Annotated[str, AfterValidator(known_encoding)]
 
 
 class Plan(NamedTuple):
@@ -64,7 +46,7 @@ class Plan(NamedTuple):
 
 def named_set(train: Files, base: Path) -> catalog.Named | None:
     """The data set that `data.train` names, if it is a name and no file."""
-    if isinstance(train, str) and catalog.looks_like_name(train) and not (base / train).is_file():
+    if isinstance(train, str) and looks_like_name(train) and not (base / train).is_file():
         return catalog.find(train)
     return None
 

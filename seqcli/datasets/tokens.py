@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,13 +44,34 @@ def tokens(
     path = cache_folder() / "tokens" / f"{key}.bin"
     dtype = smallest_type(tokenizer.size)
     console.say(f"{what}: ids are kept in {path}", level=1)
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file, console.progress(what, size(parts)) as advance:
-            for chunk in chunks(parts, encoding, advance):
-                file.write(encode_chunk(chunk, tokenizer).astype(dtype).tobytes())
-        _note(path, parts, tokenizer)
+    if (kept := _kept(path, dtype)) is not None:
+        return kept
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checksum = 0
+    with replacing(path) as file, console.progress(what, size(parts)) as advance:
+        for chunk in chunks(parts, encoding, advance):
+            data = encode_chunk(chunk, tokenizer).astype(dtype).tobytes()
+            checksum = zlib.crc32(data, checksum)
+            file.write(data)
+    about = {"files": sorted({p.path.name for p in parts}), "tokenizer": tokenizer.kind, "vocabulary": tokenizer.size}
+    with replacing(path.with_suffix(".json")) as file:
+        file.write((json.dumps({**about, "crc32": checksum}) + "\n").encode())
     return map_ids(path, dtype)
+
+
+def _kept(path: Path, dtype: np.dtype) -> np.ndarray | None:
+    """The ids of an earlier run; None where there are none, or they are not what was written."""
+    try:
+        checksum = json.loads(path.with_suffix(".json").read_bytes())["crc32"]
+        ids = map_ids(path, dtype)
+        if zlib.crc32(ids) == checksum:  # type: ignore[arg-type]
+            return ids
+    except (FileNotFoundError, KeyError):  # nothing, or of an earlier version
+        return None
+    except (OSError, ValueError, TypeError):
+        pass
+    console.warn(f"{path} is damaged: its text is tokenized again")
+    return None
 
 
 def map_ids(path: Path, dtype: np.dtype) -> np.ndarray:
@@ -57,9 +79,3 @@ def map_ids(path: Path, dtype: np.dtype) -> np.ndarray:
     if path.stat().st_size == 0:
         return np.zeros(0, dtype)
     return np.memmap(path, dtype, "r")
-
-
-def _note(path: Path, parts: Sequence[Part], tokenizer: BaseTokenizer) -> None:
-    """What a cached file is, for a person who looks into the cache."""
-    about = {"files": sorted({p.path.name for p in parts}), "tokenizer": tokenizer.kind, "vocabulary": tokenizer.size}
-    path.with_suffix(".json").write_text(json.dumps(about) + "\n", encoding="utf-8")

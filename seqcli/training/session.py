@@ -54,12 +54,15 @@ def train(recipe: Recipe, options: Options) -> int:
         )
     own = recipe.base.resolve().name if recipe.name == "recipe" else recipe.name  # a run's own recipe.yaml
     run = Run(runs.folder(own if options.name is None else options.name))
-    if not options.dry_run:
-        run.claim(overwrite=options.overwrite, resume=options.resume)
-    session = prepare(recipe, run, options)
     if options.dry_run:
-        report.dry_run(session)
+        report.dry_run(prepare(recipe, run, options))
         return 0
+    with run.claimed(overwrite=options.overwrite, resume=options.resume):
+        return _carry_out(prepare(recipe, run, options), options, counted)
+
+
+def _carry_out(session: Session, options: Options, counted: bool) -> int:
+    run = session.run
     trainer = None if counted else _trainer(session)
     if options.overwrite:  # not before everything is ready: a mistake must not cost the run that is there
         run.clear()

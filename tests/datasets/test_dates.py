@@ -226,6 +226,5 @@ def test_what_is_not_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SEQCLI_DATA", str(tmp_path))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "data.yaml").write_text("builtin: date\nformat: tsv\n")
-    with pytest.raises(SeqcliError, match="'mine' names something that is not built in: 'date'") as error:
+    with pytest.raises(SeqcliError, match=r"data\.yaml:1: builtin: must be one of .* did you mean 'dates'"):
         open_corpus(Config(train="mine"), Path())
-    assert "dates or reverse" in error.value.hint

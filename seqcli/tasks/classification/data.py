@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from seqcli import console, streams
 from seqcli.datasets import corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
+from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
@@ -62,7 +63,7 @@ class Config(BaseModel, extra="forbid"):
     longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
-    encoding: sources.Encoding = "utf-8"
+    encoding: Encoding = "utf-8"
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from seqcli import console
 from seqcli.artifact import replacing
 from seqcli.datasets import catalog
+from seqcli.datasets.entry import Encoding
 from seqcli.datasets.parts import Part, chunks, cut, digest, size, whole
-from seqcli.datasets.sources import SPLITS, Encoding, Files, Held, describe, encoding_of, find_splits, named_set
+from seqcli.datasets.sources import SPLITS, Files, Held, describe, encoding_of, find_splits, named_set
 from seqcli.datasets.tokens import tokens
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
+from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import PAIRED, Options, Pair, detect, formats_of
@@ -42,7 +43,7 @@ class Config(BaseModel, extra="forbid"):
     longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
     ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
     bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
-    encoding: sources.Encoding = "utf-8"
+    encoding: Encoding = "utf-8"
 
 
 class Corpus(corpus.Corpus[Pair]):

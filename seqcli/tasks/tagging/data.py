@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from seqcli import console, registry, schemes
 from seqcli.datasets import corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
+from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
@@ -41,7 +42,7 @@ class Config(BaseModel, extra="forbid"):
     longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
-    encoding: sources.Encoding = "utf-8"
+    encoding: Encoding = "utf-8"
 
     @field_validator("restore")
     @classmethod
