@@ -24,7 +24,7 @@ from seqcli.cli._options import Lines
 from seqcli.errors import SeqcliError
 from seqcli.files import packing, sources
 from seqcli.predictor import Answering
-from seqcli.streams import Output, Replaced
+from seqcli.streams import Chunk, Output, Replaced
 
 HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
 POSIX = os.name == "posix"
@@ -141,7 +141,7 @@ def run(
         out.flush()
 
     work = Work(predictor, asked, how.unknown == "strict")
-    reading = Batches(files, reader, work, batch_size, encoding, replaced, what)
+    reading = Batches(files, reader, work, batch_size, encoding, replaced, what, how.longest)
     with _workers(work, how) as send:
         for batch, pause in reading:
             waiting.append((batch, send(batch)))
@@ -176,6 +176,7 @@ class Batches:
     encoding: str | None
     replaced: Replaced | None
     what: str
+    longest: int  # characters of a record
     problem: SeqcliError | None = None
 
     def __iter__(self) -> Iterator[tuple[list[Any], bool]]:
@@ -197,7 +198,13 @@ class Batches:
 
     def _prepared(self, records: Iterator[Any], held: list[Any]) -> None:
         for record in records:
-            held.append(self.work.predictor.prepare(record, self.work.asked))  # noqa: PERF401  what precedes a mistake is kept
+            if record.size > self.longest and not isinstance(record, Chunk):
+                said = f"a record of {record.size:,} characters: --longest allows {self.longest:,}"
+                raise SeqcliError(
+                    f"{record.place(0)}: {said}",
+                    hint="divide it, or allow more: it takes some 100 to 250 bytes a character",
+                )
+            held.append(self.work.predictor.prepare(record, self.work.asked))
 
     def _cut(self, held: list[Any], pause: bool) -> Iterator[tuple[list[Any], bool]]:
         while held:

@@ -215,6 +215,9 @@ class Lines:
         ),
     ] = "answer"
     jobs: Annotated[int, option("Processes; the output is the same.", min=1)] = 1
+    longest: Annotated[
+        int, option("Characters of a record: a longer one is refused; it would take gigabytes.", min=1)
+    ] = 2_000_000
 
     def __post_init__(self) -> None:
         for flag, value, known in (("--errors", self.errors, ERRORS), ("--unknown", self.unknown, UNKNOWN)):

@@ -152,7 +152,7 @@ class RowReader(Reader):
                 self.head = raw if begins else self.head
                 return None
         assert self.columns
-        if not max(c or 0 for c in self.columns) <= len(cells) <= self._width:
+        if len(cells) != self._width:
             self._check(cells, places, raw, number)
         return self._record(raw, cells, places, number)
 
@@ -162,10 +162,7 @@ class RowReader(Reader):
         text, goal = self.columns[:2]
         assert text
         line, column = self._place(cells, places, text - 1, number)
-        missing = self._width - len(cells)
-        record = self.kind.record(
-            cells[text - 1], source=self._source or "", line=line, column=column, raw=raw, missing=missing
-        )
+        record = self.kind.record(cells[text - 1], source=self._source or "", line=line, column=column, raw=raw)
         if goal is not None and goal <= len(cells):
             goal_line, record.goal_column = self._place(cells, places, goal - 1, number)
             record.goal_line = goal_line if goal_line != line else None
@@ -184,12 +181,12 @@ class RowReader(Reader):
         return number, sum(map(len, cells[:cell])) + cell * len(self.separator) + 1
 
     def _check(self, cells: list[str], places: Where, raw: Line, number: int) -> None:
-        """Raise SeqcliError for a row with cells too many, or too few for what is read of it."""
+        """Raise SeqcliError for a row with cells too many or too few; empty ones at its end are none too many."""
         assert self.columns
+        quoted = "a recipe says data.quoting: true (csv reads so: --input csv --delimiter tab)"
+        how = "put the cell into quotes" if self.quoted else f"{quoted} where cells stand in quotes"
         if any(cells[self._width :]):
             line, column = self._place(cells, places, self._width, number)
-            quoted = "a recipe says data.quoting: true (csv reads so: --input csv --delimiter tab)"
-            how = "put the cell into quotes" if self.quoted else f"{quoted} where cells stand in quotes"
             raise SeqcliError(
                 f"{self._source}:{line}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
                 hint=f"where a cell holds {_shown(self.separator)}, {how}",
@@ -202,6 +199,12 @@ class RowReader(Reader):
                     f" the {role} is column {need}",
                     hint=self._another_delimiter(cells) or f"{_shown(self.separator)} separates columns",
                 )
+        if len(cells) < self._width:
+            column = len(raw.body) - raw.body.rfind("\n")
+            raise SeqcliError(
+                f"{self._source}:{number}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
+                hint=f"empty cells have {_shown(self.separator)} beside them; where one holds a line's end, {how}",
+            )
 
     def _another_delimiter(self, cells: Sequence[str]) -> str:
         for other in "\t;,|":

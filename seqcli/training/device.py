@@ -32,7 +32,8 @@ def resolve(config: TrainConfig, hidden: int) -> TrainConfig:
     if precision == "auto":
         precision = "bfloat16" if hidden >= BFLOAT16_FROM and has_bfloat16(device) else "float32"
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = config.threads or here or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    threads = config.threads or (int(asked) if asked.isdecimal() else 0) or here or 1
     return config.model_copy(update={"device": device, "precision": precision, "threads": threads})
 
 

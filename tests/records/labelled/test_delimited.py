@@ -117,10 +117,18 @@ def test_a_filters_rows_may_lack_labels(read: Any) -> None:
     assert [e.text for e in read("tsv", "text\nname\n", gold=False, text="text")] == ["name"]
     found = read("csv", "id,review\n1,a\n", gold=False, text="review", label="stars")
     assert [(e.text, e.labels) for e in found] == [("a", None)]
-    found = read("tsv", "a\tp\nb\n", gold=False, text="1", label="2")
-    assert [(e.text, e.labels) for e in found] == [("a", ["p"]), ("b", None)]
     found = read("tsv", "a\n", gold=False, text="1", label="kind", header=False)
     assert [(e.text, e.labels) for e in found] == [("a", None)]
+
+
+@pytest.mark.parametrize("gold", [True, False])
+def test_a_row_that_is_too_short_is_an_error(read: Any, gold: bool) -> None:
+    """Else a cell that another tool wrote over two lines would be two records."""
+    with pytest.raises(
+        SeqcliError,
+        match=r"f:2:5: the row has 1 column, the (first one|label is column) 2",
+    ):
+        read("tsv", 'a\tp\n"two\nlines"\tq\n', gold=gold, text="1", label="2", header=False)
 
 
 def test_a_cell_over_several_lines(read: Any) -> None:
