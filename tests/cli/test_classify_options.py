@@ -39,7 +39,7 @@ def fails(forks, classifiers):
 
 def test_rows_come_back_with_two_more_columns(classify):
     one, two, three = classify(input='a b\nc "d" e\nf\n').replace("\t", ",").splitlines()
-    text = '\ufeffid,"text",label\r\n1,a b,x\r\n2,"c ""d""\ne",y\r\n\r\n3\t,f\r\n'
+    text = '\ufeffid,"text",label\r\n1,a b,x\r\n2,"c ""d""\ne",y\r\n\r\n3\t,f,\r\n'
     out = classify("--input", "csv", input=text)
     rows = [f"1,a b,x,{one}", f'2,"c ""d""\ne",y,{two}', ",,,-,0.0000", f"3\t,f,,{three}"]
     assert out == "\r\n".join(['\ufeffid,"text",label,predicted,probability', *rows, ""])

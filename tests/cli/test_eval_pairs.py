@@ -243,7 +243,7 @@ def test_costs_come_as_pairs_come(spawn, translators):
         assert process.stdout.readline().endswith(b"\t" + tokens + b"\n")
     out, err = process.communicate(b"ab\tba\nab\n", timeout=60)
     assert out.count(b"\n") == 1
-    assert err.startswith(b"error: <stdin>:5:1: the record has no target to score\n  hint: say where it is: --target")
+    assert err.startswith(b"error: <stdin>:5:3: the row has 1 column, the first one 2")
     assert process.returncode == 1
 
 

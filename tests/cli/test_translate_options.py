@@ -157,7 +157,7 @@ def test_unknown_words(translate):
 
 
 def test_prefixes_are_forced(translate):
-    rows = "source\tbegin\nabc\tf\nabc\t\nfed\td\n\ta\nabc\n"
+    rows = "source\tbegin\nabc\tf\nabc\t\nfed\td\n\ta\nabc\t\n"
     out = translate("--input", "tsv", "--prefix", "begin", input=rows).splitlines()
     assert out[0] == "source\tbegin\tanswer"
     cells = [line.split("\t") for line in out[1:]]
@@ -205,7 +205,7 @@ def test_objects_come_back_with_their_fields_untouched(translate):
 
 
 def test_rows_come_back_with_one_more_column(translate):
-    text = '\ufeffid,"source",target\r\n1,abc,x\r\n2,"f,""\ne",y\r\n\r\n3,f\r\n'
+    text = '\ufeffid,"source",target\r\n1,abc,x\r\n2,"f,""\ne",y\r\n\r\n3,f,\r\n'
     out = translate("--input", "csv", input=text)
     parsed = list(csv.reader(io.StringIO(out.removeprefix("\ufeff"), newline="")))
     assert parsed[0] == ["id", "source", "target", "answer"]
