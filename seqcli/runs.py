@@ -110,10 +110,12 @@ class Run:
             raise SeqcliError(f"cannot write {self.metrics}: {error.strerror}", hint=hint) from None
 
     def cut_log(self, length: int) -> None:
-        """Cut metrics.jsonl back to a length: what a killed run logged after its last save is logged again."""
-        if self.metrics.exists() and self.metrics.stat().st_size > length:
+        """Cut metrics.jsonl back to a length: what a killed run logged after its last save is logged again. A line
+        that is cut in two, by whatever, goes as well."""
+        if self.metrics.exists():
             with self.metrics.open("r+b") as file:
-                file.truncate(length)
+                whole = file.read(length)
+                file.truncate(whole.rfind(b"\n") + 1)
 
 
 def _locked(folder: Path) -> int | None:

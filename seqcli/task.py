@@ -109,6 +109,11 @@ class BaseTask(ABC):
     def opening(self) -> str:
         """One line: the data."""
 
+    def doubts(self) -> list[str]:
+        """What of the data should be looked at before its scores are believed."""
+        corpus = getattr(self, "corpus", None)
+        return corpus.doubts() if corpus is not None and hasattr(corpus, "doubts") else []
+
     # the end of a run
 
     @property

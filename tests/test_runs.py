@@ -148,6 +148,10 @@ def test_the_log_is_cut_back_and_never_stretched():
     run.cut_log(1000)
     assert run.metrics.stat().st_size == 24
     assert run.log({"step": 2}) == 36
+    with run.metrics.open("ab") as file:
+        file.write(b'{"step": 3')  # a line that something cut in two is ended, not continued
+    run.cut_log(1000)
+    assert run.metrics.stat().st_size == 36
     run.metrics.unlink()
     run.metrics.mkdir()
     with pytest.raises(SeqcliError, match=r"cannot write x/metrics\.jsonl"):

@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -291,8 +292,11 @@ def _pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> 
 
 def _died(processes: Collection[Any]) -> SeqcliError:
     """What ended a worker, of processes of which the others were ended then."""
-    for process in processes:
-        process.join(1)
+    until = time.monotonic() + 2
+    while time.monotonic() < until and any(process.exitcode is None for process in processes):
+        time.sleep(
+            0.01
+        )  # not join: the executor's own thread waits for them too, and one of the two learns the status
     ends = [process.exitcode for process in processes if process.exitcode]
     found = next((end for end in ends if end != -signal.SIGTERM), ends[0] if ends else 0)
     why = f"signal {-found}" if found < 0 else f"exit status {found}"

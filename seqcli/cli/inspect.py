@@ -38,7 +38,11 @@ def command(
         out.flush()
         return
     weights = {n: math.prod(s) for n, (s, _) in shapes.items() if n.startswith("model.")}
-    for name, value in _facts(header, sum(weights.values()), path.stat().st_size):
+    odd = sorted({t for n, (_, t) in shapes.items() if n.startswith("model.") and t in ("F16", "BF16")})
+    facts = _facts(header, sum(weights.values()), path.stat().st_size)
+    if odd:
+        facts.append(("weights", f"{' and '.join(odd)}: another program converted the file, which no verb can use"))
+    for name, value in facts:
         out.line(f"{name:<12}{value}")
     if "recipe" in header:
         import yaml

@@ -91,6 +91,9 @@ def drawn(groups: Iterable[Sequence[int]], shares: Mapping[str, float]) -> dict[
     return {split: sorted(members) for split, members in parts.items()}
 
 
+REPEATED = 50  # one in so many records that stand in the training split too is worth a word
+
+
 @dataclass(frozen=True)
 class Corpus(Generic[R]):
     """The records of each split, in memory."""
@@ -157,6 +160,22 @@ class Corpus(Generic[R]):
     def row(record: Any) -> list[Any]:
         """What of a record its hash is of."""
         return []
+
+    def doubts(self) -> list[str]:
+        """What should be looked at before scores on this data are believed."""
+        known = {self.given(record) for record in self.splits["train"]}
+        found = []
+        for split, records in self.splits.items():
+            keys = [key for record in records if (key := self.given(record))] if split != "train" else []
+            if (again := sum(key in known for key in keys)) * REPEATED > len(keys):
+                what = f"{split}: {again:,} of {len(keys):,} records stand in the training split too, word for word"
+                found.append(f"{what}: its scores say less")
+        return found
+
+    @staticmethod
+    def given(record: Any) -> Any:
+        """What of a record a model is given."""
+        return record.text
 
 
 def digest(rows: Iterable[list[Any]]) -> str:

@@ -17,7 +17,7 @@ from seqcli.errors import UsageError
 from seqcli.files import expand, open_source
 from seqcli.streams import stdin_is_interactive
 
-Files = str | list[str]
+Files = str | Annotated[list[str], Field(min_length=1)]
 Held = Annotated[float, Field(gt=0, lt=1)] | Files | None
 SPLITS = ("train", "valid", "test")
 

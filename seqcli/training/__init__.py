@@ -11,7 +11,7 @@ def require_torch(what: str) -> None:
     """Import torch. Raises UsageError with the command that installs it, where it is missing or broken."""
     try:
         import_module("torch")
-    except ImportError as error:
+    except (ImportError, OSError, SystemError, MemoryError) as error:  # the last three: too little memory
         missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
         why = "which is not installed (everything else works without it)" if missing else f"which fails: {error}"
         raise UsageError(

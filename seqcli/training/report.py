@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def opening(session: Session) -> None:
     """What is about to happen."""
     console.say(session.task.opening())
+    for doubt in session.task.doubts():
+        console.warn(doubt)
     config = session.recipe.model
     if session.task.model is None:
         about = ", ".join(f"{k} {v}" for k, v in config.model_dump(exclude_defaults=False).items() if k != "kind")

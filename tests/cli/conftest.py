@@ -86,14 +86,14 @@ class Running:
 class Forks:
     """`forks(*args, cwd=...)` is `seqcli ARGS`; `start` begins it as a process of its own and does not wait."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, env: dict[str, str] | None = None):
         self.folder = folder
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("forks.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path, **(env or {})},
             text=True,
         )
 

@@ -86,6 +86,19 @@ class Corpus(corpus.Corpus[Example]):
     def row(record: Example) -> list[Any]:
         return [record.text, record.labels]
 
+    def doubts(self) -> list[str]:
+        """As ever, and labels that cannot be meant."""
+        counts = Counter(label for e in self.splits["train"] for label in e.labels or ())
+        folded: dict[str, str] = {}
+        found = []
+        for label in sorted(counts):
+            if (other := folded.setdefault(label.strip().casefold(), label)) != label:
+                names = f"{other!r} ({counts[other]:,} texts) and {label!r} ({counts[label]:,})"
+                found.append(f"the labels {names} differ by their case alone: data.labels gives them one name")
+        if len(counts) == 1 and not self.config.multi_label:
+            found.append(f"every training text has the label {next(iter(counts))!r}: there is nothing to tell apart")
+        return [*super().doubts(), *found]
+
     def phrases(self) -> list[Example]:
         """The different phrases of the training split's trees, with their labels; sentences among them."""
         found: dict[tuple[str, str], Example] = {}

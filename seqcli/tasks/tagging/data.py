@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +65,9 @@ class Config(BaseModel, extra="forbid"):
         return self
 
 
+TURNED = re.compile(r"\w+-[BIESLU]")  # PER-B
+
+
 @dataclass(frozen=True)
 class Corpus(corpus.Corpus[Sentence]):
     """The sentences of each split, their tags as written."""
@@ -70,6 +75,21 @@ class Corpus(corpus.Corpus[Sentence]):
     scheme: str | None  # of the tags, where they are spans
 
     UNIT = "words"
+
+    @staticmethod
+    def given(record: Sentence) -> Any:
+        return tuple(record.words)
+
+    def doubts(self) -> list[str]:
+        """As ever, and spans that are written the other way round."""
+        tags = Counter(tag for s in self.splits["train"] for tag in s.tags or ())
+        turned = [tag for tag in tags if TURNED.fullmatch(tag)]
+        if self.scheme is None and turned and len(turned) * 2 > len(tags):
+            tag = max(turned, key=lambda t: tags[t])
+            right = "-".join(reversed(tag.rsplit("-", 1)))
+            said = f"the tags look like spans written the other way round ({tag}): as {right} they are spans"
+            return [*super().doubts(), said]
+        return super().doubts()
 
     @property
     def restore(self) -> str | None:
