@@ -7,6 +7,7 @@ by a `forms.Writer` (`show.py`). `score` measures answers on records that have t
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -87,6 +88,8 @@ class BasePredictor(Answering):
     def open(cls, stored: Artifact, *others: Artifact) -> Self:
         """The model of a file, ready to be used; with others where several decide together. Raises SeqcliError."""
         with artifact.restoring(stored.path):
+            for opened in (stored, *others):
+                _check(opened.header)
             return cls._restored(stored, *others)
 
     @classmethod
@@ -149,6 +152,37 @@ class BasePredictor(Answering):
         from seqcli.scoring import scored  # recipes and data sets, which a filter needs not
 
         return scored(self, listed, asked)
+
+
+def _check(header: Mapping[str, Any]) -> None:
+    """Raise ValueError where a part of a header that answers depend on is not what it must be."""
+    for (section, name), fits in PARTS.items():
+        part = header.get(section)
+        if isinstance(part, dict) and name in part and not fits(part[name]):
+            raise ValueError(f"{section}.{name} is {str(part[name])[:40]!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(member, str) for member in value)
+
+
+PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whatever task has them
+    ("vocabulary", "labels"): _are_texts,
+    ("vocabulary", "scheme"): lambda v: v is None or isinstance(v, str),
+    ("data", "scheme"): lambda v: v is None or isinstance(v, str),
+    ("data", "longest"): lambda v: isinstance(v, int) and v > 0,
+    ("data", "answer_ratio"): lambda v: _is_number(v) and 0 < v < 1e6,
+    ("tokenizer", "words"): _are_texts,
+    ("decoding", "temperature"): lambda v: _is_number(v) and v > 0,
+    ("decoding", "linear_share"): _is_number,
+    ("decoding", "label_thresholds"): lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
+    ("splitting", "differing"): lambda v: isinstance(v, dict) and all(map(_are_texts, v.values())),
+    ("splitting", "restore"): lambda v: v is None or isinstance(v, str),
+}
 
 
 def _opened(kind: type[BasePredictor], paths: Sequence[Path]) -> BasePredictor:

@@ -294,9 +294,7 @@ def _died(processes: Collection[Any]) -> SeqcliError:
     """What ended a worker, of processes of which the others were ended then."""
     until = time.monotonic() + 2
     while time.monotonic() < until and any(process.exitcode is None for process in processes):
-        time.sleep(
-            0.01
-        )  # not join: the executor's own thread waits for them too, and one of the two learns the status
+        time.sleep(0.01)  # not `join`: the executor waits too, and one of the two learns the status
     ends = [process.exitcode for process in processes if process.exitcode]
     found = next((end for end in ends if end != -signal.SIGTERM), ends[0] if ends else 0)
     why = f"signal {-found}" if found < 0 else f"exit status {found}"

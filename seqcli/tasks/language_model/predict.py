@@ -68,6 +68,8 @@ class Generator(BasePredictor):
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Generator:
         model, tokenizer = models.restore(stored, stored.header["vocabulary"]), tokenizers.from_artifact(stored)
+        if tokenizer.size != stored.header["vocabulary"]:
+            raise ValueError(f"its tokenizer has {tokenizer.size} symbols, its model {stored.header['vocabulary']}")
         return cls(model, tokenizer, header=stored.header, files=(stored.path,))
 
     # records

@@ -25,6 +25,8 @@ class Words:
         """As an artifact's header has it under `splitting`."""
         stored = header["splitting"]
         rule = Rule.from_dict(stored["rule"]) if stored.get("rule") else None
+        if rule is None and not stored.get("restore"):
+            raise ValueError("splitting has neither a rule nor what is restored")
         return cls(rule, stored.get("differing", {}), stored.get("restore"))
 
     def find(self, sentence: Sentence) -> Sentence:
