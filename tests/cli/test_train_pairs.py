@@ -32,8 +32,9 @@ def test_what_a_run_says(forks, place):
     assert done.stdout == "runs/back/model.safetensors\n"
     said = done.stderr
     assert said.startswith(
-        "back-train.tsv: train 500, valid 40, test 40 pairs; 10 symbols\nmodel: 1 x 20 gru, both directions, "
+        "back-train.tsv: train 500, valid 40, test 40 pairs; 10 symbols\nwarning: valid: 20 of 40 records"
     )
+    assert "\nmodel: 1 x 20 gru, both directions, " in said
     assert "best valid loss while training: " in said
     assert " nats/target token, at step " in said
     for split in ("valid", "test"):

@@ -43,7 +43,9 @@ def positive(limit: float = 1e9):
 
 
 SHARES = st.floats(0, 1, exclude_max=True)
-HELD = st.none() | st.floats(0, 1, exclude_min=True, exclude_max=True) | WORDS | st.lists(WORDS, max_size=3)
+HELD = (
+    st.none() | st.floats(0, 1, exclude_min=True, exclude_max=True) | WORDS | st.lists(WORDS, min_size=1, max_size=3)
+)
 MODELS = st.fixed_dictionaries(
     {},
     optional={
@@ -71,7 +73,7 @@ TRAIN = st.fixed_dictionaries(
 
 @given(
     st.fixed_dictionaries(
-        {"train": WORDS | st.lists(WORDS, max_size=3)},
+        {"train": WORDS | st.lists(WORDS, min_size=1, max_size=3)},
         optional={"valid": HELD, "encoding": st.sampled_from(["utf-8", "latin-1", "cp1252"])},
     ),
     MODELS,
