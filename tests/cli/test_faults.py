@@ -15,7 +15,7 @@ SHIM = Path(__file__).resolve().parents[1] / "support" / "faults.c"
 STEPS = sets("train.steps=20", "train.evaluate_every=5", "train.save_every=1e-9")
 KINDS = ("kill", "enospc", "eio", "short")
 RUNS = [("home", "tiny"), ("taggers", "pos"), ("classifiers", "remarks"), ("translators", "back")]
-ENOUGH = 6  # faults of a kind in the quick test, spread over the run
+ENOUGH = 3  # faults of a kind in the quick test, spread over the run
 
 
 @pytest.fixture(scope="module")
