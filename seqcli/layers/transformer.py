@@ -20,6 +20,7 @@ from seqcli.layers.dropout import drop
 from seqcli.ops import TILE, Array
 
 Cache = tuple[Array, Array]  # keys and values of the positions so far (N, t, D)
+Turn = Callable[[Array], Array]  # queries or keys (..., D) with their places made known
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def gelu(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class EncoderBlock:
-    """Every position looks at all of its sequence."""
+    """Every position looks at all of its sequence, or (a decoder-only model's) at those before it and at itself."""
 
     attention: Attention
     attention_norm: Norm
@@ -123,6 +124,29 @@ class EncoderBlock:
 
         x = self.style.around(x, self.attention_norm, look, rng)
         return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng)
+
+    def follow(self, x: Array, turn: Turn, rng: Any = None) -> tuple[Array, Cache]:
+        """Each position of x (B, T, D) looks back; `turn` makes its place known to queries and keys -> (B, T, D), and
+        the keys and values."""
+        found: list[Cache] = []
+
+        def look(x: Array) -> Array:
+            q, k, v = self.attention.project(x)
+            q, k = turn(q), turn(k)
+            found.append((k, v))
+            y, _ = self.attention.look(q, k, v, None, dropout=self.style.attention_dropout, rng=rng)
+            return ops.linear(y, self.attention.output_weight)
+
+        x = self.style.around(x, self.attention_norm, look, rng)
+        return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng), found[0]
+
+    def step(self, x: Array, cache: Cache, count: Array, turn: Turn) -> tuple[Array, Cache]:
+        """One position: x (N, D), of which `count` (N,) stand before it -> (N, D), the longer cache."""
+        found: list[Cache] = []
+        x = self.style.around(
+            x, self.attention_norm, lambda x: look_back(self.attention, x, cache, count, turn, found)
+        )
+        return self.style.around(x, self.feedforward_norm, self.feedforward), found[0]
 
 
 @dataclass(frozen=True)
@@ -181,12 +205,7 @@ class DecoderBlock:
         found: list[Any] = []
 
         def own(x: Array) -> Array:
-            q, k, v = self.attention.project(x)
-            keys, values = append(cache[0], k, count), append(cache[1], v, count)
-            found.append((keys, values))
-            so_far = ops.integers(np.arange(keys.shape[1]), count)[None] <= count[:, None]
-            y, _ = self.attention.glance(q[:, None], keys, values, so_far)
-            return ops.linear(y[:, 0], self.attention.output_weight)
+            return look_back(self.attention, x, cache, count, lambda x: x, found)
 
         def cross(x: Array) -> Array:
             q = ops.linear(x, self.cross.query_weight).reshape(len(inside), -1, D)
@@ -197,6 +216,16 @@ class DecoderBlock:
         x = self.style.around(x, self.attention_norm, own)
         x = self.style.around(x, self.cross_norm, cross)
         return self.style.around(x, self.feedforward_norm, self.feedforward), *found
+
+
+def look_back(attention: Attention, x: Array, cache: Cache, count: Array, turn: Turn, found: list[Cache]) -> Array:
+    """What one more position x (N, D) makes of those before it (N, D); the longer cache is put into `found`."""
+    q, k, v = attention.project(x)
+    keys, values = append(cache[0], turn(k), count), append(cache[1], v, count)
+    found.append((keys, values))
+    so_far = ops.integers(np.arange(keys.shape[1]), count)[None] <= count[:, None]
+    y, _ = attention.glance(turn(q)[:, None], keys, values, so_far)
+    return ops.linear(y[:, 0], attention.output_weight)
 
 
 def with_room(caches: tuple[Cache, ...], count: Array, used: Array) -> tuple[tuple[Cache, ...], Array]:
@@ -230,6 +259,23 @@ def append(cache: Array, row: Array, count: Array) -> Array:
         return ops.concat([cache, row[:, None]], axis=1)
     cache[np.arange(len(count)), count] = row
     return cache
+
+
+def rotation(places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and sines (..., size / 2) of angles that grow with the place (...), for `rotated`."""
+    angles = places[..., None] * 1e4 ** (-np.arange(0, size, 2) / size)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def rotated(x: Array, cos: Array, sin: Array, heads: int) -> Array:
+    """x (..., D), the pairs of each head's units turned by their place's angles, cos and sin (..., D / heads / 2).
+
+    The product of two depends on how far apart they stand, not on where (Su et al. 2021).
+    """
+    parts = x.reshape(*x.shape[:-1], heads, 2, -1)
+    first, second = parts[..., 0, :], parts[..., 1, :]
+    cos, sin = cos[..., None, :], sin[..., None, :]
+    return ops.concat([first * cos - second * sin, second * cos + first * sin]).reshape(x.shape)
 
 
 def sinusoids(count: int, size: int) -> np.ndarray:

@@ -41,6 +41,11 @@ class Config(BaseModel, extra="forbid"):
     tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
 
+    @property
+    def units(self) -> int:
+        """Numbers that training holds for each token, roughly."""
+        return self.embedding + self.layers * 8 * self.hidden
+
     @model_validator(mode="after")
     def _fits(self) -> Config:
         if self.tied and self.layers == 1 and self.embedding != self.hidden:

@@ -169,6 +169,8 @@ class _Checker:
         """The module of the model that is meant; where a name is misspelt, of the nearest, to check the rest by."""
         known = registry.names("models")
         kind = model.get("kind")
+        if (of_task := f"{kind}-{self.value.get('task')}") in known:  # a transformer is another model in each task
+            kind = model["kind"] = of_task
         if kind is not None and kind not in known:
             self.document.problem(("model", "kind"), _unknown("model", kind, known))
             kind = nearest(str(kind), known)

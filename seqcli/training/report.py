@@ -37,9 +37,9 @@ def _shape(config: Any) -> str:
     if not hasattr(config, "hidden"):
         if not hasattr(config, "size"):
             return f"{config.kind}, {config.embedding} wide"
-        return (
-            f"{config.kind}, {config.layers} and {config.decoder_layers or config.layers} layers, {config.size} wide"
-        )
+        decoder = getattr(config, "decoder_layers", 0)
+        of_both = f" and {decoder or config.layers}" if decoder != 0 else ""
+        return f"{config.kind}, {config.layers}{of_both} layers, {config.size} wide"
     cell = config.cell["kind"] if isinstance(config.cell, dict) else config.cell
     if not hasattr(config, "layers"):
         return f"{config.kind} {config.hidden} {cell}"

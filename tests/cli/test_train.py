@@ -247,3 +247,34 @@ def test_counted_models(forks, place):
     forks.ok("train", "counted.yaml", "--overwrite", cwd=place)
     dry = forks.ok("train", "counted.yaml", "--dry-run", cwd=place)
     assert yaml.safe_load(dry.stdout)["model"]["order"] == 3
+
+
+TRANSFORMER = """\
+task: language-model
+tokenizer: char
+data: {train: text.txt, valid: 0.1}
+model: {kind: transformer, size: 16, heads: 2, layers: 1}
+train: {steps: 60, sequence_length: 12, batch_size: 8, learning_rate: 1e-2, threads: 1}
+"""
+
+
+def test_a_transformer_as_a_language_model(forks, place, sentences):
+    (place / "text.txt").write_text(sentences(200, 1))
+    (place / "t.yaml").write_text(TRANSFORMER)
+    done = forks("train", "t.yaml", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "transformer-language-model, 1 layers, 16 wide" in done.stderr
+    header = artifact.read_header(place / "runs" / "t" / "model.safetensors")
+    assert header["model"]["window"] == 12
+    losses = [line["valid_loss"] for line in log(place / "runs" / "t")]
+    assert losses[-1] < 0.8 * losses[0]
+    half = forks("train", "t.yaml", "--name", "half", "--set", "train.steps=30", cwd=place)
+    assert half.returncode == 0, half.stderr
+    for how in ("--prompt=the ", "--next=3"):
+        args = ["generate", "-m", "runs/t", how, "--temperature", "0", "--max-tokens", "40"]
+        assert forks.ok(*args, cwd=place, input="the \n").stdout
+    scored = [forks.ok("eval", "-m", "runs/t", *more, "text.txt", cwd=place) for more in ([], ["--window", "12"])]
+    assert all("cross-entropy" in s.stdout for s in scored)
+    long = forks("train", "t.yaml", "--name", "long", "--set", "model.window=8", cwd=place)
+    assert long.returncode == 2
+    assert "train.sequence_length is 12, but model.window 8: what is trained on must fit into it" in long.stderr

@@ -278,7 +278,7 @@ def test_a_stored_recipe_comes_back(write):
 
 
 def test_tasks():
-    assert tasks()["language-model"] == ["language-model", "ngram"]
+    assert tasks()["language-model"] == ["language-model", "ngram", "transformer-language-model"]
     assert task_model("language-model") == "language-model"
     assert task_model("nothing") is None
 

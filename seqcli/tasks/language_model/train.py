@@ -12,7 +12,7 @@ from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.streams import Streams
 from seqcli.decoding.sampling import Sampling
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
 from seqcli.task import BaseTask, Batch, Evaluation, State, adapted, beginning, without_stdin
@@ -50,6 +50,7 @@ class Task(BaseTask):
             if len(ids[split]) < 2:
                 raise SeqcliError(f"the {split} split has fewer than two tokens", hint="give it a larger share")
         recipe, t = adapted(recipe, start, KEPT, "the tokenizer"), recipe.train
+        recipe = _with_window(recipe)
         streams = Streams(ids["train"], t.batch_size, t.sequence_length, t.seed) if t else None  # raises: too short
         model = beginning(recipe, tokenizer.size, start)
         about, arrays = tokenizers.to_artifact(tokenizer)
@@ -87,12 +88,13 @@ class Task(BaseTask):
             return None
         valid, length = self.ids["valid"], self.streams.sequence_length
         pairs = min(len(valid), VALID_TOKENS) - 1
+        stretch = getattr(model, "window", 128)  # what is carried on from one to the next, a transformer forgets
         rows = max(1, min(32, pairs // length))
         each = pairs // rows
         starts = np.arange(rows) * each
         state, total = model.initial_state(rows), 0.0
-        for first in range(0, each, 128):
-            length = min(128, each - first)
+        for first in range(0, each, stretch):
+            length = min(stretch, each - first)
             part = np.stack([valid[s + first : s + first + length + 1] for s in starts]).astype(np.int64).T
             block = np.ascontiguousarray(part)
             loss, state = self.loss(model, (block[:-1], block[1:]), state, None)
@@ -120,8 +122,7 @@ class Task(BaseTask):
         return lines
 
     def activations(self) -> float:
-        model, streams = self.recipe.model, self.streams
-        each = model.embedding + model.layers * 8 * model.hidden + 3 * self.tokenizer.size
+        streams, each = self.streams, self.recipe.model.units + 3 * self.tokenizer.size
         return streams.sequence_length * streams.batch_size * each
 
     # the end of a run
@@ -185,6 +186,20 @@ class Task(BaseTask):
         text = next(self.corpus.texts("train", ""))[:2000]
         word = next((w for w in text.split() if w.isalpha() and w.isascii()), "")
         return f"{word} " if f"{word} " in text else word[:1]
+
+
+def _with_window(recipe: Recipe) -> Recipe:
+    """The recipe; a transformer sees as much as it is trained on, unless it says otherwise. Raises UsageError."""
+    if recipe.train is None or not hasattr(recipe.model, "window"):
+        return recipe
+    window = recipe.model.window or recipe.train.sequence_length
+    if recipe.train.sequence_length > window:
+        raise UsageError(
+            f"train.sequence_length is {recipe.train.sequence_length}, but model.window {window}: what is trained on"
+            " must fit into it",
+            hint="leave model.window out: it is then as long",
+        )
+    return replace(recipe, model=recipe.model.model_copy(update={"window": window}))
 
 
 def _tokenizer(recipe: Recipe, corpus: Corpus, stored: Artifact | None) -> tokenizers.BaseTokenizer:

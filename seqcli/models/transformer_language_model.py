@@ -1,0 +1,194 @@
+"""Transformer language model: attention to what stands before, within a window (Radford et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel
+
+from seqcli import ops
+from seqcli.errors import UsageError
+from seqcli.layers.blank import Rng
+from seqcli.layers.transformer import EncoderBlock, Norm, Style, rotated, rotation, with_room
+from seqcli.models import State
+from seqcli.models._base import Rate, Size, Trained
+from seqcli.models._seq2seq import normal
+from seqcli.ops import Array
+
+TASK = "language-model"
+VERBS = ("generate", "eval")
+TRAINED = "gradient"
+
+UNTRAINED = 256  # tokens that are seen where neither a recipe's model nor its training says how many
+READ = 4096  # tokens read at once: bounds the memory
+
+
+class Config(BaseModel, extra="forbid"):
+    """Recipe keys of `model` for a transformer as a language model."""
+
+    kind: Literal["transformer-language-model"] = "transformer-language-model"
+    size: Size = 256  # D: of embeddings and of what each layer gives
+    heads: Size = 4  # of each attention; they share the size equally
+    feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
+    layers: Size = 4
+    window: Size | None = None  # tokens that it sees at most; default: train.sequence_length
+    positions: Literal["rotary", "learned"] = "rotary"
+    activation: Literal["relu", "gelu"] = "gelu"  # of the feed-forward nets
+    norm: Literal["pre", "post"] = "pre"  # before each part, which needs less care in training, or behind its sum
+    dropout: Rate = 0.1  # of embeddings and of what each part adds
+    attention_dropout: Rate = 0.0  # of attention's weights; above 0 training is slower
+    feedforward_dropout: Rate = 0.0  # of the units of the feed-forward nets
+    tied: bool = True  # the softmax uses the embedding's weights (Press & Wolf 2017)
+
+    @property
+    def units(self) -> int:
+        """Numbers that training holds for each token, roughly."""
+        return self.layers * (10 * self.size + 2 * (self.feedforward or 4 * self.size))
+
+
+@dataclass(frozen=True)
+class Model(Trained):
+    """p(x_t | x_<t) = softmax(W_o h_t + b_o), h what blocks of attention make of the tokens before.
+
+    A text longer than the window W is read like this: where W tokens are known and another follows, the older half is
+    forgotten and the rest read anew. So the last W / 2 to W tokens are all that decides, as in training.
+    The state is these tokens (B, t), how many of the places of the caches are used (B,), and the caches.
+    """
+
+    embedding: Array  # (V, D)
+    positions: Array | None  # (W, D); None: rotary
+    blocks: tuple[EncoderBlock, ...]
+    norm: Norm | None  # of what the last block gives; None where the blocks' own ends them
+    output_weight: Array | None  # (V, D); None: the embedding
+    output_bias: Array  # (V,)
+    window: int = 64  # W
+    dropout: float = 0.0
+
+    kind = "transformer-language-model"
+
+    @classmethod
+    def create(cls, config: Config, vocabulary_size: int, rng: Rng) -> Model:
+        D, wide = config.size, config.feedforward or 4 * config.size
+        if D % config.heads or (config.positions == "rotary" and D // config.heads % 2):
+            raise UsageError(
+                f"model.heads: {D} units cannot be divided into {config.heads} equal heads of an even size",
+                hint="choose a divisor of model.size",
+            )
+        window = config.window or UNTRAINED
+        style = Style(
+            config.norm, config.activation, config.dropout, config.attention_dropout, config.feedforward_dropout
+        )
+        return cls(
+            embedding=normal(vocabulary_size, D, rng),
+            positions=normal(window, D, rng) if config.positions == "learned" else None,
+            blocks=tuple(EncoderBlock.create(D, config.heads, wide, style, rng) for _ in range(config.layers)),
+            norm=Norm.create(D) if config.norm == "pre" else None,
+            output_weight=None if config.tied else normal(vocabulary_size, D, rng),
+            output_bias=np.zeros(vocabulary_size, np.float32),
+            window=window,
+            dropout=config.dropout,
+        )
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.embedding)
+
+    def initial_state(self, batch: int) -> State:
+        """Nothing read."""
+        ids = ops.integers(np.zeros((batch, 0), np.int64), self.embedding)
+        nothing = ops.zeros((batch, 0, self.embedding.shape[1]), self.embedding)
+        return ids, ids.sum(1), tuple((nothing, nothing) for _ in self.blocks)
+
+    # the forward pass, written once for training (torch) and inference (NumPy)
+
+    def _embedded(self, ids: Array, places: np.ndarray) -> Array:
+        """ids (...) at places that broadcast to them -> (..., D)."""
+        x = ops.embedding(ids, self.embedding)
+        if self.positions is not None:
+            x = x + ops.embedding(ops.integers(places, x), self.positions)
+        return x * self.embedding.shape[1] ** 0.5
+
+    def _turn(self, places: np.ndarray) -> Any:
+        """What makes places known to queries and keys: nothing, where embeddings do."""
+        if self.positions is not None:
+            return lambda x: x
+        heads = self.blocks[0].attention.heads
+        cos, sin = (ops.put(a, self.embedding) for a in rotation(places, self.embedding.shape[1] // heads))
+        return lambda x: rotated(x, cos, sin, heads)
+
+    def hidden(self, ids: Array, rng: Any = None) -> tuple[Array, tuple[Any, ...]]:
+        """What the softmax reads of texts from their beginnings: ids (B, T) -> (B, T, D), and the caches."""
+        places = np.arange(ids.shape[1])
+        x, turn, caches = self.drop(self._embedded(ids, places), rng), self._turn(places), []
+        for block in self.blocks:
+            x, cache = block.follow(x, turn, rng)
+            caches.append(cache)
+        return x if self.norm is None else self.norm(x), tuple(caches)
+
+    def logits(self, h: Array) -> Array:
+        """Scores of every next token: (..., D) -> (..., V)."""
+        weight = self.embedding if self.output_weight is None else self.output_weight
+        return ops.linear(h, weight, self.output_bias)
+
+    def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
+        """Mean cross-entropy in nats per token of inputs and targets (T, B), each text from its beginning."""
+        h, _ = self.hidden(inputs.T, rng)
+        logits = self.logits(h).reshape(-1, self.vocabulary_size)
+        return ops.cross_entropy(logits, targets.T.reshape(-1)).mean(), state
+
+    # a language model: scoring and stepping
+
+    def _room(self, ids: Array) -> Array:
+        """The tokens (B, t) that are still known where another follows."""
+        return ids[:, self.window - self.window // 2 :] if ids.shape[1] >= self.window else ids
+
+    def _read(self, ids: Array) -> tuple[Array, State]:
+        """Texts from their beginnings, some at a time: (B, t) -> (B, t, D), and the state behind them."""
+        B, t = ids.shape
+        rows = max(1, READ // max(t, 1))
+        parts = [self.hidden(ids[first : first + rows]) for first in range(0, B, rows)]
+        caches = tuple(
+            tuple(ops.concat([caches[depth][i] for _, caches in parts], axis=0) for i in range(2))
+            for depth in range(len(self.blocks))
+        )
+        return ops.concat([h for h, _ in parts], axis=0), (ids, ops.integers(np.full(B, t), ids), caches)
+
+    def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """As LanguageModel.score."""
+        parts, at = [np.zeros((len(inputs), 0), np.float32)], 0
+        while at < inputs.shape[1]:
+            known = self._room(state[0])
+            new = ops.integers(inputs[:, at : at + self.window - known.shape[1]], self.embedding)
+            h, state = self._read(ops.concat([known, new], axis=1))
+            logits = self.logits(h[:, known.shape[1] :]).reshape(-1, self.vocabulary_size)
+            wanted = np.ascontiguousarray(targets[:, at : at + new.shape[1]]).reshape(-1)
+            nll = ops.to_numpy(ops.cross_entropy(logits, ops.integers(wanted, self.embedding)))
+            parts.append(-nll.reshape(len(inputs), -1))
+            at += new.shape[1]
+        return np.concatenate(parts, axis=1), state
+
+    def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
+        """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""
+        own: Any = self.initial_state(1) if state is None else state
+        ids = np.concatenate([ops.to_numpy(own[0])[0], prompt])
+        while len(ids) > self.window:  # as it would be forgotten token by token
+            ids = ids[self.window - self.window // 2 :]
+        return None, self._read(ops.integers(ids[None], self.embedding))[1] if len(prompt) else own
+
+    def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
+        """Feed ids (B,): logits (B, V) and the next state."""
+        (known, used, caches), new = state, ops.integers(ids[:, None], self.embedding)
+        left = self._room(known)
+        if left is not known:
+            _, (known, used, caches) = self._read(left)
+        places = np.full(len(ids), known.shape[1])
+        count = ops.integers(places, known)
+        caches, used = with_room(caches, count, used)
+        x, turn, found = self._embedded(new[:, 0], places), self._turn(places), []
+        for block, cache in zip(self.blocks, caches, strict=True):
+            x, cache = block.step(x, cache, count, turn)
+            found.append(cache)
+        logits = self.logits(x if self.norm is None else self.norm(x))
+        return ops.to_numpy(logits), (ops.concat([known, new], axis=1), used, tuple(found))
