@@ -179,7 +179,6 @@ def _fused() -> Any:
                     moves[0],
                     *(tags, last, inside),
                 )
-                ctx.dtypes = [w.dtype for w in (emissions, transitions, start, end)]
             return torch.where(inside[0], log_z - score, 0.0).to(emissions.dtype)
 
         @staticmethod
@@ -194,7 +193,6 @@ def _fused() -> Any:
             pairs = left.reshape(-1, K).T @ (right * weight[:, None]).reshape(-1, K) * moves
             seen = (tags[:-1] * K + tags[1:]).reshape(-1)
             pairs = pairs.reshape(-1).index_add(0, seen, -(inside[1:] * weight).reshape(-1)).reshape(K, K)
-            found = d, pairs, d[0].sum(0), d[last, columns].sum(0)
-            return *(g.to(dtype) for g, dtype in zip(found, ctx.dtypes, strict=True)), None, None, None
+            return d, pairs, d[0].sum(0), d[last, columns].sum(0), None, None, None  # autograd casts them
 
     return Fused
