@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import subprocess
@@ -17,7 +18,7 @@ from support.examples import examples
 
 from seqcli import streams
 from seqcli.errors import SeqcliError
-from seqcli.streams import Chunk, Output, column_of, decode, lines_of, read_chunks, read_text
+from seqcli.streams import Chunk, Output, Replaced, column_of, decode, lines_of, read_chunks, read_text, without_marks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -104,6 +105,24 @@ def test_long_lines_are_cut_behind_a_space(monkeypatch: pytest.MonkeyPatch) -> N
     assert all(text.endswith((" ", "\n")) for text in found[:-1])
 
 
+@pytest.mark.parametrize("character", "aé€🙂")
+def test_long_lines_are_cut_as_late_as_can_be(monkeypatch: pytest.MonkeyPatch, character: str) -> None:
+    size = len(character.encode())
+    monkeypatch.setattr(streams, "LONGEST", size)
+    found = read_chunks(drip((character * 3).encode(), [size]), "f", cut_long_lines=True)
+    assert [c.text for c in found] == [character] * 3
+
+
+def test_a_byte_order_mark_is_one_at_the_start_of_a_source_alone() -> None:
+    chunks = [
+        Chunk("\ufeffa", "f", 1),
+        Chunk("\ufeffb\n", "f", 1, 3),
+        Chunk("\ufeffc", "f", 2),
+        Chunk("\ufeffd", "g", 1),
+    ]
+    assert [c.text for c in without_marks(chunks)] == ["a", "\ufeffb\n", "\ufeffc", "d"]
+
+
 def test_a_file_comes_in_large_chunks(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"0123456\n" * (1 << 18))  # 2 MiB
@@ -142,10 +161,31 @@ def test_the_position_of_invalid_bytes_is_exact(
     line, column, byte = position_of_error(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "LONGEST", longest or streams.LONGEST)
+        found: list[Chunk] = []
         with pytest.raises(SeqcliError) as error:
-            list(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=longest is not None))
+            found.extend(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=longest is not None))
+    come = "".join(c.text for c in found)  # the lines before it, of a cut line its beginning too
+    assert (before.startswith if longest else before[: before.rfind("\n") + 1].__eq__)(come)
+    assert come.count("\n") == line - 1
     assert error.value.message == f"name.txt:{line}:{column}: byte 0x{byte:02x} is not valid UTF-8"
     assert "iconv" in error.value.hint
+
+
+PIECES = [b"a", "é".encode(), b"\n", "\ufffd".encode(), b"\xff", b"\xc3", "🙂".encode()[:3], b"\xed\xa0\x80"]
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(pieces=st.lists(st.sampled_from(PIECES)), sizes=sizes, encoding=st.sampled_from([None, "ascii"]))
+def test_what_does_not_decode_may_be_replaced_and_counted(
+    pieces: list[bytes], sizes: list[int], encoding: str | None
+) -> None:
+    """A U+FFFD of the text itself is none that replaces something."""
+    data, places = b"".join(pieces), []
+    codecs.register_error("seen", lambda e: places.append(e) or codecs.replace_errors(e))  # type: ignore[arg-type]
+    expected, replaced = data.decode(encoding or "utf-8", errors="seen"), Replaced()
+    chunks = read_chunks(drip(data, sizes), "f", encoding=encoding, replaced=replaced)
+    assert "".join(c.text for c in chunks) == expected
+    assert replaced.count == len(places)
 
 
 def test_what_comes_before_an_invalid_byte_is_yielded_first() -> None:
@@ -172,6 +212,9 @@ def test_column_of_counts_code_points_from_one(text: str, data: st.DataObject) -
     before, column = column_of(text, offset)
     lines = text[:offset].split("\n")
     assert (before, column) == (len(lines) - 1, len(lines[-1]) + 1)
+    start = data.draw(st.integers(1, 9))  # of the chunk, in its first line
+    place = Chunk(text, "f", 7, start).place(*[offset] * (offset > 0))
+    assert place == f"f:{7 + before}:{column if before else start + offset}"
 
 
 # pipes
