@@ -100,6 +100,15 @@ def test_arrays_of_any_memory_layout(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], expected)
 
 
+def test_arrays_of_every_type_that_is_written(tmp_path: Path) -> None:
+    kinds = "float16 float32 float64 uint8 int8 int16 uint16 int32 uint32 int64 uint64 bool".split()
+    write(tmp_path / "x", {}, {kind: np.array([0, 1, 100], kind) for kind in kinds})
+    found = read(tmp_path / "x").arrays
+    assert {name: (a.dtype.name, a.tolist()) for name, a in found.items()} == {
+        kind: (kind, [False, True, True] if kind == "bool" else [0, 1, 100]) for kind in kinds
+    }
+
+
 def test_part_takes_the_names_below_a_prefix() -> None:
     stored = Artifact(Path("x"), {}, {"model.a.b": np.zeros(1), "model.c": np.ones(1), "models.d": np.ones(1)})
     assert list(stored.part("model")) == ["a.b", "c"]

@@ -119,6 +119,19 @@ def test_another_format_number_says_what_to_do(tmp_path: Path, number: int, todo
         assert todo in error.hint
 
 
+TEXTS = ["version", "kind", "task", "created", "checksum"]
+OBJECTS = ["model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress"]
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *OBJECTS])
+def test_a_part_of_the_header_that_is_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "odd"
+    for value in (None, 1, [], {} if name in TEXTS else "text"):
+        save_file({}, path, {"seqcli": json.dumps({"format": artifact.FORMAT, name: value})})
+        for reader in (read, read_header):
+            assert f"its header is damaged: {name} is {str(value)!r}" in refused(path, reader).message
+
+
 def test_array_types_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file as save_torch

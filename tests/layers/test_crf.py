@@ -287,6 +287,9 @@ def test_a_layer_of_named_arrays_the_same_for_a_seed() -> None:
     for a, b in zip(layers.arrays(crf).values(), layers.arrays(again).values(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert layers.parameters(CRF.create(4, Blank())) == 24
+    drawn = np.concatenate([a.ravel() for a in layers.arrays(CRF.create(40, np.random.default_rng(0))).values()])
+    assert -0.1 < drawn.min() < -0.099
+    assert 0.099 < drawn.max() < 0.1
 
 
 def test_limits_are_added_for_both_libraries_alike() -> None:
