@@ -240,6 +240,17 @@ def test_cross_entropy_is_float32_under_bfloat16() -> None:
     torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_at_least_float32(dtype: str) -> None:
+    x = np.array([0.5, -2.0], dtype)
+    for array in (x, torch.from_numpy(x)):
+        found = ops.at_least_float32(array)
+        assert str(found.dtype).removeprefix("torch.") == ("float64" if dtype == "float64" else "float32")
+        assert (found is array) == (dtype != "float16")
+        assert found.tolist() == [0.5, -2.0]
+    assert ops.at_least_float32(torch.zeros(2, dtype=torch.bfloat16)).dtype == torch.float32
+
+
 # dropout
 
 RATES = [0.0, 0.1, 0.25, 0.5, 0.65, 0.9]
@@ -327,6 +338,13 @@ def test_an_extreme_rate_still_keeps_something() -> None:
     assert 0 < mask.ne(0).sum() < 1000
 
 
+def test_other_devices_draw_with_their_own_generator() -> None:
+    """Of the device `meta`, which has shapes alone: the numbers are torch's."""
+    like = torch.zeros(1, dtype=torch.bfloat16, device="meta")
+    mask = ops.dropout_mask((7, 3), 0.4, None, like)
+    assert (mask.shape, mask.dtype, mask.device.type) == ((7, 3), torch.bfloat16, "meta")
+
+
 # the seam
 
 
@@ -344,6 +362,8 @@ for y in (ops.linear(x, x, x[0, :2]), ops.embedding(ids, x), ops.sigmoid(x), ops
           ops.where(x > 0, x, x), ops.logsumexp(x), ops.log_softmax(x), ops.softmax(x), ops.cross_entropy(x, ids),
           ops.take_along(x, ids), ops.stack([x, x]), ops.concat([x, x]), ops.zeros((2,), x)):
     assert isinstance(y, np.ndarray) and y.dtype == np.float32
+with ops.no_gradients(x):
+    pass
 for cell in ("rnn", "irnn", "lstm", "gru"):
     config = language_model.Config(cell=cell, embedding=4, hidden=4, layers=2)
     model = language_model.Model.create(config, 5, np.random.default_rng(0))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli import layers, ops
+from seqcli import layers
 from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF, FORBIDDEN, Limits
 
@@ -249,17 +249,6 @@ def test_bfloat16_emissions_and_weights_are_summed_in_float32() -> None:
     expected = equation(wide, emissions.double(), tags, lengths)
     torch.testing.assert_close(loss.double(), expected, rtol=1e-6, atol=1e-4)
     assert [g.dtype for g in torch.autograd.grad(loss.sum(), arrays)] == [torch.bfloat16] * 4
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_at_least_float32(dtype: str) -> None:
-    x = np.array([0.5, -2.0], dtype)
-    for array in (x, torch.from_numpy(x)):
-        found = ops.at_least_float32(array)
-        assert str(found.dtype).removeprefix("torch.") == ("float64" if dtype == "float64" else "float32")
-        assert (found is array) == (dtype != "float16")
-        assert found.tolist() == [0.5, -2.0]
-    assert ops.at_least_float32(torch.zeros(2, dtype=torch.bfloat16)).dtype == torch.float32
 
 
 def test_float32_stays_float32_in_numpy() -> None:
