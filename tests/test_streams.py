@@ -322,8 +322,9 @@ def test_output_writes_what_it_is_given() -> None:
     assert file.getvalue() == expected + "\udc80".encode(errors="surrogatepass")
 
 
-def test_the_lines_before_invalid_bytes_come_first():
-    chunks = read_chunks(io.BytesIO("ä\nb\nc".encode() + b"\xff\nd\n"), "f")
-    assert next(chunks) == Chunk("ä\nb\n", "f", 1)
-    with pytest.raises(SeqcliError, match=r"^f:3:2: byte 0xff is not valid UTF-8"):
+@pytest.mark.parametrize("before", ["ä\nb\n", "\n"])
+def test_the_lines_before_invalid_bytes_come_first(before: str) -> None:
+    chunks = read_chunks(io.BytesIO(before.encode() + b"c\xff\nd\n"), "f")
+    assert next(chunks) == Chunk(before, "f", 1)
+    with pytest.raises(SeqcliError, match=rf"^f:{before.count(chr(10)) + 1}:2: byte 0xff is not valid UTF-8"):
         next(chunks)
