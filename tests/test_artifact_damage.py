@@ -81,7 +81,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, path: Path, reader: Callable
     empty = tmp_path / "empty"
     empty.touch()
     refused(empty, reader)
-    refused(Path(os.devnull), reader)
+    assert "no regular file" in refused(Path(os.devnull), reader).message
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, path: Path, reader: Callable
         {"seqcli": '{"format": "one"}'},
         {"seqcli": '{"format": null}'},
         {"seqcli": '{"format": {}}'},
+        {"seqcli": f'{{"format": {artifact.FORMAT}, "score": NaN}}'},
         {"seqcli": "[" * 100_000},
     ],
     ids=lambda m: str(m)[:30],

@@ -89,6 +89,7 @@ def test_long_lines_may_be_cut_but_no_character_is(text: str, sizes: list[int], 
         chunks = list(read_chunks(drip(text.encode(), sizes), "f", cut_long_lines=True))
         whole = list(read_chunks(drip(text.encode(), sizes), "f"))
     assert "".join(c.text for c in chunks) == "".join(c.text for c in whole) == text
+    assert all(c.text.endswith("\n") for c in whole[:-1])  # unasked, none is cut
     assert max((len(c.text.encode()) for c in chunks), default=0) < longest + 2 * max(sizes)
     done = ""
     for chunk in chunks:
