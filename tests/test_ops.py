@@ -132,6 +132,8 @@ def products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_a_row_does_not_depend_on_its_batch_or_on_threads(product: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     x, weight, index = product
     y = ops.linear(x, weight)
+    full = np.arange(ops.TILE) % len(x)  # tiles without padding
+    np.testing.assert_array_equal(ops.linear(x[full], weight), y[full])
     np.testing.assert_allclose(y, x @ weight.T, rtol=0, atol=1e-3 if x.dtype == np.float32 else 1e-10)
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="blas"):
@@ -301,7 +303,7 @@ def test_put_and_to_numpy_are_inverse() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("rate", RATES)
 def test_dropout_mask_has_its_rate_and_mean_one(rate: float, dtype: Any) -> None:
-    n = 200_000
+    n = 1_000_000
     mask = ops.dropout_mask((n,), rate, torch.Generator().manual_seed(3), torch.zeros(1, dtype=dtype))
     assert mask.dtype == dtype
     kept = mask != 0
@@ -335,14 +337,7 @@ def test_dropout_is_the_generators_alone() -> None:
 
 def test_an_extreme_rate_still_keeps_something() -> None:
     mask = ops.dropout_mask((100_000,), 0.9999, torch.Generator().manual_seed(1), torch.zeros(1))
-    assert 0 < mask.ne(0).sum() < 1000
-
-
-def test_other_devices_draw_with_their_own_generator() -> None:
-    """Of the device `meta`, which has shapes alone: the numbers are torch's."""
-    like = torch.zeros(1, dtype=torch.bfloat16, device="meta")
-    mask = ops.dropout_mask((7, 3), 0.4, None, like)
-    assert (mask.shape, mask.dtype, mask.device.type) == ((7, 3), torch.bfloat16, "meta")
+    assert abs(mask.ne(0).sum() - 100_000 / 256) < 100  # as seldom as a byte can say
 
 
 # the seam

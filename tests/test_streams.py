@@ -261,6 +261,8 @@ for chunk in read_text(["-"]):
 
 
 def start(program: str, **options: Any) -> Any:
+    """A process that buffers what it writes, whatever this one does."""
+    options["env"] = {k: v for k, v in (options.get("env") or os.environ).items() if k != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
     )

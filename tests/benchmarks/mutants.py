@@ -172,6 +172,7 @@ def main() -> None:
             tree / "seqcli", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
         )
         sys.path.insert(0, str(tree))
+        os.environ.pop("PYTHONUNBUFFERED", None)
         os.environ |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
         for library in LIBRARIES.split():
             importlib.import_module(library)

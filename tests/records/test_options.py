@@ -49,6 +49,24 @@ def test_a_filter_looks_where_the_model_was_trained(name: str, text: str, capsys
     assert (record.text, record.labels) == ("A", ["C"])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [("csv", "label,text\nA,B\nA,B\n", "column"), ("jsonl", '{"label": "A", "text": "B"}\n' * 2, "key")],
+)
+def test_what_is_read_from_elsewhere_than_in_training_is_told_once(
+    name: str, text: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for own, told in (
+        ("body", f"f:1:1: there is no {what} 'body', which the model was trained on: 'text' is"),
+        ("2", ""),
+    ):
+        reader = open_format(LABELLED, name).Reader(Options(LABELLED, gold=False), {"text": own})
+        assert [record.text for record in reader.feed(Chunk(text, "f", 1))] == ["B", "B"]
+        err = capsys.readouterr().err
+        assert told in err
+        assert err.count("trained") == bool(told)
+
+
 def test_columns_without_names_are_those_of_training_by_number() -> None:
     options, trained = Options(LABELLED, gold=False, header=False), {"text": "3", "label": "1"}
     (record,) = open_format(LABELLED, "csv").Reader(options, trained).feed(Chunk("A,B,C\n", "f", 1))
