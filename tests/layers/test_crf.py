@@ -157,7 +157,10 @@ def test_span_schemes_take_the_fused_form_even_with_labels_that_nothing_leads_to
     starts, moves, ends = scheme(K)
     moves[:, 4] = moves[3, :] = False  # an inside without its beginning; a label after which nothing may come
     ends[3] = False
-    crf, emissions, _ = leaves(CRF.create(K, rng), rng.standard_normal((12, 3, K)) * 5)
+    e = (
+        rng.standard_normal((12, 3, K)) * 5 + np.arange(12)[:, None, None] * 100
+    )  # what a token's labels share is free
+    crf, emissions, _ = leaves(CRF.create(K, rng), e)
     tags, lengths = torch.zeros((12, 3), dtype=torch.int64), torch.tensor([12, 5, 1])
     limited = crf.limited((starts, moves, ends))
     found = limited.loss(emissions, tags, lengths)
