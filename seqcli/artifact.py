@@ -25,7 +25,6 @@ FORMAT = 1
 TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
 OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress")
 MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
-LARGEST_HEADER = 100 << 20  # bytes: what safetensors itself refuses
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
 
 def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write header and arrays as one file, atomically. Raises SeqcliError when it cannot be written."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save
 
     import seqcli
@@ -90,9 +90,10 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
     arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     whole = json.loads(_json({**header, "format": FORMAT, "version": seqcli.__version__}))  # keys as they are read
     text = _json({**whole, "checksum": _checksum(whole, arrays)})
-    if len(text) > LARGEST_HEADER:
-        raise SeqcliError(f"{path}: the header would be {len(text):,} bytes; large parts belong into arrays")
-    data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
+    try:
+        data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
+    except SafetensorError as error:  # above 100 MB, which no reader takes either
+        raise SeqcliError(f"{path}: a header of {len(text):,} characters: large parts belong into arrays") from error
     try:
         with replacing(path) as file:
             file.write(data)

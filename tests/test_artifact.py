@@ -100,6 +100,16 @@ def test_arrays_of_any_memory_layout(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], expected)
 
 
+def test_arrays_of_every_type_that_is_written(tmp_path: Path) -> None:
+    kinds = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    kinds += ["float16", "float32", "float64", "bool"]
+    write(tmp_path / "x", {}, {kind: np.array([0, 1, 100], kind) for kind in kinds})
+    found = read(tmp_path / "x").arrays
+    assert {name: (a.dtype.name, a.tolist()) for name, a in found.items()} == {
+        kind: (kind, [False, True, True] if kind == "bool" else [0, 1, 100]) for kind in kinds
+    }
+
+
 def test_part_takes_the_names_below_a_prefix() -> None:
     stored = Artifact(Path("x"), {}, {"model.a.b": np.zeros(1), "model.c": np.ones(1), "models.d": np.ones(1)})
     assert list(stored.part("model")) == ["a.b", "c"]
@@ -130,6 +140,13 @@ def test_the_header_is_one_key_of_canonical_json(path: Path) -> None:
 def test_keys_that_are_numbers_become_text_as_json_has_it(tmp_path: Path) -> None:
     write(tmp_path / "x", {"by_id": {10: "b", 9: "a"}}, {})
     assert read(tmp_path / "x").header["by_id"] == {"10": "b", "9": "a"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "net" / "models").glob("*.safetensors")), ids=lambda p: p.name
+)
+def test_files_written_long_ago_are_read(path: Path) -> None:
+    assert read(path).header == read_header(path)
 
 
 # writing
@@ -200,8 +217,9 @@ def test_a_full_disk_leaves_the_old_file_and_no_trace(small_disk: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SeqcliError, match=r"cannot write .*No such file or directory"):
+    with pytest.raises(SeqcliError, match=r"cannot write .*No such file or directory") as error:
         write(tmp_path / "missing" / "model", {}, {})
+    assert error.value.hint == ""
 
 
 def test_the_file_is_on_the_disk_before_it_takes_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

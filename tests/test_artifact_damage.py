@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from safetensors.numpy import save_file
 from support.examples import examples
 
@@ -76,11 +77,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path, path: Path, reader: Callable
     assert "no such model" in refused(tmp_path / "missing", reader).message
     assert "no such model" in refused(path / "below-a-file", reader).message
     assert "folder" in refused(tmp_path, reader).message
-    refused(tmp_path / ("x" * 300), reader)
+    assert "no such model" in refused(tmp_path / ("x" * 300), reader).message
     empty = tmp_path / "empty"
     empty.touch()
     refused(empty, reader)
-    refused(Path(os.devnull), reader)
+    assert "no regular file" in refused(Path(os.devnull), reader).message
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, path: Path, reader: Callable
         {"seqcli": '{"format": "one"}'},
         {"seqcli": '{"format": null}'},
         {"seqcli": '{"format": {}}'},
+        {"seqcli": f'{{"format": {artifact.FORMAT}, "score": NaN}}'},
         {"seqcli": "[" * 100_000},
     ],
     ids=lambda m: str(m)[:30],
@@ -117,6 +119,19 @@ def test_another_format_number_says_what_to_do(tmp_path: Path, number: int, todo
         error = refused(path, reader)
         assert f"format {number} by seqcli 9.9" in error.message
         assert todo in error.hint
+
+
+TEXTS = ["version", "kind", "task", "created", "checksum"]
+OBJECTS = ["model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress"]
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *OBJECTS])
+def test_a_part_of_the_header_that_is_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "odd"
+    for value in (None, 1, [], {} if name in TEXTS else "text"):
+        save_file({}, path, {"seqcli": json.dumps({"format": artifact.FORMAT, name: value})})
+        for reader in (read, read_header):
+            assert f"its header is damaged: {name} is {str(value)!r}" in refused(path, reader).message
 
 
 def test_array_types_that_numpy_lacks_are_refused(tmp_path: Path) -> None:
@@ -146,8 +161,49 @@ def test_a_number_that_json_lacks_is_a_mistake_of_the_program(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_header_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifact, "LARGEST_HEADER", 1000)
-    with pytest.raises(SeqcliError, match="header would be"):
-        write(tmp_path / "x", {"words": "a" * 1000}, {})
+@pytest.mark.slow
+def test_a_header_above_the_limit_of_safetensors_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SeqcliError, match="large parts belong into arrays"):
+        write(tmp_path / "x", {"words": "a" * 100_000_000}, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_another_program_made_half_as_precise_are_told(path: Path, tmp_path: Path) -> None:
+    found, other = read(path), tmp_path / "half"
+    save_file({n: a.astype(np.float16) for n, a in found.arrays.items()}, other, {"seqcli": json.dumps(found.header)})
+    error = refused(other)
+    assert "model.a is float16: another program converted it" in error.message
+    assert error.hint == "take the file as seqcli train wrote it"
+
+
+class Strict(BaseModel):
+    """A part of a header with a typed number in a list."""
+
+    sizes: list[int]
+
+
+def fail(cause: Any) -> None:
+    """Raise an error, or what a function does."""
+    raise cause if isinstance(cause, Exception) else AssertionError(cause())
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        (SeqcliError("no such cell"), "PATH: no such cell"),
+        (SeqcliError("PATH: no such cell"), "PATH: no such cell"),
+        (KeyError("hidden"), "(KeyError: 'hidden')"),
+        (ValueError("one\ntwo"), "(ValueError: one)"),
+        (ValueError("x" * 1000), f"(ValueError: {'x' * 188})"),
+        (lambda: Strict(sizes=[1, "a"]), "(sizes.1: Input should be a valid integer, unable to"),  # type: ignore[list-item]
+    ],
+    ids=lambda v: str(v)[:20],
+)
+def test_whatever_goes_wrong_with_what_a_file_says_is_one_line(cause: Any, message: str) -> None:
+    path = Path("PATH")
+    with pytest.raises(SeqcliError) as error, artifact.restoring(path):
+        fail(cause)
+    told = error.value.message
+    assert told == message if isinstance(cause, SeqcliError) else message in told
+    assert told.startswith("PATH: ")
+    assert "\n" not in told

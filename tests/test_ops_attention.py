@@ -68,12 +68,25 @@ def test_products_equal_the_plain_ones(shape: tuple[int, int, int]) -> None:
     np.testing.assert_allclose(ops.mix(w, k), w @ k, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("operation", [ops.linear, ops.similarities, ops.mix])
+def test_a_product_of_two_types_has_the_wider_one(operation: Callable[..., Any]) -> None:
+    x, y = np.ones((2, 3, 3), np.float32), np.ones((2, 3, 3) if operation is not ops.linear else (3, 3))
+    assert operation(x, y).dtype == operation(y if y.ndim == 3 else y[None], y.astype(np.float32)).dtype == np.float64
+
+
 def test_softmax_of_what_is_inside_alone() -> None:
     found = ops.masked_softmax(W, INSIDE)
     for at in np.ndindex(3, 4):
         e = np.exp(W[at][INSIDE[at]])
         np.testing.assert_allclose(found[at][INSIDE[at]], e / e.sum(), rtol=1e-14)
     assert not found[~INSIDE].any()
+    some = INSIDE.copy()
+    some[1, 2] = False
+    np.testing.assert_array_equal(ops.masked_softmax(W, some), found * some[..., :1])
+    theirs = ops.masked_softmax(torch.from_numpy(W), torch.from_numpy(some))
+    np.testing.assert_allclose(theirs, found * some[..., :1], rtol=1e-14)
+    large, first = np.array([1e4, 0, 1e5]), np.array([True, True, False])
+    np.testing.assert_array_equal(ops.masked_softmax(large, first), [1, 0, 0])
     nothing = np.zeros_like(INSIDE)
     assert not ops.masked_softmax(W, nothing).any()
     assert not ops.masked_softmax(torch.from_numpy(W), torch.from_numpy(nothing)).any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import subprocess
@@ -17,7 +18,7 @@ from support.examples import examples
 
 from seqcli import streams
 from seqcli.errors import SeqcliError
-from seqcli.streams import Chunk, Output, column_of, decode, lines_of, read_chunks, read_text
+from seqcli.streams import Chunk, Output, Replaced, column_of, decode, lines_of, read_chunks, read_text, without_marks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,6 +89,7 @@ def test_long_lines_may_be_cut_but_no_character_is(text: str, sizes: list[int], 
         chunks = list(read_chunks(drip(text.encode(), sizes), "f", cut_long_lines=True))
         whole = list(read_chunks(drip(text.encode(), sizes), "f"))
     assert "".join(c.text for c in chunks) == "".join(c.text for c in whole) == text
+    assert all(c.text.endswith("\n") for c in whole[:-1])  # unasked, none is cut
     assert max((len(c.text.encode()) for c in chunks), default=0) < longest + 2 * max(sizes)
     done = ""
     for chunk in chunks:
@@ -102,6 +104,24 @@ def test_long_lines_are_cut_behind_a_space(monkeypatch: pytest.MonkeyPatch) -> N
     assert "".join(found) == "one two three four five six\nseven"
     assert len(found) > 3
     assert all(text.endswith((" ", "\n")) for text in found[:-1])
+
+
+@pytest.mark.parametrize("character", "aé€🙂")
+def test_long_lines_are_cut_as_late_as_can_be(monkeypatch: pytest.MonkeyPatch, character: str) -> None:
+    size = 2 * len(character.encode())
+    monkeypatch.setattr(streams, "LONGEST", size)
+    found = read_chunks(drip((character * 6).encode(), [size]), "f", cut_long_lines=True)
+    assert [c.text for c in found] == [character * 2] * 3
+
+
+def test_a_byte_order_mark_is_one_at_the_start_of_a_source_alone() -> None:
+    chunks = [
+        Chunk("\ufeffa", "f", 1),
+        Chunk("\ufeffb\n", "f", 1, 3),
+        Chunk("\ufeffc", "f", 2),
+        Chunk("\ufeffd", "g", 1),
+    ]
+    assert [c.text for c in without_marks(chunks)] == ["a", "\ufeffb\n", "\ufeffc", "d"]
 
 
 def test_a_file_comes_in_large_chunks(tmp_path: Path) -> None:
@@ -142,10 +162,31 @@ def test_the_position_of_invalid_bytes_is_exact(
     line, column, byte = position_of_error(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "LONGEST", longest or streams.LONGEST)
+        found: list[Chunk] = []
         with pytest.raises(SeqcliError) as error:
-            list(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=longest is not None))
+            found.extend(read_chunks(drip(data, sizes), "name.txt", cut_long_lines=longest is not None))
+    come = "".join(c.text for c in found)  # the lines before it, of a cut line its beginning too
+    assert (before.startswith if longest else before[: before.rfind("\n") + 1].__eq__)(come)
+    assert come.count("\n") == line - 1
     assert error.value.message == f"name.txt:{line}:{column}: byte 0x{byte:02x} is not valid UTF-8"
     assert "iconv" in error.value.hint
+
+
+PIECES = [b"a", "é".encode(), b"\n", "\ufffd".encode(), b"\xff", b"\xc3", "🙂".encode()[:3], b"\xed\xa0\x80"]
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(pieces=st.lists(st.sampled_from(PIECES)), sizes=sizes, encoding=st.sampled_from([None, "ascii"]))
+def test_what_does_not_decode_may_be_replaced_and_counted(
+    pieces: list[bytes], sizes: list[int], encoding: str | None
+) -> None:
+    """A U+FFFD of the text itself is none that replaces something."""
+    data, places = b"".join(pieces), []
+    codecs.register_error("seen", lambda e: places.append(e) or codecs.replace_errors(e))  # type: ignore[arg-type]
+    expected, replaced = data.decode(encoding or "utf-8", errors="seen"), Replaced()
+    chunks = read_chunks(drip(data, sizes), "f", encoding=encoding, replaced=replaced)
+    assert "".join(c.text for c in chunks) == expected
+    assert replaced.count == len(places)
 
 
 def test_what_comes_before_an_invalid_byte_is_yielded_first() -> None:
@@ -163,15 +204,21 @@ def test_another_encoding(tmp_path: Path) -> None:
         list(read_text([path]))
     with pytest.raises(SeqcliError, match="ASCII"):
         decode(b"\xe9", "ascii", "f", 1)
+    with pytest.raises(SeqcliError, match=r"^f:2:2: .* is not valid UTF-16-LE"):  # a line there is no text of itself
+        decode(b"\n\0\0\xdc", "utf-16-le", "f", 1)
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(text=TEXT, data=st.data())
-def test_column_of_counts_code_points_from_one(text: str, data: st.DataObject) -> None:
-    offset = data.draw(st.integers(0, len(text)))
-    before, column = column_of(text, offset)
-    lines = text[:offset].split("\n")
-    assert (before, column) == (len(lines) - 1, len(lines[-1]) + 1)
+@given(text=TEXT, start=st.integers(1, 9))
+def test_column_of_counts_code_points_from_one(text: str, start: int) -> None:
+    """A chunk's first line may begin at any column, as where a long line was cut."""
+    chunk = Chunk(text + "\nab\n", "f", 7, start)
+    assert chunk.place() == f"f:7:{start}"
+    for offset in range(len(chunk.text) + 1):
+        lines = chunk.text[:offset].split("\n")
+        before, column = column_of(chunk.text, offset)
+        assert (before, column) == (len(lines) - 1, len(lines[-1]) + 1)
+        assert chunk.place(offset) == f"f:{7 + before}:{column + (0 if before else start - 1)}"
 
 
 # pipes
@@ -214,6 +261,8 @@ for chunk in read_text(["-"]):
 
 
 def start(program: str, **options: Any) -> Any:
+    """A process that buffers what it writes, whatever this one does."""
+    options["env"] = {k: v for k, v in (options.get("env") or os.environ).items() if k != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
     )
@@ -276,8 +325,9 @@ def test_output_writes_what_it_is_given() -> None:
     assert file.getvalue() == expected + "\udc80".encode(errors="surrogatepass")
 
 
-def test_the_lines_before_invalid_bytes_come_first():
-    chunks = read_chunks(io.BytesIO("ä\nb\nc".encode() + b"\xff\nd\n"), "f")
-    assert next(chunks) == Chunk("ä\nb\n", "f", 1)
-    with pytest.raises(SeqcliError, match=r"^f:3:2: byte 0xff is not valid UTF-8"):
+@pytest.mark.parametrize("before", ["ä\nb\n", "\n"])
+def test_the_lines_before_invalid_bytes_come_first(before: str) -> None:
+    chunks = read_chunks(io.BytesIO(before.encode() + b"c\xff\nd\n"), "f")
+    assert next(chunks) == Chunk(before, "f", 1)
+    with pytest.raises(SeqcliError, match=rf"^f:{before.count(chr(10)) + 1}:2: byte 0xff is not valid UTF-8"):
         next(chunks)

@@ -125,6 +125,17 @@ def test_several_sources_one_after_the_other(folder: Path) -> None:
     assert [(c.text, Path(c.source).name, c.line) for c in chunks] == [("b.txt", "b.txt", 1), ("a.txt", "a.txt", 1)]
 
 
+def test_a_source_that_lacks_its_last_line_end_is_given_one_where_another_follows(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in "abcd"]
+    for path, text in zip(paths, ("one\ntwo", "three\n", "", "four"), strict=True):
+        path.write_text(text)
+    chunks = [(c.text, Path(c.source).name, c.line) for c in read_text(paths, end_lines=True)]
+    assert chunks == [
+        *(("one\n", "a", 1), ("two", "a", 2), ("\n", "a", 2), ("three\n", "b", 1), ("four", "d", 1)),
+    ]
+    assert [c.text for c in read_text(paths)] == ["one\n", "two", "three\n", "four"]
+
+
 def test_stdin_with_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert streams.stdin_is_interactive() == (sys.stdin.closed or sys.stdin.isatty())
     monkeypatch.setattr(sys, "stdin", None)

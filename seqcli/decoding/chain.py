@@ -133,7 +133,7 @@ class Chain:
         suffix, paths = self._suffix, np.zeros((T, B), np.int64)
         begin = self._start[:, None] + suffix[0]
         if self._independent:
-            paths = np.where(self._inside, self._e.argmax(axis=1), 0)
+            paths = self._e.argmax(axis=1)
         else:
             now = paths[0] = begin.argmax(axis=0)
             into = np.ascontiguousarray(self._transitions.T)

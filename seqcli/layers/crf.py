@@ -95,7 +95,8 @@ class CRF:
         return None
 
     def _range(self, emissions: Any) -> float:
-        """How many nats the labels' sums over paths may be apart at any time, forbidden ones aside; inf: no bound."""
+        """How many nats the labels' sums over paths may be apart at any time, forbidden ones aside; inf, nan: no
+        bound."""
         import torch
 
         with torch.no_grad():
@@ -112,8 +113,7 @@ class CRF:
                 high, low = w.amax(), torch.where(kept, w, torch.inf).amin()
                 spread.append((high - low).clamp(min=0))
             e, transitions, start, end = torch.stack(spread).tolist()
-            found = mixing * (e + transitions) + start + end
-            return found if found == found else float("inf")  # nan: let the equation show it
+            return mixing * (e + transitions) + start + end  # nan is below no bound: the equation shows it
 
 
 def _limit(weight: Array, allowed: np.ndarray) -> Array:
@@ -122,7 +122,7 @@ def _limit(weight: Array, allowed: np.ndarray) -> Array:
 
 def _mixed(reach: Any) -> bool:
     """Whether every label that leads anywhere leads to every label that is led to: reach (K, K), 0 or 1."""
-    return bool((reach == reach.amax(1, keepdim=True) * reach.amax(0, keepdim=True)).all())
+    return bool((reach == reach.amax(1, keepdim=True) * reach.amax(0)).all())
 
 
 @cache
@@ -179,7 +179,6 @@ def _fused() -> Any:
                     moves[0],
                     *(tags, last, inside),
                 )
-                ctx.dtypes = [w.dtype for w in (emissions, transitions, start, end)]
             return torch.where(inside[0], log_z - score, 0.0).to(emissions.dtype)
 
         @staticmethod
@@ -194,7 +193,6 @@ def _fused() -> Any:
             pairs = left.reshape(-1, K).T @ (right * weight[:, None]).reshape(-1, K) * moves
             seen = (tags[:-1] * K + tags[1:]).reshape(-1)
             pairs = pairs.reshape(-1).index_add(0, seen, -(inside[1:] * weight).reshape(-1)).reshape(K, K)
-            found = d, pairs, d[0].sum(0), d[last, columns].sum(0)
-            return *(g.to(dtype) for g, dtype in zip(found, ctx.dtypes, strict=True)), None, None, None
+            return d, pairs, d[0].sum(0), d[last, columns].sum(0), None, None, None  # autograd casts them
 
     return Fused

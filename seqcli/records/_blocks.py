@@ -59,10 +59,9 @@ class BlockReader(Reader):
         self._rows: list[int] = []  # indices in _held
         self._first = self._next  # number of the line _held[0]
         self._open = False  # whether a blank line ends the block
-        self._end = "\n"
 
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Sentence]:
-        self._end = end
+        self._end = end  # of the last line
         if self._before and not self._held and lines:
             lines[0] = lines[0].removeprefix(BOM)
         for n, line in enumerate(lines, number):

@@ -19,6 +19,7 @@ from seqcli.errors import SeqcliError
         ("IN: a OUT: b OUT: c", ("a", "b OUT: c", 5, 12)),
         ("IN: IN: a OUT: b", ("IN: a", "b", 5, 16)),
         ("IN: sOUT: a OUT: b", ("sOUT: a", "b", 5, 18)),
+        ("IN: a\u00a0 OUT: b\u3000", ("a\u00a0", "b\u3000", 5, 13)),  # blanks are spaces and tabs
     ],
 )
 @pytest.mark.parametrize("gold", [True, False])

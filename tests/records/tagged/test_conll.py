@@ -25,7 +25,7 @@ def test_columns_by_name(read: Any) -> None:
 
 
 def test_columns_in_another_order_and_ignored(read: Any) -> None:
-    (s,) = read("conll", "1\tDT\tthe\tx\n2\tNN\tcat\ty\n", columns=("-", "tag", "word", "_"))
+    (s,) = read("conll", "1\tDT\tthe\tx\t0\t0\n2\tNN\tcat\ty\t0\t0\n", columns=("-", "tag", "word", "_", "", ""))
     assert (s.words, s.tags, s.features) == (["the", "cat"], ["DT", "NN"], {})
     assert list(s.places) == [(1, 6), (2, 6)]
     assert list(s.tag_places)[1:] == [(2, 3)]

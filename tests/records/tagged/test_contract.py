@@ -201,6 +201,18 @@ def test_records_travel_to_other_processes(read: Any, write: Any, name: str) -> 
 
 
 @pytest.mark.parametrize("name", READERS)
+def test_formats_that_say_so_have_gold_tags(read: Any, name: str) -> None:
+    assert (name in formats_of(TAGGED, "GOLD")) == any(s.tags for s in read(name, sample(name)))
+
+
+def test_a_word_of_a_text_that_the_caller_splits_stands_in_its_line() -> None:
+    sentence = Sentence(text="a  bc", source="f", line=3)
+    assert sentence.place(0) == "f:3:1"
+    sentence.fill(["a", "bc"], [(0, 1), (3, 5)])
+    assert (sentence.place(1), sentence.place(1, tag=True)) == ("f:3:4", "f:3:4")
+
+
+@pytest.mark.parametrize("name", READERS)
 def test_nothing_in_nothing_out(read: Any, name: str) -> None:
     assert read(name, "") == []
     assert list(open_format(TAGGED, name).Reader(Options(TAGGED, gold=False)).close()) == []
