@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -54,9 +54,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("SEQCLI_MEASURED", str(folder))
         patch.setenv("PYTHONPATH", str(ROOT / "tests/support/measured"), prepend=os.pathsep)
         yield
-    for told in (json.loads(line) for path in folder.iterdir() for line in path.read_text().splitlines()):
-        for file, lines in told.items():
-            slipcover.all_seen[file].update(tuple(x) if isinstance(x, list) else x for x in lines)
+    for line in (line for path in folder.iterdir() for line in path.read_text().splitlines()):
+        with suppress(ValueError):  # a process that was killed while it told
+            for file, lines in json.loads(line).items():
+                slipcover.all_seen[file].update(tuple(x) if isinstance(x, list) else x for x in lines)
 
 
 @pytest.fixture(scope="session", autouse=True)

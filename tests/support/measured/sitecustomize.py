@@ -7,6 +7,7 @@ import sys
 
 if folder := os.environ.get("SEQCLI_MEASURED"):
     import atexit
+    import contextlib
     import json
     from pathlib import Path
 
@@ -20,7 +21,7 @@ if folder := os.environ.get("SEQCLI_MEASURED"):
     def tell() -> None:
         """Append what was run since it was told last, a line of JSON."""
         new = {file: list(lines) for file, lines in measured._get_newly_seen().items()}
-        with Path(folder, str(os.getpid())).open("a") as file:
+        with contextlib.suppress(OSError), Path(folder, str(os.getpid())).open("a") as file:
             file.write(json.dumps(new) + "\n")
 
     def tell_and_leave(status: int) -> None:
