@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import shutil
@@ -11,8 +12,11 @@ import pytest
 from net import make_models
 from support.inprocess import seqcli
 
+from seqcli.artifact import read_header
 from seqcli.cli import _complete, app
 from seqcli.cli.tag import formats
+from seqcli.datasets import parts
+from seqcli.errors import SeqcliError
 
 MODELS = Path(__file__).resolve().parents[1] / "net/models"
 FILES = {
@@ -32,6 +36,7 @@ FILES = {
     "b.csv": "text\na\n",
     "two.csv": "source,target\na,b\n",
     "two.jsonl": '{"source": "a", "target": "b"}\n',
+    "one.txt": "a",
     "broken.yaml": "task: [\n",
     "is.yaml/x": "",
     "there/lm.yaml/x": "",
@@ -67,6 +72,7 @@ MISTAKES = [
     ("recipes new corpus.txt -o there", "there/corpus.yaml is a folder"),
     ("recipes new one.tree --label x", "is read as trees: it has no columns"),
     ("recipes copy lm.yaml there", "there/lm.yaml is a folder"),
+    ("recipes new corpus.txt -o one.txt/new.yaml", "cannot write one.txt/new.yaml"),
     ("recipes copy lm.yaml pos.txt", "pos.txt is neither a folder nor named .yaml"),
     ("recipes show is.yaml", "is.yaml"),
     ("generate -m lm --input csv -n 2 b.csv", "--samples: csv comes back with"),
@@ -95,6 +101,7 @@ MISTAKES = [
         "train remarks.yaml --name new --set model.linear=true --set data.valid=null",
         "its share is fitted on a validation split",
     ),
+    ("train lm.yaml --name new --set data.valid=one.txt", "the valid split has fewer than two tokens"),
     ("train lm.yaml --name new --set data.train=x-test.txt --set data.valid=0.3", "split is empty"),
 ]
 
@@ -116,6 +123,44 @@ def test_folders_are_labels_and_splits_are_folders(folder: Path) -> None:
     assert "label_from: folder" in done.text
     done = seqcli("recipes", "new", "corpus.txt", "x-test.txt", "-o", "-", cwd=folder)
     assert "no split is in the name of corpus.txt" in done.stderr + done.text
+
+
+def test_a_file_that_shrinks_is_told(folder: Path) -> None:
+    whole = parts.whole([folder / "corpus.txt"], ["corpus.txt"])
+    longer = [dataclasses.replace(part, end=part.end + 1) for part in whole]
+    for read in (lambda: parts.digest(longer), lambda: list(parts.chunks(longer, "utf-8"))):
+        with pytest.raises(SeqcliError, match="corpus.txt has become shorter since it was opened"):
+            read()
+
+
+def test_a_threshold_that_cannot_be_kept_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise SeqcliError(f"cannot write {path}: Permission denied")
+
+    monkeypatch.setattr("seqcli.artifact.write", refuse)
+    done = seqcli("tag", "-m", "pos", "--target-precision", "0.8", cwd=folder, input="a walk\n")
+    assert done.returncode == 0, done.stderr
+    assert "the threshold for precision 0.8 is not kept: cannot write runs/pos/model.safetensors" in done.stderr
+    assert done.text.count("/") == 2
+
+
+def test_a_precision_that_a_kernel_refuses_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = pytest.importorskip("seqcli.training.device")
+    monkeypatch.setattr(device, "kernel_works", lambda *_: False)
+    args = ("train", "lm.yaml", "--name", "refused", "--set", "train.precision=bfloat16", "--set", "train.steps=2")
+    done = seqcli(*args, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "precision: float32" in (folder / "runs/refused/recipe.yaml").read_text()
+    header = read_header(folder / "runs/refused/model.safetensors")
+    assert header["recipe"]["train"]["precision"] == "float32"
+
+
+def test_what_a_classifier_has_beside_it_is_shown(folder: Path) -> None:
+    assert "a text may have several" in seqcli("inspect", "topics", cwd=folder).text
+    args = ("--name", "both", "--set", "model.linear=true", "--set", "train.steps=2")
+    done = seqcli("-q", "train", "remarks.yaml", *args, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "ngram-linear, whose scores are added" in seqcli("inspect", "both", cwd=folder).text
 
 
 def test_a_recipe_that_cannot_be_read_is_listed_so(folder: Path, tmp_path: Path) -> None:
