@@ -187,3 +187,35 @@ def test_a_terminal_with_nothing_to_read_prints_help(verb: str, monkeypatch, cap
     monkeypatch.setattr(f"seqcli.cli.{verb}.nothing_to_read", lambda: True)
     assert app.run([verb]) == 2
     assert f"seqcli {verb}" in capsys.readouterr().err
+
+
+def test_a_record_that_is_too_long_is_refused(folder: Path) -> None:
+    done = seqcli("tag", "-m", "pos", "--longest", "9", cwd=folder, input="a walk\nI took a walk\n")
+    assert done.returncode == 1
+    assert "error: <stdin>:2:1: a record of 13 characters: --longest allows 9" in done.stderr
+    assert done.text.count("\n") == 1  # what came before is answered
+
+
+def test_what_a_prompt_has_and_a_model_lacks_is_said(folder: Path) -> None:
+    done = seqcli("generate", "-m", "lm-words", "--prompt", "the zonk", "--seed", "1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "there is no symbol for 'zonk'" in done.stderr
+    done = seqcli("generate", "-m", "lm-words", "--prompt", "the zonk", "--unknown", "strict", cwd=folder)
+    assert done.returncode == 1
+    assert "error: --prompt:1:5: there is no symbol for 'zonk'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("tag -m pos --unknown strict --batch-size 2", "a walk\nI took a walk\nI zonked it\na walk\n"),
+        ("tokenize --kind byte --decode --ids", "104 105\n" * 9000 + "999\n"),
+    ],
+    ids=["strict", "decoding"],
+)
+def test_a_mistake_in_a_worker_is_told_as_without(line: str, given: str, folder: Path, forks) -> None:
+    one, two = (forks("-q", *line.split(), "--jobs", jobs, cwd=folder, input=given, env={}) for jobs in (1, 2))
+    assert one.returncode == two.returncode == 1
+    assert one.stderr == two.stderr
+    assert one.stderr.startswith("error: <stdin>:")
+    assert one.stdout == two.stdout != ""
