@@ -6,7 +6,8 @@ equation. All else follows: training, both directions, batches, one stream, stor
 - `states`, where the state is more than the output h;
 - weights of its own, as further fields: its `create` draws them and gives them to `super().create(...)` by name.
   A vector (H,) should be a field by itself: weight decay spares vectors, not matrices;
-- `recurrent = False`, where no matrix multiplies h (a scan): `weight_hh` and `bias_hh` are None, and so is ph;
+- `recurrent = False`, where no matrix multiplies h: `weight_hh` and `bias_hh` are None, and so is ph. One whose state
+  is h_t = a_t h_{t-1} + b_t alone is a `BaseScan`, and says `terms`, a and b, instead of `combine`;
 - options of the recipe, as keyword-only parameters of `create` and fields that are no arrays;
 - `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests hold both to it.
 
@@ -127,11 +128,11 @@ class BaseCell:
         """All time steps: x (T, B, I) -> y (T, B, H) and the last state; a fused kernel where torch has one."""
         if ops.is_torch(x) and (fused := self.fused(x, state)) is not None:
             return fused
-        ys = []
-        for px in self.project(x):
-            state = self.recur(px, state)
-            ys.append(state[0])
-        return ops.stack(ys), state
+        ys, own = [], tuple(map(ops.at_least_float32, state))  # only products are of half precision
+        for px in ops.at_least_float32(self.project(x)):
+            own = self.recur(px, own)
+            ys.append(own[0])
+        return ops.like(ops.stack(ys), x), tuple(ops.like(s, x) for s in own)
 
     def fused(self, x: Array, state: State) -> tuple[Array, State] | None:
         """`unroll` by one kernel of torch, or None where there is none."""
@@ -151,6 +152,26 @@ class BaseCell:
 
         weight_hh = self.weight_hh if self.recurrent else np.zeros((0, self.hidden_size), np.float32)
         return Prepared(self.weight_ih, self.bias_ih, weight_hh, bind)
+
+
+@dataclass(frozen=True)
+class BaseScan(BaseCell):
+    """A recurrence h_t = a_t h_{t-1} + b_t whose a and b are of the input alone: training takes `ops.scan`."""
+
+    recurrent = False
+
+    @abstractmethod
+    def terms(self, px: Array) -> tuple[Array, Array]:
+        """The equation: projected input px (..., G·H) -> a, b (..., H) each."""
+
+    def combine(self, px: Array, ph: Array, state: State) -> State:
+        a, b = self.terms(px)
+        return (a * state[0] + b,)
+
+    def unroll(self, x: Array, state: State) -> tuple[Array, State]:
+        a, b = self.terms(ops.at_least_float32(self.project(x)))
+        y = ops.like(ops.scan(a, b, ops.like(state[0], a)), x)
+        return y, (y[-1],)
 
 
 def orthogonal(size: int, rng: Rng) -> np.ndarray:

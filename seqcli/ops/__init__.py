@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from seqcli.ops._products import BLOCK, DEPTH, TILE, Array, linear, masked_softmax, mix, similarities
+from seqcli.ops._scan import scan
 
-__all__ = ["BLOCK", "DEPTH", "TILE", "Array", "linear", "masked_softmax", "mix", "similarities"]
+__all__ = ["BLOCK", "DEPTH", "TILE", "Array", "linear", "masked_softmax", "mix", "scan", "similarities"]
 
 
 def is_torch(x: Any) -> bool:
@@ -87,6 +88,26 @@ def log(x: Array) -> Array:
     return namespace(x).log(x)
 
 
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)), without overflow."""
+    return np.logaddexp(x, x.dtype.type(0)) if isinstance(x, np.ndarray) else _torch().nn.functional.softplus(x)
+
+
+def sqrt(x: Array) -> Array:
+    """The square root."""
+    return namespace(x).sqrt(x)
+
+
+def expm1(x: Array) -> Array:
+    """exp(x) - 1, exact near 0."""
+    return namespace(x).expm1(x)
+
+
+def maximum(x: Array, y: Array) -> Array:
+    """The larger of two, element by element."""
+    return namespace(x).maximum(x, y)
+
+
 def where(condition: Array, x: Array, y: Array) -> Array:
     """x where the condition holds, else y."""
     return namespace(condition).where(condition, x, y)
@@ -125,7 +146,7 @@ def softmax(x: Array) -> Array:
 def layer_norm(x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (Ba et al. 2016): x (..., C)."""
     if not isinstance(x, np.ndarray):
-        return _torch().nn.functional.layer_norm(x, weight.shape, weight, bias, epsilon)
+        return _torch().nn.functional.layer_norm(x, weight.shape, weight.to(x.dtype), bias.to(x.dtype), epsilon)
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred * centred).mean(axis=-1, keepdims=True)
     return centred / np.sqrt(variance + x.dtype.type(epsilon)) * weight + bias

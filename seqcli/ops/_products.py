@@ -20,9 +20,9 @@ TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a seco
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
+    """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O). In torch of the weight's precision."""
     if not isinstance(x, np.ndarray):
-        return sys.modules["torch"].nn.functional.linear(x, weight, bias)
+        return sys.modules["torch"].nn.functional.linear(x.to(weight.dtype), weight, bias)
     size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
     tiles = -(-n // TILE)
     rows = np.ascontiguousarray(x).reshape(n, size)
