@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import os
 import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from net import make_models
 from support.inprocess import seqcli
 
-from seqcli.artifact import read_header
+from seqcli.artifact import read, read_header
 from seqcli.cli import _complete, app
 from seqcli.cli.tag import formats
 from seqcli.datasets import parts
@@ -128,9 +130,9 @@ def test_folders_are_labels_and_splits_are_folders(folder: Path) -> None:
 def test_a_file_that_shrinks_is_told(folder: Path) -> None:
     whole = parts.whole([folder / "corpus.txt"], ["corpus.txt"])
     longer = [dataclasses.replace(part, end=part.end + 1) for part in whole]
-    for read in (lambda: parts.digest(longer), lambda: list(parts.chunks(longer, "utf-8"))):
+    for reading in (lambda: parts.digest(longer), lambda: list(parts.chunks(longer, "utf-8"))):
         with pytest.raises(SeqcliError, match=r"corpus\.txt has become shorter since it was opened"):
-            read()
+            reading()
 
 
 def test_a_threshold_that_cannot_be_kept_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,3 +221,33 @@ def test_a_mistake_in_a_worker_is_told_as_without(line: str, given: str, folder:
     assert one.stderr == two.stderr
     assert one.stderr.startswith("error: <stdin>:")
     assert one.stdout == two.stdout != ""
+
+
+def test_a_packed_corpus_is_trained_on_as_the_plain_one(folder: Path) -> None:
+    (folder / "packed.gz").write_bytes(gzip.compress((folder / "corpus.txt").read_bytes()))
+    models = []
+    for name, path in (("plain", "corpus.txt"), ("packed", "packed.gz"), ("again", "packed.gz")):
+        args = ("--name", name, "--set", f"data.train={path}", "--set", "train.steps=2")
+        done = seqcli("-q", "train", "lm.yaml", *args, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        models.append(read(folder / "runs" / name / "model.safetensors"))
+    for model in models[1:]:
+        assert model.header["data"]["splits"] == models[0].header["data"]["splits"]
+        assert all(np.array_equal(array, model.arrays[name]) for name, array in models[0].arrays.items())
+
+
+def test_sub_words_are_learnt_from_a_sample_of_much_text(folder: Path) -> None:
+    keys = ("size=270", "sample=0.003")
+    done = seqcli(
+        "tokenize",
+        "--learn",
+        "sampled.safetensors",
+        "--kind",
+        "sentencepiece",
+        *(x for key in keys for x in ("--set", key)),
+        "corpus.txt",
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "learning sub-words from one line in " in done.stderr
+    assert "than 3,000 characters (tokenizer.sample)" in done.stderr
