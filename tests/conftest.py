@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,26 @@ def advanced(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seen
 
 
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where slipcover measures the tests, what the processes that they start run is counted too."""
+    slipcover = next((finder.sci for finder in sys.meta_path if hasattr(finder, "sci")), None)
+    if slipcover is None:
+        yield
+        return
+    folder = tmp_path_factory.mktemp("measured")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQCLI_MEASURED", str(folder))
+        patch.setenv("PYTHONPATH", str(ROOT / "tests/support/measured"), prepend=os.pathsep)
+        yield
+    for line in (line for path in folder.iterdir() for line in path.read_text().splitlines()):
+        with suppress(ValueError):  # a process that was killed while it told
+            for file, lines in json.loads(line).items():
+                slipcover.all_seen[file].update(tuple(x) if isinstance(x, list) else x for x in lines)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def isolated(measured: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep a person's cache, terminal, GPU and thread settings out of the tests: one thread, for small products."""
     patch = pytest.MonkeyPatch()
     patch.setenv("SEQCLI_CACHE", str(tmp_path_factory.mktemp("cache")))

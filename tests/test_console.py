@@ -107,6 +107,23 @@ def test_progress_in_a_log_is_a_line_every_ten_seconds(
     assert err.splitlines() == ["reading 30% (300B, 27B/s)", "reading 50% (500B, 23B/s)"]
 
 
+def test_progress_on_a_terminal_is_a_bar_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, *(float(n) for n in range(1, 1000))])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    for unit in ("B", " tokens"):
+        with console.progress("[reading]", 1000, unit) as advance:
+            advance(100)
+            advance(400)
+        shown = terminal.getvalue()
+        assert "[reading]" in shown
+        assert "50%" in shown
+        assert shown.endswith("\x1b[2K")  # the line is cleared
+        terminal.truncate(0)
+
+
 def test_progress_is_quiet_and_ends_well_when_the_work_fails(capfd: pytest.CaptureFixture[str]) -> None:
     def work() -> None:
         with console.progress("reading", None) as advance:

@@ -28,6 +28,17 @@ def test_precision_is_a_rule_of_size_and_hardware(monkeypatch, hidden, has, prec
     assert device.resolve(TrainConfig(device="cpu", precision="bfloat16"), hidden).precision == "bfloat16"
 
 
+def test_hardware_is_asked_of_torch(monkeypatch):
+    for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, check, lambda: False, raising=False)
+    assert not device.has_bfloat16("cpu")
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert device.has_bfloat16("cpu")
+    assert not device.has_bfloat16("mps")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert device.has_bfloat16("cuda")
+
+
 def test_all_is_definite_once_resolved():
     config = device.resolve(TrainConfig(), 8)
     assert config.device in ("cpu", "cuda", "mps")
