@@ -27,7 +27,7 @@ from seqcli.errors import SeqcliError
 FORMAT = 1
 TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
 OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress")
-MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 DAY = 24 * 3600  # seconds
 MACHINE = f"{zlib.crc32(os.uname().nodename.encode()) & 0xFFFF:04x}" if os.name == "posix" else "0000"
 LARGEST_HEADER = 100 << 20  # bytes: what safetensors itself refuses

@@ -200,7 +200,7 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
         raise UsageError(f"{path} is a {opened.header.get('kind', 'file')}, not a model", hint="see: seqcli inspect")
     if verb not in ANY and verb not in verbs(opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
-        kind = opened.header["model"]["kind"]
+        kind = opened.header.get("model", {}).get("kind")
         raise UsageError(
             f"{path} is a model of the kind {kind}: `{verb}` does not serve it", hint=f"use: {right} -m {path}"
         )

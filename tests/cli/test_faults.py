@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.resuming import assert_same, sets
+from support.resuming import RUNS, assert_same, going_on, sets
 
 from seqcli.registry import names
 
 SHIM = Path(__file__).resolve().parents[1] / "support" / "faults.c"
 STEPS = sets("train.steps=20", "train.evaluate_every=5", "train.save_every=1e-9", "train.snapshot_every=10")
 KINDS = ("kill", "enospc", "eio", "short")
-RUNS = [("home", "tiny"), ("taggers", "pos"), ("classifiers", "remarks"), ("translators", "back")]
 ENOUGH = 3  # faults of a kind in the quick test, spread over the run
 
 
@@ -75,9 +74,7 @@ def check(faulty: Any, place: Path, recipe: str, kind: str, at: int) -> None:
     where = f"{recipe}, {kind} at {at}: {done.stderr}"
     assert_told(done, kind, where)
     if done.returncode:
-        began = any((run / n).exists() for n in ("metrics.jsonl", "model.safetensors"))
-        more = ["--resume"] if (run / "last.safetensors").exists() else ["--overwrite"] if began else []
-        again = faulty(*args, *more, cwd=place, env=about(place))
+        again = faulty(*args, *going_on(run), cwd=place, env=about(place))
         assert again.returncode == 0, f"{where}\n{again.stderr}"
         assert "damaged" not in again.stderr, where
     assert_same(place / "runs" / "alone", run)
@@ -94,8 +91,9 @@ def test_some_faults_of_a_language_model(faulty, trained, tmp_path, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("fixture", "recipe"), RUNS)
-def test_every_fault(faulty, trained, tmp_path, fixture, recipe, kind):
+@pytest.mark.parametrize("task", names("tasks"))
+def test_every_fault(faulty, trained, tmp_path, task, kind):
+    fixture, recipe = RUNS[task]
     for at in range(1, trained(fixture, recipe) + 1):
         check(faulty, tmp_path / "x", recipe, kind, at)
 

@@ -17,10 +17,23 @@ import numpy as np
 
 from seqcli import artifact
 
+RUNS = {  # of each task: a folder's fixture, a recipe there
+    "language-model": ("home", "tiny"),
+    "tagging": ("taggers", "pos"),
+    "classification": ("classifiers", "remarks"),
+    "sequence-to-sequence": ("translators", "back"),
+}
+
 
 def sets(*changes: str) -> list[str]:
     """`--set` before each."""
     return [part for change in changes for part in ("--set", change)]
+
+
+def going_on(run: Path) -> list[str]:
+    """The option that goes on with a run as its state allows, or begins it anew."""
+    began = any((run / name).exists() for name in ("metrics.jsonl", "model.safetensors"))
+    return ["--resume"] if (run / "last.safetensors").exists() else ["--overwrite"] if began else []
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
