@@ -134,6 +134,11 @@ class Trainer:
             loss, norm, rate = self.step()
             p.seconds = time.monotonic() - began
             display.step(p, loss, norm, rate, self.share, self.total_steps)
+            if (
+                self.config.snapshot_every and p.step % self.config.snapshot_every == 0
+            ):  # before any save of this step
+                self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
+                self.write_model(self.run.snapshot(p.step), {})
             due = p.step % every == 0 and not self._nearly_done(every)
             if self.config.minutes and not self.config.evaluate_every:
                 due = due or p.seconds - evaluated_at > 6 * self.config.minutes
@@ -144,9 +149,6 @@ class Trainer:
                 display.evaluation(p)
                 if due:
                     self.save()
-            if self.config.snapshot_every and p.step % self.config.snapshot_every == 0:
-                self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
-                self.write_model(self.run.snapshot(p.step), {})
             if time.monotonic() - self._last_save > self.config.save_every:
                 self.save()
             if interrupt.wanted:

@@ -44,8 +44,8 @@ def log(folder: Path) -> list[dict[str, Any]]:
 
 def assert_same(one: Path, other: Path) -> None:
     """All the bits of two runs' files, but for clocks."""
-    names = {p.relative_to(one).as_posix() for p in one.rglob("*") if p.is_file()}
-    assert names == {p.relative_to(other).as_posix() for p in other.rglob("*") if p.is_file()}
+    names, others = ({p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} for run in (one, other))
+    assert names == others, sorted(names ^ others)
     if "metrics.jsonl" in names:
         assert log(one) == log(other)
     for name in sorted(n for n in names if n.endswith(".safetensors")):
