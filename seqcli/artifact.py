@@ -11,6 +11,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +27,9 @@ from seqcli.errors import SeqcliError
 FORMAT = 1
 TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
 OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress")
-MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
+DAY = 24 * 3600  # seconds
+MACHINE = f"{zlib.crc32(os.uname().nodename.encode()) & 0xFFFF:04x}" if os.name == "posix" else "0000"
 
 
 @dataclass(frozen=True)
@@ -41,17 +46,59 @@ class Artifact:
         return {name[cut:]: a for name, a in self.arrays.items() if name.startswith(f"{prefix}.")}
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the block ends well, and leaves no trace when it does not."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")  # that nobody can have put there before
+def hold(descriptor: int) -> bool | None:
+    """Whether an open file is this process's own until it is closed, or the process ends, however that ends: False
+    where another process holds it, None where there are no such locks."""
     try:
-        with temporary.open("xb") as file:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what processes left in a folder that died while they were `replacing` its files, or the one of a name.
+
+    A living process holds its file. Where no lock tells, as on another machine, what is a day old is left over."""
+    pattern = re.compile(rf"\.{re.escape(name) or '.+'}\.([0-9a-f]{{4}})[0-9a-f]{{12}}\.tmp")
+    for left in folder.glob(".*.tmp"):
+        if (named := pattern.fullmatch(left.name)) is None:
+            continue
+        with contextlib.suppress(OSError), left.open("r+b") as file:
+            dead = hold(file.fileno()) if named[1] == MACHINE else None
+            if dead or (dead is None and left.stat().st_mtime < time.time() - DAY):
+                left.unlink()
+
+
+def _begun(path: Path) -> tuple[Path, IO[bytes]]:
+    """A new file beside a path, held."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{MACHINE}{os.urandom(6).hex()}.tmp")
+        file = temporary.open("xb")
+        if hold(file.fileno()) is not False and temporary.exists():
+            return temporary, file
+        file.close()  # it was swept before it was held
+
+
+@contextmanager
+def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path`, or of the one that `named` then says, when the block ends well,
+    and leaves no trace when it does not. What dead processes left of `path` is removed."""
+    path = Path(path)
+    sweep(path.parent, path.name)
+    temporary, file = _begun(path)
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if os.name != "posix":
+                file.close()  # an open one cannot be renamed there
+            temporary.replace(named() if named else path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -177,6 +177,7 @@ PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whate
     ("data", "longest"): lambda v: isinstance(v, int) and v > 0,
     ("data", "answer_ratio"): lambda v: _is_number(v) and 0 < v < 1e6,
     ("tokenizer", "words"): _are_texts,
+    ("tokenizer", "unk"): lambda v: isinstance(v, bool),
     ("decoding", "temperature"): lambda v: _is_number(v) and v > 0,
     ("decoding", "linear_share"): _is_number,
     ("decoding", "label_thresholds"): lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),

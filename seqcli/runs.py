@@ -76,7 +76,7 @@ class Run:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = _locked(self.path)
-            for left in self.path.glob(".*.tmp"):  # of a run that was killed while it wrote
+            for left in (*self.path.glob(".*.tmp"), *self.path.glob("snapshots/.*.tmp")):  # of a run that was killed
                 left.unlink()
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
@@ -121,22 +121,18 @@ class Run:
 def _locked(folder: Path) -> int | None:
     """A descriptor of a folder that no other process holds; the system lets it go when its process ends, however that
     ends. None where the system has no such locks. Raises SeqcliError where another one holds it."""
-    try:
-        import fcntl
-    except ImportError:
+    if os.name != "posix":  # no folder can be opened
         return None
     descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise SeqcliError(
-            f"another seqcli train is writing {folder}", hint="wait until it ends, or give this run another --name"
-        ) from None
-    except OSError:  # a file system without locks
-        os.close(descriptor)
+    held = artifact.hold(descriptor)
+    if held:
+        return descriptor
+    os.close(descriptor)
+    if held is None:
         return None
-    return descriptor
+    raise SeqcliError(
+        f"another seqcli train is writing {folder}", hint="wait until it ends, or give this run another --name"
+    )
 
 
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:
@@ -204,7 +200,7 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
         raise UsageError(f"{path} is a {opened.header.get('kind', 'file')}, not a model", hint="see: seqcli inspect")
     if verb not in ANY and verb not in verbs(opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
-        kind = opened.header["model"]["kind"]
+        kind = opened.header.get("model", {}).get("kind")
         raise UsageError(
             f"{path} is a model of the kind {kind}: `{verb}` does not serve it", hint=f"use: {right} -m {path}"
         )

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,48 @@ assert "torch" not in sys.modules
         [sys.executable, "-c", program, str(tmp_path / "x")], cwd=root, capture_output=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+# what dead writers left
+
+
+def test_what_a_dead_writer_left_goes_at_once_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    code = f"import os\nfrom pathlib import Path\nfrom seqcli.artifact import replacing\nwith replacing(Path({str(tmp_path / 'x')!r})): os._exit(0)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(list(tmp_path.iterdir())) == 1
+    with artifact.replacing(tmp_path / "x") as file:
+        assert [p.stat().st_ino for p in tmp_path.iterdir()] == [os.fstat(file.fileno()).st_ino]
+        artifact.sweep(tmp_path)
+        file.write(b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_where_no_lock_tells_a_day_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    """Of another machine, whose locks may not be seen here, and on a file system without any."""
+    if not locks:
+        monkeypatch.setattr(artifact, "hold", lambda _: None)
+    machine = "0000" if locks and artifact.MACHINE != "0000" else artifact.MACHINE
+    for name, age in (("young", 0), ("old", artifact.DAY + 60), ("no.tmp", 0)):
+        left = tmp_path / (f".{name}.{machine}0123456789ab.tmp" if name != "no.tmp" else ".x.foreign.tmp")
+        left.touch()
+        os.utime(left, (time.time() - age,) * 2)
+    artifact.sweep(tmp_path, "young")
+    artifact.sweep(tmp_path)
+    assert sorted(p.name[:3] for p in tmp_path.iterdir()) == [".x.", ".yo"]
+
+
+def test_a_file_swept_before_it_is_held_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, held = artifact.hold, []
+
+    def late(descriptor: int) -> bool | None:
+        if not held:
+            next(tmp_path.glob(".*.tmp")).unlink()
+        held.append(descriptor)
+        return real(descriptor)
+
+    monkeypatch.setattr(artifact, "hold", late)
+    with artifact.replacing(tmp_path / "x") as file:
+        file.write(b"x")
+    assert len(held) == 2
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x", b"x")]

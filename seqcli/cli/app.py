@@ -184,6 +184,14 @@ def run(arguments: list[str]) -> int:
         return status
 
 
+NO_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "could not create a primitive", "failed to map segment")
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether memory was short: some libraries say so in words of their own, or fail without an exception."""
+    return isinstance(error, MemoryError | SystemError) or any(mark in str(error).lower() for mark in NO_MEMORY)
+
+
 def status_of(error: BaseException) -> int:
     """Say what went wrong, and the exit status for it. Errors that are bugs are raised again."""
     if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
@@ -206,12 +214,12 @@ def status_of(error: BaseException) -> int:
         context = getattr(error, "ctx", None)
         console.error(error.format_message(), f"see: {context.command_path} --help" if context else "")  # type: ignore[attr-defined]
         return 2
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not lacks_memory(error):
         where = f" {error.filename}" if error.filename else ""
         hint = "free some space and run the same command again" if error.errno == 28 else ""
         console.error(f"{error.strerror or error}{':' if where else ''}{where}", hint)
         return 1
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         console.error("out of memory", "use a smaller batch_size, hidden or sequence_length")
         return 1
     console.error(

@@ -39,7 +39,8 @@ def command(
         return
     weights = {n: math.prod(s) for n, (s, _) in shapes.items() if n.startswith("model.")}
     odd = sorted({t for n, (_, t) in shapes.items() if n.startswith("model.") and t in ("F16", "BF16")})
-    facts = _facts(header, sum(weights.values()), path.stat().st_size)
+    with artifact.restoring(path):
+        facts = _facts(header, sum(weights.values()), path.stat().st_size)
     if odd:
         facts.append(("weights", f"{' and '.join(odd)}: another program converted the file, which no verb can use"))
     for name, value in facts:
@@ -81,7 +82,7 @@ def _facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
     splits = data.get("splits", {})
     for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
-        unit = next(u for u in ("bytes", "tokens", "records") if u in about)
+        unit = next((u for u in ("bytes", "tokens") if u in about), "records")
         records = registry.constant("tasks", header.get("recipe", header)["task"], "RECORDS")
         amount = f"{about[unit]:,} {records if unit == 'records' else unit}"
         facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))

@@ -13,7 +13,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,12 +20,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from seqcli.artifact import replacing
+from seqcli.artifact import replacing, sweep
 from seqcli.console import warn
 from seqcli.datasets.entry import read_entry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 
-DAY = 24 * 3600  # seconds: a temporary file that is older is nobody's
 _FOLDER = Path(__file__).parent / "catalog"
 
 
@@ -71,10 +69,8 @@ def _made_cache(said: tuple[str | None, ...]) -> Path:
         atexit.register(own.cleanup)
         warn(f"{why}: the cache of this run alone is {own.name}; SEQCLI_CACHE names another folder")
         return Path(own.name)
-    for left in (*folder.glob("*/.*.tmp"), *folder.glob("stdin/incoming-*")):  # of runs that were killed
-        with suppress(OSError):
-            if left.stat().st_mtime < time.time() - DAY:
-                left.unlink()
+    for kept in folder.glob("*/"):
+        sweep(kept)
     return folder
 
 

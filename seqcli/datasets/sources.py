@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -94,12 +93,16 @@ def _spool() -> Path:
         )
     folder = catalog.cache_folder() / "stdin"
     folder.mkdir(parents=True, exist_ok=True)
-    incoming, digest = folder / f"incoming-{os.getpid()}", hashlib.sha256()
-    with open_source("-") as (source, _), replacing(incoming) as file:
+    digest = hashlib.sha256()
+
+    def named() -> Path:
+        return folder / f"{digest.hexdigest()[:32]}.txt"
+
+    with open_source("-") as (source, _), replacing(folder / "incoming", named) as file:
         while block := source.read(1 << 20):
             digest.update(block)
             file.write(block)
-    return incoming.replace(folder / f"{digest.hexdigest()[:32]}.txt")
+    return named()
 
 
 def describe(files: Files) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from seqcli import schemes
 from seqcli.artifact import Artifact
 from seqcli.characters import UNSEEN
+from seqcli.errors import SeqcliError
 from seqcli.records import Sentence
 
 UNKNOWN = 0  # the id of what was not in the training data
@@ -209,11 +210,16 @@ class Vocabulary:
 
     @classmethod
     def restore(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """The vocabulary that `header` and `arrays` describe."""
+        """The vocabulary that `header` and `arrays` describe. Raises SeqcliError where they contradict each other."""
         text = {n: json.loads(a.tobytes()) for n, a in arrays.items() if n != "vectors"}
-        text["forms"] = frozenset(text["forms"])
-        kept = ("labels", "scheme", "lowercase", "fold_digits")
-        return cls(**text, **{k: header[k] for k in kept}, vectors=arrays["vectors"])
+        kept, vectors = ("labels", "scheme", "lowercase", "fold_digits"), arrays["vectors"]
+        found = cls(**{**text, "forms": frozenset(text["forms"])}, **{k: header[k] for k in kept}, vectors=vectors)
+        lists = [text[n] for n in text if n != "features"] + [*found.features.values()]
+        fits = all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists)
+        fits &= vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == len(found.vector_words)
+        if not (fits and found.header() == {n: header.get(n) for n in found.header()} and np.isfinite(vectors).all()):
+            raise SeqcliError("the stored vocabulary contradicts itself", hint="train the model again")
+        return found
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:

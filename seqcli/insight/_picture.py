@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqcli.artifact import replacing
 from seqcli.errors import SeqcliError, UsageError
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def quiet() -> Iterator[None]:
 def save(figure: Figure, path: str) -> None:
     """Write a figure, in the way that the file's ending says. Raises SeqcliError."""
     try:
-        with quiet():
-            figure.savefig(path)
+        with quiet(), replacing(Path(path)) as file:
+            figure.savefig(file, format=Path(path).suffix[1:].lower())
     except OSError as error:
         raise SeqcliError(f"cannot write {path}: {error.strerror}") from None
 

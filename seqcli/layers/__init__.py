@@ -65,7 +65,7 @@ def replace(layer: L, new: Mapping[str, Array]) -> L:
 
 
 def restore(layer: L, stored: Mapping[str, np.ndarray]) -> L:
-    """The layer with every array taken from `stored`. Raises SeqcliError where a name or a shape does not fit."""
+    """The layer with every array taken from `stored`. Raises SeqcliError where a name, shape or type does not fit."""
     own = arrays(layer)
     if own.keys() != stored.keys():
         odd = sorted(own.keys() ^ stored.keys())
@@ -75,6 +75,8 @@ def restore(layer: L, stored: Mapping[str, np.ndarray]) -> L:
             raise SeqcliError(
                 f"the stored weight {name} is {stored[name].shape}, the configuration asks {array.shape}"
             )
+        if array.dtype != stored[name].dtype:
+            raise SeqcliError(f"the stored weight {name} is {stored[name].dtype}, not {array.dtype}")
     return replace(layer, stored)
 
 

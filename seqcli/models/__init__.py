@@ -32,6 +32,7 @@ from seqcli.records import Example
 
 State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
 
+LARGEST = 1e9  # no weight that training leaves comes near
 NOT_FINITE = "its training diverged, or the file was changed: train again, with a lower train.learning_rate"
 
 
@@ -97,10 +98,14 @@ class ClassifyingModel(Protocol):
 
 def restore(stored: Artifact, vocabulary: Any) -> Any:
     """The model of an opened artifact, its configuration checked again; `vocabulary` is what the task's data make of
-    it. Raises SeqcliError for weights that are no numbers."""
+    it. Raises SeqcliError for weights that are no numbers, or such that sums of products overflow."""
     header = stored.header
     for name, array in stored.part("model").items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind != "f":
+            continue
+        if not np.isfinite(array).all():
             raise SeqcliError(f"{stored.path}: the weight {name} is not finite", hint=NOT_FINITE)
+        if max(float(array.max(initial=0)), -float(array.min(initial=0))) > LARGEST:
+            raise SeqcliError(f"{stored.path}: the weight {name} is beyond {LARGEST:g}", hint=NOT_FINITE)
     kind = registry.load("models", header["model"]["kind"])
     return kind.Model.restore(kind.Config(**header["model"]), vocabulary, stored.part("model"))

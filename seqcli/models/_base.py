@@ -17,6 +17,7 @@ from seqcli.layers.stack import Stack
 from seqcli.ops import Array
 
 Size = Annotated[int, Field(gt=0)]
+Depth = Annotated[int, Field(gt=0, le=1000)]  # layers: of more no machine makes a model
 Rate = Annotated[float, Field(ge=0, lt=1)]
 SPARE = 1 << 16  # numbers that are made of a file that has none of them
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]

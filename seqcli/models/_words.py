@@ -10,6 +10,7 @@ import numpy as np
 
 from seqcli import ops, registry
 from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
+from seqcli.errors import SeqcliError
 from seqcli.layers import objective
 from seqcli.layers.blank import Rng
 from seqcli.models._base import Trained
@@ -78,7 +79,11 @@ def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bo
 
 
 def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:
-    """A fresh encoder of words' characters, as a recipe says, or None, and how many numbers a word is in all."""
+    """A fresh encoder of words' characters, as a recipe says, or None, and how many numbers a word is in all.
+
+    Raises SeqcliError where the vocabulary is of other columns than the recipe's."""
+    if sorted(vocabulary.features) != sorted(getattr(config, "features", ())):
+        raise SeqcliError(f"the vocabulary has the columns {[*vocabulary.features]}, the model reads others")
     spec, size = config.characters, config.embedding + vocabulary.vectors.shape[1]
     if spec is None:
         return None, size

@@ -18,7 +18,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.layers.stack import Stack
-from seqcli.models._base import ClassWeights, Rate, Size, head, stack
+from seqcli.models._base import ClassWeights, Depth, Rate, Size, head, stack
 from seqcli.models._words import LabelsTexts, encoder, table
 from seqcli.ops import Array
 from seqcli.records import Example
@@ -39,7 +39,7 @@ class Config(BaseModel, extra="forbid"):
     embedding: Size = 128  # E: of words, characters or pieces
     characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
     hidden: Size = 128  # H: of each direction
-    layers: Size = 1
+    layers: Depth = 1
     bidirectional: bool = True
     pooling: Kind = "max"  # over time: last, mean, max, attention
     word_dropout: Rate = 0.0  # of a batch's words, made unknown

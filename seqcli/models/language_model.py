@@ -15,7 +15,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack
 from seqcli.models import State
-from seqcli.models._base import Rate, Size, Trained, head, stack
+from seqcli.models._base import Depth, Rate, Size, Trained, head, stack
 from seqcli.ops import Array
 
 TASK = "language-model"
@@ -34,7 +34,7 @@ class Config(BaseModel, extra="forbid"):
     )  # a file of seqcli/cells, or {kind: rnn, nonlinearity: relu}
     embedding: Size = 128  # E
     hidden: Size = 256  # H
-    layers: Size = 1
+    layers: Depth = 1
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
     variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
     weight_drop: Rate = 0.0  # of the recurrent weights, drawn anew for every batch (Merity et al. 2018)

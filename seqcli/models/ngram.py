@@ -177,10 +177,12 @@ class Model:
     @classmethod
     def restore(cls, config: Config, vocabulary_size: int, arrays: Mapping[str, np.ndarray]) -> Model:
         """The model that `arrays` describe. Raises SeqcliError where they do not fit the configuration."""
-        orders = range(2, config.order + 1)
+        orders = range(2, min(config.order, len(arrays)) + 1)
         names = {"order1.counts", *(f"order{k}.{part}" for k in orders for part in PARTS)}
         if odd := sorted(names ^ arrays.keys()):
             raise SeqcliError(f"the stored counts do not fit the model's configuration: {', '.join(odd[:5])}")
+        if any(a.ndim != 1 or a.dtype not in (np.uint8, np.uint16, np.uint32) for a in arrays.values()):
+            raise SeqcliError("the stored counts are of another type or shape", hint="train the model again")
         unigrams = arrays["order1.counts"]
         contexts, levels = len(unigrams), []
         fits = contexts == vocabulary_size and unigrams.any()

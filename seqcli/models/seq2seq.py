@@ -20,7 +20,7 @@ from seqcli.layers.choice import AttentionSpec, CellSpec
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models import Sizes
-from seqcli.models._base import Rate, Size, stack
+from seqcli.models._base import Depth, Rate, Size, stack
 from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
 from seqcli.ops import Array
 
@@ -41,8 +41,8 @@ class Config(BaseConfig):
     embedding: Size = 128  # E: of each side's symbols
     hidden: Size = 256  # of each direction of the encoder
     decoder_hidden: Size | None = None  # H; default: as many as the encoder gives out, both directions together
-    layers: Size = 1  # of the encoder
-    decoder_layers: Size | None = None  # default: the encoder's
+    layers: Depth = 1  # of the encoder
+    decoder_layers: Depth | None = None  # default: the encoder's
     bidirectional: bool = True
     bridge: Bridge = (
         "last"  # what the decoder begins with, by a dense layer: the encoder's last outputs, their mean; or zeros

@@ -18,7 +18,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.crf import CRF
 from seqcli.layers.stack import Stack
-from seqcli.models._base import Rate, Size, head, stack
+from seqcli.models._base import Depth, Rate, Size, head, stack
 from seqcli.models._words import ReadsWords, encoder, table
 from seqcli.ops import Array
 
@@ -38,7 +38,7 @@ class Config(BaseModel, extra="forbid"):
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
     feature_embedding: Size = 16
     hidden: Size = 200  # H: of each direction
-    layers: Size = 1
+    layers: Depth = 1
     bidirectional: bool = True
     head: Literal["crf", "softmax"] = "crf"
     scheme: Literal["iobes", "iob2"] = "iobes"  # of the labels inside the model, where tags are spans

@@ -14,7 +14,7 @@ from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, sinusoids, with_room
 from seqcli.models import Sizes
-from seqcli.models._base import Rate, Size
+from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
 from seqcli.ops import Array
 
@@ -30,8 +30,8 @@ class Config(BaseConfig):
     size: Size = 256  # D: of embeddings and of what each layer gives
     heads: Size = 4  # of each attention; they share the size equally
     feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
-    layers: Size = 3  # of the encoder
-    decoder_layers: Size | None = None  # default: the encoder's
+    layers: Depth = 3  # of the encoder
+    decoder_layers: Depth | None = None  # default: the encoder's
     activation: Literal["relu", "gelu"] = "relu"  # of the feed-forward nets
     norm: Literal["pre", "post"] = "pre"  # before each part, which needs less care in training, or behind its sum
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"

@@ -11,7 +11,9 @@ def require_torch(what: str) -> None:
     """Import torch. Raises UsageError with the command that installs it, where it is missing or broken."""
     try:
         import_module("torch")
-    except (ImportError, OSError, SystemError, MemoryError) as error:  # the last three: too little memory
+    except (ImportError, OSError) as error:
+        if "failed to map segment" in str(error):
+            raise MemoryError from None
         missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
         why = "which is not installed (everything else works without it)" if missing else f"which fails: {error}"
         raise UsageError(

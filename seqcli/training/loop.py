@@ -8,6 +8,7 @@ ends with the same bits as one that was not.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
 from seqcli import artifact, layers
 from seqcli.errors import SeqcliError
@@ -24,6 +26,8 @@ from seqcli.task import BaseTask, Evaluation
 from seqcli.training import averaging, device, optimizers
 from seqcli.training.display import Display
 from seqcli.training.interrupt import Interrupt
+
+SIGNED = ("best", "loss_sum")  # numbers of a run's progress that may be below zero
 
 
 @dataclass
@@ -134,6 +138,11 @@ class Trainer:
             loss, norm, rate = self.step()
             p.seconds = time.monotonic() - began
             display.step(p, loss, norm, rate, self.share, self.total_steps)
+            if (
+                self.config.snapshot_every and p.step % self.config.snapshot_every == 0
+            ):  # before any save of this step
+                self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
+                self.write_model(self.run.snapshot(p.step), {})
             due = p.step % every == 0 and not self._nearly_done(every)
             if self.config.minutes and not self.config.evaluate_every:
                 due = due or p.seconds - evaluated_at > 6 * self.config.minutes
@@ -144,9 +153,6 @@ class Trainer:
                 display.evaluation(p)
                 if due:
                     self.save()
-            if self.config.snapshot_every and p.step % self.config.snapshot_every == 0:
-                self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
-                self.write_model(self.run.snapshot(p.step), {})
             if time.monotonic() - self._last_save > self.config.save_every:
                 self.save()
             if interrupt.wanted:
@@ -273,8 +279,13 @@ class Trainer:
         self._last_save = time.monotonic()
 
     def load(self, saved: artifact.Artifact) -> None:
-        """Put back what `save` wrote, and cut the log back to it."""
-        self.progress = Progress(**saved.header["progress"])
+        """Put back what `save` wrote, and cut the log back. Raises SeqcliError for what it cannot have written."""
+        with artifact.restoring(saved.path):
+            self.progress = _progress(saved.header["progress"], self.task.batches)
+            self._put_back(saved)
+            self.run.cut_log(self.progress.log_bytes)
+
+    def _put_back(self, saved: artifact.Artifact) -> None:
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(torch.from_numpy(saved.arrays[f"model.{name}"]))
@@ -293,10 +304,21 @@ class Trainer:
             self.state, {n: torch.from_numpy(np.array(stored[n])).to(s.device, s.dtype) for n, s in fresh.items()}
         )
         self.generator.set_state(torch.from_numpy(np.array(saved.arrays["generator"])))
-        self.run.cut_log(self.progress.log_bytes)
 
     def _fresh_state(self) -> Any:
         return self.task.initial_state(device.bind(self.task.model, self.weights, self.config.precision))
+
+
+def _progress(stored: Any, batches: int) -> Progress:
+    """The progress that a checkpoint tells. Raises ValueError where no run can have come to it."""
+    found = TypeAdapter(Progress).validate_json(json.dumps(stored), strict=True)
+    counts = {n: v for n, v in dataclasses.asdict(found).items() if isinstance(v, int | float) and n not in SIGNED}
+    odd = [f"{name} is {value}" for name, value in counts.items() if not 0 <= value < 1 << 53]
+    odd += [f"{name} is missing" for name in sorted(dataclasses.asdict(found).keys() - stored.keys())]
+    odd += [] if found.batch < batches else [f"batch is {found.batch} of {batches}"]
+    if odd:
+        raise ValueError(f"progress: {', '.join(odd)}")
+    return found
 
 
 def _detached(state: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from seqcli import artifact
+from seqcli.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = b"the cat sat on a mat and dog ran to see it all over again " * 20 + b"\n"
@@ -233,3 +234,47 @@ def test_nothing_that_is_read_steers_the_terminal(forks, home, tmp_path):
         said = done.stdout + done.stderr
         assert "x1b]0;x" in said or "u001b]0;x" in said
         assert not {"\x1b", "\x07", "\x9b"} & set(said)
+
+
+def test_a_checkpoint_with_wrong_progress_is_told(forks, place):
+    steps = ["train", "tiny.yaml", "--set", "train.steps=5"]
+    assert forks(*steps, cwd=place).returncode == 0
+    stored = artifact.read(place / "runs/tiny/last.safetensors")
+    progress = stored.header["progress"]
+    for change in ({"step": -1}, {"step": "x"}, {"batch": 10**9}, {"log_bytes": 10**30}, {"history": 5}, None):
+        wrong = {**progress, **change} if change else {k: v for k, v in progress.items() if k != "step"}
+        artifact.write(place / "runs/tiny/last.safetensors", {**stored.header, "progress": wrong}, stored.arrays)
+        done = forks(*steps, "--resume", cwd=place)
+        assert done.returncode == 1, (change, done.stderr)
+        assert done.stderr.count("error: ") == 1
+        assert "last.safetensors: what it says of itself" in done.stderr
+        assert "a bug" not in done.stderr
+    for fine in ({"step": 10**6}, {"log_bytes": 10**9}):  # a budget that was spent long ago, a log that was cut
+        artifact.write(
+            place / "runs/tiny/last.safetensors", {**stored.header, "progress": {**progress, **fine}}, stored.arrays
+        )
+        assert forks(*steps, "--resume", cwd=place).returncode == 0
+
+
+def test_too_many_layers_and_a_sparse_file_cost_nothing(forks, place):
+    """Both would take gigabytes."""
+    done = forks("train", "tiny.yaml", "--dry-run", "--set", "model.layers=100000", cwd=place)
+    assert done.returncode == 2
+    assert "model.layers" in done.stderr
+    assert "1000" in done.stderr
+    with (place / "big.safetensors").open("wb") as file:
+        file.truncate(3 << 30)
+    done = forks("inspect", "big.safetensors", cwd=place)
+    assert done.returncode == 1
+    assert "big.safetensors: not a readable model file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), SystemError("returned NULL"), RuntimeError("could not create a primitive"),
+     RuntimeError("DefaultCPUAllocator: can't allocate memory"), OSError(12, "Cannot allocate memory")],
+    ids=str,
+)  # fmt: skip
+def test_short_memory_is_no_bug(capsys, error):
+    assert app.status_of(error) == 1
+    assert capsys.readouterr().err.startswith("error: out of memory\n")

@@ -17,10 +17,23 @@ import numpy as np
 
 from seqcli import artifact
 
+RUNS = {  # of each task: a folder's fixture, a recipe there
+    "language-model": ("home", "tiny"),
+    "tagging": ("taggers", "pos"),
+    "classification": ("classifiers", "remarks"),
+    "sequence-to-sequence": ("translators", "back"),
+}
+
 
 def sets(*changes: str) -> list[str]:
     """`--set` before each."""
     return [part for change in changes for part in ("--set", change)]
+
+
+def going_on(run: Path) -> list[str]:
+    """The option that goes on with a run as its state allows, or begins it anew."""
+    began = any((run / name).exists() for name in ("metrics.jsonl", "model.safetensors"))
+    return ["--resume"] if (run / "last.safetensors").exists() else ["--overwrite"] if began else []
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
@@ -31,8 +44,8 @@ def log(folder: Path) -> list[dict[str, Any]]:
 
 def assert_same(one: Path, other: Path) -> None:
     """All the bits of two runs' files, but for clocks."""
-    names = {p.relative_to(one).as_posix() for p in one.rglob("*") if p.is_file()}
-    assert names == {p.relative_to(other).as_posix() for p in other.rglob("*") if p.is_file()}
+    names, others = ({p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()} for run in (one, other))
+    assert names == others, sorted(names ^ others)
     if "metrics.jsonl" in names:
         assert log(one) == log(other)
     for name in sorted(n for n in names if n.endswith(".safetensors")):

@@ -51,6 +51,8 @@ class Tagger(Scored):
         vocabulary, header = Vocabulary.of(stored), stored.header
         temperature = header.get("decoding", {}).get("temperature", 1.0)
         model, scheme = models.restore(stored, vocabulary), header["data"]["scheme"]
+        if scheme and not vocabulary.scheme:
+            raise ValueError(f"data.scheme is {scheme!r}, the labels are in none")
         found = Words.of(header)
         return cls(model, vocabulary, scheme, temperature, found, header=header, files=(stored.path,))
 
