@@ -59,6 +59,7 @@ KINDS: dict[str, Line] = {
     "seq2seq": ("digits", "train.steps=40; train.evaluate_every=40", [2.01634, 1.86108, 0.513684, 0.0, 7.4052, 9.69703]),
     "tagger": ("pos", "train.steps=30", [2.08172, 1.88843, 0.314959, 1.76453, 0.505236, 0.890052]),
     "transformer": ("back", "train.steps=60; train.evaluate_every=30; train.snapshot_every=15; train.average_snapshots=2", [0.747805, 0.744279, 1.06107, 0.0, 54.7653, 42.5347]),
+    "transformer-language-model": ("lm-attention", "train.steps=30; model.dropout=0.1", [2.23999, 2.1301, 0.582334, 2.10921, 2.10921, 0.873526]),
 }
 CHOICES: dict[str, Line] = {
     "cell=deltanet": ("lm", "train.steps=40; model.cell=deltanet", [1.91775, 2.19618, 0.578648, 1.92119, 1.92119, 0.873526]),

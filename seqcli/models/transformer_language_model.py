@@ -13,7 +13,7 @@ from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.layers.transformer import EncoderBlock, Norm, Style, rotated, rotation, with_room
 from seqcli.models import State
-from seqcli.models._base import Rate, Size, Trained
+from seqcli.models._base import Depth, Rate, Size, Trained
 from seqcli.models._seq2seq import normal
 from seqcli.ops import Array
 
@@ -32,7 +32,7 @@ class Config(BaseModel, extra="forbid"):
     size: Size = 256  # D: of embeddings and of what each layer gives
     heads: Size = 4  # of each attention; they share the size equally
     feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
-    layers: Size = 4
+    layers: Depth = 4
     window: Size | None = None  # tokens that it sees at most; default: train.sequence_length
     positions: Literal["rotary", "learned"] = "rotary"
     activation: Literal["relu", "gelu"] = "gelu"  # of the feed-forward nets

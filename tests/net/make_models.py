@@ -38,6 +38,11 @@ model: {{cell: gru, embedding: 8, hidden: 8}}
 tokenizer: byte
 data: {train: corpus.txt, valid: 0.1, test: 0.1}
 model: {kind: ngram, order: 3}""",
+    "lm-attention": f"""task: language-model
+tokenizer: char
+data: {{train: corpus.txt, valid: 0.1, test: 0.1}}
+model: {{kind: transformer, size: 16, heads: 2, layers: 2, dropout: 0}}
+{LANGUAGE}""",
     "pos": f"""task: tagging
 {DATA["pos"]}
 model: {{embedding: 8, characters: {{kind: cnn, embedding: 4, filters: 6}}, hidden: 8}}
