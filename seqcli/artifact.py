@@ -158,6 +158,8 @@ def _header(path: Path, file: Any) -> dict[str, Any]:
     for name in (n for n in (*TEXTS, *OBJECTS) if n in header):
         if not isinstance(header[name], str if name in TEXTS else dict):
             raise _foreign(path, f"its header is damaged: {name} is {str(header[name])[:40]!r}")
+    if "task" in header and not isinstance(header.get("model", {}).get("kind"), str):
+        raise _foreign(path, "its header is damaged: it names no kind of model")
     if found != FORMAT:
         raise SeqcliError(
             f"{path}: written in format {found} by seqcli {header.get('version', '?')}; this seqcli reads {FORMAT}",
