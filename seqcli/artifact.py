@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from seqcli import console
 from seqcli.errors import SeqcliError
 
 FORMAT = 1
@@ -120,7 +121,7 @@ def restoring(path: Path) -> Iterator[None]:
         told: Any = getattr(error, "errors", None)  # of pydantic
         first = told()[0] if told else None
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else f"{type(error).__name__}: {error}"
-        why = why.partition("\n")[0][:200]
+        why = console.visible(why.partition("\n")[0][:200])
         raise _foreign(path, f"what it says of itself is no model that this seqcli knows ({why})") from error
 
 
@@ -158,8 +159,6 @@ def _header(path: Path, file: Any) -> dict[str, Any]:
     for name in (n for n in (*TEXTS, *OBJECTS) if n in header):
         if not isinstance(header[name], str if name in TEXTS else dict):
             raise _foreign(path, f"its header is damaged: {name} is {str(header[name])[:40]!r}")
-    if "task" in header and not isinstance(header.get("model", {}).get("kind"), str):
-        raise _foreign(path, "its header is damaged: it names no kind of model")
     if found != FORMAT:
         raise SeqcliError(
             f"{path}: written in format {found} by seqcli {header.get('version', '?')}; this seqcli reads {FORMAT}",

@@ -151,3 +151,9 @@ def test_a_header_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(SeqcliError, match="header would be"):
         write(tmp_path / "x", {"words": "a" * 1000}, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_part_of_a_header_steers_a_terminal() -> None:
+    with pytest.raises(SeqcliError) as error, artifact.restoring(Path("m")):
+        raise ValueError("a\x1b[1m\x9b")
+    assert error.value.message.endswith("(ValueError: a\\u001b[1m\\u009b)")

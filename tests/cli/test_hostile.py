@@ -8,12 +8,11 @@ import io
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from net import make_models
 from support.hostile import hostile
 from support.inprocess import seqcli
 
@@ -31,7 +30,12 @@ LEFT = {
     *("delimiter", "tag", "columns", "separator", "comments", "force", "lexicon", "ensemble", "device"),
     *("target_precision", "jobs", "longest", "errors", "max_tokens"),
 }
-VALUES = {"unknown": ["answer"], "otherwise": ["?"], "stop": ["e", "\\n"], "format": formats_of(KINDS["tags"], "WRITES")}
+VALUES = {
+    "unknown": ["answer"],
+    "otherwise": ["?"],
+    "stop": ["e", "\\n"],
+    "format": formats_of(KINDS["tags"], "WRITES"),
+}
 VALUES |= {"tokenize": ["char"], "unknown_label": ["skip"]}
 BROKEN = {  # a record that is a mistake in a format
     "jsonl": "{", "csv": 'a,b"c,"d"e', "tsv": "a\tb\tc\td\te", "conll": "a\tb\tc\td\te\n", "conllu": "1\tb\n", "trees": "(1 (2 a)",
@@ -65,7 +69,9 @@ def cases() -> Iterator[Case]:
             if verb == "tokenize":
                 if "tokenizer" in header:
                     yield from (Case(verb, path.name, read, KINDS["labels"]) for read in ("text", "jsonl"))
-            elif verb in runs.verbs(header) and (verb != "eval" or "costs" in registry.constant("tasks", header["task"], "HAS")):
+            elif verb in runs.verbs(header) and (
+                verb != "eval" or "costs" in registry.constant("tasks", header["task"], "HAS")
+            ):
                 for name in ["conll"] if header["model"].get("features") else formats_of(kind):
                     read = "text" if name == kind.plain and verb != "eval" else name
                     yield Case(verb, path.name, read, kind)
@@ -82,7 +88,9 @@ def drawn(verb: str, draw: random.Random) -> dict[str, list[str]]:
     known = {name: o for name, o in options(verb).items() if name not in LEFT}
     for name in draw.sample(sorted(known), min(draw.choice([0, 1, 1, 2, 2, 3]), len(known))):
         option = known[name]
-        value = draw.choice(["0", "1", "2", "3"] if option.type_descriptor.annotation in (int, int | None) else ["0", "0.3", "0.9"])
+        value = draw.choice(
+            ["0", "1", "2", "3"] if option.type_descriptor.annotation in (int, int | None) else ["0", "0.3", "0.9"]
+        )
         value = draw.choice(VALUES[name]) if name in VALUES else value
         said[name] = [option.opts[-1]] if option.is_flag else [option.opts[-1], value]
     return said
@@ -159,7 +167,9 @@ def check(case: Case, said: dict[str, list[str]], form: str, records: Sequence[W
             own, column = ("replace" in said, 1) if form == "conll" else (True, 3)
             rows = [row.split("\t") for record in records for row in record.raw.split("\n")[:-1]]
             found = [row.split("\t") for row in out.split("\n")[:-1]]
-            assert [r[:column] + r[column + 1 :] for r in found] == [r[:column] + r[column + 1 :] for r in rows] or not own
+            assert [r[:column] + r[column + 1 :] for r in found] == [
+                r[:column] + r[column + 1 :] for r in rows
+            ] or not own
             assert [r[:2] for r in found] == [r[:2] for r in rows] or own
     elif form == "rows":
         at, between = 0, "\t" if case.read == "tsv" else ","
@@ -181,7 +191,7 @@ def check(case: Case, said: dict[str, list[str]], form: str, records: Sequence[W
                 assert line.endswith("\r") == record.raw.endswith("\r\n")
             elif form == "again":
                 assert line + "\n" == record.raw
-            elif case.read == "text":
+            elif case.read == "text" and not case.model.startswith("spaces"):
                 assert next(iter(json.loads(line).values())) == record.text.removesuffix("\r")
 
 
@@ -216,7 +226,15 @@ def attempt(case: Case, seed: int, count: int, folder: Path, plain: bool = False
     elif wrong:
         body[at] = BROKEN[case.read].encode() + b"\n"
     path.write_bytes(head.encode() + b"".join(body))
-    args = [case.verb, "-m", case.model, *ALWAYS.get(case.verb, []), *flags, *(v for o in said.values() for v in o), path]
+    args = [
+        case.verb,
+        "-m",
+        case.model,
+        *ALWAYS.get(case.verb, []),
+        *flags,
+        *(v for o in said.values() for v in o),
+        path,
+    ]
     done = seqcli(*args, cwd=folder)
     what = f"seed {seed}: {' '.join(map(str, args))}: {done.stderr}"
     if done.returncode == 2:

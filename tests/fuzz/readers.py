@@ -64,7 +64,11 @@ SAID: dict[str, tuple[Any, ...]] = {  # of a format's options, the default first
     "label_separator": (None, ","), "multi_label": (False, True), "columns": ((), ("word", "tag"), ("word", "_", "tag")),
     "separator": ("auto", "tab", "space", "|"), "comments": (None, "#"), "encoding": ("utf-8", "latin-1"),
 }  # fmt: skip
-VECTORS = [b"the 0.5 -1e-2 3\n. . . 1 2 3\n\xc3\xa9lan 4 5 6\nthe 7 8 9\n", b"2 2\na\t1 2\r\nb 3 4 \n", b"\xef\xbb\xbfa 1\n"]
+VECTORS = [
+    b"the 0.5 -1e-2 3\n. . . 1 2 3\n\xc3\xa9lan 4 5 6\nthe 7 8 9\n",
+    b"2 2\na\t1 2\r\nb 3 4 \n",
+    b"\xef\xbb\xbfa 1\n",
+]
 
 
 def records(name: str, data: bytes, folder: Path) -> None:
@@ -114,7 +118,12 @@ def said_by(record: Any) -> dict[str, Any]:
     """What a record says, to be compared."""
     own = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in ("raw", "keys")}
     own |= {name: [*own[name]] for name in ("places", "tag_places") if name in own}
-    return {**own, "tree": str(own.get("tree")), "place": record.place(0), "raw": as_read(record) if "words" not in own else ""}
+    return {
+        **own,
+        "tree": str(own.get("tree")),
+        "place": record.place(0),
+        "raw": as_read(record) if "words" not in own else "",
+    }
 
 
 def models(data: bytes, folder: Path) -> None:
@@ -241,7 +250,9 @@ def main() -> None:
         limits = ["-rss_limit_mb=1024", "-timeout=20", f"-max_len={1 << 16 if name == 'models' else 1 << 13}"]
         how = {"custom_mutator": mutated} if name == "models" else {}
         options = [a for a in further if a.startswith("-")]
-        atheris.Setup(["x", *given, str(corpus), *limits, *options], lambda data: try_input(name, data, folder), **how)
+        atheris.Setup(
+            ["x", *given, str(corpus), *limits, *options], lambda data: try_input(name, data, folder), **how
+        )
         atheris.Fuzz()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-
 AWKWARD = [
     *("", " ", " \t  ", "\r", "a\r", "\x0b\x0c\x1c\x85", "\u2028\u2029", "\x00\x01\x1b[31m\x7f", "\ufeff", "a\x00b"),
     *("/ \\ // a/b\\/c /NOUN", "-DOCSTART- # text = x _ -", "שלום עולם \u200fمرحبا\u200e 123", "e\u0301\u0300\u0302 \u0301"),
