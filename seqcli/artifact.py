@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from seqcli import console
 from seqcli.errors import SeqcliError
 
 FORMAT = 1
@@ -168,7 +169,7 @@ def restoring(path: Path) -> Iterator[None]:
         told: Any = getattr(error, "errors", None)  # of pydantic
         first = told()[0] if told else None
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else f"{type(error).__name__}: {error}"
-        why = why.partition("\n")[0][:200]
+        why = console.visible(why.partition("\n")[0][:200])
         raise _foreign(path, f"what it says of itself is no model that this seqcli knows ({why})") from error
 
 

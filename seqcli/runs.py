@@ -198,6 +198,8 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
     task = opened.header.get("task")
     if task is None:
         raise UsageError(f"{path} is a {opened.header.get('kind', 'file')}, not a model", hint="see: seqcli inspect")
+    if not isinstance(opened.header.get("model", {}).get("kind"), str):
+        raise SeqcliError(f"{path}: its header is damaged: it names no kind of model", hint="train it again")
     if verb not in ANY and verb not in verbs(opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         kind = opened.header.get("model", {}).get("kind")

@@ -207,3 +207,9 @@ def test_whatever_goes_wrong_with_what_a_file_says_is_one_line(cause: Any, messa
     assert told == message if isinstance(cause, SeqcliError) else message in told
     assert told.startswith("PATH: ")
     assert "\n" not in told
+
+
+def test_no_part_of_a_header_steers_a_terminal() -> None:
+    with pytest.raises(SeqcliError) as error, artifact.restoring(Path("m")):
+        raise ValueError("a\x1b[1m\x9b")
+    assert error.value.message.endswith("(ValueError: a\\u001b[1m\\u009b)")

@@ -156,3 +156,10 @@ def test_the_log_is_cut_back_and_never_stretched():
     run.metrics.mkdir()
     with pytest.raises(SeqcliError, match=r"cannot write x/metrics\.jsonl"):
         run.log({})
+
+
+@pytest.mark.parametrize("header", [{}, {"model": {}}, {"model": {"kind": 5}}])
+def test_a_task_without_a_kind_of_model_is_refused(tmp_path, header):
+    artifact.write(tmp_path / "odd", {"task": "tagging", **header}, {})
+    with pytest.raises(SeqcliError, match="odd: its header is damaged: it names no kind of model"):
+        runs.open_model(str(tmp_path / "odd"), "tag")

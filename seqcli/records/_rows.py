@@ -289,7 +289,7 @@ class RowReader(Reader):
                     f"{place}: there is no column {number}: the row has {counted(len(cells))}",
                     hint=self._another_delimiter(cells) or "columns are numbered from 1",
                 )
-            return number
+            return number if number <= len(cells) else None
         found = _find(name, cells) if name else None
         if found is None and name in self._needed:
             raise self._no_column(name or "", cells, place)

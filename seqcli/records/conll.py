@@ -17,7 +17,7 @@ import re
 from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.records import NOTHING, Answer, Kind, Options, Sample, Sentence, body_of, cell
+from seqcli.records import BLANKS, NOTHING, Answer, Kind, Options, Sample, Sentence, body_of, cell
 from seqcli.records._blocks import Block, BlockReader, BlockWriter, extent
 from seqcli.records.tokens import TOKEN
 
@@ -212,9 +212,10 @@ class Writer(BlockWriter):
             added = [layout.joiner + tag for tag in tags]
         if self.options.confidence:
             added = [a + layout.joiner + p for a, p in zip(added, self._confidence(answer), strict=True)]
+        around = BLANKS if (layout.separator, layout.joiner) == (None, "\t") else ""  # no part of a word beside a tab
         for i, more in zip(block.rows, added, strict=True):
             body, cr = body_of(lines[i])
-            lines[i] = body + more + cr
+            lines[i] = body.strip(around) + more + cr
 
     def _block(self, sentence: Sentence, answer: Answer) -> str:
         separator = _SEPARATORS.get(self.options.separator, self.options.separator)

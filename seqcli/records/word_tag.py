@@ -96,4 +96,9 @@ class Writer(LineWriter):
 
     def _again(self, line: Line, sentence: Sentence, answer: Answer) -> str:
         tags = iter(answer.tags)
-        return TOKEN.sub(lambda found: f"{divide(found[0])[0]}/{escape(self.tag(next(tags)))}", line.body)
+        return TOKEN.sub(lambda found: f"{_ended(divide(found[0])[0])}/{escape(self.tag(next(tags)))}", line.body)
+
+
+def _ended(word: str) -> str:
+    """A word as it was read, before a slash: a backslash that stands for itself there would escape it."""
+    return word + "\\" * ((len(word) - len(word.rstrip("\\"))) % 2)

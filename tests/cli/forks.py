@@ -34,6 +34,7 @@ def begin(request: dict) -> None:
         os.close(opened)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  the old one has read ahead
     sys.argv = ["seqcli", *request["args"]]
+    sys.modules["__main__"].__file__ = None  # or the processes of --jobs would import all that is here
 
 
 def run(request: dict) -> None:

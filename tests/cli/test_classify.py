@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,19 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
-from support.hostile import hostile
+from support.hostile import AWKWARD
 
 from seqcli import api, console
 from seqcli.cli import app
 
 MODELS = ("remarks", "topics", "names", "octets", "pieces", "bag", "linear", "trees")
-AWKWARD = [
-    *("", " ", " \t  ", "\r", "a\r", "\x0b\x0c\x1c\x85", "\u2028\u2029", "\x00\x01\x1b[31m\x7f", "\ufeff"),
-    *("/ \\ // a/b\\/c", "👩‍👩‍👧‍👦🇩🇪🇫🙂🏽 ☃️", "שלום עולם ‏مرحبا‎ 123", "e\u0301\u0300\u0302 \u0301", "日本語のテキスト、です。"),
-    *("don't can't http://a.b/c?d=e#f me@x.org :-) ...!?!? $1,000.00", "\U0010ffff\ue000\ufffe\ufdd0"),
-    *('{"text": "no"}', "(1 (2 a) b)", '"', 'a,"b\tc', "x" * 300, "'" * 200, "\u00a0\u3000\u200b", "-\t0.0000"),
-    *("__label__x y", "very good", "an awful\tfilm", "a very bad film", "<unk> <eos> ▁"),
-]  # fmt: skip
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
 LINES = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(CHARACTERS, max_size=30)), min_size=1, max_size=40)
 FEW = {"suppress_health_check": [HealthCheck.function_scoped_fixture]}
@@ -85,44 +77,6 @@ def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
         if model != "topics":
             assert sum(p for _, p in ranking) == pytest.approx(1, abs=2e-6)
             assert pairs == [(ranking[0][0], pytest.approx(ranking[0][1], abs=6e-5))]
-
-
-@pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=examples(5), **FEW)
-@given(lines=LINES)
-def test_the_batch_changes_no_byte(here, model, lines):
-    text = "".join(line + "\n" for line in lines)
-    more = ["--jsonl", *(["--attention"] if model == "remarks" else ["--top", 3])]
-    whole = here(text, *more, model=model)
-    for size in (1, 7, 64):
-        assert here(text, *more, "--batch-size", size, model=model) == whole
-    assert here(text, *more, "--threads", 2, model=model) == whole
-    if not any(line.startswith("\ufeff") for line in lines[1:4]):  # a mark at a file's beginning is not text
-        assert b"".join(here(line + "\n", *more, model=model) for line in lines[1:4]) in whole
-
-
-@pytest.mark.parametrize(("model", "more"), [("remarks", ["--threads", 2]), ("linear", []), ("trees", [])])
-def test_processes_change_no_byte(seqcli, classify, classifiers, model, more, tmp_path):
-    lines = [*hostile(200, 1, AWKWARD), "a very good film", ""]
-    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
-    args = ["-q", "classify", "-m", model, "--jsonl", "--top", 3, tmp_path / "in"]
-    one = classify(*args[4:], model=model)
-    assert one.count("\n") == len(lines)
-    two = seqcli(*args, "--jobs", 2, "--batch-size", 16, *more, cwd=classifiers)
-    assert two.stdout.decode() == one, two.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("model", ["remarks", "linear"])
-def test_ten_thousand_hostile_lines(classify, tmp_path, model):
-    """As many lines out, and batches of 1 and of 64 give identical bytes; two lines are 1 MB long."""
-    lines = [*hostile(9_998, 2, AWKWARD), "x" * 1_000_000, "the film " * 111_112]
-    random.Random(3).shuffle(lines)
-    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
-    for more in ([], ["--jsonl", "--top", 2]):
-        outs = [classify("--batch-size", size, *more, tmp_path / "in", model=model) for size in (1, 64)]
-        assert outs[0].count("\n") == len(lines)
-        assert outs[0] == outs[1]
 
 
 def test_long_lines_are_answered(classify):

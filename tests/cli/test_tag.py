@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
-from support.hostile import hostile
+from support.hostile import AWKWARD
 
 from seqcli import console, registry
 from seqcli.cli import app
@@ -21,29 +21,6 @@ from seqcli.records import TAGGED, Options, Sentence
 from seqcli.streams import Chunk
 
 FORMATS = ("word-tag", "conll", "conllu", "jsonl")
-AWKWARD = [
-    "",
-    " ",
-    " \t  ",
-    "\r",
-    "a\r",
-    "\x0b\x0c\x1c\x85",
-    "\u2028\u2029",
-    "\x00\x01\x1b[31m\x7f",
-    "\ufeff",
-    "/ \\ // a/b\\/c /NOUN",
-    "-DOCSTART- # text = x _ -",
-    "👩‍👩‍👧‍👦🇩🇪🇫🙂🏽 ☃️",
-    "שלום עולם ‏مرحبا‎ 123",
-    "e\u0301\u0300\u0302 \u0301",
-    "日本語のテキスト、です。",
-    "don't can't http://a.b/c?d=e#f me@x.org :-) ...!?!? $1,000.00",
-    "\U0010ffff\ue000\ufffe\ufdd0",
-    '{"text": "no"}',
-    "x" * 300,
-    "'" * 200,
-    "\u00a0\u3000\u200b",
-]
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
 LINES = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(CHARACTERS, max_size=30)), min_size=1, max_size=40)
 
@@ -107,44 +84,6 @@ def test_every_line_is_a_record_whatever_it_holds(here, lines, ended):
         else:
             found = [s.words for s in read(format, out)]
             assert [len(w) for w in found] == [len(w) for w in words if w]
-
-
-@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(LINES, st.sampled_from(FORMATS))
-def test_the_batch_changes_no_byte(here, lines, format):
-    text = "".join(line + "\n" for line in lines)
-    more = {"conll": ["--confidence"], "jsonl": ["--n-best", 2]}.get(format, [])
-    arguments = ["--format", format, "--input", "text", *more]
-    whole = here(text, *arguments, model="ner")
-    for size in (1, 3, 64):
-        assert here(text, *arguments, "--batch-size", size, model="ner") == whole
-    assert here(text, *arguments, "--threads", 2, model="ner") == whole
-    alone = b"".join(here(line + "\n", *arguments, model="ner") for line in lines[1:4])
-    if not any(line.startswith("\ufeff") for line in lines[1:4]):  # a mark at a file's beginning is not text
-        assert alone in whole
-
-
-@pytest.mark.parametrize("args", [("conll", "--confidence"), ("jsonl", "--n-best", 2)], ids=str)
-def test_processes_change_no_byte(seqcli, tag, taggers, args, tmp_path):
-    lines = [*hostile(200, 1, AWKWARD), "Ada saw New York .", ""]
-    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
-    args = ["--format", *args, "--input", "text", tmp_path / "in"]
-    one = tag(*args, model="ner")
-    assert records(args[1], one) == len(lines)
-    two = seqcli("-q", "tag", "-m", "ner", *args, "--jobs", 2, "--batch-size", 16, cwd=taggers)
-    assert two.stdout.decode() == one, two.stderr
-
-
-@pytest.mark.slow
-def test_ten_thousand_hostile_lines(tag, tmp_path):
-    """As many lines out, and batches of 1 and of 64 give identical bytes; two lines are 1 MB long."""
-    lines = [*hostile(9_998, 2, AWKWARD), "x" * 1_000_000, "the cat " * 125_000]
-    random.Random(3).shuffle(lines)
-    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
-    for format in ("word-tag", "jsonl"):
-        outs = [tag("--format", format, "--batch-size", size, tmp_path / "in", model="pos") for size in (1, 64)]
-        assert records(format, outs[0]) == len(lines)
-        assert outs[0] == outs[1]
 
 
 def test_long_lines_are_not_cut(tag):

@@ -11,19 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
-from support.hostile import hostile
+from support.hostile import AWKWARD
 from support.pairs import orders, reversals
 
 from seqcli import console
 from seqcli.cli import app
 
 MODELS = ("back", "former", "blunt", "copies", "lacks")
-AWKWARD = [
-    *("", " ", " \t  ", "\r", "a\r", "\x0b\x0c\x1c\x85", "\u2028\u2029", "\x00\x01\x1b[31m\x7f", "\ufeff", "a\x00b"),
-    *("👩‍👩‍👧‍👦🇩🇪🇫🙂🏽 ☃️", "שלום עולם ‏مرحبا‎ 123", "e\u0301\u0300\u0302 \u0301", "日本語のテキスト、です。", "\U0010ffff\ufffe"),
-    *('{"text": "no"}', '"', 'a,"b\tc', "\u00a0\u3000\u200b", "<unk> <eos> ▁", "IN: a OUT: b", "0-0 1-1"),
-    *("abc", "f", "call karo", "call  mimi\tand see <unk>", "fed cba", "ABC"),
-]  # fmt: skip
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
 LINES = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(CHARACTERS, max_size=12)), min_size=1, max_size=20)
 FEW = {"suppress_health_check": [HealthCheck.function_scoped_fixture], "deadline": None}
@@ -109,34 +103,6 @@ def test_several_files_are_one_stream(translate, tmp_path):
 
 
 # the same bytes
-
-
-@pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=examples(2), **FEW)
-@given(lines=LINES)
-def test_the_batch_changes_no_byte(here, model, lines):
-    text = "".join(line + "\n" for line in lines)
-    more = ["--jsonl", *(["--attention", "--alignment"] if model != "blunt" else [])]
-    whole = here(text, *more, model=model)
-    for size in (1, 7, 64):
-        assert here(text, *more, "--batch-size", size, model=model) == whole
-    assert here(text, *more, "--threads", 2, model=model) == whole
-    if not lines[-1].startswith("\ufeff"):  # a mark at a file's beginning is not text
-        assert here(lines[-1] + "\n", *more, model=model) in whole
-
-
-@pytest.mark.parametrize(
-    ("model", "more"),
-    [("copies", ["--threads", 2]), ("former", ["--temperature", 1, "-n", 2, "--seed", 3]), ("back", ["--ensemble", "back"])],
-)  # fmt: skip
-def test_processes_change_no_byte(seqcli, translate, translators, model, more, tmp_path):
-    lines = [*hostile(60, 1, AWKWARD), "abc", "", "call kamimimi"]
-    (tmp_path / "in").write_bytes("".join(line + "\n" for line in lines).encode())
-    args = ["--jsonl", *more, tmp_path / "in"]
-    one = translate(*args, model=model)
-    assert one.count("\n") == len(lines)
-    two = seqcli("-q", "generate", "-m", model, *args, "--jobs", 2, "--batch-size", 16, cwd=translators)
-    assert two.stdout.decode() == one, two.stderr
 
 
 # what is long

@@ -79,7 +79,11 @@ LANGUAGE = [
     "generate -m lm-counted --seed 1 --max-tokens 9 < lines.txt",
     "generate -m lm-counted --seed 1 --max-tokens 9 --field text < broken.jsonl",
     "generate -m lm-counted --seed 1 --max-tokens 9 --field text < unclosed.jsonl",
-    *(f"eval -m {m}{o}" for m in ("lm", "lm-words", "lm-counted", "lm-attention") for o in ("", " --json", " --metric perplexity")),
+    *(
+        f"eval -m {m}{o}"
+        for m in ("lm", "lm-words", "lm-counted", "lm-attention")
+        for o in ("", " --json", " --metric perplexity")
+    ),
     "eval -m lm --window 16",
     "eval -m lm --split valid --metric bits-per-character",
     "eval -m lm-counted lines.txt",

@@ -104,6 +104,7 @@ def test_what_a_model_has_no_symbol_for(filtered, verb, tmp_path):
         "generate -m lm --beam 3 --prompt the",
         "generate -m lm --replace-unknown --prompt the",
         "generate -m back --next 3",
+        "generate -m lm --next 2 -n 2",
         "eval -m lm --unknown-label skip",
         "eval -m pos --window 3",
         "eval -m remarks --per-line",

@@ -41,6 +41,8 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     if read in ROWS and asked.prompt is None and (drawing.samples > 1 or asked.continuing.next_):
         flag = "--samples" if drawing.samples > 1 else "--next"
         raise UsageError(f"{flag}: {read} comes back with {PROMPTS.more}", hint="read lines or jsonl")
+    if drawing.samples > 1 and asked.continuing.next_:
+        raise UsageError("--next lists tokens, and draws none: --samples does not go with it")
     if how.jobs > 1 and asked.continuing.device != "cpu":
         raise UsageError("--jobs goes with --device cpu")
     objects = writing.jsonl or read == "jsonl"

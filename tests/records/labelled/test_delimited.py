@@ -203,3 +203,9 @@ def test_long_rows_of_quotes(text: str) -> None:
     (row,) = [*reader.feed(Chunk(text, "f", 1)), *reader.close()]
     assert row.labels == next(csv.reader(io.StringIO(text, newline=""))) if len(text) < 1 << 17 else row.labels
     assert row.raw.body == text
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_label_that_a_filter_need_not_have_may_be_beyond_the_row(read: Any, header: bool) -> None:
+    (example,) = read("tsv", "text\n" * header + "a b\n", gold=False, header=header, label="2")
+    assert (example.text, example.labels) == ("a b", None)

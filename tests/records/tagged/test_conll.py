@@ -149,3 +149,11 @@ def test_each_source_shows_its_own_columns(read: Any) -> None:
     reader = open_format(TAGGED, "conll").Reader(Options(TAGGED, gold=False))
     found = [*reader.feed(Chunk("a b\n", "1", 1)), *reader.feed(Chunk("c\td\te\n", "2", 1)), *reader.close()]
     assert [(s.words, s.tags) for s in found] == [(["a"], ["b"]), (["c"], ["e"])]
+
+
+def test_blanks_around_a_word_alone_are_no_part_of_it(read: Any, write: Any) -> None:
+    """What is written has tabs: they would become a part of the word."""
+    sentences = read("conll", "the \n  cat\r\n\n")
+    written = write("conll", sentences, "X")
+    assert written == "the\tX\ncat\tX\r\n\n"
+    assert [s.words for s in read("conll", written)] == [s.words for s in sentences]

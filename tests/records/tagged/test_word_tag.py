@@ -65,6 +65,13 @@ def test_a_token_may_lack_its_tag_but_for_gold(read: Any, write: Any) -> None:
     assert "word/TAG" in error.value.hint
 
 
+def test_a_backslash_at_the_end_of_a_word_escapes_no_slash_behind_it(read: Any, write: Any) -> None:
+    sentences = read("word-tag", "\\ a\\ b\\\\ c\\\\\\ \n")
+    written = write("word-tag", sentences, "T")
+    assert written == "\\\\/T a\\\\/T b\\\\/T c\\\\\\\\/T \n"
+    assert [(s.words, s.tags) for s in read("word-tag", written)] == [(sentences[0].words, ["T"] * 4)]
+
+
 def test_blank_lines_are_records_without_words(read: Any) -> None:
     found = read("word-tag", "\n  \na/X", gold=True)
     assert [(s.words, s.tags) for s in found] == [([], []), ([], []), (["a"], ["X"])]
