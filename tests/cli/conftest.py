@@ -180,6 +180,11 @@ def train_home(forks: Forks, folder: Path) -> None:
     forks.ok("train", "tiny.yaml", "--name", "bytes", *(a for c in changes for a in ("--set", c)), cwd=folder)
     (folder / "counted.yaml").write_text(RECIPE.partition("\nmodel:")[0] + "\nmodel: {kind: ngram, order: 4}\n")
     forks.ok("train", "counted.yaml", cwd=folder)
+    (folder / "looking.yaml").write_text(
+        RECIPE.partition("\nmodel:")[0] + "\nmodel: {kind: transformer, size: 16, heads: 2, layers: 1}\n"
+        "train: {steps: 30, sequence_length: 16, batch_size: 8, threads: 1}\n"
+    )
+    forks.ok("train", "looking.yaml", cwd=folder)
 
 
 TAGGERS = """\

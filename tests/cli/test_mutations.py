@@ -30,7 +30,7 @@ from seqcli.errors import SeqcliError
 from seqcli.streams import Chunk
 
 RUNS = [
-    *(("home", run) for run in ("tiny", "bytes", "counted")),
+    *(("home", run) for run in ("tiny", "bytes", "counted", "looking")),
     *(("taggers", run) for run in ("pos", "ner", "fed", "counted", "spaces")),
     *(("classifiers", run) for run in ("remarks", "topics", "names", "octets", "pieces", "bag", "linear", "trees")),
     *(("translators", run) for run in ("back", "former")),
