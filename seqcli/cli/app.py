@@ -7,6 +7,7 @@ for SIGINT, SIGPIPE and SIGTERM.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -148,9 +149,10 @@ def _hoist(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """The entry point: run, and leave with the status the error asks for."""
-    for name in ("stdout", "stderr"):  # closed by the caller: what is written there goes nowhere
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    if sys.stdout is None:  # closed by the caller: what is written there is an error, and the first open file not it
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: PTH123, SIM115
+    if sys.stderr is None:  # what is written there goes nowhere
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: it may write in part
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     if hasattr(signal, "SIGTERM"):
@@ -216,7 +218,9 @@ def status_of(error: BaseException) -> int:
         return 2
     if isinstance(error, OSError) and not lacks_memory(error):
         where = f" {error.filename}" if error.filename else ""
-        hint = "free some space and run the same command again" if error.errno == 28 else ""
+        hint = "free some space and run the same command again" if error.errno == errno.ENOSPC else ""
+        if error.errno == errno.EBADF and not where:
+            error.strerror = "standard output is closed"
         console.error(f"{error.strerror or error}{':' if where else ''}{where}", hint)
         return 1
     if lacks_memory(error):

@@ -118,10 +118,19 @@ def test_a_pipe_that_closes_early(home, command):
     assert done.stdout.count(b"\n") <= 1
 
 
-def test_a_closed_stdout_is_no_bug(home):
-    done = shell("seqcli eval -m tiny --metric perplexity >&-", home)
-    assert b"bug" not in done.stderr
-    assert b"Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    "verb", ["eval --metric perplexity", "eval --per-line", "generate --max-tokens 3 --seed 1", "tokenize"]
+)
+def test_closed_descriptors(home, verb):
+    """A closed stdout is an error where something is written to it; nobody misses the other two."""
+    command = f"seqcli {verb} -m tiny {'' if '--metric' in verb else 'corpus.txt'}"
+    done = shell(f"{command} >&-", home)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, b"error: standard output is closed")
+    plain = shell(command, home)
+    assert plain.returncode == 0
+    for other in ("<&- 2>&-", "| (sleep 0.3; cat)"):  # a reader that is slow gets all
+        done = shell(f"{command} {other}", home)
+        assert (done.returncode, done.stdout) == (0, plain.stdout)
 
 
 def test_a_pipeline_of_filters(home):
