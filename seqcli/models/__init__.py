@@ -101,11 +101,8 @@ def restore(stored: Artifact, vocabulary: Any) -> Any:
     it. Raises SeqcliError for weights that are no numbers, or such that sums of products overflow."""
     header = stored.header
     for name, array in stored.part("model").items():
-        if array.dtype.kind != "f":
-            continue
-        if not np.isfinite(array).all():
-            raise SeqcliError(f"{stored.path}: the weight {name} is not finite", hint=NOT_FINITE)
-        if max(float(array.max(initial=0)), -float(array.min(initial=0))) > LARGEST:
-            raise SeqcliError(f"{stored.path}: the weight {name} is beyond {LARGEST:g}", hint=NOT_FINITE)
+        if array.dtype.kind == "f" and not (array.min(initial=0) >= -LARGEST and array.max(initial=0) <= LARGEST):
+            why = f"beyond {LARGEST:g}" if np.isfinite(array).all() else "not finite"
+            raise SeqcliError(f"{stored.path}: the weight {name} is {why}", hint=NOT_FINITE)
     kind = registry.load("models", header["model"]["kind"])
     return kind.Model.restore(kind.Config(**header["model"]), vocabulary, stored.part("model"))
