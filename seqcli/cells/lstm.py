@@ -28,11 +28,7 @@ class Cell(BaseCell):
         return cell
 
     def combine(self, px: Array, ph: Array, state: State) -> State:
-        _, c = state
-        i, f, g, o = ops.split(px + ph, 4)  # (B, H) each
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
-        return h, c
+        return gated(px + ph, state[1])
 
     def fused(self, x: Array, state: State) -> tuple[Array, State]:
         import torch
@@ -68,3 +64,10 @@ class Cell(BaseCell):
             return update
 
         return Prepared(self.weight_ih * scale[:, None], (self.bias_ih + self.bias_hh) * scale, weight_hh, bind)
+
+
+def gated(sums: Array, c: Array) -> State:
+    """The gates' sums (..., 4H) and c (..., H) -> the next h and c."""
+    i, f, g, o = ops.split(sums, 4)  # (..., H) each
+    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+    return ops.sigmoid(o) * ops.tanh(c), c

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.cells import BaseCell, State
+from seqcli.cells.lstm import gated
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
@@ -43,6 +44,4 @@ class Cell(BaseCell):
         h = 2 * ops.sigmoid(ops.linear(x, self.r1)) * h
         x = 2 * ops.sigmoid(ops.linear(h, self.q2)) * x
         h = 2 * ops.sigmoid(ops.linear(x, self.r2)) * h
-        i, f, g, o = ops.split(ops.linear(x, self.lstm_ih, self.lstm_bias) + ops.linear(h, self.lstm_hh), 4)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        return ops.sigmoid(o) * ops.tanh(c), c
+        return gated(ops.linear(x, self.lstm_ih, self.lstm_bias) + ops.linear(h, self.lstm_hh), c)

@@ -138,9 +138,8 @@ class Trainer:
             loss, norm, rate = self.step()
             p.seconds = time.monotonic() - began
             display.step(p, loss, norm, rate, self.share, self.total_steps)
-            if (
-                self.config.snapshot_every and p.step % self.config.snapshot_every == 0
-            ):  # before any save of this step
+            # before any save of this step
+            if self.config.snapshot_every and p.step % self.config.snapshot_every == 0:
                 self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
                 self.write_model(self.run.snapshot(p.step), {})
             due = p.step % every == 0 and not self._nearly_done(every)

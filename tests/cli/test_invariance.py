@@ -37,31 +37,9 @@ MORE = {  # of some models
 }
 DRAWN = "--jsonl --temperature 1 --seed 3 --max-tokens 6 -n 2"  # hangs on a record's number too
 WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "Ada",
-    "Bob",
-    "saw",
-    "visited",
-    "Paris",
-    "New",
-    "York",
-    ".",
-    "good",
-    "bad",
-    "fine",
-    "forty",
-    "two",
-    "six",
-    "abc",
-    "fed",
-    "drum",
-    "soup",
-]
+    "the", "cat", "sat", "on", "a", "mat", "Ada", "Bob", "saw", "visited", "Paris", "New",
+    "York", ".", "good", "bad", "fine", "forty", "two", "six", "abc", "fed", "drum", "soup",
+]  # fmt: skip
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 NEAR = 2e-5  # beside a unit of the last digit: the largest that was seen is 1.1e-5, of 33 nats that are a sum
 
