@@ -9,6 +9,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.cells import BaseCell, Prepared, State, torch_weights
+from seqcli.cells._training import gru, trains_on_cpu
 from seqcli.ops import Array
 
 
@@ -30,6 +31,9 @@ class Cell(BaseCell):
     def fused(self, x: Array, state: State) -> tuple[Array, State]:
         import torch
 
+        if trains_on_cpu(x):
+            y = gru()(x, state[0], *torch_weights(self))
+            return y, (y[-1],)
         y, h = torch.gru(x, state[0][None], torch_weights(self), True, 1, 0.0, torch.is_grad_enabled(), False, False)
         return y, (h[0],)
 

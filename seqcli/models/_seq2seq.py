@@ -123,11 +123,12 @@ class BaseSeq2Seq(Trained):
     def _nats(self, inputs: Array, batch: Mapping[str, Array], memory: Memory, state: State, rng: Any) -> Array:
         readout, attention = self.readouts(inputs, memory, state, rng)
         flat = ops.embedding(batch["places"], readout.reshape(-1, readout.shape[-1]))  # (N, R): a look-up
-        logits, gold, weights = ops.linear(flat, self.output, self.output_bias), batch["gold"], batch["weights"]
+        gold, weights = batch["gold"], batch["weights"]
         if self.copy_weight is None:
             smoothing = self.label_smoothing if rng is not None else 0.0
-            nats = ops.cross_entropy(logits, gold, smoothing)
+            nats = ops.linear_cross_entropy(flat, self.output, self.output_bias, gold, smoothing)
         else:
+            logits = ops.linear(flat, self.output, self.output_bias)
             nats = self._copying_nats(flat, logits, attention, batch, rng)
         return (nats * ops.like(weights, nats)).sum() / batch["total"]
 

@@ -15,7 +15,8 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack
 from seqcli.models import State
-from seqcli.models._base import Depth, Rate, Size, Trained, head, stack
+from seqcli.models._base import Depth, Rate, Size, head, stack
+from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
 TASK = "language-model"
@@ -58,7 +59,7 @@ class Config(BaseModel, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class Model(Trained):
+class Model(PredictsSymbols):
     """p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
 
     embedding: Array  # (V, E)
@@ -92,10 +93,6 @@ class Model(Trained):
             return layers.replace(model, drawn)
         return model
 
-    @property
-    def vocabulary_size(self) -> int:
-        return len(self.embedding)
-
     def initial_state(self, batch: int) -> State:
         """Zeros."""
         return self.stack.initial_state(batch)
@@ -116,16 +113,10 @@ class Model(Trained):
         y, state = self.stack.unroll(x, state, between=lambda y: self.drop(y, rng))  # (T, B, H)
         return self.drop(y, rng), state
 
-    def logits(self, h: Array) -> Array:
-        """Scores of every next token: (..., H) -> (..., V)."""
-        weight = self.embedding if self.output_weight is None else self.output_weight
-        return ops.linear(h, weight, self.output_bias)
-
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state."""
         h, state = self.weights_dropped(rng).hidden(inputs, state, rng)
-        logits = self.logits(h).reshape(-1, self.vocabulary_size)  # (T·B, V)
-        return ops.cross_entropy(logits, targets.reshape(-1)).mean(), state
+        return self.nats(h, targets).mean(), state
 
     # a language model: scoring and stepping
 
@@ -143,11 +134,7 @@ class Model(Trained):
                 h = h[:, None]  # (T, 1, H)
             else:
                 h, state = self.hidden(ops.integers(x.T, self.embedding), state)
-            logits = self.logits(h).reshape(-1, self.vocabulary_size)
-            nll = ops.cross_entropy(logits, ops.integers(np.ascontiguousarray(y.T).reshape(-1), self.embedding))
-            if ops.is_torch(nll):
-                nll = nll.detach().float().cpu().numpy()
-            parts.append(-nll.reshape(x.shape[1], len(inputs)).T)
+            parts.append(self.logprobs(h, y.T).T)
         return np.concatenate(parts, axis=1), state
 
     def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
@@ -167,7 +154,6 @@ class Model(Trained):
             return self.logits(h[0]).detach().float().cpu().numpy(), state
         if len(ids) == 1:
             h, state = self._stream.step(int(ids[0]), state)
-            weight = self.embedding if self.output_weight is None else self.output_weight
-            return (np.dot(weight, h) + self.output_bias)[None], state
+            return (np.dot(self.output, h) + self.output_bias)[None], state
         h, state = self.stack.step(ops.embedding(ids, self.embedding), state)
         return self.logits(h), state

@@ -13,8 +13,9 @@ from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.layers.transformer import EncoderBlock, Norm, Style, rotated, rotation, with_room
 from seqcli.models import State
-from seqcli.models._base import Depth, Rate, Size, Trained
+from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import normal
+from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
 TASK = "language-model"
@@ -49,7 +50,7 @@ class Config(BaseModel, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class Model(Trained):
+class Model(PredictsSymbols):
     """p(x_t | x_<t) = softmax(W_o h_t + b_o), h what blocks of attention make of the tokens before.
 
     A text longer than the window W is read like this: where W tokens are known and another follows, the older half is
@@ -91,10 +92,6 @@ class Model(Trained):
             dropout=config.dropout,
         )
 
-    @property
-    def vocabulary_size(self) -> int:
-        return len(self.embedding)
-
     def initial_state(self, batch: int) -> State:
         """Nothing read."""
         ids = ops.integers(np.zeros((batch, 0), np.int64), self.embedding)
@@ -127,16 +124,10 @@ class Model(Trained):
             caches.append(cache)
         return x if self.norm is None else self.norm(x), tuple(caches)
 
-    def logits(self, h: Array) -> Array:
-        """Scores of every next token: (..., D) -> (..., V)."""
-        weight = self.embedding if self.output_weight is None else self.output_weight
-        return ops.linear(h, weight, self.output_bias)
-
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """Mean cross-entropy in nats per token of inputs and targets (T, B), each text from its beginning."""
         h, _ = self.hidden(inputs.T, rng)
-        logits = self.logits(h).reshape(-1, self.vocabulary_size)
-        return ops.cross_entropy(logits, targets.T.reshape(-1)).mean(), state
+        return self.nats(h, targets.T).mean(), state
 
     # a language model: scoring and stepping
 
@@ -162,10 +153,7 @@ class Model(Trained):
             known = self._room(state[0])
             new = ops.integers(inputs[:, at : at + self.window - known.shape[1]], self.embedding)
             h, state = self._read(ops.concat([known, new], axis=1))
-            logits = self.logits(h[:, known.shape[1] :]).reshape(-1, self.vocabulary_size)
-            wanted = np.ascontiguousarray(targets[:, at : at + new.shape[1]]).reshape(-1)
-            nll = ops.to_numpy(ops.cross_entropy(logits, ops.integers(wanted, self.embedding)))
-            parts.append(-nll.reshape(len(inputs), -1))
+            parts.append(self.logprobs(h[:, known.shape[1] :], targets[:, at : at + new.shape[1]]))
             at += new.shape[1]
         return np.concatenate(parts, axis=1), state
 

@@ -13,10 +13,24 @@ from typing import Any
 
 import numpy as np
 
+from seqcli.ops._losses import cross_entropy, linear_cross_entropy, logsumexp
 from seqcli.ops._products import BLOCK, DEPTH, TILE, Array, linear, masked_softmax, mix, similarities
 from seqcli.ops._scan import scan
 
-__all__ = ["BLOCK", "DEPTH", "TILE", "Array", "linear", "masked_softmax", "mix", "scan", "similarities"]
+__all__ = [
+    "BLOCK",
+    "DEPTH",
+    "TILE",
+    "Array",
+    "cross_entropy",
+    "linear",
+    "linear_cross_entropy",
+    "logsumexp",
+    "masked_softmax",
+    "mix",
+    "scan",
+    "similarities",
+]
 
 
 def is_torch(x: Any) -> bool:
@@ -116,18 +130,6 @@ def where(condition: Array, x: Array, y: Array) -> Array:
 # reductions over the last axis
 
 
-def logsumexp(x: Array) -> Array:
-    """log sum exp over the last axis (..., V) -> (...)."""
-    if isinstance(x, np.ndarray):
-        top = x.max(axis=-1, keepdims=True)
-        if not np.isfinite(top).all():
-            top = np.where(np.isfinite(top), top, 0)  # nothing but -inf: log 0
-            with np.errstate(divide="ignore"):
-                return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
-        return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
-    return x.logsumexp(-1)
-
-
 def log_softmax(x: Array) -> Array:
     """Log-probabilities of logits, over the last axis."""
     if isinstance(x, np.ndarray):
@@ -150,20 +152,6 @@ def layer_norm(x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> A
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred * centred).mean(axis=-1, keepdims=True)
     return centred / np.sqrt(variance + x.dtype.type(epsilon)) * weight + bias
-
-
-def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Array:
-    """-log softmax(logits)[target] in nats: logits (N, V), targets (N,) -> (N,). float32 under bfloat16.
-
-    With smoothing s the target is 1 - s of that symbol and s of all alike (Szegedy et al. 2016).
-    """
-    if isinstance(logits, np.ndarray):
-        total = logsumexp(logits)
-        own = total - take_along(logits, targets)
-        return own if not smoothing else (1 - smoothing) * own + smoothing * (total - logits.mean(axis=-1))
-    return _torch().nn.functional.cross_entropy(
-        at_least_float32(logits), targets, reduction="none", label_smoothing=smoothing
-    )
 
 
 def take_along(x: Array, index: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,6 +46,17 @@ def has_bfloat16(device: str) -> bool:
         return False
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def keep_freed_memory() -> None:
+    """Let what one step frees stay with the process for the next one: pages that are given back cost a fault each
+    when they are asked for again, a fifth of the time of a step. glibc only; elsewhere nothing happens."""
+    if "MALLOC_TRIM_THRESHOLD_" in os.environ or not hasattr(os, "confstr"):
+        return  # the user's own choice; not a POSIX system
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(-1, 1 << 30)  # M_TRIM_THRESHOLD: bytes free at the heap's end before any are given back
+        set_option(-3, 32 << 20)  # M_MMAP_THRESHOLD: larger blocks come from the system alone; the most there may be
 
 
 def leaves(model: Any, device: str) -> dict[str, torch.Tensor]:

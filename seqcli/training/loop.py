@@ -63,6 +63,7 @@ class Trainer:
         self.device = str(config.device)
         averaging.check(config, task)
         torch.set_num_threads(config.threads or 1)
+        device.keep_freed_memory()
         self.weights = device.leaves(task.model, self.device)
         if not device.kernel_works(lambda: self._probe(config.precision), config.precision):
             self.config = config = config.model_copy(update={"precision": "float32"})
@@ -184,10 +185,12 @@ class Trainer:
                 p.epoch, p.batch = p.epoch + 1, 0
                 self.state = self._fresh_state()
         parameters = list(self.weights.values())
-        limit = config.clip_norm if config.clip_norm is not None else math.inf
-        norm = torch.nn.utils.clip_grad_norm_(parameters, limit).item()
+        length = torch.nn.utils.get_total_norm([w.grad for w in parameters if w.grad is not None])
+        norm = length.item()
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise self._diverged(f"the loss became {total} (gradient norm {norm}) at step {p.step + 1}", rate)
+        if config.clip_norm is not None and norm > config.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(parameters, config.clip_norm, length)
         self.optimizer.step()
         p.step += 1
         self._average()
