@@ -29,9 +29,13 @@ class BatchForm:
 
     def __init__(self, stack: Stack):
         self._layers = [[_Direction(cell, backward=bool(d)) for d, cell in enumerate(cells)] for cells in stack.cells]
+        self._stack = stack
 
     def project(self, x: np.ndarray) -> np.ndarray:
-        """What the first layer makes of its inputs: x (N, I) -> (D, N, G·H). A row can be kept and used again."""
+        """What the first layer makes of its inputs: x (N, I) -> (D, N, G·H); where cells stand in blocks, what comes
+        before them (1, N, H). A row can be kept and used again."""
+        if self._stack.frame is not None:
+            return self._stack.project(x)[None]
         return np.stack([cell.project(x) for cell in self._layers[0]])
 
     def read(self, lengths: Sequence[int] | np.ndarray, first: Project) -> np.ndarray:
@@ -40,6 +44,8 @@ class BatchForm:
         `first` gives the first layer's projected inputs of tokens by their places 0 .. N - 1, for one direction.
         """
         lengths = np.asarray(lengths, np.int64)
+        if self._stack.frame is not None:
+            return self._along_path(lengths, first)
         y = np.zeros((0, 0), np.float32)
         for depth, layer in enumerate(self._layers):
             below = y
@@ -51,6 +57,17 @@ class BatchForm:
                 [cell.read(lengths, functools.partial(inputs, d=d)) for d, cell in enumerate(layer)], 1
             )
         return y
+
+    def _along_path(self, lengths: np.ndarray, first: Project) -> np.ndarray:
+        """The same where cells stand in blocks."""
+        frame = self._stack.frame
+        assert frame is not None
+        x = first(np.arange(int(lengths.sum())), 0)
+        for layer, block in zip(self._layers, frame.blocks, strict=True):
+            read = block.norm(x)
+            y = [cell.read(lengths, lambda places, own=cell, read=read: own.project(read[places])) for cell in layer]
+            x = block.leave(x, read, np.concatenate(y, 1), lambda y: y)
+        return frame.norm(x)
 
 
 class _Direction:

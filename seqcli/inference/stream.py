@@ -22,16 +22,16 @@ class StreamForm:
     def __init__(self, embedding: np.ndarray, stack: Stack):
         self._cells = [cell.prepare() for (cell,) in stack.cells]
         self._recur = [cell.stream() for cell in self._cells]
-        self._embedding = embedding
-        first = self._cells[0]
+        self._embedding, self._frame, first = embedding, stack.frame, self._cells[0]
+        self._weight, self._bias = (first.weight, first.bias) if stack.frame is None else stack.first
         self._table: np.ndarray | None = None
-        if len(embedding) * len(first.weight) * 4 <= LARGEST_TABLE:
-            self._table = embedding @ first.weight.T + first.bias
+        if len(embedding) * len(self._weight) * 4 <= LARGEST_TABLE:
+            self._table = embedding @ self._weight.T + self._bias
 
     def _first(self, id: int) -> np.ndarray:
         if self._table is not None:
             return self._table[id]
-        return np.dot(self._cells[0].weight, self._embedding[id]) + self._cells[0].bias
+        return np.dot(self._weight, self._embedding[id]) + self._bias
 
     def step(self, id: int, state: State) -> tuple[np.ndarray, State]:
         """Feed one id: h (H,) of the top layer and the next state; the state given is not changed."""
@@ -40,6 +40,8 @@ class StreamForm:
         return h, tuple((tuple(s[None] for s in layer),) for layer in own)
 
     def _advance(self, id: int, own: list[tuple[np.ndarray, ...]]) -> np.ndarray:
+        if self._frame is not None:
+            return self._along_path(id, own)
         self._recur[0](self._first(id), own[0])
         h = own[0][0]
         for cell, recur, layer in zip(self._cells[1:], self._recur[1:], own[1:], strict=True):
@@ -48,6 +50,15 @@ class StreamForm:
             recur(px, layer)
             h = layer[0]
         return h
+
+    def _along_path(self, id: int, own: list[tuple[np.ndarray, ...]]) -> np.ndarray:
+        """The same where cells stand in blocks."""
+        x = self._first(id)
+        for cell, recur, layer, block in zip(self._cells, self._recur, own, self._frame.blocks, strict=True):  # type: ignore[union-attr]
+            read = block.norm(x)
+            recur(np.dot(cell.weight, read) + cell.bias, layer)
+            x = block.leave(x, read, layer[0], lambda y: y, lambda x, weight: np.dot(weight, x))
+        return self._frame.norm(x)  # type: ignore[union-attr]
 
     def unroll(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Feed ids (T,): the top layer's h (T, H) and the last state."""

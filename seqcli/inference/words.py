@@ -22,7 +22,7 @@ class WordBank:
 
     def __init__(self, model: Any):
         self.model, self.form = model, BatchForm(model.stack)
-        size = self._size = model.stack.cells[0][0].input_size
+        size = self._size = model.stack.first[0].shape[1]
         at = size - sum(table.shape[1] for table in model.features)
         nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
         self._tables = []

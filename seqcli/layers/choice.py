@@ -27,6 +27,8 @@ def options_of(folder: str, name: str) -> dict[str, tuple[Any, ...]]:
 
 
 _CLASSES = {"cells": "Cell", "attention": "Attention"}
+_COMMON: dict[str, dict[str, tuple[Any, ...]]] = {"cells": {"block": (bool,)}, "attention": {}}
+"""Options of all entries: a cell may stand in a residual block."""
 
 
 def checker(folder: str, what: str, example: str) -> Callable[[str | Spec], Spec]:
@@ -41,7 +43,7 @@ def checker(folder: str, what: str, example: str) -> Callable[[str | Spec], Spec
             registry.load(folder, kind)
         except SeqcliError as error:
             raise ValueError(f"{error.message}; {error.hint}") from None
-        known = options_of(folder, kind)
+        known = options_of(folder, kind) | _COMMON[folder]
         for key, own in spec.items():
             if key != "kind":
                 _check_option(f"the {what} {kind}", key, own, known)

@@ -1,4 +1,4 @@
-"""Recurrent cells in depth and in both directions."""
+"""Recurrent cells in depth and in both directions, one upon the other or in residual blocks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from seqcli import ops, registry
 from seqcli.cells import BaseCell, State
 from seqcli.layers.blank import Rng
+from seqcli.layers.block import Frame
 from seqcli.ops import Array
 
 Between = Callable[[Array], Array]  # what happens to the outputs of one layer before the next reads them
@@ -18,9 +19,11 @@ Between = Callable[[Array], Array]  # what happens to the outputs of one layer b
 
 @dataclass(frozen=True)
 class Stack:
-    """Layers of cells, each reading the outputs of the one below; `cells[layer][direction]`."""
+    """Layers of cells; `cells[layer][direction]`. Each reads the outputs of the one below, or, with a frame, the path
+    that all add to."""
 
     cells: tuple[tuple[BaseCell, ...], ...]
+    frame: Frame | None = None
 
     @classmethod
     def create(
@@ -32,19 +35,53 @@ class Stack:
         *,
         options: Mapping[str, Any] | None = None,
         bidirectional: bool = False,
+        block: bool = False,
     ) -> Stack:
-        """One layer for each hidden size (of one direction)."""
-        kind, layers = registry.load("cells", cell).Cell, []
+        """One layer for each hidden size (of one direction), in residual blocks if asked: their sizes are one."""
+        kind, layers, first = registry.load("cells", cell).Cell, [], input_size
+        if block:
+            input_size = hidden_sizes[0]
         for hidden in hidden_sizes:
             layers.append(
                 tuple(kind.create(input_size, hidden, rng, **(options or {})) for _ in range(1 + bidirectional))
             )
-            input_size = hidden * (1 + bidirectional)
-        return cls(tuple(layers))
+            input_size = hidden if block else hidden * (1 + bidirectional)
+        size, wide = hidden_sizes[0], hidden_sizes[0] * (1 + bidirectional)
+        frame = Frame.create(first, size, wide, len(hidden_sizes), rng) if block else None
+        return cls(tuple(layers), frame)
 
     @property
     def output_size(self) -> int:
-        return sum(cell.hidden_size for cell in self.cells[-1])
+        return sum(cell.hidden_size for cell in self.cells[-1]) if self.frame is None else len(self.frame.bias)
+
+    @property
+    def both(self) -> bool:
+        """Whether outputs are those of the two directions, side by side."""
+        return len(self.cells[-1]) == 2 and self.frame is None
+
+    @property
+    def first(self) -> tuple[Array, Array]:
+        """The weight (W, I) and bias (W,) of what is read first, in the forward direction."""
+        cell = self.cells[0][0]
+        return (cell.weight_ih, cell.bias_ih) if self.frame is None else (self.frame.weight, self.frame.bias)
+
+    def project(self, x: Array) -> Array:
+        """The same of inputs: x (..., I) -> (..., W)."""
+        return ops.linear(x, *self.first)
+
+    def _enter(self, depth: int, x: Array, between: Between) -> Array:
+        """What a layer's cells read."""
+        if self.frame is not None:
+            return self.frame.blocks[depth].norm(x)
+        return between(x) if depth else x
+
+    def _leave(self, depth: int, x: Array, read: Array, ys: list[Array], between: Between) -> Array:
+        """What stands behind a layer, of what stood before it, what its cells read and what they made of it."""
+        y = ys[0] if len(ys) == 1 else ops.concat(ys)
+        if self.frame is None:
+            return y
+        x = self.frame.blocks[depth].leave(x, read, y, between)
+        return x if depth + 1 < len(self.cells) else self.frame.norm(x)
 
     def initial_state(self, batch: int) -> tuple[tuple[State, ...], ...]:
         """Zeros: `state[layer][direction]` is a cell's state."""
@@ -54,16 +91,17 @@ class Stack:
         self, x: Array, state: tuple[tuple[State, ...], ...], *, between: Between = lambda y: y
     ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
         """One time step of a stack that reads forward only: x (B, I) -> y (B, H)."""
-        return self.step_projected(self.cells[0][0].project(x), state, between=between)
+        return self.step_projected(self.project(x), state, between=between)
 
     def step_projected(
         self, px: Array, state: tuple[tuple[State, ...], ...], *, between: Between = lambda y: y
     ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
-        """The same from what the first cell's `project` makes of x: px (B, G·H) -> y (B, H)."""
+        """The same from what `project` makes of x: px (B, W) -> y (B, H)."""
         x, new = px, []
         for depth, ((cell,), (own,)) in enumerate(zip(self.cells, state, strict=True)):
-            own = cell.recur(cell.project(between(x)) if depth else px, own)
-            x = own[0]
+            read = self._enter(depth, x, between)
+            own = cell.recur(read if not depth and self.frame is None else cell.project(read), own)
+            x = self._leave(depth, x, read, [own[0]], between)
             new.append((own,))
         return x, tuple(new)
 
@@ -75,14 +113,13 @@ class Stack:
         """
         inside = _inside(len(x), lengths, x)
         x = _only(inside, x)
+        x = x if self.frame is None else self.project(x)
         for depth, (layer, own) in enumerate(zip(self.cells, self.initial_state(x.shape[1]), strict=True)):
-            if depth:
-                x = between(x)
-            ys = []
+            read, ys = self._enter(depth, x, between), []
             for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
-                y, _ = cell.unroll(_reverse(x, lengths) if direction else x, start)
+                y, _ = cell.unroll(_reverse(read, lengths) if direction else read, start)
                 ys.append(_reverse(y, lengths) if direction else y)
-            x = _only(inside, ys[0] if len(ys) == 1 else ops.concat(ys))
+            x = _only(inside, self._leave(depth, x, read, ys, between))
         return x
 
     def unroll(
@@ -99,18 +136,18 @@ class Stack:
         the one at the sequence's own end, and the backward direction begins there.
         """
         new = []
-        x = x if lengths is None else _only(_inside(len(x), lengths, x), x)
+        inside = None if lengths is None else _inside(len(x), lengths, x)
+        x = x if inside is None else _only(inside, x)
+        x = x if self.frame is None else self.project(x)
         for depth, (layer, own) in enumerate(zip(self.cells, state, strict=True)):
-            if depth:
-                x = between(x)
-            ys, ends = [], []
+            read, ys, ends = self._enter(depth, x, between), [], []
             for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
-                y, end = _unroll(cell, _reverse(x, lengths) if direction else x, start, lengths)
+                y, end = _unroll(cell, _reverse(read, lengths) if direction else read, start, lengths)
                 ys.append(_reverse(y, lengths) if direction else y)
                 ends.append(end)
-            x = ys[0] if len(ys) == 1 else ops.concat(ys)
+            x = self._leave(depth, x, read, ys, between)
             new.append(tuple(ends))
-        return x, tuple(new)
+        return x if inside is None or self.frame is None else _only(inside, x), tuple(new)
 
 
 def _unroll(cell: BaseCell, x: Array, state: State, lengths: Array | None) -> tuple[Array, State]:

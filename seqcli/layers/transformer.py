@@ -17,26 +17,11 @@ from seqcli.attention import matrix
 from seqcli.attention.multihead import Attention
 from seqcli.layers.blank import Rng
 from seqcli.layers.dropout import drop
+from seqcli.layers.norm import Norm
 from seqcli.ops import TILE, Array
 
 Cache = tuple[Array, Array]  # keys and values of the positions so far (N, t, D)
 Turn = Callable[[Array], Array]  # queries or keys (..., D) with their places made known
-
-
-@dataclass(frozen=True)
-class Norm:
-    """Layer normalisation."""
-
-    weight: Array  # (D,)
-    bias: Array  # (D,)
-
-    @classmethod
-    def create(cls, size: int) -> Norm:
-        """One that only normalises."""
-        return cls(np.ones(size, np.float32), np.zeros(size, np.float32))
-
-    def __call__(self, x: Array) -> Array:
-        return ops.layer_norm(x, self.weight, self.bias)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from seqcli import layers
+from seqcli.errors import UsageError
 from seqcli.layers.blank import Blank, Rng
 from seqcli.layers.dropout import drop
 from seqcli.layers.stack import Stack
@@ -56,9 +57,19 @@ class Trained:
 
 
 def stack(cell: Any, input_size: int, sizes: list[int], rng: Rng, *, bidirectional: bool = False) -> Stack:
-    """Fresh layers of a recipe's `cell`, as validation made it: a kind and its options."""
+    """Fresh layers of a recipe's `cell`, as validation made it: a kind, its options, whether it stands in blocks.
+
+    Raises UsageError where layers in blocks are to have different sizes.
+    """
     options = dict(cell)
-    return Stack.create(options.pop("kind"), input_size, sizes, rng, options=options, bidirectional=bidirectional)
+    block = options.pop("block", False)
+    if block and len(set(sizes)) > 1:
+        raise UsageError(
+            f"model.cell: block: its layers add to one path, and cannot have {' and '.join(map(str, sizes))} units",
+            hint="give embedding and hidden one size where tied is true",
+        )
+    kind = options.pop("kind")
+    return Stack.create(kind, input_size, sizes, rng, options=options, bidirectional=bidirectional, block=block)
 
 
 def head(outputs: int, inputs: int, rng: Rng) -> np.ndarray:

@@ -100,7 +100,7 @@ class Model(LabelsTexts):
 
     @property
     def _both(self) -> bool:
-        return len(self.stack.cells[-1]) == 2
+        return self.stack.both
 
     @cached_property
     def _bank(self) -> WordBank:

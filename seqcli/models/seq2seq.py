@@ -85,8 +85,6 @@ class Model(BaseSeq2Seq):
     def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
         spec: dict[str, Any] = config.attention  # type: ignore[assignment]  validation made it one
         E, depth = config.embedding, config.decoder_layers or config.layers
-        C = config.hidden * (1 + config.bidirectional)
-        H = config.decoder_hidden or C
         config.check_sizes(sizes)
         if config.bridge == "zero" and spec["kind"] == "none":
             raise UsageError(
@@ -99,6 +97,8 @@ class Model(BaseSeq2Seq):
                 hint="use general, or another of the kinds of attention",
             )
         encoder = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
+        C = encoder.output_size
+        H = config.decoder_hidden or C
         decoder = stack(config.decoder_cell or config.cell, E * (1 + config.input_feeding), [H] * depth, rng)
         attention = None if spec["kind"] == "none" else attentions.create(spec, H, C, rng)
         scale = E**-0.5
@@ -153,7 +153,7 @@ class Model(BaseSeq2Seq):
 
     @property
     def _both(self) -> bool:
-        return len(self.encoder.cells[0]) == 2
+        return self.encoder.both
 
     def _begin(self, summary: Array) -> State:
         """The decoder's first state, of what the encoder ended with (B, C)."""
@@ -215,14 +215,14 @@ class Model(BaseSeq2Seq):
     @cached_property
     def _bank(self) -> Bank:
         """What the decoder's first cell makes of each target symbol."""
-        table, first = self.targets, self.decoder.cells[0][0]
-        weight = first.weight_ih[:, : table.shape[1]]
-        return Bank(len(table), len(weight), lambda ids: ops.linear(table[ids], weight, first.bias_ih))
+        table, (weight, bias) = self.targets, self.decoder.first
+        own = weight[:, : table.shape[1]]
+        return Bank(len(table), len(weight), lambda ids: ops.linear(table[ids], own, bias))
 
     @cached_property
     def _feed_weight(self) -> np.ndarray:
         """The weights of what input feeding adds."""
-        return np.ascontiguousarray(self.decoder.cells[0][0].weight_ih[:, self.targets.shape[1] :])
+        return np.ascontiguousarray(self.decoder.first[0][:, self.targets.shape[1] :])
 
     @cached_property
     def _form(self) -> BatchForm:

@@ -12,7 +12,8 @@ from seqcli import ops
 from seqcli.attention import matrix
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
-from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Norm, Style, sinusoids, with_room
+from seqcli.layers.norm import Norm
+from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, sinusoids, with_room
 from seqcli.models import Sizes
 from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal

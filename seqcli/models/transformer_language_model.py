@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
-from seqcli.layers.transformer import EncoderBlock, Norm, Style, rotated, rotation, with_room
+from seqcli.layers.norm import Norm
+from seqcli.layers.transformer import EncoderBlock, Style, rotated, rotation, with_room
 from seqcli.models import State
 from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import normal

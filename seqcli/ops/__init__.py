@@ -92,6 +92,11 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0) if isinstance(x, np.ndarray) else x.relu()
 
 
+def silu(x: Array) -> Array:
+    """x sigmoid(x) (Elfwing et al. 2018)."""
+    return x * sigmoid(x) if isinstance(x, np.ndarray) else _torch().nn.functional.silu(x)
+
+
 def exp(x: Array) -> Array:
     """e to the power of x."""
     return namespace(x).exp(x)

@@ -23,7 +23,8 @@ T, I, H = 6, 4, 3
 LENGTHS = [6, 1, 4, 3, 0, 6]
 B = len(LENGTHS)
 contract = pytest.mark.parametrize("cell", CELLS)
-shapes = pytest.mark.parametrize(("depth", "both"), [(1, False), (2, False), (1, True), (2, True)])
+SHAPES = [(1, False, False), (2, False, False), (1, True, False), (2, True, False), (2, False, True), (2, True, True)]
+shapes = pytest.mark.parametrize(("depth", "both", "block"), SHAPES)
 
 
 def inputs(seed: int = 1, fill: float = np.nan) -> np.ndarray:
@@ -51,13 +52,30 @@ def leaves(state: Any) -> tuple[Any, list[Any]]:
     return layers.replace(state, own), list(own.values())
 
 
+def normed(x: Any, norm: Any) -> Any:
+    """Layer normalisation, from its definition."""
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / ((centred**2).mean(-1, keepdim=True) + 1e-5).sqrt() * norm.weight + norm.bias
+
+
+def around(x: Any, y: Any, block: Any) -> Any:
+    """What a block makes of the path x and its cells' outputs y, from the formula in its file."""
+    gate = normed(x, block.norm) @ block.gate_weight.T + block.gate_bias
+    x = x + (y * gate * gate.sigmoid()) @ block.weight_out.T
+    a, b = (normed(x, block.feedforward_norm) @ block.feedforward_in.T).chunk(2, -1)
+    return x + (a * a.sigmoid() * b) @ block.feedforward_out.T
+
+
 def by_steps(stack: Stack, x: Any, state: Any) -> tuple[Any, list[Any]]:
     """Outputs (T, B, ·) and last states, a sequence at a time and nothing but the cells' `step`."""
     ys, ends = [], []
     for b, n in enumerate(LENGTHS):
-        below, own_ends = x[:n, b], []
-        for layer, own in zip(stack.cells, state, strict=True):
-            found = []
+        path, own_ends = x[:n, b], []
+        if stack.frame is not None:
+            path = path @ stack.frame.weight.T + stack.frame.bias
+        for depth, (layer, own) in enumerate(zip(stack.cells, state, strict=True)):
+            block, found = stack.frame and stack.frame.blocks[depth], []
+            below = path if block is None else normed(path, block.norm)
             for d, (cell, start) in enumerate(zip(layer, own, strict=True)):
                 now, outputs = tuple(s[b : b + 1] for s in start), [below[:0, :1].expand(0, cell.hidden_size)]
                 for t in range(n):
@@ -66,7 +84,8 @@ def by_steps(stack: Stack, x: Any, state: Any) -> tuple[Any, list[Any]]:
                 y = torch.cat(outputs)
                 found.append(y.flip(0) if d else y)
                 own_ends += now
-            below = torch.cat(found, dim=-1)
+            path = torch.cat(found, dim=-1) if block is None else around(path, torch.cat(found, dim=-1), block)
+        below = path if stack.frame is None else normed(path, stack.frame.norm)
         ys.append(torch.cat([below, below.new_zeros(T - n, below.shape[1])]))
         ends.append(own_ends)
     return torch.stack(ys, dim=1), [torch.cat(parts) for parts in zip(*ends, strict=True)]
@@ -82,9 +101,9 @@ def gradients(parts: list[Any], wanted: list[Any]) -> list[Any]:
 @shapes
 @contract
 @pytest.mark.parametrize("way", ["unroll", "read"])
-def test_a_layer_is_its_steps(cell: str, depth: int, both: bool, way: str) -> None:
+def test_a_layer_is_its_steps(cell: str, depth: int, both: bool, block: bool, way: str) -> None:
     """Also in NumPy; beyond a length outputs and gradients are zero, though NaN stands there."""
-    plain = stack_of(cell, [H] * depth, both=both, dtype=np.float64)
+    plain = stack_of(cell, [H] * depth, both=both, block=block, dtype=np.float64)
     first = plain.initial_state(B) if way == "read" else start_of(plain)
     first = layers.replace(first, {n: torch.as_tensor(a) for n, a in layers.arrays(first).items()})
     results = []
@@ -114,9 +133,9 @@ def test_a_layer_is_its_steps(cell: str, depth: int, both: bool, way: str) -> No
 
 @shapes
 @contract
-def test_what_stands_beside_changes_no_bit(cell: str, depth: int, both: bool) -> None:
+def test_what_stands_beside_changes_no_bit(cell: str, depth: int, both: bool, block: bool) -> None:
     """Rows alone, without padding, against rows among garbage: the plain form, and many sequences at once."""
-    stack, x = stack_of(cell, [H] * depth, both=both), inputs().astype(np.float32)
+    stack, x = stack_of(cell, [H] * depth, both=both, block=block), inputs().astype(np.float32)
     form = BatchForm(stack)
 
     def flat(rows: list[np.ndarray]) -> np.ndarray:
@@ -141,9 +160,9 @@ def test_what_stands_beside_changes_no_bit(cell: str, depth: int, both: bool) ->
 @shapes
 @pytest.mark.parametrize("hidden", [H, 70, 300])
 @contract
-def test_the_fast_forms_are_torchs_outputs(cell: str, depth: int, both: bool, hidden: int) -> None:
+def test_the_fast_forms_are_torchs_outputs(cell: str, depth: int, both: bool, block: bool, hidden: int) -> None:
     """float32: many sequences at once; one stream whole and step by step, and it may be taken up anywhere."""
-    stack, x = stack_of(cell, [hidden] * depth, both=both), inputs(fill=0.0).astype(np.float32)
+    stack, x = stack_of(cell, [hidden] * depth, both=both, block=block), inputs(fill=0.0).astype(np.float32)
     ours, _ = bound(stack, torch.float32)
     inside = (np.arange(T)[:, None] < np.array(LENGTHS)).T
     expected = ours.read(torch.from_numpy(x), torch.tensor(LENGTHS)).detach().numpy().swapaxes(0, 1)[inside]

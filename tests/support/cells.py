@@ -100,8 +100,10 @@ def drawn(layer: Any, seed: int = 0, dtype: Any = np.float32) -> Any:
     return layers.replace(layer, {n: (a + noise[n]).astype(dtype) for n, a in arrays.items()})
 
 
-def stack_of(cell: str, sizes: list[int], *, both: bool, dtype: Any = np.float32, inputs: int = 4) -> Stack:
+def stack_of(
+    cell: str, sizes: list[int], *, both: bool, block: bool = False, dtype: Any = np.float32, inputs: int = 4
+) -> Stack:
     """A stack of any of them, its weights drawn."""
     with known():
-        made = Stack.create(cell, inputs, sizes, np.random.default_rng(1), bidirectional=both)
+        made = Stack.create(cell, inputs, sizes, np.random.default_rng(1), bidirectional=both, block=block)
     return drawn(made, dtype=dtype)
