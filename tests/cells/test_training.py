@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from seqcli.cells import _training, lstm  # noqa: E402
+from seqcli.cells import _training, end_to_end, lstm  # noqa: E402
 
 T, B, I, H = 9, 4, 5, 6
 GATES = {"gru": 3, "lstm": 4}
@@ -102,3 +102,14 @@ def test_large_lstms_in_bfloat16_take_it(monkeypatch: pytest.MonkeyPatch) -> Non
     with torch.no_grad():
         torched.unroll(torch.zeros(2, 1, 3, dtype=torch.bfloat16), torched.initial_state(1))
     assert len(taken) == 1  # no gradients, no need
+
+
+def test_weights_end_to_end_are_the_same_and_gradients_reach_them() -> None:
+    weights = arrays("gru", torch.float64)[-4:]
+    flat = end_to_end(weights)
+    starts = [w.data_ptr() for w in flat]
+    assert [b - a for a, b in zip(starts, starts[1:], strict=False)] == [8 * w.numel() for w in flat[:-1]]
+    for a, b in zip(flat, weights, strict=True):
+        assert torch.equal(a, b)
+    for at, g in enumerate(torch.autograd.grad(sum((i + 1) * w.sum() for i, w in enumerate(flat)), weights)):
+        assert torch.equal(g, torch.full_like(g, at + 1))
