@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_weights_end_to_end_are_the_same_and_gradients_reach_them() -> None:
     weights = arrays("gru", torch.float64)[-4:]
     flat = end_to_end(weights)
     starts = [w.data_ptr() for w in flat]
-    assert [b - a for a, b in zip(starts, starts[1:], strict=False)] == [8 * w.numel() for w in flat[:-1]]
+    assert [b - a for a, b in pairwise(starts)] == [8 * w.numel() for w in flat[:-1]]
     for a, b in zip(flat, weights, strict=True):
         assert torch.equal(a, b)
     for at, g in enumerate(torch.autograd.grad(sum((i + 1) * w.sum() for i, w in enumerate(flat)), weights)):
