@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcli.ops._products import Array, linear
 
-WHOLE = 1 << 23  # logits: up to so many are held at once, and kept for the gradient
+WHOLE = 1 << 24  # logits: up to so many are held at once, and kept for the gradient
 PART = 1 << 22  # of more, so many at a time, made a second time for the gradient
 
 

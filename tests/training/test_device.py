@@ -101,3 +101,30 @@ def test_a_kernel_that_refuses_is_said(capsys):
     assert device.kernel_works(refuse, "float32")  # not tried
     assert not device.kernel_works(refuse, "bfloat16")
     assert "bfloat16 is refused by this device's kernel (no such kernel)" in capsys.readouterr().err
+
+
+class Libc:
+    """What is asked of the C library."""
+
+    def __init__(self):
+        self.asked = []
+
+    def mallopt(self, option, value):
+        self.asked.append(option)
+
+
+def test_freed_memory_is_kept_unless_the_user_says_otherwise(monkeypatch):
+    libc = Libc()
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda _: libc)
+    device.keep_freed_memory()
+    assert libc.asked == [-1, -3]
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000")
+    device.keep_freed_memory()
+    assert len(libc.asked) == 2
+
+
+def test_a_c_library_without_that_option_is_left_alone(monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda _: object())
+    device.keep_freed_memory()
