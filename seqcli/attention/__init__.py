@@ -13,8 +13,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-
 from seqcli import ops, registry
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
@@ -59,9 +57,3 @@ def create(spec: dict[str, Any], query_size: int, memory_size: int, rng: Rng) ->
     options = dict(spec)
     kind = registry.load("attention", options.pop("kind"))
     return kind.Attention.create(query_size, memory_size, rng, **options)
-
-
-def matrix(rows: int, columns: int, rng: Rng) -> np.ndarray:
-    """Fresh weights (rows, columns), uniform with variance 2 / (rows + columns) (Glorot & Bengio 2010)."""
-    bound = float(np.sqrt(6.0 / (rows + columns)))
-    return rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)

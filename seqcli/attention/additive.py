@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqcli import ops
-from seqcli.attention import BaseAttention, matrix
+from seqcli.attention import BaseAttention
 from seqcli.errors import UsageError
-from seqcli.layers.blank import Rng
+from seqcli.layers.blank import Rng, matrix
 from seqcli.ops import Array
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcli import ops
-from seqcli.attention import BaseAttention, matrix
-from seqcli.layers.blank import Rng
+from seqcli.attention import BaseAttention
+from seqcli.layers.blank import Rng, matrix
 from seqcli.ops import Array
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from seqcli import ops
-from seqcli.attention import BaseAttention, matrix
+from seqcli.attention import BaseAttention
 from seqcli.errors import UsageError
-from seqcli.layers.blank import Rng
+from seqcli.layers.blank import Rng, matrix
 from seqcli.ops import Array
 
 SCORES = 1 << 22  # scores that NumPy holds at once

@@ -180,20 +180,3 @@ def orthogonal(size: int, rng: Rng) -> np.ndarray:
         return rng.zeros((size, size))
     q, r = np.linalg.qr(rng.standard_normal((size, size)))
     return (q * np.sign(np.diag(r))).astype(np.float32)
-
-
-def torch_weights(cell: BaseCell) -> list[Any]:
-    """The weights in the order torch's fused kernels take; on a GPU end to end in one block of memory, as cuDNN wants
-    them, which otherwise warns and copies them together itself."""
-    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    if weights[0].device.type != "cuda":
-        return weights
-    return end_to_end(weights)
-
-
-def end_to_end(weights: list[Any]) -> list[Any]:
-    """The same tensors as views of one block of memory."""
-    import torch
-
-    parts = torch.cat([w.reshape(-1) for w in weights]).split([w.numel() for w in weights])
-    return [part.view(w.shape) for part, w in zip(parts, weights, strict=True)]

@@ -23,6 +23,23 @@ def trains_on_cpu(x: Any) -> bool:
     return x.device.type == "cpu" and torch.is_grad_enabled()
 
 
+def torch_weights(cell: Any) -> list[Any]:
+    """The weights in the order torch's fused kernels take; on a GPU end to end in one block of memory, as cuDNN wants
+    them, which otherwise warns and copies them together itself."""
+    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    if weights[0].device.type != "cuda":
+        return weights
+    return end_to_end(weights)
+
+
+def end_to_end(weights: list[Any]) -> list[Any]:
+    """The same tensors as views of one block of memory."""
+    import torch
+
+    parts = torch.cat([w.reshape(-1) for w in weights]).split([w.numel() for w in weights])
+    return [part.view(w.shape) for part, w in zip(parts, weights, strict=True)]
+
+
 def _product(weight: Any, rows: int) -> Callable[[Any, Any], Any]:
     """`f(x, plus)` = x Wᵀ + plus: weight W (O, I), x (rows, I), plus (rows, O) -> (rows, O)."""
     import torch

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqcli import ops
-from seqcli.cells import BaseCell, Prepared, State, torch_weights
-from seqcli.cells._training import gru, trains_on_cpu
+from seqcli.cells import BaseCell, Prepared, State
+from seqcli.cells._training import gru, torch_weights, trains_on_cpu
 from seqcli.ops import Array
 
 

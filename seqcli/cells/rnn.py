@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from seqcli import ops
-from seqcli.cells import BaseCell, Prepared, State, torch_weights
+from seqcli.cells import BaseCell, Prepared, State
+from seqcli.cells._training import torch_weights
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 

@@ -1,4 +1,4 @@
-"""A generator that draws nothing: shapes without the work, for layers whose weights are put in afterwards."""
+"""Fresh weights: how they are drawn, and a generator that draws nothing, for layers that get theirs afterwards."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ class Blank:
 
 
 Rng = np.random.Generator | Blank
+
+
+def matrix(rows: int, columns: int, rng: Rng) -> np.ndarray:
+    """Fresh weights (rows, columns), uniform with variance 2 / (rows + columns) (Glorot & Bengio 2010)."""
+    bound = float(np.sqrt(6.0 / (rows + columns)))
+    return rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)

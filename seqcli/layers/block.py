@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqcli import ops
-from seqcli.attention import matrix
-from seqcli.layers.blank import Rng
+from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.norm import Norm
 from seqcli.ops import Array
 

@@ -13,9 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from seqcli import ops
-from seqcli.attention import matrix
 from seqcli.attention.multihead import Attention
-from seqcli.layers.blank import Rng
+from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.dropout import drop
 from seqcli.layers.norm import Norm
 from seqcli.ops import TILE, Array

@@ -15,7 +15,7 @@ from seqcli.attention import BaseAttention
 from seqcli.errors import UsageError
 from seqcli.inference.bank import Bank
 from seqcli.inference.batch import BatchForm
-from seqcli.layers.blank import Rng
+from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.choice import AttentionSpec, CellSpec
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
@@ -109,17 +109,17 @@ class Model(BaseSeq2Seq):
             source_embedding=normal(sizes.source, E, rng),
             target_embedding=None if config.tied == "all" else normal(sizes.target, E, rng),
             encoder=encoder,
-            bridge_weight=None if zero else attentions.matrix(states, C, rng),
+            bridge_weight=None if zero else matrix(states, C, rng),
             bridge_bias=None if zero else np.zeros(states, np.float32),
             decoder=decoder,
             attention=attention,
-            readout_weight=attentions.matrix(E, read, rng),
+            readout_weight=matrix(E, read, rng),
             readout_bias=np.zeros(E, np.float32),
             output_weight=rng.uniform(-scale, scale, (sizes.target, E)).astype(np.float32)
             if config.tied == "none"
             else None,
             output_bias=np.zeros(sizes.target, np.float32),
-            copy_weight=attentions.matrix(1, E, rng) if config.copy_source else None,
+            copy_weight=matrix(1, E, rng) if config.copy_source else None,
             copy_bias=np.zeros(1, np.float32) if config.copy_source else None,
             **cls.numbers(config),
         )

@@ -9,9 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from seqcli import ops
-from seqcli.attention import matrix
 from seqcli.errors import UsageError
-from seqcli.layers.blank import Rng
+from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.norm import Norm
 from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, sinusoids, with_room
 from seqcli.models import Sizes

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from seqcli.cells import _training, end_to_end, lstm  # noqa: E402
+from seqcli.cells import _training, lstm  # noqa: E402
 
 T, B, I, H = 9, 4, 5, 6
 GATES = {"gru": 3, "lstm": 4}
@@ -107,7 +107,7 @@ def test_large_lstms_in_bfloat16_take_it(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_weights_end_to_end_are_the_same_and_gradients_reach_them() -> None:
     weights = arrays("gru", torch.float64)[-4:]
-    flat = end_to_end(weights)
+    flat = _training.end_to_end(weights)
     starts = [w.data_ptr() for w in flat]
     assert [b - a for a, b in pairwise(starts)] == [8 * w.numel() for w in flat[:-1]]
     for a, b in zip(flat, weights, strict=True):

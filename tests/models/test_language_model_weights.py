@@ -133,7 +133,7 @@ def test_restore_names_what_does_not_fit() -> None:
         ({"cell": {"nonlinearity": "relu"}}, "needs a kind"),
         ({"cell": {"kind": 3}}, "needs a kind"),
         ({"cell": {"kind": "rnn", "nonlinearty": "relu"}}, "no option 'nonlinearty'; did you mean 'nonlinearity'"),
-        ({"cell": {"kind": "lstm", "nonlinearity": "relu"}}, "no option 'nonlinearity'; it has no options"),
+        ({"cell": {"kind": "lstm", "nonlinearity": "relu"}}, "no option 'nonlinearity'; known: block"),
         ({"cell": {"kind": "rnn", "nonlinearity": "rely"}}, "unknown value 'rely'; did you mean 'relu'"),
         ({"cell": {"kind": "rnn", "nonlinearity": [1]}}, "unknown value"),
         ({"cell": 3}, "cell"),
