@@ -119,7 +119,7 @@ def gru() -> Any:
             d_sums = torch.empty_like(gates)  # first the factors of d
             of_r, of_z, of_inner = d_sums.chunk(3, -1)
             torch.mul(aten.sigmoid_backward(inner, r), e, out=of_r)
-            of_z.copy_(aten.sigmoid_backward(ys[:-1] - n, z))
+            aten.sigmoid_backward.grad_input(ys[:-1] - n, z, grad_input=of_z)
             torch.mul(e, r, out=of_inner)
             times, d, ds = _product(weight_hh.t().contiguous(), B), given[-1], []
             for now, gate_by_gate, keep, before in _steps_back(
@@ -130,7 +130,8 @@ def gru() -> Any:
                 d = times(now, torch.addcmul(before, d, keep))
             of_bias_hh, of_weight_hh = d_sums.sum((0, 1)), _of_weight(d_sums, ys[:-1])
             torch.mul(torch.stack(ds[::-1]), e, out=of_inner)  # now the gradient of the projected input
-            return d_sums @ weight_ih, d, _of_weight(d_sums, x), of_weight_hh, d_sums.sum((0, 1)), of_bias_hh
+            of_bias_ih = torch.cat([of_bias_hh[: 2 * H], of_inner.sum((0, 1))])
+            return d_sums @ weight_ih, d, _of_weight(d_sums, x), of_weight_hh, of_bias_ih, of_bias_hh
 
     return GRU.apply
 

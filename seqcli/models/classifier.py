@@ -93,14 +93,10 @@ class Model(LabelsTexts):
     def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
         x = self.drop(ops.embedding(index, words), rng)
         y = self.stack.read(x, lengths, between=lambda y: self.drop(y, rng))
-        pooled = pool(self.pooling, y, lengths, self.attention, both=self._both)
+        pooled = pool(self.pooling, y, lengths, self.attention, both=self.stack.both)
         return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
 
     # inference on NumPy
-
-    @property
-    def _both(self) -> bool:
-        return self.stack.both
 
     @cached_property
     def _bank(self) -> WordBank:
@@ -121,7 +117,7 @@ class Model(LabelsTexts):
             sequences = [examples[i].words or [] for i in group]
             lengths = np.array([len(s) for s in sequences], np.int64)
             y = self._bank.form.read(lengths, self._bank.inputs(sequences))
-            pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self._both)
+            pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self.stack.both)
             if weights is not None:
                 for i, part in zip(group, np.split(weights, np.cumsum(lengths)[:-1]), strict=True):
                     attention[i] = part

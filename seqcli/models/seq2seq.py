@@ -141,7 +141,7 @@ class Model(BaseSeq2Seq):
                 self._look_up(source.T, self.source_embedding, rng), lengths, between=lambda y: self.drop(y, rng)
             )  # (S, B, C)
             y = self.drop(y, rng)
-            summary = None if self.bridge == "zero" else pool(self.bridge, y, lengths, both=self._both)
+            summary = None if self.bridge == "zero" else pool(self.bridge, y, lengths, both=self.encoder.both)
             y = y.swapaxes(0, 1)
         B = len(source)
         state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
@@ -150,10 +150,6 @@ class Model(BaseSeq2Seq):
             return (ops.zeros((B, 1), self.readout_bias),), (state, feed)
         inside = ops.integers(np.arange(source.shape[1]), source)[None] < lengths[:, None]  # (B, S)
         return (self.attention.keys(y), self.attention.values(y), inside), (state, feed)
-
-    @property
-    def _both(self) -> bool:
-        return self.encoder.both
 
     def _begin(self, summary: Array) -> State:
         """The decoder's first state, of what the encoder ended with (B, C)."""
@@ -236,5 +232,5 @@ class Model(BaseSeq2Seq):
         flat = self._form.read(lengths, lambda at, d: projected[d, places[at]])
         y = np.zeros((*source.shape, flat.shape[1]), np.float32)
         y[inside] = flat
-        summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, lengths, both=self._both)[0]
+        summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, lengths, both=self.encoder.both)[0]
         return y, summary

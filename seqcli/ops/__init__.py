@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from seqcli.ops._losses import cross_entropy, linear_cross_entropy, logsumexp
-from seqcli.ops._products import BLOCK, DEPTH, TILE, Array, linear, masked_softmax, mix, similarities
+from seqcli.ops._products import (
+    BLOCK,
+    DEPTH,
+    TILE,
+    Array,
+    at_least_float32,
+    linear,
+    masked_softmax,
+    mix,
+    similarities,
+)
 from seqcli.ops._scan import scan
 
 __all__ = [
@@ -22,6 +32,7 @@ __all__ = [
     "DEPTH",
     "TILE",
     "Array",
+    "at_least_float32",
     "cross_entropy",
     "linear",
     "linear_cross_entropy",
@@ -260,13 +271,6 @@ def no_gradients(like: Array) -> Any:
 
 
 # types
-
-
-def at_least_float32(x: Array) -> Array:
-    """x itself, or as float32 where it is of half that size (float16, bfloat16): for sums over many terms."""
-    if x.dtype.itemsize >= 4:
-        return x
-    return x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()
 
 
 def like(x: Array, other: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcli.ops._products import Array, linear
+from seqcli.ops._products import Array, at_least_float32, linear
 
 WHOLE = 1 << 24  # logits: up to so many are held at once, and kept for the gradient
 PART = 1 << 22  # of more, so many at a time, made a second time for the gradient
@@ -36,8 +36,9 @@ def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Arra
         return own if not smoothing else (1 - smoothing) * own + smoothing * (total - logits.mean(axis=-1))
     import torch
 
-    exact = logits.float() if logits.dtype.itemsize < 4 else logits
-    return torch.nn.functional.cross_entropy(exact, targets, reduction="none", label_smoothing=smoothing)
+    return torch.nn.functional.cross_entropy(
+        at_least_float32(logits), targets, reduction="none", label_smoothing=smoothing
+    )
 
 
 def linear_cross_entropy(x: Array, weight: Array, bias: Array, targets: Array, smoothing: float = 0.0) -> Array:
@@ -61,22 +62,20 @@ def _in_parts() -> Any:
         symbols = max(PART // len(x), 1)
         for start in range(0, len(weight), symbols):
             own = slice(start, start + symbols)
-            logits = torch.addmm(bias[own], x, weight[own].t())
+            logits = at_least_float32(torch.addmm(bias[own], x, weight[own].t()))
             rows = ((targets >= start) & (targets < start + symbols)).nonzero()[:, 0]
-            exact = logits.float() if logits.dtype.itemsize < 4 else logits
-            yield own, exact, (rows, targets[rows] - start)
+            yield own, logits, (rows, targets[rows] - start)
 
     class InParts(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Any, weight: Any, bias: Any, targets: Any, smoothing: float) -> Any:
-            total = mean = found = torch.zeros((), device=x.device)
-            for part, (_, logits, where) in enumerate(parts(x, weight, bias, targets)):
-                own = logits.logsumexp(-1)
-                total = torch.logaddexp(total, own) if part else own
-                found = found if part else torch.zeros_like(own)
+            found = torch.zeros_like(at_least_float32(x[:, 0]))
+            total, mean = torch.full_like(found, -torch.inf), torch.zeros_like(found)
+            for _, logits, where in parts(x, weight, bias, targets):
+                total = torch.logaddexp(total, logits.logsumexp(-1))
                 found[where[0]] = logits[where]
                 if smoothing:
-                    mean = mean + logits.sum(-1) / len(weight)
+                    mean += logits.sum(-1) / len(weight)
             ctx.save_for_backward(x, weight, bias, targets, total)
             ctx.smoothing = smoothing
             return total - (1 - smoothing) * found - smoothing * mean
@@ -86,8 +85,8 @@ def _in_parts() -> Any:
         def backward(ctx: Any, given: Any) -> Any:
             """The gradient of a logit: its probability, less 1 - s where it is the target, less s / V."""
             x, weight, bias, targets, total = ctx.saved_tensors
-            of_x, of_weight, of_bias = torch.zeros_like(x, dtype=total.dtype), None, torch.empty_like(bias)
-            of_weight = torch.empty_like(weight)
+            of_x = torch.zeros_like(x, dtype=total.dtype)
+            of_weight, of_bias = torch.empty_like(weight), torch.empty_like(bias)
             for own, logits, where in parts(x, weight, bias, targets):
                 d = logits.sub_(total[:, None]).exp_()
                 d[where] -= 1 - ctx.smoothing

@@ -104,3 +104,10 @@ def masked_softmax(x: Array, inside: Array) -> Array:
         total += parts[..., i, :]
     total = total.sum(axis=-1, keepdims=True)
     return e[..., : x.shape[-1]] / np.where(total > 0, total, 1)
+
+
+def at_least_float32(x: Array) -> Array:
+    """x itself, or as float32 where it is of half that size (float16, bfloat16): for sums over many terms."""
+    if x.dtype.itemsize >= 4:
+        return x
+    return x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()
