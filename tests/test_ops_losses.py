@@ -16,11 +16,14 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 N, R, V = 7, 5, 23
 
 
-@pytest.fixture
-def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logits of three symbols at a time."""
-    monkeypatch.setattr(_losses, "WHOLE", 0)
+@pytest.fixture(params=["rows", "parts"])
+def split(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logits of two rows, or of three symbols, at a time."""
+    monkeypatch.setattr(_losses, "FEW", 0)
+    monkeypatch.setattr(_losses, "ROWS", 2 * V + 1)
     monkeypatch.setattr(_losses, "PART", 3 * N + 1)
+    if request.param == "parts":
+        monkeypatch.setattr(_losses, "WHOLE", 0)
 
 
 def arrays(dtype: Any = torch.float64) -> tuple[list[Any], Any]:
@@ -35,7 +38,7 @@ def plain(x: Any, weight: Any, bias: Any, targets: Any, smoothing: float) -> Any
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_nats_and_gradients_are_those_of_all_logits(in_parts: None, smoothing: float) -> None:
+def test_nats_and_gradients_are_those_of_all_logits(split: None, smoothing: float) -> None:
     given, targets = arrays()
     row = torch.linspace(-1, 2, N, dtype=torch.float64)  # each row counts otherwise, one against
     ours = ops.linear_cross_entropy(*given, targets, smoothing)
@@ -45,12 +48,12 @@ def test_nats_and_gradients_are_those_of_all_logits(in_parts: None, smoothing: f
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
-def test_gradients_are_those_of_finite_differences(in_parts: None) -> None:
+def test_gradients_are_those_of_finite_differences(split: None) -> None:
     given, targets = arrays()
     assert torch.autograd.gradcheck(lambda *a: ops.linear_cross_entropy(*a, targets, 0.2), given, atol=1e-7)
 
 
-def test_bfloat16_gives_float32_nats_and_close_gradients(in_parts: None) -> None:
+def test_bfloat16_gives_float32_nats_and_close_gradients(split: None) -> None:
     (exact, targets), (rough, _) = arrays(), arrays(torch.bfloat16)
     a, b = ops.linear_cross_entropy(*rough, targets), plain(*exact, targets, 0.0)
     assert a.dtype == torch.float32
@@ -60,7 +63,7 @@ def test_bfloat16_gives_float32_nats_and_close_gradients(in_parts: None) -> None
         assert (x.double() - y).norm() < 0.02 * y.norm()
 
 
-def test_far_logits_neither_overflow_nor_vanish(in_parts: None) -> None:
+def test_far_logits_neither_overflow_nor_vanish(split: None) -> None:
     given, targets = arrays()
     far = [given[0].detach() * 1e3, *(g.detach() for g in given[1:])]
     ours, theirs = ops.linear_cross_entropy(*far, targets), plain(*far, targets, 0.0)
@@ -89,6 +92,7 @@ class Largest(TorchDispatchMode):
 
 def test_no_array_holds_all_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, size, symbols = 64, 4, 1000
+    monkeypatch.setattr(_losses, "FEW", 1 << 14)
     monkeypatch.setattr(_losses, "WHOLE", 1 << 14)
     monkeypatch.setattr(_losses, "PART", 1 << 13)
     x, weight, bias = (torch.randn(s, requires_grad=True) for s in ((rows, size), (symbols, size), (symbols,)))

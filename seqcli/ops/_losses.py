@@ -9,7 +9,9 @@ import numpy as np
 
 from seqcli.ops._products import Array, at_least_float32, linear
 
-WHOLE = 1 << 24  # logits: up to so many are held at once, and kept for the gradient
+FEW = 1 << 21  # logits: up to so many, torch's own cross-entropy is as fast
+WHOLE = 1 << 24  # up to so many are held at once, and become their gradient
+ROWS = 1 << 19  # of them, so many at a time: they stay in the processor's cache
 PART = 1 << 22  # of more, so many at a time, made a second time for the gradient
 
 
@@ -44,17 +46,53 @@ def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Arra
 def linear_cross_entropy(x: Array, weight: Array, bias: Array, targets: Array, smoothing: float = 0.0) -> Array:
     """`cross_entropy` of the logits x Wᵀ + b: x (N, R), weight W (V, R), bias b (V,), targets (N,) -> (N,).
 
-    In torch many logits are never held at once: some symbols' at a time, whose sums are kept; the gradient makes them
-    again, and each symbol's row of W gets its own in one product.
+    In torch, of some number, logits are held once, in the precision of x, and replaced by their gradient at once. More
+    are never held: some symbols' at a time, whose sums are kept; the gradient makes them again, and each symbol's row
+    of W gets its own in one product.
     """
-    if isinstance(x, np.ndarray) or len(x) * len(weight) <= WHOLE:
+    if isinstance(x, np.ndarray) or (held := len(x) * len(weight)) <= FEW:
         return cross_entropy(linear(x, weight, bias), targets, smoothing)
-    return _in_parts()(x, weight, bias, targets, smoothing)
+    return (_in_rows() if held <= WHOLE else _in_parts())(x, weight, bias, targets, smoothing)
+
+
+@functools.cache
+def _in_rows() -> Any:
+    """The autograd function that holds all logits; torch is imported here."""
+    import torch
+
+    class InRows(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, weight: Any, bias: Any, targets: Any, smoothing: float) -> Any:
+            """The gradient of a logit, of a row's own loss: its probability, less 1 - s where it is the target, less
+            s / V."""
+            logits, nats = torch.addmm(bias, x, weight.t()), []
+            rows = max(ROWS // len(weight), 1)
+            for some, target in zip(logits.split(rows), targets[:, None].split(rows), strict=True):
+                logs = at_least_float32(some).log_softmax(-1)
+                nats.append((smoothing - 1) * logs.gather(1, target)[:, 0])
+                if smoothing:
+                    nats[-1] -= smoothing * logs.mean(-1)
+                d = logs.exp_().scatter_add_(1, target, logs.new_full(target.shape, smoothing - 1))
+                some.copy_(d.sub_(smoothing / len(weight)) if smoothing else d)
+            ctx.save_for_backward(x, weight, logits)
+            return torch.cat(nats)
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, given: Any) -> Any:
+            """The products of the rows' gradients, each row by what it is given: 1 at most, times the largest."""
+            x, weight, d = ctx.saved_tensors
+            largest = given.abs().max().clamp(min=torch.finfo(given.dtype).tiny)
+            row = (given / largest).to(x.dtype)[:, None]  # exact where all rows count alike, or not at all
+            of_x, of_weight = (d @ weight).mul_(row).mul_(largest), d.t() @ (x * row).mul_(largest)
+            return of_x, of_weight, (d.t() @ row)[:, 0] * largest, None, None
+
+    return InRows.apply
 
 
 @functools.cache
 def _in_parts() -> Any:
-    """The autograd function; torch is imported here."""
+    """The autograd function that makes them twice."""
     import torch
 
     def parts(x: Any, weight: Any, bias: Any, targets: Any) -> Any:
