@@ -46,7 +46,7 @@ def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Arra
 def linear_cross_entropy(x: Array, weight: Array, bias: Array, targets: Array, smoothing: float = 0.0) -> Array:
     """`cross_entropy` of the logits x Wᵀ + b: x (N, R), weight W (V, R), bias b (V,), targets (N,) -> (N,).
 
-    In torch, of some number, logits are held once, in the precision of x, and replaced by their gradient at once. More
+    In torch, of a middling number, logits are held once, in the precision of x, and replaced by their gradient. More
     are never held: some symbols' at a time, whose sums are kept; the gradient makes them again, and each symbol's row
     of W gets its own in one product.
     """
