@@ -142,7 +142,7 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
     return registry.load("models", kind).VERBS if known else ()  # type: ignore[arg-type]
 
 
-ANY = ("inspect", "tokenize")
+ANY = ("inspect", "look", "tokenize")
 EXAMPLES = {  # recipes to begin with
     "tag": ["pos-tagger"],
     "classify": ["sentiment"],

@@ -175,7 +175,15 @@ def test_the_seam_alone_looks_torch_up() -> None:
         for module, path in MODULES.items()
         if any(dotted.split(".")[0] == "torch" for dotted, _ in imports(tree(path), deep=True))
     }
-    assert {m.split(".")[0] for m in users} <= {"ops", "cells", "attention", "layers", "training", "cli"}, users
+    assert {m.split(".")[0] for m in users} <= {
+        "ops",
+        "cells",
+        "attention",
+        "layers",
+        "training",
+        "insight",
+        "cli",
+    }, users
     assert not users & {"cells", "layers", "layers.stack", "inference", "layers.blank", "models"}
 
 

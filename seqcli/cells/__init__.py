@@ -19,7 +19,7 @@ Letters: B batch, T time, I input size, H hidden size, G gates.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, final
 
@@ -71,6 +71,7 @@ class BaseCell:
     gates: ClassVar[int]  # G
     states: ClassVar[int] = 1  # arrays in the state
     recurrent: ClassVar[bool] = True  # whether a matrix multiplies h
+    sigmoids: ClassVar[Mapping[str, int]] = {}  # gates that are σ(px + ph), by name: their places among the G
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng, **fields: Any) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class Cell(BaseCell):
     """Gates in torch's order r, z, n; the state is (h,)."""
 
     gates = 3
+    sigmoids: ClassVar = {"reset": 0, "update": 1}
 
     def combine(self, px: Array, ph: Array, state: State) -> State:
         (h,) = state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Cell(BaseCell):
 
     gates = 4
     states = 2
+    sigmoids: ClassVar = {"input": 0, "forget": 1, "output": 3}
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:

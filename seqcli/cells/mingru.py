@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from seqcli import ops
 from seqcli.cells import BaseScan
@@ -14,6 +15,7 @@ class Cell(BaseScan):
     """h_t = (1 - z_t) h_{t-1} + z_t c_t; gates z, c. The candidate c is g(x) = x + 1/2, or σ(x) below 0, as there."""
 
     gates = 2
+    sigmoids: ClassVar = {"update": 0}
 
     def terms(self, px: Array) -> tuple[Array, Array]:
         z, c = ops.split(px, 2)  # (..., H) each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from seqcli import ops
 from seqcli.cells import BaseScan
@@ -15,6 +16,7 @@ class Cell(BaseScan):
     """h_t = f_t h_{t-1} + i_t c_t, divided by f_t + i_t; gates f, i, c."""
 
     gates = 3
+    sigmoids: ClassVar = {"forget": 0, "input": 1}
 
     def terms(self, px: Array) -> tuple[Array, Array]:
         f, i, c = ops.split(px, 3)  # (..., H) each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Cell(BaseScan):
     decay: Array  # Λ (H,)
 
     gates = 3
+    sigmoids: ClassVar = {"recurrence": 0, "input": 1}
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ class Cell(BaseCell):
     """
 
     gates, states = 4, 4
+    sigmoids: ClassVar = {"output": 3}
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,17 @@ from seqcli.layers.block import Frame
 from seqcli.ops import Array
 
 Between = Callable[[Array], Array]  # what happens to the outputs of one layer before the next reads them
+
+
+class Step(NamedTuple):
+    """A step of a cell: where, its projected input (B, G·H), the state before it and the one after it."""
+
+    layer: int
+    direction: int
+    time: int
+    px: Array
+    before: State
+    state: State
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,24 @@ class Stack:
             x = self._leave(depth, x, read, ys, between)
             new.append(tuple(ends))
         return x if inside is None or self.frame is None else _only(inside, x), tuple(new)
+
+    def watch(self, x: Array, see: Callable[[Step], State]) -> Array:
+        """As `unroll` from zeros, a step at a time: x (T, B, I) -> y (T, B, H·directions).
+
+        What `see` makes of a cell's new state is what its next step begins with; the layers above read the state
+        itself. So what it gives is an independent variable: all later steps are of it.
+        """
+        x = x if self.frame is None else self.project(x)
+        for depth, (layer, own) in enumerate(zip(self.cells, self.initial_state(x.shape[1]), strict=True)):
+            read, ys, times = self._enter(depth, x, lambda y: y), [], range(len(x))
+            for direction, (cell, state) in enumerate(zip(layer, own, strict=True)):
+                px, found = cell.project(read), {}
+                for t in reversed(times) if direction else times:
+                    new = cell.recur(px[t], state)
+                    found[t], state = new[0], see(Step(depth, direction, t, px[t], state, new))
+                ys.append(ops.stack([found[t] for t in times]))
+            x = self._leave(depth, x, read, ys, lambda y: y)
+        return x
 
 
 def _unroll(cell: BaseCell, x: Array, state: State, lengths: Array | None) -> tuple[Array, State]:

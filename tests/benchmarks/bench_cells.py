@@ -44,7 +44,8 @@ def settings(data: str, name: str) -> dict[str, Any]:
     if block:
         model = {"cell": spec, "embedding": 64, "hidden": 256, "layers": 2, "dropout": 0.1}
         return {"model": model, "train.learning_rate": 2e-3}
-    return {"model.cell": spec, "train.learning_rate": rate or 4e-3}
+    model = {"cell": spec, "embedding": 64, "hidden": 384, "dropout": 0.1}
+    return {"model": model, "train.learning_rate": rate or 4e-3}
 
 
 def seqcli(*arguments: str, folder: Path) -> str:
@@ -59,6 +60,8 @@ def trained(data: str, name: str, folder: Path, minutes: float, seed: int) -> Pa
     if not (run / "model.safetensors").exists():
         budget = {"train.minutes": minutes, "train.epochs": None, "train.threads": 1, "train.seed": seed}
         budget["train.evaluate_every"] = 10**6  # at the end alone, outside the budget
+        if data == "tinyshakespeare":
+            budget["train.weight_decay"] = 0.01
         keys = settings(data, name) | budget
         sets = [part for key, value in keys.items() for part in ("--set", f"{key}={json.dumps(value)}")]
         seqcli("train", data, "--name", run.name, *sets, folder=folder)

@@ -1,0 +1,133 @@
+"""Gradients through time: how much the loss at a step still depends on a state of long before.
+
+The derivative of the loss at step t with respect to the whole recurrent state after step k (all layers, all parts of
+the state) is a product of t - k Jacobians: its norm vanishes or explodes with t - k as their singular values say
+(Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013, 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqcli import layers
+from seqcli.cells import BaseCell, State
+from seqcli.errors import SeqcliError
+from seqcli.layers.stack import Stack, Step
+
+TIMES = 16  # steps whose losses are looked at, in the second half of a sequence
+SHARE = 0.9  # of the summed norms, within a model's memory
+
+
+class Unrolled(NamedTuple):
+    """A model with a `stack`, what the stack reads (T, B, I), and `losses(model, y)`: outputs y (T, B, C) -> nats
+    (S, B) of the last S steps, in torch."""
+
+    model: Any
+    x: np.ndarray
+    losses: Callable[[Any, Any], Any]
+
+
+def network(own: Any) -> Any:
+    """The recurrent network of a predictor. Raises SeqcliError where it has none."""
+    if not hasattr(own.model, "stack"):
+        raise SeqcliError(f"{own.path}: a model of this kind has no recurrent states to look at")
+    return own.model
+
+
+def embeddings(own: Any) -> np.ndarray:
+    """The table of what a predictor's model reads. Raises SeqcliError where it has none."""
+    if not hasattr(own.model, "embedding"):
+        raise SeqcliError(f"{own.path}: a model of this kind has no embeddings")
+    return own.model.embedding
+
+
+class Gate(NamedTuple):
+    """A matrix that multiplies the state: which, its eigenvalues, its singular values from the largest on."""
+
+    name: str
+    eigenvalues: np.ndarray
+    singular: np.ndarray
+
+
+def norms(given: Unrolled, times: int | None = TIMES) -> np.ndarray:
+    """(T, T): the norm of the derivative of the loss at step t with respect to the state after step k, the mean over
+    the batch; NaN where t was not looked at, or nothing leads from k to t. float64, by torch's autograd."""
+    import torch
+
+    arrays = {n: torch.from_numpy(np.array(a, np.float64)) for n, a in layers.arrays(given.model).items()}
+    model = layers.replace(given.model, arrays)
+    T = len(given.x)
+    seen: list[list[Any]] = [[] for _ in range(T)]
+
+    def see(step: Step) -> State:
+        own = tuple(s.clone() if s.requires_grad else s.clone().requires_grad_() for s in step.state)
+        seen[step.time] += own
+        return own
+
+    nats = given.losses(model, model.stack.watch(torch.from_numpy(np.array(given.x, np.float64)), see))
+    found, first = np.full((T, T), np.nan), T - len(nats)
+    both = any(len(layer) == 2 for layer in model.stack.cells)
+    chosen = range(first, T)
+    if times is not None and len(nats) > times:
+        chosen = np.unique(np.linspace(max(first, T // 2), T - 1, times).round().astype(int)).tolist()
+    flat, owner = [s for states in seen for s in states], [k for k, states in enumerate(seen) for _ in states]
+    for t in chosen:
+        loss = nats[t - first].sum()  # rows are apart: the sum's gradient is each row's own
+        if not loss.requires_grad:
+            continue
+        squares: dict[int, Any] = {}
+        for k, grad in zip(owner, torch.autograd.grad(loss, flat, retain_graph=True, allow_unused=True), strict=True):
+            if grad is not None and (k < t or (both and k > t)):
+                squares[k] = squares.get(k, 0) + grad.pow(2).sum(-1)
+        for k, total in squares.items():
+            found[t, k] = float(total.sqrt().mean())
+    return found
+
+
+def by_distance(table: np.ndarray) -> list[float]:
+    """The mean of norms (T, T) at each distance 1, 2 … between loss and state; NaN where there is none."""
+    gap = np.abs(np.subtract.outer(np.arange(len(table)), np.arange(len(table))))
+    own = [table[(gap == d) & ~np.isnan(table)] for d in range(1, len(table))]
+    return [float(values.mean()) if len(values) else float("nan") for values in own]
+
+
+def memory(curve: list[float]) -> int | None:
+    """The distance within which 90 % of the norms lie, summed over all distances; None where there are none."""
+    values = np.nan_to_num(np.array(curve))
+    total = values.cumsum()
+    return int((total < SHARE * total[-1]).sum()) + 1 if len(values) and total[-1] > 0 else None
+
+
+def factor(curve: list[float]) -> float | None:
+    """What the norm is multiplied by from one distance to the next, over all of them (a geometric mean)."""
+    own = [(d, v) for d, v in enumerate(curve) if v > 0]
+    if len(own) < 2:
+        return None
+    (near, first), (far, last) = own[0], own[-1]
+    return float((last / first) ** (1 / (far - near)))
+
+
+def spectrum(stack: Stack) -> list[Gate]:
+    """The recurrent matrices of a stack, gate by gate; none for cells that multiply the state by no matrix."""
+    found = []
+    for depth, layer in enumerate(stack.cells):
+        for direction, cell in enumerate(layer):
+            place = f"layer {depth + 1}" + (", backward" if direction else "")
+            found += [_gate(f"{place}, {name}", w) for name, w in _matrices(cell)]
+    return found
+
+
+def _matrices(cell: BaseCell) -> list[tuple[str, np.ndarray]]:
+    if not cell.recurrent:
+        return []
+    parts = np.split(np.asarray(cell.weight_hh), cell.gates)
+    names = {place: name for name, place in cell.sigmoids.items()}
+    return [(names.get(i, "candidate" if names else f"matrix {i + 1}"), part) for i, part in enumerate(parts)]
+
+
+def _gate(name: str, weight: np.ndarray) -> Gate:
+    weight = weight.astype(np.float64)
+    return Gate(name, np.linalg.eigvals(weight), np.linalg.svd(weight, compute_uv=False))

@@ -1,0 +1,53 @@
+"""What can be seen of a tagger: its network, sentence by sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.errors import SeqcliError
+from seqcli.insight.flow import Unrolled, embeddings, network
+from seqcli.records import Sentence
+from seqcli.tasks.tagging.predict import Tagger
+
+
+def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int) -> Unrolled:
+    """The first words of sentences of one length, of `steps` or as many as the longest ones have: the losses are
+    those of the tags that the model gives, each by itself."""
+    model = network(own)
+    sentences = [own.ready(own.prepare(record, own.settings())) for record in records]
+    steps = min(steps, max((len(s.words) for s in sentences), default=0))
+    chosen = [s for s in sentences if len(s.words) >= steps][:rows]
+    if steps < 2:
+        raise SeqcliError("a sentence needs at least two words to be looked at")
+    x = np.stack([of_words(model, s, steps) for s in chosen], axis=1)
+    ids = np.stack([np.array([own.vocabulary.label_ids[t] for t in _labels(own, s)[:steps]]) for s in chosen], axis=1)
+
+    def losses(bound: Any, y: Any) -> Any:
+        logits = ops.linear(y, bound.output_weight, bound.output_bias)
+        flat = ops.integers(ids.reshape(-1), y)
+        return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), flat).reshape(ids.shape)
+
+    return Unrolled(model, x, losses)
+
+
+def of_words(model: Any, sentence: Sentence, steps: int) -> np.ndarray:
+    """What the stack reads of the first words (T, I)."""
+    parts = [model.of_words(sentence.words[:steps])]
+    for table, name in zip(model.features, model.vocabulary.features, strict=True):
+        parts.append(table[model.vocabulary.feature_ids(name, sentence.features[name][:steps])])
+    return np.concatenate(parts, axis=1)
+
+
+def _labels(own: Tagger, sentence: Sentence) -> list[str]:
+    """The most probable label of each word, by its emission."""
+    emissions = own.model.emissions([sentence.words], [sentence.features])[0]
+    return [own.vocabulary.labels[k] for k in emissions.argmax(axis=1).tolist()]
+
+
+def table(own: Tagger) -> tuple[list[str], np.ndarray]:
+    """The words and their embeddings."""
+    return ["<unknown>", *own.vocabulary.words], embeddings(own)
