@@ -180,6 +180,7 @@ PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whate
     ("tokenizer", "unk"): lambda v: isinstance(v, bool),
     ("decoding", "temperature"): lambda v: _is_number(v) and v > 0,
     ("decoding", "linear_share"): _is_number,
+    ("decoding", "confidence"): lambda v: isinstance(v, list) and len(v) == 3 and all(map(_is_number, v)),
     ("decoding", "label_thresholds"): lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
     ("splitting", "differing"): lambda v: isinstance(v, dict) and all(map(_are_texts, v.values())),
     ("splitting", "restore"): lambda v: v is None or isinstance(v, str),

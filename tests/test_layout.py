@@ -32,7 +32,7 @@ ORDER = [
     "tokenizers",
     "recipe",
     "datasets",
-    "metrics decoding bootstrap temperature",
+    "metrics decoding bootstrap temperature confidence",
     "report",
     "models",
     "forms runs",

@@ -30,6 +30,7 @@ from seqcli.cli._options import (
     LANGUAGE,
     NAMED,
     SEQUENCE,
+    Confidence,
     DelimiterOption,
     FieldOption,
     Filtering,
@@ -135,6 +136,15 @@ class Searching:
 
 
 @dataclass(frozen=True)
+class Sure(Confidence):
+    """How sure answers must be (sequence to sequence)."""
+
+    SERVES = SEQUENCE
+
+    otherwise: Annotated[str, option("What to write for an answer that is left away.", "--else")] = ""
+
+
+@dataclass(frozen=True)
 class Writing:
     """What is written."""
 
@@ -148,6 +158,9 @@ class Writing:
     ] = False
     alignment: Annotated[
         bool, option("After an answer a tab, and its alignment as 0-0 1-2.", "--alignment"), SEQUENCE
+    ] = False
+    confidence: Annotated[
+        bool, option("After an answer a tab, and the probability that it is right.", "--confidence"), SEQUENCE
     ] = False
     draw: Annotated[
         str | None, option("Draw what the first answer looks at, as .png, .svg or .pdf.", metavar="FILE"), SEQUENCE
@@ -165,6 +178,7 @@ class Asked:
     continuing: Continuing
     searching: Searching
     writing: Writing
+    sure: Sure
     how: Filtering
 
 
@@ -175,6 +189,7 @@ def command(
     drawing: Drawing,
     continuing: Continuing,
     searching: Searching,
+    sure: Sure,
     how: Filtering,
     given: Given,
     files: Annotated[
@@ -197,6 +212,6 @@ def command(
 
     stored = runs.open_model(model, "generate")
     given.check_model(stored)
-    asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, writing, how)
+    asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, writing, sure, how)
     registry.load("cli/_generating", stored.header["task"]).run(asked, stored, given)
     return None

@@ -120,8 +120,10 @@ def _labels(labels: list[str]) -> tuple[str, str]:
 def _decoding(header: dict) -> list[tuple[str, str]]:
     """What was fitted on the validation split."""
     decoding, facts = header.get("decoding", {}), []
-    if decoding:
+    if "temperature" in decoding:
         facts.append(("temperature", f"{decoding['temperature']:.3f}"))
+    if "confidence" in decoding:
+        facts.append(("confidence", "fitted on valid: the probability that an answer is right"))
     for precision, (least, reached, kept) in decoding.get("thresholds", {}).items():
         facts.append(("threshold", f"{least:.4f} for precision {precision}: {reached:.4f} on valid, {kept:.1%} kept"))
     return facts

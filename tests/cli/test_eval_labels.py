@@ -11,9 +11,16 @@ import pytest
 
 from seqcli import metrics
 
-SINGLE = {"accuracy", "cross-entropy", "micro-f1", "calibration-error", "brier"}
+SURE = {"risk-coverage-area", "risk-at-80"}
+SINGLE = {"accuracy", "cross-entropy", "micro-f1", "calibration-error", "brier", *SURE}
 SINGLE |= {f"{mean}-{what}" for mean in ("macro", "weighted") for what in ("f1", "precision", "recall")}
-SEVERAL = SINGLE - {"accuracy"} | {"subset-accuracy", "hamming-loss", "samples-f1", "micro-precision", "micro-recall"}
+SEVERAL = SINGLE - {"accuracy", *SURE} | {
+    "subset-accuracy",
+    "hamming-loss",
+    "samples-f1",
+    "micro-precision",
+    "micro-recall",
+}
 
 
 @pytest.fixture

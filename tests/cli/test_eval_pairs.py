@@ -311,7 +311,7 @@ def test_bytes_that_are_no_text(fails, tmp_path):
     ("args", "message"),
     [
         (["--metric", "bleuu"], "did you mean 'bleu'?"),
-        (["--metric", "accuracy"], "accuracy cannot be measured with runs/back/model.safetensors\n  hint: what can: exact-match, "),
+        (["--metric", "accuracy"], "accuracy cannot be measured with runs/back/model.safetensors\n  hint: what can: calibration-error, "),
         (["--metric", "bleu", "--metric", "perplexity", "x.tsv"], "phoneme-error-rate, bleu, chrf, ter\n"),
         (["--input", "tsv"], "--input says how FILES are read, and there are none: the run's own data is scored"),
         (["--delimiter", ";", "--split", "valid"], "--delimiter says how FILES are read"),

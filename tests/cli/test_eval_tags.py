@@ -11,6 +11,7 @@ from seqcli import metrics
 
 SPANS = {"span-f1", "span-precision", "span-recall", "span-f1-strict", "span-f1-macro"}
 TOKENS = {"accuracy", "accuracy-known", "sentence-accuracy", "calibration-error", "brier", "cross-entropy"}
+TOKENS |= {"risk-coverage-area", "risk-at-80"}
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
     assert answers == [o["seqcli"]["text"] for o in objects]
     for line, o in zip(plain, objects, strict=True):
         result = o["seqcli"]
-        assert list(result) == ["text", "logprob", "score", "finished", "tokens"]
+        assert list(result) == ["text", "confidence", "logprob", "score", "finished", "tokens"]
         assert sum(t["logprob"] for t in result["tokens"]) == pytest.approx(result["logprob"], abs=2e-5)
         if not line.strip():
             assert result == {"text": "", "logprob": 0.0, "score": 0.0, "finished": True, "tokens": []}

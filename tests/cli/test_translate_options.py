@@ -9,7 +9,8 @@ import json
 import numpy as np
 import pytest
 
-from seqcli import api
+from seqcli import api, artifact
+from seqcli.confidence import probability
 
 
 def objects(text: str) -> list[dict]:
@@ -28,7 +29,7 @@ def test_n_best_are_the_first_of_a_beam(translate):
     assert translate("--n-best", 3, input=text) == "".join("\t".join(row[:3]) + "\n" for row in five)
     assert translate("--n-best", 7, input="abc\n").count("\t") == 6  # a wider beam than the recipe's 5
     for row, found in zip(five, objects(translate("--n-best", 5, "--jsonl", input=text)), strict=True):
-        assert list(found) == ["text", "logprob", "score", "finished", "tokens", "answers"]
+        assert list(found) == ["text", "confidence", "logprob", "score", "finished", "tokens", "answers"]
         assert [a["text"] for a in found["answers"]] == row
         assert found["answers"][0] == {k: v for k, v in found.items() if k != "answers"}
         scores = [a["score"] for a in found["answers"]]
@@ -236,3 +237,28 @@ def test_a_prompt(forks, translate, translators):
     assert translate("--prompt", "abc", "--n-best", 2).startswith("cba\t")
     long = forks.ok("generate", "-m", "back", "--beam", 1, "--max-tokens", 2, "--prompt", "a" * 501, cwd=translators)
     assert long.stderr.startswith("warning: --prompt:1:1: 501 tokens, of which the first 500 are read")
+
+
+def test_confidence_is_the_probability_that_an_answer_is_right(translate, translators):
+    """A column of lines, a member of objects; fitted on valid by the run: its header has the weights."""
+    text = "abc\nfed\n"
+    rows = [line.split("\t") for line in translate("--confidence", input=text).splitlines()]
+    found = objects(translate("--jsonl", input=text))
+    weights = artifact.read_header(translators / "runs/back/model.safetensors")["decoding"]["confidence"]
+    for (answer, p), one in zip(rows, found, strict=True):
+        assert answer == one["text"]
+        assert float(p) == round(one["confidence"], 4)
+        expected = probability(weights, one["logprob"], len(one["tokens"]))
+        assert one["confidence"] == pytest.approx(expected, abs=2e-6)
+
+
+def test_answers_that_are_not_sure_enough_are_left_away(translate):
+    text = "abc\nfedcba\nzzzz\n"
+    found = objects(translate("--jsonl", input=text))
+    least = sorted(one["confidence"] for one in found)[1]
+    kept = [one["text"] if one["confidence"] >= least - 1e-6 else "?" for one in found]
+    args = ("--min-confidence", least - 1e-6, "--else", "?")
+    assert translate(*args, input=text).splitlines() == kept
+    assert kept.count("?") == 1
+    left = objects(translate(*args, "--jsonl", input=text))
+    assert [one["text"] for one in left] == [None if k == "?" else k for k in kept]

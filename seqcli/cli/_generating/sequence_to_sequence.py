@@ -43,7 +43,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     if flags := given.flags(looking):
         _check_attention(flags[0], translator)
     number = asked.drawing.samples if asked.drawing.drawn else asked.searching.n_best
-    writer = Writer(writing.attention, writing.alignment, number > 1)
+    writer = Writer(writing.attention, writing.alignment, number > 1, writing.confidence, asked.sure.otherwise)
     drawn: list[Answer] = []
     if asked.prompt is not None:
         pair = translator.prepare(Pair(asked.prompt, source="--prompt"), settings)
@@ -121,6 +121,7 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
         writing.max_tokens,
         attention=writing.attention or writing.alignment or writing.draw is not None,
         replace_unknown=searching.replace_unknown,
+        least=asked.sure.least(translator),
     )
 
 
@@ -137,7 +138,10 @@ def _check_drawing(asked: Asked, given: Given) -> None:
 
 def _check_form(asked: Asked, read: str) -> None:
     """Raise UsageError for what the form that is written has no room for."""
+    if any(c in asked.sure.otherwise for c in "\t\n\r"):
+        raise UsageError("--else: a tab or a line break cannot stand for an answer")
     for name, value in (
+        ("--confidence", asked.writing.confidence),
         ("--n-best", asked.searching.n_best > 1),
         ("--samples", asked.drawing.samples > 1),
         ("--alignment", asked.writing.alignment),

@@ -1,6 +1,6 @@
 """Classification: a label, or several, for a whole text."""
 
-METRICS = ("classification", "calibration")  # as they are shown, where a text has one label
+METRICS = ("classification", "calibration", "selective")  # as they are shown, where a text has one label
 MULTI_LABEL = ("multi-label", "calibration")  # and where it has any number
 HAS = ("labels", "text", "field", "rows", "batches")  # what options of several tasks ask for
 HOLDS = "texts with labels"  # what its files hold

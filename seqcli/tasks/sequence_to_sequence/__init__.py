@@ -1,6 +1,6 @@
 """Sequence to sequence: one text from another: translation, pronunciation, inflection, commands to actions."""
 
-METRICS = ("translation", "sequences")  # as they are shown
+METRICS = ("translation", "sequences", "calibration", "selective")  # as they are shown
 HAS = ("rows", "costs", "batches")  # what options of several tasks ask for
 HOLDS = "pairs of texts"  # what its files hold
 LEARNS = "A sequence-to-sequence model"  # from them

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqcli import models
 from seqcli.artifact import Artifact
+from seqcli.confidence import probability
 from seqcli.decoding.beam import Hypothesis, Search, search
 from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
@@ -34,6 +35,7 @@ class Settings:
     max_length: int | None = None  # tokens of an answer; None: by the source's length
     attention: bool = False
     replace_unknown: bool = False  # `<unk>` is allowed, and shown as what it looks at
+    least: float = 0.0  # an answer that is right less probably is withheld
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Answer:
     logprob: float  # nats, EOS counted where it was reached
     score: float  # by which answers are ranked
     finished: bool
+    confidence: float = 1.0  # the probability that it is right
+    withheld: bool = False  # for that is less than was asked for
     logprobs: list[float] = field(default_factory=list)  # of each token, EOS last
     attention: np.ndarray | None = None  # (T + 1, S)
     source_symbols: list[str] = field(
@@ -82,6 +86,7 @@ class Translator(BasePredictor):
     codec: Codec
     ratio: float  # an answer has at most so many tokens a token of its source, and SPARE
     search: Search = field(default_factory=Search)  # what the model's recipe asks for
+    sure: tuple[float, ...] | None = None  # weights of the confidence, fitted on the validation split
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
@@ -91,7 +96,8 @@ class Translator(BasePredictor):
         paths += [other.path for other in others]
         own = replace(first, search=search, header=stored.header, files=tuple(paths))
         if not others:
-            return own
+            fitted = stored.header.get("decoding", {}).get("confidence")
+            return replace(own, sure=None if fitted is None else tuple(fitted))
         members = [first]
         for other in others:
             member = cls._one(other)
@@ -299,12 +305,15 @@ class Translator(BasePredictor):
                     at = int(attention[t][: max(len(shown), 1)].argmax())  # EOS is no word
                     ids[t] = codec.sizes.target + len(extra)
                     extra.append(shown[at] if shown else "")
+        confidence = probability(self.sure, found.logprob, len(found.logprobs))
         return Answer(
             codec.text(ids, extra),
             codec.target_symbols(ids, extra),
             found.logprob,
             found.score,
             found.finished,
+            confidence,
+            confidence < settings.least,
             [float(x) for x in found.logprobs],
             found.attention if settings.attention else None,
             codec.source_symbols(pair.text) if settings.attention else [],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seqcli import __version__, console
+from seqcli.confidence import fit_weights
 from seqcli.errors import SeqcliError
 from seqcli.forms import Cost
 from seqcli.metrics import Found, Measures
@@ -15,9 +16,10 @@ from seqcli.records import Pair
 from seqcli.report import Report
 from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence.data import fingerprint
-from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
 
 BATCH = 64  # pairs answered at once
+FITTED = 1000  # pairs that the confidence is fitted on
 
 
 def evaluate(
@@ -38,19 +40,21 @@ def evaluate(
     chosen = {"tokenize": tokenize, "lowercase": lowercase, "wanted": wanted, "alone": alone}
     Measures(METRICS, **chosen)  # raises
     answers = answered(translator, pairs, settings, what)
-    return scored(answers, pairs, **chosen, protocol=protocol(translator, settings))
+    confidences = None if settings.sampling else [a.confidence for a in answers]
+    texts = [a.text for a in answers]
+    return scored(texts, pairs, confidences, **chosen, protocol=protocol(translator, settings))
 
 
-def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, what: str = "") -> list[str]:
+def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, what: str = "") -> list[Answer]:
     """The best answer to each source."""
-    found = [""] * len(pairs)
+    found: list[Any] = [None] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # like lengths side by side
     one = replace(settings, search=replace(settings.search, n_best=1))
     with console.progress(what, len(pairs), " pairs") as advance:
         for first in range(0, len(order), BATCH):
             places = order[first : first + BATCH]
             for i, answers in zip(places, translator.answer([pairs[i] for i in places], one), strict=True):
-                found[i] = answers[0].text
+                found[i] = answers[0]
             advance(len(places))
     return found
 
@@ -58,6 +62,7 @@ def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, 
 def scored(
     answers: Sequence[str],
     pairs: Sequence[Pair],
+    confidences: Sequence[float] | None = None,
     *,
     tokenize: str = "13a",
     lowercase: bool = False,
@@ -69,8 +74,30 @@ def scored(
     measured = Measures(METRICS, tokenize=tokenize, lowercase=lowercase, wanted=wanted, alone=alone)
     for answer, pair in zip(answers, pairs, strict=True):
         measured.update(Found(answer, pair.target or ""))
+    if confidences is not None:
+        measured.update(Found(probabilities=confidences, truth=are_right(answers, pairs)))
     signature = f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
     return Report.of(measured, {"pairs": len(pairs)}, signature, protocol)
+
+
+def are_right(answers: Sequence[str], pairs: Sequence[Pair]) -> list[bool]:
+    """Whether each answer is its pair's target, white space normalised."""
+    return [a.split() == (p.target or "").split() for a, p in zip(answers, pairs, strict=True)]
+
+
+def answers_judged(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, bool]]:
+    """(confidence, whether right) of the best answer to each source."""
+    answers = answered(translator, pairs, Settings(translator.search))
+    right = are_right([a.text for a in answers], pairs)
+    return list(zip([a.confidence for a in answers], right, strict=True))
+
+
+def fit_confidence(translator: Translator, pairs: Sequence[Pair]) -> list[float] | None:
+    """The weights of the confidence, fitted on at most FITTED pairs drawn evenly; None without any."""
+    chosen = pairs[:: max(-(-len(pairs) // FITTED), 1)]
+    answers = answered(translator, chosen, Settings(translator.search), "judging answers")
+    right = are_right([a.text for a in answers], chosen)
+    return fit_weights([(a.logprob, len(a.logprobs)) for a in answers], right) if answers else None
 
 
 def protocol(translator: Translator, settings: Settings) -> str:

@@ -18,18 +18,27 @@ class Writer(forms.Writer):
     attention: bool = False
     alignment: bool = False
     many: bool = False
+    confidence: bool = False  # lines: after an answer a tab, and the probability that it is right
+    otherwise: str = ""  # what stands for an answer that is withheld
     key: ClassVar[str] = "source"
     names: ClassVar[Sequence[str]] = ("answer",)
 
     def cells(self, answers: list[Answer]) -> list[str]:
         """One cell: the best answer."""
-        return [answers[0].text]
+        return [self._text(answers[0])]
+
+    def _text(self, answer: Answer) -> str:
+        return self.otherwise if answer.withheld else answer.text
 
     def line(self, pair: Pair, answers: list[Answer]) -> str:
         """As text: the answers with a tab between, on one line; with --alignment each with its pairs."""
         cells = []
         for answer in answers:
-            cells.append(one_line(answer.text).replace("\t", " ") if self.many or self.alignment else answer.text)
+            text = self._text(answer)
+            more = self.many or self.alignment or self.confidence
+            cells.append(one_line(text).replace("\t", " ") if more else text)
+            if self.confidence:
+                cells.append(f"{answer.confidence:.4f}")
             if self.alignment:
                 cells.append(_pharaoh(answer))
         return "\t".join(cells) + "\n"
@@ -45,7 +54,8 @@ class Writer(forms.Writer):
             for symbol, p in zip([*answer.symbols, "<eos>"], answer.logprobs, strict=False)
         ]
         found: dict[str, Any] = {
-            "text": answer.text,
+            "text": None if answer.withheld else answer.text,
+            "confidence": round(answer.confidence, 6),
             "logprob": round(answer.logprob, 6),
             "score": round(answer.score, 6),
             "finished": answer.finished,

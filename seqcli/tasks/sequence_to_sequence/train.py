@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +24,7 @@ from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
 from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
-from seqcli.tasks.sequence_to_sequence.score import evaluate, scored
+from seqcli.tasks.sequence_to_sequence.score import evaluate, fit_confidence, scored
 
 KEPT = (
     "dropout",
@@ -186,7 +186,11 @@ class Task(BaseTask):
         return "chrf" if self.watch == LOSS else self.watch
 
     def finish(self, stored: Artifact) -> Ending:
-        return Ending.of(stored, Translator.open(stored))
+        ending = Ending.of(stored, Translator.open(stored))
+        if (valid := self.splits.get("valid")) and (weights := fit_confidence(ending.predictor, valid)):
+            ending.header["decoding"] = {"confidence": weights}
+            ending.predictor = replace(ending.predictor, sure=tuple(weights))
+        return ending
 
     def scored(self, predictor: Translator, split: str) -> Report:
         return self._report(predictor, self.splits[split], predictor.search, f"answering {split}")
