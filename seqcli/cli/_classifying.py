@@ -10,7 +10,8 @@ from seqcli.cli import _filter
 from seqcli.cli._options import Confidence, Filtering, Given
 from seqcli.cli._reading import TEXTS
 from seqcli.errors import UsageError
-from seqcli.records import Example
+from seqcli.insight.coloured import can_colour
+from seqcli.records import ROWS, Example
 from seqcli.tasks.classification.predict import Answer, Classifier, Settings
 from seqcli.tasks.classification.show import Writer
 
@@ -49,7 +50,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     reader = TEXTS.reader(read, reading, stored.header)
     least = sure.least(classifier)
     most = writing.top or (None if classifier.multi_label else 1)
-    settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw))
+    settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw), writing.explain)
     writer = Writer(writing.top, writing.otherwise, least, classifier.multi_label, writing.attention)
     written = forms.form(read, writing.jsonl, reader, writer)
     drawn: list[tuple[Example, Answer]] = []
@@ -76,5 +77,7 @@ def _check(read: str, writing: Writing) -> None:
         if value and not (writing.jsonl or read == "jsonl"):
             hint = "--draw FILE draws it" if name == "--attention" else ""
             raise UsageError(f"{name} goes with --jsonl", hint=hint)
+    if writing.explain and not (writing.jsonl or read == "jsonl" or (can_colour() and read not in ROWS)):
+        raise UsageError("--explain goes with --jsonl, or with text on a terminal that has colours")
     if any(c in writing.otherwise for c in "\t\n\r"):
         raise UsageError("--else: a tab or a line break cannot stand for a label")

@@ -65,6 +65,10 @@ class Writing:
     attention: Annotated[
         bool, option("jsonl: how much the model looks at each token (pooling: attention).", "--attention")
     ] = False
+    explain: Annotated[
+        bool,
+        option("What each token does to the label: jsonl, or coloured text on a terminal.", "--explain"),
+    ] = False
     nodes: Annotated[
         bool, option("jsonl: the label of every node of the tree (model.kind: recursive).", "--nodes")
     ] = False

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqcli import artifact
@@ -313,4 +314,40 @@ def test_nodes_are_of_trees_and_of_json(classify):
     assert (nodes[-1]["label"], nodes[-1]["probability"]) == (
         found["seqcli"]["label"],
         found["seqcli"]["probability"],
+    )
+
+
+# --explain
+
+
+@pytest.mark.parametrize("model", ["remarks", "linear", "bag"])
+def test_explanations_are_what_the_filter_says_without_each_token(classify, model):
+    text = "what a good film, but dull"
+    found = json.loads(classify("--jsonl", "--explain", input=text + "\n", model=model))["seqcli"]
+    label, whole = found["label"], found["probability"]
+    assert [t["text"] for t in found["explanation"]][:3] == ["what", "a", "good"]
+
+    def of(texts: list[str]) -> list[float]:
+        out = classify("--jsonl", "--top", 2, input="".join(f"{t}\n" for t in texts), model=model).splitlines()
+        every = [{p["label"]: p["probability"] for p in json.loads(line)["seqcli"]["labels"]} for line in out]
+        return [p[label] for p in every]
+
+    spans = [(t["start"], t["end"]) for t in found["explanation"]]
+    assert [t["without"] for t in found["explanation"]] == pytest.approx(
+        of([text[:a] + text[b:] for a, b in spans]), abs=2e-6
+    )
+    assert [t["read"] for t in found["explanation"]] == pytest.approx(of([text[:b] for _, b in spans]), abs=2e-6)
+    assert found["explanation"][-1]["read"] == pytest.approx(whole, abs=2e-6)
+    for token in found["explanation"]:
+        weight = np.log(whole / (1 - whole)) - np.log(token["without"] / (1 - token["without"]))
+        assert token["weight"] == pytest.approx(weight, abs=1e-3)
+
+
+def test_what_cannot_be_explained(classify, fails):
+    assert json.loads(classify("--jsonl", "--explain", input="\n"))["seqcli"]["explanation"] == []
+    assert "--explain goes with --jsonl" in fails("--explain", input="a\n", status=2)[1]
+    tree = "(2 (2 the) (2 cat))\n"
+    assert (
+        "a tree has no place for that"
+        in fails("--input", "trees", "--jsonl", "--explain", input=tree, model="trees", status=2)[1]
     )

@@ -15,6 +15,7 @@ from seqcli.errors import UsageError
 from seqcli.models import ClassifyingModel
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
+from seqcli.tasks.classification.explain import Token, explained
 from seqcli.tasks.classification.reading import Reading
 
 HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
@@ -28,6 +29,7 @@ class Settings:
     most: int | None = None  # so many labels are ranked at most; None: all
     nodes: bool = False  # the label of every node of a tree; of a recursive model
     attention: bool = False  # how much the model looks at each token; of a model whose pooling is attention
+    explain: bool = False  # what each token does to the probability of the most probable label
 
 
 class Answer(NamedTuple):
@@ -37,6 +39,7 @@ class Answer(NamedTuple):
     ranking: list[tuple[str, float]]  # labels with their probabilities, the most probable first; [] for a blank text
     attention: list[tuple[int, int, float]] | None = None  # (start, end, weight) of each token, the weights sum to 1
     nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
+    explained: list[Token] | None = None  # of the most probable label
 
 
 _NONE = Answer([], [])  # for a blank text
@@ -152,6 +155,11 @@ class Classifier(BasePredictor):
 
     def answer(self, examples: Sequence[Example], settings: Settings = Settings()) -> list[Answer]:
         """An answer for each example, in their order; a blank text has none."""
+        if settings.explain:
+            plain = self.answer(examples, replace(settings, explain=False))
+            best = [self.vocabulary.label_ids[a.ranking[0][0]] if a.ranking else 0 for a in plain]
+            tokens = explained(self, examples, best)
+            return [a._replace(explained=t if a.ranking else []) for a, t in zip(plain, tokens, strict=True)]
         if settings.nodes:
             plain = self.answer(examples, replace(settings, nodes=False))
             return [a._replace(nodes=self.nodes(e)) for a, e in zip(plain, examples, strict=True)]

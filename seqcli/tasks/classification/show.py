@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcli import forms
+from seqcli.insight.coloured import painted
 from seqcli.records import Example, cell
 from seqcli.tasks.classification.predict import Answer
 
@@ -43,7 +44,11 @@ class Writer(forms.Writer):
         return [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]
 
     def line(self, example: Example, answer: Answer) -> str:
-        """As text."""
+        """As text; on a terminal with the words that spoke for the label, where that is asked for."""
+        if answer.explained is not None:
+            top = max((token.weight for token in answer.explained), default=0.0) or 1.0
+            grounds = [(t.start, t.end, t.weight / top) for t in answer.explained]
+            return f"{self.line(example, answer._replace(explained=None))}  {painted(example.text, grounds)}\n"
         if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
             label, p = answer.ranking[0]
             return f"{cell(label)}\t{p:.4f}\n"
@@ -63,6 +68,12 @@ class Writer(forms.Writer):
                 {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
                 for a, b, w in answer.attention
             ]
+        if answer.explained is not None:
+            found["explanation"] = [
+                {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6), "without": round(q, 6),
+                 "read": round(r, 6)}
+                for a, b, w, q, r in answer.explained
+            ]  # fmt: skip
         if answer.nodes is not None:
             found["nodes"] = [
                 {"start": a, "end": b, "label": label, "probability": round(p, 6)} for a, b, label, p in answer.nodes

@@ -1,0 +1,72 @@
+"""Why a text got its label: what its probability would be without each token, and after each token was read.
+
+Nothing is asked of the model but answers: the text is answered again without the token (leaving one out: Li, Monroe &
+Jurafsky 2016), and as far as it goes with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from seqcli.errors import UsageError
+from seqcli.records import Example
+
+if TYPE_CHECKING:
+    from seqcli.tasks.classification.predict import Classifier
+
+_WORD = re.compile(r"\S+")
+TINY = 1e-12  # no probability is nearer to 0 or 1
+
+
+class Token(NamedTuple):
+    """A token from `start` to `end`: the probability of the label `without` it, and as far as `read` with it; its
+    weight is the log-odds (nats) that the label has by it, above 0 where it speaks for the label."""
+
+    start: int
+    end: int
+    weight: float
+    without: float
+    read: float
+
+
+def explained(own: Classifier, examples: Sequence[Example], labels: Sequence[int]) -> list[list[Token]]:
+    """The tokens of each ready example, for the label (its place) that it got. Raises UsageError of trees."""
+    places = [_places(own, example) for example in examples]
+    asked = [v for e, spans in zip(examples, places, strict=True) for v in _variants(own, e, spans)]
+    p = own.probabilities(asked) if asked else np.zeros((0, len(own.labels)))
+    found, at = [], 0
+    for example, spans, label in zip(examples, places, labels, strict=True):
+        n = len(spans)
+        without, read = p[at : at + n, label], p[at + n : at + 2 * n, label]
+        whole = float(own.probabilities([example])[0, label]) if n else 0.0
+        weights = _odds(np.array(whole)) - _odds(without)
+        rows = zip(spans, weights.tolist(), without.tolist(), read.tolist(), strict=True)
+        found.append([Token(a, b, w, q, r) for (a, b), w, q, r in rows])
+        at += 2 * n
+    return found
+
+
+def _odds(p: np.ndarray) -> np.ndarray:
+    p = np.clip(p, TINY, 1 - TINY)
+    return np.log(p) - np.log1p(-p)
+
+
+def _places(own: Classifier, example: Example) -> list[tuple[int, int]]:
+    if example.tree is not None:
+        raise UsageError("--explain leaves words out: a tree has no place for that", hint="--nodes has its parts")
+    if example.words is None:
+        return [match.span() for match in _WORD.finditer(example.text)]
+    return own.reading.places(example)
+
+
+def _variants(own: Classifier, example: Example, spans: list[tuple[int, int]]) -> Iterator[Example]:
+    """The text without each token, then each beginning of it."""
+    text, words = example.text, example.words
+    for i, (start, end) in enumerate(spans):
+        yield Example(text[:start] + text[end:], words=None if words is None else words[:i] + words[i + 1 :])
+    for i, (_, end) in enumerate(spans):
+        yield Example(text[:end], words=None if words is None else words[: i + 1])

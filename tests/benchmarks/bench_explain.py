@@ -1,0 +1,62 @@
+"""Whether explanations say what decides: `SEQCLI_DATA=... python tests/benchmarks/bench_explain.py MODEL [--split test]`.
+
+Of each text of a classifier's split the tenth of the tokens (at least one) that speak most for its label is left out,
+as `classify --explain` weighs them, and as many drawn ones (seed 1): how many labels change. Then the seconds that
+1,000 texts take with and without --explain, in one process and thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+
+import seqcli
+from seqcli.records import Example
+from seqcli.scoring import own_split
+from seqcli.tasks.classification.explain import explained
+
+
+def without(example: Example, spans: list[tuple[int, int]], gone: set[int]) -> Example:
+    """The text without some of its tokens."""
+    text = "".join(
+        example.text[a:b]
+        for a, b in zip(
+            [0, *(spans[i][1] for i in sorted(gone))],
+            [*(spans[i][0] for i in sorted(gone)), len(example.text)],
+            strict=True,
+        )
+    )
+    words = None if example.words is None else [w for i, w in enumerate(example.words) if i not in gone]
+    return Example(text, words=words)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--split", default="test")
+    given = parser.parse_args()
+    own: Any = seqcli.load(given.model)
+    examples = [own.ready(record) for record in own_split(own, given.split)[1]]
+    labels = own.probabilities(examples).argmax(axis=1)
+    tokens, rng = explained(own, examples, labels.tolist()), np.random.default_rng(1)
+    most, drawn = [], []
+    for example, found in zip(examples, tokens, strict=True):
+        spans, count = [(t.start, t.end) for t in found], max(round(len(found) / 10), 1)
+        order = sorted(range(len(found)), key=lambda i: -found[i].weight)
+        most.append(without(example, spans, set(order[:count])))
+        drawn.append(without(example, spans, set(rng.permutation(len(found))[:count].tolist())))
+    for name, texts in (("most important", most), ("drawn", drawn)):
+        changed = own.probabilities(texts).argmax(axis=1) != labels
+        print(f"{name}: {changed.mean():.1%} of {len(labels):,} labels change")
+    part = [e.text for e in examples[:1000]]
+    for explain in (False, True):
+        began = time.perf_counter()
+        own.answer([own.ready(text) for text in part], own.asked(explain=explain))
+        print(f"explain={explain}: {time.perf_counter() - began:.2f} s for {len(part):,} texts")
+
+
+if __name__ == "__main__":
+    main()
