@@ -5,7 +5,6 @@ Each mode prints a table or draws in the terminal; --json has the numbers, --plo
 
 from __future__ import annotations
 
-import json as _json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -62,12 +61,12 @@ def _records(own: Any, files: list[str] | None) -> Any:
 
 
 def _write(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    """The numbers as JSON, or lines in which nothing but our own colours steers a terminal."""
     output = Output()
     if as_json:
-        output.line(_json.dumps(found, ensure_ascii=False))
+        output.json(dict(found))
     else:
-        for line in lines:
-            output.line(line)
+        output.write("".join(f"{line}\n" for line in lines))
     output.flush()
 
 
@@ -84,7 +83,7 @@ def _drawn(text: str, weights: list[tuple[int, int, float]], head: str, plot: st
     from seqcli.insight import attention, coloured
 
     if plot:
-        attention.draw([attention.Looked(text, weights, head, 1.0)], plot)
+        attention.draw([attention.Looked(text, weights, head)], plot)
     if not coloured.can_colour():
         return ""
     shown = [w for w in weights if w[1] <= EXCERPT]
@@ -104,7 +103,7 @@ def surprise(
     seen, nats = look(own, _records(own, files), tokens)
     top = max(float(nats.max()), 1e-9)
     weights = [(a, b, float(n) / top) for (a, b), n in zip(seen.places[1:], nats, strict=True)]
-    drawn = _drawn(seen.text, weights, f"surprise: darkest {top:.2f} nats, mean", plot)
+    drawn = _drawn(seen.text, weights, f"surprise: mean {nats.mean():.2f} nats, the darkest {top:.2f}", plot)
     symbols = [own.tokenizer.symbol(int(i)) for i in seen.ids[1:]]
     rows = [
         {"token": s, "start": a, "end": b, "nats": round(float(n), 6)}
@@ -159,7 +158,7 @@ def neurons(
         ]
         near = [w for w in weights if w[1] <= 4 * EXCERPT]
         text = _drawn(seen.text, near, f"{unit.what}: layer {unit.layer}, unit {unit.unit}", plot if not i else None)
-        drawn += ["", f"{unit.what}: layer {unit.layer}, unit {unit.unit}", text] if text else []
+        drawn += ["", f"{unit.what}: layer {unit.layer}, unit {unit.unit}", text.rstrip("\n")] if text else []
     rows = [[u.what, str(u.layer), str(u.unit), f"{u.correlation:+.3f}"] for u in found]
     table = _table(("what", "layer", "unit", "correlation"), rows, (1, 2, 3))
     units = [
@@ -218,7 +217,9 @@ def neighbors(
     cosine[at] = -np.inf
     best = np.argsort(-cosine, kind="stable")[: min(count, len(names) - 1)].tolist()
     found = [{"word": names[i], "cosine": round(float(cosine[i]), 6)} for i in best]
-    _write({"word": word, "neighbors": found}, [f"{n['word']}\t{n['cosine']:.4f}" for n in found], json)
+    _write(
+        {"word": word, "neighbors": found}, [f"{console.visible(n['word'])}\t{n['cosine']:.4f}" for n in found], json
+    )
 
 
 @app.command()
@@ -292,7 +293,7 @@ def flow(
         ],
         (1, 2, 3),
     )
-    drawn = chart.text(curves, "tokens between state and loss")
+    drawn = map(console.visible, chart.text(curves, "tokens between state and loss"))
     _write(found, [*drawn, "", *table, *(["", *weights] if len(weights) > 1 else [])], json)
 
 

@@ -16,12 +16,12 @@ MARGIN = 0.25  # inches
 
 
 class Looked(NamedTuple):
-    """A text, the tokens (start, end, weight) that were read of it, its label and probability."""
+    """A text, the tokens (start, end, weight) that were read of it, what stands above it, a probability beside that."""
 
     text: str
     attention: Sequence[tuple[int, int, float]]
     label: str
-    probability: float
+    probability: float | None = None
 
 
 def draw(rows: Sequence[Looked], path: str) -> None:
@@ -56,7 +56,8 @@ def draw(rows: Sequence[Looked], path: str) -> None:
 
 
 def _head(row: Looked) -> str:
-    return f"{plain(row.label)}  {row.probability:.4f}"
+    label = plain(row.label).replace("\u2423", " ")
+    return label if row.probability is None else f"{label}  {row.probability:.4f}"
 
 
 class Placed(NamedTuple):

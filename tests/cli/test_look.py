@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import inprocess
+
+from seqcli.insight import coloured
 
 MODELS = Path(__file__).parents[1] / "net" / "models"
 TEXT = "the cat sat on the mat.\nthe dog sat.\n" * 20
@@ -146,3 +149,11 @@ def test_what_cannot_be_looked_at(look: Any, tmp_path: Path, mode: str, model: s
 def test_nats_are_finite(look: Any) -> None:
     tokens = numbers(look("surprise", "lm-counted", "text.txt", "--json"))["tokens"]
     assert all(math.isfinite(t["nats"]) for t in tokens)
+
+
+def test_colours_reach_a_terminal(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coloured, "can_colour", lambda: True)
+    shown = look("surprise", "lm", "text.txt", "--tokens", 50).text
+    assert "\x1b[30;48;5;202m" in shown  # the most surprising one
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown).rstrip("\n") == TEXT[:50].rstrip("\n")
+    assert "\x1b[30;48;5;202m" in look("neurons", "lm", "text.txt", "--tokens", 300).text
