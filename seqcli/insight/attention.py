@@ -16,7 +16,7 @@ MARGIN = 0.25  # inches
 
 
 class Looked(NamedTuple):
-    """A text, the tokens (start, end, weight) that were read of it, what stands above it, a probability beside that."""
+    """A text, the tokens (start, end, weight) that were read of it, its label, or other head, and a probability."""
 
     text: str
     attention: Sequence[tuple[int, int, float]]
