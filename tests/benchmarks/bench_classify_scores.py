@@ -19,10 +19,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from seqcli.cli._splits import named_examples
 
 from seqcli import artifact
 from seqcli.bootstrap import paired
+from seqcli.scoring import own_split
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.score import scored
 
@@ -48,7 +48,8 @@ def trained(recipe: str, name: str, folder: Path, more: list[str]) -> np.ndarray
         ]
         subprocess.run([*command, *more], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     stored = artifact.read(run / "model.safetensors")
-    classifier, (_, examples) = Classifier.open(stored), named_examples(stored, "test")
+    classifier = Classifier.open(stored)
+    _, examples = own_split(classifier, "test")
     best = scored(classifier, examples).argmax(axis=1)
     return np.array([[classifier.labels[k]] == e.labels for k, e in zip(best, examples, strict=True)])
 
