@@ -63,7 +63,9 @@ def test_every_line_is_answered_whatever_it_holds(here, model, lines, ended):
         assert list(result) == ["text", "confidence", "logprob", "score", "finished", "tokens"]
         assert sum(t["logprob"] for t in result["tokens"]) == pytest.approx(result["logprob"], abs=2e-5)
         if not line.strip():
-            assert result == {"text": "", "logprob": 0.0, "score": 0.0, "finished": True, "tokens": []}
+            assert result == {
+                "text": "", "confidence": 1.0, "logprob": 0.0, "score": 0.0, "finished": True, "tokens": [],
+            }  # fmt: skip
         else:
             assert (result["tokens"][-1]["text"] == "<eos>") == result["finished"]
             assert "<unk>" not in [t["text"] for t in result["tokens"] if t["text"] not in line]

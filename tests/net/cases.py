@@ -284,6 +284,14 @@ TOKENS = [
 ]
 
 LOOKING = [
+    *(
+        f"look {mode} prompts.txt -m lm{o}"
+        for mode in ("surprise", "memory", "gates", "neurons")
+        for o in ("", " --json")
+    ),
+    *(f"look neighbors {word} -m {m}{o}" for word, m in (("e", "lm"), ("the", "pos")) for o in ("", " --json")),
+    "look surprise tagged.txt -m pos",
+    "look memory bad.txt -m lm",
     *(f"inspect {m}.safetensors{o}" for m in ("lm", "pos", "remarks", "digits", "linear") for o in ("", " --json")),
     *(
         f"recipes new {files} -o -"

@@ -179,7 +179,7 @@ def test_a_run_ends_with_scores_and_a_baseline(
     scores = artifact.read(kept.path).header["scores"]
     headline = watch or "chrf"
     pairs = task.corpus.splits
-    translator = Translator.open(kept)
+    translator = Translator.open(artifact.read(kept.path))  # with the confidence, fitted at the end
     for split in ("valid", "test"):
         expected = evaluate(translator, pairs[split], Settings(Search(beam=2)), wanted=[headline])
         assert scores[split] == json.loads(json.dumps(expected.to_dict()))

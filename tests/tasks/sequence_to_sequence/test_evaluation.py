@@ -12,7 +12,7 @@ from support.translators import SOURCES, TARGETS, codec, model, translator
 from seqcli.decoding.beam import Search
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
-from seqcli.metrics import sequences, translation
+from seqcli.metrics import calibration, selective, sequences, translation
 from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.data import fingerprint
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
@@ -39,7 +39,7 @@ def test_answers_stand_where_their_sources_do(advanced: list[float]) -> None:
     rng, echo = np.random.default_rng(0), Echo()
     pairs = [Pair("x" * n + str(i), "") for i, n in enumerate(rng.integers(0, 30, 2 * BATCH + 3))]
     found = answered(echo, pairs, Settings(Search(beam=4, n_best=3)))  # type: ignore[arg-type]
-    assert found == [p.text.upper() for p in pairs]
+    assert [answer.text for answer in found] == [p.text.upper() for p in pairs]
     assert [len(a) for a in echo.asked] == advanced == [BATCH, BATCH, 3]
     lengths = [len(text) for asked in echo.asked for text in asked]
     assert lengths == sorted(lengths)  # little is padding
@@ -48,12 +48,17 @@ def test_answers_stand_where_their_sources_do(advanced: list[float]) -> None:
 @pytest.mark.parametrize("settings", [Settings(), Settings(Search(beam=3, length_penalty=0.5))])
 def test_a_report_is_of_the_answers(settings: Settings) -> None:
     own = translator(codec("char"))
-    answers = [a[0].text for a in own.answer(PAIRS, settings)]
+    answers = [a[0] for a in own.answer(PAIRS, settings)]
     report = evaluate(own, PAIRS, settings)
-    expected = scored(answers, PAIRS, protocol=protocol(own, settings))
+    expected = scored(
+        [a.text for a in answers], PAIRS, [a.confidence for a in answers], protocol=protocol(own, settings)
+    )
     assert report == expected
     assert report.counts == {"pairs": 6}
-    assert set(report.metrics) == {*sequences.Metric.OFFERS, "bleu", "chrf"}
+    assert set(report.metrics) == {
+        *(name for m in (sequences, calibration, selective) for name in m.Metric.OFFERS),
+        *("bleu", "chrf"),
+    }
     assert fingerprint(PAIRS)[:16] in report.signature
     assert "\nbleu: " in report.signature
     assert report.protocol in report.signature
