@@ -98,7 +98,10 @@ def surprise(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """What each token of a text costs a language model, in nats: coloured on a terminal, else a token a line."""
+    """What each token costs a language model.
+
+    In nats, all of the text before it read: coloured on a terminal, else a token a line.
+    """
     own, look = _opened("surprise", model, plot)
     seen, nats = look(own, _records(own, files), tokens)
     top = max(float(nats.max()), 1e-9)
@@ -123,7 +126,10 @@ def memory(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """A language model's loss against how much it has read: where the curve is flat, its memory ends."""
+    """A language model's loss by how much it read.
+
+    Where the curve is flat, its memory ends.
+    """
     own, look = _opened("memory", model, plot)
     found = look(own, _records(own, files), longest, windows)
     if plot:
@@ -146,7 +152,10 @@ def neurons(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """The units of a language model that best follow quotes, brackets, lines and words, found by correlation."""
+    """Units that follow quotes, lines, words.
+
+    Those of a language model whose output has the highest correlation with each property of the text.
+    """
     own, look = _opened("neurons", model, plot)
     seen, found = look(own, _records(own, files), tokens)
     drawn = []
@@ -175,7 +184,10 @@ def gates(
     rows: Annotated[int, option("Stretches.", min=1)] = 8,
     json: Json = False,
 ) -> None:
-    """How open each gate of a recurrent network is, by layer: mean, shares shut and open, how values are spread."""
+    """How open each gate is, by layer.
+
+    Its mean, the shares of its values that are shut and open, how they are spread from 0 to 1.
+    """
     from seqcli.insight import gates as of
 
     own, look = _opened("unrolled", model, None)
@@ -204,7 +216,10 @@ def neighbors(
     count: Annotated[int, option("So many.", "-n", "--count", min=1)] = 10,
     json: Json = False,
 ) -> None:
-    """The words, or tokens, whose embeddings are most like one's, by cosine."""
+    """Words with the most similar embeddings.
+
+    Or tokens; by cosine.
+    """
     import numpy as np
 
     own, look = _opened("table", model, None)
@@ -236,8 +251,11 @@ def flow(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Gradients through time: the norm of the derivative of the loss at step t by the state after step k, against
-    t - k. Needs torch."""
+    """Gradients through time, by distance.
+
+    The norm of the derivative of the loss at step t by the recurrent state after step k, against t - k; eigenvalues
+    and singular values of the recurrent weights beside it. Needs torch.
+    """
     import numpy as np
 
     from seqcli.insight import chart
