@@ -10,7 +10,7 @@ import numpy as np
 from seqcli.ops._products import Array, at_least_float32, linear
 
 FEW = 1 << 21  # logits: up to so many, torch's own cross-entropy is as fast
-WHOLE = 1 << 24  # up to so many are held at once, and become their gradient
+WHOLE = 1 << 26  # up to so many are held at once, and become their gradient
 ROWS = 1 << 19  # of them, so many at a time: they stay in the processor's cache
 PART = 1 << 22  # of more, so many at a time, made a second time for the gradient
 

@@ -122,7 +122,7 @@ def show(what: str, found: dict[str, list[float]], base: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["scan", "cross-entropy"], default=["scan", "cross-entropy"])
+    parser.add_argument("what", nargs="*", metavar="scan|cross-entropy", default="scan cross-entropy")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--sizes", type=int, nargs=2, help=argparse.SUPPRESS)
