@@ -113,17 +113,15 @@ def _bar(what: str, total: float | None, unit: str) -> Any:
     return bar
 
 
-def table(
-    headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[int] = (), to: Any = None
-) -> None:
-    """A plain aligned table: two spaces between columns, the columns in `right` flushed right; stderr by default."""
+def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[int] = ()) -> list[str]:
+    """The lines of a plain aligned table: two spaces between columns, the columns in `right` flushed right."""
     cells = [[*headers], *[[*row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    right = set(right)
+    right, lines = set(right), []
     for row in cells:
         parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        line = "  ".join(parts).rstrip()
-        print(visible(line), file=to or sys.stderr)
+        lines.append(visible("  ".join(parts).rstrip()))
+    return lines
 
 
 def count(number: float) -> str:

@@ -40,12 +40,9 @@ def test_duration(seconds: float, shown: str) -> None:
 
 
 def test_a_table_is_aligned_and_has_no_trailing_space() -> None:
-    out = io.StringIO()
-    console.table(["name", "size", "of"], [["a", "1", "x"], ["longer", "1,000", ""]], right=[1], to=out)
-    assert out.getvalue() == "name     size  of\na           1  x\nlonger  1,000\n"
-    empty = io.StringIO()
-    console.table(["name"], [], to=empty)
-    assert empty.getvalue() == "name\n"
+    lines = console.table(["name", "size", "of"], [["a", "1", "x"], ["longer", "1,000", ""]], right=[1])
+    assert "".join(f"{line}\n" for line in lines) == "name     size  of\na           1  x\nlonger  1,000\n"
+    assert console.table(["name"], []) == ["name"]
 
 
 @pytest.mark.parametrize(

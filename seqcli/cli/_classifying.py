@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from seqcli import forms, runs, threads
 from seqcli.cli import _filter
-from seqcli.cli._options import Confidence, Filtering, Given
+from seqcli.cli._options import Confidence, Filtering, Given, check_otherwise
 from seqcli.cli._reading import TEXTS
 from seqcli.errors import UsageError
 from seqcli.insight.coloured import can_colour
@@ -79,5 +79,4 @@ def _check(read: str, writing: Writing) -> None:
             raise UsageError(f"{name} goes with --jsonl", hint=hint)
     if writing.explain and not (writing.jsonl or read == "jsonl" or (can_colour() and read not in ROWS)):
         raise UsageError("--explain goes with --jsonl, or with text on a terminal that has colours")
-    if any(c in writing.otherwise for c in "\t\n\r"):
-        raise UsageError("--else: a tab or a line break cannot stand for a label")
+    check_otherwise(writing.otherwise, "a label")

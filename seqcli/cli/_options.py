@@ -261,6 +261,12 @@ class Confidence:
         return threshold(self.target_precision, predictor)
 
 
+def check_otherwise(text: str, what: str) -> None:
+    """Raise UsageError for an --else that cannot stand in a cell."""
+    if any(c in text for c in "\t\n\r"):
+        raise UsageError(f"--else: a tab or a line break cannot stand for {what}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Columns:
     """Columns of words (conll)."""

@@ -70,14 +70,6 @@ def _write(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> Non
     output.flush()
 
 
-def _table(headers: Iterable[str], rows: Iterable[Iterable[str]], right: Iterable[int]) -> list[str]:
-    import io
-
-    drawn = io.StringIO()
-    console.table(headers, rows, right=right, to=drawn)
-    return drawn.getvalue().rstrip("\n").split("\n")
-
-
 def _drawn(text: str, weights: list[tuple[int, int, float]], head: str, plot: str | None) -> str:
     """A text coloured for the terminal, its beginning; all of it as a picture where one is asked for."""
     from seqcli.insight import attention, coloured
@@ -139,7 +131,7 @@ def memory(
                    "tokens read before", "nats a token", {})  # fmt: skip
     worst = max(nats for *_, nats in found)
     rows = [[f"{a}" if a == b else f"{a} to {b}", f"{n:.4f}", "█" * round(40 * n / worst)] for a, b, n in found]
-    table = _table(("tokens read", "nats", ""), rows, (0, 1))
+    table = console.table(("tokens read", "nats", ""), rows, right=(0, 1))
     _write({"memory": [{"from": a, "to": b, "nats": n} for a, b, n in found]}, table, json)
 
 
@@ -169,7 +161,7 @@ def neurons(
         text = _drawn(seen.text, near, f"{unit.what}: layer {unit.layer}, unit {unit.unit}", plot if not i else None)
         drawn += ["", f"{unit.what}: layer {unit.layer}, unit {unit.unit}", text.rstrip("\n")] if text else []
     rows = [[u.what, str(u.layer), str(u.unit), f"{u.correlation:+.3f}"] for u in found]
-    table = _table(("what", "layer", "unit", "correlation"), rows, (1, 2, 3))
+    table = console.table(("what", "layer", "unit", "correlation"), rows, right=(1, 2, 3))
     units = [
         {"what": u.what, "layer": u.layer, "unit": u.unit, "correlation": round(u.correlation, 6)} for u in found
     ]
@@ -200,7 +192,7 @@ def gates(
          _bars(g.tenths)]
         for g in found
     ]  # fmt: skip
-    table = _table(("layer", "gate", "mean", "below 0.1", "above 0.9", "0 to 1"), lines, (2, 3, 4))
+    table = console.table(("layer", "gate", "mean", "below 0.1", "above 0.9", "0 to 1"), lines, right=(2, 3, 4))
     _write({"gates": [g._asdict() for g in found]}, table, json)
 
 
@@ -293,23 +285,23 @@ def flow(
         }  # fmt: skip
     if plot:
         chart.draw(plot, curves, "tokens between state and loss", "norm of the derivative", spectra)
-    table = _table(
+    table = console.table(
         ("network", "norm at 1", "at the end", "a step", "memory"),
         [
             [name, f"{curves[name][0]:.2e}", f"{curves[name][-1]:.2e}",
              "" if f["factor"] is None else f"{f['factor']:.3f}", f"{f['memory'] or ''}"]
             for name, f in found.items()
         ],
-        (1, 2, 3, 4),
+        right=(1, 2, 3, 4),
     )  # fmt: skip
-    weights = _table(
+    weights = console.table(
         ("recurrent weights", "largest |eigenvalue|", "largest singular value", "smallest"),
         [
             [f"{name}: {w['name']}", f"{w['radius']:.3f}", f"{w['largest']:.3f}", f"{w['smallest']:.3g}"]
             for name, f in found.items()
             for w in f["weights"]
         ],
-        (1, 2, 3),
+        right=(1, 2, 3),
     )
     drawn = map(console.visible, chart.text(curves, "tokens between state and loss"))
     _write(found, [*drawn, "", *table, *(["", *weights] if len(weights) > 1 else [])], json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shlex
 from pathlib import Path
@@ -52,9 +51,9 @@ def list_recipes() -> None:
     if not rows:
         console.say("no recipes here: seqcli looks in ./recipes and in what ships with it")
         return
-    drawn, output = io.StringIO(), Output()
-    console.table(("recipe", "task", "model", "what it is"), rows, to=drawn)
-    output.write(drawn.getvalue())
+    output = Output()
+    for line in console.table(("recipe", "task", "model", "what it is"), rows):
+        output.line(line)
     output.flush()  # before what is said about it
     console.say("\nseqcli train RECIPE trains one; seqcli recipes show RECIPE prints it")
 

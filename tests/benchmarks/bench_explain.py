@@ -40,8 +40,10 @@ def main() -> None:
     given = parser.parse_args()
     own: Any = seqcli.load(given.model)
     examples = [own.ready(record) for record in own_split(own, given.split)[1]]
-    labels = own.probabilities(examples).argmax(axis=1)
-    tokens, rng = explained(own, examples, labels.tolist()), np.random.default_rng(1)
+    p = own.probabilities(examples)
+    labels = p.argmax(axis=1)
+    got = list(zip(labels.tolist(), p.max(axis=1).tolist(), strict=True))
+    tokens, rng = explained(own, examples, got), np.random.default_rng(1)
     most, drawn = [], []
     for example, found in zip(examples, tokens, strict=True):
         spans, count = [(t.start, t.end) for t in found], max(round(len(found) / 10), 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seqcli import artifact, console, forms, streams, threads
 from seqcli.cli import _filter
-from seqcli.cli._options import Given
+from seqcli.cli._options import Given, check_otherwise
 from seqcli.cli._reading import SOURCES
 from seqcli.decoding.beam import Search
 from seqcli.decoding.ensemble import Ensemble
@@ -138,8 +138,7 @@ def _check_drawing(asked: Asked, given: Given) -> None:
 
 def _check_form(asked: Asked, read: str) -> None:
     """Raise UsageError for what the form that is written has no room for."""
-    if any(c in asked.sure.otherwise for c in "\t\n\r"):
-        raise UsageError("--else: a tab or a line break cannot stand for an answer")
+    check_otherwise(asked.sure.otherwise, "an answer")
     for name, value in (
         ("--confidence", asked.writing.confidence),
         ("--n-best", asked.searching.n_best > 1),

@@ -33,16 +33,16 @@ class Token(NamedTuple):
     read: float
 
 
-def explained(own: Classifier, examples: Sequence[Example], labels: Sequence[int]) -> list[list[Token]]:
-    """The tokens of each ready example, for the label (its place) that it got. Raises UsageError of trees."""
+def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[int, float]]) -> list[list[Token]]:
+    """The tokens of each ready example, for the label (its place) that it got, and that one's probability. Raises
+    UsageError of trees."""
     places = [_places(own, example) for example in examples]
     asked = [v for e, spans in zip(examples, places, strict=True) for v in _variants(own, e, spans)]
     p = own.probabilities(asked) if asked else np.zeros((0, len(own.labels)))
     found, at = [], 0
-    for example, spans, label in zip(examples, places, labels, strict=True):
+    for spans, (label, whole) in zip(places, got, strict=True):
         n = len(spans)
         without, read = p[at : at + n, label], p[at + n : at + 2 * n, label]
-        whole = float(own.probabilities([example])[0, label]) if n else 0.0
         weights = _odds(np.array(whole)) - _odds(without)
         rows = zip(spans, weights.tolist(), without.tolist(), read.tolist(), strict=True)
         found.append([Token(a, b, w, q, r) for (a, b), w, q, r in rows])

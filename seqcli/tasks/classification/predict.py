@@ -157,7 +157,8 @@ class Classifier(BasePredictor):
         """An answer for each example, in their order; a blank text has none."""
         if settings.explain:
             plain = self.answer(examples, replace(settings, explain=False))
-            best = [self.vocabulary.label_ids[a.ranking[0][0]] if a.ranking else 0 for a in plain]
+            ids = self.vocabulary.label_ids
+            best = [(ids[a.ranking[0][0]], a.ranking[0][1]) if a.ranking else (0, 0.0) for a in plain]
             tokens = explained(self, examples, best)
             return [a._replace(explained=t if a.ranking else []) for a, t in zip(plain, tokens, strict=True)]
         if settings.nodes:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from seqcli import forms
 from seqcli.insight.coloured import painted
 from seqcli.records import Example, cell
+from seqcli.tasks.classification.explain import TINY
 from seqcli.tasks.classification.predict import Answer
 
 SEPARATOR = ","  # of several labels in one cell
@@ -46,7 +47,7 @@ class Writer(forms.Writer):
     def line(self, example: Example, answer: Answer) -> str:
         """As text; on a terminal with the words that spoke for the label, where that is asked for."""
         if answer.explained is not None:
-            top = max((token.weight for token in answer.explained), default=0.0) or 1.0
+            top = max([TINY, *(token.weight for token in answer.explained)])
             grounds = [(t.start, t.end, t.weight / top) for t in answer.explained]
             return f"{self.line(example, answer._replace(explained=None))}  {painted(example.text, grounds)}\n"
         if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
