@@ -161,18 +161,19 @@ def _built(name: str, builtin: Any, known: dict[str, str]) -> dict[str, list[Pat
         return {"train": [_python_docs()]}
     if builtin == "python-source":
         return {"train": _python_source()}
-    return _generated(builtin, known)
+    return _generated(name, builtin, known)
 
 
-def _generated(builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:
+def _generated(name: str, builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:
     """A data set made from a seed, written into the cache once: a file a split, its name from its hash."""
-    paths = {s: cache_folder() / "data" / f"{builtin}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
+    paths = {s: cache_folder() / "data" / f"{name}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
     if not all(path.is_file() and _sha256(path) == known[split] for split, path in paths.items()):
-        for split, pairs in import_module(f"seqcli.datasets.{builtin}").splits().items():
+        module = import_module(f"seqcli.datasets.{builtin}")
+        for split, records in (module.splits(name) if builtin == "lags" else module.splits()).items():
             path = paths[split]
-            _write(path, "".join(f"{source}\t{target}\n" for source, target in pairs).encode())
+            _write(path, "".join("\t".join(columns) + "\n" for columns in records).encode())
             if _sha256(path) != known[split]:
-                warn(f"{path} is not the published {builtin}: scores cannot stand beside published ones")
+                warn(f"{path} is not the published {name}: scores cannot stand beside published ones")
     return {split: [path] for split, path in paths.items()}
 
 

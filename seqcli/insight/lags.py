@@ -1,0 +1,148 @@
+"""What one cell can and another cannot: networks learn tasks with lags, and are asked about longer sequences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from seqcli import api, registry
+from seqcli.artifact import replacing
+from seqcli.datasets import lags
+from seqcli.datasets.lags import CLASSES, TAGS, TASKS, TESTED, Made
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.runs import Run, folder
+
+LENGTHS = (20, *TESTED)  # symbols; up to 40 were trained on
+ASKED, SEED = 250, 1_000_000  # sequences of each length, made from a seed that no data set has
+SLOW = ("parity", "s3", "copy")  # tasks that get LONGER times the minutes
+LONGER = 5
+ATTENDING, TRANSFORMER = "+attention", "transformer"
+_TRANSFORMER = "size: 128, heads: 4, layers: 2"
+
+
+class Trial(NamedTuple):
+    """A network that learns a task."""
+
+    task: str
+    network: str  # a cell, for copy CELL+attention, or transformer
+    minutes: float
+    seed: int
+
+    @property
+    def run(self) -> Run:
+        return Run(folder(f"lag-{self.task}-{self.network}-{self.minutes:g}min-seed{self.seed}"))
+
+    @property
+    def command(self) -> list[str]:
+        """What trains it, as arguments of seqcli."""
+        form = "lags" if self.task in TAGS else "lags-label" if self.task in CLASSES else "lags-copy"
+        values = {"data.train": f"lag-{self.task}", "train.minutes": f"{self.minutes:g}", "train.seed": self.seed}
+        if self.network == TRANSFORMER:
+            kind = {"lags": "transformer-tagger", "lags-label": "transformer-classifier"}.get(form, TRANSFORMER)
+            rate = {"train.learning_rate": "1e-3", "train.warmup": 100}
+            values |= {"model": f"{{kind: {kind}, {_TRANSFORMER}}}", **rate}
+        else:
+            values["model.cell"] = self.network.removesuffix(ATTENDING)
+            if self.network.endswith(ATTENDING):
+                values["model.attention"] = "general"
+        changes = [f"--set={key}={value}" for key, value in values.items()]
+        return ["train", form, *changes, "--name", self.run.path.name]
+
+
+def trials(tasks: Sequence[str], networks: Sequence[str], minutes: float, seed: int) -> list[Trial]:
+    """Each task with each network that can be asked to learn it. Raises UsageError for unknown names."""
+    for name in tasks:
+        if name not in TASKS:
+            raise UsageError(f"no lag task is named {name!r}", hint=did_you_mean(name, TASKS))
+    for network in networks:
+        if network != TRANSFORMER:
+            registry.load("cells", network.removesuffix(ATTENDING))
+    return [
+        Trial(task, network, minutes * (LONGER if task in SLOW else 1), seed)
+        for task in tasks
+        for network in networks
+        if task not in TAGS | CLASSES or not network.endswith(ATTENDING)
+    ]
+
+
+def scored(trial: Trial) -> dict[int, float] | None:
+    """The share of answers that were right, by length, where the trial was carried out before."""
+    try:
+        found = json.loads((trial.run.path / "lags.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return {int(length): share for length, share in found.items()}
+
+
+def carried_out(trial: Trial) -> dict[int, float]:
+    """Train the network, in a process of its own, and ask it. A run that was cut off is gone on with. Raises
+    SeqcliError with what that process said last."""
+    run = trial.run
+    more = ["--resume"] if run.last.exists() else ["--overwrite"] if run.exists() else []
+    done = subprocess.run(
+        [sys.executable, "-m", "seqcli", *trial.command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().split("\n")
+        raise SeqcliError(f"{run.path}: training ended with status {done.returncode}\n" + "\n".join(said[-5:]))
+    shares = asked(api.load(run.path), trial.task)
+    with replacing(run.path / "lags.json") as file:
+        file.write((json.dumps(shares) + "\n").encode())
+    return shares
+
+
+def asked(own: Any, task: str) -> dict[int, float]:
+    """The share of sequences whose answer, of tags the last one, a predictor gets right, by length."""
+    how, shares = {"beam": 1} if task not in TAGS | CLASSES else {}, {}
+    for length in LENGTHS:
+        records = lags.made(task, [length] * ASKED, SEED + length)
+        lines = own.filter([" ".join(symbols) for symbols, _ in records], **how)
+        shares[length] = sum(_is_right(task, *pair) for pair in zip(lines, records, strict=True)) / ASKED
+    return shares
+
+
+def _is_right(task: str, line: str, record: Made) -> bool:
+    if task in TAGS:
+        return line.rpartition("/")[2] == record[1][-1]
+    return line.partition("\t")[0] == " ".join(record[1])
+
+
+def floors(task: str) -> dict[int, float]:
+    """What the most frequent answer of each length gets right."""
+    found = {}
+    for length in LENGTHS:
+        made = lags.made(task, [length] * ASKED, SEED + length)
+        answers = Counter(a[-1] if task in TAGS else " ".join(a) for _, a in made)
+        found[length] = answers.most_common(1)[0][1] / ASKED
+    return found
+
+
+def draw(path: str, tables: Mapping[str, Mapping[str, Mapping[int, float]]]) -> None:
+    """Write a picture of the tables: a block for each task, a row for each network, a column for each length."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from seqcli.insight._picture import DPI, save
+
+    across = min(len(tables), 5)
+    down, most = -(-len(tables) // across), max(map(len, tables.values()))
+    figure = Figure(figsize=(3.1 * across + 1, (0.27 * most + 0.9) * down), dpi=DPI, facecolor="white",
+                    layout="constrained")  # fmt: skip
+    FigureCanvasAgg(figure)
+    for place, (task, rows) in enumerate(tables.items(), 1):
+        axes = figure.add_subplot(down, across, place)
+        values = [[100 * shares[length] for length in LENGTHS] for shares in rows.values()]
+        axes.imshow(values, cmap="YlGn", vmin=0, vmax=100, aspect="auto")
+        axes.set_xticks(range(len(LENGTHS)), list(map(str, LENGTHS)), size=8)
+        axes.set_yticks(range(len(rows)), list(rows), size=8)
+        axes.tick_params(length=0)
+        axes.set_title(task, size=10)
+        for y, row in enumerate(values):
+            for x, value in enumerate(row):
+                axes.text(x, y, f"{value:.0f}", ha="center", va="center", size=8,
+                          color="white" if value > 70 else "black")  # fmt: skip
+    save(figure, path)
