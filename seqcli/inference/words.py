@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from seqcli.inference.attended import AttendedForm
 from seqcli.inference.batch import BatchForm
+from seqcli.layers.transformer import Encoder
 
 KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
 KEPT_CHARACTERS = 16 << 20  # of those words themselves
@@ -21,8 +23,9 @@ class WordBank:
     """
 
     def __init__(self, model: Any):
-        self.model, self.form = model, BatchForm(model.stack)
-        size = self._size = model.stack.first[0].shape[1]
+        own = model.stack
+        self.model, self.form = model, AttendedForm(own) if isinstance(own, Encoder) else BatchForm(own)
+        size = self._size = own.first[0].shape[1]
         at = size - sum(table.shape[1] for table in model.features)
         nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
         self._tables = []

@@ -32,7 +32,7 @@ class Unrolled(NamedTuple):
 
 def network(own: Any) -> Any:
     """The recurrent network of a predictor. Raises SeqcliError where it has none."""
-    if not hasattr(own.model, "stack"):
+    if not isinstance(getattr(own.model, "stack", None), Stack):
         raise SeqcliError(f"{own.path}: a model of this kind has no recurrent states to look at")
     return own.model
 

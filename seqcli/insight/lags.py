@@ -6,10 +6,10 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from seqcli import api, registry
+from seqcli import registry
 from seqcli.artifact import replacing
 from seqcli.datasets import lags
 from seqcli.datasets.lags import CLASSES, TAGS, TASKS, TESTED, Made
@@ -21,7 +21,12 @@ ASKED, SEED = 250, 1_000_000  # sequences of each length, made from a seed that 
 SLOW = ("parity", "s3", "copy")  # tasks that get LONGER times the minutes
 LONGER = 5
 ATTENDING, TRANSFORMER = "+attention", "transformer"
-_TRANSFORMER = "size: 128, heads: 4, layers: 2"
+_SIZE = "kind: transformer, size: 128, heads: 4, layers: 2"
+TRANSFORMERS = {
+    "lags": f"{{{_SIZE}, embedding: 32, characters: null, head: softmax, lowercase: false, fold_digits: false}}",
+    "lags-label": f"{{{_SIZE}, embedding: 32, pooling: last}}",
+    "lags-copy": f"{{{_SIZE}}}",
+}  # by recipe
 
 
 class Trial(NamedTuple):
@@ -42,9 +47,7 @@ class Trial(NamedTuple):
         form = "lags" if self.task in TAGS else "lags-label" if self.task in CLASSES else "lags-copy"
         values = {"data.train": f"lag-{self.task}", "train.minutes": f"{self.minutes:g}", "train.seed": self.seed}
         if self.network == TRANSFORMER:
-            kind = {"lags": "transformer-tagger", "lags-label": "transformer-classifier"}.get(form, TRANSFORMER)
-            rate = {"train.learning_rate": "1e-3", "train.warmup": 100}
-            values |= {"model": f"{{kind: {kind}, {_TRANSFORMER}}}", **rate}
+            values |= {"model": TRANSFORMERS[form], "train.learning_rate": "1e-3", "train.warmup": 100}
         else:
             values["model.cell"] = self.network.removesuffix(ATTENDING)
             if self.network.endswith(ATTENDING):
@@ -78,9 +81,9 @@ def scored(trial: Trial) -> dict[int, float] | None:
     return {int(length): share for length, share in found.items()}
 
 
-def carried_out(trial: Trial) -> dict[int, float]:
-    """Train the network, in a process of its own, and ask it. A run that was cut off is gone on with. Raises
-    SeqcliError with what that process said last."""
+def carried_out(trial: Trial, load: Callable[[Run], Any]) -> dict[int, float]:
+    """Train the network, in a process of its own, and ask it: `load` opens a run's model as its predictor. A run that
+    was cut off is gone on with. Raises SeqcliError with what that process said last."""
     run = trial.run
     more = ["--resume"] if run.last.exists() else ["--overwrite"] if run.exists() else []
     done = subprocess.run(
@@ -89,7 +92,7 @@ def carried_out(trial: Trial) -> dict[int, float]:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().split("\n")
         raise SeqcliError(f"{run.path}: training ended with status {done.returncode}\n" + "\n".join(said[-5:]))
-    shares = asked(api.load(run.path), trial.task)
+    shares = asked(load(run), trial.task)
     with replacing(run.path / "lags.json") as file:
         file.write((json.dumps(shares) + "\n").encode())
     return shares
@@ -97,10 +100,10 @@ def carried_out(trial: Trial) -> dict[int, float]:
 
 def asked(own: Any, task: str) -> dict[int, float]:
     """The share of sequences whose answer, of tags the last one, a predictor gets right, by length."""
-    how, shares = {"beam": 1} if task not in TAGS | CLASSES else {}, {}
+    shares = {}
     for length in LENGTHS:
         records = lags.made(task, [length] * ASKED, SEED + length)
-        lines = own.filter([" ".join(symbols) for symbols, _ in records], **how)
+        lines = own.filter([" ".join(symbols) for symbols, _ in records])
         shares[length] = sum(_is_right(task, *pair) for pair in zip(lines, records, strict=True)) / ASKED
     return shares
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.attention.multihead import Attention
+from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.dropout import drop
 from seqcli.layers.norm import Norm
@@ -131,6 +132,58 @@ class EncoderBlock:
             x, self.attention_norm, lambda x: look_back(self.attention, x, cache, count, turn, found)
         )
         return self.style.around(x, self.feedforward_norm, self.feedforward), found[0]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Blocks over a projection of what is read (I) and waves of positions: it reads in a stack's place."""
+
+    weight: Array  # (D, I)
+    bias: Array  # (D,)
+    blocks: tuple[EncoderBlock, ...]
+    norm: Norm | None  # of what the last block gives; None where the blocks' own ends them
+
+    both = False  # its outputs are not those of two directions
+
+    @classmethod
+    def create(cls, inputs: int, size: int, heads: int, wide: int, layers: int, style: Style, rng: Rng) -> Encoder:
+        """Fresh weights. Raises UsageError where the heads cannot share the size."""
+        if size % heads:
+            raise UsageError(
+                f"model.heads: {size} units cannot be divided into {heads} equal heads",
+                hint="choose a divisor of model.size",
+            )
+        return cls(
+            weight=matrix(size, inputs, rng),
+            bias=np.zeros(size, np.float32),
+            blocks=tuple(EncoderBlock.create(size, heads, wide, style, rng) for _ in range(layers)),
+            norm=Norm.create(size) if style.norm == "pre" else None,
+        )
+
+    @property
+    def output_size(self) -> int:
+        return len(self.bias)
+
+    @property
+    def first(self) -> tuple[Array, Array]:
+        """The weight (D, I) and bias (D,) of what is read first."""
+        return self.weight, self.bias
+
+    def read(self, x: Array, lengths: Array, rng: Any = None) -> Array:
+        """Outputs of right-padded sequences: x (T, B, I), lengths (B,) -> (T, B, D)."""
+        times = ops.integers(np.arange(len(x)), x)[None]
+        inside = (times < lengths[:, None]) | (times == 0)  # what only fills a batch has something, too
+        return self.look(ops.linear(x, *self.first).swapaxes(0, 1), inside, rng).swapaxes(0, 1)
+
+    def look(self, x: Array, inside: Array, rng: Any = None) -> Array:
+        """What the blocks make of projected inputs x (B, S, D), or of those that are inside (B, S), end to end
+        (n, D) -> the same shape."""
+        waves = sinusoids(inside.shape[1], self.output_size)
+        places = waves[np.nonzero(inside)[1]] if len(x.shape) == 2 else waves
+        x = x + ops.like(ops.put(places, x), x)
+        for block in self.blocks:
+            x = block.read(x, inside, rng)
+        return x if self.norm is None else self.norm(x)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,9 @@ def restore(stored: Artifact, vocabulary: Any) -> Any:
     it. Raises SeqcliError for weights that are no numbers, or such that sums of products overflow."""
     header = stored.header
     for name, array in stored.part("model").items():
-        if array.dtype.kind == "f" and not (array.min(initial=0) >= -LARGEST and array.max(initial=0) <= LARGEST):
+        if array.dtype.kind == "f" and not (
+            float(array.min(initial=0)) >= -LARGEST and float(array.max(initial=0)) <= LARGEST
+        ):
             why = f"beyond {LARGEST:g}" if np.isfinite(array).all() else "not finite"
             raise SeqcliError(f"{stored.path}: the weight {name} is {why}", hint=NOT_FINITE)
     kind = registry.load("models", header["model"]["kind"])

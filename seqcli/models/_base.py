@@ -44,8 +44,8 @@ class Trained:
 
     @classmethod
     def numbers(cls, config: Any) -> dict[str, Any]:
-        """What the model takes from its recipe as it stands: the fields with a default, each of a key's name."""
-        return {f.name: getattr(config, f.name) for f in fields(cls) if f.default is not MISSING}  # type: ignore[arg-type]
+        """What the model takes from its recipe as it stands: the fields with a default, where it has such a key."""
+        return {f.name: getattr(config, f.name, f.default) for f in fields(cls) if f.default is not MISSING}  # type: ignore[arg-type]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All its arrays by dotted name."""

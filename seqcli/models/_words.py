@@ -24,6 +24,7 @@ class ReadsWords(Trained):
 
     embedding: Array  # (words + 1, E)
     characters: Any  # an encoder, or None
+    stack: Any  # what reads sequences of words: cells, or blocks of attention
     vocabulary: Vocabulary
 
     def words(
@@ -36,6 +37,10 @@ class ReadsWords(Trained):
         if self.characters is not None:
             parts.append(self.characters.encode(characters, lengths))
         return ops.concat(parts)
+
+    def encode(self, x: Array, lengths: Array, rng: Any = None) -> Array:
+        """What the stack makes of a padded batch: x (T, B, I), lengths (B,) -> (T, B, C)."""
+        return self.stack.read(self.drop(x, rng), lengths, between=lambda y: self.drop(y, rng))
 
     def words_of(self, batch: Mapping[str, Array]) -> Array:
         """What the different words of a batch are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -17,7 +17,6 @@ from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
-from seqcli.layers.stack import Stack
 from seqcli.models._base import ClassWeights, Depth, Rate, Size, head, stack
 from seqcli.models._words import LabelsTexts, encoder, table
 from seqcli.ops import Array
@@ -31,23 +30,29 @@ DEFAULT = True  # the kind of the task where a recipe names none
 GROUP = 8192  # words worked on at once; one text may be longer
 
 
-class Config(BaseModel, extra="forbid"):
+class BaseConfig(BaseModel, extra="forbid"):
+    """Keys of `model` that do not depend on what reads the words."""
+
+    kind: str
+    embedding: Size = 128  # E: of words, characters or pieces
+    characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
+    pooling: Kind = "max"  # over time: last, mean, max, attention
+    word_dropout: Rate = 0.0  # of a batch's words, made unknown
+    dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
+    label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
+    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
+    linear: bool = False  # add the scores of an ngram-linear model, as much as the validation split asks for
+
+
+class Config(BaseConfig):
     """Recipe keys of `model` for a recurrent classifier."""
 
     kind: Literal["classifier"] = "classifier"
     cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
-    embedding: Size = 128  # E: of words, characters or pieces
-    characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
     hidden: Size = 128  # H: of each direction
     layers: Depth = 1
     bidirectional: bool = True
-    pooling: Kind = "max"  # over time: last, mean, max, attention
-    word_dropout: Rate = 0.0  # of a batch's words, made unknown
-    dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
     variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
-    label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
-    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
-    linear: bool = False  # add the scores of an ngram-linear model, as much as the validation split asks for
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Model(LabelsTexts):
 
     embedding: Array  # (words + 1, E)
     characters: Any  # an encoder, or None
-    stack: Stack
+    stack: Any  # Stack, or what reads in its place
     attention: Attention | None
     output_weight: Array  # (K, C)
     output_bias: Array  # (K,)
@@ -73,10 +78,14 @@ class Model(LabelsTexts):
     features = ()  # no further columns
 
     @classmethod
-    def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
+    def stacked(cls, config: Any, inputs: int, rng: Rng) -> Any:
+        """Fresh layers that read the words."""
+        return stack(config.cell, inputs, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
+
+    @classmethod
+    def create(cls, config: Any, vocabulary: Vocabulary, rng: Rng) -> Self:
         characters, size = encoder(config, vocabulary, rng)
-        sizes, labels = [config.hidden] * config.layers, len(vocabulary.labels)
-        cells = stack(config.cell, size, sizes, rng, bidirectional=config.bidirectional)
+        cells, labels = cls.stacked(config, size, rng), len(vocabulary.labels)
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
             characters=characters,
@@ -91,8 +100,7 @@ class Model(LabelsTexts):
     # the forward pass, written once for training (torch) and inference (NumPy)
 
     def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
-        x = self.drop(ops.embedding(index, words), rng)
-        y = self.stack.read(x, lengths, between=lambda y: self.drop(y, rng))
+        y = self.encode(ops.embedding(index, words), lengths, rng)
         pooled = pool(self.pooling, y, lengths, self.attention, both=self.stack.both)
         return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
 

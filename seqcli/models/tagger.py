@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
@@ -17,7 +17,6 @@ from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.crf import CRF
-from seqcli.layers.stack import Stack
 from seqcli.models._base import Depth, Rate, Size, head, stack
 from seqcli.models._words import ReadsWords, encoder, table
 from seqcli.ops import Array
@@ -28,18 +27,14 @@ TRAINED = "gradient"
 DEFAULT = True  # the kind of the task where a recipe names none
 
 
-class Config(BaseModel, extra="forbid"):
-    """Recipe keys of `model` for a recurrent tagger."""
+class BaseConfig(BaseModel, extra="forbid"):
+    """Keys of `model` that do not depend on what reads the words."""
 
-    kind: Literal["tagger"] = "tagger"
-    cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
+    kind: str
     embedding: Size = 100  # E: of words
     characters: CharactersSpec = Field(default="cnn", validate_default=True)  # a file of seqcli/characters, or none
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
     feature_embedding: Size = 16
-    hidden: Size = 200  # H: of each direction
-    layers: Depth = 1
-    bidirectional: bool = True
     head: Literal["crf", "softmax"] = "crf"
     scheme: Literal["iobes", "iob2"] = "iobes"  # of the labels inside the model, where tags are spans
     lowercase: bool = True  # words are looked up in lower case (characters are read as they are)
@@ -47,7 +42,6 @@ class Config(BaseModel, extra="forbid"):
     min_count: Size = 1  # rarer words are unknown
     word_dropout: Rate = 0.0  # of a batch's words, made unknown
     dropout: Rate = 0.0  # of what each layer reads and of what the head reads
-    variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
 
     @field_validator("features")
     @classmethod
@@ -55,6 +49,17 @@ class Config(BaseModel, extra="forbid"):
         if twice := [name for name in value if value.count(name) > 1]:
             raise ValueError(f"{twice[0]!r} is named twice")
         return value
+
+
+class Config(BaseConfig):
+    """Recipe keys of `model` for a recurrent tagger."""
+
+    kind: Literal["tagger"] = "tagger"
+    cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
+    hidden: Size = 200  # H: of each direction
+    layers: Depth = 1
+    bidirectional: bool = True
+    variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Model(ReadsWords):
     embedding: Array  # (words + 1, E)
     characters: Any  # an encoder, or None
     features: tuple[Array, ...]  # a table each
-    stack: Stack
+    stack: Any  # Stack, or what reads in its place
     output_weight: Array  # (K, H·directions)
     output_bias: Array  # (K,)
     crf: CRF | None
@@ -78,15 +83,19 @@ class Model(ReadsWords):
     kind = "tagger"
 
     @classmethod
-    def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
+    def stacked(cls, config: Any, inputs: int, rng: Rng) -> Any:
+        """Fresh layers that read the words."""
+        return stack(config.cell, inputs, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
+
+    @classmethod
+    def create(cls, config: Any, vocabulary: Vocabulary, rng: Rng) -> Self:
         characters, size = encoder(config, vocabulary, rng)
         width, labels = config.feature_embedding, len(vocabulary.labels)
         tables = tuple(
             rng.normal(0.0, 1 / np.sqrt(width), (len(vocabulary.features[name]) + 1, width)).astype(np.float32)
             for name in config.features
         )
-        size, sizes = size + width * len(tables), [config.hidden] * config.layers
-        cells = stack(config.cell, size, sizes, rng, bidirectional=config.bidirectional)
+        cells = cls.stacked(config, size + width * len(tables), rng)
         shown = bool(config.word_dropout) or config.min_count > 1
         embedding = table(vocabulary, config.embedding, rng, unknown_is_trained=shown)
         for values in tables:
@@ -110,8 +119,7 @@ class Model(ReadsWords):
         x = ops.embedding(index, words)
         if self.features:
             x = ops.concat([x, *(ops.embedding(features[f], table) for f, table in enumerate(self.features))])
-        y = self.stack.read(self.drop(x, rng), lengths, between=lambda y: self.drop(y, rng))
-        return ops.linear(self.drop(y, rng), self.output_weight, self.output_bias)
+        return ops.linear(self.drop(self.encode(x, lengths, rng), rng), self.output_weight, self.output_bias)
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
         """Mean nats a token of a padded batch (see `tasks/tagging.py` for its parts)."""

@@ -217,7 +217,7 @@ def names(count: int, seed: int) -> str:
 @pytest.fixture(scope="session")
 def taggers(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with finished runs, not to be changed: pos (word/TAG), ner (columns, IOB2), fed (ner that reads the
-    column of parts of speech too), counted (most frequent tags), spaces (puts them back)."""
+    column of parts of speech too), counted (most frequent tags), attention (a transformer), spaces (puts them back)."""
     return shared(tmp_path_factory, "taggers", lambda folder: train_taggers(forks, folder))
 
 
@@ -246,6 +246,11 @@ def train_taggers(forks: Forks, folder: Path) -> None:
     model = TAGGERS.partition("model: ")[2]
     counted = (f"model: {model}", "model: {kind: frequency-tagger}\n")
     recipe("counted", "pos-{}.txt", ("pos-test.txt}", "pos-test.txt, format: word-tag}"), counted)
+    attention = (
+        "characters: {kind: cnn, embedding: 4, filters: 6}, hidden: 8",
+        "kind: transformer, size: 8, heads: 2",
+    )
+    recipe("attention", "pos-{}.txt", ("pos-test.txt}", "pos-test.txt, format: word-tag}"), attention)
     recipe(
         "spaces",
         "plain.txt",
@@ -346,6 +351,7 @@ def train_classifiers(forks: Forks, folder: Path) -> None:
         "octets": [*names, labelled, (words, "tokenizer: byte"), ("cell: lstm", "cell: rnn")],
         "pieces": [(words, "tokenizer: {kind: sentencepiece, size: 300}"), ("attention", "mean, layers: 2")],
         "bag": [(model, "model: {kind: bag, embedding: 8}")],
+        "attention": [(model, "model: {kind: transformer, embedding: 8, size: 8, heads: 2, layers: 1}")],
         "linear": [(words + "\n", ""), (model, "model: {kind: ngram-linear}"), (CLASSIFIERS.splitlines()[-1], "")],
         "trees": [*trees, (model, "model: {kind: recursive, embedding: 8, hidden: 8}")],
     }

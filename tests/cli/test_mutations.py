@@ -31,8 +31,11 @@ from seqcli.streams import Chunk
 
 RUNS = [
     *(("home", run) for run in ("tiny", "bytes", "counted", "looking")),
-    *(("taggers", run) for run in ("pos", "ner", "fed", "counted", "spaces")),
-    *(("classifiers", run) for run in ("remarks", "topics", "names", "octets", "pieces", "bag", "linear", "trees")),
+    *(("taggers", run) for run in ("pos", "ner", "fed", "counted", "spaces", "attention")),
+    *(
+        ("classifiers", run)
+        for run in ("remarks", "topics", "names", "octets", "pieces", "bag", "linear", "trees", "attention")
+    ),
     *(("translators", run) for run in ("back", "former")),
 ]
 VALUES = [None, True, -1, 0, 1, 7, 10**6, 0.5, -0.5, 1e300, "", "x", "lstm", "char", [], ["x"], [1, 2], {}, {"x": 1}]

@@ -113,6 +113,8 @@ TAGGING = [
         for m in ("pos", "tags-counted")
         for o in ("", " --jsonl", " --format conll", " --format conllu")
     ),
+    "tag -m pos-attention --jsonl < lines.txt",
+    "tag -m pos-attention --batch-size 1 < lines.txt",
     "tag -m pos --format conll --confidence < lines.txt",
     "tag -m pos --min-confidence 0.5 < lines.txt",
     "tag -m pos --jsonl --n-best 2 < lines.txt",
@@ -172,6 +174,8 @@ CLASSIFICATION = [
             ("remarks", "topics", "linear", "trees"), ("", " --top 2", " --jsonl", " --jsonl --top 2")
         )
     ),
+    "classify -m remarks-attention --top 2 < lines.txt",
+    "classify -m remarks-attention --batch-size 1 < lines.txt",
     "classify -m remarks --min-confidence 0.7 --else UNSURE < lines.txt",
     "classify -m remarks --jsonl --attention < lines.txt",
     "classify -m remarks --batch-size 1 < lines.txt",

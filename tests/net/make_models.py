@@ -47,6 +47,10 @@ model: {{kind: transformer, size: 16, heads: 2, layers: 2, dropout: 0}}
 {DATA["pos"]}
 model: {{embedding: 8, characters: {{kind: cnn, embedding: 4, filters: 6}}, hidden: 8}}
 {TRAIN}""",
+    "pos-attention": f"""task: tagging
+{DATA["pos"]}
+model: {{kind: transformer, embedding: 8, characters: none, size: 8, heads: 2, layers: 1}}
+{TRAIN}""",
     "ner": f"""task: tagging
 {DATA["ner"]}
 model: {{embedding: 8, characters: none, hidden: 8, features: [pos]}}
@@ -62,6 +66,11 @@ model: {{kind: frequency-tagger}}""",
 tokenizer: {{kind: word, split: rule, lowercase: true}}
 {DATA["remarks"]}
 model: {{cell: lstm, embedding: 8, hidden: 8, pooling: attention}}
+{TRAIN}""",
+    "remarks-attention": f"""task: classification
+tokenizer: {{kind: word, split: rule, lowercase: true}}
+{DATA["remarks"]}
+model: {{kind: transformer, embedding: 8, size: 8, heads: 2, layers: 1, pooling: mean}}
 {TRAIN}""",
     "topics": f"""task: classification
 tokenizer: {{kind: word, split: rule}}

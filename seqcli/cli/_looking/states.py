@@ -1,0 +1,137 @@
+"""What happens in a network: gates, gradients through time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from seqcli import console
+from seqcli.cli._looking import Files, Json, Plot, opened, records, write
+from seqcli.cli._options import Model, option
+from seqcli.errors import UsageError
+
+
+def gates(
+    files: Files = None,
+    model: Model = None,
+    steps: Annotated[int, option("Tokens of a stretch.", min=2)] = 200,
+    rows: Annotated[int, option("Stretches.", min=1)] = 8,
+    json: Json = False,
+) -> None:
+    """How open each gate is, by layer.
+
+    Its mean, the shares of its values that are shut and open, how they are spread from 0 to 1.
+    """
+    from seqcli.insight import gates as of
+
+    own, look = opened("unrolled", model, None)
+    given = look(own, records(own, files), steps, rows)
+    found = of.gates(given.model.stack, given.x)
+    if not found:
+        raise UsageError(f"{own.path}: its cells have no gates to look at", hint="an LSTM or a GRU has")
+    lines = [
+        [f"{g.layer}{' backward' * g.direction}", g.name, f"{g.mean:.3f}", f"{g.shut:.1%}", f"{g.open:.1%}",
+         _bars(g.tenths)]
+        for g in found
+    ]  # fmt: skip
+    table = console.table(("layer", "gate", "mean", "below 0.1", "above 0.9", "0 to 1"), lines, right=(2, 3, 4))
+    write({"gates": [g._asdict() for g in found]}, table, json)
+
+
+def _bars(counts: list[int]) -> str:
+    marks = " ▁▂▃▄▅▆▇█"
+    return "".join(marks[-(-count * 8 // max(max(counts), 1))] for count in counts)
+
+
+def flow(
+    files: Files = None,
+    model: Model = None,
+    cells: Annotated[
+        str | None, option("Fresh cells instead of a model, as rnn,irnn,lstm,gru.", metavar="A,B,…")
+    ] = None,
+    hidden: Annotated[int, option("--cells: units.", min=1)] = 128,
+    seed: Annotated[int, option("--cells: of the weights.", min=0)] = 1,
+    steps: Annotated[int, option("Tokens of a stretch: how far back is looked.", min=2)] = 100,
+    rows: Annotated[int, option("Stretches.", min=1)] = 8,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """Gradients through time, by distance.
+
+    The norm of the derivative of the loss at step t by the recurrent state after step k, against t - k; eigenvalues
+    and singular values of the recurrent weights beside it. Needs torch.
+    """
+    import numpy as np
+
+    from seqcli.insight import chart
+    from seqcli.insight import flow as through
+
+    if cells:
+        if model or files:
+            raise UsageError("--cells makes fresh networks on random tokens: it goes with neither a model nor files")
+        if plot:
+            chart.check(plot)
+        given = _fresh(cells.split(","), hidden, seed, steps, rows)
+    else:
+        own, look = opened("unrolled", model, plot)
+        name = own.path.parent.name if own.path.stem == "model" else own.path.stem
+        given = {name: look(own, records(own, files), steps, rows)}
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise UsageError("look flow needs torch", hint="pip install 'seqcli[train]'") from None
+    found, curves, spectra = {}, {}, {}
+    for name, unrolled in given.items():
+        curve = through.by_distance(through.norms(unrolled))
+        curves[name], matrices = curve, through.spectrum(unrolled.model.stack)
+        spectra |= {f"{name}: {m.name}" if len(given) > 1 else m.name: m.eigenvalues.tolist() for m in matrices}
+        found[name] = {
+            "norms": [None if np.isnan(v) else v for v in curve],
+            "factor": through.factor(curve),
+            "memory": through.memory(curve),
+            "weights": [
+                {"name": m.name, "radius": float(abs(m.eigenvalues).max()), "largest": float(m.singular[0]),
+                 "smallest": float(m.singular[-1]),
+                 "eigenvalues": [[v.real, v.imag] for v in m.eigenvalues.tolist()]}
+                for m in matrices
+            ],
+        }  # fmt: skip
+    if plot:
+        chart.draw(plot, curves, "tokens between state and loss", "norm of the derivative", spectra)
+    table = console.table(
+        ("network", "norm at 1", "at the end", "a step", "memory"),
+        [
+            [name, f"{curves[name][0]:.2e}", f"{curves[name][-1]:.2e}",
+             "" if f["factor"] is None else f"{f['factor']:.3f}", f"{f['memory'] or ''}"]
+            for name, f in found.items()
+        ],
+        right=(1, 2, 3, 4),
+    )  # fmt: skip
+    weights = console.table(
+        ("recurrent weights", "largest |eigenvalue|", "largest singular value", "smallest"),
+        [
+            [f"{name}: {w['name']}", f"{w['radius']:.3f}", f"{w['largest']:.3f}", f"{w['smallest']:.3g}"]
+            for name, f in found.items()
+            for w in f["weights"]
+        ],
+        right=(1, 2, 3),
+    )
+    drawn = map(console.visible, chart.text(curves, "tokens between state and loss"))
+    write(found, [*drawn, "", *table, *(["", *weights] if len(weights) > 1 else [])], json)
+
+
+def _fresh(kinds: list[str], hidden: int, seed: int, steps: int, rows: int) -> dict[str, Any]:
+    """Language models without training, of one layer each, on random tokens."""
+    import numpy as np
+
+    from seqcli import registry
+    from seqcli.models import language_model
+    from seqcli.tasks.language_model import look
+
+    found = {}
+    for kind in kinds:
+        registry.load("cells", kind)  # an unknown name is told as in recipes
+        config = language_model.Config(cell=kind, embedding=hidden, hidden=hidden)  # type: ignore[arg-type]
+        rng = np.random.default_rng(seed)
+        network = language_model.Model.create(config, 64, rng)
+        found[kind] = look.of_ids(network, rng.integers(64, size=(steps + 1, rows)))
+    return found

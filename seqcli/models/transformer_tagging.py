@@ -1,0 +1,26 @@
+"""Transformer tagger: words and their characters look at each other, a CRF or a softmax over labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqcli.models import tagger
+from seqcli.models._attending import Attending, Keys
+
+TASK = "tagging"
+VERBS = ("tag", "eval")
+TRAINED = "gradient"
+
+
+class Config(tagger.BaseConfig, Keys):
+    """Recipe keys of `model` for a transformer as a tagger."""
+
+    kind: Literal["transformer-tagging"] = "transformer-tagging"
+
+
+@dataclass(frozen=True)
+class Model(Attending, tagger.Model):
+    """As the recurrent tagger, over outputs of blocks of attention."""
+
+    kind = "transformer-tagging"
