@@ -41,9 +41,10 @@ ORDER = [
     "predictor closing",
     "task",
     "tasks",
-    "api",
+    "api facts",
     "propose",
     "training",
+    "page",
     "cli",
 ]
 RANK = {prefix: rank for rank, line in enumerate(ORDER) for prefix in line.split()}

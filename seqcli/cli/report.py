@@ -1,0 +1,51 @@
+"""Draw a page of one or several runs: curves, scores, mistakes, texts with colours.
+
+The page is one file that needs neither network nor scripts. What a run answers on its validation data is kept beside
+it (answers-valid.json), so that the next page is made at once. RUN is a run's name, its folder, or a model's file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._complete import runs
+from seqcli.cli._options import option
+from seqcli.errors import UsageError
+
+
+def command(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs. Default: the newest.", metavar="RUN...", autocompletion=runs),
+    ] = None,
+    output: Annotated[
+        str, option("The page; - is standard output.", "-o", "--output", metavar="FILE")
+    ] = "report.html",
+    split: Annotated[str, option("Whose answers: valid, train or test.")] = "valid",
+) -> None:
+    from pathlib import Path
+
+    from seqcli import console, page
+    from seqcli.artifact import replacing
+    from seqcli.errors import SeqcliError
+    from seqcli.runs import open_model
+    from seqcli.streams import Output
+
+    if split not in ("train", "valid", "test"):
+        raise UsageError(f"--split: {split!r} is none of train, valid, test")
+    opened = [open_model(model, "look") for model in models or [None]]
+    html = page.page([page.see(stored, split) for stored in opened])
+    if output == "-":
+        Output().write(html)
+        return
+    try:
+        with replacing(Path(output)) as file:
+            file.write(html.encode())
+    except OSError as error:
+        raise SeqcliError(f"cannot write {output}: {error.strerror}") from None
+    out = Output()
+    out.line(output)
+    out.flush()
+    console.say(f"{len(html.encode()) / 1e3:,.0f} kB")

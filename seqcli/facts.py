@@ -1,0 +1,98 @@
+"""What a person asks first of a model's file, from its header alone."""
+
+from __future__ import annotations
+
+from seqcli import registry
+
+SPLITS = ("train", "valid", "test")
+
+
+def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
+    """What a person asks first."""
+    kind = header.get("kind", "model")
+    model, tokenizer, data = header.get("model", {}), header.get("tokenizer", {}), header.get("data", {})
+    facts = [("file", f"{kind}, {size:,} bytes, format {header['format']}, seqcli {header['version']}")]
+    if model:
+        cell = model.get("cell")
+        shown = f", cell {cell['kind'] if isinstance(cell, dict) else cell}" if cell else ""
+        facts.append(("model", f"{model['kind']}{shown}{_attention(model)}, {weights:,} parameters"))
+    known = header.get("vocabulary")
+    if isinstance(known, dict) and "labels" in known:
+        facts.append(_labels(known["labels"]))
+    if "task" in header:
+        facts += registry.load(f"tasks/{header['task']}", "about").facts(header)
+    facts += _decoding(header)
+    if tokenizer and not (isinstance(known, dict) and "source" in known):
+        known = known["words"] if isinstance(known, dict) else known
+        size_of = "" if known is None else f", vocabulary of {known:,}"
+        facts.append(("tokenizer", f"{tokenizer['kind']}{size_of}"))
+    splits = data.get("splits", {})
+    for split, about in ((s, splits[s]) for s in SPLITS if s in splits):
+        unit = next((u for u in ("bytes", "tokens") if u in about), "records")
+        records = registry.constant("tasks", header.get("recipe", header)["task"], "RECORDS")
+        amount = f"{about[unit]:,} {records if unit == 'records' else unit}"
+        facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
+    scores = header.get("scores", {})
+    for split in SPLITS:
+        if split in scores:
+            facts.append((f"{split} score", _score(scores[split])))
+            facts += [("", line) for line in scores[split]["signature"].split("\n")]
+    if "baseline" in scores:
+        b = scores["baseline"]
+        name = f"{b['order']}-gram" if "order" in b else b["kind"]
+        figure = b.get("metric", "cross-entropy")
+        facts.append(("baseline", f"{name} {figure} {b[figure]:.4f} on {b['split']}, margin {b['margin']:+.4f}"))
+    if "progress" in header:
+        p = header["progress"]
+        facts.append(("progress", f"step {p['step']:,}, epoch {p['epoch']}, finished: {p['finished']}"))
+    if "created" in header:
+        facts.append(("created", header["created"]))
+    return facts
+
+
+def _attention(model: dict) -> str:
+    """How a model of pairs looks at its source."""
+    spec = model.get("attention")
+    if not isinstance(spec, dict):
+        return ", copies" if model.get("copy_source") else ""
+    seen = "without attention" if spec["kind"] == "none" else f"{spec['kind']} attention"
+    return f", {seen}{', copies' if model.get('copy_source') else ''}"
+
+
+def _labels(labels: list[str]) -> tuple[str, str]:
+    return "labels", f"{len(labels)}: {', '.join(labels[:24])}" + (" ..." if len(labels) > 24 else "")
+
+
+def _decoding(header: dict) -> list[tuple[str, str]]:
+    """What was fitted on the validation split."""
+    decoding, facts = header.get("decoding", {}), []
+    if "temperature" in decoding:
+        facts.append(("temperature", f"{decoding['temperature']:.3f}"))
+    if "confidence" in decoding:
+        facts.append(("confidence", "fitted on valid: the probability that an answer is right"))
+    for precision, (least, reached, kept) in decoding.get("thresholds", {}).items():
+        facts.append(("threshold", f"{least:.4f} for precision {precision}: {reached:.4f} on valid, {kept:.1%} kept"))
+    return facts
+
+
+def _score(report: dict) -> str:
+    """The figures of a stored report that it has (null: beyond what a float holds), and its protocol."""
+    if "subset-accuracy" in report:
+        return ", ".join(f"{name} {report[name]:.4f}" for name in ("micro-f1", "macro-f1", "subset-accuracy"))
+    if "accuracy" in report:
+        names = ("accuracy", "accuracy-unknown", "span-f1", "macro-f1", "calibration-error")
+        return ", ".join(f"{name} {report[name]:.4f}" for name in names if name in report)
+    if "chrf" in report:
+        names = ("bleu", "chrf", "exact-match", "word-error-rate", "phoneme-error-rate")
+        figures = ", ".join(f"{name} {report[name]:.4g}" for name in names if name in report)
+        return f"{figures} ({report['protocol']})"
+    shown = {
+        "cross-entropy": "{:.4f} nats/token",
+        "perplexity": "perplexity {:.2f}",
+        "bits-per-character": "{:.4f} bits/character",
+        "word-perplexity": "word-perplexity {:.2f}",
+    }
+    if "bits-per-character" in report:
+        del shown["word-perplexity"]
+    figures = ", ".join(form.format(report[n]) for n, form in shown.items() if report.get(n) is not None)
+    return f"{figures} ({report['protocol']})"

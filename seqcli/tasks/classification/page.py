@@ -1,0 +1,50 @@
+"""What a report shows of a classifier: its scores, the mistakes that it was surest of, and the words that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seqcli.insight.shown import Coloured, Shown
+from seqcli.records import Example
+from seqcli.report import Report
+from seqcli.tasks.classification.explain import explained
+from seqcli.tasks.classification.predict import Classifier
+from seqcli.tasks.classification.score import evaluate, gold_of, scored
+
+ERRORS, RIGHT, LONGEST = 20, 6, 300  # texts that are shown; tokens of one that is explained
+
+
+def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
+    """The report of texts with labels; how sure each label was; texts with the words for and against their label."""
+    report, probabilities = evaluate(own, records, what="scoring"), scored(own, records)
+    given, gold = own.given(probabilities), gold_of(own, records)
+    rows, labels = np.nonzero(given)
+    sure, right = probabilities[rows, labels], gold[rows, labels]
+    found = Shown(list(zip(sure.round(4).tolist(), right.tolist(), strict=True)))
+    order = np.argsort(-sure, kind="stable")
+    said = "words for the label that was given, and against it, by leaving each out"
+    found.colours = found.wrong = said if all(records[i].tree is None for i in rows[:1]) else ""
+
+    def texts(chosen: np.ndarray) -> list[Coloured]:
+        made = []
+        for i, k in zip(rows[chosen].tolist(), labels[chosen].tolist(), strict=True):
+            p, wanted = float(probabilities[i, k]), ", ".join(records[i].labels or []) or "none"
+            head = f"{own.labels[k]}, {p:.4f}" if gold[i, k] else f"{wanted} taken for {own.labels[k]}, {p:.4f}"
+            made.append(Coloured(records[i].text, _weights(own, own.ready(records[i]), k, p), head))
+        return made
+
+    found.errors = texts(order[~right[order]][:ERRORS])
+    sound = order[right[order]]
+    found.texts = texts(sound[np.linspace(0, len(sound) - 1, RIGHT).astype(int)] if len(sound) else sound)
+    return report, found
+
+
+def _weights(own: Classifier, example: Example, label: int, p: float) -> list[tuple[int, int, float]]:
+    """How much each token speaks for a label, the most of them 1; none of a tree or of a very long text."""
+    if example.tree is not None or len(example.words or example.text.split()) > LONGEST:
+        return []
+    tokens = explained(own, [example], [(label, p)])[0]
+    top = max((abs(t.weight) for t in tokens), default=0.0) or 1.0
+    return [(t.start, t.end, round(t.weight / top, 3)) for t in tokens]

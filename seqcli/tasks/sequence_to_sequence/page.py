@@ -1,0 +1,37 @@
+"""What a report shows of a model from one sequence to another: scores, sure mistakes, what was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seqcli.insight.shown import Aligned, Coloured, Shown
+from seqcli.records import Pair
+from seqcli.report import Report
+from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+from seqcli.tasks.sequence_to_sequence.score import answered, are_right, protocol, scored
+
+ERRORS, DRAWN, LONGEST = 30, 6, 40  # pairs that are shown; tokens of a side of those that are drawn
+MOST = 2000  # pairs that are answered
+
+
+def shown(own: Translator, records: Sequence[Pair]) -> tuple[Report, Shown]:
+    """The report of pairs, of many the first ones; how sure each answer was; what some of them looked at."""
+    pairs, settings = records[:MOST], Settings(own.search)
+    answers = answered(own, pairs, settings, "answering")
+    texts, sure = [a.text for a in answers], [a.confidence for a in answers]
+    report = scored(texts, pairs, sure, protocol=protocol(own, settings))
+    right = are_right(texts, pairs)
+    found = Shown([(round(p, 4), good) for p, good in zip(sure, right, strict=True)])
+    for i in sorted(range(len(pairs)), key=lambda i: -sure[i]):
+        if not right[i] and len(found.errors) < ERRORS:
+            note = f"answer: {texts[i]}\nreference: {pairs[i].target}"
+            found.errors.append(Coloured(pairs[i].text, [], f"{sure[i]:.4f}", note))
+    short = [p for p in pairs if p.text.strip() and len(own.codec.source_ids(p.text)) <= LONGEST]
+    chosen = [short[i * len(short) // DRAWN] for i in range(min(DRAWN, len(short)))]
+    looking = replace(settings, attention=True)
+    for answer, *_ in own.answer(chosen, looking) if chosen else []:
+        if answer.attention is not None and len(answer.symbols) <= LONGEST:
+            target = [*answer.symbols, "<eos>"][: len(answer.attention)]
+            found.alignments.append(Aligned(answer.source_symbols, target, answer.attention.round(3).tolist()))
+    return report, found
