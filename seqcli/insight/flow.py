@@ -30,10 +30,13 @@ class Unrolled(NamedTuple):
     losses: Callable[[Any, Any], Any]
 
 
-def network(own: Any) -> Any:
-    """The recurrent network of a predictor. Raises SeqcliError where it has none."""
-    if not isinstance(getattr(own.model, "stack", None), Stack):
-        raise SeqcliError(f"{own.path}: a model of this kind has no recurrent states to look at")
+def network(own: Any, *, recurrent: bool = True) -> Any:
+    """The network of a predictor: of cells, or of whatever reads in their place. Raises SeqcliError where it has
+    none."""
+    stack = getattr(own.model, "stack", None)
+    if stack is None or (recurrent and not isinstance(stack, Stack)):
+        what = "recurrent states" if recurrent else "layers"
+        raise SeqcliError(f"{own.path}: a model of this kind has no {what} to look at")
     return own.model
 
 

@@ -35,6 +35,15 @@ def words_of(text: str, lowercase: bool = False) -> list[str]:
     return _WORD.findall(text.lower() if lowercase else text)
 
 
+def places_of(text: str, lowercase: bool = False) -> list[tuple[str, int, int]]:
+    """The same words, and where each stands in the text."""
+    shown = text.lower() if lowercase else text
+    at = range(len(text) + 1)
+    if len(shown) != len(text):  # some letters have more characters in lower case
+        at = [i for i, c in enumerate(text) for _ in c.lower()] + [len(text)]
+    return [(found[0], at[found.start()], at[found.end() - 1] + 1) for found in _WORD.finditer(shown)]
+
+
 def tokenized(texts: Iterable[str], lowercase: bool) -> tuple[list[str], np.ndarray]:
     """The words of N texts in a row, a mark before each text and one after the last, and the number of each text's
     words with its mark (N,)."""

@@ -30,6 +30,7 @@ from pydantic import BaseModel, Field, model_validator
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models._base import ClassWeights
+from seqcli.models._ngram_terms import Term, terms
 from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, tokenized
 from seqcli.records import Example
 
@@ -173,6 +174,10 @@ class Model:
             begins = np.maximum(starts[lines[first] : lines[part.stop - 1] + 1] - first, 0)
             sums[lines[first] : lines[part.stop - 1] + 1] += np.add.reduceat(found, begins, axis=0, dtype=np.int64)
         return sums[:, :columns], sums[:, columns:-1], sums[:, -1]
+
+    def terms(self, text: str) -> tuple[np.ndarray, list[Term]]:
+        """The bias (K,), and what each n-gram of a text adds to it: they sum to the logits."""
+        return terms(self, text)
 
     def find(self, hashes: np.ndarray) -> np.ndarray:
         """The weights (n, C) int16 of n-grams by their hashes (n,), 0 where one is not known."""

@@ -81,6 +81,11 @@ class Model(BaseSeq2Seq):
 
     kind = "seq2seq"
 
+    @property
+    def stack(self) -> Stack:
+        """What reads the source."""
+        return self.encoder
+
     @classmethod
     def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
         spec: dict[str, Any] = config.attention  # type: ignore[assignment]  validation made it one
@@ -137,18 +142,24 @@ class Model(BaseSeq2Seq):
         if isinstance(source, np.ndarray):
             y, summary = self._read_flat(source, lengths)
         else:
-            y = self.encoder.read(
-                self._look_up(source.T, self.source_embedding, rng), lengths, between=lambda y: self.drop(y, rng)
-            )  # (S, B, C)
-            y = self.drop(y, rng)
-            summary = None if self.bridge == "zero" else pool(self.bridge, y, lengths, both=self.encoder.both)
-            y = y.swapaxes(0, 1)
-        B = len(source)
+            x = self._look_up(source.T, self.source_embedding, rng)
+            y = self.drop(self.encoder.read(x, lengths, between=lambda y: self.drop(y, rng)), rng)  # (S, B, C)
+            return self.remembered(y, lengths)
+        return self._remembered(y, summary, lengths)
+
+    def remembered(self, y: Array, lengths: Array) -> tuple[Memory, State]:
+        """Memory and the state before BOS, of the encoder's outputs (S, B, C)."""
+        summary = None if self.bridge == "zero" else pool(self.bridge, y, lengths, both=self.encoder.both)
+        return self._remembered(y.swapaxes(0, 1), summary, lengths)
+
+    def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
+        """The same, of outputs (B, S, C) and of what the bridge reads (B, C)."""
+        B, S = y.shape[:2]
         state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
         feed = ops.zeros((B, len(self.readout_bias)), self.readout_bias) if self.input_feeding else ()
         if self.attention is None:
             return (ops.zeros((B, 1), self.readout_bias),), (state, feed)
-        inside = ops.integers(np.arange(source.shape[1]), source)[None] < lengths[:, None]  # (B, S)
+        inside = ops.integers(np.arange(S), y)[None] < lengths[:, None]  # (B, S)
         return (self.attention.keys(y), self.attention.values(y), inside), (state, feed)
 
     def _begin(self, summary: Array) -> State:

@@ -16,6 +16,7 @@ from seqcli.insight import coloured
 MODELS = Path(__file__).parents[1] / "net" / "models"
 TEXT = "the cat sat on the mat.\nthe dog sat.\n" * 20
 FILES = {
+    "pairs.tsv": "spelled\tdigits\nforty two\t42\ntwo hundred and five\t205\n",
     "text.txt": TEXT,
     "tags.txt": "the/DET cat/NOUN sat/VERB on/ADP the/DET mat/NOUN\n" * 9 + "a/DET dog/NOUN\n",
     "remarks.tsv": "what a fine day it was\tgood\nan awful night\tbad\n" * 3,
@@ -118,7 +119,7 @@ def test_neighbors(look: Any, model: str, word: str) -> None:
     ("mode", "model", "args", "said"),
     [
         ("surprise", "pos", ["tags.txt"], "this way of looking serves language-model"),
-        ("flow", "digits", [], "serves classification, language-model, tagging"),
+        ("attention", "lm", ["text.txt"], "serves classification, sequence-to-sequence"),
         ("flow", "lm", ["text.txt", "--plot", "a.txt"], "a picture is .png"),
         ("flow", "lm", ["--cells", "lstm"], "--cells makes fresh networks"),
         ("flow", "", ["--cells", "lsttm"], "did you mean 'lstm'?"),
@@ -157,3 +158,26 @@ def test_colours_reach_a_terminal(look: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert "\x1b[30;48;5;202m" in shown  # the most surprising one
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown).rstrip("\n") == TEXT[:50].rstrip("\n")
     assert "\x1b[30;48;5;202m" in look("neurons", "lm", "text.txt", "--tokens", 300).text
+
+
+def test_attention_is_what_the_filter_says(look: Any, tmp_path: Path) -> None:
+    found = numbers(look("attention", "digits", "--text", "forty two", "--json"))["alignments"][0]
+    named = ["-m", MODELS / "digits.safetensors", "--jsonl", "--attention", "--beam", "5"]
+    done = inprocess.seqcli("generate", *named, cwd=tmp_path, input=b"forty two\n")
+    answer = json.loads(done.text)["seqcli"]
+    assert answer["attention"] == [[pytest.approx(w, abs=1e-4) for w in row] for row in found["weights"]]
+    assert found["source"] == ["forty", "two", "<eos>"]
+    lines = look("attention", "digits", "--text", "forty two").text.splitlines()
+    assert lines[0] == "forty two <eos>"
+    assert len(lines) == len(found["target"]) + 2
+    looked = numbers(look("attention", "remarks", "--text", "a fine film", "--json"))["texts"][0]
+    assert sum(t["weight"] for t in looked["tokens"]) == pytest.approx(1, abs=1e-4)
+    look("attention", "topics", "--text", "a fine film", status=2)
+    look("attention", "pos", "--text", "a fine film", status=2)
+
+
+def test_the_encoder_of_a_translator_is_looked_at(look: Any) -> None:
+    (tmp := numbers(look("flow", "digits", "pairs.tsv", "--json")))
+    assert tmp["digits"]["norms"][0] > 0
+    assert numbers(look("gates", "digits", "pairs.tsv", "--json"))["gates"]
+    assert numbers(look("neighbors", "digits", "two", "--json"))["neighbors"]

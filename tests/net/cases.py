@@ -178,6 +178,8 @@ CLASSIFICATION = [
     "classify -m remarks-attention --batch-size 1 < lines.txt",
     "classify -m remarks --min-confidence 0.7 --else UNSURE < lines.txt",
     "classify -m remarks --jsonl --attention < lines.txt",
+    "classify -m remarks --jsonl --explain < lines.txt",
+    "classify -m linear --jsonl --explain < open.txt",
     "classify -m remarks --batch-size 1 < lines.txt",
     *(f"classify -m remarks < {i}" for i in ("open.txt", "crlf.txt", "bom.txt", "odd.txt", "bad.txt", "empty.txt")),
     *(f"classify -m linear --jsonl < {i}" for i in ("open.txt", "crlf.txt", "bom.txt", "odd.txt")),

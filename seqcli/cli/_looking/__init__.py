@@ -52,6 +52,14 @@ def records(own: Any, files: list[str] | None) -> Any:
     return found
 
 
+def given_text(own: Any, text: str) -> Any:
+    """The records of a text from the command line, as a filter reads a line of it."""
+    from seqcli.streams import Chunk
+
+    chunk = Chunk(f"{text}\n", "<text>", 1)
+    return [Chunk(text, "<text>", 1)] if own.task == "language-model" else list(own.reader().feed(chunk))
+
+
 def write(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None:
     """The numbers as JSON, or lines in which nothing but our own colours steers a terminal."""
     output = Output()

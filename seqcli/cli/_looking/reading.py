@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from seqcli import console
-from seqcli.cli._looking import EXCERPT, Files, Json, Plot, draw, opened, records, write
+from seqcli.cli._looking import EXCERPT, Files, Json, Plot, draw, given_text, opened, records, write
 from seqcli.cli._options import Model, option
 from seqcli.errors import UsageError, did_you_mean
+
+SHOWN = str.maketrans({"\n": "\\n", " ": "▁"})  # of a token in a table
 
 
 def surprise(
@@ -120,3 +122,109 @@ def neighbors(
     write(
         {"word": word, "neighbors": found}, [f"{console.visible(n['word'])}\t{n['cosine']:.4f}" for n in found], json
     )
+
+
+def why(
+    files: Files = None,
+    model: Model = None,
+    text: Annotated[str | None, option("This text, instead of files.")] = None,
+    at: Annotated[int | None, option("Which word's tag, or which token's probability, from 1.", min=1)] = None,
+    tokens: Annotated[int, option("Longer texts are passed over, or cut.", min=2)] = 200,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """What each token adds to an answer, by gradients.
+
+    To the log-odds of a text's label, of a word's tag (the least sure one, or --at), of a token (the last one, or
+    --at): gradient times input; and integrated gradients, which sum to the change from zeros. Needs torch.
+    """
+    from seqcli.insight import why as of
+    from seqcli.training import require_torch
+
+    own, look = opened("why", model, plot)
+    require_torch("look why")
+    if text is not None and files:
+        raise UsageError("--text is instead of files")
+    asked = look(own, records(own, files) if text is None else given_text(own, text), tokens)
+    if at is not None and at > len(asked.names):
+        raise UsageError(f"--at: there are {len(asked.names):,} answers in this text")
+    found = of.reasons(asked.given, asked.at if at is None else at - 1)
+    rows = [
+        {"start": a, "end": b, "gradient": round(float(g), 6), "integrated": round(float(i), 6)}
+        for (a, b), g, i in zip(asked.places, found.gradient, found.integrated, strict=True)
+    ]
+    answer, change = asked.names[found.at], found.odds - found.zeros
+    top = max(abs(found.integrated).max(), 1e-12)
+    weights = [(r["start"], r["end"], r["integrated"] / top) for r in rows]
+    head = f"{answer}: log-odds {found.odds:+.3f}"
+    drawn = draw(asked.text, weights, head, plot)
+    table = console.table(
+        ("token", "gradient x input", "integrated"),
+        [
+            [console.visible(asked.text[r["start"] : r["end"]]).translate(SHOWN) or "<eos>", f"{r['gradient']:+.4f}",
+             f"{r['integrated']:+.4f}"]
+            for r in rows
+        ],
+        right=(1, 2),
+    )  # fmt: skip
+    shown = {"answer": answer, "log_odds": found.odds, "zeros": found.zeros, "sum": float(found.integrated.sum()),
+             "error": found.error, "points": found.points, "text": asked.text, "tokens": rows}  # fmt: skip
+    lines = [console.visible(head), *([drawn.rstrip("\n"), ""] if drawn else []), *table]
+    write(shown, lines, json)
+    console.say(
+        f"integrated gradients sum to {found.integrated.sum():+.4f}, the log-odds change by {change:+.4f}:"
+        f" {found.error:.2%} off ({found.points} points)"
+    )
+
+
+def attention(
+    files: Files = None,
+    model: Model = None,
+    text: Annotated[str | None, option("This text, instead of files.")] = None,
+    count: Annotated[int, option("So many texts.", "-n", "--count", min=1)] = 3,
+    tokens: Annotated[int, option("Longer texts are passed over.", min=2)] = 60,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """What a model looks at when it answers.
+
+    Of sequence to sequence what each token of an answer looks at, of a classifier that pools by attention the words.
+    """
+    own, look = opened("attention", model, plot)
+    if text is not None and files:
+        raise UsageError("--text is instead of files")
+    found = look(own, records(own, files) if text is None else given_text(own, text), count, tokens)
+    if not found.alignments and not found.texts:
+        raise UsageError(
+            f"{own.path}: it has no attention, or no text of at most {tokens} tokens to show it on",
+            hint="model.attention: general, or pooling: attention, has one",
+        )
+    lines: list[str] = []
+    for seen in found.alignments:
+        wide = max(len(console.visible(token)) for token in seen.target)
+        lines.append(" ".join(map(console.visible, seen.source)))
+        for token, row in zip(seen.target, seen.weights, strict=True):
+            best = max(range(len(row)), key=row.__getitem__)
+            shades = "".join(" ░▒▓█"[min(round(4 * w), 4)] for w in row)
+            shown = console.visible(seen.source[best])
+            lines.append(f"{console.visible(token):>{wide}} │{shades}│ {shown} {row[best]:.2f}")
+        lines.append("")
+    for seen in found.texts:
+        top = max(w for *_, w in seen.weights)
+        drawn = draw(seen.text, [(a, b, w / top) for a, b, w in seen.weights], seen.head, None)
+        lines.append(f"{console.visible(seen.head)}\t{drawn.strip() or console.visible(seen.text)}")
+        lines += [] if drawn else [f"  {w:.4f}  {console.visible(seen.text[a:b])}" for a, b, w in seen.weights]
+    if plot and found.alignments:
+        from seqcli.insight import alignment
+
+        alignment.draw(plot, *found.alignments[0])
+    elif plot:
+        from seqcli.insight import attention as of
+
+        of.draw([of.Looked(t.text, t.weights, t.head) for t in found.texts], plot)
+    texts = [
+        {"text": t.text, "answer": t.head,
+         "tokens": [{"start": a, "end": b, "weight": round(w, 6)} for a, b, w in t.weights]}
+        for t in found.texts
+    ]  # fmt: skip
+    write({"alignments": [a._asdict() for a in found.alignments], "texts": texts}, lines, json)

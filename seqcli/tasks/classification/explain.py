@@ -33,6 +33,26 @@ class Token(NamedTuple):
     read: float
 
 
+class Terms(NamedTuple):
+    """The score of a label (nats) as a sum: its bias, and what each n-gram adds (kind, start, end, score), those that
+    weigh most first."""
+
+    bias: float
+    terms: list[tuple[str, int, int, float]]
+
+
+def summed(own: Classifier, examples: Sequence[Example], labels: Sequence[int]) -> list[Terms] | list[None]:
+    """The exact terms of each example's score for a label; None of a model that is no sum over n-grams."""
+    if (terms_of := getattr(own.model, "terms", None)) is None:
+        return [None] * len(examples)
+    found = []
+    for example, label in zip(examples, labels, strict=True):
+        bias, terms = terms_of(example.text)
+        rows = [(t.kind, t.start, t.end, float(t.scores[label])) for t in terms]
+        found.append(Terms(float(bias[label]), sorted(rows, key=lambda row: -abs(row[3]))))
+    return found
+
+
 def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[int, float]]) -> list[list[Token]]:
     """The tokens of each ready example, for the label (its place) that it got, and that one's probability. Raises
     UsageError of trees."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,19 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import SeqcliError
 from seqcli.insight.flow import Unrolled, embeddings, network
+from seqcli.insight.shown import Coloured, Shown
+from seqcli.insight.why import Asked
 from seqcli.layers.pooling import pool
 from seqcli.records import Example
 from seqcli.tasks.classification.predict import Classifier
 
 
-def unrolled(own: Classifier, records: Sequence[Example], steps: int, rows: int) -> Unrolled:
+def unrolled(
+    own: Classifier, records: Sequence[Example], steps: int, rows: int, *, recurrent: bool = True
+) -> Unrolled:
     """The first tokens of texts of one length, of `steps` or as many as the longest ones have: the loss, that of the
     label that the model gives, stands at the last step."""
-    model = network(own)
+    model = network(own, recurrent=recurrent)
     words = [own.ready(record).words or [] for record in records]
     steps = min(steps, max(map(len, words), default=0))
     chosen = [w[:steps] for w in words if len(w) >= steps][:rows]
@@ -34,6 +38,32 @@ def unrolled(own: Classifier, records: Sequence[Example], steps: int, rows: int)
         return ops.cross_entropy(logits, ops.integers(ids, y))[None]
 
     return Unrolled(model, x, losses)
+
+
+def attention(own: Classifier, records: Sequence[Example], count: int, longest: int) -> Shown:
+    """How much some texts' tokens are looked at: nothing of a model whose pooling is not attention."""
+    short = [r for r in records if 2 <= len(own.ready(r).words or []) <= longest]
+    chosen = [short[i * len(short) // count] for i in range(min(count, len(short)))]
+    found = Shown(colours="how much each token is looked at")
+    for record, answer in zip(
+        chosen, own.answer([own.ready(r) for r in chosen], own.asked(attention=True)), strict=True
+    ):
+        if answer.attention is not None:
+            label, p = answer.ranking[0]
+            found.texts.append(Coloured(record.text, answer.attention, f"{label}, {p:.4f}"))
+    return found
+
+
+def why(own: Classifier, records: Iterable[Example], most: int) -> Asked:
+    """The label of the first text of at least two tokens; of the network alone, where a linear model is beside it."""
+    network(own, recurrent=False)
+    for record in records:
+        example = own.ready(record)
+        if example.words and 2 <= len(example.words) <= most:
+            given = unrolled(own, [record], most, 1, recurrent=False)
+            best = int(own.model.logits([example]).argmax())
+            return Asked(example.text, own.reading.places(example), given, 0, [own.labels[best]])
+    raise SeqcliError(f"no text of 2 to {most:,} tokens to look at")
 
 
 def table(own: Classifier) -> tuple[list[str], np.ndarray]:

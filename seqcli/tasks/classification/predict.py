@@ -15,7 +15,7 @@ from seqcli.errors import UsageError
 from seqcli.models import ClassifyingModel
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
-from seqcli.tasks.classification.explain import Token, explained
+from seqcli.tasks.classification.explain import Terms, Token, explained, summed
 from seqcli.tasks.classification.reading import Reading
 
 HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
@@ -40,6 +40,7 @@ class Answer(NamedTuple):
     attention: list[tuple[int, int, float]] | None = None  # (start, end, weight) of each token, the weights sum to 1
     nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
     explained: list[Token] | None = None  # of the most probable label
+    terms: Terms | None = None  # what its n-grams add to its score, of a model that is their sum
 
 
 _NONE = Answer([], [])  # for a blank text
@@ -160,7 +161,9 @@ class Classifier(BasePredictor):
             ids = self.vocabulary.label_ids
             best = [(ids[a.ranking[0][0]], a.ranking[0][1]) if a.ranking else (0, 0.0) for a in plain]
             tokens = explained(self, examples, best)
-            return [a._replace(explained=t if a.ranking else []) for a, t in zip(plain, tokens, strict=True)]
+            sums = summed(self, examples, [label for label, _ in best])
+            found = zip(plain, tokens, sums, strict=True)
+            return [a._replace(explained=t, terms=s) if a.ranking else a._replace(explained=[]) for a, t, s in found]
         if settings.nodes:
             plain = self.answer(examples, replace(settings, nodes=False))
             return [a._replace(nodes=self.nodes(e)) for a, e in zip(plain, examples, strict=True)]

@@ -75,6 +75,14 @@ class Writer(forms.Writer):
                  "read": round(r, 6)}
                 for a, b, w, q, r in answer.explained
             ]  # fmt: skip
+        if answer.terms is not None:
+            found["ngrams"] = {
+                "bias": round(answer.terms.bias, 6),
+                "terms": [
+                    {"text": example.text[a:b], "kind": kind, "start": a, "end": b, "score": round(score, 6)}
+                    for kind, a, b, score in answer.terms.terms
+                ],
+            }
         if answer.nodes is not None:
             found["nodes"] = [
                 {"start": a, "end": b, "label": label, "probability": round(p, 6)} for a, b, label, p in answer.nodes

@@ -12,6 +12,7 @@ from seqcli.datasets.tokens import encode_chunk
 from seqcli.errors import SeqcliError
 from seqcli.insight.flow import Unrolled, embeddings, network
 from seqcli.insight.neurons import Followed, follow
+from seqcli.insight.why import Asked
 from seqcli.streams import Chunk
 from seqcli.tasks.language_model.predict import Generator
 
@@ -94,6 +95,14 @@ def of_ids(model: Any, ids: np.ndarray) -> Unrolled:
         return bound.nats(y, ops.integers(np.ascontiguousarray(ids[1:]), y)).reshape(ids[1:].shape)
 
     return Unrolled(model, ops.embedding(ids[:-1], model.embedding), losses)
+
+
+def why(own: Generator, chunks: Iterable[Chunk], most: int) -> Asked:
+    """Each token of the beginning of a text, all before it read; unless told which, the last one."""
+    seen = read(own, chunks, most + 1)
+    given = of_ids(network(own), seen.ids[:, None])
+    names = [own.tokenizer.symbol(int(i)) for i in seen.ids[1:]]
+    return Asked(seen.text, seen.places[:-1], given, len(names) - 1, names)
 
 
 def table(own: Generator) -> tuple[list[str], np.ndarray]:

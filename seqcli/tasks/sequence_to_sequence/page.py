@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from seqcli.insight.shown import Aligned, Coloured, Shown
+from seqcli.insight.shown import Coloured, Shown
 from seqcli.records import Pair
 from seqcli.report import Report
+from seqcli.tasks.sequence_to_sequence.look import attention
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import answered, are_right, protocol, scored
 
@@ -27,11 +27,5 @@ def shown(own: Translator, records: Sequence[Pair]) -> tuple[Report, Shown]:
         if not right[i] and len(found.errors) < ERRORS:
             note = f"answer: {texts[i]}\nreference: {pairs[i].target}"
             found.errors.append(Coloured(pairs[i].text, [], f"{sure[i]:.4f}", note))
-    short = [p for p in pairs if p.text.strip() and len(own.codec.source_ids(p.text)) <= LONGEST]
-    chosen = [short[i * len(short) // DRAWN] for i in range(min(DRAWN, len(short)))]
-    looking = replace(settings, attention=True)
-    for answer, *_ in own.answer(chosen, looking) if chosen else []:
-        if answer.attention is not None and len(answer.symbols) <= LONGEST:
-            target = [*answer.symbols, "<eos>"][: len(answer.attention)]
-            found.alignments.append(Aligned(answer.source_symbols, target, answer.attention.round(3).tolist()))
+    found.alignments = attention(own, pairs, DRAWN, LONGEST).alignments
     return report, found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,15 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import SeqcliError
 from seqcli.insight.flow import Unrolled, embeddings, network
+from seqcli.insight.why import Asked
 from seqcli.records import Sentence
 from seqcli.tasks.tagging.predict import Tagger
 
 
-def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int) -> Unrolled:
+def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int, *, recurrent: bool = True) -> Unrolled:
     """The first words of sentences of one length, of `steps` or as many as the longest ones have: the losses are
     those of the tags that the model gives, each by itself."""
-    model = network(own)
+    model = network(own, recurrent=recurrent)
     sentences = [own.ready(own.prepare(record, own.settings())) for record in records]
     steps = min(steps, max((len(s.words) for s in sentences), default=0))
     chosen = [s for s in sentences if len(s.words) >= steps][:rows]
@@ -46,6 +47,28 @@ def _labels(own: Tagger, sentence: Sentence) -> list[str]:
     """The most probable label of each word, by its emission."""
     emissions = own.model.emissions([sentence.words], [sentence.features])[0]
     return [own.vocabulary.labels[k] for k in emissions.argmax(axis=1).tolist()]
+
+
+def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:
+    """The tags of the first sentence of at least two words, each by itself; unless told which, the least sure one."""
+    for record in records:
+        sentence = own.ready(own.prepare(record, own.settings()))
+        if lacking := set(own.vocabulary.features) - set(sentence.features):
+            raise SeqcliError(
+                f"this model reads {', '.join(sorted(lacking))} beside the words: the text has no such column",
+                hint="give a file that has it",
+            )
+        if 2 <= len(sentence.words) <= most:
+            text, places = joined(sentence.words)
+            tags = [f"{word}: {tag}" for word, tag in zip(sentence.words, _labels(own, sentence), strict=True)]
+            return Asked(text, places, unrolled(own, [record], most, 1, recurrent=False), None, tags)
+    raise SeqcliError(f"no sentence of 2 to {most:,} words to look at")
+
+
+def joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Words with spaces between, and where each stands."""
+    ends = np.cumsum([len(word) + 1 for word in words]) - 1
+    return " ".join(words), [(int(end) - len(word), int(end)) for word, end in zip(words, ends, strict=True)]
 
 
 def table(own: Tagger) -> tuple[list[str], np.ndarray]:

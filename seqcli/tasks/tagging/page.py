@@ -8,6 +8,7 @@ from seqcli import schemes
 from seqcli.insight.shown import Coloured, Shown
 from seqcli.records import Sentence
 from seqcli.report import Report
+from seqcli.tasks.tagging.look import joined
 from seqcli.tasks.tagging.predict import Answer, Settings, Tagger
 from seqcli.tasks.tagging.score import evaluate
 
@@ -21,7 +22,7 @@ def shown(own: Tagger, records: Sequence[Sentence]) -> tuple[Report, Shown]:
     found = Shown(wrong="where a wrong answer stands")
     errors: list[tuple[float, Coloured]] = []
     for s, answer in zip(sentences, own.answer(sentences, Settings(confidence=True)), strict=True):
-        text, places = _joined(s.words)
+        text, places = joined(s.words)
         for start, end, given, gold, p in _judged(s, answer):
             found.judged.append((round(p, 4), given == gold))
             if given != gold:
@@ -40,12 +41,3 @@ def _judged(s: Sentence, answer: Answer) -> list[tuple[int, int, str, str, float
         return [(i, i + 1, given, gold, p) for i, (given, gold, p) in enumerate(pairs)]
     gold = {(a, b): label for a, b, label in schemes.spans(s.tags or [])}
     return [(a.start, a.end, a.label, gold.get((a.start, a.end), "none"), a.probability or 0.0) for a in answer.spans]
-
-
-def _joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """Words with spaces between, and where each stands."""
-    places, at = [], 0
-    for word in words:
-        places.append((at, at + len(word)))
-        at += len(word) + 1
-    return " ".join(words), places
