@@ -94,7 +94,7 @@ class Run:
         """Remove the run that is there."""
         for file in (self.last, self.metrics, self.model, self.recipe):
             file.unlink(missing_ok=True)
-        for file in self.path.glob("snapshots/step-*.safetensors"):
+        for file in (*self.path.glob("snapshots/step-*.safetensors"), *self.path.glob("events.out.tfevents.*")):
             file.unlink()
 
     def log(self, record: dict[str, Any]) -> int:

@@ -28,6 +28,9 @@ def command(
     init_from: Annotated[
         str | None, option("Fine-tune this model.", "--init-from", metavar="MODEL", autocompletion=runs)
     ] = None,
+    tensorboard: Annotated[
+        bool, option("Log for TensorBoard too, in the run's folder: tensorboard --logdir runs.", "--tensorboard")
+    ] = False,
     dry_run: Annotated[
         bool, option("Show recipe, parameters, memory and batch shapes; train nothing.", "--dry-run")
     ] = False,
@@ -42,4 +45,4 @@ def command(
         require_torch("training")
     from seqcli.training import session
 
-    return session.train(loaded, session.Options(name, resume, overwrite, init_from, dry_run))
+    return session.train(loaded, session.Options(name, resume, overwrite, init_from, dry_run, tensorboard))

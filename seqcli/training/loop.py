@@ -24,6 +24,7 @@ from seqcli.recipe.schema import TrainConfig
 from seqcli.runs import Run
 from seqcli.task import BaseTask, Evaluation
 from seqcli.training import averaging, device, optimizers
+from seqcli.training.board import Board
 from seqcli.training.display import Display
 from seqcli.training.interrupt import Interrupt
 
@@ -73,6 +74,7 @@ class Trainer:
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(config.seed)
         self.state = self._fresh_state()
+        self.board: Board | None = None
         self._last_save = time.monotonic()
 
     def _probe(self, precision: str) -> None:
@@ -255,6 +257,8 @@ class Trainer:
         p = self.progress
         when = {"step": p.step, "epoch": round(self.epochs_done, 4), "seconds": round(p.seconds, 1)}
         p.log_bytes = self.run.log({**when, **figures, "best": better})
+        if self.board is not None:
+            self.board.add(p.step, figures)
 
     # saving
 

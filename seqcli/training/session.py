@@ -32,6 +32,7 @@ class Options:
     overwrite: bool = False
     init_from: str | None = None
     dry_run: bool = False
+    tensorboard: bool = False
 
 
 @dataclass
@@ -64,8 +65,14 @@ def train(recipe: Recipe, options: Options) -> int:
 def _carry_out(session: Session, options: Options, counted: bool) -> int:
     run = session.run
     trainer = None if counted else _trainer(session)
+    if options.tensorboard and counted:
+        raise UsageError(f"--tensorboard: a {session.recipe.model.kind} model is counted in one pass")
     if options.overwrite:  # not before everything is ready: a mistake must not cost the run that is there
         run.clear()
+    if options.tensorboard and trainer:
+        from seqcli.training.board import Board
+
+        trainer.board = Board(run, trainer.progress.step)
     _write_recipe(session)  # on resume too: what was overridden now holds from now on
     report.opening(session)
     status = _descend(session, trainer) if trainer else _count(session)
