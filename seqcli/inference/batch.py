@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seqcli import ops
+from seqcli import console, ops
 from seqcli.cells import BaseCell
 from seqcli.layers.stack import Stack
 from seqcli.ops import BLOCK, DEPTH, TILE
@@ -44,6 +44,10 @@ class BatchForm:
         `first` gives the first layer's projected inputs of tokens by their places 0 .. N - 1, for one direction.
         """
         lengths = np.asarray(lengths, np.int64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _bounded(self._through(lengths, first))
+
+    def _through(self, lengths: np.ndarray, first: Project) -> np.ndarray:
         if self._stack.frame is not None:
             return self._along_path(lengths, first)
         y = np.zeros((0, 0), np.float32)
@@ -68,6 +72,21 @@ class BatchForm:
             y = [cell.read(lengths, lambda places, own=cell, read=read: own.project(read[places])) for cell in layer]
             x = block.leave(x, read, np.concatenate(y, 1), lambda y: y)
         return frame.norm(x)
+
+
+def _bounded(y: np.ndarray) -> np.ndarray:
+    """Outputs (N, H), those of a token zero where they overflow: cells without a bound may grow without end over texts
+    longer than those that they were trained on."""
+    if np.isfinite(y.sum()) or (odd := ~np.isfinite(y).all(axis=1)).sum() == 0:
+        return y
+    _say_once()
+    y[odd] = 0.0
+    return y
+
+
+@functools.cache
+def _say_once() -> None:
+    console.warn("the network's numbers overflow over long texts: where they do it answers as if it had read nothing")
 
 
 class _Direction:
