@@ -58,9 +58,11 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     out_options = replace(out_options, replace=writing.replace, confidence=writing.confidence)
     reader = registry.load("records", read).Reader(options)
     written = restored if write == "text" else registry.load("records", write).Writer(out_options).write
+    if writing.explain and (forced or reading.lexicon or asked.sure != Confidence()):
+        raise UsageError("--explain is of the model alone: leave --force, --lexicon and --min-confidence away")
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
     shown = write in ("jsonl", "spans") or writing.confidence
-    settings = Settings(shown, writing.n_best, asked.sure.least(tagger), forced, lexicon)
+    settings = Settings(shown, writing.n_best, asked.sure.least(tagger), forced, lexicon, writing.explain)
     _filter.run(
         files, reader, tagger, settings, written,
         batch_size=how.batch_size or BATCH, how=how, what="tagging",
@@ -93,7 +95,7 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
             f"this model reads {', '.join(tagger.features)} beside the words: {read} has no such column",
             hint=f"give columns: --input conll --columns {columns}",
         )
-    for name, format_ in (("confidence", "conll"), ("replace", "conll"), ("n_best", "jsonl")):
+    for name, format_ in (("confidence", "conll"), ("replace", "conll"), ("n_best", "jsonl"), ("explain", "jsonl")):
         if name in given and write != format_:
             raise UsageError(f"{given.flags([name])[0]} goes with --format {format_}, not {write}")
     given.check_format(read)

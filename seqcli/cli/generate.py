@@ -156,6 +156,9 @@ class Writing:
     attention: Annotated[
         bool, option("With --jsonl: how much each token looks at each.", "--attention"), SEQUENCE
     ] = False
+    explain: Annotated[
+        bool, option("With --jsonl: what each token that was read does to what is written.", "--explain")
+    ] = False
     alignment: Annotated[
         bool, option("After an answer a tab, and its alignment as 0-0 1-2.", "--alignment"), SEQUENCE
     ] = False
@@ -204,6 +207,8 @@ def command(
         raise UsageError(
             f"--prompt does not go with {'FILES' if files else '--field'}: it is the one prompt there is"
         )
+    if writing.explain and not (writing.jsonl or reading.field or reading.input == "jsonl"):
+        raise UsageError("--explain goes with --jsonl")
     if "" in (continuing.stop or []):
         raise UsageError("--stop needs a text to stop at")
     if prompt is None and not files and nothing_to_read():

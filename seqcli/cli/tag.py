@@ -84,6 +84,7 @@ class Writing:
     n_best: Annotated[
         int, option("jsonl: the N most probable answers, with their probabilities.", "--n-best", min=0)
     ] = 0
+    explain: Annotated[bool, option("jsonl: what each word does to each tag.", "--explain")] = False
     replace: Annotated[bool, option("conll: write into the column of the tags, if there is one.", "--replace")] = (
         False
     )

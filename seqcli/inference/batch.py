@@ -75,8 +75,8 @@ class BatchForm:
 
 
 def _bounded(y: np.ndarray) -> np.ndarray:
-    """Outputs (N, H), those of a token zero where they overflow: cells without a bound may grow without end over texts
-    longer than those that they were trained on."""
+    """Outputs (N, H), those of a token zero where they overflow: cells without a bound may grow without end over
+    texts longer than those that they were trained on."""
     if np.isfinite(y.sum()) or (odd := ~np.isfinite(y).all(axis=1)).sum() == 0:
         return y
     _say_once()

@@ -76,6 +76,9 @@ class Writer(LineWriter):
             token: dict[str, Any] = {"text": word, "start": start, "end": end, "label": tag or None}
             if answer.probabilities is not None:
                 token["probability"] = round(answer.probabilities[i], 6)
+            if answer.explained is not None:
+                weights, read = answer.explained[i]
+                token["explanation"] = {"weights": weights, "read": read}
             tokens.append(token)
         result: dict[str, Any] = (
             {"tokens": tokens} if answer.text is None else {"text": answer.text, "tokens": tokens}

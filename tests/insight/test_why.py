@@ -125,7 +125,6 @@ def test_models_without_a_network_are_refused(tmp_path):
 def test_losses_of_a_translation_are_its_cost():
     from seqcli.records import Pair
     from seqcli.tasks.sequence_to_sequence import look as pairs
-    from seqcli.tasks.sequence_to_sequence.score import nats
 
     own = seqcli.load(MODELS / "digits.safetensors")
     sources = ["forty two", "two six"]
@@ -134,4 +133,4 @@ def test_losses_of_a_translation_are_its_cost():
     model, x = layers.replace(given.model, arrays), torch.from_numpy(np.array(given.x, np.float64))
     found = given.losses(model, model.stack.watch(x, lambda step: step.state))[0]
     answered = [Pair(text, own.translate(text)) for text in sources]
-    assert found.numpy() == pytest.approx([cost.nll for cost in nats(own, answered)], abs=1e-4)
+    assert found.numpy() == pytest.approx([cost.nll for cost in own.costs(answered)], abs=1e-4)

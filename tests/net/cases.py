@@ -63,6 +63,7 @@ LANGUAGE = [
     "generate -m lm --temperature 0 --max-tokens 20 --echo < prompts.txt",
     "generate -m lm --temperature 0.7 --top-k 5 --top-p 0.9 --repetition-penalty 1.2 --seed 3 --max-tokens 9 < prompts.txt",
     "generate -m lm --next 3 < prompts.txt",
+    "generate -m lm --seed 1 --max-tokens 6 --jsonl --explain < prompts.txt",
     "generate -m lm --next 3 --jsonl < prompts.txt",
     r"generate -m lm --stop t --stop \n --seed 1 --max-tokens 30 < prompts.txt",
     "generate -m lm --prompt the --seed 2 --max-tokens 15",
@@ -118,6 +119,9 @@ TAGGING = [
     "tag -m pos --format conll --confidence < lines.txt",
     "tag -m pos --min-confidence 0.5 < lines.txt",
     "tag -m pos --jsonl --n-best 2 < lines.txt",
+    "tag -m pos --jsonl --explain < open.txt",
+    "tag -m ner --input conll --columns word,pos --jsonl --explain < two.conll",
+    "tag -m pos --explain < open.txt",
     "tag -m pos --lexicon words.tsv < lines.txt",
     "tag -m pos --batch-size 1 < lines.txt",
     *(f"tag -m pos < {i}" for i in ("open.txt", "crlf.txt", "bom.txt", "odd.txt", "bad.txt", "empty.txt")),
@@ -223,6 +227,7 @@ CLASSIFICATION = [
 
 PAIRS = [
     *(f"generate -m digits{o} < numbers.txt" for o in ("", " --beam 1", " --n-best 2", " --jsonl", " --alignment")),
+    "generate -m digits --jsonl --explain < numbers.txt",
     "generate -m digits --jsonl --n-best 2 --attention < numbers.txt",
     "generate -m digits --beam 3 --length-penalty 0.6 --coverage-penalty 0.2 --no-repeat 2 --min-length 2 < numbers.txt",
     "generate -m digits --temperature 1 -n 2 --seed 1 < numbers.txt",

@@ -216,9 +216,8 @@ def test_a_batchs_loss_is_what_evaluation_measures(name: str, tmp_path: Path) ->
         assert found.scores == {"valid_loss": pytest.approx(loss.item(), rel=1e-4)}
         assert (found.watched, found.more_is_better) == ("valid_loss", False)
     translator = Translator(task.model, task.codec, 2.0)
-    from seqcli.tasks.sequence_to_sequence.score import nats
 
-    total, tokens = map(sum, zip(*nats(translator, task.corpus.splits["train"]), strict=True))
+    total, tokens = map(sum, zip(*translator.costs(task.corpus.splits["train"]), strict=True))
     assert total / tokens == pytest.approx(loss.item(), rel=1e-4)
 
 

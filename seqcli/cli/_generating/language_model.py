@@ -43,6 +43,8 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         raise UsageError(f"{flag}: {read} comes back with {PROMPTS.more}", hint="read lines or jsonl")
     if drawing.samples > 1 and asked.continuing.next_:
         raise UsageError("--next lists tokens, and draws none: --samples does not go with it")
+    if writing.explain and asked.continuing.next_:
+        raise UsageError("--explain is of what is written: --next does not go with it")
     if how.jobs > 1 and asked.continuing.device != "cpu":
         raise UsageError("--jobs goes with --device cpu")
     objects = writing.jsonl or read == "jsonl"
@@ -56,6 +58,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         asked.continuing.next_,
         objects,
         not objects,
+        writing.explain,
     )
     generator = Generator.open(stored)
     if asked.continuing.device == "cpu":

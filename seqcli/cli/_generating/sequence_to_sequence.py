@@ -122,6 +122,7 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
         attention=writing.attention or writing.alignment or writing.draw is not None,
         replace_unknown=searching.replace_unknown,
         least=asked.sure.least(translator),
+        explain=writing.explain,
     )
 
 
@@ -148,6 +149,8 @@ def _check_form(asked: Asked, read: str) -> None:
         if value and read in ROWS and asked.prompt is None:
             said = f"{name}: {read} comes back with {SOURCES.more}, the best answer"
             raise UsageError(said, hint="read lines or jsonl, where there is room for more")
+    if asked.writing.explain and asked.searching.ensemble:
+        raise UsageError("--explain is of one model: leave --ensemble away")
     if asked.writing.attention and not (asked.writing.jsonl or read == "jsonl"):
         raise UsageError("--attention goes with --jsonl", hint="--alignment writes pairs, --draw FILE a picture")
 

@@ -1,7 +1,6 @@
 """Why a text got its label: what its probability would be without each token, and after each token was read.
 
-Nothing is asked of the model but answers: the text is answered again without the token (leaving one out: Li, Monroe &
-Jurafsky 2016), and as far as it goes with it.
+Nothing is asked of the model but answers.
 """
 
 from __future__ import annotations
@@ -13,24 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqcli.errors import UsageError
+from seqcli.insight.leaving import TINY, Token, tokens, variants
 from seqcli.records import Example
 
 if TYPE_CHECKING:
     from seqcli.tasks.classification.predict import Classifier
 
 _WORD = re.compile(r"\S+")
-TINY = 1e-12  # no probability is nearer to 0 or 1
-
-
-class Token(NamedTuple):
-    """A token from `start` to `end`: the probability of the label `without` it, and as far as `read` with it; its
-    weight is the log-odds (nats) that the label has by it, above 0 where it speaks for the label."""
-
-    start: int
-    end: int
-    weight: float
-    without: float
-    read: float
 
 
 class Terms(NamedTuple):
@@ -63,16 +51,10 @@ def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[
     for spans, (label, whole) in zip(places, got, strict=True):
         n = len(spans)
         without, read = p[at : at + n, label], p[at + n : at + 2 * n, label]
-        weights = _odds(np.array(whole)) - _odds(without)
-        rows = zip(spans, weights.tolist(), without.tolist(), read.tolist(), strict=True)
-        found.append([Token(a, b, w, q, r) for (a, b), w, q, r in rows])
+        logp = np.log(np.maximum(np.concatenate([[whole], without, read]), TINY))
+        found.append(tokens(spans, float(logp[0]), logp[1 : n + 1], logp[n + 1 :]))
         at += 2 * n
     return found
-
-
-def _odds(p: np.ndarray) -> np.ndarray:
-    p = np.clip(p, TINY, 1 - TINY)
-    return np.log(p) - np.log1p(-p)
 
 
 def _places(own: Classifier, example: Example) -> list[tuple[int, int]]:
@@ -85,8 +67,7 @@ def _places(own: Classifier, example: Example) -> list[tuple[int, int]]:
 
 def _variants(own: Classifier, example: Example, spans: list[tuple[int, int]]) -> Iterator[Example]:
     """The text without each token, then each beginning of it."""
-    text, words = example.text, example.words
-    for i, (start, end) in enumerate(spans):
-        yield Example(text[:start] + text[end:], words=None if words is None else words[:i] + words[i + 1 :])
-    for i, (_, end) in enumerate(spans):
-        yield Example(text[:end], words=None if words is None else words[: i + 1])
+    words, n = example.words, len(spans)
+    for i, text in enumerate(variants(example.text, spans)):
+        kept = None if words is None else words[:i] + words[i + 1 :] if i < n else words[: i - n + 1]
+        yield Example(text, words=kept)

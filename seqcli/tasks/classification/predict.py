@@ -12,10 +12,11 @@ from seqcli import models, registry
 from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
+from seqcli.insight.leaving import Token
 from seqcli.models import ClassifyingModel
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
-from seqcli.tasks.classification.explain import Terms, Token, explained, summed
+from seqcli.tasks.classification.explain import Terms, explained, summed
 from seqcli.tasks.classification.reading import Reading
 
 HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from seqcli import forms
 from seqcli.insight.coloured import painted
+from seqcli.insight.leaving import TINY, as_objects
 from seqcli.records import Example, cell
-from seqcli.tasks.classification.explain import TINY
 from seqcli.tasks.classification.predict import Answer
 
 SEPARATOR = ","  # of several labels in one cell
@@ -70,11 +70,7 @@ class Writer(forms.Writer):
                 for a, b, w in answer.attention
             ]
         if answer.explained is not None:
-            found["explanation"] = [
-                {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6), "without": round(q, 6),
-                 "read": round(r, 6)}
-                for a, b, w, q, r in answer.explained
-            ]  # fmt: skip
+            found["explanation"] = as_objects(example.text, answer.explained)
         if answer.terms is not None:
             found["ngrams"] = {
                 "bias": round(answer.terms.bias, 6),

@@ -14,6 +14,8 @@ from seqcli import models, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
+from seqcli.insight.leaving import Token as Left
+from seqcli.insight.leaving import tokens as left_out
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
 from seqcli.streams import Chunk
@@ -35,6 +37,7 @@ class Settings:
     next: int | None = None  # so many of the most probable next tokens instead
     tokens: bool = False  # log-probabilities of each token are asked for
     lines: bool = True  # a continuation ends with its first line
+    explain: bool = False  # what each token of a prompt does to the probability of a continuation
 
 
 class Text(NamedTuple):
@@ -42,6 +45,7 @@ class Text(NamedTuple):
 
     text: str
     tokens: list[Token]
+    explained: list[Left] | None = None
 
 
 class Ready(NamedTuple):
@@ -51,6 +55,7 @@ class Ready(NamedTuple):
     record: int
     lacking: list[tuple[int, str]]
     sample: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Generator(BasePredictor):
         if record is None or _is_blank(record):
             return None
         ids, lacking = tokenizers.read(self.tokenizer, record.text)
-        return Ready(self._begun(ids), record.record, lacking)
+        return Ready(self._begun(ids), record.record, lacking, text=record.text)
 
     def _begun(self, ids: np.ndarray, carried: Carried | None = None) -> np.ndarray:
         """At least one id, where nothing was read before: an empty prompt is what follows a line end."""
@@ -116,10 +121,27 @@ class Generator(BasePredictor):
         for number in range(settings.samples):
             tokens: list[Token] = []
             collected = tokens if settings.tokens else None
-            found.append(
-                Text("".join(self.pieces(record._replace(sample=number), settings, tokens=collected)), tokens)
-            )
+            text = "".join(self.pieces(record._replace(sample=number), settings, tokens=collected))
+            found.append(Text(text, tokens, self._explained(record, tokens) if settings.explain else None))
         return found
+
+    def _explained(self, record: Ready, drawn: Sequence[Token]) -> list[Left]:
+        """What each token of a prompt does to the probability of what was drawn; nothing of a prompt that holds what
+        the model has no symbol for."""
+        spans = [] if record.lacking else self.tokenizer.offsets(record.text)
+        ids, written = record.ids, np.array([token.id for token in drawn], np.int64)
+        if not spans or not len(written):
+            return []
+        n = len(spans)
+        begun = [self._begun(np.delete(ids, i)) for i in range(n)] + [ids[: i + 1] for i in range(n)]
+        logp = np.array([self._logprob(prompt, written) for prompt in begun])
+        return left_out(spans, sum(token.logprob for token in drawn), logp[:n], logp[n:])
+
+    def _logprob(self, prompt: np.ndarray, written: np.ndarray) -> float:
+        """log p of ids after a prompt (nats)."""
+        both = np.concatenate([prompt, written])
+        logp, _ = self.model.score(both[None, :-1], both[None, 1:], self.model.initial_state(1))
+        return float(logp[0, -len(written) :].sum(dtype=np.float64))
 
     def pieces(
         self, record: Ready, settings: Settings, carried: Carried | None = None, *, tokens: list[Token] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcli import forms
+from seqcli.insight.leaving import as_objects
 from seqcli.records import Example, one_line
 from seqcli.tasks.language_model.predict import Text
 
@@ -26,7 +27,7 @@ class Writer(forms.Writer):
         """As text: a continuation a line, or `token TAB probability` lines."""
         if self.next:
             return "".join(f"{symbol}\t{p:.4f}\n" for symbol, p in answer)
-        return "".join((record.text if self.echo else "") + text + "\n" for text, _ in answer)
+        return "".join((record.text if self.echo else "") + text + "\n" for text, *_ in answer)
 
     def results(self, record: Example, answer: list[Any]) -> list[dict[str, Any]]:
         """What stands under `seqcli`, a JSON object for each sample."""
@@ -39,8 +40,9 @@ class Writer(forms.Writer):
                 "tokens": [{"text": self.symbol(t.id), "logprob": round(t.logprob, 6)} for t in tokens],
                 "sample": number,
                 "seed": self.seed,
+                **({} if explained is None else {"explanation": as_objects(record.text, explained)}),
             }
-            for number, (text, tokens) in enumerate(answer)
+            for number, (text, tokens, explained) in enumerate(answer)
         ]
 
     def cells(self, answer: list[Text]) -> list[str]:

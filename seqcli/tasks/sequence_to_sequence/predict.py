@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,11 +18,15 @@ from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
 from seqcli.decoding.seq2seq import sample
 from seqcli.errors import UsageError
+from seqcli.forms import Cost
+from seqcli.insight.leaving import Token
 from seqcli.predictor import BasePredictor
 from seqcli.records import PAIRED, Pair
 from seqcli.tasks.sequence_to_sequence.codec import Codec, warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.explain import explained
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
+SCORED = 64  # pairs whose targets are scored at once
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Settings:
     attention: bool = False
     replace_unknown: bool = False  # `<unk>` is allowed, and shown as what it looks at
     least: float = 0.0  # an answer that is right less probably is withheld
+    explain: bool = False  # what each token of the source does to the probability of the best answer
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Answer:
     source_symbols: list[str] = field(
         default_factory=list
     )  # what those S positions are, where attention is asked for
+    explained: list[Token] | None = None
 
 
 class _Copying:
@@ -245,6 +252,20 @@ class Translator(BasePredictor):
         decoded = self._decode(model, chosen, sources, [ids for ids, _ in begun], settings)
         for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):
             found[i] = [self._answer(pairs[i], extra, shown, h, settings) for h in hypotheses]
+            if settings.explain:
+                found[i][0] = replace(found[i][0], explained=explained(self, pairs[i].text, found[i][0].text))
+        return found
+
+    def costs(self, pairs: Sequence[Pair]) -> list[Cost]:
+        """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
+        found = []
+        for first in range(0, len(pairs), SCORED):
+            part = pairs[first : first + SCORED]
+            sources, copies, extras = self.read(part)
+            targets = [self.codec.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
+            given = (copies, self.codec.unknown) if self.copies else ()
+            logprobs = self.model.score(sources, targets, *given)
+            found += [Cost(-float(x.sum()) if math.isfinite(x.sum()) else math.inf, len(x)) for x in logprobs]
         return found
 
     @staticmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,19 +107,6 @@ def protocol(translator: Translator, settings: Settings) -> str:
     return f"beam {s.beam}, length penalty {s.length_penalty:g}" if s.beam > 1 else "greedy"
 
 
-def nats(translator: Translator, pairs: Sequence[Pair]) -> list[Cost]:
-    """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
-    codec, found = translator.codec, []
-    for first in range(0, len(pairs), BATCH):
-        part = pairs[first : first + BATCH]
-        sources, copies, extras = translator.read(part)
-        targets = [codec.copied_targets(p.target or "", e) for p, e in zip(part, extras, strict=True)]
-        given = (copies, codec.unknown) if translator.copies else ()
-        logprobs = translator.model.score(sources, targets, *given)
-        found += [Cost(-float(x.sum()) if math.isfinite(x.sum()) else math.inf, len(x)) for x in logprobs]
-    return found
-
-
 @dataclass(frozen=True)
 class Targets(Translator):
     """Scores the targets that are given, as a filter."""
@@ -137,6 +123,6 @@ class Targets(Translator):
         """The cost of each target; nothing of a pair that is blank on both sides."""
         filled = [i for i, p in enumerate(pairs) if p.text.strip() or (p.target or "").strip()]
         found = [Cost(0.0, 0)] * len(pairs)
-        for i, cost in zip(filled, nats(self, [pairs[i] for i in filled]), strict=True):
+        for i, cost in zip(filled, self.costs([pairs[i] for i in filled]), strict=True):
             found[i] = cost
         return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcli import forms
+from seqcli.insight.leaving import as_objects
 from seqcli.records import Pair, one_line
 from seqcli.tasks.sequence_to_sequence.predict import Answer
 
@@ -46,6 +47,8 @@ class Writer(forms.Writer):
     def results(self, pair: Pair, answers: list[Answer]) -> list[dict[str, Any]]:
         """What stands under `seqcli` in a JSON object: the best answer, and all where several are asked for."""
         best = self._one(answers[0])
+        if answers[0].explained is not None:
+            best["explanation"] = as_objects(pair.text, answers[0].explained)
         return [{**best, "answers": [self._one(a) for a in answers]} if self.many else best]
 
     def _one(self, answer: Answer) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
+from seqcli.insight.leaving import TINY, odds
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.tasks.tagging.chains import Allowed, Scored
 from seqcli.tasks.tagging.raw import Words
@@ -32,6 +33,7 @@ class Settings:
     least: float = 0.0  # a tag or a span less probable than this is left away
     forced: Forced | None = None  # where the input says tags that stay
     lexicon: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the tags that a word may have
+    explain: bool = False  # what each word does to each tag
 
     @property
     def posterior(self) -> bool:
@@ -149,11 +151,36 @@ class Tagger(Scored):
                 if best is not None:
                     answer.alternatives = [(self.labels.written(p), float(np.exp(logp))) for p, logp in best[row]]
                 found[i] = self._confident(answer, settings, marginals[row, :n] if marginals is not None else None)
+        if settings.explain:
+            for sentence, answer in zip(sentences, found, strict=True):
+                answer.explained = self.explained(sentence, answer.tags)
         if self.words.restore:
             restore = registry.load("restoration", self.words.restore).restore
             for sentence, answer in zip(sentences, found, strict=True):
                 answer.text = restore(sentence.words, answer.tags)
         return found
+
+    def explained(
+        self, sentence: Sentence, tags: Sequence[str]
+    ) -> list[tuple[list[float | None], list[float | None]]]:
+        """What each word of a sentence does to each word's tag: its log-odds with the word less those without it
+        (None: the word itself), and its probability as far as the sentence was read with each (None: before it)."""
+        n, place = len(sentence.words), dict(zip(self.labels.parts, self.labels.part_ids.tolist(), strict=True))
+        wanted = [place[part] for part in self.labels.parts_of(tags)]
+        places = [[*range(i), *range(i + 1, n)] for i in range(n)] + [list(range(i + 1)) for i in range(n)]
+        asked = [Sentence([sentence.words[t] for t in own], features={
+            name: [column[t] for t in own] for name, column in sentence.features.items()
+        }) for own in [list(range(n)), *places]]  # fmt: skip
+        logp = np.full((1 + 2 * n, n), np.nan)
+        for group, chain in self.chains(asked):
+            marginals = chain.marginals()
+            for row, i in enumerate(group):
+                for at, t in enumerate(range(n) if not i else places[i - 1]):
+                    own = self.labels.part_ids == wanted[t]
+                    logp[i, t] = np.log(max(float(marginals[row, at, own].sum()), TINY))
+        with np.errstate(invalid="ignore"):
+            weights, read = odds(logp[0]) - odds(logp[1 : n + 1]), np.exp(logp[n + 1 :])
+        return [(_rounded(weights[:, t]), _rounded(read[:, t])) for t in range(n)]
 
     def _allowed(self, sentence: Sentence, settings: Settings) -> Allowed:
         found: list[Sequence[str] | None] = [settings.lexicon.get(w) for w in sentence.words]
@@ -221,6 +248,10 @@ class Tagger(Scored):
             pairs = zip(answer.tags, answer.probabilities, strict=True)
             answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
         return answer
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(v) else round(float(v), 6) for v in values]
 
 
 Predictor = Tagger

@@ -16,7 +16,7 @@ from seqcli.metrics import calibration, selective, sequences, translation
 from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.data import fingerprint
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
-from seqcli.tasks.sequence_to_sequence.score import BATCH, answered, evaluate, nats, protocol, scored
+from seqcli.tasks.sequence_to_sequence.score import BATCH, answered, evaluate, protocol, scored
 
 pytest.importorskip("sacrebleu")
 
@@ -104,15 +104,15 @@ def test_case_and_tokenization_reach_bleu() -> None:
 def test_nats_are_those_of_each_pair_alone(kind: str, copy: bool) -> None:
     own = translator(codec(kind, kind), copy_source=copy)
     pairs = [*PAIRS, Pair("", ""), Pair("the Zebra", "le Zebra Zoo"), Pair("the", None)] * 8
-    found = nats(own, pairs)
+    found = own.costs(pairs)
     assert len(found) == len(pairs) > BATCH
     for i in range(9):
-        assert nats(own, [pairs[i]]) == [found[i]] == [found[i + 9]]
+        assert own.costs([pairs[i]]) == [found[i]] == [found[i + 9]]
         total, tokens = found[i]
         assert math.isfinite(total)
         assert total > 0
         assert tokens == len(own.codec.target_ids(pairs[i].target or ""))
-    assert nats(own, []) == []
+    assert own.costs([]) == []
 
 
 @pytest.mark.parametrize("copy", [False, True])
@@ -125,7 +125,7 @@ def test_nats_of_an_answer_are_what_it_was_found_with(kind: str, copy: bool) -> 
         (answer,) = own.answer([Pair(source)], Settings(sampling=Sampling()))[0]
         if answer.finished and answer.text:
             finished += 1
-            ((total, tokens),) = nats(own, [Pair(source, answer.text)])
+            ((total, tokens),) = own.costs([Pair(source, answer.text)])
             assert tokens == len(answer.logprobs)
             assert total == pytest.approx(-answer.logprob, abs=1e-4)
     assert finished > 2
@@ -138,7 +138,7 @@ def test_a_copied_symbol_is_fed_as_in_training() -> None:
     copies, extra = of.copies("Zoo")
     target = of.copied_targets("Zone", extra)
     assert target[0] >= of.sizes.target
-    ((total, _),) = nats(own, [Pair("Zoo", "Zone")])
+    ((total, _),) = own.costs([Pair("Zoo", "Zone")])
     source = [of.source_ids("Zoo")]
     right, wrong = (own.model.score(source, [target], [copies], unknown)[0] for unknown in (of.target.unk_id, 0))
     assert total == -float(right.sum())
