@@ -120,7 +120,8 @@ def floors(task: str) -> dict[int, float]:
     for length in LENGTHS:
         made = lags.made(task, [length] * ASKED, SEED + length)
         answers = Counter(a[-1] if task in TAGS else " ".join(a) for _, a in made)
-        found[length] = answers.most_common(1)[0][1] / ASKED
+        most = answers.most_common(1)[0][1]
+        found[length] = most / ASKED if most > 1 else 0.0
     return found
 
 

@@ -181,3 +181,10 @@ def test_the_encoder_of_a_translator_is_looked_at(look: Any) -> None:
     assert tmp["digits"]["norms"][0] > 0
     assert numbers(look("gates", "digits", "pairs.tsv", "--json"))["gates"]
     assert numbers(look("neighbors", "digits", "two", "--json"))["neighbors"]
+
+
+def test_several_models_are_in_one_picture(look: Any, tmp_path: Path) -> None:
+    other = MODELS / "lm-words.safetensors"
+    found = numbers(look("flow", "lm", "text.txt", "--json", "--plot", "a.svg", "-m", other))
+    assert list(found) == ["lm-words", "lm"]
+    assert "lm-words" in (tmp_path / "a.svg").read_text() or (tmp_path / "a.svg").stat().st_size > 1000

@@ -44,7 +44,9 @@ def _bars(counts: list[int]) -> str:
 
 def flow(
     files: Files = None,
-    model: Model = None,
+    models: Annotated[
+        list[str] | None, option("Model; repeatable: curves in one picture.", "-m", "--model", metavar="MODEL")
+    ] = None,
     cells: Annotated[
         str | None, option("Fresh cells instead of a model, as rnn,irnn,lstm,gru.", metavar="A,B,…")
     ] = None,
@@ -66,15 +68,17 @@ def flow(
     from seqcli.insight import flow as through
 
     if cells:
-        if model or files:
+        if models or files:
             raise UsageError("--cells makes fresh networks on random tokens: it goes with neither a model nor files")
         if plot:
             chart.check(plot)
         given = _fresh(cells.split(","), hidden, seed, steps, rows)
     else:
-        own, look = opened("unrolled", model, plot)
-        name = own.path.parent.name if own.path.stem == "model" else own.path.stem
-        given = {name: look(own, records(own, files), steps, rows)}
+        given = {}
+        for model in models or [None]:
+            own, look = opened("unrolled", model, plot)
+            name = own.path.parent.name if own.path.stem == "model" else own.path.stem
+            given[name if name not in given else str(own.path)] = look(own, records(own, files), steps, rows)
     try:
         import torch  # noqa: F401
     except ImportError:
