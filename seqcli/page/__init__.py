@@ -130,7 +130,7 @@ def overview(runs: Sequence[Seen]) -> list[dict[str, Any]]:
                 "margin": baseline.get("margin"),
                 "took": console.duration(last["seconds"]) if "seconds" in last else "",
                 "speed": console.count(last["tokens"] / last["seconds"]) if last.get("seconds") else "",
-                "overfit": overfit(run.log) or "",
+                "overfit": overfit(run.log, f"the model of step {scores.get('step', 0):,}") or "",
             }
         )
     return rows
