@@ -71,6 +71,7 @@ def check(scores: np.ndarray) -> None:
     """Raise SeqcliError where a score is nan: only a broken model gives one."""
     if np.isnan(scores).any():
         raise SeqcliError(
-            "the model's scores are not numbers (nan): its weights are damaged, or its training diverged",
-            hint="train it again, with a lower train.learning_rate",
+            "the model's scores are not numbers (nan): its weights are damaged, its training diverged, or the text is so long"
+            " that its numbers overflow",
+            hint="train it again, with a lower train.learning_rate, or a cell that is bounded (irnn is not)",
         )
