@@ -71,7 +71,7 @@ def check(scores: np.ndarray) -> None:
     """Raise SeqcliError where a score is nan: a broken model gives one, or cells without a bound over a long text."""
     if np.isnan(scores).any():
         raise SeqcliError(
-            "the model's scores are not numbers (nan): its weights are damaged, its training diverged, or a text is so"
-            " long that its numbers overflow",
+            "the model's scores are not numbers (nan): its weights are damaged, its training diverged, or a text is"
+            " so long that its numbers overflow",
             hint="train it again, with a lower train.learning_rate, or a cell that is bounded (irnn is not)",
         )

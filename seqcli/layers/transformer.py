@@ -180,7 +180,7 @@ class Encoder:
         (n, D) -> the same shape."""
         waves = sinusoids(inside.shape[1], self.output_size)
         places = waves[np.nonzero(inside)[1]] if len(x.shape) == 2 else waves
-        x = x + ops.like(ops.put(places, x), x)
+        x = x * self.output_size**0.5 + ops.like(ops.put(places, x), x)  # (Vaswani et al. 2017, 3.4)
         for block in self.blocks:
             x = block.read(x, inside, rng)
         return x if self.norm is None else self.norm(x)

@@ -46,7 +46,7 @@ def test_it_is_the_encoder_of_torch(norm, activation):
     double = layers.replace(own, {n: np.array(a, np.float64) for n, a in layers.arrays(own).items()})
     x, lengths = rng.normal(size=(6, 3, 5)), np.array([6, 4, 1])
     found = double.read(x, lengths)
-    read = x @ double.weight.T + double.bias + sinusoids(6, 8)[:, None]
+    read = (x @ double.weight.T + double.bias) * 8**0.5 + sinusoids(6, 8)[:, None]
     outside = np.arange(6)[None] >= lengths[:, None]
     wanted = as_torch(own)(torch.from_numpy(read.swapaxes(0, 1)), src_key_padding_mask=torch.from_numpy(outside))
     for b, length in enumerate(lengths):
