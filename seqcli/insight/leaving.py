@@ -4,11 +4,15 @@ goes with it (leaving one out: Li, Monroe & Jurafsky 2016)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqcli import console
+
 TINY = 1e-12  # no probability is nearer to 1
+MOST = 500  # tokens of a text that is explained: it is asked about twice for each
 
 
 class Token(NamedTuple):
@@ -33,6 +37,18 @@ def tokens(spans: Sequence[tuple[int, int]], whole: float, without: np.ndarray, 
     weights = odds(np.array(whole)) - odds(without)
     rows = zip(spans, weights.tolist(), np.exp(without).tolist(), np.exp(read).tolist(), strict=True)
     return [Token(a, b, w, q, r) for (a, b), w, q, r in rows]
+
+
+def short(count: int) -> bool:
+    """Whether a text of so many tokens is explained; says so once where it is not."""
+    if count > MOST:
+        _say_once()
+    return count <= MOST
+
+
+@cache
+def _say_once() -> None:
+    console.warn(f"--explain leaves out texts of more than {MOST} tokens: it asks about them twice for each token")
 
 
 def variants(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:

@@ -69,3 +69,16 @@ def test_of_tags():
             p = float(chain.marginals()[0, t - (gone < t), label])
             whole = float(odds(np.log(np.array(answer.probabilities[t]))))
             assert weights[gone] == pytest.approx(whole - float(odds(np.log(np.array(p)))), abs=1e-3)
+
+
+def test_long_texts_are_left_out_and_that_is_said(capsys):
+    from seqcli.insight import leaving
+
+    leaving._say_once.cache_clear()
+    own = seqcli.load(MODELS / "remarks.safetensors")
+    long, few = "a fine film " * 200, "a fine film"
+    answers = own.answer([own.ready(seqcli.records.Example(t)) for t in (long, few)], own.asked(explain=True))
+    assert [len(a.explained) for a in answers] == [0, 3]
+    tagger = seqcli.load(MODELS / "pos.safetensors")
+    assert tagger.answer([Sentence(long.split())], Tags(explain=True))[0].explained is None
+    assert capsys.readouterr().err.count("more than 500 tokens") == 1

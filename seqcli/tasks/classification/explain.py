@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqcli.errors import UsageError
-from seqcli.insight.leaving import TINY, Token, tokens, variants
+from seqcli.insight.leaving import TINY, Token, short, tokens, variants
 from seqcli.records import Example
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def summed(own: Classifier, examples: Sequence[Example], labels: Sequence[int]) 
 def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[int, float]]) -> list[list[Token]]:
     """The tokens of each ready example, for the label (its place) that it got, and that one's probability. Raises
     UsageError of trees."""
-    places = [_places(own, example) for example in examples]
+    places = [spans if short(len(spans)) else [] for spans in (_places(own, example) for example in examples)]
     asked = [v for e, spans in zip(examples, places, strict=True) for v in _variants(own, e, spans)]
     p = own.probabilities(asked) if asked else np.zeros((0, len(own.labels)))
     found, at = [], 0

@@ -15,6 +15,7 @@ from seqcli.artifact import Artifact
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
 from seqcli.insight.leaving import Token as Left
+from seqcli.insight.leaving import short
 from seqcli.insight.leaving import tokens as left_out
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
@@ -130,7 +131,7 @@ class Generator(BasePredictor):
         the model has no symbol for."""
         spans = [] if record.lacking else self.tokenizer.offsets(record.text)
         ids, written = record.ids, np.array([token.id for token in drawn], np.int64)
-        if not spans or not len(written):
+        if not spans or not len(written) or not short(len(spans)):
             return []
         n = len(spans)
         begun = [self._begun(np.delete(ids, i)) for i in range(n)] + [ids[: i + 1] for i in range(n)]

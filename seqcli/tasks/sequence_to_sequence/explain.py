@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqcli.insight.leaving import Token, tokens, variants
+from seqcli.insight.leaving import Token, short, tokens, variants
 from seqcli.records import Pair
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def explained(own: Translator, source: str, target: str) -> list[Token]:
     """What each token of a source does to the probability of a target."""
     spans = own.codec.source.offsets(source)
+    if not short(len(spans)):
+        return []
     costs = own.costs([Pair(text, target) for text in (source, *variants(source, spans))])
     whole, *others = [-cost.nll for cost in costs]
     return tokens(spans, whole, np.array(others[: len(spans)]), np.array(others[len(spans) :]))
