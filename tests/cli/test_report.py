@@ -54,10 +54,8 @@ def copied(request, tmp_path):
 KINDS = [
     ("home", "tiny", ["validation text", "sample 1"]),
     ("home", "counted", ["validation text"]),
-    ("taggers", "pos", ["Scores of each label", "Which label was taken for which", "surest of"]),
-    ("taggers", "ner", ["Scores of each label", "share of wrong answers"]),
+    ("taggers", "pos", ["Scores of each label", "Which label was taken for which", "surest of", "wrong answers"]),
     ("classifiers", "remarks", ["words for the label", "Which label was taken for which", "that was right"]),
-    ("classifiers", "topics", ["Scores of each label"]),
     ("classifiers", "linear", ["words for the label"]),
     ("classifiers", "trees", ["Which label was taken for which"]),
     ("translators", "back", ["What its answers looked at", "exact-match", "share of wrong answers"]),
