@@ -35,6 +35,7 @@ def command(
 
     if split not in ("train", "valid", "test"):
         raise UsageError(f"--split: {split!r} is none of train, valid, test")
+    page.require_jinja()
     opened = [open_model(model, "look") for model in models or [None]]
     html = page.page([page.see(stored, split) for stored in opened])
     if output == "-":

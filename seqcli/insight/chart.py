@@ -69,3 +69,24 @@ def draw(path: str, curves: Curves, across: str, up: str, spectra: Mapping[str, 
     for part in figure.axes:
         part.spines[["top", "right"]].set_visible(False)
     save(figure, path)
+
+
+def bars(path: str, shares: Mapping[str, Sequence[float]], across: str) -> None:
+    """Write a picture of how values from 0 to 1 are spread, a row of bars for each name. Raises SeqcliError where the
+    file cannot be written; `check` a path first."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 1.1 * len(shares) + 0.8), dpi=DPI, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, (name, values) in enumerate(shares.items(), 1):
+        axes = figure.add_subplot(len(shares), 1, place)
+        whole = sum(values) or 1
+        axes.bar([(i + 0.5) / len(values) for i in range(len(values))], [100 * v / whole for v in values],
+                 width=0.9 / len(values))  # fmt: skip
+        axes.set_xlim(0, 1)
+        axes.set_ylabel("%", size=8)
+        axes.set_title(name, size=9, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[-1].set_xlabel(across)
+    save(figure, path)

@@ -86,12 +86,18 @@ def _logged(path: Path) -> Iterator[dict[str, Any]]:
             raise SeqcliError(f"{path}:{number}: not a record of a run", hint="was the file changed?") from None
 
 
-def page(runs: Sequence[Seen]) -> str:
-    """The page as HTML. Raises SeqcliError where jinja2 is missing."""
+def require_jinja() -> None:
+    """Raise SeqcliError where jinja2 is missing."""
     try:
-        import jinja2
+        import jinja2  # noqa: F401
     except ImportError:
         raise SeqcliError("the report needs jinja2", hint="pip install 'seqcli[report]'") from None
+
+
+def page(runs: Sequence[Seen]) -> str:
+    """The page as HTML."""
+    import jinja2
+
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["pieces"] = pieces

@@ -188,3 +188,8 @@ def test_several_models_are_in_one_picture(look: Any, tmp_path: Path) -> None:
     found = numbers(look("flow", "lm", "text.txt", "--json", "--plot", "a.svg", "-m", other))
     assert list(found) == ["lm-words", "lm"]
     assert "lm-words" in (tmp_path / "a.svg").read_text() or (tmp_path / "a.svg").stat().st_size > 1000
+
+
+def test_gates_are_drawn(look: Any, tmp_path: Path) -> None:
+    look("gates", "pos", "tags.txt", "--plot", "gates.png")
+    assert (tmp_path / "gates.png").read_bytes()[1:4] == b"PNG"

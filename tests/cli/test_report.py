@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 VOID = {"meta", "br"}
+ROOT = Path(__file__).parents[2]
 
 
 class Page(HTMLParser):
@@ -140,3 +142,16 @@ def test_mistakes_are_said(forks, copied, tmp_path):
     done = forks("report", "remarks", cwd=folder)
     assert done.returncode == 1
     assert "metrics.jsonl:2" in done.stderr
+
+
+def test_without_jinja_nothing_is_scored(tmp_path, monkeypatch):
+    import sys
+
+    from support import inprocess
+
+    model = shutil.copy(ROOT / "tests/net/models/remarks.safetensors", tmp_path)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    done = inprocess.seqcli("report", model, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "pip install 'seqcli[report]'" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["remarks.safetensors"]

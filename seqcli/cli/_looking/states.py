@@ -16,18 +16,23 @@ def gates(
     steps: Annotated[int, option("Tokens of a stretch.", min=2)] = 200,
     rows: Annotated[int, option("Stretches.", min=1)] = 8,
     json: Json = False,
+    plot: Plot = None,
 ) -> None:
     """How open each gate is, by layer.
 
     Its mean, the shares of its values that are shut and open, how they are spread from 0 to 1.
     """
+    from seqcli.insight import chart
     from seqcli.insight import gates as of
 
-    own, look = opened("unrolled", model, None)
+    own, look = opened("unrolled", model, plot)
     given = look(own, records(own, files), steps, rows)
     found = of.gates(given.model.stack, given.x)
     if not found:
         raise UsageError(f"{own.path}: its cells have no gates to look at", hint="an LSTM or a GRU has")
+    if plot:
+        named = {f"layer {g.layer}{', backward' * g.direction}, {g.name}": g.tenths for g in found}
+        chart.bars(plot, named, "how open, from 0 to 1")
     lines = [
         [f"{g.layer}{' backward' * g.direction}", g.name, f"{g.mean:.3f}", f"{g.shut:.1%}", f"{g.open:.1%}",
          _bars(g.tenths)]
