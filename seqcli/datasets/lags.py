@@ -88,15 +88,16 @@ def modular(draw: Draw, length: int) -> Made:
 
 def _group(size: int) -> Callable[[Draw, int], Made]:
     elements = list(permutations(range(size)))
+    names = {element: "".join(str(i + 1) for i in element) for element in elements}
 
     def made(draw: Draw, length: int) -> Made:
         """Permutations of a few things: at each, the product of all so far (Merrill et al. 2024)."""
         symbols, labels, product = [], [], tuple(range(size))
         for _ in range(length):
             element = elements[draw.below(len(elements))]
-            product = tuple(product[i] for i in element)
-            symbols.append("".join(str(i + 1) for i in element))
-            labels.append("".join(str(i + 1) for i in product))
+            product = tuple([product[i] for i in element])
+            symbols.append(names[element])
+            labels.append(names[product])
         return symbols, labels
 
     return made

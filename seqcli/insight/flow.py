@@ -14,7 +14,7 @@ import numpy as np
 
 from seqcli import layers
 from seqcli.cells import BaseCell, State
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.layers.stack import Stack, Step
 
 TIMES = 16  # steps whose losses are looked at, in the second half of a sequence
@@ -31,12 +31,15 @@ class Unrolled(NamedTuple):
 
 
 def network(own: Any, *, recurrent: bool = True) -> Any:
-    """The network of a predictor: of cells, or of whatever reads in their place. Raises SeqcliError where it has
+    """The network of a predictor: of cells, or of whatever reads in their place. Raises UsageError where it has
     none."""
     stack = getattr(own.model, "stack", None)
     if stack is None or (recurrent and not isinstance(stack, Stack)):
         what = "recurrent states" if recurrent else "layers"
-        raise SeqcliError(f"{own.path}: a model of this kind has no {what} to look at")
+        raise UsageError(
+            f"{own.path}: a model of this kind has no {what} to look at",
+            hint="--explain of the filters asks for answers alone, of every kind",
+        )
     return own.model
 
 

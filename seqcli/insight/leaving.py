@@ -12,7 +12,7 @@ import numpy as np
 from seqcli import console
 
 TINY = 1e-12  # no probability is nearer to 1
-MOST = 500  # tokens of a text that is explained: it is asked about twice for each
+MOST, WORDS = 500, 100  # tokens of a text that is explained: it is asked about twice for each; where each has a tag
 
 
 class Token(NamedTuple):
@@ -39,16 +39,16 @@ def tokens(spans: Sequence[tuple[int, int]], whole: float, without: np.ndarray, 
     return [Token(a, b, w, q, r) for (a, b), w, q, r in rows]
 
 
-def short(count: int) -> bool:
+def short(count: int, most: int = MOST) -> bool:
     """Whether a text of so many tokens is explained; says so once where it is not."""
-    if count > MOST:
-        _say_once()
-    return count <= MOST
+    if count > most:
+        _say_once(most)
+    return count <= most
 
 
 @cache
-def _say_once() -> None:
-    console.warn(f"--explain leaves out texts of more than {MOST} tokens: it asks about them twice for each token")
+def _say_once(most: int) -> None:
+    console.warn(f"--explain leaves out texts of more than {most} tokens: it asks about them twice for each token")
 
 
 def variants(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:

@@ -59,7 +59,7 @@ def see(stored: Artifact, split: str) -> Seen:
     try:
         seen.split, records = own_split(own, split)
     except SeqcliError as error:  # a model can be looked at where its data are not
-        console.warn(f"{stored.path}: no answers in the report: {error.message}")
+        console.warn(f"{stored.path}: no answers in the report: {error.message}; --split chooses others")
         return seen
     report, seen.shown = registry.load(f"tasks/{own.task}", "page").shown(own, records)
     if report is not None:

@@ -123,6 +123,8 @@ def test_neighbors(look: Any, model: str, word: str) -> None:
         ("flow", "lm", ["text.txt", "--plot", "a.txt"], "a picture is .png"),
         ("flow", "lm", ["--cells", "lstm"], "--cells makes fresh networks"),
         ("flow", "", ["--cells", "lsttm"], "did you mean 'lstm'?"),
+        ("flow", "lm-counted", ["text.txt"], "no recurrent states to look at"),
+        ("neurons", "lm-attention", ["text.txt"], "no recurrent states to look at"),
         ("neighbors", "lm", ["Q"], "'Q' is none of the model's 22 words"),
     ],
 )
@@ -133,8 +135,6 @@ def test_mistakes_of_use(look: Any, mode: str, model: str, args: list[str], said
 @pytest.mark.parametrize(
     ("mode", "model", "file", "said"),
     [
-        ("flow", "lm-counted", "text.txt", "no recurrent states to look at"),
-        ("neurons", "lm-attention", "text.txt", "no recurrent states to look at"),
         ("surprise", "lm", "one.txt", "at least two tokens"),
         ("gates", "pos", "one-tag.txt", "at least two words"),
         ("surprise", "lm", "odd.txt", "odd.txt:1:2: the character 'Q'"),

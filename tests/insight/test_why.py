@@ -118,7 +118,7 @@ def test_mistakes_are_said(args, said, tmp_path):
 def test_models_without_a_network_are_refused(tmp_path):
     for name in ("linear", "tags-counted", "lm-counted", "back"):
         done = inprocess.seqcli("look", "why", "-m", MODELS / f"{name}.safetensors", "--text", "a cat", cwd=tmp_path)
-        assert done.returncode == 1, name
+        assert done.returncode == 2, name
         assert "has no" in done.stderr
 
 

@@ -9,7 +9,7 @@ import typer
 
 from seqcli import console
 from seqcli.cli._options import option
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.streams import Output
 
 Files = Annotated[
@@ -47,7 +47,13 @@ def records(own: Any, files: list[str] | None) -> Any:
     from seqcli.datasets.reading import Reading
 
     split = "valid" if "valid" in own.header["data"].get("splits", {}) else "train"
-    what, found = scoring.records(own, files or [], Reading(), split)
+    try:
+        what, found = scoring.records(own, files or [], Reading(), split)
+    except SeqcliError as error:
+        if files:
+            raise
+        said = f"the data that {own.path} was trained on cannot be looked at: {error.message}"
+        raise type(error)(said, hint="name files to look at (`why` and `attention` take --text too)") from None
     console.say(f"looking at {what}")
     return found
 

@@ -92,7 +92,7 @@ def of_ids(model: Any, ids: np.ndarray) -> Unrolled:
     """The same of ids (T + 1, B)."""
 
     def losses(bound: Any, y: Any) -> Any:
-        return bound.nats(y, ops.integers(np.ascontiguousarray(ids[1:]), y)).reshape(ids[1:].shape)
+        return bound.nats(y, ops.integers(np.array(ids[1:]), y)).reshape(ids[1:].shape)
 
     return Unrolled(model, ops.embedding(ids[:-1], model.embedding), losses)
 

@@ -15,7 +15,7 @@ from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
-from seqcli.insight.leaving import TINY, odds, short
+from seqcli.insight.leaving import TINY, WORDS, odds, short
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.tasks.tagging.chains import Allowed, Scored
 from seqcli.tasks.tagging.raw import Words
@@ -153,7 +153,7 @@ class Tagger(Scored):
                 found[i] = self._confident(answer, settings, marginals[row, :n] if marginals is not None else None)
         if settings.explain:
             for sentence, answer in zip(sentences, found, strict=True):
-                if short(len(sentence.words)):
+                if short(len(sentence.words), WORDS):
                     answer.explained = self.explained(sentence, answer.tags)
         if self.words.restore:
             restore = registry.load("restoration", self.words.restore).restore
