@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -178,9 +179,8 @@ class Encoder:
     def look(self, x: Array, inside: Array, rng: Any = None) -> Array:
         """What the blocks make of projected inputs x (B, S, D), or of those that are inside (B, S), end to end
         (n, D) -> the same shape."""
-        waves = sinusoids(inside.shape[1], self.output_size)
-        places = waves[np.nonzero(inside)[1]] if len(x.shape) == 2 else waves
-        x = x * self.output_size**0.5 + ops.like(ops.put(places, x), x)  # (Vaswani et al. 2017, 3.4)
+        places = np.nonzero(inside)[1] if len(x.shape) == 2 else np.arange(inside.shape[1])
+        x = x * self.output_size**0.5 + waves(places, self.output_size, x)  # (Vaswani et al. 2017, 3.4)
         for block in self.blocks:
             x = block.read(x, inside, rng)
         return x if self.norm is None else self.norm(x)
@@ -313,6 +313,17 @@ def rotated(x: Array, cos: Array, sin: Array, heads: int) -> Array:
     first, second = parts[..., 0, :], parts[..., 1, :]
     cos, sin = cos[..., None, :], sin[..., None, :]
     return ops.concat([first * cos - second * sin, second * cos + first * sin]).reshape(x.shape)
+
+
+def waves(places: np.ndarray, size: int, like: Array) -> Array:
+    """`sinusoids` of positions (...) -> (..., size), in the library and the type of another array."""
+    count = 1 << int(places.max(initial=0)).bit_length()
+    return ops.put(_kept(count, size, like.dtype if isinstance(like, np.ndarray) else None)[places], like)
+
+
+@cache
+def _kept(count: int, size: int, dtype: Any) -> np.ndarray:
+    return sinusoids(count, size).astype(dtype or np.float64)
 
 
 def sinusoids(count: int, size: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.norm import Norm
-from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, sinusoids, with_room
+from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, waves, with_room
 from seqcli.models import Sizes
 from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
@@ -112,8 +111,7 @@ class Model(BaseSeq2Seq):
         like, D = self.embedding, self.embedding.shape[1]
         if learned is not None:
             return ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned) * D**0.5
-        count = 1 << int(places.max(initial=0)).bit_length()
-        return ops.put(_waves(count, D, like.dtype if isinstance(like, np.ndarray) else None)[places], like)
+        return waves(places, D, like)
 
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
         B, S = source.shape
@@ -152,9 +150,3 @@ class Model(BaseSeq2Seq):
             x, own, weights = block.step(x, own, count, source, inside)
             new.append(own)
         return x if self.decoder_norm is None else self.decoder_norm(x), weights, (count + 1, used, tuple(new))
-
-
-@cache
-def _waves(count: int, size: int, dtype: Any) -> np.ndarray:
-    """`sinusoids`, kept."""
-    return sinusoids(count, size).astype(dtype or np.float64)

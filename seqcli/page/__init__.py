@@ -40,6 +40,11 @@ class Seen:
     def header(self) -> Mapping[str, Any]:
         return self.stored.header
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers its model is."""
+        return sum(a.size for n, a in self.stored.arrays.items() if n.startswith("model."))
+
 
 def see(stored: Artifact, split: str) -> Seen:
     """What a run says of itself, and its answers on a split of its own data, kept beside it for the next report."""
@@ -127,7 +132,7 @@ def overview(runs: Sequence[Seen]) -> list[dict[str, Any]]:
                 "name": run.name,
                 "task": run.header["task"],
                 "model": f"{model['kind']}{', ' * bool(cell)}{cell}",
-                "parameters": sum(a.size for n, a in run.stored.arrays.items() if n.startswith("model.")),
+                "parameters": run.parameters,
                 "metric": metric or "",
                 "valid": scores.get("valid", {}).get(metric),
                 "test": scores.get("test", {}).get(metric),
@@ -173,7 +178,7 @@ def charts(runs: Sequence[Seen]) -> list[tuple[str, str]]:
     watched = sorted({key for run in runs for record in run.log for key in record} - set(LOGGED))
     drawn = [
         (
-            "Loss: validation (line), training (dashes); a ring where over-fitting began",
+            "Loss, nats: validation (line), training (dashes); a ring where over-fitting began",
             svg.curves(loss, across, "nats"),
         ),
         *((f"{name} on the validation split", svg.curves(of(name), across, name)) for name in watched),
@@ -189,15 +194,16 @@ def _parts(run: Seen) -> dict[str, Any]:
     import yaml
 
     report, units = run.report or {}, offers()
-    weights = sum(a.size for n, a in run.stored.arrays.items() if n.startswith("model."))
     recipe = yaml.safe_dump(run.header.get("recipe", {}), sort_keys=False, allow_unicode=True)
     labels = sorted(report.get("labels", {}).items(), key=lambda item: (-item[1]["support"], item[0]))
     return {
         "split": run.split,
-        "facts": facts(dict(run.header), weights, run.stored.path.stat().st_size),
+        "facts": facts(dict(run.header), run.parameters, run.stored.path.stat().st_size),
         "recipe": recipe,
         "figures": [
-            (n, v, units[n].unit, units[n].meaning) for n, v in report.items() if n in units and v is not None
+            (n, v, *(said.replace("token", report["unit"]) for said in (units[n].unit, units[n].meaning)))
+            for n, v in report.items()
+            if n in units and v is not None
         ],
         "signature": report.get("signature", ""),
         "labels": labels,

@@ -57,7 +57,11 @@ KINDS = [
     ("home", "tiny", ["validation text", "sample 1"]),
     ("home", "counted", ["validation text"]),
     ("taggers", "pos", ["Scores of each label", "Which label was taken for which", "surest of", "wrong answers"]),
-    ("classifiers", "remarks", ["words for the label", "Which label was taken for which", "that was right"]),
+    (
+        "classifiers",
+        "remarks",
+        ["words for the label", "nats per text", "Which label was taken for which", "that was right"],
+    ),
     ("classifiers", "linear", ["words for the label"]),
     ("classifiers", "trees", ["Which label was taken for which"]),
     ("translators", "back", ["What its answers looked at", "exact-match", "share of wrong answers"]),

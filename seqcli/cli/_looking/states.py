@@ -71,6 +71,7 @@ def flow(
 
     from seqcli.insight import chart
     from seqcli.insight import flow as through
+    from seqcli.training import require_torch
 
     if cells:
         if models or files:
@@ -84,10 +85,7 @@ def flow(
             own, look = opened("unrolled", model, plot)
             name = own.path.parent.name if own.path.stem == "model" else own.path.stem
             given[name if name not in given else str(own.path)] = look(own, records(own, files), steps, rows)
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise UsageError("look flow needs torch", hint="pip install 'seqcli[train]'") from None
+    require_torch("look flow")
     found, curves, spectra = {}, {}, {}
     for name, unrolled in given.items():
         curve = through.by_distance(through.norms(unrolled))

@@ -40,7 +40,11 @@ def evaluate(
     wrong whatever is predicted.
     """
     kept = known_or_not(classifier, examples, unknown)
-    probabilities = scored(classifier, kept, what)
+    return report(classifier, kept, scored(classifier, kept, what), len(examples) - len(kept))
+
+
+def report(classifier: Classifier, kept: Sequence[Example], probabilities: np.ndarray, left_out: int = 0) -> Report:
+    """The report of texts with labels and what a classifier gives each (N, K); so many others were left out."""
     labels, gold = classifier.labels, gold_of(classifier, kept)
     strange = [[label for label in e.labels or () if label not in classifier.vocabulary.label_ids] for e in kept]
     measured = Measures(MULTI_LABEL if classifier.multi_label else METRICS, labels=labels)
@@ -52,7 +56,7 @@ def evaluate(
         found = Found(best, [(e.labels or [""])[0] for e in kept], truth=truth)
     measured.update(found._replace(probabilities=probabilities))
     counts = {"texts": len(kept), "labels": len(labels), "unknown labels": sum(map(len, strange))}
-    if left_out := len(examples) - len(kept):
+    if left_out:
         counts["texts left out"] = left_out
     return Report.of(measured, counts, signature(kept), "texts", unit="text", wide=8)
 
