@@ -57,6 +57,10 @@ class Answering(ABC):
         """What of a ready record the model has no symbol for: its number, and what it is."""
         return ()
 
+    def holds(self, path: str | Path) -> list[str] | None:
+        """The records, as a line names them, that a file is itself; None of a file of records."""
+        return None
+
     def where(self, record: Any, number: int) -> int:
         """Where in a ready record that stands, as the record's own `place` takes it."""
         return number

@@ -43,7 +43,8 @@ def own_split(predictor: BasePredictor, wanted: str | None) -> tuple[str, Any]:
     """The name and the records of a split of the data that a model was trained on; warns where they have changed."""
     header = predictor.header
     recipe = recipe_of(header, predictor.path)
-    corpus = registry.load(f"tasks/{predictor.task}", "data").open_corpus(recipe.data, recipe.base)
+    how = {} if recipe.frames is None else {"numbers": True}
+    corpus = registry.load(f"tasks/{predictor.task}", "data").open_corpus(recipe.data, recipe.base, **how)
     split = choose(wanted, list(corpus.splits))
     if header["data"]["splits"].get(split, {}).get("sha256") != corpus.sha256(split, header):
         console.warn(f"the {split} split is not the one the model was made with: the data has changed since")

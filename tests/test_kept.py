@@ -51,6 +51,8 @@ TOLERANCE = 1e-4
 KINDS: dict[str, Line] = {
     "bag": ("topics", "train.steps=30", [0.669907, 1.93172, 0.153397, 1.67641, 0.681319, 1.0]),
     "classifier": ("remarks", "train.steps=30; model.dropout=0.2", [0.685697, 0.698212, 0.193523, 0.693292, 0.435897, 0.769231]),
+    "ctc": ("beeps-ctc", "train.steps=40; train.evaluate_every=40", [0.741802, 0.242994, 0.577926, 0.0, 100.0, 27.5231]),
+    "frames-linear": ("waves-linear", "", [0.0, 0.0, 0.0, 0.657119, 0.5, 0.5]),
     "frequency-tagger": ("tags-counted", "", [0.0, 0.0, 0.0, 0.361919, 0.890052, 0.890052]),
     "language-model": ("lm", "train.steps=30; train.average=0.9", [2.68033, 2.66485, 0.245819, 2.6331, 2.6331, 0.873526]),
     "ngram": ("lm-counted", "", [0.0, 0.0, 0.0, 0.830715, 0.830715, 2.75665]),

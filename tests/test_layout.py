@@ -28,7 +28,7 @@ ORDER = [
     "cells attention",
     "layers.stack layers.crf layers.pooling layers.objective layers.tree layers.transformer",
     "inference",
-    "characters",  # words from their characters
+    "characters frames front_ends",  # words from their characters; vectors in the place of words
     "tokenizers",
     "recipe",
     "datasets",
@@ -56,7 +56,7 @@ REQUIRED = {
     *("typer", "click", "rich", "yaml", "pydantic", "pydantic_core", "numpy", "safetensors", "sentencepiece"),
     *("array_api_compat", "threadpoolctl"),
 }
-EXTRAS = {"torch", "scipy", "matplotlib", "jinja2", "sacrebleu", "backports"}
+EXTRAS = {"soundfile", "kaldi_native_fbank", "torch", "scipy", "matplotlib", "jinja2", "sacrebleu", "backports"}
 
 
 def name_of(path: Path) -> str:

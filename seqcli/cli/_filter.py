@@ -11,19 +11,21 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqcli import console, streams, threads
 from seqcli.cli._options import Lines
+from seqcli.cli._pool import pool, watch_parent
 from seqcli.errors import SeqcliError
 from seqcli.files import packing, sources
+from seqcli.frames import named
 from seqcli.predictor import Answering
 from seqcli.streams import Chunk, Output, Replaced
 
@@ -81,8 +83,13 @@ class Work(NamedTuple):
 
     def __call__(self, records: Sequence[Any]) -> tuple[list[Any], Lacked]:
         """The answers to records, and what of them it lacks. Raises Stopped at the first of that, where strict."""
-        own, asked = self.predictor, self.asked
-        ready, lacked = [own.ready(record) for record in records], Lacked()
+        own, asked, lacked = self.predictor, self.asked, Lacked()
+        ready: list[Any] = []
+        for record in records:
+            try:
+                ready.append(own.ready(record))
+            except SeqcliError as error:  # a file that the record names is not what it must be
+                raise Stopped(error.message, answers=own.answer(ready, asked), hint=error.hint) from None
         for i, record in enumerate(() if own.complete else ready):
             if found := own.lacking(record):
                 if self.strict:
@@ -101,7 +108,7 @@ def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -
 
 def one(predictor: Answering, record: Any, how: Lines) -> Any:
     """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
-    ready, lacked = predictor.ready(record), Lacked()
+    ready, lacked = named(record, lambda: predictor.ready(record)), Lacked()
     if found := [] if predictor.complete else predictor.lacking(ready):
         if how.unknown == "strict":
             stop = stopped(found[0][1], 0)
@@ -182,11 +189,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[list[Any], bool]]:
         held: list[Any] = []
-        paths = sources(self.files)
+        paths = [path for file in self.files for path in ([file] if self._is_held(file) else sources([file]))]
         live, eager = "-" in paths, any(p != "-" and not Path(p).is_file() for p in paths)  # a named pipe may pause
         try:
             with progress(self.what, paths) as advance:
-                for chunk in streams.read_text(paths, encoding=self.encoding, end_lines=True, replaced=self.replaced):
+                for chunk in self._chunks(paths):
                     self._prepared(self.reader.feed(chunk), held)
                     pause = eager or (live and not more_is_there())
                     if pause or len(held) >= self.size or sum(r.size for r in held) >= HELD:
@@ -196,6 +203,22 @@ class Batches:
         except SeqcliError as error:
             self.problem = error
         yield from self._cut(held, True)
+
+    def _is_held(self, file: str) -> bool:
+        """Whether a file is a folder of records."""
+        return file != "-" and Path(file).is_dir() and bool(self.work.predictor.holds(file))
+
+    def _chunks(self, paths: Sequence[str | Path]) -> Iterator[Chunk]:
+        """What the sources hold; of files that are records themselves (a recording, a folder of them) their names."""
+        how: dict[str, Any] = {"encoding": self.encoding, "end_lines": True, "replaced": self.replaced}
+        holds = self.work.predictor.holds
+        for several, group in groupby(paths, lambda path: path != "-" and holds(path) is not None):
+            if not several:
+                yield from streams.read_text(list(group), **how)
+                continue
+            for path in group:
+                names = "".join(f"{name}\n" for name in holds(path) or ())
+                yield Chunk(names, str(path), 1)
 
     def _prepared(self, records: Iterator[Any], held: list[Any]) -> None:
         for record in records:
@@ -239,7 +262,7 @@ def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[
         yield lambda records: partial(work, records)
         return
     own = work.predictor
-    with _pool(how.jobs, _start, (own.packed(), work.asked, work.strict, console.verbosity)) as submit:
+    with pool(how.jobs, _start, (own.packed(), work.asked, work.strict, console.verbosity)) as submit:
 
         def send(records: list[Any]) -> Callable[[], Any]:
             if sum(r.size for r in records) < own.small:
@@ -249,75 +272,13 @@ def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[
         yield send
 
 
-@contextmanager
-def _pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> Iterator[Callable[..., Any]]:
-    """`submit(function, argument)` gives a function that waits for the result, which one of so many fresh processes
-    works out, each begun with `start(*arguments)`. An interrupt is left to their parent; without it they end."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    executor = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), start, arguments)
-    started: dict[int | None, Any] = {}
-
-    def submit(function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if POSIX else ()
-        try:  # what is begun here inherits the mask, and an interrupt of ours waits
-            future = executor.submit(function, argument)
-        except BrokenProcessPool:
-            raise _died(started.values()) from None
-        finally:
-            if POSIX:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if len(started) < jobs:
-            started.update({process.pid: process for process in multiprocessing.active_children()})
-
-        def result() -> Any:
-            try:
-                return future.result()
-            except BrokenProcessPool:
-                raise _died(started.values()) from None
-
-        return result
-
-    try:
-        yield submit
-    except BaseException:
-        for process in started.values():
-            process.terminate()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _died(processes: Collection[Any]) -> SeqcliError:
-    """What ended a worker, of processes of which the others were ended then."""
-    until = time.monotonic() + 2
-    while time.monotonic() < until and any(process.exitcode is None for process in processes):
-        time.sleep(0.01)  # not `join`: the executor waits too, and one of the two learns the status
-    ends = [process.exitcode for process in processes if process.exitcode]
-    found = next((end for end in ends if end != -signal.SIGTERM), ends[0] if ends else 0)
-    why = f"signal {-found}" if found < 0 else f"exit status {found}"
-    more = ": out of memory?" if found == -9 else ""
-    return SeqcliError(f"a worker died ({why}{more})", hint="what was answered before is written; try fewer --jobs")
-
-
-def _watch_parent() -> None:
-    """End with the process that began this one, however that ended."""
-    import multiprocessing
-
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-        os._exit(1)
-
-
 _work: Work  # of a worker process
 
 
 def _start(opens: Callable[[], Answering], asked: Any, strict: bool, verbosity: int) -> None:
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch_parent, daemon=True).start()
+    threading.Thread(target=watch_parent, daemon=True).start()
     console.verbosity = verbosity
     threads.limit(1)
     _work = Work(opens(), asked, strict)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from seqcli.records import Kind, Reader
 
 
+NAMES = ("wav", "flac", "npy", "npz")  # lines that name such files, of a model that reads frames: lines of text
+
+
 @dataclass(frozen=True)
 class Reads:
     """The formats that a verb reads of records with named parts. `role` is the part that it works on, and the flag
@@ -42,7 +45,8 @@ class Reads:
         together."""
         from seqcli.records import KINDS, ROWS
 
-        read = input or ("jsonl" if field else named_format(files, KINDS[self.kind])) or "text"
+        told = input or ("jsonl" if field else named_format(files, KINDS[self.kind])) or "text"
+        read = "text" if told in NAMES else told
         if read not in self.formats:
             raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, self.formats))
         if field and self.role in given:
@@ -64,7 +68,8 @@ class Reads:
 
         kind = KINDS[self.kind]
         own = {kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
-        options = Options(kind, **own, delimiter=said.delimiter, header=getattr(said, "header", None), gold=False)
+        own |= {"header": getattr(said, "header", None), "numbers": "frames" in header}
+        options = Options(kind, **own, delimiter=said.delimiter, gold=False)
         formats = registry.load("records", kind.plain if read == "text" else read)
         return formats.Reader(options, trained_roles(header))
 

@@ -34,6 +34,7 @@ from seqcli.cli._options import (
     DelimiterOption,
     FieldOption,
     Filtering,
+    For,
     Given,
     HeaderOption,
     Model,
@@ -45,6 +46,7 @@ from seqcli.cli._reading import SOURCES
 from seqcli.errors import UsageError
 
 InputOption = SOURCES.option()
+LM = For(needs="--lm")
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,13 @@ class Searching:
     ensemble: Annotated[
         list[str] | None, option("Decide together with this model. Repeatable.", metavar="MODEL"), SEQUENCE
     ] = None
+    lm: Annotated[
+        str | None, option("CTC models: a language model of the targets beside it.", metavar="MODEL"), SEQUENCE
+    ] = None
+    lm_weight: Annotated[
+        float | None, option("Its weight. Default: fitted on the validation split.", min=0), SEQUENCE, LM
+    ] = None
+    length_bonus: Annotated[float, option("CTC models: added to a score for each symbol."), SEQUENCE] = 0.0
     replace_unknown: Annotated[bool, option("For <unk> copy what it looks at.", "--replace-unknown"), SEQUENCE] = (
         False
     )
@@ -158,6 +167,9 @@ class Writing:
     ] = False
     explain: Annotated[
         bool, option("With --jsonl: what each token that was read does to what is written.", "--explain")
+    ] = False
+    times: Annotated[
+        bool, option("CTC models, with --jsonl: where each symbol is in the source.", "--times"), SEQUENCE
     ] = False
     alignment: Annotated[
         bool, option("After an answer a tab, and its alignment as 0-0 1-2.", "--alignment"), SEQUENCE
@@ -207,6 +219,8 @@ def command(
         raise UsageError(
             f"--prompt does not go with {'FILES' if files else '--field'}: it is the one prompt there is"
         )
+    if writing.times and not (writing.jsonl or reading.field or reading.input == "jsonl"):
+        raise UsageError("--times goes with --jsonl")
     if writing.explain and not (writing.jsonl or reading.field or reading.input == "jsonl"):
         raise UsageError("--explain goes with --jsonl")
     if "" in (continuing.stop or []):

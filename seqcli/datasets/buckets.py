@@ -11,14 +11,14 @@ POOL = 64  # batches that are sorted by length together
 
 
 class Buckets:
-    """What has `words` in batches of B: shuffled, sorted by length within pools, the batches shuffled again.
+    """What has a `length` in batches of B: shuffled, sorted by length within pools, the batches shuffled again.
 
     A batch is a function of (seed, epoch, place) alone. Little of it is padding, and still no two epochs are alike.
     """
 
     def __init__(self, sentences: Sequence[Any], batch_size: int, seed: int):
         self.seed, self._sentences, self._size = seed, sentences, batch_size
-        self._lengths = np.array([len(s.words or ()) for s in sentences], np.int64)
+        self._lengths = np.array([s.length for s in sentences], np.int64)
         self.batches = -(-len(sentences) // batch_size)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])
 

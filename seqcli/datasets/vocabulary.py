@@ -42,6 +42,7 @@ class Vocabulary:
     fold_digits: bool = True
     vector_words: list[str] = field(default_factory=list)
     vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (N, D), not trained
+    dimensions: int = 0  # numbers of a frame, of a model that reads frames instead of words
 
     @classmethod
     def learn(
@@ -180,7 +181,8 @@ class Vocabulary:
 
     def header(self) -> dict[str, Any]:
         """What an artifact's header says."""
-        return {
+        own = {"dimensions": self.dimensions} if self.dimensions else {}
+        return own | {
             "labels": self.labels,
             "scheme": self.scheme,
             "lowercase": self.lowercase,
@@ -213,7 +215,12 @@ class Vocabulary:
         """The vocabulary that `header` and `arrays` describe. Raises SeqcliError where they contradict each other."""
         text = {n: json.loads(a.tobytes()) for n, a in arrays.items() if n != "vectors"}
         kept, vectors = ("labels", "scheme", "lowercase", "fold_digits"), arrays["vectors"]
-        found = cls(**{**text, "forms": frozenset(text["forms"])}, **{k: header[k] for k in kept}, vectors=vectors)
+        found = cls(
+            **{**text, "forms": frozenset(text["forms"])},
+            **{k: header[k] for k in kept},
+            vectors=vectors,
+            dimensions=header.get("dimensions", 0),
+        )
         lists = [text[n] for n in text if n != "features"] + [*found.features.values()]
         fits = all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists)
         fits &= vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == len(found.vector_words)

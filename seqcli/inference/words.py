@@ -16,6 +16,11 @@ KEPT_CHARACTERS = 16 << 20  # of those words themselves
 ENCODED = 1024  # words projected at once: bounds the memory
 
 
+def form_of(stack: Any) -> Any:
+    """The fast form of cells, or of blocks of attention."""
+    return AttendedForm(stack) if isinstance(stack, Encoder) else BatchForm(stack)
+
+
 class WordBank:
     """The bank of a model that reads words (`of_words`, `features`, `stack`, `vocabulary`).
 
@@ -24,7 +29,7 @@ class WordBank:
 
     def __init__(self, model: Any):
         own = model.stack
-        self.model, self.form = model, AttendedForm(own) if isinstance(own, Encoder) else BatchForm(own)
+        self.model, self.form = model, form_of(own)
         size = self._size = own.first[0].shape[1]
         at = size - sum(table.shape[1] for table in model.features)
         nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases

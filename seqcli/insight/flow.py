@@ -45,7 +45,7 @@ def network(own: Any, *, recurrent: bool = True) -> Any:
 
 def embeddings(own: Any) -> np.ndarray:
     """The table of what a predictor's model reads. Raises SeqcliError where it has none."""
-    if not hasattr(own.model, "embedding"):
+    if getattr(own.model, "embedding", None) is None:
         raise SeqcliError(f"{own.path}: a model of this kind has no embeddings")
     return own.model.embedding
 

@@ -26,8 +26,8 @@ def options_of(folder: str, name: str) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-_CLASSES = {"cells": "Cell", "attention": "Attention"}
-_COMMON: dict[str, dict[str, tuple[Any, ...]]] = {"cells": {"block": (bool,)}, "attention": {}}
+_CLASSES = {"cells": "Cell", "attention": "Attention", "front_ends": "FrontEnd"}
+_COMMON: dict[str, dict[str, tuple[Any, ...]]] = {"cells": {"block": (bool,)}, "attention": {}, "front_ends": {}}
 """Options of all entries: a cell may stand in a residual block."""
 
 
@@ -82,3 +82,7 @@ CellSpec = Annotated[str | Spec, AfterValidator(checker("cells", "cell", "lstm")
 """The `cell` key of a recurrent model's configuration; after validation always a dict with `kind`."""
 AttentionSpec = Annotated[str | Spec, AfterValidator(_or_none)]
 """The `attention` key; after validation always a dict with `kind`, which may be `none`."""
+FrontEndSpec = Annotated[
+    str | Spec | None, AfterValidator(lambda v: v and checker("front_ends", "front end", "conv")(v))
+]
+"""The `front_end` key; after validation a dict with `kind`, or None: text is read, or frames by a projection."""

@@ -42,6 +42,7 @@ class Sizes(NamedTuple):
     source: int
     target: int
     shared: bool
+    dimensions: int = 0  # numbers of a frame, where the source is frames: it has no symbols then
 
 
 class LanguageModel(Protocol):

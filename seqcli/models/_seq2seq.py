@@ -3,11 +3,12 @@
 Letters: B sources, S source positions, T target positions, K hypotheses a source, N = B·K, R readout size, V target
 symbols. A source is its ids and EOS, a target BOS … EOS.
 
-A batch to train on has, as arrays of one library: `source` (B, S) and `source_lengths` (B,); `inputs` (B, T), which
-begin with BOS; `places` (N,) of the real target positions in a flattened (B·T,), `gold` (N,) what stands there,
-`weights` (N,) 1, or 0 for places that only fill up; `total` how many are real; `sampling`, a number, how often an
-input is the model's own prediction. A copying model's batch has `copies` (B, S) too: the target symbol that each
-source position is, V and above for symbols that the target vocabulary lacks, -1 in the padding.
+A batch to train on has, as arrays of one library: `source` (B, S), or of frames (N, D) end to end, and
+`source_lengths` (B,); `inputs` (B, T), which begin with BOS; `places` (N,) of the real target positions in a
+flattened (B·T,), `gold` (N,) what stands there, `weights` (N,) 1, or 0 for places that only fill up; `total` how many
+are real; `sampling`, a number, how often an input is the model's own prediction. A copying model's batch has `copies`
+(B, S) too: the target symbol that each source position is, V and above for symbols that the target vocabulary lacks,
+-1 in the padding.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from seqcli import ops
+from seqcli import front_ends, ops
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.models import Sizes
@@ -46,6 +47,18 @@ class BaseConfig(BaseModel, extra="forbid"):
     beam: Size = 5  # hypotheses kept in decoding, unless --beam says otherwise
     length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0  # 0: none; 1: scores are nats a token, nearly
 
+    def front(self, sizes: Sizes, size: int, rng: Rng) -> Any:
+        """A fresh front end where the source is frames; None where it is text. Raises UsageError for keys of the
+        other."""
+        spec = getattr(self, "front_end", None)
+        if not sizes.dimensions:
+            if spec is not None:
+                raise UsageError("model.front_end reads frames, and this recipe reads text")
+            return None
+        if self.tied == "all":
+            raise UsageError("model.tied: all is for two sides of text: the source is frames", hint="use output")
+        return front_ends.create(spec or {"kind": "linear"}, sizes.dimensions, size, rng)
+
     def check_sizes(self, sizes: Sizes) -> None:
         """Raise UsageError where both sides are to share a table and have other symbols."""
         if self.tied == "all" and not sizes.shared:
@@ -66,7 +79,8 @@ class BaseSeq2Seq(Trained):
     label_smoothing: float
     free_running: float
     scheduled_sampling: float
-    source_embedding: Array  # (Vs, E)
+    source_embedding: Array | None  # (Vs, E); None: the source is frames
+    front_end: Any  # what reads those, or None
     target_embedding: Array | None  # (V, E); None: the source's
     output_weight: Array | None  # (V, R); None: the target embedding
     copy_weight: Array | None  # (1, R)
@@ -75,7 +89,7 @@ class BaseSeq2Seq(Trained):
 
     @abstractmethod
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
-        """source (B, S), lengths (B,) -> memory and the state before BOS."""
+        """source (B, S), or frames (N, D) end to end, lengths (B,) -> memory and the state before BOS."""
 
     @abstractmethod
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
@@ -84,11 +98,6 @@ class BaseSeq2Seq(Trained):
     @abstractmethod
     def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
         """One target position: ids (N,) -> what the softmax reads (N, R), attention (N, S), the next state."""
-
-    @property
-    def embedding(self) -> Array:
-        """An array of the library and on the device that the model's are."""
-        return self.source_embedding
 
     @property
     def targets(self) -> Array:
@@ -103,7 +112,8 @@ class BaseSeq2Seq(Trained):
     @property
     def sizes(self) -> Sizes:
         """Symbols of each side, BOS and EOS among them."""
-        return Sizes(len(self.embedding), len(self.output_bias), False)
+        source = 0 if self.source_embedding is None else len(self.source_embedding)
+        return Sizes(source, len(self.output_bias), False)
 
     # training
 
@@ -181,8 +191,10 @@ class BaseSeq2Seq(Trained):
         a batch, and `unknown` what it is fed for a copied symbol that the vocabulary lacks."""
         lengths = np.array([len(s) for s in sources], np.int64)
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
-        like = self.embedding
-        memory, state = self.read(ops.integers(_padded(sources, wide), like), ops.integers(lengths, like))
+        like = self.output_bias
+        framed = self.front_end is not None
+        given = ops.put(np.concatenate(sources), like) if framed else ops.integers(_padded(sources, wide), like)
+        memory, state = self.read(given, ops.integers(lengths, like))
         if self.copy_weight is not None:
             targets = _padded(sources if copies is None else copies, wide, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
@@ -196,7 +208,7 @@ class BaseSeq2Seq(Trained):
             *own, copies, unknown = memory
             memory = tuple(own)
             ids = np.where(ids < len(self.output_bias), ids, np.repeat(unknown, len(ids) // len(unknown)))
-        readout, attention, state = self.advance(ops.integers(ids, self.embedding), memory, state)
+        readout, attention, state = self.advance(ops.integers(ids, self.output_bias), memory, state)
         logits = ops.to_numpy(ops.linear(readout, self.output, self.output_bias))
         logprobs = ops.log_softmax(logits)
         if attention is not None:

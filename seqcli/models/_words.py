@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from seqcli import ops, registry
+from seqcli import front_ends, ops, registry
+from seqcli.datasets.batch import STEPS, up
 from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.front_ends import padded
+from seqcli.inference.words import form_of
 from seqcli.layers import objective
 from seqcli.layers.blank import Rng
 from seqcli.models._base import Trained
@@ -22,8 +26,9 @@ ENCODED = 1024  # words encoded at once: bounds the memory
 class ReadsWords(Trained):
     """A model with a table of words, perhaps an encoder of characters, and dropout."""
 
-    embedding: Array  # (words + 1, E)
+    embedding: Array | None  # (words + 1, E); None: frames are read
     characters: Any  # an encoder, or None
+    front_end: Any  # what reads frames, or None: words are read
     stack: Any  # what reads sequences of words: cells, or blocks of attention
     vocabulary: Vocabulary
 
@@ -42,9 +47,14 @@ class ReadsWords(Trained):
         """What the stack makes of a padded batch: x (T, B, I), lengths (B,) -> (T, B, C)."""
         return self.stack.read(self.drop(x, rng), lengths, between=lambda y: self.drop(y, rng))
 
-    def words_of(self, batch: Mapping[str, Array]) -> Array:
-        """What the different words of a batch are."""
-        return self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
+    def inputs(self, batch: Mapping[str, Array]) -> tuple[Array, Array]:
+        """What the stack reads of a padded batch: (T, B, ·), and lengths (B,). Its words are `ids`, `vectors`,
+        `characters` (see `words`) and `index` (T, B) into them; or it has `frames` (N, D), end to end."""
+        if self.front_end is not None:
+            rows, lengths = self.front_end.read(batch["frames"], ops.to_numpy(batch["lengths"]))
+            return padded(rows, lengths, up(int(lengths.max()), STEPS)), ops.integers(lengths, rows)
+        words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
+        return ops.embedding(batch["index"], words), batch["lengths"]
 
     def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
         """What words are, in NumPy: (U, ·), made up with zeros to a width."""
@@ -59,6 +69,19 @@ class ReadsWords(Trained):
             parts.append(wide)
         return np.concatenate(parts)
 
+    # frames in NumPy
+
+    def of_frames(self, sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (N, C) of sequences of frames (T, D) each, end to end, and the length of each (B,)."""
+        own = np.array([len(x) for x in sequences], np.int64)
+        rows, lengths = self.front_end.read(np.concatenate(sequences), own)
+        first = self._form.project(rows)
+        return self._form.read(lengths, lambda places, d: first[d][places]), lengths
+
+    @cached_property
+    def _form(self) -> Any:
+        return form_of(self.stack)
+
 
 class LabelsTexts(ReadsWords):
     """A model that scores the labels of texts in padded batches."""
@@ -66,21 +89,37 @@ class LabelsTexts(ReadsWords):
     label_smoothing: float
 
     @abstractmethod
-    def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
-        """Logits (B, K) of a padded batch: words (U, ·), index (T, B) into them, lengths (B,) of at least 1."""
+    def scores(self, x: Array, lengths: Array, rng: Any = None) -> Array:
+        """Logits (B, K) of a padded batch: x (T, B, ·), lengths (B,) of at least 1."""
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
         """Mean nats a record of a padded batch (see `tasks/classification` for its parts), by their weights."""
-        logits = self.scores(self.words_of(batch), batch["index"], batch["lengths"], rng)
+        logits = self.scores(*self.inputs(batch), rng)
         return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
 
 
-def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bool) -> np.ndarray:
-    """A fresh table (words + 1, E) of words, of variance 1/E; what training never shows says nothing."""
+def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bool) -> np.ndarray | None:
+    """A fresh table (words + 1, E) of words, of variance 1/E; what training never shows is 0; None of frames."""
+    if vocabulary.dimensions:
+        return None
     made = rng.normal(0.0, 1 / np.sqrt(size), (len(vocabulary.words) + 1, size)).astype(np.float32)
     if not unknown_is_trained:
         made[UNKNOWN] = 0.0
     return made
+
+
+def front_end(config: Any, vocabulary: Vocabulary, rng: Rng) -> Any:
+    """A fresh front end, as a recipe says; None where words are read. Raises UsageError for keys of the other."""
+    spec = getattr(config, "front_end", None)
+    if not vocabulary.dimensions:
+        if spec is not None:
+            raise UsageError(
+                "model.front_end reads frames, and this recipe reads text", hint="see: seqcli recipes keys frames"
+            )
+        return None
+    if config.word_dropout:
+        raise UsageError("model.word_dropout is of words; frames.augment has what frames are trained with")
+    return front_ends.create(spec or {"kind": "linear"}, vocabulary.dimensions, config.embedding, rng)
 
 
 def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:
@@ -90,7 +129,7 @@ def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:
     if sorted(vocabulary.features) != sorted(getattr(config, "features", ())):
         raise SeqcliError(f"the vocabulary has the columns {[*vocabulary.features]}, the model reads others")
     spec, size = config.characters, config.embedding + vocabulary.vectors.shape[1]
-    if spec is None:
+    if spec is None or vocabulary.dimensions:
         return None, size
     module = registry.load("characters", spec["kind"])
     made = module.Encoder.create(module.Config(**spec), len(vocabulary.characters) + MARKS, rng)

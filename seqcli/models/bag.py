@@ -50,6 +50,7 @@ class Model(LabelsTexts):
     label_smoothing: float = 0.0
 
     kind = "bag"
+    front_end = None
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary, rng: Rng) -> Model:
@@ -64,8 +65,8 @@ class Model(LabelsTexts):
             **cls.numbers(config),
         )
 
-    def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
-        mean = pool("mean", self.drop(ops.embedding(index, words), rng), lengths)
+    def scores(self, x: Array, lengths: Array, rng: Any = None) -> Array:
+        mean = pool("mean", self.drop(x, rng), lengths)
         return ops.linear(self.drop(mean[None], rng)[0], self.output_weight, self.output_bias)
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:

@@ -15,16 +15,17 @@ from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
-from seqcli.layers.choice import CellSpec
+from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.models._base import ClassWeights, Depth, Rate, Size, head, stack
-from seqcli.models._words import LabelsTexts, encoder, table
+from seqcli.models._words import LabelsTexts, encoder, front_end, table
 from seqcli.ops import Array
 from seqcli.records import Example
 
 TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
+FRAMES = True  # it reads them too
 DEFAULT = True  # the kind of the task where a recipe names none
 
 GROUP = 8192  # words worked on at once; one text may be longer
@@ -34,8 +35,9 @@ class BaseConfig(BaseModel, extra="forbid"):
     """Keys of `model` that do not depend on what reads the words."""
 
     kind: str
-    embedding: Size = 128  # E: of words, characters or pieces
+    embedding: Size = 128  # E: of words, characters or pieces, or of what a front end makes of frames
     characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
+    front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     pooling: Kind = "max"  # over time: last, mean, max, attention
     word_dropout: Rate = 0.0  # of a batch's words, made unknown
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
@@ -62,8 +64,9 @@ class Model(LabelsTexts):
     Letters as everywhere: T, B, E, H; U different words of a batch, K labels, C = H·directions.
     """
 
-    embedding: Array  # (words + 1, E)
+    embedding: Array | None  # (words + 1, E)
     characters: Any  # an encoder, or None
+    front_end: Any  # what reads frames, or None
     stack: Any  # Stack, or what reads in its place
     attention: Attention | None
     output_weight: Array  # (K, C)
@@ -89,6 +92,7 @@ class Model(LabelsTexts):
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
             characters=characters,
+            front_end=front_end(config, vocabulary, rng),
             stack=cells,
             attention=Attention.create(cells.output_size, rng) if config.pooling == "attention" else None,
             output_weight=head(labels, cells.output_size, rng),
@@ -99,8 +103,8 @@ class Model(LabelsTexts):
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
-    def scores(self, words: Array, index: Array, lengths: Array, rng: Any = None) -> Array:
-        y = self.encode(ops.embedding(index, words), lengths, rng)
+    def scores(self, x: Array, lengths: Array, rng: Any = None) -> Array:
+        y = self.encode(x, lengths, rng)
         pooled = pool(self.pooling, y, lengths, self.attention, both=self.stack.both)
         return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
 
@@ -121,10 +125,13 @@ class Model(LabelsTexts):
         """
         pooled = np.zeros((len(examples), self.stack.output_size), np.float32)
         attention = [np.zeros(0, np.float32)] * len(examples)
-        for group in groups([len(e.words or ()) for e in examples]):
-            sequences = [examples[i].words or [] for i in group]
-            lengths = np.array([len(s) for s in sequences], np.int64)
-            y = self._bank.form.read(lengths, self._bank.inputs(sequences))
+        for group in groups([e.length for e in examples]):
+            if self.front_end is not None:
+                y, lengths = self.of_frames([examples[i].frames for i in group])
+            else:
+                sequences = [examples[i].words or [] for i in group]
+                lengths = np.array([len(s) for s in sequences], np.int64)
+                y = self._bank.form.read(lengths, self._bank.inputs(sequences))
             pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self.stack.both)
             if weights is not None:
                 for i, part in zip(group, np.split(weights, np.cumsum(lengths)[:-1]), strict=True):

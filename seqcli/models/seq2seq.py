@@ -14,19 +14,20 @@ from seqcli import ops
 from seqcli.attention import BaseAttention
 from seqcli.errors import UsageError
 from seqcli.inference.bank import Bank
-from seqcli.inference.batch import BatchForm
 from seqcli.layers.blank import Rng, matrix
-from seqcli.layers.choice import AttentionSpec, CellSpec
+from seqcli.layers.choice import AttentionSpec, CellSpec, FrontEndSpec
 from seqcli.layers.pooling import pool, pool_flat
 from seqcli.layers.stack import Stack
 from seqcli.models import Sizes
 from seqcli.models._base import Depth, Rate, Size, stack
+from seqcli.models._encoding import Encodes
 from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
-from seqcli.ops import Array
+from seqcli.ops import TILE, Array
 
 TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
+FRAMES = True  # it reads them too
 DEFAULT = True  # the kind of the task where a recipe names none
 
 Bridge = Literal["last", "mean", "zero"]
@@ -39,6 +40,7 @@ class Config(BaseConfig):
     cell: CellSpec = Field(default="gru", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
     decoder_cell: CellSpec | None = None  # of the decoder; default: the encoder's
     embedding: Size = 128  # E: of each side's symbols
+    front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     hidden: Size = 256  # of each direction of the encoder
     decoder_hidden: Size | None = None  # H; default: as many as the encoder gives out, both directions together
     layers: Depth = 1  # of the encoder
@@ -55,10 +57,11 @@ class Config(BaseConfig):
 
 
 @dataclass(frozen=True)
-class Model(BaseSeq2Seq):
+class Model(Encodes, BaseSeq2Seq):
     """p(y_t | y_<t, x) = softmax(W_o r_t + b_o), r_t = tanh(W_r [h_t; c_t] + b_r), c_t = attention of h_t."""
 
-    source_embedding: Array  # (Vs, E)
+    source_embedding: Array | None  # (Vs, E)
+    front_end: Any  # what reads frames, or None
     target_embedding: Array | None  # (V, E); None: the source's
     encoder: Stack
     bridge_weight: Array | None  # (all states of the decoder, C); None: it begins with zeros
@@ -111,7 +114,8 @@ class Model(BaseSeq2Seq):
         read = H + (attention.context_size(C) if attention else 0)
         zero = config.bridge == "zero"
         return cls(
-            source_embedding=normal(sizes.source, E, rng),
+            source_embedding=None if sizes.dimensions else normal(sizes.source, E, rng),
+            front_end=config.front(sizes, E, rng),
             target_embedding=None if config.tied == "all" else normal(sizes.target, E, rng),
             encoder=encoder,
             bridge_weight=None if zero else matrix(states, C, rng),
@@ -131,21 +135,15 @@ class Model(BaseSeq2Seq):
 
     # the equations, for training (torch) and inference (NumPy)
 
-    def _look_up(self, ids: Array, table: Array, rng: Any) -> Array:
-        """Embeddings (T, B, E) of ids (T, B), some words dropped whole."""
-        x = self.drop(ops.embedding(ids, table), rng)
-        if rng is None or not self.word_dropout:
-            return x
-        return x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
-
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
-        if isinstance(source, np.ndarray):
-            y, summary = self._read_flat(source, lengths)
-        else:
-            x = self._look_up(source.T, self.source_embedding, rng)
-            y = self.drop(self.encoder.read(x, lengths, between=lambda y: self.drop(y, rng)), rng)  # (S, B, C)
-            return self.remembered(y, lengths)
-        return self._remembered(y, summary, lengths)
+        if not isinstance(source, np.ndarray):
+            return self.remembered(*self.outputs(source, lengths, rng))
+        flat, counts = self.outputs_flat(source, lengths)
+        wide = source.shape[1] if self.front_end is None else -(-int(counts.max(initial=1)) // TILE) * TILE
+        y = np.zeros((len(counts), wide, flat.shape[1]), np.float32)
+        y[np.arange(wide) < counts[:, None]] = flat
+        summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, counts, both=self.encoder.both)[0]
+        return self._remembered(y, summary, counts)
 
     def remembered(self, y: Array, lengths: Array) -> tuple[Memory, State]:
         """Memory and the state before BOS, of the encoder's outputs (S, B, C)."""
@@ -179,7 +177,7 @@ class Model(BaseSeq2Seq):
         )
 
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
-        x = self._look_up(inputs.T, self.targets, rng)  # (T, B, E)
+        x = self.look_up(inputs.T, self.targets, rng)  # (T, B, E)
         if self.input_feeding:
             return self._fed(x, memory, state, rng)
         h, _ = self.decoder.unroll(x, state[0], between=lambda y: self.drop(y, rng))  # (T, B, H)
@@ -230,18 +228,3 @@ class Model(BaseSeq2Seq):
     def _feed_weight(self) -> np.ndarray:
         """The weights of what input feeding adds."""
         return np.ascontiguousarray(self.decoder.first[0][:, self.targets.shape[1] :])
-
-    @cached_property
-    def _form(self) -> BatchForm:
-        return BatchForm(self.encoder)
-
-    def _read_flat(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The encoder's outputs (B, S, C), zero beyond each length, and what the bridge reads (B, C)."""
-        inside = np.arange(source.shape[1]) < lengths[:, None]
-        ids, places = np.unique(source[inside], return_inverse=True)
-        projected = self._form.project(ops.embedding(ids, self.source_embedding))
-        flat = self._form.read(lengths, lambda at, d: projected[d, places[at]])
-        y = np.zeros((*source.shape, flat.shape[1]), np.float32)
-        y[inside] = flat
-        summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, lengths, both=self.encoder.both)[0]
-        return y, summary

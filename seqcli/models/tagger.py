@@ -13,17 +13,19 @@ from pydantic import BaseModel, Field, field_validator
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
+from seqcli.errors import UsageError
 from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
-from seqcli.layers.choice import CellSpec
+from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.crf import CRF
 from seqcli.models._base import Depth, Rate, Size, head, stack
-from seqcli.models._words import ReadsWords, encoder, table
+from seqcli.models._words import ReadsWords, encoder, front_end, table
 from seqcli.ops import Array
 
 TASK = "tagging"
 VERBS = ("tag", "eval")
 TRAINED = "gradient"
+FRAMES = True  # it reads them too
 DEFAULT = True  # the kind of the task where a recipe names none
 
 
@@ -35,6 +37,7 @@ class BaseConfig(BaseModel, extra="forbid"):
     characters: CharactersSpec = Field(default="cnn", validate_default=True)  # a file of seqcli/characters, or none
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
     feature_embedding: Size = 16
+    front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, one output a frame; default: linear
     head: Literal["crf", "softmax"] = "crf"
     scheme: Literal["iobes", "iob2"] = "iobes"  # of the labels inside the model, where tags are spans
     lowercase: bool = True  # words are looked up in lower case (characters are read as they are)
@@ -69,8 +72,9 @@ class Model(ReadsWords):
     Letters as everywhere: T, B, E, H; U different words of a batch, K labels, I what the stack reads.
     """
 
-    embedding: Array  # (words + 1, E)
+    embedding: Array | None  # (words + 1, E)
     characters: Any  # an encoder, or None
+    front_end: Any  # what reads frames, or None
     features: tuple[Array, ...]  # a table each
     stack: Any  # Stack, or what reads in its place
     output_weight: Array  # (K, H·directions)
@@ -103,6 +107,7 @@ class Model(ReadsWords):
         return cls(
             embedding=embedding,
             characters=characters,
+            front_end=_each(front_end(config, vocabulary, rng)),
             features=tables,
             stack=cells,
             output_weight=head(labels, cells.output_size, rng),
@@ -114,17 +119,16 @@ class Model(ReadsWords):
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
-    def scores(self, words: Array, index: Array, features: Array, lengths: Array, rng: Any = None) -> Array:
-        """Emissions (T, B, K) of a padded batch: words (U, ·), index (T, B) into them, features (F, T, B)."""
-        x = ops.embedding(index, words)
+    def scores(self, x: Array, features: Array, lengths: Array, rng: Any = None) -> Array:
+        """Emissions (T, B, K) of a padded batch: x (T, B, ·), features (F, T, B)."""
         if self.features:
             x = ops.concat([x, *(ops.embedding(features[f], table) for f, table in enumerate(self.features))])
         return ops.linear(self.drop(self.encode(x, lengths, rng), rng), self.output_weight, self.output_bias)
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
         """Mean nats a token of a padded batch (see `tasks/tagging.py` for its parts)."""
-        lengths, tags = batch["lengths"], batch["tags"]
-        emissions = self.scores(self.words_of(batch), batch["index"], batch["features"], lengths, rng)
+        tags, (x, lengths) = batch["tags"], self.inputs(batch)
+        emissions = self.scores(x, batch["features"], lengths, rng)
         if self.crf is not None:
             return self.crf.limited(self.vocabulary.limits).loss(emissions, tags, lengths).sum() / lengths.sum()
         T, B, K = emissions.shape
@@ -139,14 +143,18 @@ class Model(ReadsWords):
         return WordBank(self)
 
     def emissions(
-        self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()
+        self, sentences: Sequence[Any], features: Sequence[Mapping[str, Sequence[str]]] = ()
     ) -> list[np.ndarray]:
         """Emissions (T, K) of each sentence, the same to the last bit whatever stands beside it.
 
-        `features` gives each sentence's further columns by name, where the model reads any.
+        A sentence is its words, or its frames (T, D) where the model reads those. `features` gives each sentence's
+        further columns by name, where the model reads any.
         """
-        bank, lengths = self._bank, np.array([len(s) for s in sentences], np.int64)
-        y = bank.form.read(lengths, bank.inputs(sentences, features))
+        lengths = np.array([len(s) for s in sentences], np.int64)
+        if self.front_end is not None:
+            y, _ = self.of_frames(sentences)
+        else:
+            y = self._bank.form.read(lengths, self._bank.inputs(sentences, features))
         scores = ops.linear(y, self.output_weight, self.output_bias)
         ends = np.cumsum(lengths)
         return [scores[end - n : end] for end, n in zip(ends, lengths, strict=True)]
@@ -155,3 +163,10 @@ class Model(ReadsWords):
     def chain(self) -> CRF | None:
         """The CRF with what the scheme forbids; None where labels are independent."""
         return None if self.crf is None else self.crf.limited(self.vocabulary.limits)
+
+
+def _each(front_end: Any) -> Any:
+    """A front end that gives as many as it reads. Raises UsageError for another: each frame has a label."""
+    if front_end is not None and front_end.reduced(np.array([8])) != 8:
+        raise UsageError("model.front_end leaves frames out, and each frame has its label", hint="give it stride: 1")
+    return front_end

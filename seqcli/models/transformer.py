@@ -63,6 +63,7 @@ class Model(BaseSeq2Seq):
     free_running: float = 0.0
 
     kind = "transformer"
+    front_end = None
 
     @classmethod
     def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
@@ -108,7 +109,7 @@ class Model(BaseSeq2Seq):
 
     def _places(self, places: np.ndarray, learned: Array | None) -> Array:
         """What stands for positions (...): waves, or learned (..., D)."""
-        like, D = self.embedding, self.embedding.shape[1]
+        like, D = self.targets, self.targets.shape[1]
         if learned is not None:
             return ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned) * D**0.5
         return waves(places, D, like)
@@ -128,7 +129,7 @@ class Model(BaseSeq2Seq):
         if self.encoder_norm is not None:
             x = self.encoder_norm(x)
         sources = tuple(block.remember(x, inside) for block in self.decoder)
-        nothing = ops.zeros((B, 0, self.embedding.shape[1]), self.output_bias)
+        nothing = ops.zeros((B, 0, self.targets.shape[1]), self.output_bias)
         count = ops.integers(np.zeros(B, np.int64), source)
         return (inside, sources), (count, count, tuple((nothing, nothing) for _ in self.decoder))
 

@@ -11,6 +11,7 @@ from seqcli.models._attending import Attending, Keys
 TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
+FRAMES = True  # it reads them too
 
 
 class Config(classifier.BaseConfig, Keys):

@@ -11,6 +11,7 @@ from seqcli.models._attending import Attending, Keys
 TASK = "tagging"
 VERBS = ("tag", "eval")
 TRAINED = "gradient"
+FRAMES = True  # it reads them too
 
 
 class Config(tagger.BaseConfig, Keys):

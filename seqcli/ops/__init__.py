@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seqcli.ops._ctc import ctc_nats, ctc_scores
 from seqcli.ops._losses import cross_entropy, linear_cross_entropy, logsumexp
 from seqcli.ops._products import (
     BLOCK,
@@ -34,6 +35,8 @@ __all__ = [
     "Array",
     "at_least_float32",
     "cross_entropy",
+    "ctc_nats",
+    "ctc_scores",
     "linear",
     "linear_cross_entropy",
     "logsumexp",

@@ -20,7 +20,7 @@ from seqcli.recipe.load import task_model, tasks
 from seqcli.recipe.schema import SECTIONS, TrainConfig
 from seqcli.recipe.words import describe
 
-FOLDERS = {"tokenizer": "tokenizers", "data": "tasks", "model": "models"}
+FOLDERS = {"tokenizer": "tokenizers", "frames": "frames", "data": "tasks", "model": "models"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def _yaml(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, BaseModel):
+        return f"{{{', '.join(f'{name}: {_yaml(own)}' for name, own in value)}}}"
     return f"[{', '.join(map(_yaml, value))}]" if isinstance(value, (list, tuple)) else str(value)
 
 
@@ -120,6 +122,8 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
             yield from _parts("cells", "cells")
         if "attention" in config.model_fields:
             yield from _parts("attention", "attention")
+        if "front_end" in config.model_fields:
+            yield from _parts("front ends of frames", "front_ends")
         if "characters" in config.model_fields:
             yield from _parts("encoders of characters", "characters")
 

@@ -112,7 +112,10 @@ class _Checker:
         dataset = registry.load(f"tasks/{module.TASK}", "data") if module else None
         if module and dataset:
             self.configs["model"], self.configs["data"] = module.Config, dataset.Config
-        if dataset and not getattr(module, "TOKENIZED", dataset.TOKENIZED):
+        frames = self.frames(module, tokenizer, dataset)
+        if frames is not None and not getattr(dataset, "TWO_SIDED", False):
+            tokenizer = kind = None
+        elif dataset and not getattr(module, "TOKENIZED", dataset.TOKENIZED):
             if tokenizer is not None:
                 what = f"{self.task} reads words as the data has them"
                 what = what if not dataset.TOKENIZED else f"this kind of model reads {self.task} data by itself"
@@ -127,9 +130,10 @@ class _Checker:
             said = "leaves out pairs with a side that is too long" if two else "cuts those that are too long"
             text = f"{self.task} trains on whole texts; data.longest {said}"
             self.document.problem(("train", "sequence_length"), text)
-        for section, own in (("tokenizer", kind), ("target_tokenizer", other_kind)):
+        parts_of = (("tokenizer", "tokenizers", kind), ("target_tokenizer", "tokenizers", other_kind))
+        for section, folder, own in (*parts_of, ("frames", "frames", frames)):
             if own:
-                self.configs[section] = registry.load("tokenizers", own).Config
+                self.configs[section] = registry.load(folder, own).Config
         for key in self.value:
             if key not in SECTIONS:
                 self.document.problem((key,), self.unknown((key,), SECTIONS))
@@ -143,6 +147,7 @@ class _Checker:
         parts = {
             "tokenizer": self.part("tokenizer", {**(tokenizer or {}), "kind": kind}),
             "target_tokenizer": self.part("target_tokenizer", {**(other or {}), "kind": other_kind}),
+            "frames": self.part("frames", {**(self.section("frames") or {}), "kind": frames}),
             "data": self.part("data", data),
             "model": self.part("model", {**model, "kind": model_kind}),
             "train": self.part("train", train),
@@ -156,7 +161,7 @@ class _Checker:
     def section(self, name: str) -> dict[str, Any] | None:
         """A section's keys; None where there is none. `tokenizer: char` is `{kind: char}`."""
         value = self.value.get(name)
-        if isinstance(value, str) and name in ("tokenizer", "target_tokenizer", "model"):
+        if isinstance(value, str) and name in ("tokenizer", "target_tokenizer", "frames", "model"):
             return {"kind": value}
         if value is not None and not isinstance(value, dict):
             example = ", as in `data: {train: FILE}`" if name == "data" else ""
@@ -210,9 +215,29 @@ class _Checker:
             return None
         return self.tokenizer_kind(tokenizer, "target_tokenizer")
 
-    def tokenizer_kind(self, tokenizer: dict[str, Any] | None, section: str = "tokenizer") -> str | None:
-        """The kind of tokenizer that is meant; where it is misspelt, the nearest, to check the rest by."""
-        known = registry.names("tokenizers")
+    def frames(self, module: ModuleType | None, tokenizer: Any, dataset: ModuleType | None) -> str | None:
+        """The kind of frames that are read; None where text is."""
+        frames = self.section("frames")
+        if frames is None:
+            return None
+        two = getattr(dataset, "TWO_SIDED", False)
+        if module and not getattr(module, "FRAMES", False):
+            able = [k for k in tasks()[module.TASK] if getattr(registry.load("models", k), "FRAMES", False)]
+            what = f"models that read frames: {', '.join(able)}" if able else f"{self.task} is of text"
+            kind = module.__name__.rpartition(".")[2].replace("_", "-")
+            self.document.problem(("frames",), f"{kind} reads text, not frames; {what}")
+        if tokenizer is not None and not two:
+            self.document.problem(("tokenizer",), "frames are read in the place of text: leave it away")
+        if two and self.value.get("target_tokenizer") is not None:
+            self.document.problem(("target_tokenizer",), "where frames are read, `tokenizer` is of the target")
+        return self.tokenizer_kind(frames, "frames", "frames")
+
+    def tokenizer_kind(
+        self, tokenizer: dict[str, Any] | None, section: str = "tokenizer", folder: str = "tokenizers"
+    ) -> str | None:
+        """The kind of tokenizer, or of frames, that is meant; where it is misspelt, the nearest, to check the rest
+        by."""
+        known = registry.names(folder)
         kind = (tokenizer or {}).get("kind")
         if section in self.broken:
             return None
@@ -220,7 +245,9 @@ class _Checker:
             keys: Keys = (section,) if tokenizer is None else (section, "kind")
             self.document.problem(keys, f"missing; known: {', '.join(known)}")
         elif kind not in known:
-            self.document.problem((section, "kind"), _unknown("tokenizer", kind, known))
+            self.document.problem(
+                (section, "kind"), _unknown("frames" if section == "frames" else "tokenizer", kind, known)
+            )
             return nearest(str(kind), known)
         return kind
 

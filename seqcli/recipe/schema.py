@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-SECTIONS = ("task", "tokenizer", "target_tokenizer", "data", "model", "train")
+SECTIONS = ("task", "tokenizer", "target_tokenizer", "frames", "data", "model", "train")
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -64,6 +64,7 @@ class Recipe:
     model: Any  # models/<kind>.Config
     tokenizer: Any = None  # tokenizers/<kind>.Config
     target_tokenizer: Any = None  # the same, of the second side of pairs; None: `tokenizer` is of both
+    frames: Any = None  # frames/<kind>.Config, where records are read as vectors; None: as text
     data: Any = None  # tasks/<task>/data.Config
     train: TrainConfig | None = None  # None for a model that is counted
     base: Path = field(default=Path(), compare=False)  # the folder that paths in `data` are relative to; not stored

@@ -29,6 +29,11 @@ TEXT_KEYS, LABEL_KEYS = ("text", "sentence"), ("label", "labels")
 Fields = dict[str, Any]
 
 
+def _counts(value: Any) -> bool:
+    """Whether a JSON value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def member_places(find: Find, body: str, key: str, number: int) -> list[Place]:
     """The places of a list's members in a line."""
     return [(number, start + 1) for start in find(body, key)[1]]
@@ -83,7 +88,13 @@ class FieldReader(LineReader):
         name = self._key("field", fields, self.options.field, usual, number) or usual
         value = fields.get(name)
         sentence: Sentence = self._made("", line, number, split=not isinstance(value, str))
-        if isinstance(value, str):
+        if (
+            self.options.numbers and isinstance(value, str) and self.options.gold
+        ):  # a file: a tag for each of its frames
+            tags = fields.get(self.options.tag or "tags")
+            sentence.text, sentence.words = value, [str(t) for t in range(1, 1 + len(tags or ()))]
+            self._tags(sentence, fields, line, number)
+        elif isinstance(value, str):
             if self.options.gold:
                 raise SeqcliError(
                     f"{self._at(line, number, name)}: gold tags need a list of tokens, {name!r} is a text",
@@ -91,6 +102,8 @@ class FieldReader(LineReader):
                 )
             sentence.text = value
         elif isinstance(value, list):
+            if self.options.numbers:
+                value = [",".join(map(str, m)) if isinstance(m, list) else str(m) if _counts(m) else m for m in value]
             self._strings(value, line, number, name)
             sentence.words, sentence.text = value, " ".join(value)
             sentence.places = self._places(value, line, name, number)
@@ -151,7 +164,8 @@ class FieldReader(LineReader):
         for key in TEXT_KEYS:
             if key in fields and key != label_key:
                 return key
-        strings = [k for k, v in fields.items() if isinstance(v, str) and k not in (label_key, *LABEL_KEYS)]
+        kinds = (str, list) if self.options.numbers else str
+        strings = [k for k, v in fields.items() if isinstance(v, kinds) and k not in (label_key, *LABEL_KEYS)]
         return self._only(strings, "text", fields, number)
 
     def _labels(self, fields: Fields, key: str | None, example: Example) -> list[str] | None:
@@ -236,6 +250,8 @@ class FieldReader(LineReader):
         value = fields.get(key)
         if isinstance(value, str):
             return value
+        if self.options.numbers and isinstance(value, list):  # an array of numbers, or of rows of them
+            return json.dumps(value)
         if key not in fields:
             raise self._no_key(role, key, fields, number)
         raise SeqcliError(

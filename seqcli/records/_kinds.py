@@ -86,6 +86,7 @@ class Options:
     comments: str | None = None  # conll: lines that begin so are comments; None: there are none
     docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
     empty_tag: str = "_"  # how a token without a tag is written
+    numbers: bool = False  # a text says where numbers are: an array of them is one too (jsonl)
     encoding: str = "utf-8"  # lines: of the file with the targets
     gold: bool = True  # tags, labels or targets must be there; False: what a filter reads
     replace: bool = False  # conll: predictions take the place of the gold column instead of a new last one

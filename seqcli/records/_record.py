@@ -56,9 +56,15 @@ class Sentence(Record):
     places: Sequence[Place] = field(default=(), repr=False)  # of each word
     tag_places: Sequence[Place] = field(default=(), repr=False)  # of each tag
     offsets: list[tuple[int, int]] | None = None  # None: the words are joined by one space
+    frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller, of a model that reads frames
     split: bool = True
     record: bool = True
     text: str = field(default="", kw_only=True)
+
+    @property
+    def length(self) -> int:
+        """How many words it has."""
+        return len(self.words)
 
     def fill(self, words: list[str], offsets: list[tuple[int, int]]) -> None:
         """Put in the words of a record that came unsplit."""
@@ -113,6 +119,12 @@ class Example(Aimed):
     labels: list[str] | None = None  # None: none given
     words: list[str] | None = None  # filled in by the caller; of a tree its leaves
     tree: Any = None  # a `trees.Tree`
+    frames: Any = None  # (T, D), filled in by the caller, of a model that reads frames
+
+    @property
+    def length(self) -> int:
+        """How many words or frames it has."""
+        return len(self.words or ()) if self.frames is None else len(self.frames)
 
 
 @dataclass(slots=True)
@@ -122,6 +134,7 @@ class Pair(Aimed):
     text: str
     target: str | None = None  # None: none given
     prefix: str | None = None  # what an answer must begin with, where a filter's input says so
+    frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller, of a model that reads frames
 
 
 class SpanAnswer(NamedTuple):

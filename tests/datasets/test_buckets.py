@@ -14,12 +14,12 @@ from seqcli.datasets.buckets import POOL, Buckets
 
 @dataclass
 class Words:
-    words: list[str]
+    length: int
     number: int
 
 
 def sentences(lengths: list[int]) -> list[Words]:
-    return [Words(["w"] * n, i) for i, n in enumerate(lengths)]
+    return [Words(n, i) for i, n in enumerate(lengths)]
 
 
 def epoch_of(own: Buckets[Words], epoch: int) -> list[list[int]]:

@@ -91,8 +91,7 @@ def test_logits_are_the_mean_by_hand_and_the_scores_of_training(characters: str)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
     wide = double(model)
     b = put(wide, batch_of(model, examples, np.zeros(4, np.int64)))
-    words = wide.words(b["ids"], b["vectors"], b["characters"], b["character_lengths"])
-    np.testing.assert_allclose(wide.scores(words, b["index"], b["lengths"]).numpy(), wanted, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(wide.scores(*wide.inputs(b)).numpy(), wanted, rtol=0, atol=1e-6)
 
 
 def test_it_has_no_order() -> None:

@@ -82,8 +82,7 @@ def put(model: Any, batch: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def forward(model: Any, examples: Sequence[Example], rng: Any = None) -> Any:
     b = put(model, batch_of(model, examples))
-    words = model.words(b["ids"], b["vectors"], b["characters"], b["character_lengths"])
-    return model.scores(words, b["index"], b["lengths"], rng)
+    return model.scores(*model.inputs(b), rng)
 
 
 # the forward pass

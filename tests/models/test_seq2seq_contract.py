@@ -288,11 +288,11 @@ def taken(x: Any, index: np.ndarray) -> Any:
 def test_dropped_words_are_zero_and_the_others_as_they_were() -> None:
     model, ids = cast(make(word_dropout=0.3), torch.from_numpy), torch.arange(13).repeat(40, 5)
     for table in (model.source_embedding, model.target_embedding):
-        x, whole = model._look_up(ids, table, generator()), table[ids]
+        x, whole = model.look_up(ids, table, generator()), table[ids]
         gone = (x == 0).all(-1)
         assert float(gone.float().mean()) == pytest.approx(0.3, abs=0.03)
         assert torch.equal(x[~gone], whole[~gone])
-        assert torch.equal(model._look_up(ids, table, None), whole)
+        assert torch.equal(model.look_up(ids, table, None), whole)
 
 
 def test_dropout_is_of_units_and_keeps_their_mean() -> None:

@@ -103,8 +103,8 @@ def put(model: Any, batch: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def forward(model: Any, batch: dict[str, np.ndarray], rng: Any = None) -> Any:
     b = put(model, batch)
-    words = model.words(b["ids"], b["vectors"], b["characters"], b["character_lengths"])
-    return model.scores(words, b["index"], b["features"], b["lengths"], rng)
+    x, lengths = model.inputs(b)
+    return model.scores(x, b["features"], lengths, rng)
 
 
 def gold_of(model: Model, sentences: Sequence[Sentence], seed: int = 0) -> list[list[int]]:

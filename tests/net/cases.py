@@ -53,7 +53,47 @@ INPUTS: dict[str, bytes] = {
     "others.csv": b"id,text,spelled,digits\n0,zzz,six,6\n1,zzz,forty two,42\n",
     "one.csv": b"text\na fine film\n",
     "two.csv": b"id,text\n1,a fine film\n2,awful\n",
+    "waves.jsonl": b'{"wave": [[0.1, 0], [0.9, 1], [0.2, 0], [-0.8, 1]], "k": 1.50}\n\n'
+    b'{"wave": [[0.4, 0], [0.5, 0.5], [0.6, 1]], "label": "slow"}\n',
+    "wide.jsonl": b'{"wave": [[0.1, 0], [0.9, 1]]}\n{"wave": [[0.1, 0, 3]]}\n',
+    "missing.jsonl": b'{"wave": [[0.1, 0], [null, 1]]}\n',
+    "waves.txt": b"0.1,0.9,0.2,-0.8:0,1,0,1\n\n0.4 0.5 0.6:0 0.5 1\n",
+    "vectors.txt": b"0.1,0 0.9,1 -0.8,1\n\n0.4,0\n",
+    "uneven.txt": b"0.1,0 0.9,1\n0.4 0,1\n",
+    "nowhere.txt": b"0.1,0.2:1,2\nno-such.npy\n0.1:1\n",
+    "beeps.jsonl": b'{"source": [[1, 0], [1, 0], [0, 0], [0, 1], [0, 1], [0, 0]], "target": "dit dah"}\n',
+    "long.csv": b"id,time,x,y,label\na,0,0.1,0,slow\na,1,0.9,1,slow\nb,0,0.4,0,fast\nb,1,0.5,0.5,fast\n",
 }
+
+FRAMES = [
+    "classify -m waves --text wave waves.jsonl",
+    "classify -m waves --jsonl < waves.txt",
+    "classify -m waves-linear --top 2 < waves.txt",
+    "classify -m waves --input long < long.csv",
+    "classify -m waves --input jsonl < wide.jsonl",
+    "classify -m waves --input jsonl < missing.jsonl",
+    "classify -m waves < nowhere.txt",
+    "classify -m waves --jobs 2 < nowhere.txt",
+    "classify -m waves --explain --jsonl < waves.txt",
+    "classify -m waves --input nothing < waves.txt",
+    "eval -m waves-tags --input long --tag label long.csv",
+    "eval -m waves long.csv --input long --json",
+    "tag -m waves-tags < vectors.txt",
+    "tag -m waves-tags --jsonl < vectors.txt",
+    "tag -m waves-tags --input jsonl --field wave waves.jsonl",
+    "tag -m waves-tags < uneven.txt",
+    "generate -m beeps --jsonl --input jsonl < beeps.jsonl",
+    "generate -m beeps --alignment --input jsonl < beeps.jsonl",
+    "generate -m beeps-ctc --jsonl --times --input jsonl < beeps.jsonl",
+    "generate -m beeps-ctc --beam 1 < waves.txt",
+    "generate -m beeps-ctc --temperature 1 < waves.txt",
+    "generate -m beeps --times --jsonl < waves.txt",
+    "generate -m beeps-ctc --lm lm < waves.txt",
+    "eval -m beeps-ctc beeps.jsonl --input jsonl --metric phoneme-error-rate",
+    "eval -m beeps-ctc --per-line beeps.jsonl --input jsonl",
+    "inspect waves",
+    "inspect beeps-ctc --json",
+]
 
 LANGUAGE = [
     "generate -m lm --seed 1 --max-tokens 12 < prompts.txt",
@@ -367,7 +407,7 @@ MISTAKES = [
 
 GROUPS = {
     "language": LANGUAGE, "tagging": TAGGING, "classification": CLASSIFICATION, "pairs": PAIRS,
-    "tokens": TOKENS, "looking": LOOKING, "mistakes": MISTAKES,
+    "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "mistakes": MISTAKES,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Trains the small models of this folder and writes its inputs: `python tests/net/make_models.py FOLDER`.
+"""Trains the small models of this folder and writes its inputs: `python tests/net/make_models.py FOLDER [NAME...]`.
 
 The models are kept as files, so that what the verbs write can be compared from one version to the next whatever
 training does. FOLDER is where the runs go; their model files are copied to `models/`.
@@ -7,6 +7,7 @@ training does. FOLDER is where the runs go; their model files are copied to `mod
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ DATA = {
     "ner": "data: {train: ner-train.conll, valid: ner-valid.conll, test: ner-test.conll, columns: [word, pos, ner]}",
     "remarks": "data: {train: remarks-train.tsv, valid: remarks-valid.tsv, test: remarks-test.tsv}",
     "digits": "data: {train: numbers.csv, valid: 0.15, test: 0.15, source: spelled, target: digits}",
+    "beeps": "data: {train: beeps-train.jsonl, valid: beeps-valid.jsonl, test: beeps-test.jsonl}",
 }
 RECIPES = {
     "lm": f"""task: language-model
@@ -96,6 +98,32 @@ tokenizer: char
 data: {train: back.tsv, valid: 0.1, test: 0.1}
 model: {kind: transformer, size: 16, heads: 2, layers: 1, dropout: 0}
 train: {steps: 150, evaluate_every: 75, batch_size: 32, learning_rate: 1e-2, threads: 1}""",
+    "waves": f"""task: classification
+frames: {{kind: values, augment: {{noise: 0.1, shift: 2, time_masks: 1, feature_masks: 1}}}}
+data: {{train: waves-train.jsonl, valid: waves-valid.jsonl, test: waves-test.jsonl, text: wave}}
+model: {{cell: gru, embedding: 8, hidden: 8, front_end: {{kind: conv, width: 3, layers: 1}}}}
+{TRAIN}""",
+    "waves-linear": """task: classification
+frames: values
+data: {train: waves-train.jsonl, valid: waves-valid.jsonl, test: waves-test.jsonl, text: wave}
+model: {kind: frames-linear}""",
+    "waves-tags": f"""task: tagging
+frames: values
+data: {{train: waves-train.jsonl, valid: waves-valid.jsonl, test: waves-test.jsonl, field: wave, tag: signs}}
+model: {{embedding: 8, hidden: 8}}
+{TRAIN}""",
+    "beeps": f"""task: sequence-to-sequence
+frames: values
+tokenizer: {{kind: word, split: whitespace}}
+{DATA["beeps"]}
+model: {{cell: gru, embedding: 12, hidden: 16}}
+train: {{steps: 200, evaluate_every: 100, batch_size: 16, learning_rate: 1e-2, threads: 1}}""",
+    "beeps-ctc": f"""task: sequence-to-sequence
+frames: values
+tokenizer: {{kind: word, split: whitespace}}
+{DATA["beeps"]}
+model: {{kind: ctc, embedding: 12, hidden: 16, layers: 1}}
+train: {{steps: 200, evaluate_every: 100, batch_size: 16, learning_rate: 1e-2, threads: 1}}""",
 }
 WORDS = [
     "the",
@@ -164,6 +192,34 @@ def parses(count: int) -> str:
     return "".join(tree() for _ in range(count))
 
 
+def waves(count: int) -> str:
+    """JSON lines of series of two numbers: how fast the first one swings is the label, its signs are tags."""
+    draw = random.Random(count)
+    lines = []
+    for _ in range(count):
+        label, phase = draw.choice(["slow", "fast"]), draw.uniform(0, 6)
+        rate = {"slow": 0.4, "fast": 1.1}[label]
+        wave = [
+            [round(math.sin(rate * t + phase), 3), round(draw.gauss(0, 1), 3)] for t in range(draw.randint(9, 20))
+        ]
+        signs = ["up" if x > 0 else "down" for x, _ in wave]
+        lines.append(json.dumps({"wave": wave, "label": label, "signs": signs}) + "\n")
+    return "".join(lines)
+
+
+def beeps(count: int) -> str:
+    """JSON lines of series of two numbers, in which beeps of two kinds follow each other, and their names."""
+    draw = random.Random(count)
+    lines = []
+    for _ in range(count):
+        names, source = [draw.choice(["dit", "dah"]) for _ in range(draw.randint(1, 4))], []
+        for name in names:
+            level = [1.0, 0.0] if name == "dit" else [0.0, 1.0]
+            source += [level] * draw.randint(2, 3) + [[0.0, 0.0]] * draw.randint(1, 2)
+        lines.append(json.dumps({"source": source, "target": " ".join(names)}) + "\n")
+    return "".join(lines)
+
+
 def furnish(folder: Path) -> None:
     """The data that the recipes read, and the recipes."""
     (folder / "corpus.txt").write_text(sentences(300))
@@ -177,6 +233,8 @@ def furnish(folder: Path) -> None:
         (folder / f"ner-{split}.conll").write_text(names(count))
         (folder / f"topics-{split}.jsonl").write_text(topics(count))
         (folder / f"trees-{split}.txt").write_text(parses(count))
+        (folder / f"waves-{split}.jsonl").write_text(waves(count))
+        (folder / f"beeps-{split}.jsonl").write_text(beeps(count))
     rows = [line.split("\t") for line in (ROOT / "data" / "numbers.tsv").read_text().splitlines() if "\t" in line]
     rows = [[a, b] for a, b in rows if b.isdigit()]
     cells = [f"{i},about {b},{a},{b}" for i, (a, b) in enumerate(rows)]
@@ -188,16 +246,16 @@ def furnish(folder: Path) -> None:
         (folder / f"{name}.yaml").write_text(recipe + "\n")
 
 
-def main(folder: Path) -> None:
-    """Train all, and keep the model files, the data of the test splits among the inputs."""
+def main(folder: Path, names: list[str]) -> None:
+    """Train those that are named, or all, and keep the model files, the data of the test splits among the inputs."""
     folder.mkdir(parents=True, exist_ok=True)
     furnish(folder)
     (HERE / "models").mkdir(exist_ok=True)
-    for name in RECIPES:
+    for name in names or RECIPES:
         command = [sys.executable, "-m", "seqcli", "-q", "train", f"{name}.yaml", "--overwrite"]
         subprocess.run(command, cwd=folder, check=True)
         shutil.copy(folder / "runs" / name / "model.safetensors", HERE / "models" / f"{name}.safetensors")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

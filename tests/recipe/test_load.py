@@ -273,7 +273,7 @@ def test_a_stored_recipe_comes_back(write):
         resolve_recipe(stored, ["data.train=other.txt"])
         assert json.dumps(stored) == before  # overrides leave the given mapping alone
     assert lines_of(resolve_recipe, {**stored, "future": 1}) == [
-        "the stored recipe: future: unknown key; known: data, model, target_tokenizer, task, tokenizer, train"
+        "the stored recipe: future: unknown key; known: data, frames, model, target_tokenizer, task, tokenizer, train"
     ]
 
 

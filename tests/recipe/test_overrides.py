@@ -75,7 +75,7 @@ def test_mistakes_in_overrides_come_last_and_name_the_option(write):
         "--set =3: must be KEY=VALUE, as in --set model.hidden=512",
         "--set a..b=1: must be KEY=VALUE, as in --set model.hidden=512",
         f"--set train.seed=[: train.seed: {broken}",
-        "--set zzz=1: zzz: unknown key; known: data, model, target_tokenizer, task, tokenizer, train",
+        "--set zzz=1: zzz: unknown key; known: data, frames, model, target_tokenizer, task, tokenizer, train",
         "--set data.valid.x=1: data.valid: is 0.05, which has no keys; set it as a whole: --set data.valid=VALUE",
         "--set train={seed: x}: train.seed: must be a whole number of at least 0 and less than 9223372036854775808, not 'x'",
     ]

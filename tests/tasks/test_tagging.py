@@ -18,7 +18,7 @@ from seqcli.errors import SeqcliError
 from seqcli.recipe.schema import Recipe
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.score import evaluate
-from seqcli.tasks.tagging.train import NAMES, Task
+from seqcli.tasks.tagging.train import Task
 from seqcli.training import device
 
 torch = pytest.importorskip("torch")
@@ -99,7 +99,7 @@ def test_vectors_of_the_words_of_all_splits(
     assert sorted(task.vocabulary.vector_words) == ["Rome", "rome", "we"]
     np.testing.assert_array_equal(task.vocabulary.vector_rows(["Rome", "We", "saw"]), [[3, 4], [7, 8], [0, 0]])
     assert "3 of 4 kept" in capsys.readouterr().err
-    batch = dict(zip(NAMES, task.batch(0, 0), strict=True))
+    batch = task.batch(0, 0)
     assert batch["vectors"].shape[1] == 2
     loss, _ = task.loss(bound(task), task.batch(0, 0), (), None)
     assert np.isfinite(loss.item())
@@ -112,12 +112,12 @@ def test_batches_hold_every_sentence_with_its_labels(recipe: Callable[..., Recip
     task = Task.prepare(recipe({"features": ["pos"]}, data={"longest": 4}), None, None)
     v, seen = task.vocabulary, []
     for index in range(task.batches):
-        b = dict(zip(NAMES, task.batch(0, index), strict=True))
+        b = task.batch(0, index)
         T, B = b["index"].shape
         assert T % 4 == len(b["ids"]) % WORDS == 0
         assert b["features"].shape == (1, T, B)
         assert len(b["ids"]) == len(b["characters"]) == len(b["character_lengths"]) == len(b["vectors"])
-        assert task.size(tuple(b.values())) == b["lengths"].sum()
+        assert task.size(b) == b["lengths"].sum()
         spelt = ["".join(v.characters[i - 4] for i in row[1 : n - 1]) for row, n in zip(b["characters"], b["character_lengths"], strict=True)]  # fmt: skip
         np.testing.assert_array_equal(b["ids"][: len(set(spelt)) - 1], v.word_ids(spelt)[: len(set(spelt)) - 1])
         for s, n in enumerate(b["lengths"]):
@@ -134,20 +134,21 @@ def test_a_batch_is_its_place_s_alone(recipe: Callable[..., Recipe]) -> None:
     made = recipe({"word_dropout": 0.4})
     one, two = Task.prepare(made, None, None), Task.prepare(made, None, None)
     one.batch(3, 1)
-    for a, b in zip(one.batch(1, 2), two.batch(1, 2), strict=True):
+    for a, b in zip(one.batch(1, 2).values(), two.batch(1, 2).values(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert any(not np.array_equal(a, b) for a, b in zip(one.batch(1, 2), one.batch(2, 2), strict=True))
+    other = one.batch(2, 2)
+    assert any(not np.array_equal(a, other[name]) for name, a in one.batch(1, 2).items())
 
 
 def test_word_dropout_makes_words_unknown_and_nothing_else(recipe: Callable[..., Recipe]) -> None:
     full, dropped = (Task.prepare(recipe({"word_dropout": rate}, batch_size=60), None, None) for rate in (0.0, 0.3))
     lost, total, masks = 0, 0, set()
     for epoch in range(60):
-        a, b = (dict(zip(NAMES, task.batch(epoch, 0), strict=True)) for task in (full, dropped))
+        a, b = (task.batch(epoch, 0) for task in (full, dropped))
         known = a["ids"] != UNKNOWN
         lost, total = lost + int((b["ids"][known] == UNKNOWN).sum()), total + int(known.sum())
         assert ((b["ids"] == a["ids"]) | (b["ids"] == UNKNOWN)).all()
-        assert all(np.array_equal(a[n], b[n]) for n in NAMES if n != "ids")
+        assert all(np.array_equal(a[n], b[n]) for n in a if n != "ids")
         masks.add((b["ids"][:20] == UNKNOWN).tobytes())
     assert len(masks) > 50  # drawn anew each epoch
     assert lost / total == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / total))
@@ -225,14 +226,14 @@ def test_parts_go_where_the_model_is(recipe: Callable[..., Recipe]) -> None:
     task = Task.prepare(recipe(), None, None)
     seen: dict[str, Any] = {}
     half = torch.zeros(1, dtype=torch.bfloat16)
-    model = SimpleNamespace(embedding=half, loss=lambda batch, rng: seen.update(batch))
+    model = SimpleNamespace(output_bias=half, loss=lambda batch, rng: seen.update(batch))
     task.loss(model, task.batch(0, 0), (), None)
-    assert list(seen) == list(NAMES)
+    assert seen.keys() == task.batch(0, 0).keys()
     assert {n: a.dtype for n, a in seen.items() if n != "vectors"} == dict.fromkeys(
-        set(NAMES) - {"vectors"}, torch.int64
+        set(seen) - {"vectors"}, torch.int64
     )
     assert seen["vectors"].dtype == torch.bfloat16
-    assert ops.to_numpy(seen["lengths"]).tolist() == task.batch(0, 0)[6].tolist()
+    assert ops.to_numpy(seen["lengths"]).tolist() == task.batch(0, 0)["lengths"].tolist()
 
 
 def test_the_rule_for_raw_text_is_fitted_to_given_words_too(recipe: Callable[..., Recipe], tmp_path: Path) -> None:

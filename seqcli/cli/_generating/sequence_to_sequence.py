@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from seqcli import artifact, console, forms, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given, check_otherwise
@@ -16,6 +18,7 @@ from seqcli.errors import UsageError
 from seqcli.records import ROWS, Pair
 from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
 from seqcli.tasks.sequence_to_sequence.show import Writer
+from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
 
 if TYPE_CHECKING:
     from seqcli.cli.generate import Asked
@@ -38,7 +41,13 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         from seqcli.insight.alignment import check
 
         check(writing.draw)
-    settings = _settings(asked, translator)
+    settings = with_language_model(
+        _settings(asked, translator),
+        translator,
+        asked.searching.lm,
+        asked.searching.lm_weight,
+        asked.searching.length_bonus,
+    )
     looking = ("attention", "alignment", "draw", "replace_unknown", "coverage_penalty")
     if flags := given.flags(looking):
         _check_attention(flags[0], translator)
@@ -90,13 +99,19 @@ def _check_attention(flag: str, translator: Translator) -> None:
     """Raise UsageError where the model, or one of an ensemble, looks at nothing."""
     model, paths = translator.model, translator.files
     for path, member in zip(paths, model.models if isinstance(model, Ensemble) else [model], strict=True):
-        found = replace(translator, model=member).answer([Pair("a")], Settings(max_length=1, attention=True))
+        found = replace(translator, model=member).answer([_any(translator)], Settings(max_length=1, attention=True))
         if found[0][0].attention is None:
             hint = "leave it out of the ensemble, or " if len(paths) > 1 else ""
             raise UsageError(
                 f"{flag} needs a model with attention, and {path} has none",
                 hint=f"{hint}train one with model.attention: general",
             )
+
+
+def _any(translator: Translator) -> Pair:
+    """A source that says nothing."""
+    frames = translator.codec.frames
+    return Pair("a", frames=None if frames is None else np.zeros((64, frames.dimensions), np.float32))
 
 
 def _settings(asked: Asked, translator: Translator) -> Settings:
@@ -123,6 +138,7 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
         replace_unknown=searching.replace_unknown,
         least=asked.sure.least(translator),
         explain=writing.explain,
+        times=writing.times,
     )
 
 

@@ -20,6 +20,7 @@ from seqcli.tasks.sequence_to_sequence.codec import warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.data import scored_files
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
+from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
 
 SCORED = ("metric", "json", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
 READS = ("input", "source", "target", "delimiter")  # options that say how FILES are read
@@ -55,7 +56,10 @@ def run(asked: Asked, predictor: Translator, given: Given) -> None:
         predictor,
         what,
         pairs,
-        settings=Settings(replace(own, beam=answers.beam or own.beam, length_penalty=penalty)),
+        settings=with_language_model(
+            Settings(replace(own, beam=answers.beam or own.beam, length_penalty=penalty)),
+            *(predictor, answers.lm, answers.lm_weight, answers.length_bonus),
+        ),
         tokenize=answers.tokenize or predictor.header["data"]["bleu_tokenize"],
         lowercase=answers.lowercase,
         wanted=wanted,

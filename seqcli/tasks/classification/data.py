@@ -120,8 +120,9 @@ def fingerprint(examples: Iterable[Example]) -> str:
     return corpus.digest(map(Corpus.row, examples))
 
 
-def open_corpus(config: Config, base: Path) -> Corpus:
-    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
+    """Find, read and check the splits; `numbers`: texts say where frames are. Raises SeqcliError with
+    file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     if "label_from" in plan.settings:
         config = config.model_copy(update={"label_from": plan.settings.pop("label_from")})
@@ -130,7 +131,7 @@ def open_corpus(config: Config, base: Path) -> Corpus:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {sources.describe(config.train)} is {format_name}")
-    options = Options(LABELLED, **{**plan.settings, **stated(config, LABELLED)})
+    options = Options(LABELLED, **{**plan.settings, **stated(config, LABELLED)}, numbers=numbers)
     records = Records(format_name, options, plan.encoding)
     splits = {
         split: list(read_examples(records, paths, config.label_from, f"reading {split}"))
@@ -165,6 +166,9 @@ def read_examples(
 def _by_name(records: Records, path: Path | str, label_from: str) -> Iterator[Example]:
     """The texts of a file, whose label is its name, or its folder's."""
     own = _own_label(path, label_from)
+    if records.options.numbers:
+        yield Example(text=Path(path).name, source=str(path), labels=list(own))
+        return
     for example in _whole(path, records.encoding) if label_from == "folder" else records.read([path]):
         example.labels = list(own)
         yield example
@@ -284,7 +288,8 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
-    options, roles = Options(LABELLED, **{**own, **given}), trained_roles(header)
+    options = Options(LABELLED, **{**own, **given}, numbers="frames" in header)
+    roles = trained_roles(header)
     found = read_examples(Records(read, options, data["encoding"], roles), paths, kept, "reading")
     examples = list(renamed(found, data["labels"]))
     if said.skip:

@@ -58,6 +58,8 @@ def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[
 
 
 def _places(own: Classifier, example: Example) -> list[tuple[int, int]]:
+    if own.reading.frames is not None:
+        raise UsageError("--explain leaves words out: this model reads frames")
     if example.tree is not None:
         raise UsageError("--explain leaves words out: a tree has no place for that", hint="--nodes has its parts")
     if example.words is None:

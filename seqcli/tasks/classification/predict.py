@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,12 +100,18 @@ class Classifier(BasePredictor):
         return not self.vocabulary.words
 
     def light(self, record: Example) -> Example | str:
-        """A text alone, or with its tree."""
-        return record.text if record.tree is None else Example(record.text, words=record.words, tree=record.tree)
+        """A text alone, or with its tree, or where it stands, which tells where the files are that it names."""
+        if record.tree is None and self.reading.frames is None:
+            return record.text
+        return Example(record.text, words=record.words, tree=record.tree, source=record.source)
 
     def ready(self, record: Example | str) -> Example:
-        """The example with its words, as the model reads them."""
+        """The example with its words or frames, as the model reads them."""
         return self.reading(Example(record) if isinstance(record, str) else record)
+
+    def holds(self, path: str | Path) -> list[str] | None:
+        """A recording, arrays, or a folder of those, of a model that reads frames."""
+        return None if self.reading.frames is None else self.reading.frames.holds(path)
 
     def lacking(self, record: Example) -> Sequence[tuple[int, str]]:
         """Its tokens that are none of the vocabulary's."""

@@ -1,12 +1,15 @@
-"""Texts as the tokens that a model reads: by the recipe's tokenizer, or as a tree or a text where it reads those."""
+"""Texts as what a model reads: tokens, by the recipe's tokenizer; frames; a tree or a text where it reads those."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+import numpy as np
+
 from seqcli import tokenizers
 from seqcli.artifact import Artifact
+from seqcli.frames import Frames
 from seqcli.records import Example
 from seqcli.tokenizers import BaseTokenizer
 
@@ -16,16 +19,25 @@ class Reading:
     """How texts are read; a model that takes them as they are has no tokenizer."""
 
     tokenizer: BaseTokenizer | None
-    longest: int  # tokens
+    longest: int  # tokens, or frames
+    frames: Frames | None = None
 
     @classmethod
     def of(cls, stored: Artifact) -> Reading:
         """As a model's file has it."""
         has = bool(stored.header.get("tokenizer"))
-        return cls(tokenizers.from_artifact(stored) if has else None, stored.header["data"]["longest"])
+        frames = Frames.of(stored) if "frames" in stored.header else None
+        return cls(tokenizers.from_artifact(stored) if has else None, stored.header["data"]["longest"], frames)
 
     def __call__(self, example: Example) -> Example:
-        """The example with its words; where those are words, one that has them (a tree's leaves) is as it is."""
+        """The example with its words or frames; one that has them (a tree's leaves) is as it is. Raises SeqcliError
+        without a place for what is no frames."""
+        if self.frames is not None:
+            if example.frames is not None:
+                return example
+            blank = not example.text.strip()
+            own = np.zeros((0, self.frames.dimensions), np.float32) if blank else self.frames(example)
+            return replace(example, frames=own[: self.longest])
         if self.tokenizer is None:
             return example
         if example.words is not None and self.tokenizer.kind == "word":

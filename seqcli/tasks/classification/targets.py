@@ -61,13 +61,15 @@ def tokenizer(recipe: Recipe, examples: Sequence[Example], stored: Artifact | No
     return type(learnt)(learnt.words, learnt.lowercase, config.split) if given else learnt
 
 
-def learn(recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any) -> Vocabulary:
+def learn(
+    recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any, dimensions: int = 0
+) -> Vocabulary:
     """The labels of the training split, the tokenizer's symbols as words, their characters and vectors."""
     labels = sorted(dataset.counts(examples))
     if len(labels) < (1 if corpus.config.multi_label else 2):
         only = f"only the label {labels[0]!r}" if labels else "no label"
         raise SeqcliError(f"the train split has {only}: there is nothing to tell apart", hint="see data.label")
-    found = Vocabulary([], [], {}, labels, fold_digits=False)
+    found = Vocabulary([], [], {}, labels, fold_digits=False, dimensions=dimensions)
     if tokenizer is None:
         return found
     symbols = list(tokenizer.words if tokenizer.kind == "word" else tokenizer.vocabulary())

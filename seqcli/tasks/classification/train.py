@@ -12,6 +12,7 @@ import numpy as np
 from seqcli import console, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
+from seqcli.datasets import framed
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary
@@ -44,7 +45,7 @@ KEPT = (
     "node_loss",
     "linear",
 )  # of the recipe
-BASELINE = "ngram-linear"
+BASELINE, FRAMES_BASELINE = "ngram-linear", "frames-linear"
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Task(BaseTask):
 
     @classmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
-        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        corpus = dataset.open_corpus(recipe.data, recipe.base, numbers=recipe.frames is not None)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         kind, stored = registry.load("models", recipe.model.kind), saved or start
         recursive = hasattr(kind, "prepare_batch")
@@ -70,6 +71,8 @@ class Task(BaseTask):
             raise UsageError(
                 "data.phrases: model.kind: recursive learns from every node of whole trees; leave it away"
             )
+        if recipe.frames is not None and getattr(recipe.model, "linear", False):
+            raise UsageError("model.linear adds the scores of n-grams: frames have none")
         if recursive and recipe.data.multi_label:
             raise UsageError("model.kind: recursive gives every node one label; data.multi_label is for other kinds")
         if getattr(recipe.model, "linear", False) and "valid" not in corpus.splits:
@@ -78,20 +81,24 @@ class Task(BaseTask):
             raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
+        frames = framed.of_corpus(recipe, corpus, stored)
         tokenizer = labelled.tokenizer(recipe, examples, stored)
-        reading = Reading(tokenizer, recipe.data.longest)
-        examples = [reading(e) for e in examples]
+        reading = Reading(tokenizer, recipe.data.longest, frames)
+        examples = [reading(e) for e in (examples if frames is None else corpus.splits["train"])]
         if stored:
             vocabulary = Vocabulary.of(stored)
             labelled.check_labels(corpus, vocabulary, stored)
         else:
-            vocabulary = labelled.learn(recipe, examples, corpus, tokenizer)
+            vocabulary = labelled.learn(recipe, examples, corpus, tokenizer, frames.dimensions if frames else 0)
         model, t = beginning(recipe, vocabulary, start), recipe.train
-        buckets = Buckets([e for e in examples if e.words], t.batch_size, t.seed) if t else None
+        buckets = Buckets([e for e in examples if e.length], t.batch_size, t.seed) if t else None
         header: dict[str, Any] = {"vocabulary": vocabulary.header(), "data": corpus.facts()}
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
         if tokenizer is not None:
             header["tokenizer"], own = tokenizers.to_artifact(tokenizer)
+            arrays |= own
+        if frames is not None:
+            header["frames"], own = frames.stored()
             arrays |= own
         weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
         return cls(recipe, model, header, arrays, corpus, vocabulary, reading, examples, buckets, weights)  # type: ignore[arg-type]
@@ -121,25 +128,28 @@ class Task(BaseTask):
                 config=config,
                 label_weights=self.weights,
             )
-        made = word_batch(
-            self.vocabulary,
-            [e.words or [] for e in examples],
-            by_character=bool(config.characters),
-            word_dropout=config.word_dropout,
-            seed=seed,
-        )
+        if self.reading.frames is not None:
+            made = self.reading.frames.batch([e.frames for e in examples], seed)
+        else:
+            made = word_batch(
+                self.vocabulary,
+                [e.words or [] for e in examples],
+                by_character=bool(config.characters),
+                word_dropout=config.word_dropout,
+                seed=seed,
+            )._asdict()
         targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)
         weights = np.array(
             [self.weights[[self.vocabulary.label_ids[label] for label in e.labels or ()]].mean() if e.labels else 1.0
              for e in examples], np.float32
         )  # fmt: skip
-        return {**made._asdict(), "targets": targets, "weights": weights}
+        return {**made, "targets": targets, "weights": weights}
 
     def size(self, batch: Any) -> int:
         return int(batch["lengths"].sum()) if "lengths" in batch else len(batch["ids"])
 
     def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
-        return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
+        return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()
 
     def predictor(self, model: Any) -> Classifier:
         return Classifier(model, self.vocabulary, self.reading, self.corpus.config.multi_label)
@@ -216,12 +226,17 @@ class Task(BaseTask):
     def figures(self, report: Report) -> str:
         return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
 
+    @property
+    def plain(self) -> str:
+        """The kind of the linear model."""
+        return BASELINE if self.reading.frames is None else FRAMES_BASELINE
+
     @cached_property
     def linear(self) -> Any:
         """The linear model of the same labels, those of a tree's phrases too; None where the run's own is one."""
-        if self.recipe.model.kind == BASELINE:
+        if self.recipe.model.kind == self.plain:
             return None
-        kind = registry.load("models", BASELINE)
+        kind = registry.load("models", self.plain)
         of_trees = hasattr(registry.load("models", self.recipe.model.kind), "prepare_batch")
         examples = self.examples
         if of_trees:  # a label that no whole text has is none of the model's
@@ -233,12 +248,13 @@ class Task(BaseTask):
         """The linear model."""
         if self.linear is None:
             return None
-        classifier = replace(self.predictor(self.linear), reading=Reading(None, self.reading.longest))
+        reading = Reading(None, self.reading.longest, self.reading.frames)
+        classifier = replace(self.predictor(self.linear), reading=reading)
         if self.corpus.config.multi_label and "valid" in self.splits:
             classifier, _ = fitted(classifier, self.splits["valid"])
         theirs = evaluate(classifier, self.splits[split]).metrics[self.headline.metric]
-        advice = f"--set model={BASELINE} --set tokenizer=null --set train=null trains that in seconds"
-        return Baseline(BASELINE, f"the {BASELINE} baseline", theirs, advice)
+        advice = f"--set model={self.plain} --set tokenizer=null --set train=null trains that in seconds"
+        return Baseline(self.plain, f"the {self.plain} baseline", theirs, advice)
 
     def example(self, predictor: Classifier) -> str:
         pool = [e for e in self.splits.get("valid", self.splits["train"]) if 3 <= len(e.text) <= 200]
@@ -249,7 +265,8 @@ class Task(BaseTask):
         return f"an example:\n  {pool[0].text}\n  {shown}"
 
     def use(self) -> str:
-        return 'echo "your text here" | seqcli classify -m MODEL'
+        what = "your text here" if self.reading.frames is None else self.reading.frames.sample
+        return f'echo "{what}" | seqcli classify -m MODEL'
 
 
 def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:

@@ -9,10 +9,16 @@ from typing import Any
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What it reads and writes; the two symbols that begin and end a text are in no tokenizer's vocabulary."""
     sizes, target = header["vocabulary"], header.get("target_tokenizer")
-    first = f"{header['tokenizer']['kind']}, vocabulary of {sizes['source'] - 2:,}"
+    of_frames = "frames" in header
+    first = f"{header['tokenizer']['kind']}, vocabulary of {sizes['target' if of_frames else 'source'] - 2:,}"
     found = [("tokenizer", f"{first}, of both sides" if target is None else f"{first}, of the source")]
+    if of_frames:
+        found = [("tokenizer", f"{first}, of the target")]
     if target is not None:
         found.append(("", f"{target['kind']}, vocabulary of {sizes['target'] - 2:,}, of the target"))
     model, data = header["model"], header["data"]
-    found.append(("answers", f"beam {model['beam']}, length penalty {model['length_penalty']:g}"))
+    penalty = f", length penalty {model['length_penalty']:g}" if "length_penalty" in model else ""
+    found.append(("answers", f"beam {model['beam']}{penalty}"))
+    if not penalty:  # a CTC model has no more symbols to give than steps
+        return found
     return [*found, ("", f"at most {data['answer_ratio']:g} tokens a source token, and 10")]

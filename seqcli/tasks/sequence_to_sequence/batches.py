@@ -12,6 +12,7 @@ from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.batch import STEPS, up
 from seqcli.errors import SeqcliError
+from seqcli.frames import Frames
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.codec import Codec
@@ -24,21 +25,24 @@ TOGETHER = 2000  # pairs that are tokenized at once
 class Encoded:
     """A pair as ids."""
 
-    source: np.ndarray  # (S,), EOS last
+    source: np.ndarray  # (S,), EOS last; or frames (S, D)
     target: np.ndarray  # (T,), EOS last
     copies: np.ndarray | None = None  # (S,) of a copying model
 
 
-def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None) -> Codec:
-    """The stored tokenizers, or those learnt from the training split, one for both sides or one each."""
+def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None, frames: Frames | None) -> Codec:
+    """The stored tokenizers, or those learnt from the training split, one for both sides or one each; where sources
+    are frames, of the targets alone."""
     if stored:
-        return replace(Codec.of(stored), longest=recipe.data.longest)
+        return replace(Codec.of(stored), longest=recipe.data.longest, frames=frames)
 
     def learn(config: Any, texts: Iterable[str]) -> tokenizers.BaseTokenizer:
         lines = (text.replace("\n", " ") + "\n" for text in texts)
         return tokenizers.learn(config, lines, recipe.base, any_character=True)
 
     sources, targets = (p.text for p in pairs), (p.target or "" for p in pairs)
+    if frames is not None:
+        return Codec(None, learn(recipe.tokenizer, targets), recipe.data.longest, frames)
     if recipe.target_tokenizer is None:
         both = (text for pair in pairs for text in (pair.text, pair.target or ""))
         return Codec(learn(recipe.tokenizer, both), None, recipe.data.longest)
@@ -51,6 +55,10 @@ def encode(codec: Codec, pairs: Sequence[Pair], *, copy: bool, what: str = "") -
     with console.progress(what, len(pairs), " pairs") as advance:
         for first in range(0, len(pairs), TOGETHER):
             part = pairs[first : first + TOGETHER]
+            if codec.frames is not None:
+                found += [Encoded(codec.source_of(p), codec.target_ids(p.target or "")) for p in part]
+                advance(len(part))
+                continue
             ids = codec.encode([p.text for p in part], [p.target or "" for p in part])
             for pair, (source, target) in zip(part, ids, strict=True):
                 copies = None
@@ -69,7 +77,9 @@ def fitting(recipe: Recipe, codec: Codec, pairs: Sequence[Pair], *, copy: bool) 
     kept, long, uneven = [], 0, 0
     for pair, one in zip(pairs, encode(codec, pairs, copy=copy, what="tokenizing train"), strict=True):
         S, T = len(one.source) - 1, len(one.target) - 1
-        if longest < T or (longest <= S and len(codec.source.encode(pair.text.replace("\n", " "))) > longest):
+        if codec.frames is not None:  # cut, as in use
+            kept.append(one)
+        elif longest < T or (longest <= S and len(codec.source.encode(pair.text.replace("\n", " "))) > longest):
             long += 1
         elif ratio is not None and max(S, T) > ratio * max(min(S, T), 1):
             uneven += 1
@@ -86,23 +96,44 @@ def fitting(recipe: Recipe, codec: Codec, pairs: Sequence[Pair], *, copy: bool) 
     return kept
 
 
+def with_steps(model: Any, encoded: list[Encoded]) -> list[Encoded]:
+    """The pairs whose source has enough steps for its target, where a model needs that; says how many are left out.
+    Raises SeqcliError where none is left."""
+    if not hasattr(model, "lacks"):
+        return encoded
+    kept = [e for e in encoded if not model.lacks(len(e.source), e.target[:-1])]
+    if len(kept) < len(encoded):
+        console.warn(
+            f"{len(encoded) - len(kept):,} of {len(encoded):,} training pairs are left out: the source has fewer"
+            " steps than the target needs (one a symbol, and one between two that are the same)"
+        )
+    if not kept:
+        raise SeqcliError(
+            "no training pair is left", hint="a front end with fewer layers or stride: 1 keeps more steps"
+        )
+    return kept
+
+
 def answer_ratio(encoded: Sequence[Encoded]) -> float:
     """How many tokens an answer may have for a token of its source: half as many again as 995 of 1,000 training pairs
     have at most, but 2 at least."""
     ratios = [len(e.target) / len(e.source) for e in encoded]
-    return round(max(2.0, 1.5 * float(np.quantile(ratios, 0.995))), 2)
+    return round(max(0.1 if encoded[0].source.ndim > 1 else 2.0, 1.5 * float(np.quantile(ratios, 0.995))), 2)
 
 
-def batch(chosen: Sequence[Encoded], codec: Codec) -> dict[str, np.ndarray]:
-    """The arrays of a batch, as `models/_seq2seq.py` describes them."""
+def batch(chosen: Sequence[Encoded], codec: Codec, seed: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a batch, as `models/_seq2seq.py` describes them; with a seed frames are varied."""
     B = len(chosen)
     S, T = (up(max(len(getattr(e, side)) for e in chosen), STEPS) for side in ("source", "target"))
+    framed = codec.frames is not None
+    S = 0 if framed else S
     source, inputs = np.zeros((B, S), np.int64), np.full((B, T), codec.bos, np.int64)
     copies = np.full((B, S), -1, np.int64)
     places, gold = [], []
     for b, e in enumerate(chosen):
         n = len(e.target)
-        source[b, : len(e.source)] = e.source
+        if not framed:
+            source[b, : len(e.source)] = e.source
         known = np.where(e.target < codec.sizes.target, e.target, codec.unknown)
         inputs[b, 1:n] = known[:-1]
         places.append(b * T + np.arange(n))
@@ -121,4 +152,6 @@ def batch(chosen: Sequence[Encoded], codec: Codec) -> dict[str, np.ndarray]:
         "weights": np.concatenate([np.ones(total, np.float32), fill.astype(np.float32)]),
         "total": np.array(total, np.int64),
     }
+    if codec.frames is not None:
+        found["source"], found["source_lengths"] = codec.frames.batch([e.source for e in chosen], seed).values()
     return found if chosen[0].copies is None else {**found, "copies": copies}

@@ -10,6 +10,8 @@ import numpy as np
 
 from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
+from seqcli.errors import UsageError
+from seqcli.frames import Frames
 from seqcli.models import Sizes
 from seqcli.records import Pair
 from seqcli.tokenizers import BaseTokenizer, visible
@@ -21,15 +23,25 @@ TOLD = 3  # sources that are cut: of more it is not said
 class Codec:
     """How texts are read and written; `target` is None where one tokenizer serves both sides."""
 
-    source: BaseTokenizer
+    reads: BaseTokenizer | None  # the source's; None where it is frames
     own_target: BaseTokenizer | None
-    longest: int  # tokens of a source that are read, EOS aside
+    longest: int  # tokens of a source that are read, EOS aside, or frames
+    frames: Frames | None = None
 
     @classmethod
     def of(cls, stored: Artifact) -> Codec:
         """As a model's file has them."""
+        if "frames" in stored.header:
+            return cls(None, tokenizers.from_artifact(stored), stored.header["data"]["longest"], Frames.of(stored))
         other = tokenizers.from_artifact(stored, "target_tokenizer") if "target_tokenizer" in stored.header else None
         return cls(tokenizers.from_artifact(stored), other, stored.header["data"]["longest"])
+
+    @property
+    def source(self) -> BaseTokenizer:
+        """The tokenizer of the source. Raises UsageError where it is frames, which have no tokens."""
+        if self.reads is None:
+            raise UsageError("this model reads frames: its sources have no tokens")
+        return self.reads
 
     @property
     def target(self) -> BaseTokenizer:
@@ -39,6 +51,8 @@ class Codec:
     @property
     def sizes(self) -> Sizes:
         """Symbols of each side, BOS and EOS among them."""
+        if self.frames is not None:
+            return Sizes(0, self.target.size + 2, False, self.frames.dimensions)
         return Sizes(self.source.size + 2, self.target.size + 2, self.own_target is None)
 
     @property
@@ -61,6 +75,12 @@ class Codec:
         """Target symbols that an answer never has: `<unk>`, a line end, BOS."""
         own = (self.target.unk_id, self.target.newline_id, self.bos)
         return tuple(id for id in own if id is not None)
+
+    def source_of(self, pair: Pair) -> np.ndarray:
+        """What the model reads of a pair's source: ids (S,), or frames (S, D). Raises SeqcliError without a place."""
+        if self.frames is None:
+            return self.source_ids(pair.text)
+        return self.frames(pair)[: self.longest] if pair.frames is None else pair.frames
 
     def source_ids(self, text: str) -> np.ndarray:
         """(S,) of a source, EOS at the end; what is longer than `longest` is left out."""
@@ -107,8 +127,10 @@ class Codec:
                 run = []
         return "".join([*parts, self.target.decode(run)]).replace("\n", " ")
 
-    def source_symbols(self, text: str) -> list[str]:
-        """What each source position shows, `<eos>` at the end."""
+    def source_symbols(self, text: str, steps: int = 0) -> list[str]:
+        """What each source position shows, `<eos>` at the end; of frames the numbers of its `steps`."""
+        if self.frames is not None:
+            return [str(n) for n in range(1, steps + 1)]
         return [*self.source.pieces(_one_line(text))[: self.longest], "<eos>"]
 
     def source_texts(self, text: str) -> list[str]:
@@ -180,7 +202,7 @@ def warn_of_cuts(codec: Codec, pairs: Iterable[Pair], told: int = 0) -> int:
 
     Returns of how many it has been said by now.
     """
-    for pair in pairs:
+    for pair in pairs if codec.frames is None else ():
         if told >= TOLD:
             break
         if 4 * len(pair.text) < codec.longest:  # a character is four bytes at most, and a token at least one

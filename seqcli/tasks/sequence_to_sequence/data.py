@@ -62,13 +62,14 @@ def fingerprint(pairs: Iterable[Pair]) -> str:
     return corpus.digest(map(Corpus.row, pairs))
 
 
-def open_corpus(config: Config, base: Path) -> Corpus:
-    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
+    """Find, read and check the splits; `numbers`: sources say where frames are. Raises SeqcliError with
+    file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     if config.train in ("-", ["-"]) and not plan.files["train"][0].stat().st_size:
         raise SeqcliError("the corpus is empty: <stdin>", hint="data.train is -, and nothing came on standard input")
     with _standard_input_by_name():
-        return _opened(config, plan)
+        return _opened(config, plan, numbers)
 
 
 @contextmanager
@@ -82,8 +83,9 @@ def _standard_input_by_name() -> Iterator[None]:
         raise
 
 
-def _opened(config: Config, plan: sources.Plan) -> Corpus:
-    options = Options(PAIRED, **{**plan.settings, **stated(config, PAIRED), "encoding": plan.encoding})
+def _opened(config: Config, plan: sources.Plan, numbers: bool) -> Corpus:
+    own = {**plan.settings, **stated(config, PAIRED), "encoding": plan.encoding}
+    options = Options(PAIRED, **own, numbers=numbers)
     format_name = plan.format(config.format, functools.partial(guess, options=options))
     if format_name not in FORMATS:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
@@ -162,5 +164,10 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             "standard input has no file beside it with the targets of its lines",
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
-    options = Options(PAIRED, **{**(own if read == data["format"] else {}), **given}, encoding=data["encoding"])
+    options = Options(
+        PAIRED,
+        **{**(own if read == data["format"] else {}), **given},
+        encoding=data["encoding"],
+        numbers="frames" in header,
+    )
     return Records(read, options, data["encoding"], trained_roles(header))

@@ -19,7 +19,7 @@ from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 
 def attention(own: Translator, records: Iterable[Pair], count: int, longest: int) -> Shown:
     """What the answers to some sources look at: nothing of a model without attention, nor of longer texts."""
-    short = [p for p in records if p.text.strip() and len(own.codec.source_ids(p.text)) <= longest]
+    short = [p for p in records if p.text.strip() and len(own.codec.source_of(p)) <= longest]
     chosen = [short[i * len(short) // count] for i in range(min(count, len(short)))]
     found = Shown()
     for answer, *_ in own.answer(chosen, Settings(own.search, attention=True)) if chosen else []:

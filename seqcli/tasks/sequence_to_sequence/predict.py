@@ -6,6 +6,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -19,63 +20,16 @@ from seqcli.decoding.sampling import Sampling
 from seqcli.decoding.seq2seq import sample
 from seqcli.errors import UsageError
 from seqcli.forms import Cost
-from seqcli.insight.leaving import Token
 from seqcli.predictor import BasePredictor
 from seqcli.records import PAIRED, Pair
+from seqcli.tasks.sequence_to_sequence._copying import Copying
+from seqcli.tasks.sequence_to_sequence.answers import Answer, Settings
 from seqcli.tasks.sequence_to_sequence.codec import Codec, warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.explain import explained
+from seqcli.tasks.sequence_to_sequence.transcribing import check, times, transcribed
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
 SCORED = 64  # pairs whose targets are scored at once
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is asked of an answer."""
-
-    search: Search = field(default_factory=Search)
-    sampling: Sampling | None = None  # draw instead of searching
-    samples: int = 1
-    seed: int = 0
-    max_length: int | None = None  # tokens of an answer; None: by the source's length
-    attention: bool = False
-    replace_unknown: bool = False  # `<unk>` is allowed, and shown as what it looks at
-    least: float = 0.0  # an answer that is right less probably is withheld
-    explain: bool = False  # what each token of the source does to the probability of the best answer
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A text that was found for a source."""
-
-    text: str
-    symbols: list[str]  # its tokens, as a person can read them
-    logprob: float  # nats, EOS counted where it was reached
-    score: float  # by which answers are ranked
-    finished: bool
-    confidence: float = 1.0  # the probability that it is right
-    withheld: bool = False  # for that is less than was asked for
-    logprobs: list[float] = field(default_factory=list)  # of each token, EOS last
-    attention: np.ndarray | None = None  # (T + 1, S)
-    source_symbols: list[str] = field(
-        default_factory=list
-    )  # what those S positions are, where attention is asked for
-    explained: list[Token] | None = None
-
-
-class _Copying:
-    """A copying model, bound to what some sources show."""
-
-    def __init__(self, model: Any, copies: Sequence[np.ndarray], unknown: int):
-        self._model, self._copies, self._unknown = model, copies, unknown
-
-    def start(self, sources: Sequence[np.ndarray]) -> tuple[Any, Any]:
-        """As the model's, which is told what can be copied."""
-        return self._model.start(sources, self._copies, self._unknown)
-
-    def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
-        """As the model's."""
-        return self._model.step(ids, memory, state)
 
 
 @dataclass(frozen=True)
@@ -99,7 +53,8 @@ class Translator(BasePredictor):
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
         """The translator of a model's file; with others, of all together. Raises UsageError where they do not fit."""
         first, config = cls._one(stored), stored.header["model"]
-        search, paths = Search(beam=config["beam"], length_penalty=config["length_penalty"]), [stored.path]
+        search = Search(beam=config["beam"], length_penalty=config.get("length_penalty", 0.0))
+        paths = [stored.path]
         paths += [other.path for other in others]
         own = replace(first, search=search, header=stored.header, files=tuple(paths))
         if not others:
@@ -115,6 +70,8 @@ class Translator(BasePredictor):
                         hint="an ensemble is of models trained on the same data with the same tokenizers",
                     )
             members.append(member)
+        if any(hasattr(m.model, "posteriors") for m in members):
+            raise UsageError("a CTC model does not go into an ensemble", hint="name it alone")
         if any(m.copies for m in members):
             raise UsageError("a model that copies does not go into an ensemble", hint="name it alone")
         ratio = max(m.ratio for m in members)
@@ -136,7 +93,7 @@ class Translator(BasePredictor):
 
     def read(self, pairs: Sequence[Pair]) -> tuple[list[np.ndarray], list[np.ndarray] | None, list[list[str]]]:
         """The ids of sources; of a copying model what can be copied of each, and what of it the target side lacks."""
-        sources = [self.codec.source_ids(p.text) for p in pairs]
+        sources = [self.codec.source_of(p) for p in pairs]
         if not self.copies:
             return sources, None, [[] for _ in pairs]
         copied = [self.codec.copies(p.text) for p in pairs]
@@ -157,10 +114,23 @@ class Translator(BasePredictor):
 
     def light(self, record: Pair) -> Pair:
         """The text and what an answer depends on."""
-        return Pair(record.text, prefix=record.prefix, record=record.record)
+        source = "" if self.codec.frames is None else record.source
+        return Pair(record.text, prefix=record.prefix, record=record.record, source=source)
+
+    def ready(self, record: Pair) -> Pair:
+        """The pair with its frames, where those are read."""
+        if self.codec.frames is None or not record.text.strip():
+            return record
+        return replace(record, frames=self.codec.source_of(record))
+
+    def holds(self, path: str | Path) -> list[str] | None:
+        """A recording, arrays, or a folder of those, of a model that reads frames."""
+        return None if self.codec.frames is None else self.codec.frames.holds(path)
 
     def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
         """The tokens of a source that its side has no symbol for. A model that copies lacks none."""
+        if self.codec.frames is not None:
+            return ()
         unk = self.codec.source.unk_id
         if unk is None or self.copies:
             return []
@@ -247,11 +217,14 @@ class Translator(BasePredictor):
             return found
         chosen = [pairs[i] for i in filled]
         sources, copies, extras = self.read(chosen)
-        model = self.model if copies is None else _Copying(self.model, copies, self.codec.unknown)
+        model = self.model if copies is None else Copying(self.model, copies, self.codec.unknown)
         begun = [self.codec.prefix(p.prefix or "", extra) for p, extra in zip(chosen, extras, strict=True)]
         decoded = self._decode(model, chosen, sources, [ids for ids, _ in begun], settings)
         for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):
             found[i] = [self._answer(pairs[i], extra, shown, h, settings) for h in hypotheses]
+            if settings.times:
+                source, own = self.codec.source_of(pairs[i]), zip(found[i], hypotheses, strict=True)
+                found[i] = [replace(a, times=times(self, model, source, h.ids)) for a, h in own]
             if settings.explain:
                 found[i][0] = replace(found[i][0], explained=explained(self, pairs[i].text, found[i][0].text))
         return found
@@ -281,6 +254,13 @@ class Translator(BasePredictor):
         settings: Settings,
     ) -> list[list[Hypothesis]]:
         codec, s = self.codec, settings
+        if hasattr(model, "posteriors"):
+            check(settings, prefixes)
+            return transcribed(self, model, sources, settings)
+        if s.times or s.fusion.model is not None:
+            raise UsageError(
+                f"{'--times' if s.times else '--lm'} is for CTC models", hint="train one: model.kind: ctc"
+            )
         banned = tuple(i for i in codec.banned if not (s.replace_unknown and i == codec.target.unk_id))
         least = s.search.min_length + 1  # EOS
         if s.max_length is not None and s.max_length < least - 1:
@@ -327,6 +307,7 @@ class Translator(BasePredictor):
                     ids[t] = codec.sizes.target + len(extra)
                     extra.append(shown[at] if shown else "")
         confidence = probability(self.sure, found.logprob, len(found.logprobs))
+        steps = 0 if found.attention is None else found.attention.shape[1]
         return Answer(
             codec.text(ids, extra),
             codec.target_symbols(ids, extra),
@@ -337,7 +318,7 @@ class Translator(BasePredictor):
             confidence < settings.least,
             [float(x) for x in found.logprobs],
             found.attention if settings.attention else None,
-            codec.source_symbols(pair.text) if settings.attention else [],
+            codec.source_symbols(pair.text, steps) if settings.attention else [],
         )
 
 

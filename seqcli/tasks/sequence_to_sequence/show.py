@@ -64,6 +64,9 @@ class Writer(forms.Writer):
             "finished": answer.finished,
             "tokens": tokens,
         }
+        if answer.times is not None:
+            symbols = zip(answer.symbols, answer.times, strict=True)
+            found["times"] = [{"text": s, **t._asdict(), "probability": round(t.probability, 6)} for s, t in symbols]
         if self.attention:
             rows = [] if answer.attention is None else answer.attention.tolist()
             found["attention"] = [[round(float(w), 4) for w in row] for row in rows]

@@ -12,6 +12,7 @@ import numpy as np
 from seqcli import layers, metrics, ops, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
+from seqcli.datasets import framed
 from seqcli.datasets.plan import Plan
 from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError, did_you_mean
@@ -59,13 +60,16 @@ class Task(BaseTask):
         assert t is not None
         watch = check_watched(t.watch)
         metrics.Measures(METRICS, tokenize=recipe.data.bleu_tokenize)  # raises before anything is trained
-        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        corpus = dataset.open_corpus(recipe.data, recipe.base, numbers=recipe.frames is not None)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         if watch != LOSS and "valid" not in corpus.splits:
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
         stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
-        codec = paired.learn_codec(recipe, corpus.splits["train"], stored)
-        copy = bool(recipe.model.copy_source)
+        frames = framed.of_corpus(recipe, corpus, stored)
+        codec = paired.learn_codec(recipe, corpus.splits["train"], stored, frames)
+        copy = bool(getattr(recipe.model, "copy_source", False))
+        if copy and frames is not None:
+            raise UsageError("model.copy_source copies symbols of the source: frames have none")
         if copy and codec.own_target is not None and codec.own_target.kind != codec.source.kind:
             raise UsageError(
                 "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
@@ -74,15 +78,20 @@ class Task(BaseTask):
             )
         train = paired.fitting(recipe, codec, corpus.splits["train"], copy=copy)
         valid = paired.encode(codec, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
+        model = beginning(recipe, codec.sizes, start)
+        train = paired.with_steps(model, train)
         lengths = np.array([(len(e.source), len(e.target)) for e in train])
         plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
-        model = beginning(recipe, codec.sizes, start)
         facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
-        header: dict[str, Any] = {"vocabulary": codec.sizes._asdict(), "data": facts}
-        header["tokenizer"], arrays = tokenizers.to_artifact(codec.source)
-        if codec.own_target is not None:
+        sizes = {name: size for name, size in codec.sizes._asdict().items() if name != "dimensions" or size}
+        header: dict[str, Any] = {"vocabulary": sizes, "data": facts}
+        header["tokenizer"], arrays = tokenizers.to_artifact(codec.reads or codec.target)
+        if frames is not None:
+            header["frames"], own = frames.stored()
+            arrays |= own
+        elif codec.own_target is not None:
             header["target_tokenizer"], own = tokenizers.to_artifact(codec.own_target, "target_tokenizer")
             arrays |= own
         return cls(recipe, model, header, arrays, corpus, codec, train, valid, plan)
@@ -106,8 +115,9 @@ class Task(BaseTask):
         return "valid_loss" if self.watch == LOSS else self.watch
 
     def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
-        found = paired.batch([self.train[i] for i in self.plan.batch(epoch, index)], self.codec)
-        if rate := self.recipe.model.scheduled_sampling:
+        chosen = [self.train[i] for i in self.plan.batch(epoch, index)]
+        found = paired.batch(chosen, self.codec, [self.plan.seed, epoch, index, 1])
+        if rate := getattr(self.recipe.model, "scheduled_sampling", 0.0):
             found["sampling"] = np.array(rate * self._ramp(epoch), np.float32)
         return found
 
@@ -120,7 +130,7 @@ class Task(BaseTask):
         return int(batch["source_lengths"].sum()) + int(batch["total"])
 
     def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
-        return model.loss({name: ops.put(a, model.embedding) for name, a in batch.items()}, rng), ()
+        return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()
 
     def evaluate(self, model: Any) -> Evaluation | None:
         if not self.valid:
@@ -151,8 +161,9 @@ class Task(BaseTask):
     def opening(self) -> str:
         splits = ", ".join(f"{split} {len(pairs):,}" for split, pairs in self.corpus.splits.items())
         sizes = self.codec.sizes
+        of_frames = f"frames of {sizes.dimensions} numbers, {sizes.target:,} symbols"
         symbols = f"{sizes.source:,} symbols" if sizes.shared else f"{sizes.source:,} and {sizes.target:,} symbols"
-        return f"{self.corpus.name}: {splits} pairs; {symbols}"
+        return f"{self.corpus.name}: {splits} pairs; {of_frames if sizes.dimensions else symbols}"
 
     def details(self) -> list[str]:
         lines = []
@@ -206,7 +217,9 @@ class Task(BaseTask):
         often."""
         pairs, (name, more_is_better, *_) = self.splits[split], astuple(self.headline)
         frequent = Counter(p.target or "" for p in self.splits["train"]).most_common(1)[0][0]
-        answers = {"copied source": [p.text for p in pairs], "most frequent target": [frequent] * len(pairs)}
+        answers = {"most frequent target": [frequent] * len(pairs)}
+        if self.codec.frames is None:
+            answers["copied source"] = [p.text for p in pairs]
         tokenize = self.recipe.data.bleu_tokenize
         found = {
             kind: scored(given, pairs, tokenize=tokenize, wanted=[name]).metrics[name]
@@ -223,7 +236,8 @@ class Task(BaseTask):
         return "\n".join(["examples: source, answer, (reference)", *lines]) if lines else ""
 
     def use(self) -> str:
-        return 'echo "your text here" | seqcli generate -m MODEL'
+        what = "your text here" if self.codec.frames is None else self.codec.frames.sample
+        return f'echo "{what}" | seqcli generate -m MODEL'
 
 
 def check_watched(name: str | None) -> str:

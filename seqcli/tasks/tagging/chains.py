@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.frames import Frames, named
 from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
@@ -37,6 +39,7 @@ class Scored(BasePredictor):
     scheme: str | None  # that tags are written in; the model's own labels may be of another
     temperature: float = 1.0
     words: Words = field(default_factory=lambda: Words(None, {}))
+    frames: Frames | None = None  # of a model that reads vectors in the place of words
 
     @property
     def features(self) -> list[str]:
@@ -117,7 +120,7 @@ class Scored(BasePredictor):
         while order:
             most = max(GROUP // len(sentences[order[0]].words), 1)
             group, order = order[:most], order[most:]
-            words = [sentences[i].words for i in group]
+            words = [self.read(sentences[i]) for i in group]
             features = [sentences[i].features for i in group] if self.features else ()
             rows = self.model.emissions(words, features)
             lengths = np.array([len(w) for w in words], np.int64)
@@ -129,6 +132,13 @@ class Scored(BasePredictor):
                 if mask is not None and (own := masks[row]) is not None:
                     mask[row, : len(own)] = own
             yield group, emissions, lengths, mask
+
+    def read(self, sentence: Sentence) -> Any:
+        """What the model reads of a sentence: its words, or its frames. Raises SeqcliError that names it."""
+        if self.frames is None:
+            return sentence.words
+        frames = self.frames
+        return named(sentence, lambda: frames(sentence)) if sentence.frames is None else sentence.frames
 
     def gold(self, sentence: Sentence) -> list[int] | None:
         """The labels of a sentence's own tags; None where the model does not know one."""

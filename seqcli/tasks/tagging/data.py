@@ -109,7 +109,13 @@ class Corpus(corpus.Corpus[Sentence]):
                 features = {name: values[part] for name, values in s.features.items()}
                 tags = s.tags[part] if s.tags is not None else None
                 found.append(
-                    replace(s, words=s.words[part], tags=tags, features=features)
+                    replace(
+                        s,
+                        words=s.words[part],
+                        tags=tags,
+                        features=features,
+                        frames=None if s.frames is None else s.frames[part],
+                    )
                     if first or len(s.words) > self.config.longest
                     else s
                 )
@@ -133,11 +139,12 @@ def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> 
     return corpus.digest([s.words, s.tags, *(s.features.get(name) for name in features)] for s in sentences)
 
 
-def open_corpus(config: Config, base: Path) -> Corpus:
-    """Find, read and check the splits. Raises SeqcliError with file:line:column for what cannot be read."""
+def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
+    """Find, read and check the splits; `numbers`: words are vectors. Raises SeqcliError with
+    file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     format_name = plan.format(config.format or ("text" if config.restore else None), guess)
-    options = Options(TAGGED, **{**plan.settings, **stated(config, TAGGED)}, gold=not config.restore)
+    options = Options(TAGGED, **{**plan.settings, **stated(config, TAGGED)}, gold=not config.restore, numbers=numbers)
     records = Records(format_name, options, plan.encoding)
     splits = {
         split: list(read_sentences(records, paths, config.restore, f"reading {split}"))
@@ -262,7 +269,7 @@ def options_for(header: Mapping[str, Any], read: str, said: Reading, *, kept: Se
     own |= {"columns": tuple(said.columns)} if said.columns else {}
     if read == "conll" and said.tag is None:
         own["tag"] = _tag_column(own["columns"], trained, kept)
-    return Options(TAGGED, **own)
+    return Options(TAGGED, **own, numbers="frames" in header)
 
 
 def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from seqcli.artifact import Artifact
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
+from seqcli.frames import Frames, located, named
 from seqcli.insight.leaving import TINY, WORDS, odds, short
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.tasks.tagging.chains import Allowed, Scored
@@ -56,7 +57,8 @@ class Tagger(Scored):
         if scheme and not vocabulary.scheme:
             raise ValueError(f"data.scheme is {scheme!r}, the labels are in none")
         found = Words.of(header)
-        return cls(model, vocabulary, scheme, temperature, found, header=header, files=(stored.path,))
+        frames = Frames.of(stored) if "frames" in header else None
+        return cls(model, vocabulary, scheme, temperature, found, frames, header=header, files=(stored.path,))
 
     # records
 
@@ -68,11 +70,21 @@ class Tagger(Scored):
             self.counted["forced"] += bool(asked.forced.of(record))
         if record.split:
             self.check(record)
-            return record
+            return self.framed(record)
         if not self.counted["splitting"] and (chunk := self.words.odd(record.text)):
             self.counted["splitting"] += 1
             self.warn_of_splitting(chunk)
-        return self.words.find(record)
+        return self.framed(self.words.find(record))
+
+    def framed(self, record: Sentence) -> Sentence:
+        """The sentence with its frames, where those are read; of a file of them the words are their numbers."""
+        if self.frames is None or not (record.words or record.text):
+            return record
+        frames = self.frames
+        if located(record.text, record.source).path is not None and not record.places:
+            own = named(record, lambda: frames(replace(record, words=[])))
+            return replace(record, frames=own, words=[str(t) for t in range(1, len(own) + 1)], offsets=None)
+        return replace(record, frames=named(record, lambda: frames(record)))
 
     def warn_of_splitting(self, chunk: str) -> None:
         """Say that raw text is cut as the training data was, not by the rule alone."""
@@ -88,7 +100,7 @@ class Tagger(Scored):
 
     def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
         """Its words that are none of the vocabulary's."""
-        return self.vocabulary.unknown(record.words)
+        return () if self.frames is not None else self.vocabulary.unknown(record.words)
 
     # from Python
 

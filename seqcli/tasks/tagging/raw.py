@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -11,6 +12,8 @@ from seqcli import registry
 from seqcli.records import Sentence
 from seqcli.words import Rule, align
 
+_SPACED = re.compile(r"\S+")
+
 
 @dataclass(frozen=True)
 class Words:
@@ -19,15 +22,16 @@ class Words:
     rule: Rule | None
     differing: Mapping[str, Sequence[str]]  # chunks that the training data cut otherwise than the rule, and how
     restore: str | None = None
+    vectors: bool = False  # words are vectors, with white space between them; or the text names a file of them
 
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Words:
         """As an artifact's header has it under `splitting`."""
         stored = header["splitting"]
         rule = Rule.from_dict(stored["rule"]) if stored.get("rule") else None
-        if rule is None and not stored.get("restore"):
+        if rule is None and not stored.get("restore") and not stored.get("vectors"):
             raise ValueError("splitting has neither a rule nor what is restored")
-        return cls(rule, stored.get("differing", {}), stored.get("restore"))
+        return cls(rule, stored.get("differing", {}), stored.get("restore"), stored.get("vectors", False))
 
     def find(self, sentence: Sentence) -> Sentence:
         """The sentence with its words; one that has them is given back as it is."""
@@ -35,6 +39,9 @@ class Words:
             return sentence
         if self.restore:
             return _in_place(sentence, registry.load("restoration", self.restore).observe(sentence.text))
+        if self.vectors:
+            offsets = [found.span() for found in _SPACED.finditer(sentence.text)]
+            return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
         assert self.rule is not None
         offsets = self.rule.split(sentence.text, self.differing)
         return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)

@@ -52,6 +52,7 @@ def evaluate(
             elif unknown == "error":
                 raise tagger.unknown((s.tags or [])[odd], s, odd)
         left_out, sentences = len(sentences) - len(kept), kept
+    numbers = tagger.frames is not None  # no word is known or unknown
     measured, forms, new, strange = Measures(METRICS, scheme=tagger.scheme), tagger.vocabulary.forms, 0, 0
     believed: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # marginals and path of each sentence of a group
     part = tagger.labels.part_ids
@@ -65,7 +66,7 @@ def evaluate(
         for i, predicted, nll in tagger.paths(sentences, each if probabilities else None):
             s = sentences[i]
             gold = tagger.labels.spelt(s.tags or [])
-            known, written = [w in forms for w in s.words], s.tags if tagger.scheme else None
+            known, written = [numbers or w in forms for w in s.words], s.tags if tagger.scheme else None
             new += known.count(False)
             strange += len(gold) - sum(map(known_tags.__contains__, gold))
             beliefs: tuple[Any, Any, Any] = (None, None, None)

@@ -11,11 +11,13 @@ import numpy as np
 from seqcli import console, ops, registry, schemes, words
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
-from seqcli.datasets.batch import word_batch
+from seqcli.datasets import framed
+from seqcli.datasets.batch import STEPS, up, word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.frames import Frames
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Sentence
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
@@ -25,7 +27,6 @@ from seqcli.tasks.tagging.score import Report, evaluate, fit_temperature, headli
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
-NAMES = ("ids", "vectors", "characters", "character_lengths", "index", "features", "lengths", "tags")
 
 
 @dataclass
@@ -37,18 +38,21 @@ class Task(BaseTask):
     corpus: dataset.Corpus = None  # type: ignore[assignment]
     vocabulary: Vocabulary = None  # type: ignore[assignment]
     buckets: Buckets = None  # type: ignore[assignment]  # of a gradient-trained kind
+    frames: Frames | None = None
 
     @classmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
-        corpus = dataset.open_corpus(recipe.data, recipe.base)
+        corpus = dataset.open_corpus(recipe.data, recipe.base, numbers=recipe.frames is not None)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         _check_columns(corpus, getattr(recipe.model, "features", []))
+        frames = framed.of_corpus(recipe, corpus, saved or start)
         if stored := saved or start:
             vocabulary, splitting = Vocabulary.of(stored), stored.header["splitting"]
             _check_labels(corpus, vocabulary, stored)
         else:
-            vocabulary, splitting = _learn(corpus, recipe), _splitting(corpus)
+            vocabulary, splitting = _learn(corpus, recipe), {"vectors": True} if frames else _splitting(corpus)
+            vocabulary = replace(vocabulary, dimensions=frames.dimensions) if frames else vocabulary
         model, t = beginning(recipe, vocabulary, start), recipe.train
         buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
         header = {
@@ -57,7 +61,10 @@ class Task(BaseTask):
             "splitting": splitting,
         }
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
-        return cls(recipe, model, header, arrays, corpus, vocabulary, buckets)  # type: ignore[arg-type]
+        if frames is not None:
+            header["frames"], own = frames.stored()
+            arrays |= own
+        return cls(recipe, model, header, arrays, corpus, vocabulary, buckets, frames)  # type: ignore[arg-type]
 
     # batches
 
@@ -65,38 +72,43 @@ class Task(BaseTask):
     def batches(self) -> int:  # type: ignore[override]
         return self.buckets.batches
 
-    def batch(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
-        """The parts of NAMES: see `models/tagger.py`; U different words of B sentences, padded to T words."""
+    def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
+        """What `models/tagger.py` reads of B sentences, padded to T words or frames: see `ReadsWords.inputs`; beside
+        it `features` (F, T, B) and `tags` (T, B)."""
         v, config = self.vocabulary, self.recipe.model
-        sentences = self.buckets.batch(epoch, index)
-        made = word_batch(
-            v,
-            [s.words for s in sentences],
-            by_character=bool(config.characters),
-            word_dropout=config.word_dropout,
-            seed=[self.buckets.seed, epoch, index, 1],
-        )
-        tags = np.zeros_like(made.index)
-        features = np.zeros((len(v.features), *made.index.shape), np.int64)
+        sentences, seed = self.buckets.batch(epoch, index), [self.buckets.seed, epoch, index, 1]
+        if self.frames is not None:
+            made = self.frames.batch([s.frames for s in sentences], seed)
+            steps = up(int(made["lengths"].max()), STEPS)
+        else:
+            made = word_batch(
+                v,
+                [s.words for s in sentences],
+                by_character=bool(config.characters),
+                word_dropout=config.word_dropout,
+                seed=seed,
+            )._asdict()
+            steps = len(made["index"])
+        tags = np.zeros((steps, len(sentences)), np.int64)
+        features = np.zeros((len(v.features), *tags.shape), np.int64)
         for b, s in enumerate(sentences):
             tags[: len(s.words), b] = self._labels(s)
             for f, name in enumerate(v.features):
                 features[f, : len(s.words), b] = v.feature_ids(name, s.features[name])
-        return *made[:-1], features, made.lengths, tags
+        return {**made, "features": features, "tags": tags}
 
     def _labels(self, sentence: Sentence) -> list[int]:
         tags = self.vocabulary.as_labels(sentence.tags or [], self.corpus.scheme)
         return [self.vocabulary.label_ids[tag] for tag in tags]
 
-    def size(self, batch: tuple[np.ndarray, ...]) -> int:
-        return int(batch[NAMES.index("lengths")].sum())
+    def size(self, batch: dict[str, np.ndarray]) -> int:
+        return int(batch["lengths"].sum())
 
-    def loss(self, model: Any, batch: tuple[np.ndarray, ...], state: State, rng: Any) -> tuple[Any, State]:
-        put = {n: ops.put(a, model.embedding) for n, a in zip(NAMES, batch, strict=True)}
-        return model.loss(put, rng), ()
+    def loss(self, model: Any, batch: dict[str, np.ndarray], state: State, rng: Any) -> tuple[Any, State]:
+        return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()
 
     def predictor(self, model: Any) -> Tagger:
-        return Tagger(model, self.vocabulary, self.corpus.scheme)
+        return Tagger(model, self.vocabulary, self.corpus.scheme, frames=self.frames)
 
     def count(self, kind: Any) -> Any:
         return _count(kind, kind.Config(**self.recipe.model.model_dump()), self.corpus, self.vocabulary)
@@ -118,14 +130,14 @@ class Task(BaseTask):
         for split, sentences in self.corpus.splits.items():
             lines.append(f"{split}: {len(sentences):,} sentences, {sum(len(s.words) for s in sentences):,} tokens")
         if self.model is not None:
-            shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(NAMES, self.batch(0, 0), strict=True))
+            shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items())
             lines.append(f"batches: {shapes}")
         return lines
 
     def activations(self) -> float:
         model = self.recipe.model
-        index = self.batch(0, 0)[NAMES.index("index")]
-        return float(index.size * (model.embedding + model.layers * 16 * model.hidden))
+        tags = self.batch(0, 0)["tags"]
+        return float(tags.size * (model.embedding + model.layers * 16 * model.hidden))
 
     # the end of a run
 
@@ -155,7 +167,7 @@ class Task(BaseTask):
         if self.recipe.model.kind == name:
             return None
         kind = registry.load("models", name)
-        tagger = self.predictor(_count(kind, kind.Config(), self.corpus, self.vocabulary))
+        tagger = replace(self.predictor(_count(kind, kind.Config(), self.corpus, self.vocabulary)), frames=None)
         theirs = evaluate(tagger, self.corpus.splits[split], probabilities=False).metrics[headline(tagger)]
         return Baseline(name, "the most-frequent-tag baseline", theirs, "train longer")
 
@@ -210,7 +222,7 @@ def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
     if inside and corpus.scheme:
         tags = [schemes.convert(t, corpus.scheme, inside) for t in tags]
     found = Vocabulary.learn(
-        train,
+        train if recipe.frames is None else (),
         tags,
         config.get("features", []),
         scheme=inside,

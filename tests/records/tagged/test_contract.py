@@ -17,7 +17,7 @@ from seqcli.errors import UsageError
 from seqcli.records import TAGGED, Answer, Options, Sentence, cell, formats_of, open_format
 from seqcli.streams import Chunk
 
-READERS = formats_of(TAGGED)
+READERS = tuple(n for n in formats_of(TAGGED) if n != "long")  # of series: tests/frames
 WRITERS = formats_of(TAGGED, "WRITES")
 BLOCKS, OF_LINES = {"conll", "conllu"}, {"text", "tokens", "word-tag", "jsonl"}
 HOLD_TAGS = {"word-tag", "conll", "conllu"}

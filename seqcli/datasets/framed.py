@@ -1,0 +1,36 @@
+"""The frames of a corpus: learnt from its training split, or a stored model's; every split's records have theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from seqcli import console
+from seqcli.artifact import Artifact
+from seqcli.frames import Frames, named
+from seqcli.recipe.schema import Recipe
+
+
+def of_corpus(recipe: Recipe, corpus: Any, stored: Artifact | None) -> Frames | None:
+    """How records become frames, and every record of the corpus with its own; None where the recipe reads text.
+
+    Raises SeqcliError that names a record."""
+    if recipe.frames is None:
+        return None
+    raw, train, longest = None, corpus.splits["train"], recipe.data.longest
+    if stored:
+        found = Frames.of(stored)
+        found = replace(found, config=found.config.model_copy(update={"augment": recipe.frames.augment}))
+    else:
+        found, raw = Frames.learn(recipe.frames, train, "frames of train")
+    for split, records in corpus.splits.items():
+        with console.progress(f"frames of {split}", len(records), " records") as advance:
+            for i, record in enumerate(records):
+                own = (
+                    found.normal(raw[i])
+                    if raw is not None and records is train
+                    else named(record, lambda r=record: found(r))
+                )
+                record.frames = own if hasattr(record, "tags") else own[:longest]  # sentences are cut elsewhere
+                advance(1)
+    return found

@@ -1,0 +1,226 @@
+"""Frames: records that are sequences of vectors, not of tokens; a kind a file. This module is the contract.
+
+A record stays text: its text is the numbers themselves, or names the file that holds them (`_places`). A kind's file
+offers `Config`, its recipe keys under `frames`, and `read(place, config)`, which makes an array of that: (T,) or
+(T, D), or a picture (H, W, C), whose rows are its steps. A kind whose settings the first training record decides (the
+sampling rate of recordings) says so in `fixed(place, config)`, which gives the Config that is kept.
+
+What all kinds share is here: which dimensions there must be, normalisation learnt on the training split, and what is
+done to frames in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zipfile import BadZipFile
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from seqcli import artifact, console, registry
+from seqcli.artifact import Artifact
+from seqcli.errors import SeqcliError
+from seqcli.frames._places import ENDINGS, located, vectors
+
+Count = Annotated[int, Field(ge=0)]
+SMALLEST = 1e-5  # a deviation below this is that of a constant, which stays one
+RAW = {1: "a series of numbers", 2: "a series of vectors", 3: "a picture"}  # by the axes of a record's array
+
+
+class Augment(BaseModel, extra="forbid"):
+    """Recipe keys of `frames.augment`: what is done to frames in training, anew each time."""
+
+    noise: Annotated[float, Field(ge=0)] = 0.0  # Gaussian, in deviations of what is normalised
+    shift: Count = 0  # frames that a record may begin earlier (cut) or later (its first frame again)
+    time_masks: Count = 0  # stretches of frames set to zero (SpecAugment, Park et al. 2019)
+    time_mask: Count = 10  # frames of one at most, and never more than a fifth of the record
+    feature_masks: Count = 0  # stretches of neighbouring numbers of all frames set to zero
+    feature_mask: Count = 5  # numbers of one at most
+
+
+class BaseConfig(BaseModel, extra="forbid"):
+    """Keys of `frames` that all kinds have."""
+
+    kind: str
+    normalize: Literal["training", "record", "none"] = "training"  # to mean 0 and deviation 1, of what
+    augment: Augment = Augment()
+
+
+@dataclass(frozen=True)
+class Frames:
+    """How records become frames (T, D) float32."""
+
+    config: Any
+    dimensions: int  # D
+    axes: int  # of a record's array
+    mean: np.ndarray  # (D,) of the training split's frames; 0 and 1 where they are not normalised by it
+    deviation: np.ndarray  # (D,)
+
+    @classmethod
+    def learn(cls, config: Any, records: Sequence[Any], what: str = "") -> tuple[Self, list[np.ndarray]]:
+        """The frames of the training split, and its records as they are before normalisation. Raises SeqcliError that
+        names a record."""
+        kind = registry.load("frames", config.kind)
+        if records and hasattr(kind, "fixed"):
+            config = named(records[0], lambda: kind.fixed(located(records[0].text, records[0].source), config))
+        own, raw = cls(config, 0, 0, np.zeros(0, np.float32), np.ones(0, np.float32)), []
+        with console.progress(what, len(records), " records") as advance:
+            for record in records:
+                array = named(record, lambda own=own, record=record: own.array(record))
+                raw.append(flat(array))
+                own = own if own.axes else replace(own, dimensions=raw[0].shape[1], axes=array.ndim)
+                advance(1)
+        size = raw[0].shape[1] if raw else 0
+        mean, deviation = np.zeros(size), np.ones(size)
+        if config.normalize == "training" and raw:
+            mean, deviation = _moments(raw)
+        return cls(config, size, own.axes, mean.astype(np.float32), deviation.astype(np.float32)), raw
+
+    @classmethod
+    def of(cls, stored: Artifact) -> Self:
+        """As a model's file has them."""
+        with artifact.restoring(stored.path):
+            header, arrays = stored.header["frames"], stored.part("frames")
+            config = registry.load("frames", header["config"]["kind"]).Config(**header["config"])
+            found = cls(config, header["dimensions"], header["axes"], arrays["mean"], arrays["deviation"])
+            if not all(a.shape == (found.dimensions,) and np.isfinite(a).all() for a in arrays.values()):
+                raise ValueError(f"frames of {found.dimensions} numbers, moments of {found.mean.shape}")
+        return found
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What goes into an artifact: the header's `frames` part, arrays by their name in the file."""
+        header = {
+            "config": self.config.model_dump(mode="json"),
+            "dimensions": self.dimensions,
+            "axes": self.axes,
+        }
+        return header, {"frames.mean": self.mean, "frames.deviation": self.deviation}
+
+    def __call__(self, record: Any) -> np.ndarray:
+        """The frames (T, D) of a record, by its text, or of a sentence by its words, each of which is a vector.
+
+        Raises SeqcliError without a place: the caller knows the record's."""
+        return self.normal(flat(self.array(record)))
+
+    def array(self, record: Any) -> np.ndarray:
+        """What a record holds, as it stands: checked, not normalised."""
+        place, words = located(record.text, record.source), getattr(record, "words", None)
+        if words and place.path is None:
+            return self._checked(vectors(words), "the sentence")
+        read = registry.load("frames", self.config.kind).read(place, self.config)
+        found = self._checked(np.asarray(read, np.float32), place)
+        if words and len(words) != len(found):
+            raise SeqcliError(
+                f"{place}: {len(words):,} tags for {len(found):,} frames", hint="give each frame its tag"
+            )
+        return found
+
+    def _checked(self, found: np.ndarray, place: Any) -> np.ndarray:
+        if found.ndim not in RAW or (self.axes and found.ndim != self.axes):
+            wanted = RAW.get(self.axes, "a series or a picture")
+            got = RAW.get(found.ndim, f"an array of {found.ndim} axes")
+            raise SeqcliError(f"{place}: this is {got}, not {wanted}")
+        if not found.size:
+            raise SeqcliError(f"{place}: the series is empty")
+        if not np.isfinite(found).all():
+            at = ", ".join(str(i + 1) for i in np.argwhere(~np.isfinite(found))[0].tolist())
+            value = found[~np.isfinite(found)][0]
+            what = "is missing (NaN)" if np.isnan(value) else "is not finite"
+            raise SeqcliError(
+                f"{place}: value {at} {what}",
+                hint="fill it in, by what stands before it for instance, or leave the record out",
+            )
+        if self.dimensions and flat(found).shape[1] != self.dimensions:
+            got = f"{flat(found).shape[1]:,} numbers a step, not {self.dimensions:,}"
+            raise SeqcliError(f"{place}: it has {got} as in training")
+        return found
+
+    def normal(self, raw: np.ndarray) -> np.ndarray:
+        """Frames (T, D) to mean 0 and deviation 1, as the recipe says."""
+        if self.config.normalize == "record":
+            mean, deviation = _moments([raw])
+            return ((raw - mean) / deviation).astype(np.float32)
+        return (raw - self.mean) / self.deviation
+
+    def holds(self, path: str | Path) -> list[str] | None:
+        """The names of the records that a file is, or a folder has, relative to its folder: an array of one axis more
+        than a record's holds many. None of a file that is no array and no recording."""
+        path = Path(path)
+        if path.is_dir():
+            return [name for own in sorted(path.iterdir()) for name in self.holds(own) or () if not own.is_dir()]
+        if path.suffix.lower() not in ENDINGS:
+            return None
+        if path.suffix.lower() == ".npy":
+            with suppress(OSError, ValueError):  # what is wrong with it is told where it is read
+                held = np.load(path, mmap_mode="r", allow_pickle=False)
+                if held.ndim == self.axes + 1:
+                    return [f"{path.name}#{i}" for i in range(len(held))]
+        elif path.suffix.lower() == ".npz":
+            with suppress(OSError, ValueError, BadZipFile), np.load(path, allow_pickle=False) as held:
+                return [f"{path.name}#{name}" for name in held.files]
+        return [path.name]
+
+    @property
+    def seconds(self) -> float:
+        """From one frame of a recording to the next; 1 of other records, whose steps have no length."""
+        return self.config.step / 1000 if hasattr(self.config, "rate") else 1.0
+
+    @property
+    def sample(self) -> str:
+        """What a record may look like, in a command that is shown."""
+        return "recording.wav" if hasattr(self.config, "rate") else "series.npy"
+
+    def batch(self, records: Sequence[np.ndarray], seed: Sequence[int] | None) -> dict[str, np.ndarray]:
+        """A batch of frames (T, D) each: `frames` (N, D), end to end, varied by a seed, and `lengths` (B,)."""
+        rng = None if seed is None else np.random.default_rng(list(seed))
+        varied = [x if rng is None else self.varied(x, rng) for x in records]
+        return {"frames": np.concatenate(varied), "lengths": np.array([len(x) for x in varied], np.int64)}
+
+    def varied(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Frames (T, D) as training sees them: shifted, masked, with noise."""
+        how, (T, D) = self.config.augment, frames.shape
+        if how.shift:
+            by = int(rng.integers(-min(how.shift, T - 1), how.shift + 1))
+            frames = frames[-by:] if by < 0 else np.concatenate([frames[:1].repeat(by, axis=0), frames])
+            T = len(frames)
+        if how.noise:
+            frames = frames + how.noise * rng.standard_normal(frames.shape, np.float32)
+        if how.time_masks or how.feature_masks:
+            frames = frames.copy()
+            for _ in range(how.time_masks):
+                frames[_stretch(T, min(how.time_mask, T // 5), rng)] = 0.0
+            for _ in range(how.feature_masks):
+                frames[:, _stretch(D, min(how.feature_mask, D), rng)] = 0.0
+        return frames
+
+
+def named(record: Any, make: Any) -> Any:
+    """What `make` makes of a record; its errors begin with the record's place."""
+    try:
+        return make()
+    except SeqcliError as error:
+        raise SeqcliError(f"{record.place(0)}: {error.message}", hint=error.hint) from None
+
+
+def flat(array: np.ndarray) -> np.ndarray:
+    """A record's array as its steps: (T,) -> (T, 1), (T, D) as it is, a picture (H, W, C) -> (H, W·C)."""
+    return array.reshape(len(array), -1)
+
+
+def _moments(raw: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation (D,) of all frames; the deviation of a constant is 1."""
+    count = sum(map(len, raw))
+    mean = np.sum([x.sum(axis=0, dtype=np.float64) for x in raw], axis=0) / count
+    variance = np.sum([((x - mean) ** 2).sum(axis=0) for x in raw], axis=0) / count
+    deviation = np.sqrt(variance)
+    return mean, np.where(deviation > SMALLEST * (1 + np.abs(mean)), deviation, 1.0)
+
+
+def _stretch(size: int, most: int, rng: np.random.Generator) -> slice:
+    wide = int(rng.integers(0, most + 1))
+    first = int(rng.integers(0, size - wide + 1))
+    return slice(first, first + wide)

@@ -1,0 +1,96 @@
+"""Recordings: samples of WAV and FLAC files, and what kaldi-native-fbank makes of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.frames import BaseConfig
+from seqcli.frames._places import SOUND, Place
+
+FULL = 32768.0  # samples are scaled to those of 16 bits, which Kaldi's features are of
+INSTALL = "pip install 'seqcli[audio]' brings what reads recordings"
+Hertz = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class BaseAudio(BaseConfig):
+    """Recipe keys of `frames` of recordings."""
+
+    rate: Hertz | None = None  # samples a second; default: those of the first training recording
+    window: Annotated[float, Field(gt=0)] = 25.0  # milliseconds that a frame sees
+    step: Annotated[float, Field(gt=0)] = 10.0  # milliseconds from one frame to the next
+    bands: Annotated[int, Field(ge=4, le=256)] = 40  # mel filters
+    low: Annotated[float, Field(ge=0)] = 20.0  # hertz where the first of them begins
+
+
+def samples(place: Place) -> tuple[np.ndarray, int]:
+    """Samples (N,) float32 in ± 32,768, channels averaged, and their rate. Raises SeqcliError."""
+    if place.path is None or place.path.suffix.lower() not in SOUND:
+        raise SeqcliError(f"{place}: not the name of a recording ({', '.join(SOUND)})")
+    try:
+        import soundfile
+    except ImportError:
+        raise UsageError("recordings are read by soundfile, which is not installed", hint=INSTALL) from None
+    try:
+        read, rate = soundfile.read(place.path, dtype="float32", always_2d=True)
+    except OSError as error:
+        raise SeqcliError(f"{place}: {error.strerror or error}") from None
+    except soundfile.LibsndfileError as error:
+        why = "no such file" if not place.path.exists() else error.error_string.rstrip(".").lower()
+        raise SeqcliError(f"{place}: cannot be read as a recording: {why}") from None
+    return read.mean(axis=1) * FULL, rate
+
+
+def fixed(place: Place, config: Any) -> Any:
+    """The Config with the rate of a recording where it says none."""
+    return config if config.rate else config.model_copy(update={"rate": samples(place)[1]})
+
+
+def read(place: Place, config: Any) -> np.ndarray:
+    """The frames (T, D) of a recording."""
+    read, rate = samples(place)
+    if rate != config.rate:
+        raise SeqcliError(
+            f"{place}: {rate:,} samples a second, not {config.rate:,} as in training",
+            hint=f"convert it, as ffmpeg does: ffmpeg -i {place.text} -ar {config.rate} NEW.wav",
+        )
+    found = Analysis(config).feed(read, last=True)
+    if not len(found):
+        raise SeqcliError(f"{place}: too short a recording: {len(read):,} samples, less than one window")
+    return found
+
+
+class Analysis:
+    """Frames of samples as they come; the same whatever the pieces."""
+
+    def __init__(self, config: Any):
+        try:
+            import kaldi_native_fbank as knf
+        except ImportError:
+            raise UsageError("kaldi-native-fbank is not installed", hint=INSTALL) from None
+        cepstra = getattr(config, "cepstra", 0)
+        options: Any = knf.MfccOptions() if cepstra else knf.FbankOptions()
+        own = options.frame_opts
+        own.samp_freq, own.frame_length_ms, own.frame_shift_ms = config.rate, config.window, config.step
+        own.dither = 0.0  # its default is noise, by which a recording would have other frames each time
+        options.mel_opts.num_bins, options.mel_opts.low_freq = config.bands, config.low
+        if cepstra:
+            options.num_ceps = cepstra
+        self._rate, self._done = config.rate, 0
+        self._made = (knf.OnlineMfcc if cepstra else knf.OnlineFbank)(options)
+        self._size = cepstra or config.bands
+
+    def feed(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:
+        """The frames (n, D) that more samples complete."""
+        if len(samples):
+            self._made.accept_waveform(self._rate, samples.astype(np.float32).tolist())
+        if last:
+            self._made.input_finished()
+        ready = self._made.num_frames_ready
+        rows = [np.array(self._made.get_frame(i)) for i in range(self._done, ready)]
+        self._made.pop(ready - self._done)
+        self._done = ready
+        return np.array(rows, np.float32).reshape(len(rows), self._size)

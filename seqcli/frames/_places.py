@@ -1,0 +1,69 @@
+"""Where a record's numbers are: in its text, or in a file that its text names.
+
+A text that ends as a file of arrays or a recording does (`ENDINGS`) names one, relative to the folder of the file
+that the record stands in, else to the current folder; `many.npy#17` is a member of the first axis, `many.npz#name`
+one by name. Any other text is numbers: `1.5 2 3` (or with commas) a series of numbers; `1,2,3:4,5,6` two dimensions
+of three steps, as in the archives' `.ts` files; a JSON array, `[[1, 4], [2, 5]]`, a series of vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqcli.errors import SeqcliError
+
+ARRAYS, SOUND = (".npy", ".npz"), (".wav", ".flac")
+ENDINGS = ARRAYS + SOUND
+SHOWN = 40
+
+
+class Place(NamedTuple):
+    """What a record's text says: numbers, or a file and perhaps a member of it."""
+
+    text: str
+    path: Path | None = None
+    member: str = ""
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return self.text if self.path else f"{self.text[:SHOWN]}…" if len(self.text) > SHOWN else self.text
+
+
+def vectors(words: Sequence[str]) -> np.ndarray:
+    """Words that are vectors, `1.5,2,3` each, as rows (T, D)."""
+    rows = [word.split(",") for word in words]
+    for number, (word, row) in enumerate(zip(words, rows, strict=True), 1):
+        if len(row) != len(rows[0]):
+            raise SeqcliError(f"vector {number} has {len(row)} numbers, the first {len(rows[0])}: {word[:SHOWN]}")
+    try:
+        return np.array(rows, np.float64).astype(np.float32)
+    except ValueError:
+        odd = next(cell for row in rows for cell in row if not is_number(cell))
+        raise SeqcliError(
+            f"{odd[:20]!r} is no number", hint="a vector is numbers with commas between them, as 1.5,2,3"
+        ) from None
+
+
+def is_number(cell: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def located(text: str, source: str = "") -> Place:
+    """What a text says; `source` is the file that it stands in."""
+    name, _, member = text.rpartition("#")
+    if not name or Path(text).suffix.lower() in ENDINGS:
+        name, member = text, ""
+    if Path(name).suffix.lower() not in ENDINGS or name.lstrip().startswith("["):
+        return Place(text)
+    folder = Path(source) if source and Path(source).is_dir() else Path(source).parent
+    beside = folder / name
+    return Place(text, beside if beside.exists() else Path(name), member)

@@ -1,0 +1,15 @@
+"""Recordings as log-mel filter banks: how loud each band is, on the scale of hearing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from seqcli.frames import _audio
+
+fixed, read = _audio.fixed, _audio.read
+
+
+class Config(_audio.BaseAudio):
+    """Recipe keys of `frames: {kind: mel}`."""
+
+    kind: Literal["mel"] = "mel"

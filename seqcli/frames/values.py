@@ -1,0 +1,113 @@
+"""Numbers as they are: written in the record, or in a NumPy file that it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from seqcli.errors import SeqcliError
+from seqcli.frames import BaseConfig
+from seqcli.frames._places import ARRAYS, Place
+
+_SEPARATOR = re.compile(r"\s*,\s*|\s+")
+HELD = 4  # arrays of many records that stay open
+
+
+class Config(BaseConfig):
+    """Recipe keys of `frames: {kind: values}`."""
+
+    kind: Literal["values"] = "values"
+
+
+def read(place: Place, config: Config) -> np.ndarray:
+    """The array of a record. Raises SeqcliError for what is no array of numbers."""
+    if place.path is not None:
+        if place.path.suffix.lower() not in ARRAYS:
+            raise SeqcliError(f"{place}: a recording", hint="frames.kind: mel or mfcc reads recordings")
+        return member(place)
+    text = place.text.strip()
+    if text.startswith("["):
+        return _json(place, text)
+    columns = [_numbers(place, part, d) for d, part in enumerate(text.split(":"), 1)]
+    if len(columns) == 1:
+        return columns[0]
+    for d, column in enumerate(columns, 1):
+        if len(column) != len(columns[0]):
+            raise SeqcliError(f"{place}: dimension {d} has {len(column):,} values, the first {len(columns[0]):,}")
+    return np.stack(columns, axis=1)
+
+
+def _numbers(place: Place, text: str, dimension: int) -> np.ndarray:
+    parts = _SEPARATOR.split(text.strip().strip(","))
+    if parts == [""]:
+        return np.zeros(0, np.float32)
+    try:
+        return np.array(parts, np.float64).astype(np.float32)
+    except (ValueError, OverflowError):
+        return np.array([_number(place, part, n, dimension) for n, part in enumerate(parts, 1)], np.float32)
+
+
+def _number(place: Place, part: str, number: int, dimension: int) -> float:
+    try:
+        return float(part)
+    except ValueError:
+        where = f"value {number}" + (f" of dimension {dimension}" if dimension > 1 else "")
+        if part in ("?", ""):
+            hint = "fill it in, by what stands before it for instance, or leave the record out"
+            raise SeqcliError(f"{place}: {where} is missing", hint=hint) from None
+        hint = f"numbers as 1.5 2 3, a JSON array, or the name of a file: {', '.join(ARRAYS)}"
+        raise SeqcliError(f"{place}: {where} is no number: {part[:20]!r}", hint=hint) from None
+
+
+def _json(place: Place, text: str) -> np.ndarray:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise SeqcliError(f"{place}: not a JSON array") from None
+    try:
+        array = np.array(found)
+    except ValueError:
+        array = np.array(None)
+    if array.dtype.kind not in "iuf" and array.size:
+        what = "null stands in it: a value is missing" if "null" in text else "its rows have different lengths"
+        if '"' in text or "true" in text or "false" in text:
+            what = "something in it is no number"
+        raise SeqcliError(f"{place}: not an array of numbers: {what}")
+    return array.astype(np.float32)
+
+
+def member(place: Place) -> np.ndarray:
+    """The array that a place in a file names, read from disk when it is needed."""
+    assert place.path is not None
+    try:
+        whole = _opened(str(place.path), place.path.stat().st_mtime_ns)
+        if place.path.suffix.lower() == ".npz":
+            if not place.member and len(whole.files) != 1:
+                names = ", ".join(whole.files[:5])
+                raise SeqcliError(
+                    f"{place}: it holds {len(whole.files)} arrays", hint=f"{place}#NAME names one: {names}"
+                )
+            found = whole[place.member or whole.files[0]]
+        else:
+            found = whole[int(place.member)] if place.member else whole
+    except OSError as error:
+        raise SeqcliError(f"{place}: {error.strerror or 'not a NumPy file'}") from None
+    except (KeyError, IndexError):
+        raise SeqcliError(f"{place}: there is no member {place.member!r}") from None
+    except SeqcliError:
+        raise
+    except Exception:  # whatever a broken archive makes zlib, zipfile and NumPy raise
+        raise SeqcliError(f"{place}: not a NumPy file, or a broken one") from None
+    if found.dtype.kind not in "iufb":
+        raise SeqcliError(f"{place}: an array of {found.dtype}, not of numbers")
+    return np.asarray(found, np.float32)
+
+
+@lru_cache(HELD)
+def _opened(path: str, changed: int) -> Any:
+    return np.load(Path(path), mmap_mode="r", allow_pickle=False)

@@ -1,0 +1,63 @@
+"""Front ends: what makes of frames what a stack reads, in the place of an embedding; one a file. This module is the
+contract.
+
+A front end's file offers `FrontEnd`, a subclass of `BaseFrontEnd`. Frames of several records lie end to end: (N, D),
+with how many each record has; what comes out lies so too, and may be fewer. In NumPy a record's result is its own, to
+the last bit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from seqcli import ops, registry
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+
+@dataclass(frozen=True)
+class BaseFrontEnd(ABC):
+    """Frames in, vectors out."""
+
+    @classmethod
+    @abstractmethod
+    def create(cls, dimensions: int, size: int, rng: Rng) -> Self:
+        """Fresh weights from frames of D numbers to vectors of E; options of a kind are keyword-only. Raises
+        UsageError for what does not go together."""
+
+    @abstractmethod
+    def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
+        """frames (N, D), lengths (B,) that add up to N -> (N', E), lengths (B,) that add up to N'."""
+
+    @property
+    def every(self) -> int:
+        """How many frames there are to each vector."""
+        return 1
+
+    def reduced(self, lengths: np.ndarray) -> np.ndarray:
+        """How many vectors come of so many frames."""
+        return lengths
+
+
+def create(spec: dict[str, Any], dimensions: int, size: int, rng: Rng) -> BaseFrontEnd:
+    """The front end that a recipe's `front_end` names, with fresh weights."""
+    options = dict(spec)
+    return registry.load("front_ends", options.pop("kind")).FrontEnd.create(dimensions, size, rng, **options)
+
+
+def gathered(rows: Array, index: np.ndarray) -> Array:
+    """Rows side by side: rows (N, C), index (M, w) of them, N for none -> (M, w·C), zeros where there is none."""
+    rows = ops.concat([rows, ops.zeros((1, rows.shape[1]), rows)], axis=0)
+    return ops.embedding(ops.integers(index, rows), rows).reshape(len(index), -1)
+
+
+def padded(rows: Array, lengths: np.ndarray, steps: int | None = None) -> Array:
+    """Rows that lie end to end as (T, B, E), zeros beyond each length."""
+    starts, T = np.cumsum(lengths) - lengths, int(lengths.max(initial=0)) if steps is None else steps
+    times = np.arange(T)[:, None]
+    index = np.where(times < lengths, starts + times, len(rows))
+    return gathered(rows, index.reshape(-1, 1)).reshape(T, len(lengths), -1)

@@ -1,0 +1,68 @@
+"""Convolutions over time, which may leave steps out: each output sees a window of frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.errors import UsageError
+from seqcli.front_ends import BaseFrontEnd, gathered
+from seqcli.layers.blank import Rng
+from seqcli.layers.norm import Norm
+from seqcli.ops import Array
+
+
+@dataclass(frozen=True)
+class FrontEnd(BaseFrontEnd):
+    """y_t = relu(norm(W [x_{st-w/2}; ...; x_{st+w/2}] + b)), layer upon layer: windows of w frames, zeros around a
+    record, an output for every s frames."""
+
+    weights: tuple[Array, ...]  # (E, w·D), then (E, w·E)
+    norms: tuple[Norm, ...]
+    width: int = 5
+    stride: int = 2
+
+    @classmethod
+    def create(
+        cls, dimensions: int, size: int, rng: Rng, *, layers: int = 2, width: int = 5, stride: int = 2
+    ) -> Self:
+        """Fresh weights (He et al. 2015) of so many layers; each leaves out all but one of `stride` steps."""
+        if layers < 1 or width < 1 or not 1 <= stride <= width:
+            raise UsageError(
+                f"model.front_end: layers {layers}, width {width}, stride {stride}: at least 1 each, and no stride"
+                " beyond the width"
+            )
+        sizes = [dimensions] + [size] * (layers - 1)
+        weights = tuple(
+            rng.normal(0.0, float(np.sqrt(2 / (width * n))), (size, width * n)).astype(np.float32) for n in sizes
+        )
+        return cls(weights, tuple(Norm.create(size) for _ in weights), width, stride)
+
+    @property
+    def every(self) -> int:
+        return self.stride ** len(self.weights)
+
+    def reduced(self, lengths: np.ndarray) -> np.ndarray:
+        for _ in self.weights:
+            lengths = -(-lengths // self.stride)
+        return lengths
+
+    def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
+        for weight, norm in zip(self.weights, self.norms, strict=True):
+            index, lengths = windows(lengths, self.width, self.stride)
+            frames = ops.relu(norm(ops.linear(gathered(frames, index), weight)))
+        return frames, lengths
+
+
+def windows(lengths: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows each output sees (M, width) of records of `lengths` (B,) end to end, their number for none; how many
+    outputs each record has (B,)."""
+    counts = -(-lengths // stride)
+    of = np.repeat(np.arange(len(lengths)), counts)
+    time = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
+    at = time[:, None] * stride + np.arange(width) - (width - 1) // 2
+    inside = (at >= 0) & (at < lengths[of][:, None])
+    return np.where(inside, (np.cumsum(lengths) - lengths)[of][:, None] + at, int(lengths.sum())), counts

@@ -1,0 +1,124 @@
+"""Connectionist temporal classification: an encoder whose steps name the symbols of the target, or none of them.
+
+Source and target need no alignment, only an order: p(target) is the sum over all ways to spread its symbols over the
+steps (Graves et al. 2006). Steps are independent of each other given the source, so that there is no decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from seqcli import front_ends, ops
+from seqcli.decoding.ctc import log_probability, needed
+from seqcli.errors import UsageError
+from seqcli.layers.blank import Rng
+from seqcli.layers.choice import CellSpec, FrontEndSpec
+from seqcli.layers.stack import Stack
+from seqcli.models import Sizes
+from seqcli.models._base import Depth, Rate, Size, head, stack
+from seqcli.models._encoding import Encodes
+from seqcli.models._seq2seq import normal
+from seqcli.ops import Array
+
+TASK = "sequence-to-sequence"
+VERBS = ("generate", "eval")
+TRAINED = "gradient"
+FRAMES = True  # it reads them too
+
+
+class Config(BaseModel, extra="forbid"):
+    """Recipe keys of `model: {kind: ctc}`."""
+
+    kind: Literal["ctc"] = "ctc"
+    cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
+    embedding: Size = 128  # E: of the source's symbols, or of what a front end makes of frames
+    front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
+    hidden: Size = 256  # of each direction
+    layers: Depth = 2
+    bidirectional: bool = True
+    dropout: Rate = 0.0  # of what each layer and the softmax read
+    word_dropout: Rate = 0.0  # of symbols of the source, made zero
+    beam: Size = 8  # prefixes kept in decoding, unless --beam says otherwise
+
+
+@dataclass(frozen=True)
+class Model(Encodes):
+    """p(symbol or blank at step t) = softmax(W y_t + b). The blank is the last symbol."""
+
+    source_embedding: Array | None  # (Vs, E)
+    front_end: Any
+    encoder: Stack
+    output_weight: Array  # (V + 1, C)
+    output_bias: Array  # (V + 1,)
+    dropout: float = 0.0
+    word_dropout: float = 0.0
+
+    kind = "ctc"
+
+    @property
+    def stack(self) -> Stack:
+        """What reads the source."""
+        return self.encoder
+
+    @property
+    def blank(self) -> int:
+        """The symbol that stands for none."""
+        return len(self.output_bias) - 1
+
+    @classmethod
+    def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
+        E = config.embedding
+        front_end = None
+        if sizes.dimensions:
+            spec: Any = config.front_end or {"kind": "linear"}  # validation made it one
+            front_end = front_ends.create(spec, sizes.dimensions, E, rng)
+        elif config.front_end is not None:
+            raise UsageError("model.front_end reads frames, and this recipe reads text")
+        cells = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
+        symbols = sizes.target - 1  # the blank, and no beginning and end
+        return cls(
+            source_embedding=None if front_end else normal(sizes.source, E, rng),
+            front_end=front_end,
+            encoder=cells,
+            output_weight=head(symbols, cells.output_size, rng),
+            output_bias=np.zeros(symbols, np.float32),
+            **cls.numbers(config),
+        )
+
+    def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
+        """Mean nats a target token, its end counted, of a batch as `_seq2seq` has it."""
+        y, lengths = self.outputs(batch["source"], batch["source_lengths"], rng)
+        logits = ops.linear(y, self.output_weight, self.output_bias)
+        nats = ops.ctc_nats(logits, lengths, batch["inputs"][:, 1:], batch["target_lengths"] - 1, self.blank)
+        there = ops.where(nats < np.inf, nats, ops.zeros((1,), nats))  # a shift may leave a source too few steps
+        return there.sum() / batch["total"]
+
+    def lacks(self, steps: int, target: np.ndarray) -> bool:
+        """Whether a source of so many symbols or frames has too few steps for a target (its end left away)."""
+        own = steps if self.front_end is None else int(self.front_end.reduced(np.array([steps]))[0])
+        return own < needed(target)
+
+    def posteriors(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Log-probabilities (T, V + 1) float32 of each source's steps, independent of the other sources."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        if self.front_end is not None:
+            given = np.concatenate(sources)
+        else:
+            given = np.zeros((len(sources), int(lengths.max())), np.int64)
+            for row, ids in zip(given, sources, strict=True):
+                row[: len(ids)] = ids
+        flat, counts = self.outputs_flat(given, lengths)
+        logprobs = ops.log_softmax(ops.linear(flat, self.output_weight, self.output_bias))
+        return np.split(logprobs, np.cumsum(counts)[:-1])
+
+    def score(self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """log p of targets (U,), each with its end: in equal parts for its symbols, which have none of their own."""
+        found = []
+        for logprobs, target in zip(self.posteriors(sources) if sources else [], targets, strict=True):
+            found.append(np.full(len(target), log_probability(logprobs, target[:-1], self.blank) / len(target)))
+        return found

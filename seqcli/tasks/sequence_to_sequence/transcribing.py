@@ -1,0 +1,202 @@
+"""Answers of a CTC model: its steps searched for the best text, perhaps with a language model beside it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seqcli import console, models, ops, runs, tokenizers
+from seqcli.artifact import Artifact
+from seqcli.decoding import ctc
+from seqcli.decoding.beam import Hypothesis, Search
+from seqcli.decoding.ctc import Following
+from seqcli.errors import UsageError
+from seqcli.records import Pair
+from seqcli.tokenizers import BaseTokenizer
+
+if TYPE_CHECKING:
+    from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
+
+UNHEARD = -20.0  # nats of a symbol that a language model has none for
+WEIGHTS, BONUSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (-1.0, 0.0, 1.0, 2.0)  # that are tried
+FITTED = 300  # pairs of the validation split that they are fitted on
+
+
+class Time(NamedTuple):
+    """Where a symbol of an answer is."""
+
+    start: float  # seconds of a recording, else steps of the source from 0
+    end: float
+    probability: float  # the greatest that the model gives the symbol there
+
+
+class Lines:
+    """A language model of lines, asked about the target's symbols."""
+
+    def __init__(self, stored: Artifact, target: BaseTokenizer, size: int):
+        """`size` is V, the blank among the symbols. Raises UsageError where the symbols are of another kind."""
+        if stored.header["task"] != "language-model":
+            raise UsageError(f"--lm: {stored.path} is no language model, but one for {stored.header['task']}")
+        own = tokenizers.from_artifact(stored)
+        if own.kind != target.kind or own.newline_id is None:
+            raise UsageError(
+                f"--lm: {stored.path} reads symbols of the kind {own.kind}, this model writes {target.kind}",
+                hint=f"train one on the targets, a line each, with tokenizer: {target.kind}",
+            )
+        known = {symbol: id for id, symbol in enumerate(own.vocabulary())}
+        self._ids = np.full(size, -1, np.int64)
+        for id, symbol in enumerate(target.vocabulary()):
+            self._ids[id] = known.get(symbol, -1)
+        self._unknown, self._end = own.unk_id or 0, own.newline_id
+        self._model = models.restore(stored, stored.header["vocabulary"])
+        self._memory, self._first = self._model.start(np.zeros(0, np.int64))
+
+    def start(self) -> Following:
+        """What a line begins with."""
+        return self._said(np.array([self._end]), self._first)
+
+    def step(self, states: Sequence[Any], ids: np.ndarray) -> Following:
+        """What follows prefixes that have each grown by a symbol."""
+        fed = self._ids[ids]
+        return self._said(np.where(fed < 0, self._unknown, fed), _joined(states))
+
+    def _said(self, ids: np.ndarray, state: Any) -> Following:
+        logits, state = self._model.step(ids, self._memory, state)
+        logprobs = ops.log_softmax(np.asarray(logits, np.float64))
+        symbols = np.where(self._ids < 0, UNHEARD, logprobs[:, self._ids])
+        return Following(symbols, logprobs[:, self._end], [_row(state, i) for i in range(len(ids))])
+
+
+def _row(state: Any, i: int) -> Any:
+    """One row of the arrays of a state."""
+    if state is None:
+        return None
+    if isinstance(state, tuple):
+        parts = [_row(part, i) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    return state[i : i + 1]
+
+
+def _joined(states: Sequence[Any]) -> Any:
+    """States of a row each as one of many."""
+    first = states[0]
+    if first is None:
+        return None
+    if isinstance(first, tuple):
+        parts = [_joined([state[i] for state in states]) for i in range(len(first))]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    return np.concatenate(states)
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A language model beside a CTC model: log p + weight · log p of the text + bonus · its symbols."""
+
+    model: Lines | None = None
+    weight: float = 0.0
+    bonus: float = 0.0
+
+
+def check(settings: Settings, prefixes: Sequence[Any]) -> None:
+    """Raise UsageError for what is asked of answers that a CTC model cannot do."""
+    s, plain = settings.search, Search()
+    odd = [
+        ("--temperature", settings.sampling is not None),
+        ("--prefix", any(len(p) for p in prefixes)),
+        ("--coverage-penalty", s.coverage_penalty != plain.coverage_penalty),
+        ("--no-repeat", s.no_repeat != plain.no_repeat),
+        ("--min-length", s.min_length != plain.min_length),
+        ("--attention", settings.attention),
+    ]
+    if flag := next((flag for flag, given in odd if given), None):
+        raise UsageError(f"{flag} is for models with a decoder: this one is a CTC model")
+
+
+def transcribed(own: Translator, model: Any, sources: Sequence[np.ndarray], s: Settings) -> list[list[Hypothesis]]:
+    """The best texts of each source."""
+    banned = tuple(id for id in own.codec.banned if id != own.codec.bos)
+    return [_best(logprobs, model.blank, banned, s) for logprobs in model.posteriors(sources)]
+
+
+def _best(logprobs: np.ndarray, blank: int, banned: tuple[int, ...], s: Settings) -> list[Hypothesis]:
+    fusion = s.fusion
+    if s.search.beam == 1 and fusion.model is None and not fusion.bonus:
+        free = logprobs.copy()
+        free[:, list(banned)] = -np.inf
+        ids, _ = ctc.greedy(free, blank)
+        total = ctc.log_probability(logprobs, ids, blank)
+        found = [ctc.Hypothesis(ids, total, total)]
+    else:
+        how: dict[str, Any] = {"model": fusion.model, "weight": fusion.weight, "bonus": fusion.bonus}
+        found = ctc.search(logprobs, blank, beam=s.search.beam, n_best=s.search.n_best, banned=banned, **how)
+    made = []
+    for ids, total, score in found:
+        ids = ids[: s.max_length]
+        each = np.full(len(ids) + 1, total / (len(ids) + 1))  # symbols have no probability of their own
+        made.append(Hypothesis(ids, total, score, True, None, each))
+    return made + [made[-1]] * (s.search.n_best - len(made))
+
+
+def times(own: Translator, model: Any, source: np.ndarray, ids: np.ndarray) -> list[Time]:
+    """Where each symbol of an answer is in its source."""
+    (logprobs,), frames = model.posteriors([source]), own.codec.frames
+    if not len(ids):
+        return []
+    found = ctc.align(logprobs, ids, model.blank)
+    step = (1.0 if model.front_end is None else model.front_end.every) * (frames.seconds if frames else 1)
+    rows = zip(found.first.tolist(), found.end.tolist(), found.confidence.tolist(), strict=True)
+    return [Time(round(a * step, 4), round(b * step, 4), min(p, 1.0)) for a, b, p in rows]
+
+
+def with_language_model(
+    settings: Settings, own: Translator, path: str | None, weight: float | None, bonus: float
+) -> Settings:
+    """Settings with what is said of a language model; its weight, where none is said, is fitted on the validation
+    split of the model's own data. Raises SeqcliError."""
+    if path is None and not bonus:
+        return settings
+    if not hasattr(own.model, "posteriors"):
+        raise UsageError(
+            f"{'--lm' if path else '--length-bonus'} is for CTC models", hint="train one: model.kind: ctc"
+        )
+    if path is None:
+        return replace(settings, fusion=Fusion(None, 0.0, bonus))
+    model = Lines(runs.open_model(path, "eval"), own.codec.target, len(own.model.output_bias))
+    if weight is not None:
+        return replace(settings, fusion=Fusion(model, weight, bonus))
+    from seqcli import scoring  # recipes and data sets, which a filter needs not
+    from seqcli.datasets.reading import Reading
+
+    what, pairs = scoring.records(own, [], Reading(), "valid")
+    console.say(f"the language model's weight is fitted on {what}", level=1)
+    return replace(settings, fusion=fitted(own, replace(settings, fusion=Fusion(model)), pairs))
+
+
+def fitted(own: Translator, settings: Settings, pairs: Sequence[Pair]) -> Fusion:
+    """The weight and the bonus by which fewest symbols of some pairs are wrong, of a grid; said on stderr."""
+    from seqcli.metrics.sequences import distance
+
+    chosen = pairs[:: max(-(-len(pairs) // FITTED), 1)]
+    sources, model, codec = [own.codec.source_of(p) for p in chosen], own.model, own.codec
+    banned, posteriors = tuple(id for id in codec.banned if id != codec.bos), model.posteriors(sources)
+    gold = [codec.target_ids(p.target or "")[:-1].tolist() for p in chosen]
+    lm, best, least = settings.fusion.model, Fusion(), np.inf
+    grid = list(itertools.product(WEIGHTS if lm else (0.0,), BONUSES))
+    with console.progress("fitting the language model's weight", len(grid), " settings") as advance:
+        for weight, bonus in grid:
+            tried = replace(settings, fusion=Fusion(lm, weight, bonus), search=replace(settings.search, n_best=1))
+            wrong = 0
+            for logprobs, wanted in zip(posteriors, gold, strict=True):
+                wrong += distance(_best(logprobs, model.blank, banned, tried)[0].ids.tolist(), wanted)
+            if wrong < least:
+                best, least = tried.fusion, wrong
+            advance(1)
+    console.say(
+        f"weight {best.weight:g}, bonus {best.bonus:g}, fitted on {len(chosen):,} pairs of valid"
+        f" (--lm-weight {best.weight:g} --length-bonus {best.bonus:g} takes them as they are)"
+    )
+    return best
