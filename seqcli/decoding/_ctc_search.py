@@ -60,9 +60,9 @@ def search(
     score = log p(ids | frames) + weight · log p(ids) of `model` + bonus · len(ids). After each frame the `beam` best
     prefixes go on; that a text ends counts after the last, among those in the beam. `banned` symbols are in no text.
 
-    The model is asked at most once a frame, and only of prefixes of which a continuation could enter the beam even
-    if it were certain. In the same way a frame in which no continuation can, as in one that is surely blank, is only
-    added up: neither changes what is found. Raises SeqcliError where a log-probability is nan.
+    A frame in which no continuation could enter the beam, even if the model were certain of it, as in one that is
+    surely blank, is only added up; in each other one the model is asked once, of the prefixes that are new. That
+    changes nothing of what is found. Raises SeqcliError where a log-probability is nan.
     """
     if not (beam >= n_best >= 1 and weight >= 0):
         raise ValueError(f"beam {beam}, n_best {n_best}, weight {weight}: beam >= n_best >= 1 and weight >= 0")
@@ -73,7 +73,7 @@ def search(
     rows = _Beam(beam, blank, closed, model if weight else None, weight, bonus)
     for frame, peak in zip(frames, (frames + closed).max(axis=1).tolist(), strict=True):
         rows.add(frame, peak)
-    return rows.finished()[:n_best]
+    return rows.finished(n_best)
 
 
 class _Beam:
@@ -90,7 +90,7 @@ class _Beam:
         self._in_blank, self._in_symbol = np.full(K, -np.inf), np.full(K, -np.inf)
         self._total = np.full(K, -np.inf)
         self._added = np.zeros(K)  # weight · log p(prefix) + bonus · symbols
-        self._growth = np.full((K, len(closed)), -np.inf)  # `added` of each continuation, or what it is at most
+        self._growth = np.full((K, len(closed)), -np.inf)  # `added` of each continuation, once the model is asked
         self._prefix[0], self._in_blank[0], self._total[0] = _ROOT, 0, 0
         self._growth[0] = closed + bonus
         self._kin = self._related()
@@ -135,10 +135,11 @@ class _Beam:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Rows that leave the beam; for each the row that takes its place by growing, and by which symbol."""
         K, V = self._growth.shape
-        found = self._continued(frame)
-        if not self._asked.all() and len(rows := np.flatnonzero(~self._asked & (found.max(axis=1) > worst))):
-            self._ask(rows)
-            found = self._continued(frame)
+        self._ask()
+        found = self._growth + frame  # (K, V): scores of rows that grow by a symbol
+        found += self._total[:, None]
+        found[np.arange(K), self._last] = self._growth[np.arange(K), self._last] + self._in_blank + frame[self._last]
+        found[self._kin[1], self._kin[2]] = -np.inf  # these are rows by themselves
         flat = found.ravel()
         places = np.flatnonzero(flat > worst)
         if not len(places):
@@ -148,16 +149,6 @@ class _Beam:
         kept[np.argpartition(both, len(both) - K)[len(both) - K :]] = True
         rows, ids = np.divmod(places[kept[K:]], V)
         return np.flatnonzero(~kept[:K]), rows, ids
-
-    def _continued(self, frame: np.ndarray) -> np.ndarray:
-        """Scores of rows that grow by a symbol (K, V), but for prefixes that are in the beam."""
-        found = self._growth + frame
-        found += self._total[:, None]
-        rows = np.arange(len(found))
-        found[rows, self._last] = self._growth[rows, self._last] + self._in_blank + frame[self._last]
-        _, parents, symbols, _ = self._kin
-        found[parents, symbols] = -np.inf
-        return found
 
     def _replace(self, dropped: np.ndarray, rows: np.ndarray, ids: np.ndarray) -> None:
         """Put the continuations of rows in the place of what is dropped."""
@@ -179,9 +170,10 @@ class _Beam:
             for row, state in zip(dropped.tolist(), states, strict=True):
                 self._before[row] = state
 
-    def _ask(self, rows: np.ndarray) -> None:
-        assert self._model is not None
-        self._hear(rows, self._model.step([self._before[row] for row in rows.tolist()], self._last[rows]))
+    def _ask(self) -> None:
+        """Ask the model of the rows that are new since it was asked last."""
+        if self._model is not None and len(rows := np.flatnonzero(~self._asked)):
+            self._hear(rows, self._model.step([self._before[row] for row in rows.tolist()], self._last[rows]))
 
     def _hear(self, rows: np.ndarray, said: Following) -> None:
         self._growth[rows] += self._weight * np.asarray(said.symbols, np.float64)
@@ -190,16 +182,14 @@ class _Beam:
         for row, state in zip(rows.tolist(), said.states, strict=True):
             self._state[row] = state
 
-    def finished(self) -> list[Hypothesis]:
-        """What is in the beam, best first, that its texts end here counted."""
-        if len(rows := np.flatnonzero(~self._asked & (self._total > -np.inf))):
-            self._ask(rows)
+    def finished(self, n_best: int) -> list[Hypothesis]:
+        """The best in the beam, that its texts end here counted; the best first."""
+        self._ask()
         scores = self._total + self._added + (0.0 if self._model is None else self._weight * self._ends)
         order = np.argsort(-scores, kind="stable")
         return [
             Hypothesis(self._ids(int(self._prefix[row])), float(self._total[row]), float(scores[row]))
-            for row in order.tolist()
-            if self._total[row] > -np.inf
+            for row in order[self._total[order] > -np.inf][:n_best].tolist()
         ]
 
     def _ids(self, prefix: int) -> np.ndarray:
