@@ -159,7 +159,7 @@ def _verify(name: str, home: Path, known: dict[str, str]) -> None:
 
 
 def _built(name: str, builtin: str, known: dict[str, str], home: Path | None) -> dict[str, list[Path]]:
-    """The files of a data set that needs none: those of Python itself, or made now."""
+    """The files of a data set that are those of Python itself, or are made now."""
     if builtin == "python-docs":
         return {"train": [_python_docs()]}
     if builtin == "python-source":
