@@ -3,7 +3,7 @@
 A name is looked for in the catalog that ships with seqcli, then as a folder with a `data.yaml` under `$SEQCLI_DATA`,
 then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place;
 an entry's `folder` names another folder, where one release holds several data sets. What every Python carries, and
-what is made from a seed, needs no file at all.
+what is made from a seed, needs no file at all. A set of recordings or pictures is a table a split, made in the cache.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from seqcli.console import warn
 from seqcli.datasets.entry import read_entry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 
+TABLES = ("scenes", "spoken-digits", "spoken-numbers")  # modules that make the tables and files of a set
 _FOLDER = Path(__file__).parent / "catalog"
 
 
@@ -122,15 +123,17 @@ def find(name: str) -> Named:
             hint=f"{did_you_mean(name, names())}\na path is written with its folder or ending, as in ./{name}.txt",
         )
     entry, home = found
-    if builtin := entry.get("builtin"):
-        files = _built(name, builtin, entry.get("sha256", {}))
-    elif home is None:
+    builtin = entry.get("builtin")
+    if home is None and (not builtin or "folder" in entry):
         looked = ", ".join(str(h) for h in _homes(entry.get("folder", name)))
         raise SeqcliError(
             f"the data set {name!r} is not on this machine; looked for {looked}",
             hint=f"put its files there (source: {entry.get('source', '?')}), or set SEQCLI_DATA to the folder above",
         )
+    if builtin:
+        files = _built(name, builtin, entry.get("sha256", {}), home)
     else:
+        assert home is not None
         files = {split: _files(name, home, pattern) for split, pattern in entry["files"].items()}
         _verify(name, home, entry.get("sha256", {}))
     keys = ("summary", "format", "shares", "split_at", "encoding", "options", "licence", "source")
@@ -155,12 +158,14 @@ def _verify(name: str, home: Path, known: dict[str, str]) -> None:
             warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")
 
 
-def _built(name: str, builtin: Any, known: dict[str, str]) -> dict[str, list[Path]]:
-    """The files of a data set that needs none: those of Python itself, or made now."""
+def _built(name: str, builtin: str, known: dict[str, str], home: Path | None) -> dict[str, list[Path]]:
+    """The files of a data set that are those of Python itself, or are made now."""
     if builtin == "python-docs":
         return {"train": [_python_docs()]}
     if builtin == "python-source":
         return {"train": _python_source()}
+    if builtin in TABLES:
+        return _tables(name, builtin, known, home)
     return _generated(name, builtin, known)
 
 
@@ -174,6 +179,30 @@ def _generated(name: str, builtin: str, known: dict[str, str]) -> dict[str, list
             _write(path, "".join("\t".join(columns) + "\n" for columns in records).encode())
             if _sha256(path) != known[split]:
                 warn(f"{path} is not the published {name}: scores cannot stand beside published ones")
+    return {split: [path] for split, path in paths.items()}
+
+
+def _tables(name: str, builtin: str, known: dict[str, str], home: Path | None) -> dict[str, list[Path]]:
+    """A data set whose records are names of recordings or pictures: a table a split, in the cache, in a folder of its
+    own for each `home`. Tables are written last: where they are, what they name is there."""
+    own = hashlib.sha256(str(home and home.absolute()).encode()).hexdigest()[:12]
+    folder = cache_folder() / "data" / f"{builtin}-{own}"
+    part = name.removeprefix(builtin).removeprefix("-")  # without-a: of the set without a speaker
+    paths = {split: folder / f"{part}-{split}.tsv".lstrip("-") for split in ("train", "valid", "test")}
+    hashes = {paths.get(file) or folder / file: expected for file, expected in known.items()}
+    if not hashes or not all(path.is_file() and _sha256(path) == expected for path, expected in hashes.items()):
+        module = import_module(f"seqcli.datasets.{builtin.replace('-', '_')}")
+        for file, data in module.files(home):
+            path = folder / file
+            if path.is_file() and path.read_bytes() == data:
+                continue
+            if path.suffix == ".wav":  # thousands, and safe behind the table
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            else:
+                _write(path, data)
+        for path in (path for path, expected in hashes.items() if _sha256(path) != expected):
+            warn(f"{path} is not the published {name}: scores cannot stand beside published ones")
     return {split: [path] for split, path in paths.items()}
 
 

@@ -52,13 +52,18 @@ Inside = Annotated[str, AfterValidator(_inside)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
+Builtin = Literal[
+    "python-docs", "python-source", "dates", "reverse", "lags", "numbers", "scenes", "spoken-digits", "spoken-numbers"
+]
+
+
 class Entry(BaseModel, extra="forbid"):
     """A data set; `files` are files or globs."""
 
     summary: str = ""
     format: str = "text"
     files: dict[Literal["train", "valid", "test"], Inside] = {}
-    builtin: Literal["python-docs", "python-source", "dates", "reverse", "lags"] | None = None
+    builtin: Builtin | None = None
     folder: Annotated[str, AfterValidator(_one_folder)] | None = None
     shares: dict[Literal["valid", "test"], Share] = {}
     split_at: Literal["line", "character"] | None = None

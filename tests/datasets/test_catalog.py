@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,13 @@ def folders(tmp_path, monkeypatch) -> tuple[Path, Path]:
     monkeypatch.setenv("SEQCLI_DATA", str(data))
     monkeypatch.setenv("SEQCLI_CACHE", str(cache))
     return data, cache / "data"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Iterator[Path]:
+    """A cache for all data sets, removed in the end: one of recordings takes 100 MB."""
+    yield (folder := tmp_path_factory.mktemp("made"))
+    shutil.rmtree(folder)
 
 
 def put(home: Path, files: dict[str, str], entry: str | None = None) -> None:
@@ -50,9 +59,9 @@ def test_entries_say_what_they_must(path):
 
 
 @pytest.mark.parametrize("path", CATALOG, ids=lambda p: p.stem)
-def test_every_data_set_that_is_here_opens(path, data_folder, tmp_path, monkeypatch, capsys):
+def test_every_data_set_that_is_here_opens(path, data_folder, made, monkeypatch, capsys):
     monkeypatch.setenv("SEQCLI_DATA", str(data_folder))
-    monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path))
+    monkeypatch.setenv("SEQCLI_CACHE", str(made))
     try:
         found = catalog.find(path.stem)
     except SeqcliError as error:
