@@ -85,9 +85,9 @@ def read_chunks(
     replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
-    is longer than 1 MiB, behind a space if it has one, so that memory stays bounded; otherwise memory grows with the
-    longest line. An `encoding` is what a recipe says of its data, which the hint names then; without one it is UTF-8.
-    What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
+    is longer than 1 MiB, behind a space or else a comma if it has one, so that memory stays bounded; otherwise memory
+    grows with the longest line. An `encoding` is what a recipe says of its data, which the hint names then; without
+    one it is UTF-8. What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
     """
     hint = (
         _CONVERT if encoding is None else f"{_CONVERT}; or say what it is in a recipe, as in data.encoding: latin-1"
@@ -105,7 +105,7 @@ def read_chunks(
             if not (cut_long_lines and kept_size >= LONGEST):
                 continue
             whole = b"".join(kept)
-            end = whole.rfind(b" ") + 1 or _character_boundary(whole)
+            end = whole.rfind(b" ") + 1 or whole.rfind(b",") + 1 or _character_boundary(whole)
             kept = [whole[end:]]
             whole = whole[:end]
         else:

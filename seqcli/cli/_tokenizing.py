@@ -195,9 +195,9 @@ class Texts(_Travelling):
             shown = None if mark is None else str(mark) if ids else self.tokenizer.symbol(mark)
             if shown is None or not re.search(rb"(?<!\S)" + re.escape(shown.encode()) + rb"(?!\S)", out):
                 return Tokenized(out)
-            lacking = tokenizers.read(self.tokenizer, text)[1]
+            lacking = self.tokenizer.read(text)[1]
         except UnknownCharacter:
-            lacking = tokenizers.read(self.tokenizer, text)[1]
+            lacking = self.tokenizer.read(text)[1]
             gone = {ord(character): None for _, character in lacking}
             out = lines(text.translate(gone))
         if self.strict and lacking:
@@ -227,7 +227,7 @@ class Records(_Travelling):
 
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
         """The text, and what of it the tokenizer has no symbol for."""
-        return record.text, tokenizers.read(self.tokenizer, record.text)[1] if self.known else []
+        return record.text, self.tokenizer.read(record.text)[1] if self.known else []
 
     def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
         """What the tokenizer has no symbol for."""
@@ -272,7 +272,7 @@ def count(files: Sequence[str], choosing: Choosing, how: Lines, *, as_json: bool
     for chunk in _chunks(files, replaced):
         text = chunk.text
         known = tokenizer if isinstance(tokenizer, BaseTokenizer) else tokenizer.of(text)
-        ids, lacking = tokenizers.read(known, text)
+        ids, lacking = known.read(text)
         if lacking and how.unknown == "strict":
             stop = _filter.stopped(lacking[0][1], 0)
             raise SeqcliError(f"{chunk.place(lacking[0][0])}: {stop.message}", hint=stop.hint)
