@@ -21,7 +21,7 @@ class Report:
     labels: dict[str, Any] = field(default_factory=dict)  # per label: precision, recall, f1, support
     confusion: accuracy.Confusion | None = None
     reliability: list[calibration.Bin] = field(default_factory=list)
-    steps: dict[str, list[float]] = field(default_factory=dict)  # figures of each step of a horizon
+    steps: dict[str, list[float | None]] = field(default_factory=dict)  # figures of each step of a horizon
     unit: str = "token"  # what a figure per token is per
     wide: int = 9  # characters of a printed figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 from seqcli import metrics
@@ -57,12 +58,15 @@ def _figures(out: Output, report: Report, what: str) -> None:
     out.line("  " + ", ".join(f"{n:,} {name}" for name, n in report.counts.items()))
 
 
-def _steps(out: Output, steps: Mapping[str, Sequence[float]]) -> None:
+def _steps(out: Output, steps: Mapping[str, Sequence[float | None]]) -> None:
     """Figures by step, of some steps."""
     last = len(next(iter(steps.values())))
     out.line("  step" + "".join(f"  {name:>13}" for name in steps))
     for step in sorted({s for s in STEPS if s < last} | {last}):
-        out.line(f"  {step:>4}" + "".join(f"  {figures[step - 1]:>13.4g}" for figures in steps.values()))
+        out.line(
+            f"  {step:>4}"
+            + "".join(f"  {math.inf if (x := figures[step - 1]) is None else x:>13.4g}" for figures in steps.values())
+        )
 
 
 def _labels(out: Output, report: Report) -> None:

@@ -89,7 +89,7 @@ class BaseMetric(ABC):
         """How often each gold label was taken for each."""
         return None
 
-    def by_step(self) -> dict[str, list[float]]:
+    def by_step(self) -> dict[str, list[float | None]]:
         """Figures of each step of a horizon, by name."""
         return {}
 

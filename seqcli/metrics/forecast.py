@@ -76,11 +76,11 @@ class Metric(BaseMetric):
                 found["horizon-coverage" if horizon else "interval-coverage"] = float(_inside(arrays).mean())
         return found
 
-    def by_step(self) -> dict[str, list[float]]:
+    def by_step(self) -> dict[str, list[float | None]]:
         """Of each step of the horizon: the root of the mean squared error of each, and the share within intervals."""
         found = {f"{who}rmse": np.sqrt((off**2).mean(axis=0)) for who, off in _errors(self.many).items()}
         found |= {"coverage": _inside(self.many).mean(axis=0)} if self.many else {}
-        return {name: [float(f"{x:.6g}") for x in steps] for name, steps in found.items()}
+        return {n: [float(f"{x:.6g}") if np.isfinite(x) else None for x in steps] for n, steps in found.items()}
 
 
 def _errors(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

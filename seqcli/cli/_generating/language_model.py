@@ -96,6 +96,7 @@ def _check_quantiles(asked: Asked, stored: artifact.Artifact, given: Given, read
     if (kind := (stored.header.get("tokenizer") or {}).get("kind")) != "bins":
         hint = "train one with: tokenizer: bins"
         raise UsageError(f"--quantiles is for models of numbers: {stored.path} reads {kind}", hint=hint)
+    _ = asked.continuing.shares
     if flags := given.flags(("stop", "next_", "echo", "explain")):
         raise UsageError(f"--quantiles forecasts values, and writes no text: {flags[0]} does not go with it")
     if read in ROWS and asked.prompt is None:

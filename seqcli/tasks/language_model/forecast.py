@@ -51,7 +51,8 @@ def measured(own: Generator, series: Series, horizon: int | None) -> Iterator[Fo
         yield Found(forecast=_next(own, series, linear, good))
     if horizon:
         room = np.flatnonzero(good[: len(good) - horizon + 1])
-        room = room[series.before[room + horizon - 1] >= series.before[room] + horizon - 1]
+        last = room + horizon - 1
+        room = room[np.isfinite(series.values[last]) & (series.before[last] - series.before[room] == horizon - 1)]
         if len(room):
             origins = room[np.unique(np.linspace(0, len(room) - 1, ORIGINS).astype(int))]
             yield Found(horizon=_ahead(own, series, linear, origins, horizon))

@@ -31,7 +31,7 @@ class Linear:
             most //= 2
         if not most:
             return cls(mean, np.zeros(0))
-        left = np.linalg.qr(rows, mode="r")[:, -1]  # of the residual, what each further lag explains
+        left = np.asarray(np.linalg.qr(rows, mode="r"))[:, -1]  # its squares: what each further lag explains
         unexplained = np.cumsum(left[::-1] ** 2)[::-1][1:]  # (most + 1,): of no lag, one, two ...
         n, orders = len(rows), np.arange(most + 1)
         aic = n * np.log(np.maximum(unexplained / n, np.finfo(float).tiny)) + 2 * (orders + 1)
