@@ -24,16 +24,16 @@ def _grown(before: float) -> float:
 def series(start: float, count: int) -> list[float]:
     """Values of the series with this constant history."""
     delay, each, dropped = (round(n / STEP) for n in (DELAY, EVERY, DROPPED))
-    x, after = [start] * (delay + 1), _grown(start)
+    x, after = [start] * (delay + 2), _grown(start)
     for i in range(dropped + each * count):
-        now, before, middle = x[-1], after, _grown((x[i] + x[i + 1]) / 2)
-        after = _grown(x[i + 1])
+        now, before, middle = x[-1], after, _grown((9 * (x[i + 1] + x[i + 2]) - x[i] - x[i + 3]) / 16)
+        after = _grown(x[i + 2])
         a = before - 0.1 * now
         b = middle - 0.1 * (now + STEP / 2 * a)
         c = middle - 0.1 * (now + STEP / 2 * b)
         d = after - 0.1 * (now + STEP * c)
         x.append(now + STEP / 6 * (a + 2 * b + 2 * c + d))
-    return x[delay + dropped + each :: each]
+    return x[1 + delay + dropped + each :: each]
 
 
 def splits(seed: int = 1) -> dict[str, list[tuple[str]]]:

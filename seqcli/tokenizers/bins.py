@@ -17,6 +17,7 @@ from seqcli.errors import SeqcliError
 from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter
 
 END = "<end>"
+LARGEST = 1e150  # of a value: its square is a number too
 SEEN = 1 << 16  # characters of the training text that tell how values are written
 TAIL = 0.01  # of the training values, on either side, do not decide how far bins reach
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -55,7 +56,7 @@ class NoNumber(UnknownCharacter):
         if word == ",":
             said, hint = "no value stands between two commas", "fill the gap in: a series has a value at every step"
         else:
-            said = f"{word[:40]!r} is no {'finite ' if _names_no_finite(word) else ''}number"
+            said = f"{word[:40]!r} is {_why(word)}"
             hint = "a series is numbers alone, with blanks, commas or line ends between them: no header, no dates"
         SeqcliError.__init__(self, said, hint=hint)
         self.character, self.offset = word, offset
@@ -89,7 +90,7 @@ class Tokenizer(BaseTokenizer):
             found = [float(word) for word in _WORDS["line"].findall(text) if _NUMBER.fullmatch(word)]
             parts.append(np.array(found))  # what else there is, is told with its place when it is encoded
         values = np.concatenate([*parts, np.empty(0)])
-        values = values[np.isfinite(values)]
+        values = values[np.abs(values) <= LARGEST]
         if not len(values):
             raise SeqcliError("there is no number in the text", hint="a series is numbers, as 0.5 0.7 0.4")
         edges = _edges(values, config)
@@ -109,7 +110,7 @@ class Tokenizer(BaseTokenizer):
         for match in _WORDS[self.ends].finditer(text):
             word = match[0]
             value = float(word) if _NUMBER.fullmatch(word) else math.inf if word.strip() else math.nan
-            if math.isinf(value):  # what is no number, or none that a computer holds
+            if abs(value) > LARGEST:
                 raise NoNumber(word, match.start())
             found.append((match.start(), match.end(), value))
         if lacking := _LACKING.search(text):
@@ -186,12 +187,14 @@ class _Stream(TextStream):
         return "\n\n" if own.ends == "blank" and before else "\n"
 
 
-def _names_no_finite(word: str) -> bool:
-    """Whether Python reads the word as a number, but as none that is finite."""
+def _why(word: str) -> str:
+    """Why a word is no value."""
+    if _NUMBER.fullmatch(word):
+        return "too large a number"
     try:
-        return not math.isfinite(float(word))
+        return "no number" if math.isfinite(float(word)) else "no finite number"
     except ValueError:
-        return False
+        return "no number"
 
 
 def _edges(values: np.ndarray, config: Config) -> np.ndarray:
