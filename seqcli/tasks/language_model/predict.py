@@ -15,7 +15,7 @@ from seqcli.artifact import Artifact
 from seqcli.decoding.paths import paths
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.insight.leaving import Token as Left
 from seqcli.insight.leaving import short
 from seqcli.insight.leaving import tokens as left_out
@@ -210,6 +210,23 @@ class Generator(BasePredictor):
     def next(self, prompt: str, count: int = 10) -> list[tuple[str, float]]:
         """The most probable next tokens and their probabilities."""
         return self._next(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), Settings(next=count))
+
+    def forecast(
+        self,
+        prompt: str,
+        steps: int,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        *,
+        samples: int = 100,
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """Quantiles (steps, Q) of the values that follow a series, of a model whose tokenizer is bins. The same seed
+        gives those of `seqcli generate --quantiles`. Raises UsageError for a model of text."""
+        if self.tokenizer.kind != "bins":
+            raise UsageError(f"forecasts are of models of numbers: this one reads {self.tokenizer.kind}")
+        seed = secrets.randbits(63) if seed is None else seed
+        settings = Settings(max_tokens=steps, samples=samples, seed=seed, quantiles=tuple(quantiles))
+        return np.array(self._quantiles(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), settings))
 
     def evaluate(self, text: str | None = None, **asked: Any) -> Report:  # type: ignore[override]
         """Perplexity and its other forms on a text; without one on `files`, or on a split of its own data."""
