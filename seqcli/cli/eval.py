@@ -123,7 +123,7 @@ class Contexts:
     ] = None
     horizon: Annotated[
         int | None,
-        option("Numbers: run freely for N steps, 100 paths from each of 20 places.", metavar="N", min=1),
+        option("Numbers: run freely for N steps, 100 paths from each of 50 places.", metavar="N", min=1),
         LANGUAGE,
     ] = None
     threads: Annotated[int | None, option("BLAS threads.", min=1), LANGUAGE] = None

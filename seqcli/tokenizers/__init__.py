@@ -53,6 +53,9 @@ class BaseTokenizer(ABC):
     lossless: bool  # decode(encode(text)) == text for every text that encodes without <unk>
     size: int  # number of symbols V
     unk_id: int | None = None  # what it cannot represent; None: an error, or there is nothing it cannot represent
+    reads_all: bool = (
+        False  # whether `read` gives what there is no symbol for the nearest one, and leaves nothing out
+    )
     newline_id: int | None = None  # the symbol that ends a line, where there is exactly one
 
     @classmethod

@@ -69,6 +69,7 @@ class Tokenizer(BaseTokenizer):
     """
 
     kind = "bins"
+    reads_all = True
     lossless = False  # a value is kept as exactly as its bin is wide
 
     def __init__(self, edges: np.ndarray, means: np.ndarray, header: dict[str, Any]):

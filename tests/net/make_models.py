@@ -43,6 +43,11 @@ tokenizer: char
 data: {{train: corpus.txt, valid: 0.1, test: 0.1}}
 model: {{kind: transformer, size: 16, heads: 2, layers: 2, dropout: 0}}
 {LANGUAGE}""",
+    "waves": f"""task: language-model
+tokenizer: {{kind: bins, size: 32, period: 12}}
+data: {{train: waves.txt, valid: 0.15, test: 0.15}}
+model: {{cell: gru, embedding: 8, hidden: 12}}
+{LANGUAGE}""",
     "pos": f"""task: tagging
 {DATA["pos"]}
 model: {{embedding: 8, characters: {{kind: cnn, embedding: 4, filters: 6}}, hidden: 8}}
@@ -164,9 +169,17 @@ def parses(count: int) -> str:
     return "".join(tree() for _ in range(count))
 
 
+def waves(count: int) -> str:
+    """Series of 40 numbers, one a line."""
+    draw = random.Random(count)
+    starts = [draw.random() for _ in range(count)]
+    return "".join(" ".join(f"{(t * 7 + 20 * s) % 12 + draw.random():.2f}" for t in range(40)) + "\n" for s in starts)
+
+
 def furnish(folder: Path) -> None:
     """The data that the recipes read, and the recipes."""
     (folder / "corpus.txt").write_text(sentences(300))
+    (folder / "waves.txt").write_text(waves(60))
     for split, count in (("train", 200), ("valid", 40), ("test", 40)):
         for source, target in (
             (f"pos-{split}.txt", f"pos-{split}.txt"),

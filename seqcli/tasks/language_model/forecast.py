@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqcli import ops
+from seqcli import console, ops
 from seqcli.decoding import Stepper
 from seqcli.decoding.paths import paths
 from seqcli.decoding.sampling import Carried
@@ -21,7 +21,7 @@ from seqcli.tasks.language_model.linear import Linear
 from seqcli.tasks.language_model.predict import Generator
 
 MEASURED = 50_000  # values whose predictions are measured, at most
-ORIGINS, PATHS = 20, 100  # places from which it runs freely, and how often from each
+ORIGINS, PATHS = 50, 100  # places from which it runs freely, and how often from each
 SEED = 1
 
 
@@ -47,7 +47,9 @@ def measured(own: Generator, series: Series, horizon: int | None) -> Iterator[Fo
     context = max(len(linear.weights), tokenizer.period or 1)
     series = Series(*(part[:MEASURED] for part in series))
     good = np.isfinite(series.values) & (series.before >= context)
-    if good.any():
+    if not good.any():
+        console.warn(f"no value has {context} before it in its series: no forecast is measured")
+    else:
         yield Found(forecast=_next(own, series, linear, good))
     if horizon:
         room = np.flatnonzero(good[: len(good) - horizon + 1])

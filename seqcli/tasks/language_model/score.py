@@ -214,5 +214,6 @@ class Lines(Generator):
         found = []
         for ids, lacking in records:
             cost = score_line(self.model, self.tokenizer, ids)
-            found.append(Cost(math.inf, cost.tokens) if lacking and self.tokenizer.unk_id is None else cost)
+            left_out = lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all
+            found.append(Cost(math.inf, cost.tokens) if left_out else cost)
         return found
