@@ -193,12 +193,10 @@ class Texts(_Travelling):
             out = lines(text)
             mark = self.tokenizer.unk_id
             shown = None if mark is None else str(mark) if ids else self.tokenizer.symbol(mark)
-            if self.tokenizer.reads_all:
-                lacking = self.tokenizer.read(text)[1]
-            elif shown is None or not re.search(rb"(?<!\S)" + re.escape(shown.encode()) + rb"(?!\S)", out):
+            there = shown and re.search(rb"(?<!\S)" + re.escape(shown.encode()) + rb"(?!\S)", out)
+            if not there and not self.tokenizer.reads_all:
                 return Tokenized(out)
-            else:
-                lacking = self.tokenizer.read(text)[1]
+            lacking = self.tokenizer.read(text)[1]
         except UnknownCharacter:
             lacking = self.tokenizer.read(text)[1]
             gone = {ord(character): None for _, character in lacking}
@@ -228,12 +226,15 @@ class _Strict(Exception):
 class Records(_Travelling):
     """Tokens, ids and offsets of each record's text."""
 
+    def prepare(self, record: Example, asked: None) -> Example:
+        """The record. Raises SeqcliError for what is no text of the tokenizer's, with its place."""
+        if self.known:
+            tokenizers.check(self.tokenizer, record)
+        return record
+
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
         """The text, and what of it the tokenizer has no symbol for."""
-        try:
-            return record.text, self.tokenizer.read(record.text)[1] if self.known else []
-        except UnknownCharacter as error:
-            raise _filter.Stopped(error.message, hint=error.hint, at=error.offset) from None
+        return record.text, self.tokenizer.read(record.text)[1] if self.known else []
 
     def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
         """What the tokenizer has no symbol for."""

@@ -277,6 +277,14 @@ def learn(config: Any, texts: Iterable[str], base: Path = Path(), *, any_charact
     return registry.load("tokenizers", config.kind).Tokenizer.learn(texts, config)
 
 
+def check(tokenizer: BaseTokenizer, record: Any) -> None:
+    """Raise SeqcliError, with its place, for what the text of a record holds that not even `read` can pass over."""
+    try:
+        tokenizer.check(record.text)
+    except UnknownCharacter as error:
+        raise SeqcliError(f"{record.place(error.offset)}: {error.message}", hint=error.hint) from None
+
+
 def restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseTokenizer:
     """The tokenizer described by an artifact's header (its `tokenizer` part) and arrays."""
     return registry.load("tokenizers", header["kind"]).Tokenizer.restore(header, arrays)

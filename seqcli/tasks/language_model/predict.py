@@ -15,14 +15,14 @@ from seqcli.artifact import Artifact
 from seqcli.decoding.paths import paths
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token as Left
 from seqcli.insight.leaving import short
 from seqcli.insight.leaving import tokens as left_out
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
 from seqcli.streams import Chunk
-from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
+from seqcli.tokenizers import BaseTokenizer
 
 if TYPE_CHECKING:
     from seqcli.report import Report
@@ -85,10 +85,7 @@ class Generator(BasePredictor):
 
     def prepare(self, record: Example, asked: Any) -> Example:
         """The record, numbered. Raises SeqcliError for what is no text of the model's, with its place."""
-        try:
-            self.tokenizer.check(record.text)
-        except UnknownCharacter as error:
-            raise SeqcliError(f"{record.place(error.offset)}: {error.message}", hint=error.hint) from None
+        tokenizers.check(self.tokenizer, record)
         record.record = self.counted["records"]
         self.counted["records"] += 1
         return record
