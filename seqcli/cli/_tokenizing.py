@@ -246,9 +246,8 @@ class Records(_Travelling):
 
     def _found(self, text: str, lacking: list[int]) -> dict[str, Any]:
         tokenizer = self.tokenizer if self.known else self.tokenizer.of(text)
-        if (
-            lacking and tokenizer.unk_id is None and not tokenizer.reads_all
-        ):  # left out, but offsets are those of the text as it is
+        if lacking and tokenizer.unk_id is None and not tokenizer.reads_all:
+            # left out, but offsets are those of the text as it is
             kept = sorted({*range(len(text))} - {*lacking})
             found = self._found("".join(text[i] for i in kept), [])
             return {**found, "offsets": [(kept[a], kept[b - 1] + 1) for a, b in found["offsets"]]}

@@ -188,6 +188,12 @@ class _Stream(TextStream):
         return "\n\n" if own.ends == "blank" and before else "\n"
 
 
+def is_series(text: str) -> bool:
+    """Whether a text is nothing but numbers."""
+    words = re.findall(r"[^\s,]+", text)
+    return len(words) > 1 and all(map(_NUMBER.fullmatch, words))
+
+
 def _why(word: str) -> str:
     """Why a word is no value."""
     if _NUMBER.fullmatch(word):
