@@ -33,7 +33,7 @@ class Config(BaseModel, extra="forbid"):
     kind: Literal["bins"] = "bins"
     size: Annotated[int, Field(ge=2, le=1 << 16)] = 512  # bins
     edges: Literal["uniform", "quantiles"] = "uniform"  # all as wide; or all with as many training values
-    blur: Annotated[float, Field(ge=0)] = 2.0  # bins over which training spreads what it reads and predicts; 0: none
+    blur: Annotated[float, Field(ge=0)] = 3.0  # bins over which training spreads what it reads and predicts; 0: none
     range: tuple[float, float] | None = None  # what uniform bins divide; default: what training values span
     ends: Literal["line", "blank"] | None = None  # what ends a series: a line end, a blank line; default: as it looks
     period: Annotated[int, Field(ge=2)] | None = None  # values of a season, as 24 of hours: `eval` compares with it
