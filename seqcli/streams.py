@@ -8,6 +8,7 @@ and works in batches when there is a backlog.
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -182,6 +183,14 @@ def column_of(text: str, offset: int) -> tuple[int, int]:
 def stdin_is_interactive() -> bool:
     """Whether standard input is a terminal (or closed): there is nothing to read."""
     return sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()
+
+
+def more_is_there() -> bool:
+    """Whether standard input can be read without waiting."""
+    try:
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):
+        return False
 
 
 class Output:

@@ -7,7 +7,6 @@ all the same and counted (`--unknown answer`), and so are bytes that do not deco
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import threading
@@ -26,6 +25,7 @@ from seqcli.errors import SeqcliError
 from seqcli.files import packing, sources
 from seqcli.predictor import Answering
 from seqcli.streams import Chunk, Output, Replaced
+from seqcli.tokenizers import UnknownCharacter
 
 HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
 POSIX = os.name == "posix"
@@ -64,12 +64,10 @@ class Lacked:
         if self.records:
             shown = ", ".join(repr(what) for what in list(self.different)[:SHOWN])
             more = f" and {len(self.different) - SHOWN:,} others" if len(self.different) > SHOWN else ""
-            times = (
-                f"{self.times:,} time{'s' * (self.times > 1)} in {self.records:,} record{'s' * (self.records > 1)}"
-            )
-            console.say(
-                f"there is no symbol for {shown}{more} ({times}): answered all the same; --unknown strict stops there"
-            )
+            times, records = "s" * (self.times > 1), "s" * (self.records > 1)
+            often = f"{self.times:,} time{times} in {self.records:,} record{records}"
+            said = "answered all the same; --unknown strict stops there"
+            console.say(f"there is no symbol for {shown}{more} ({often}): {said}")
 
 
 class Work(NamedTuple):
@@ -82,7 +80,13 @@ class Work(NamedTuple):
     def __call__(self, records: Sequence[Any]) -> tuple[list[Any], Lacked]:
         """The answers to records, and what of them it lacks. Raises Stopped at the first of that, where strict."""
         own, asked = self.predictor, self.asked
-        ready, lacked = [own.ready(record) for record in records], Lacked()
+        ready, lacked = [], Lacked()
+        for record in records:
+            try:
+                ready.append(own.ready(record))
+            except UnknownCharacter as error:
+                before = ready and own.answer(ready, asked)
+                raise Stopped(error.message, answers=before, at=error.offset, hint=error.hint) from None
         for i, record in enumerate(() if own.complete else ready):
             if found := own.lacking(record):
                 if self.strict:
@@ -101,7 +105,10 @@ def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -
 
 def one(predictor: Answering, record: Any, how: Lines) -> Any:
     """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
-    ready, lacked = predictor.ready(record), Lacked()
+    try:
+        ready, lacked = predictor.ready(record), Lacked()
+    except UnknownCharacter as error:
+        raise SeqcliError(f"{record.place(error.offset)}: {error.message}", hint=error.hint) from None
     if found := [] if predictor.complete else predictor.lacking(ready):
         if how.unknown == "strict":
             stop = stopped(found[0][1], 0)
@@ -188,7 +195,7 @@ class Batches:
             with progress(self.what, paths) as advance:
                 for chunk in streams.read_text(paths, encoding=self.encoding, end_lines=True, replaced=self.replaced):
                     self._prepared(self.reader.feed(chunk), held)
-                    pause = eager or (live and not more_is_there())
+                    pause = eager or (live and not streams.more_is_there())
                     if pause or len(held) >= self.size or sum(r.size for r in held) >= HELD:
                         yield from self._cut(held, pause)
                     advance(len(chunk.text))
@@ -219,14 +226,6 @@ def progress(what: str, paths: Sequence[str | Path]) -> Any:
     if sys.stdout.isatty() or len(plain) < len(paths):
         return nullcontext(lambda _: None)
     return console.progress(what, float(sum(p.stat().st_size for p in plain)))
-
-
-def more_is_there() -> bool:
-    """Whether standard input can be read without waiting."""
-    try:
-        return bool(select.select([sys.stdin], [], [], 0)[0])
-    except (OSError, ValueError):
-        return False
 
 
 # other processes

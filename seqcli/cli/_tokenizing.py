@@ -226,12 +226,6 @@ class _Strict(Exception):
 class Records(_Travelling):
     """Tokens, ids and offsets of each record's text."""
 
-    def prepare(self, record: Example, asked: None) -> Example:
-        """The record. Raises SeqcliError for what is no text of the tokenizer's, with its place."""
-        if self.known:
-            tokenizers.check(self.tokenizer, record)
-        return record
-
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
         """The text, and what of it the tokenizer has no symbol for."""
         return record.text, self.tokenizer.read(record.text)[1] if self.known else []

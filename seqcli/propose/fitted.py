@@ -159,9 +159,7 @@ def _of_numbers(values: float) -> Fit:
     tokenizer = [
         Entry("kind", "bins", f"nothing but numbers, about {values:,.0f} to train on"),
         Entry("size", 512 if values > 5_000 else 256, "bins; a forecast is finer than a bin"),
-        Entry(
-            "blur", 2 if values > 5_000 else 3, "bins over which training spreads what it reads and predicts"
-        ),
+        Entry("blur", 3, "bins over which training spreads what it reads and predicts"),
         Entry("#", "period: 24, where a day has 24 values: eval compares with the value a season before", ""),
     ]
     model = _recurrent(64, 128, 0.0 if values > 5_000 else 0.1)

@@ -91,10 +91,6 @@ class BaseTokenizer(ABC):
         spans = self.offsets(text)
         return ids, [(a, text[a:b]) for (a, b), id in zip(spans, ids, strict=False) if id == self.unk_id]
 
-    def check(self, text: str) -> None:
-        """Raise UnknownCharacter for what not even `read` can pass over: here for nothing."""
-        return
-
     def pieces(self, text: str) -> list[str]:
         """The symbols of a text as strings a person can read, one for each id of `encode`."""
         return [self._names[i] for i in self.encode(text).tolist()]
@@ -275,14 +271,6 @@ def learn(config: Any, texts: Iterable[str], base: Path = Path(), *, any_charact
     if any_character and config.kind == "char":
         config = config.model_copy(update={"unk": True})
     return registry.load("tokenizers", config.kind).Tokenizer.learn(texts, config)
-
-
-def check(tokenizer: BaseTokenizer, record: Any) -> None:
-    """Raise SeqcliError, with its place, for what the text of a record holds that not even `read` can pass over."""
-    try:
-        tokenizer.check(record.text)
-    except UnknownCharacter as error:
-        raise SeqcliError(f"{record.place(error.offset)}: {error.message}", hint=error.hint) from None
 
 
 def restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseTokenizer:

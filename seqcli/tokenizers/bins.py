@@ -122,9 +122,6 @@ class Tokenizer(BaseTokenizer):
         """The value of each id of `encode`, exactly, (T,) float64; NaN of `<end>`. Raises NoNumber."""
         return np.array([value for *_, value in self._found(text)], np.float64)
 
-    def check(self, text: str) -> None:
-        self._found(text)
-
     def ids(self, values: np.ndarray) -> np.ndarray:
         """The ids (T,) of values, int32."""
         inside = np.searchsorted(self.edges[1:-1], values, side="right") + 1

@@ -135,7 +135,7 @@ def test_odd_series_are_learnt(text: str):
 )
 def test_what_is_no_number_is_named(text: str, offset: int, said: str):
     tokenizer = learnt("1 2 3", size=4)
-    for read in (tokenizer.encode, tokenizer.read, tokenizer.offsets, tokenizer.check):
+    for read in (tokenizer.encode, tokenizer.read, tokenizer.offsets):
         with pytest.raises(NoNumber, match=said) as caught:
             read(text)
         assert caught.value.offset == offset

@@ -139,7 +139,7 @@ class Series(Example):
 def _one(asked: Asked, generator: Generator, settings: Settings, writer: Writer) -> None:
     """One prompt: raw text as it comes; tables and objects when they are complete."""
     out, prompted = streams.Output(), Series(asked.prompt or "", source="--prompt")
-    ready = _filter.one(generator, generator.prepare(prompted, settings), asked.how)
+    ready = _filter.one(generator, prompted, asked.how)
     if asked.writing.jsonl or settings.next is not None or settings.quantiles:
         write = forms.form("text", asked.writing.jsonl, None, writer)
         out.write(write(prompted, generator.answer([ready], settings)[0]))
