@@ -124,7 +124,7 @@ def test_deep_trees(depth: int) -> None:
     del tree, many
 
 
-@pytest.mark.parametrize("text", [" " * (1 << 20), "(" + " " * (1 << 20), "(1" + "\t" * (1 << 20) + "a", "(" * (1 << 18), "a" * (1 << 20)])  # fmt: skip
+@pytest.mark.parametrize("text", [" " * (1 << 20), "(" + " " * (1 << 20), "(1" + "\t" * (1 << 20) + "a", "(" * (1 << 18), "a" * (1 << 20)], ids=["blanks", "open", "a label", "opens", "a word"])  # fmt: skip
 def test_long_lines_that_are_no_trees(text: str) -> None:
     """Possessive patterns: no line makes them go back, which would take hours here."""
     with pytest.raises(SeqcliError):
