@@ -43,6 +43,10 @@ class FrontEnd(BaseFrontEnd):
     def reduced(self, lengths: np.ndarray) -> np.ndarray:
         return -(-lengths // self.side) * (self.wide // self.side)
 
+    def grid(self, high: int) -> tuple[int, int]:
+        """Rows and columns of the patches of a picture so many pixels high."""
+        return -(-high // self.side), self.wide // self.side
+
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
         side, across, counts = self.side, self.wide // self.side, self.reduced(lengths)
         of = np.repeat(np.arange(len(lengths)), counts)
