@@ -44,13 +44,13 @@ class FrontEnd(BaseFrontEnd):
         layers: int = 2,
         channels: int = 3,
     ) -> Self:
-        """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` a pixel."""
+        """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` each pixel."""
         wide = dimensions // max(channels, 1)
         if min(side, layers) < 1 or sees < side or wide * channels != dimensions or wide % side or size % 4:
             raise UsageError(
                 f"model.front_end: rows of {dimensions} numbers, {channels} a pixel, cannot be cut into patches"
                 f" {side} pixels wide, each seeing {sees}, that become vectors of {size}",
-                hint="side divides a picture's width and is at most what it sees, channels are the numbers of a pixel,"
+                hint="side divides a picture's width, and is at most what it sees; channels are numbers a pixel,"
                 " embedding is a multiple of 4",
             )
         sizes = [sees * sees * channels] + [size] * (layers - 1)
