@@ -42,7 +42,7 @@ from seqcli.cli._options import (
     nothing_to_read,
     option,
 )
-from seqcli.cli._reading import SOURCES
+from seqcli.cli._reading import SOURCES, STREAMS
 from seqcli.errors import UsageError
 
 InputOption = SOURCES.option()
@@ -230,6 +230,13 @@ def command(
     from seqcli import registry, runs
 
     stored = runs.open_model(model, "generate")
+    if reading.input in STREAMS:
+        from seqcli.cli import _streaming
+
+        _streaming.run(
+            files or [], reading.input, stored, given, _streaming.How(writing.jsonl, how.threads, texts=True)
+        )
+        return None
     given.check_model(stored)
     asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, writing, sure, how)
     registry.load("cli/_generating", stored.header["task"]).run(asked, stored, given)

@@ -37,6 +37,7 @@ from seqcli.cli._options import (
     nothing_to_read,
     option,
 )
+from seqcli.cli._reading import STREAMS
 from seqcli.errors import UsageError
 
 READ = registry.having("records", "READS", "tags")
@@ -55,9 +56,10 @@ class Reading:
     input: Annotated[
         str | None,
         option(
-            f"{', '.join(READ)}. Default: as the file's name says, as is written, or text.",
+            f"{', '.join(READ)}. Default: as the file's name says, as is written, or text. Standard input"
+            f" as it comes: {' or '.join(STREAMS)}.",
             metavar="FORMAT",
-            autocompletion=entries("records", READ),
+            autocompletion=entries("records", (*READ, *STREAMS)),
         ),
     ] = None
     field: Annotated[
