@@ -4,7 +4,8 @@ A record stays text: its text is the numbers themselves, or names the file that 
 offers `Config`, its recipe keys under `frames`, and `read(place, config)`, which makes an array of that: (T,) or
 (T, D), or a picture (H, W, C), whose rows are its steps. One of recordings offers `Analysis(config)`, whose
 `feed(samples, last=False)` gives the frames that more samples complete. A kind whose settings the first training
-record decides (the sampling rate of recordings) says so in `fixed(place, config)`, which gives the Config that is kept.
+record decides (the sampling rate of recordings) says so in `fixed(place, config)`, which gives the Config that is
+kept.
 
 What all kinds share is here: which dimensions there must be, normalisation learnt on the training split, and what is
 done to frames in training.

@@ -96,4 +96,4 @@ class Windows:
             self._rows = np.concatenate([self._rows, np.zeros((width, self._rows.shape[1]), np.float32)])
         found = self._rows[np.arange(complete)[:, None] * stride + np.arange(width)]
         self._rows, self._due = self._rows[complete * stride :], self._due - complete * stride
-        return found.reshape(complete, -1)
+        return found.reshape(complete, width * self._rows.shape[1])

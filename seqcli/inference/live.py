@@ -43,9 +43,15 @@ class Live(ABC):
         self._read, self._steps = BatchForm(stack).stream(), 0
 
     def feed(self, given: np.ndarray, *, last: bool = False) -> list[Heard]:
-        """The answers that more samples (n,) in ± 32,768 give, or vectors (n, D), n >= 0; with the last ones, all that
+        """The answers that more samples (n,) in ± 32,768 give, or vectors (n, D), n >= 0; with the last ones all that
         are left. Raises SeqcliError where all of it is too short for a frame."""
-        outputs = self._read(self._front_end(self._frames(given, last), last))
+        frames = self._frames(given, last)
+        if not (len(frames) or last):
+            return []
+        vectors = self._front_end(frames, last)
+        if not (len(vectors) or last):
+            return []
+        outputs = self._read(vectors)
         first, self._steps = self._steps, self._steps + len(outputs)
         if last and not self._steps:
             raise SeqcliError("too short a recording: less than one window")
