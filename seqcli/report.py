@@ -21,6 +21,7 @@ class Report:
     labels: dict[str, Any] = field(default_factory=dict)  # per label: precision, recall, f1, support
     confusion: accuracy.Confusion | None = None
     reliability: list[calibration.Bin] = field(default_factory=list)
+    steps: dict[str, list[float | None]] = field(default_factory=dict)  # figures of each step of a horizon
     unit: str = "token"  # what a figure per token is per
     wide: int = 9  # characters of a printed figure
 
@@ -39,6 +40,7 @@ class Report:
                     found.labels = {label: score._asdict() for label, score in scores.items()}
                 found.confusion = found.confusion or metric.confusion()
                 found.reliability = found.reliability or metric.reliability()
+                found.steps |= metric.by_step()
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,7 +53,7 @@ class Report:
         if wanted:
             return {k: v for k, v in self.to_dict().items() if k in wanted or k not in self.metrics}
         if not self.labels:
-            return self.to_dict()
+            return {**self.to_dict(), **({"steps": self.steps} if self.steps else {})}
         tables: dict[str, Any] = {"labels": self.labels}
         if self.confusion is not None:
             counts = [[int(n) for n in row] for row in self.confusion.counts]

@@ -8,6 +8,7 @@ and works in batches when there is a backlog.
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -85,9 +86,9 @@ def read_chunks(
     replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
     """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
-    is longer than 1 MiB, behind a space if it has one, so that memory stays bounded; otherwise memory grows with the
-    longest line. An `encoding` is what a recipe says of its data, which the hint names then; without one it is UTF-8.
-    What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
+    is longer than 1 MiB, behind a space or else a comma if it has one, so that memory stays bounded; otherwise memory
+    grows with the longest line. An `encoding` is what a recipe says of its data, which the hint names then; without
+    one it is UTF-8. What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
     """
     hint = (
         _CONVERT if encoding is None else f"{_CONVERT}; or say what it is in a recipe, as in data.encoding: latin-1"
@@ -105,7 +106,7 @@ def read_chunks(
             if not (cut_long_lines and kept_size >= LONGEST):
                 continue
             whole = b"".join(kept)
-            end = whole.rfind(b" ") + 1 or _character_boundary(whole)
+            end = whole.rfind(b" ") + 1 or whole.rfind(b",") + 1 or _character_boundary(whole)
             kept = [whole[end:]]
             whole = whole[:end]
         else:
@@ -182,6 +183,14 @@ def column_of(text: str, offset: int) -> tuple[int, int]:
 def stdin_is_interactive() -> bool:
     """Whether standard input is a terminal (or closed): there is nothing to read."""
     return sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()
+
+
+def more_is_there() -> bool:
+    """Whether standard input can be read without waiting."""
+    try:
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):
+        return False
 
 
 class Output:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import inprocess
 
 import seqcli
 from seqcli import artifact, layers, tokenizers
@@ -241,13 +242,12 @@ def translator(translator_path) -> Translator:
     return seqcli.load(translator_path)
 
 
-def test_translations_are_what_the_command_writes(translator, translator_path, seqcli):
+def test_translations_are_what_the_command_writes(translator, translator_path, tmp_path):
     assert isinstance(translator, Translator)
 
     def command(*args: object) -> str:
-        return (
-            seqcli("-q", "generate", "-m", translator_path, *args, "--prompt", "abc de").stdout.decode().strip("\n")
-        )
+        asked = ("-q", "generate", "-m", translator_path, *args, "--prompt", "abc de")
+        return inprocess.seqcli(*asked, cwd=tmp_path).text.strip("\n")
 
     assert translator.translate("abc de") == command()
     assert translator.translate("abc\nde") == command()  # a text is one line

@@ -7,7 +7,6 @@ all the same and counted (`--unknown answer`), and so are bytes that do not deco
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import threading
@@ -25,7 +24,6 @@ from seqcli.cli._options import Lines
 from seqcli.cli._pool import pool, watch_parent
 from seqcli.errors import SeqcliError
 from seqcli.files import packing, sources
-from seqcli.frames import named
 from seqcli.predictor import Answering
 from seqcli.streams import Chunk, Output, Replaced
 
@@ -66,12 +64,10 @@ class Lacked:
         if self.records:
             shown = ", ".join(repr(what) for what in list(self.different)[:SHOWN])
             more = f" and {len(self.different) - SHOWN:,} others" if len(self.different) > SHOWN else ""
-            times = (
-                f"{self.times:,} time{'s' * (self.times > 1)} in {self.records:,} record{'s' * (self.records > 1)}"
-            )
-            console.say(
-                f"there is no symbol for {shown}{more} ({times}): answered all the same; --unknown strict stops there"
-            )
+            times, records = "s" * (self.times > 1), "s" * (self.records > 1)
+            often = f"{self.times:,} time{times} in {self.records:,} record{records}"
+            said = "answered all the same; --unknown strict stops there"
+            console.say(f"there is no symbol for {shown}{more} ({often}): {said}")
 
 
 class Work(NamedTuple):
@@ -88,8 +84,9 @@ class Work(NamedTuple):
         for record in records:
             try:
                 ready.append(own.ready(record))
-            except SeqcliError as error:  # a file that the record names is not what it must be
-                raise Stopped(error.message, answers=own.answer(ready, asked), hint=error.hint) from None
+            except SeqcliError as error:  # what is no symbol, or a file that the record names and cannot be read
+                at, before = getattr(error, "offset", 0), ready and own.answer(ready, asked)
+                raise Stopped(error.message, answers=before, at=at, hint=error.hint) from None
         for i, record in enumerate(() if own.complete else ready):
             if found := own.lacking(record):
                 if self.strict:
@@ -108,7 +105,10 @@ def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -
 
 def one(predictor: Answering, record: Any, how: Lines) -> Any:
     """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
-    ready, lacked = named(record, lambda: predictor.ready(record)), Lacked()
+    try:
+        ready, lacked = predictor.ready(record), Lacked()
+    except SeqcliError as error:
+        raise SeqcliError(f"{record.place(getattr(error, 'offset', 0))}: {error.message}", hint=error.hint) from None
     if found := [] if predictor.complete else predictor.lacking(ready):
         if how.unknown == "strict":
             stop = stopped(found[0][1], 0)
@@ -195,7 +195,7 @@ class Batches:
             with progress(self.what, paths) as advance:
                 for chunk in self._chunks(paths):
                     self._prepared(self.reader.feed(chunk), held)
-                    pause = eager or (live and not more_is_there())
+                    pause = eager or (live and not streams.more_is_there())
                     if pause or len(held) >= self.size or sum(r.size for r in held) >= HELD:
                         yield from self._cut(held, pause)
                     advance(len(chunk.text))
@@ -242,14 +242,6 @@ def progress(what: str, paths: Sequence[str | Path]) -> Any:
     if sys.stdout.isatty() or len(plain) < len(paths):
         return nullcontext(lambda _: None)
     return console.progress(what, float(sum(p.stat().st_size for p in plain)))
-
-
-def more_is_there() -> bool:
-    """Whether standard input can be read without waiting."""
-    try:
-        return bool(select.select([sys.stdin], [], [], 0)[0])
-    except (OSError, ValueError):
-        return False
 
 
 # other processes

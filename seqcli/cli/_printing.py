@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from seqcli import metrics
 from seqcli.errors import SeqcliError, UsageError
@@ -12,6 +13,7 @@ from seqcli.records import one_line
 from seqcli.report import Report
 from seqcli.streams import Output
 
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of a horizon, that are shown, and its last
 MISTAKES = 30  # pairs of labels that are listed
 
 
@@ -36,6 +38,8 @@ def show(
             out.line(f"{report.metrics[name]:.6g}")
     else:
         _figures(out, report, what)
+        if report.steps:
+            _steps(out, report.steps)
         if report.labels:
             _labels(out, report)
         if confusion and report.confusion is not None:
@@ -52,6 +56,17 @@ def _figures(out: Output, report: Report, what: str) -> None:
         unit = offers[name].unit.replace("token", report.unit)
         out.line(f"  {name:<{width}}  {value:>{report.wide}.4f}  {unit}".rstrip())
     out.line("  " + ", ".join(f"{n:,} {name}" for name, n in report.counts.items()))
+
+
+def _steps(out: Output, steps: Mapping[str, Sequence[float | None]]) -> None:
+    """Figures by step, of some steps."""
+    last = len(next(iter(steps.values())))
+    out.line("  step" + "".join(f"  {name:>13}" for name in steps))
+    for step in sorted({s for s in STEPS if s < last} | {last}):
+        out.line(
+            f"  {step:>4}"
+            + "".join(f"  {math.inf if (x := figures[step - 1]) is None else x:>13.4g}" for figures in steps.values())
+        )
 
 
 def _labels(out: Output, report: Report) -> None:

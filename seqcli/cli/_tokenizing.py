@@ -173,7 +173,7 @@ class Texts(_Travelling):
         text = record.text
         try:
             return self._made(text)
-        except UnknownPiece as error:
+        except (UnknownPiece, UnknownCharacter) as error:
             message, hint, at = error.message, error.hint, error.offset
         except _Strict as error:
             stop = _filter.stopped(error.what, error.offset)
@@ -193,11 +193,12 @@ class Texts(_Travelling):
             out = lines(text)
             mark = self.tokenizer.unk_id
             shown = None if mark is None else str(mark) if ids else self.tokenizer.symbol(mark)
-            if shown is None or not re.search(rb"(?<!\S)" + re.escape(shown.encode()) + rb"(?!\S)", out):
+            there = shown and re.search(rb"(?<!\S)" + re.escape(shown.encode()) + rb"(?!\S)", out)
+            if not there and not self.tokenizer.reads_all:
                 return Tokenized(out)
-            lacking = tokenizers.read(self.tokenizer, text)[1]
+            lacking = self.tokenizer.read(text)[1]
         except UnknownCharacter:
-            lacking = tokenizers.read(self.tokenizer, text)[1]
+            lacking = self.tokenizer.read(text)[1]
             gone = {ord(character): None for _, character in lacking}
             out = lines(text.translate(gone))
         if self.strict and lacking:
@@ -227,7 +228,7 @@ class Records(_Travelling):
 
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
         """The text, and what of it the tokenizer has no symbol for."""
-        return record.text, tokenizers.read(self.tokenizer, record.text)[1] if self.known else []
+        return record.text, self.tokenizer.read(record.text)[1] if self.known else []
 
     def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
         """What the tokenizer has no symbol for."""
@@ -239,7 +240,8 @@ class Records(_Travelling):
 
     def _found(self, text: str, lacking: list[int]) -> dict[str, Any]:
         tokenizer = self.tokenizer if self.known else self.tokenizer.of(text)
-        if lacking and tokenizer.unk_id is None:  # left out, but offsets are those of the text as it is
+        if lacking and tokenizer.unk_id is None and not tokenizer.reads_all:
+            # left out, but offsets are those of the text as it is
             kept = sorted({*range(len(text))} - {*lacking})
             found = self._found("".join(text[i] for i in kept), [])
             return {**found, "offsets": [(kept[a], kept[b - 1] + 1) for a, b in found["offsets"]]}
@@ -272,7 +274,10 @@ def count(files: Sequence[str], choosing: Choosing, how: Lines, *, as_json: bool
     for chunk in _chunks(files, replaced):
         text = chunk.text
         known = tokenizer if isinstance(tokenizer, BaseTokenizer) else tokenizer.of(text)
-        ids, lacking = tokenizers.read(known, text)
+        try:
+            ids, lacking = known.read(text)
+        except UnknownCharacter as error:
+            raise SeqcliError(f"{chunk.place(error.offset)}: {error.message}", hint=error.hint) from None
         if lacking and how.unknown == "strict":
             stop = _filter.stopped(lacking[0][1], 0)
             raise SeqcliError(f"{chunk.place(lacking[0][0])}: {stop.message}", hint=stop.hint)

@@ -6,6 +6,9 @@ is the signature that comparable numbers share.
 Language models, by two context protocols: `stateful` carries the state through the whole text; `--window N` begins
 anew every N tokens and scores every position, to stand beside Transformers.
 
+Of numbers (tokenizer: bins) also how far the next value is off, beside a linear autoregression fitted in training
+and the last value, and how many values the 80 % interval holds; --horizon N the same of the N values that follow.
+
 Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC of two labels, calibration; --compare A B
 scores two models on the same texts and says how sure the difference is.
 
@@ -118,6 +121,11 @@ class Contexts:
 
     window: Annotated[
         int | None, option("Begin with a fresh state every N tokens.", "--window", metavar="N", min=1), LANGUAGE
+    ] = None
+    horizon: Annotated[
+        int | None,
+        option("Numbers: run freely for N steps, 100 paths from each of 50 places.", metavar="N", min=1),
+        LANGUAGE,
     ] = None
     threads: Annotated[int | None, option("BLAS threads.", min=1), LANGUAGE] = None
 

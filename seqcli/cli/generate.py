@@ -7,6 +7,8 @@ lines; the text is in the column or under the key that the model was trained on.
 Language models write the continuation alone, ended at its first line end or after --max-tokens; --echo writes the
 prompt before it. Each (seed, record, sample) draws from its own stream of random numbers.
 
+Models of numbers (tokenizer: bins) continue a series; --quantiles forecasts it instead, a line a step.
+
 Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy), or one that is drawn, where
 --temperature, --top-k or --top-p say so. --n-best writes several, a tab between. --jsonl writes `text`, `logprob`
 (nats), `score` (what answers are ranked by), `finished` and `tokens`, and where they are asked for `answers`,
@@ -15,6 +17,7 @@ Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy
 \b
   seqcli generate --prompt "Once upon a time" --temperature 0.8
   seqcli generate < test.en > test.de
+  tail -n 1 series.txt | seqcli generate --quantiles 0.1,0.5,0.9 --max-tokens 24
   seqcli generate --beam 5 --n-best 3 --jsonl --attention < test.en
 """
 
@@ -111,8 +114,24 @@ class Continuing:
     next_: Annotated[
         int | None, option("List the K most probable next tokens instead.", "--next", metavar="K", min=1), LANGUAGE
     ] = None
+    quantiles: Annotated[
+        str | None,
+        option("Numbers: a line a step of these quantiles of the samples (100), as 0.1,0.5,0.9.", metavar="Q,Q,…"),
+        LANGUAGE,
+    ] = None
     echo: Annotated[bool, option("Write the prompt before its continuation.", "--echo"), LANGUAGE] = False
     device: Annotated[str, option("cpu runs on NumPy; cuda and mps on torch."), LANGUAGE] = "cpu"
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The quantiles, in order as they are given. Raises UsageError."""
+        try:
+            found = tuple(map(float, self.quantiles.split(","))) if self.quantiles is not None else ()
+        except ValueError:
+            found = (2.0,)
+        if not all(0 <= q <= 1 for q in found):
+            raise UsageError(f"--quantiles {self.quantiles}: they are shares from 0 to 1, as 0.1,0.5,0.9")
+        return found
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,16 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 Builtin = Literal[
-    "python-docs", "python-source", "dates", "reverse", "lags", "numbers", "scenes", "spoken-digits", "spoken-numbers"
+    "python-docs",
+    "python-source",
+    "dates",
+    "reverse",
+    "lags",
+    "mackey_glass",
+    "numbers",
+    "scenes",
+    "spoken-digits",
+    "spoken-numbers",
 ]
 
 

@@ -17,6 +17,7 @@ from seqcli import registry
 from seqcli.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike
 
     from seqcli.metrics.accuracy import Confusion, LabelScore
@@ -48,6 +49,8 @@ class Found(NamedTuple):
     text: str = ""  # that the tokens are of
     unknown_characters: int = 0  # of the text
     represented: bool = True  # whether the tokenization keeps every character
+    forecast: Mapping[str, np.ndarray] | None = None  # values (N,) and what was said of them, by whose it is
+    horizon: Mapping[str, np.ndarray] | None = None  # the same (N, H) of values in a row
 
 
 @dataclass
@@ -85,6 +88,10 @@ class BaseMetric(ABC):
     def confusion(self) -> Confusion | None:
         """How often each gold label was taken for each."""
         return None
+
+    def by_step(self) -> dict[str, list[float | None]]:
+        """Figures of each step of a horizon, by name."""
+        return {}
 
     def reliability(self) -> list[Bin]:
         """What a reliability diagram shows."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, Self
+
 import numpy as np
 
-from seqcli import ops
+from seqcli import layers, ops
+from seqcli.layers.blank import Rng
 from seqcli.models._base import Trained
 from seqcli.ops import Array
+
+LONGEST, SHORTEST = 0.25, 16  # the waves of symbols on a line: turns from end to end, symbols of a turn
 
 
 class PredictsSymbols(Trained):
@@ -15,6 +21,7 @@ class PredictsSymbols(Trained):
     embedding: Array  # (V, E)
     output_weight: Array | None  # (V, H); None: tied to the embedding
     output_bias: Array  # (V,)
+    blur: float = 0.0  # symbols on a line: over how many of its neighbours the training spreads a target, 0: none
 
     @property
     def vocabulary_size(self) -> int:
@@ -34,7 +41,48 @@ class PredictsSymbols(Trained):
         flat = h.reshape(-1, h.shape[-1])
         return ops.linear_cross_entropy(flat, self.output, self.output_bias, targets.reshape(-1))
 
+    def blurred(self, h: Array, targets: Array, rng: Any) -> Array:
+        """The same where a generator says that it is for training: of targets that are spread over their neighbours.
+
+        Cross-entropy is linear in its target: what comes to the nats of a symbol's own logit is the difference to the
+        mean of its neighbours' logits.
+        """
+        nats = self.nats(h, targets)
+        if rng is None or not self.blur:
+            return nats
+        sharp = ops.put(_sharpening(self.vocabulary_size, self.blur), self.output)  # (V, V)
+        rows = ops.embedding(targets.reshape(-1), sharp @ self.output)  # (A·B, H)
+        more = (h.reshape(rows.shape) * rows).sum(-1) + ops.embedding(
+            targets.reshape(-1), (sharp @ self.output_bias)[:, None]
+        )[:, 0]
+        return nats + more
+
+    def on_a_line(self, rng: Rng) -> Self:
+        """The model with fresh tables for symbols that stand on a line, the first one beside it: a column is a wave
+        over their number, of random length and phase, so that neighbours are alike (random Fourier features: Rahimi &
+        Recht 2007). Each table keeps the deviation that it was drawn with."""
+        found = {}
+        for name in ("embedding", "output_weight"):
+            if (table := getattr(self, name)) is not None:
+                v, wide = table.shape
+                turns = np.exp(rng.uniform(np.log(LONGEST), np.log(max(v / SHORTEST, 1)), wide))
+                phases = np.linspace(0, 2 * np.pi, v - 1)[:, None] * turns + rng.uniform(0, 2 * np.pi, wide)
+                found[name] = np.concatenate([table[:1], np.sqrt(2) * table.std() * np.cos(phases)]).astype(
+                    np.float32
+                )
+        return layers.replace(self, found)
+
     def logprobs(self, h: Array, targets: np.ndarray) -> np.ndarray:
         """The same for scoring, as log p: targets in NumPy (A, B) -> (A, B)."""
         found = self.nats(h, ops.integers(np.ascontiguousarray(targets), self.embedding))
         return -ops.to_numpy(found).reshape(targets.shape)
+
+
+@cache
+def _sharpening(v: int, blur: float) -> np.ndarray:
+    """What leads from the means over a symbol's neighbours to the symbol, (V, V) float32: one, less a normal
+    distribution about each symbol but the first."""
+    at = np.arange(v)
+    near = np.exp(-0.5 * ((at[:, None] - at) / blur) ** 2)
+    near[0, 1:] = near[1:, 0] = 0
+    return (np.eye(v) - near / near.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -69,6 +69,7 @@ class Model(PredictsSymbols):
     dropout: float = 0.0
     variational: bool = False
     weight_drop: float = 0.0
+    blur: float = 0.0
 
     kind = "language-model"
 
@@ -116,7 +117,7 @@ class Model(PredictsSymbols):
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state."""
         h, state = self.weights_dropped(rng).hidden(inputs, state, rng)
-        return self.nats(h, targets).mean(), state
+        return self.blurred(h, targets, rng).mean(), state
 
     # a language model: scoring and stepping
 

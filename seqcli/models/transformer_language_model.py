@@ -67,6 +67,7 @@ class Model(PredictsSymbols):
     output_bias: Array  # (V,)
     window: int = 64  # W
     dropout: float = 0.0
+    blur: float = 0.0
 
     kind = "transformer-language-model"
 
@@ -128,7 +129,7 @@ class Model(PredictsSymbols):
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """Mean cross-entropy in nats per token of inputs and targets (T, B), each text from its beginning."""
         h, _ = self.hidden(inputs.T, rng)
-        return self.nats(h, targets.T).mean(), state
+        return self.blurred(h, targets.T, rng).mean(), state
 
     # a language model: scoring and stepping
 

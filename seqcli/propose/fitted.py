@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from seqcli.propose.look import PAIRS, Found, Look
 from seqcli.registry import constant
+from seqcli.tokenizers.bins import is_series
 
-CHARACTERS, PIECES, TAGGED, CLASSIFIED = 4e6, 2e6, 1e6, 3e6  # tokens of a run
+CHARACTERS, PIECES, NUMBERS, TAGGED, CLASSIFIED = 4e6, 2e6, 3e6, 1e6, 3e6  # tokens of a run
 LARGE = 2_000_000  # characters of prose from which on words or sub-words are read
 HELD = 500_000  # characters of a larger text's share
 HELD_PAIRS = 2000  # pairs of a larger set's share
@@ -128,6 +129,8 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     held = sum(e.value for e in shares(found, look, others) if isinstance(e.value, float))
     characters = int(look.total * (1 - held))
     text = look.text[: 1 << 20]
+    if is_series(text):
+        return _of_numbers(characters * len(text.replace(",", " ").split()) / len(text))
     if look.total <= LARGE or not _is_prose(text):
         return _by_character(characters, len(set(text)))
     spaced = len(APART.findall(text)) > 4 * len(MARK.findall(text)) or "<unk>" in text
@@ -150,6 +153,22 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     epochs = epochs_for(PIECES, characters / 3.5, 1e-3, 12)
     train = training(epochs, 16, 3e-3, 50, 1.0, read_note(epochs, PIECES), Entry("sequence_length", 48, "pieces"))
     return {"tokenizer": tokenizer, "model": _recurrent(128, 384, 0.2), "train": train}, {}
+
+
+def _of_numbers(values: float) -> Fit:
+    tokenizer = [
+        Entry("kind", "bins", f"nothing but numbers, about {values:,.0f} to train on"),
+        Entry("size", 512 if values > 5_000 else 256, "bins; a forecast is finer than a bin"),
+        Entry("blur", 3, "bins over which training spreads what it reads and predicts"),
+        Entry("#", "period: 24, where a day has 24 values: eval compares with the value a season before", ""),
+    ]
+    model = _recurrent(64, 128, 0.0 if values > 5_000 else 0.1)
+    length = int(min(64, max(values // 8, 1)))
+    batch = int(min(32, max(values // (20 * length), 1)))
+    epochs = epochs_for(NUMBERS, values, 1e-2, 400)
+    read = read_note(epochs, NUMBERS)
+    train = training(epochs, batch, 3e-3, 20, 1.0, read, Entry("sequence_length", length, "values"))
+    return {"tokenizer": tokenizer, "model": model, "train": train}, {}
 
 
 def _by_character(characters: int, alphabet: int) -> Fit:

@@ -53,6 +53,9 @@ class BaseTokenizer(ABC):
     lossless: bool  # decode(encode(text)) == text for every text that encodes without <unk>
     size: int  # number of symbols V
     unk_id: int | None = None  # what it cannot represent; None: an error, or there is nothing it cannot represent
+    reads_all: bool = (
+        False  # whether `read` gives what there is no symbol for the nearest one, and leaves nothing out
+    )
     newline_id: int | None = None  # the symbol that ends a line, where there is exactly one
 
     @classmethod
@@ -67,6 +70,26 @@ class BaseTokenizer(ABC):
     @abstractmethod
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of a sequence of ids. Bytes that are not UTF-8 become U+FFFD."""
+
+    def read(self, text: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        """Ids (T,) of a text, and what of it there is no symbol for: (offset, text), in order.
+
+        What there is none for is read as `<unk>`, or left out where there is no such symbol.
+        """
+        kept, lacking = text, dict[str, None]()
+        while True:
+            try:
+                ids = self.encode(kept)
+                break
+            except UnknownCharacter as error:
+                lacking[error.character] = None
+                kept = kept.replace(error.character, "")
+        if lacking:
+            return ids, [(i, c) for i, c in enumerate(text) if c in lacking]
+        if self.unk_id is None or not (ids == self.unk_id).any():
+            return ids, []
+        spans = self.offsets(text)
+        return ids, [(a, text[a:b]) for (a, b), id in zip(spans, ids, strict=False) if id == self.unk_id]
 
     def pieces(self, text: str) -> list[str]:
         """The symbols of a text as strings a person can read, one for each id of `encode`."""
@@ -248,27 +271,6 @@ def learn(config: Any, texts: Iterable[str], base: Path = Path(), *, any_charact
     if any_character and config.kind == "char":
         config = config.model_copy(update={"unk": True})
     return registry.load("tokenizers", config.kind).Tokenizer.learn(texts, config)
-
-
-def read(tokenizer: BaseTokenizer, text: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Ids (T,) of a text, and what of it the tokenizer has no symbol for: (offset, text), in order.
-
-    What it has none for is read as `<unk>`, or left out where there is no such symbol.
-    """
-    kept, lacking = text, dict[str, None]()
-    while True:
-        try:
-            ids = tokenizer.encode(kept)
-            break
-        except UnknownCharacter as error:
-            lacking[error.character] = None
-            kept = kept.replace(error.character, "")
-    if lacking:
-        return ids, [(i, c) for i, c in enumerate(text) if c in lacking]
-    if tokenizer.unk_id is None or not (ids == tokenizer.unk_id).any():
-        return ids, []
-    spans = tokenizer.offsets(text)
-    return ids, [(a, text[a:b]) for (a, b), id in zip(spans, ids, strict=False) if id == tokenizer.unk_id]
 
 
 def restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseTokenizer:

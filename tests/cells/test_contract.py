@@ -118,6 +118,7 @@ def test_outputs_and_gradients_equal_torch_nn_in_float64(name: str, options: dic
 def test_gradients_of_the_equation_are_those_of_finite_differences(name: str, options: dict[str, str]) -> None:
     cell, weights = leaves(cast(make(name, options, hidden=3), np.float64))
     x, state = inputs(steps=3, hidden=3, states=cell.states)
+    x, state = x[:, :2], tuple(s[:2] for s in state)  # two rows tell as much as four
 
     def run(x: Any, *rest: Any) -> Any:
         state, arrays = rest[: cell.states], rest[cell.states :]

@@ -98,14 +98,20 @@ class Forks:
         )
 
     def start(
-        self, *args: object, cwd: Path, input: str = "", env: dict[str, str] | None = None, err: str | None = None
+        self,
+        *args: object,
+        cwd: Path,
+        input: str = "",
+        env: dict[str, str] | None = None,
+        given: str | None = None,
+        err: str | None = None,
     ) -> Running:
-        """Start a process; `err` is a path (a terminal's) to take the place of the file for stderr."""
+        """Start a process; `given` and `err` are paths (a terminal's) in the place of the files for stdin, stderr."""
         assert self.process.stdin
         assert self.process.stdout
         (self.folder / "in").write_bytes(input.encode())
         (self.folder / "err").write_text("")
-        files = [str(self.folder / "in"), str(self.folder / "out"), err or str(self.folder / "err")]
+        files = [given or str(self.folder / "in"), str(self.folder / "out"), err or str(self.folder / "err")]
         request = {"args": [*map(str, args)], "cwd": str(cwd), "env": env or {}, "files": files}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()

@@ -280,11 +280,11 @@ def test_a_terminal_with_nothing_to_read(spawn, home, args):
     os.close(slave)
 
 
-def test_a_corpus_from_a_terminal(spawn, place):
+def test_a_corpus_from_a_terminal(forks, place):
     master, slave = pty.openpty()
-    process = spawn("train", "tiny.yaml", "--set", "data.train=-", cwd=place, stdin=slave)
-    assert b"nothing is piped into standard input" in process.stderr.read()
-    assert process.wait(30) == 2
+    done = forks.start("train", "tiny.yaml", "--set", "data.train=-", cwd=place, given=os.ttyname(slave)).wait()
+    assert "nothing is piped into standard input" in done.stderr
+    assert done.returncode == 2
     os.close(master)
     os.close(slave)
 

@@ -159,7 +159,7 @@ def by_processes(case: Case, form: str, folder: Path, forks, count: int, jobs: i
     assert several.stdout == one.text
 
 
-@pytest.mark.parametrize("name", ["tag-ner", "classify-remarks", "generate-back", "generate-lm", "tokenize-lm-words"])
+@pytest.mark.parametrize("name", ["tag-ner", "generate-back", "generate-lm"])
 def test_processes_change_no_byte(folder, forks, name):
     case = next(case for case in cases() if name_of(case) == name)
     by_processes(

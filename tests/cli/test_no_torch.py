@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.fresh import fresh
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = """\
@@ -139,32 +140,11 @@ def test_a_linear_model_of_texts_needs_no_torch(classifiers, missing, tmp_path):
     assert "hint: pip install 'seqcli[train]'" in asked.stderr
 
 
-WATCHING = """\
-import json, sys
-from seqcli.cli import app
-
-for args in json.loads(sys.argv[1]):
-    print("$", *args, flush=True)
-    status = app.run(args)
-    heavy = {"torch", "matplotlib", "pandas", "scipy", "sklearn"} & sys.modules.keys()
-    if status or heavy:
-        sys.exit(f"{args}: status {status}, imports {heavy}")
-"""
-
-
 def assert_light(commands: list[list[str]], cwd: Path) -> None:
     """Commands, one after the other in a fresh process, succeed, write something, and import nothing heavy."""
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHING, json.dumps(commands)],
-        cwd=cwd,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        check=False,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert all(part.partition("\n")[2] for part in done.stdout.split("$ ")[1:])
+    for args, done in zip(commands, fresh(commands, cwd), strict=True):
+        assert (done.returncode, done.heavy) == (0, []), (args, done.stderr)
+        assert done.stdout
 
 
 def test_where_torch_is_it_is_not_imported(home):

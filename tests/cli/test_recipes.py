@@ -172,7 +172,6 @@ def test_no_torch(here):
     ("words", "offered"),
     [
         ("recipes show goo", ["good"]),
-        ("recipes validate b", ["bad"]),
         ("recipes keys model.n", ["model.ngram", "model.ngram-linear"]),
         ("recipes va", ["validate"]),
     ],

@@ -575,14 +575,11 @@ DATA = os.environ.get("SEQCLI_DATA")
 REAL = [
     (("trec",), "classification", "label-text", 50),
     (("sst/train.txt", "sst/dev.txt", "sst/test.txt"), "classification", "trees", 5),
-    (("sst/stsa.binary.train", "sst/stsa.binary.dev"), "classification", "label-text", 2),
     (("names-by-language",), "classification", None, 18),
     (("conll2000",), "tagging", "conll", 22),
-    (("wnut17",), "tagging", "conll", 13),
     (("ud-en-ewt",), "tagging", "conllu", 17),
     (("ptb",), "language-model", None, 0),
     (("tinyshakespeare/input.txt",), "language-model", None, 0),
-    (("makemore-names/names.txt",), "language-model", None, 0),
     (("scan/tasks_train_simple.txt",), "sequence-to-sequence", "scan", 0),
 ]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import inprocess
 
 from seqcli import artifact
 from seqcli.cli import app
@@ -53,17 +54,22 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 FILTERS = [
     ("taggers", ["tag", "-m", "pos", "--batch-size", "4"]),
-    ("classifiers", ["classify", "-m", "remarks", "--batch-size", "4"]),
-    ("translators", ["generate", "-m", "back", "--batch-size", "4"]),
-    ("home", ["generate", "-m", "tiny", "--seed", "1", "--max-tokens", "20"]),
     ("home", ["tokenize", "--kind", "word"]),
+    *(  # the same loop of filters with other models
+        pytest.param(*other, marks=pytest.mark.slow)
+        for other in [
+            ("classifiers", ["classify", "-m", "remarks", "--batch-size", "4"]),
+            ("translators", ["generate", "-m", "back", "--batch-size", "4"]),
+            ("home", ["generate", "-m", "tiny", "--seed", "1", "--max-tokens", "20"]),
+        ]
+    ),
 ]
 
 
 @pytest.fixture
 def flooded(spawn, tmp_path) -> Iterator:
     """`flooded(*args, cwd=...)`: a filter with two workers, and more input than it can answer."""
-    (tmp_path / "big.txt").write_bytes(LINE * 40_000)
+    (tmp_path / "big.txt").write_bytes(LINE * 20_000)
 
     def start(*args: str, cwd: Path) -> tuple[subprocess.Popen[bytes], list[int]]:
         with (tmp_path / "out").open("wb") as out:
@@ -121,14 +127,11 @@ def test_one_run_is_written_by_one_process(forks, place):
     first = forks.start(*slow, cwd=place)
     while not (place / "runs/tiny/last.safetensors").exists():
         time.sleep(0.01)
-    command = [sys.executable, "-m", "seqcli", *slow, "--resume"]
-    second = subprocess.run(
-        command, cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False
-    )
+    second = inprocess.seqcli(*slow, "--resume", cwd=place)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     assert second.returncode == 1
-    assert b"error: another seqcli train is writing runs/tiny" in second.stderr
+    assert "error: another seqcli train is writing runs/tiny" in second.stderr
     more = ["train", "tiny.yaml", "--overwrite", "--set", "train.steps=1"]
     assert forks(*more, cwd=place).returncode == 0  # a dead process holds nothing
 
@@ -153,9 +156,12 @@ def test_a_damaged_cache_is_made_anew(forks, place, tmp_path):
         assert kept.read_bytes() == good
 
 
-def test_without_a_home_a_cache_of_ones_own(forks, place):
+def test_without_a_home_a_cache_of_ones_own(place):
+    (place / "counted.yaml").write_text(  # which needs no torch
+        (place / "tiny.yaml").read_text().partition("\nmodel:")[0] + "\nmodel: {kind: ngram, order: 2}\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "seqcli", "train", "tiny.yaml", "--set", "train.steps=1"],
+        [sys.executable, "-m", "seqcli", "train", "counted.yaml"],
         cwd=place, capture_output=True, text=True, check=False,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/proc/none"},
     )  # fmt: skip

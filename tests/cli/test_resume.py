@@ -28,15 +28,6 @@ COMMON = (
 )
 VARIANTS = {
     "adamw": ("model.layers=2", "model.weight_drop=0.2", "train.warmup=5", "train.snapshot_every=20"),
-    "plateau": (
-        "model.cell=gru",
-        "model.variational=true",
-        "train.optimizer=sgd",
-        "train.momentum=0.9",
-        "train.learning_rate=2",
-        "train.schedule=plateau",
-        "train.decay_patience=0",
-    ),
     "step": ("model.cell=rnn", "train.optimizer=rmsprop", "train.schedule=step", "train.learning_rate=1e-3"),
 }
 
@@ -71,7 +62,7 @@ def moments(run: Path) -> Iterator[Callable[[], bool]]:
         yield changed(run / "last.safetensors", 20)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ["adamw", "step"])  # tests/training/test_loop.py stops the others at every step
 def test_killed_again_and_again(forks, alone, variant):
     home = alone(variant)
     run = home / "runs" / "killed"

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from support.fresh import fresh
 
 
 def ask(process: subprocess.Popen[bytes], text: bytes, lines: int) -> list[bytes]:
@@ -104,19 +102,12 @@ def test_lines_of_earlier_chunks_are_answered_before_a_mistake(forks, taggers, t
 
 
 def test_torch_is_not_imported(taggers):
-    code = (
-        "import sys; from seqcli.cli import app; status = app.run(sys.argv[1:]); "
-        "heavy = {'torch', 'matplotlib', 'scipy', 'pandas', 'sklearn'} & set(sys.modules); "
-        "print(*heavy, file=sys.stderr); sys.exit(status or len(heavy) * 9)"
-    )
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    for args in (
+    commands = (
         ["tag", "-m", "pos", "pos-test.txt", "--input", "word-tag", "--format", "jsonl", "--n-best", "2"],
         ["tag", "-m", "fed", "--format", "conll", "--confidence", "--force", "ner", "ner-test.conll"],
         ["tag", "-m", "spaces", "plain.txt"],
         ["eval", "-m", "ner"],
-    ):
-        command = [sys.executable, "-c", code, "-q", *args]
-        done = subprocess.run(command, cwd=taggers, env=env, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
+    )
+    for done in fresh([["-q", *args] for args in commands], taggers):
+        assert (done.returncode, done.heavy) == (0, []), done.stderr
         assert done.stdout

@@ -93,8 +93,7 @@ def test_jobs_change_nothing(seqcli, made: Path):
     whole = corpus.read_bytes() * 10
     (made / "big.txt").write_bytes(whole)
     one = seqcli("tokenize", "-m", model, made / "big.txt").stdout
-    assert seqcli("tokenize", "-m", model, "--jobs", "3", made / "big.txt").stdout == one
-    assert seqcli("tokenize", "-m", model, "--jobs", "2", input=whole).stdout == one
+    assert seqcli("tokenize", "-m", model, "--jobs", "3", input=whole).stdout == one
     assert one.count(b"\n") == whole.count(b"\n")
 
 

@@ -156,7 +156,7 @@ def test_a_stopped_run_ends_with_the_same_bits(forks, place, recipe, number):
     args = ["train", f"{recipe}.yaml", *sets(*COMMON, *EVERYTHING[recipe])]
     forks.ok(*args, "--name", "alone", cwd=place)
     run = place / "runs" / "stopped"
-    stops = ended_again_and_again(forks, args, run, number, saves(run, 12))
+    stops = ended_again_and_again(forks, args, run, number, saves(run, 20))
     assert stops, "it was stopped too seldom to prove anything"
     assert_same(place / "runs" / "alone", run)
 
@@ -267,7 +267,7 @@ def test_the_commands_it_names_work(forks, place):
         assert done.stdout == f"runs/{name}/model.safetensors\n"
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", ["remarks", "pieces", "linear", "trees"])  # each way to learn
 def test_the_same_recipe_gives_the_same_model(forks, place, classifiers, name):
     forks.ok("train", f"{name}.yaml", cwd=place)
     assert_same(classifiers / "runs" / name, place / "runs" / name)

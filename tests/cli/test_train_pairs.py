@@ -214,7 +214,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(forks, place, recipe):
     forks.ok("train", f"{recipe}.yaml", "--name", "alone", *sets(*often), cwd=place)
     run = place / "runs" / "killed"
     steps = ended_again_and_again(
-        forks, ["train", f"{recipe}.yaml", *sets(*often)], run, signal.SIGKILL, saves(run, 8)
+        forks, ["train", f"{recipe}.yaml", *sets(*often)], run, signal.SIGKILL, saves(run, 14)
     )
     assert steps, "it was killed too seldom to prove anything"
     assert_same(place / "runs" / "alone", run)

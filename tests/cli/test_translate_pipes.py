@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from support.fresh import fresh
 
 
 def ask(process: subprocess.Popen[bytes], text: bytes, lines: int = 1) -> bytes:
@@ -22,7 +20,7 @@ def ask(process: subprocess.Popen[bytes], text: bytes, lines: int = 1) -> bytes:
     return b"".join(process.stdout.readline() for _ in range(lines))
 
 
-@pytest.mark.parametrize("options", [["back"], ["former", "--batch-size", 1], ["back", "--jobs", 2]])
+@pytest.mark.parametrize("options", [["former", "--batch-size", 1], ["back", "--jobs", 2]])
 def test_a_line_is_answered_before_the_next_is_asked(spawn, translators, options):
     process = spawn("-q", "generate", "-m", *options, cwd=translators)
     for line in (b"abc\n", b"\n", b"  \n", b"fe\r\n"):
@@ -59,11 +57,10 @@ def test_a_named_pipe_is_answered_as_it_comes(spawn, translators, tmp_path):
     assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize("more", [[], ["--jobs", 2]])
-def test_a_closed_pipe_ends_it_quietly(spawn, translators, more):
+def test_a_closed_pipe_ends_it_quietly(spawn, translators):
     files = ["back-train.tsv"] * 20
     args = ["generate", "-m", "blunt", "--input", "text", "--jsonl", "--batch-size", 20, "--max-tokens", 5]
-    process = spawn("-q", *args, *more, *files, cwd=translators)
+    process = spawn("-q", *args, *files, cwd=translators)
     assert process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == b""
@@ -80,12 +77,11 @@ def test_a_full_disk_is_told(spawn, translators):
     assert err.count(b"error") == 1
 
 
-@pytest.mark.parametrize(("number", "status", "jobs"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)])
-def test_signals_end_it(spawn, translators, number, status, jobs):
-    process = spawn("-q", "generate", "-m", "back", "--jobs", jobs, cwd=translators)
+def test_a_signal_ends_it(spawn, translators):
+    process = spawn("-q", "generate", "-m", "back", "--jobs", 2, cwd=translators)
     assert ask(process, b"abc\n") == b"cba\n"
-    process.send_signal(number)
-    assert process.wait(60) == status
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
     assert b"Traceback" not in process.stderr.read()
 
 
@@ -102,52 +98,23 @@ def test_what_is_not_utf8_is_named_after_what_came_before(spawn, translators):
 # what it imports
 
 
-HEAVY = ("torch", "sacrebleu", "matplotlib", "scipy", "pandas")
-
-
-def run(
-    *args: object, cwd: Path, before: Path | None = None, python: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    """`python -m seqcli ARGS` on one line of input, with a folder first on the module path."""
-    path = os.pathsep.join(filter(None, [str(before or ""), str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        [sys.executable, *python, "-m", "seqcli", "-q", *map(str, args)],
-        cwd=cwd,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-        input="abc\n",
-        timeout=60,
-        check=False,
-        text=True,
-    )
-
-
-def imported(*args: object, cwd: Path) -> tuple[str, set[str]]:
-    """stdout of `seqcli ARGS`, and the packages that it imported."""
-    done = run(*args, cwd=cwd, python=("-X", "importtime"))
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return done.stdout, {line.rsplit("|", 1)[1].strip().partition(".")[0] for line in lines}
-
-
-@pytest.mark.parametrize(
-    "args",
-    [["-m", "back", "--n-best", 2, "--jsonl", "--attention", "--alignment"], ["-m", "former", "--temperature", 1, "--seed", 1], ["-m", "copies"]],
-)  # fmt: skip
-def test_answering_imports_no_torch(translators, args):
-    out, packages = imported("generate", *args, cwd=translators)
-    assert out.count("\n") == 1
-    assert not packages & set(HEAVY)
-
-
-def test_scoring_imports_no_torch(translators):
-    out, packages = imported("eval", "-m", "back", cwd=translators)
-    assert "chrf" in out
-    assert packages & set(HEAVY) == {"sacrebleu"}
-    out, packages = imported("eval", "-m", "copies", "--per-line", "--split", "test", cwd=translators)
-    assert out.count("\n") == 40
-    assert not packages & set(HEAVY)
-    assert "sequence-to-sequence" in imported("inspect", "former", cwd=translators)[0]
+def test_answering_and_scoring_import_no_torch(translators):
+    answered = [
+        ["generate", "-m", "back", "--n-best", 2, "--jsonl", "--attention", "--alignment"],
+        ["generate", "-m", "former", "--temperature", 1, "--seed", 1],
+        ["generate", "-m", "copies"],
+    ]
+    rest = [
+        ["eval", "-m", "copies", "--per-line", "--split", "test"],
+        ["inspect", "former"],
+        ["eval", "-m", "back"],  # the only one whose scores are sacrebleu's
+    ]
+    found = fresh([["-q", *args] for args in (*answered, *rest)], translators, input="abc\n")
+    assert [done.returncode for done in found] == [0] * 6, found
+    assert [done.stdout.count("\n") for done in found[:4]] == [1, 1, 1, 40]
+    assert "sequence-to-sequence" in found[4].stdout
+    assert "chrf" in found[5].stdout
+    assert [done.heavy for done in found] == [[]] * 5 + [["sacrebleu"]]
 
 
 def test_without_torch_and_matplotlib(translators, tmp_path):
@@ -160,13 +127,19 @@ def test_without_torch_and_matplotlib(translators, tmp_path):
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Missing())\n"
     )
-    here = {"cwd": translators, "before": tmp_path}
-    assert run("generate", "-m", "back", **here).stdout == "cba\n"
-    done = run("generate", "-m", "back", "--draw", tmp_path / "x.png", **here)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "drawing needs matplotlib\n  hint: pip install 'seqcli[report]'" in done.stderr
-    done = run("eval", "-m", "back", **here)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'seqcli[metrics]'" in done.stderr
-    assert run("eval", "-m", "back", "--per-line", "--split", "test", **here).stdout.count("\n") == 40
-    assert float(run("eval", "-m", "back", "--metric", "exact-match", **here).stdout) > 0.8
+    commands = [
+        ["generate", "-m", "back"],
+        ["generate", "-m", "back", "--draw", tmp_path / "x.png"],
+        ["eval", "-m", "back"],
+        ["eval", "-m", "back", "--per-line", "--split", "test"],
+        ["eval", "-m", "back", "--metric", "exact-match"],
+    ]
+    given = {"input": "abc\n", "before": tmp_path}
+    answer, drawn, scored, lines, exact = fresh([["-q", *args] for args in commands], translators, **given)
+    assert answer.stdout == "cba\n"
+    assert (drawn.returncode, drawn.stdout) == (1, "")
+    assert "drawing needs matplotlib\n  hint: pip install 'seqcli[report]'" in drawn.stderr
+    assert (scored.returncode, scored.stdout) == (2, "")
+    assert "pip install 'seqcli[metrics]'" in scored.stderr
+    assert lines.stdout.count("\n") == 40
+    assert float(exact.stdout) > 0.8

@@ -352,6 +352,7 @@ def test_named_data_sets(data_folder: Path, name: str, labels: int) -> None:
         assert len(counts(examples)) == labels
 
 
+@pytest.mark.slow  # four seconds; which phrases a tree has is tested above
 def test_phrases_of_sst_are_as_many_as_glue_has(data_folder: Path) -> None:
     """67,349 of the sentences that are not neutral: the size of GLUE's SST-2."""
     names = {"0": "neg", "1": "neg", "2": None, "3": "pos", "4": "pos"}

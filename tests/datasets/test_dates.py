@@ -16,9 +16,18 @@ from seqcli.datasets.dates import MONTHS, SHORT, WEEKDAYS, day_words, meanings, 
 from seqcli.errors import SeqcliError
 from seqcli.tasks.sequence_to_sequence.data import Config, open_corpus
 
-SPLITS = dates.splits()
-PAIRS = [pair for pairs in SPLITS.values() for pair in pairs]
 CATALOG = Path(catalog.__file__).with_name("catalog")
+
+
+@cache
+def splits() -> dict[str, list[tuple[str, str]]]:
+    """All of the data set, made once."""
+    return dates.splits()
+
+
+def all_pairs() -> list[tuple[str, str]]:
+    """Of all splits."""
+    return [pair for pairs in splits().values() for pair in pairs]
 
 
 def distance(a: str, b: str) -> int:
@@ -112,22 +121,26 @@ def parse(text: str) -> date:
 
 
 def test_each_source_is_the_date_that_it_says() -> None:
-    for source, target in PAIRS:
+    for source, target in all_pairs():
         assert parse(source).isoformat() == target, source
 
 
 def test_counts_and_no_source_twice() -> None:
-    assert {split: len(pairs) for split, pairs in SPLITS.items()} == {"train": 40_000, "valid": 1_000, "test": 1_000}
-    assert len({source for source, _ in PAIRS}) == len(PAIRS)
-    assert not any(re.search(r"[\t\n]|^ | $", source) for source, _ in PAIRS)
+    assert {split: len(pairs) for split, pairs in splits().items()} == {
+        "train": 40_000,
+        "valid": 1_000,
+        "test": 1_000,
+    }
+    assert len({source for source, _ in all_pairs()}) == len(all_pairs())
+    assert not any(re.search(r"[\t\n]|^ | $", source) for source, _ in all_pairs())
 
 
 def test_days_are_drawn_evenly() -> None:
-    days = [date.fromisoformat(target) for _, target in PAIRS]
+    days = [date.fromisoformat(target) for _, target in all_pairs()]
     assert (min(days).year, max(days).year) == (1900, 2099)
     decades = Counter(day.year // 10 for day in days)
     assert len(decades) == 20
-    assert all(abs(count - len(PAIRS) / 20) < 6 * (len(PAIRS) / 20) ** 0.5 for count in decades.values())
+    assert all(abs(count - len(all_pairs()) / 20) < 6 * (len(all_pairs()) / 20) ** 0.5 for count in decades.values())
 
 
 def test_words_mean_one_thing_and_so_do_typing_errors() -> None:
@@ -143,7 +156,7 @@ def test_words_mean_one_thing_and_so_do_typing_errors() -> None:
     assert all(len(names.split()) == len(set(names.split())) == 7 for names in WEEKDAYS.values())
     known = meanings()
     assert known["jui"] >= {("month", 6), ("month", 7)}  # of Juni and of Juli: never written
-    for source, _ in PAIRS:
+    for source, _ in all_pairs():
         assert not re.search(r"\bjui\b", source.lower())
 
 
@@ -169,15 +182,15 @@ def test_typing_errors_are_one_letter() -> None:
     ],
 )
 def test_the_mixture(pattern: str, least: float, most: float) -> None:
-    share = sum(bool(re.search(pattern, source)) for source, _ in PAIRS) / len(PAIRS)
+    share = sum(bool(re.search(pattern, source)) for source, _ in all_pairs()) / len(all_pairs())
     assert least < share < most, share
 
 
 def test_a_part_has_typing_errors() -> None:
     right = {w for t in (MONTH_OF, DAY_OF, WEEKDAY_OF) for phrase in t for w in re.split(r"[ -]", phrase)}
     right |= SMALL | {"st", "nd", "rd", "th", "er", "e", "l"}
-    wrong = [s for s, _ in PAIRS if set(re.findall(r"[^\W\d_]+", s.lower())) - right]
-    assert 0.12 < len(wrong) / len(PAIRS) < 0.3
+    wrong = [s for s, _ in all_pairs() if set(re.findall(r"[^\W\d_]+", s.lower())) - right]
+    assert 0.12 < len(wrong) / len(all_pairs()) < 0.3
 
 
 def test_reversed_strings() -> None:
@@ -198,9 +211,10 @@ def test_they_are_written_into_the_cache_once(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SEQCLI_CACHE", str(tmp_path))
+    made = splits() if name == "dates" else reverse.splits()
+    monkeypatch.setattr(dates if name == "dates" else reverse, "splits", lambda: made)
     own = open_corpus(Config(train=name), Path())
-    module = dates if name == "dates" else reverse
-    assert {s: [(p.text, p.target) for p in pairs] for s, pairs in own.splits.items()} == module.splits()
+    assert {s: [(p.text, p.target) for p in pairs] for s, pairs in own.splits.items()} == made
     assert own.name == name
     files = sorted((tmp_path / "data").iterdir())
     known = yaml.safe_load((CATALOG / f"{name}.yaml").read_text())["sha256"]

@@ -50,8 +50,7 @@ def compare(model: Any, V: int, limits: list[int], *, prefix: list[int], banned:
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.0, 2.5])
-@pytest.mark.parametrize("coverage_penalty", [0.0, 0.3, 2.0])
-@pytest.mark.parametrize(("V", "limit"), [(3, 5), (4, 4)])
+@pytest.mark.parametrize(("coverage_penalty", "V", "limit"), [(0.0, 3, 5), (0.3, 4, 4), (2.0, 3, 5)])
 def test_every_penalty(length_penalty: float, coverage_penalty: float, V: int, limit: int) -> None:
     penalties = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
     compare(Table(V, V), V, [limit, 1, limit - 1], prefix=[], banned=[], **penalties)

@@ -63,10 +63,17 @@ def test_a_picture_is_drawn(tmp_path: Path, ending: str, magic: bytes) -> None:
     check(str(path))
     draw(str(path), HARD, HARD[::-1], attention(len(HARD), len(HARD)), title="$5 日本 <&> \\frac{1}{2}")
     assert path.read_bytes().startswith(magic)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_small_picture_is_drawn_and_an_empty_one(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "seen.png"
     draw(str(path), ["a"], ["b"], [[1.0]])
     for rows, columns in ((0, 0), (0, 2), (2, 0)):  # nothing was read, or nothing written
         draw(str(path), ["a"] * columns, ["b"] * rows, np.zeros((rows, columns)))
     draw(str(path), ["a"], ["b"], [[np.nan]])
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_nothing_is_said_on_stderr(tmp_path: Path) -> None:

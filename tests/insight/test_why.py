@@ -60,14 +60,12 @@ def test_they_sum_to_the_change_and_the_gradient_is_that_of_differences(cell):
         step = np.zeros_like(x)
         step[t] = 1e-6 * x[t]
         assert found.gradient[t] == pytest.approx((odds(x + step) - odds(x - step)) / 2e-6, abs=1e-6)
-    grid = (np.arange(2000) + 0.5) / 2000
     last = np.zeros(4)
-    for share in grid:  # the integral of the last token, by the midpoint rule and central differences
+    for share in (np.arange(50) + 0.5) / 50:  # the integral of the last token: the midpoint rule, central differences
         for i in range(4):
             step = np.zeros_like(x)
             step[-1, 0, i] = 1e-5
-            if share in grid[::40]:
-                last[i] += (odds(share * x + step) - odds(share * x - step)) / 2e-5 / 50
+            last[i] += (odds(share * x + step) - odds(share * x - step)) / 2e-5 / 50
     assert found.integrated[-1] == pytest.approx(float(last @ x[-1, 0]), abs=0.02)
 
 

@@ -235,7 +235,7 @@ def test_many_trees_at_once(name: str) -> None:
 @pytest.mark.parametrize("name", CELLS)
 def test_a_chain_deeper_than_any_recursion(name: str) -> None:
     """Against a loop; and back through it."""
-    levels = 3_000
+    levels = 2_000
     plain, x = drawn(name), np.random.default_rng(3).standard_normal((levels + 1, I)) * 3
     chain = right_branching([str(i) for i in range(levels + 1)])
     forest = Forest.build([chain], binary=plain.arity == 2)

@@ -158,7 +158,7 @@ def test_seqeval_gives_the_same_scores(scheme: str) -> None:
     labeling = pytest.importorskip("seqeval.metrics", reason="seqeval is not installed")
     schemes = pytest.importorskip("seqeval.scheme", reason="seqeval is not installed")
     compared = 0
-    for seed in range(250):
+    for seed in range(100):
         data = corpus(seed, scheme)
         if scheme == "iob1":
             data += corpus(seed, scheme, 60)
@@ -182,4 +182,4 @@ def test_seqeval_gives_the_same_scores(scheme: str) -> None:
             theirs = labeling.f1_score(gold, predicted, mode="strict", scheme=strict, zero_division=0)
         assert result["span-f1-strict"] == pytest.approx(theirs), seed
         compared += 1
-    assert compared > 200
+    assert compared > 80

@@ -48,6 +48,8 @@ INPUTS: dict[str, bytes] = {
     "train.de": b"cba\nef\ndd\n",
     "short.en": b"abc\nfe\ndd\n",
     "short.de": b"cba\nef\n",
+    "series.txt": b"1.5 8, 3.25\n\n99 -1e3 4\n0.5",
+    "gap.txt": b"1 8 3\n4 NA 6\n7 8 9\n",
     "ids.txt": b"5 6 7\n\n8\n",
     "exact.jsonl": b'{"text": "the cat", "a": 1.0e2, "b": "\\u00e9", "c": 1e999, "d":[1,  2]}\n\n{"text": "the dog" }\r\n',
     "others.csv": b"id,text,spelled,digits\n0,zzz,six,6\n1,zzz,forty two,42\n",
@@ -405,9 +407,35 @@ MISTAKES = [
     "train no-such.yaml",
 ]
 
+NUMBERS = [
+    *(f"generate -m tides --seed 1 --max-tokens 5{o} < series.txt" for o in ("", " -n 2", " --jsonl", " --echo")),
+    "generate -m tides --seed 1 --max-tokens 3 --quantiles 0.1,0.5,0.9 < series.txt",
+    "generate -m tides --seed 1 --max-tokens 3 --quantiles 0.1,0.9 -n 5 --jsonl < series.txt",
+    "generate -m tides --seed 1 --max-tokens 3 --quantiles 0.5 --prompt '1 8 3' --temperature 0.5",
+    "generate -m tides --next 2 < series.txt",
+    "generate -m tides --seed 1 --max-tokens 3 --unknown strict < series.txt",
+    "generate -m tides --seed 1 --max-tokens 3 < gap.txt",
+    "generate -m tides --seed 1 --max-tokens 3 < lines.txt",
+    "generate -m tides --quantiles 2 < series.txt",
+    "generate -m lm --quantiles 0.5 < prompts.txt",
+    *(f"eval -m tides{o}" for o in ("", " --json", " --metric rmse", " --horizon 4", " --horizon 4 --json")),
+    "eval -m tides --window 8",
+    "eval -m tides series.txt",
+    "eval -m tides gap.txt",
+    "eval -m tides --per-line < series.txt",
+    "eval -m tides --per-line < gap.txt",
+    "eval -m lm --horizon 3",
+    *(f"tokenize -m tides{o} < series.txt" for o in ("", " --ids", " --jsonl", " --count", " --unknown strict")),
+    *(f"tokenize -m tides{o} < gap.txt" for o in ("", " --jsonl", " --count")),
+    "tokenize --learn learnt.safetensors --kind bins --set size=8 tides.txt",
+    "tokenize --learn learnt.safetensors --kind bins corpus.txt",
+    "look surprise tides.txt -m tides",
+    "inspect tides",
+]
+
 GROUPS = {
     "language": LANGUAGE, "tagging": TAGGING, "classification": CLASSIFICATION, "pairs": PAIRS,
-    "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "mistakes": MISTAKES,
+    "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "numbers": NUMBERS, "mistakes": MISTAKES,
 }  # fmt: skip
 
 

@@ -45,6 +45,11 @@ tokenizer: char
 data: {{train: corpus.txt, valid: 0.1, test: 0.1}}
 model: {{kind: transformer, size: 16, heads: 2, layers: 2, dropout: 0}}
 {LANGUAGE}""",
+    "tides": f"""task: language-model
+tokenizer: {{kind: bins, size: 32, period: 12}}
+data: {{train: tides.txt, valid: 0.15, test: 0.15}}
+model: {{cell: gru, embedding: 8, hidden: 12}}
+{LANGUAGE}""",
     "pos": f"""task: tagging
 {DATA["pos"]}
 model: {{embedding: 8, characters: {{kind: cnn, embedding: 4, filters: 6}}, hidden: 8}}
@@ -220,9 +225,17 @@ def beeps(count: int) -> str:
     return "".join(lines)
 
 
+def tides(count: int) -> str:
+    """Series of 40 numbers, one a line."""
+    draw = random.Random(count)
+    starts = [draw.random() for _ in range(count)]
+    return "".join(" ".join(f"{(t * 7 + 20 * s) % 12 + draw.random():.2f}" for t in range(40)) + "\n" for s in starts)
+
+
 def furnish(folder: Path) -> None:
     """The data that the recipes read, and the recipes."""
     (folder / "corpus.txt").write_text(sentences(300))
+    (folder / "tides.txt").write_text(tides(60))
     for split, count in (("train", 200), ("valid", 40), ("test", 40)):
         for source, target in (
             (f"pos-{split}.txt", f"pos-{split}.txt"),

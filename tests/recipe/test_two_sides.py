@@ -80,7 +80,9 @@ def test_one_mistake_of_pairs(write, old, new, line):
     assert old in PAIRS
     found = lines_of(write(PAIRS.replace(old, new, 1)))
     if line == "2: tokenizer":  # there is no place for what is missing but the recipe's own
-        assert [f.partition(": ")[2] for f in found] == ["tokenizer: missing; known: byte, char, sentencepiece, word"]
+        assert [f.partition(": ")[2] for f in found] == [
+            "tokenizer: missing; known: bins, byte, char, sentencepiece, word"
+        ]
     else:
         assert len(found) == 1
         assert found[0].startswith(f"x.yaml:{line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,26 @@ HARD = (
 )
 
 
+NUMBERS = "0.5 1e-3\t-7 +2. 8\r\n\n.25  3.75\u30001e2 \n-0.125 17 " + " ".join(f"{i % 29 - 7.5}" for i in range(3000))
+
+
 @pytest.fixture(scope="session")
 def hard() -> str:
     return HARD
 
 
 @pytest.fixture(scope="session")
+def numbers() -> str:
+    return NUMBERS
+
+
+@pytest.fixture(scope="session")
 def source_text() -> str:
+    return _source_text()
+
+
+@cache
+def _source_text() -> str:
     """600,000 characters of Python's own library: code, prose, rulers, tables."""
     text = ""
     for file in sorted(Path(os.__file__).parent.glob("*.py")):
@@ -33,7 +47,7 @@ def source_text() -> str:
 
 
 @pytest.fixture(scope="session")
-def learn(source_text: str):
+def learn():
     """`learn(kind, **settings)`: a tokenizer of 300,000 characters of source text and all of `hard`."""
     known: dict[str, BaseTokenizer] = {}
 
@@ -41,7 +55,8 @@ def learn(source_text: str):
         key = f"{kind} {settings}"
         if key not in known:
             module = registry.load("tokenizers", kind)
-            known[key] = module.Tokenizer.learn([source_text[:300_000], HARD], module.Config(**settings))
+            texts = [NUMBERS] if kind == "bins" else [_source_text()[:300_000], HARD]
+            known[key] = module.Tokenizer.learn(texts, module.Config(**settings))
         return known[key]
 
     return learned

@@ -39,11 +39,11 @@ def assert_same_as_the_library(tokenizer, text: str) -> None:
 
 
 def test_source_code_and_prose(subwords, source_text: str):
-    assert_same_as_the_library(subwords, source_text.replace("▁", "_"))
+    assert_same_as_the_library(subwords, source_text[150_000:450_000].replace("▁", "_"))  # half of it was learnt from
 
 
 def test_the_pieces_are_those_that_the_library_writes(subwords, source_text: str):
-    text = re.sub(r"[\\▁\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u206f\ufeff]", "?", source_text)
+    text = re.sub(r"[\\▁\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u206f\ufeff]", "?", source_text[150_000:450_000])
     processor = library(subwords)
     written = [" ".join(processor.encode(line, out_type=str)) for line in text.split("\n")]
     assert subwords.lines(text).decode().split("\n") == written
@@ -239,7 +239,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("settings", FOREIGN, ids=lambda s: ",".join(map(str, s.values())) or "defaults")
 def test_a_foreign_model_encodes_as_the_library_does(settings, tmp_path, source_text: str, hard: str):
-    text = source_text[:60_000]
+    text = source_text[:30_000]
     path = foreign(tmp_path, text, **settings)
     tokenizer = module.Tokenizer.learn([], module.Config(path=str(path)))
     text = hard.replace("▁", "_") + text + "\n ① ﬁne  New York <sep>x \t\u3000日 日\n"

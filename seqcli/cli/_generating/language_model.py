@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,14 @@ from seqcli.cli._reading import PROMPTS
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.records import ROWS, Example
+from seqcli.streams import Chunk
 from seqcli.tasks.language_model.predict import Generator, Settings
 from seqcli.tasks.language_model.show import Writer
 
 if TYPE_CHECKING:
     from seqcli.cli.generate import Asked
+
+SAMPLES = 100  # whose quantiles are given, where nothing else is said
 
 
 def unescape(text: str) -> str:
@@ -41,46 +45,102 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     if read in ROWS and asked.prompt is None and (drawing.samples > 1 or asked.continuing.next_):
         flag = "--samples" if drawing.samples > 1 else "--next"
         raise UsageError(f"{flag}: {read} comes back with {PROMPTS.more}", hint="read lines or jsonl")
+    if asked.continuing.quantiles is not None:
+        _check_quantiles(asked, stored, given, read)
     if drawing.samples > 1 and asked.continuing.next_:
         raise UsageError("--next lists tokens, and draws none: --samples does not go with it")
     if writing.explain and asked.continuing.next_:
         raise UsageError("--explain is of what is written: --next does not go with it")
     if how.jobs > 1 and asked.continuing.device != "cpu":
         raise UsageError("--jobs goes with --device cpu")
+    samples = SAMPLES if asked.continuing.quantiles is not None and "samples" not in given else drawing.samples
     objects = writing.jsonl or read == "jsonl"
     temperature = 1.0 if drawing.temperature is None else drawing.temperature
     settings = Settings(
         Sampling(temperature, drawing.top_k, drawing.top_p, drawing.repetition_penalty),
         Settings.max_tokens if writing.max_tokens is None else writing.max_tokens,
-        drawing.samples,
+        samples,
         tuple(map(unescape, asked.continuing.stop or ())),
         drawing.seeded(temperature > 0 and asked.continuing.next_ is None),
         asked.continuing.next_,
         objects,
         not objects,
-        writing.explain,
+        quantiles=asked.continuing.shares,
+        explain=writing.explain,
     )
     generator = Generator.open(stored)
+    blank = getattr(generator.tokenizer, "ends", "") == "blank"
+    if blank and settings.lines:  # its values are lines: a series ends with a blank one
+        settings = replace(settings, lines=False, stops=(*settings.stops, "\n\n"))
     if asked.continuing.device == "cpu":
         threads.choose_for(generator.model, how.threads)
     else:
         generator = replace(generator, model=_on_device(generator.model, asked.continuing.device))
     symbol, next_ = generator.tokenizer.symbol, settings.next is not None
-    writer = Writer(asked.continuing.echo, next_, symbol, settings.seed)
+    series = None if generator.tokenizer.kind != "bins" else "\n\n" if blank else "\n"
+    drawn = {"seed": settings.seed, "samples": samples, "quantiles": settings.quantiles}
+    writer = Writer(asked.continuing.echo, next_, symbol, **drawn, series=series)
     if asked.prompt is not None:
         _one(asked, generator, settings, writer)
         return
     reader = PROMPTS.reader(read, asked.reading, stored.header)
+    if blank and read == "text":
+        reader = Paragraphs()
     write = forms.form(read, objects, reader, writer)
     _filter.run(asked.files, reader, generator, settings, write, batch_size=1, how=how, what="generating")
     forms.finish(write)
 
 
+def _check_quantiles(asked: Asked, stored: artifact.Artifact, given: Given, read: str) -> None:
+    """Raise UsageError where there are no quantiles to be given."""
+    if (kind := (stored.header.get("tokenizer") or {}).get("kind")) != "bins":
+        hint = "train one with: tokenizer: bins"
+        raise UsageError(f"--quantiles is for models of numbers: {stored.path} reads {kind}", hint=hint)
+    _ = asked.continuing.shares
+    if flags := given.flags(("stop", "next_", "echo", "explain")):
+        raise UsageError(f"--quantiles forecasts values, and writes no text: {flags[0]} does not go with it")
+    if read in ROWS and asked.prompt is None:
+        raise UsageError(f"--quantiles: {read} comes back with {PROMPTS.more}", hint="read lines or jsonl")
+
+
+class Paragraphs:
+    """A reader whose records are series with a value a line, divided by blank lines."""
+
+    def __init__(self) -> None:
+        self._held, self._at = "", ("", 1)
+
+    def feed(self, chunk: Chunk) -> Iterator[Series]:
+        """The series that are complete, whose blank line has come, or whose source has ended."""
+        if self._held and chunk.source != self._at[0]:
+            yield from self.close()
+        for number, line in enumerate(chunk.text.splitlines(keepends=True), chunk.line):
+            if not line.strip():
+                yield from self.close()
+                continue
+            if not self._held:
+                self._at = chunk.source, number
+            self._held += line
+
+    def close(self) -> Iterator[Series]:
+        """The last one."""
+        if self._held:
+            yield Series(self._held, source=self._at[0], line=self._at[1])
+        self._held = ""
+
+
+class Series(Example):
+    """A series with a value a line."""
+
+    def place(self, at: int = 0, **which: bool) -> str:
+        """`file:line:column` of a character."""
+        return Chunk(self.text, self.source, self.line).place(at)
+
+
 def _one(asked: Asked, generator: Generator, settings: Settings, writer: Writer) -> None:
     """One prompt: raw text as it comes; tables and objects when they are complete."""
-    out, prompted = streams.Output(), Example(asked.prompt or "", source="--prompt")
+    out, prompted = streams.Output(), Series(asked.prompt or "", source="--prompt")
     ready = _filter.one(generator, prompted, asked.how)
-    if asked.writing.jsonl or settings.next is not None:
+    if asked.writing.jsonl or settings.next is not None or settings.quantiles:
         write = forms.form("text", asked.writing.jsonl, None, writer)
         out.write(write(prompted, generator.answer([ready], settings)[0]))
     else:

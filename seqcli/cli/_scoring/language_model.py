@@ -13,7 +13,7 @@ from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import Lines
 
 RECORDS = ("input", "text", "field", "delimiter")  # options of records that are scored one by one
-ONCE = ("window", "json", "metric", "split")  # options of a text that is scored as a whole
+ONCE = ("window", "horizon", "json", "metric", "split")  # options of a text that is scored as a whole
 PER_LINE = "--per-line scores each record by itself"
 BATCH = 64  # lines scored together
 
@@ -30,7 +30,13 @@ def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
     if not asked.per_line.asked:
         if flags := given.flags(RECORDS):
             raise UsageError(f"{flags[0]} says how records are read: a text is scored as a whole", hint=PER_LINE)
-        report(asked, predictor, given, window=window)
+        if asked.contexts.horizon:
+            if "forecast" not in predictor.header:
+                hint = "train one with: tokenizer: bins"
+                raise UsageError(f"--horizon is for models of numbers, and {predictor.path} is none", hint=hint)
+            if window:
+                raise UsageError("--horizon goes on from all that was read: --window does not go with it")
+        report(asked, predictor, given, window=window, horizon=asked.contexts.horizon)
         return None
     said, jsonl, files = asked.reading, asked.per_line.jsonl, asked.files or ["-"]
     read = TEXTS.chosen(files, said.input, said.field, jsonl, given)

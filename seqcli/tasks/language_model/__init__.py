@@ -1,6 +1,6 @@
 """Language modelling: the next token of a stream of text."""
 
-METRICS = ("perplexity",)  # as they are shown
+METRICS = ("perplexity", "forecast")  # as they are shown
 HAS = ("text", "field", "rows", "costs")  # what options of several tasks ask for
 HOLDS = "plain text"  # what its files hold
 LEARNS = "A language model"  # from them

@@ -7,5 +7,7 @@ from typing import Any
 
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Nothing beyond what every model has."""
-    return []
+    """Of a model of numbers, what it is compared with."""
+    if "forecast" not in header:
+        return []
+    return [("forecast", f"beside a linear autoregression of order {len(header['forecast']['weights'])}")]

@@ -12,8 +12,10 @@ import numpy as np
 
 from seqcli import models, tokenizers
 from seqcli.artifact import Artifact
+from seqcli.decoding.paths import paths
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import stream_text, until_stop
+from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token as Left
 from seqcli.insight.leaving import short
 from seqcli.insight.leaving import tokens as left_out
@@ -38,6 +40,7 @@ class Settings:
     next: int | None = None  # so many of the most probable next tokens instead
     tokens: bool = False  # log-probabilities of each token are asked for
     lines: bool = True  # a continuation ends with its first line
+    quantiles: tuple[float, ...] = ()  # of the samples' values at each step, instead; of models of numbers
     explain: bool = False  # what each token of a prompt does to the probability of a continuation
 
 
@@ -94,7 +97,7 @@ class Generator(BasePredictor):
         """A prompt as ids; None for a blank line among objects."""
         if record is None or _is_blank(record):
             return None
-        ids, lacking = tokenizers.read(self.tokenizer, record.text)
+        ids, lacking = self.tokenizer.read(record.text)
         return Ready(self._begun(ids), record.record, lacking, text=record.text)
 
     def _begun(self, ids: np.ndarray, carried: Carried | None = None) -> np.ndarray:
@@ -110,12 +113,22 @@ class Generator(BasePredictor):
 
     def answer(self, records: Sequence[Ready | None], settings: Settings) -> list[Any]:
         """All samples of each prompt, or the most probable next tokens; nothing for a blank line among objects."""
-        answers = self._next if settings.next is not None else self._texts
+        answers = self._quantiles if settings.quantiles else self._texts
+        if settings.next is not None:
+            answers = self._next
         return [answers(r, settings) if r else [] for r in records]
 
     def _next(self, record: Ready, settings: Settings) -> list[tuple[str, float]]:
         found = next_tokens(self.model, record.ids, settings.next or 1)
         return [(self.tokenizer.symbol(i), p) for i, p in found]
+
+    def _quantiles(self, record: Ready, settings: Settings) -> list[list[float]]:
+        """A row a step: the quantiles of the samples' values, none of which ends its series."""
+        carried, means = Carried(), self.tokenizer.means  # type: ignore[attr-defined]
+        memory, seed = carried.read(self.model, record.ids), (settings.seed, record.record)
+        how: dict[str, Any] = {"seed": seed, "sampling": settings.sampling, "first": 1}
+        drawn = paths(self.model, memory, carried, settings.max_tokens, settings.samples, **how)
+        return np.quantile(means[drawn - 1], settings.quantiles, axis=0).T.tolist()
 
     def _texts(self, record: Ready, settings: Settings) -> list[Text]:
         found = []
@@ -193,6 +206,23 @@ class Generator(BasePredictor):
     def next(self, prompt: str, count: int = 10) -> list[tuple[str, float]]:
         """The most probable next tokens and their probabilities."""
         return self._next(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), Settings(next=count))
+
+    def forecast(
+        self,
+        prompt: str,
+        steps: int,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        *,
+        samples: int = 100,
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """Quantiles (steps, Q) of the values that follow a series, of a model whose tokenizer is bins. The same seed
+        gives those of `seqcli generate --quantiles`. Raises UsageError for a model of text."""
+        if self.tokenizer.kind != "bins":
+            raise UsageError(f"forecasts are of models of numbers: this one reads {self.tokenizer.kind}")
+        seed = secrets.randbits(63) if seed is None else seed
+        settings = Settings(max_tokens=steps, samples=samples, seed=seed, quantiles=tuple(quantiles))
+        return np.array(self._quantiles(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), settings))
 
     def evaluate(self, text: str | None = None, **asked: Any) -> Report:  # type: ignore[override]
         """Perplexity and its other forms on a text; without one on `files`, or on a split of its own data."""

@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from seqcli import __version__, console, tokenizers
+from seqcli import __version__, console
 from seqcli.datasets.tokens import encode_chunk
+from seqcli.errors import UsageError
 from seqcli.forms import Cost
 from seqcli.metrics import Found, Measures
 from seqcli.models import LanguageModel
 from seqcli.report import Report
 from seqcli.streams import Chunk
-from seqcli.tasks.language_model import METRICS
+from seqcli.tasks.language_model import METRICS, forecast
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers import BaseTokenizer
 
@@ -32,16 +33,31 @@ HELD = 1 << 18  # tokens of a batch of windows, where they are long
 
 
 def evaluate(
-    own: Generator, text: Iterable[Chunk], *, window: int | None = None, limit: int | None = None, what: str = ""
+    own: Generator,
+    text: Iterable[Chunk],
+    *,
+    window: int | None = None,
+    limit: int | None = None,
+    horizon: int | None = None,
+    what: str = "",
 ) -> Report:
-    """Score a text given in chunks; `limit` ends it after so many tokens; `what` heads a bar that shows how far it
-    is. Raises SeqcliError for an unknown character."""
+    """Score a text given in chunks; `limit` ends it after so many tokens; of a model of numbers, `horizon` is the
+    steps on which it runs freely; `what` heads a bar that shows how far it is. Raises SeqcliError for an unknown
+    character."""
+    kept = None if window or "forecast" not in own.header else Kept(own, horizon)
+    if horizon and kept is None:
+        raise UsageError("horizon: free runs are of models whose tokenizer is bins, over a whole text")
     with console.progress(what, limit, " tokens") as advance:
-        return _evaluate(own, text, window, limit, advance)
+        return _evaluate(own, text, window, limit, advance, kept)
 
 
 def _evaluate(
-    own: Generator, chunks: Iterable[Chunk], window: int | None, limit: int | None, advance: Callable[[float], None]
+    own: Generator,
+    chunks: Iterable[Chunk],
+    window: int | None,
+    limit: int | None,
+    advance: Callable[[float], None],
+    kept: Kept | None,
 ) -> Report:
     measured, digest, tokenizer = Measures(METRICS), hashlib.sha256(), own.tokenizer
     score = _windows(own.model, window) if window else _stateful(own.model)
@@ -60,6 +76,8 @@ def _evaluate(
             ids = ids[: limit - total]
             text = text[: tokenizer.offsets(text)[len(ids) - 1][1]] if len(ids) else ""
         digest.update(text.encode("utf-8", errors="surrogatepass"))
+        if kept:
+            kept.add(ids, text)
         unknown = _unknown_characters(tokenizer, text, ids)
         if not total and len(ids):  # the first token is context, not score
             beginning = (text[: text.find("\n") + 1] or text)[:4096]
@@ -80,9 +98,32 @@ def _evaluate(
     if len(stream) > 1:
         scored(stream)
     measured.update(Found(nats=score.send(None)))
+    for found in kept.found() if kept else ():
+        measured.update(found)
     protocol = f"window {window}" if window else "stateful"
     name = signature(tokenizer, protocol, digest.hexdigest(), max(total - 1, 0))
     return Report.of(measured, {}, name, protocol, wide=12)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The series that a text is, as it is read."""
+
+    own: Generator
+    horizon: int | None
+    parts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    def add(self, ids: np.ndarray, text: str) -> None:
+        """The ids (T,) of more text."""
+        if sum(len(ids) for ids, _ in self.parts) < forecast.MEASURED:
+            self.parts.append((ids, self.own.tokenizer.values(text)))  # type: ignore[attr-defined]
+
+    def found(self) -> Iterable[Found]:
+        """What is measured of forecasts."""
+        if not self.parts:
+            return ()
+        series = forecast.Series.of(*map(np.concatenate, zip(*self.parts, strict=True)))
+        return forecast.measured(self.own, series, self.horizon)
 
 
 def signature(tokenizer: BaseTokenizer, protocol: str, digest: str, tokens: int) -> str:
@@ -162,7 +203,7 @@ class Lines(Generator):
 
     def ready(self, record: Any) -> tuple[np.ndarray, list[tuple[int, str]]]:  # type: ignore[override]
         """A line's ids, and what it holds that the model has no symbol for."""
-        return tokenizers.read(self.tokenizer, record.text)
+        return self.tokenizer.read(record.text)
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
         """That."""
@@ -173,5 +214,6 @@ class Lines(Generator):
         found = []
         for ids, lacking in records:
             cost = score_line(self.model, self.tokenizer, ids)
-            found.append(Cost(math.inf, cost.tokens) if lacking and self.tokenizer.unk_id is None else cost)
+            left_out = lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all
+            found.append(Cost(math.inf, cost.tokens) if left_out else cost)
         return found

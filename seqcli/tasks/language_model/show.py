@@ -11,6 +11,8 @@ from seqcli.insight.leaving import as_objects
 from seqcli.records import Example, one_line
 from seqcli.tasks.language_model.predict import Text
 
+BLANKS = " \t\r\n,"  # between the values of a series: a continuation begins with one
+
 
 @dataclass(frozen=True)
 class Writer(forms.Writer):
@@ -20,6 +22,9 @@ class Writer(forms.Writer):
     next: bool = False  # answers are next tokens
     symbol: Callable[[int], str] = str  # of a token's id
     seed: int = 0
+    samples: int = 1
+    quantiles: tuple[float, ...] = ()  # answers are rows of them
+    series: str | None = None  # what ends a series of numbers; None: the text is none
     key: ClassVar[str] = "prompt"
     names: ClassVar[Sequence[str]] = ("continuation",)
 
@@ -27,12 +32,19 @@ class Writer(forms.Writer):
         """As text: a continuation a line, or `token TAB probability` lines."""
         if self.next:
             return "".join(f"{symbol}\t{p:.4f}\n" for symbol, p in answer)
-        return "".join((record.text if self.echo else "") + text + "\n" for text, *_ in answer)
+        if self.quantiles:
+            return "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in answer)
+        if self.series and not self.echo:
+            return "".join(text.lstrip(BLANKS) + self.series for text, *_ in answer)
+        return "".join((record.text if self.echo else "") + text + (self.series or "\n") for text, *_ in answer)
 
     def results(self, record: Example, answer: list[Any]) -> list[dict[str, Any]]:
         """What stands under `seqcli`, a JSON object for each sample."""
         if self.next:
             return [{"next": [{"token": symbol, "probability": round(p, 6)} for symbol, p in answer]}]
+        if self.quantiles:
+            steps = {f"{q:g}": [float(f"{row[i]:.6g}") for row in answer] for i, q in enumerate(self.quantiles)}
+            return [{"quantiles": steps, "samples": self.samples, "seed": self.seed}] if answer else []
         return [
             {
                 "text": text,
@@ -47,4 +59,4 @@ class Writer(forms.Writer):
 
     def cells(self, answer: list[Text]) -> list[str]:
         """One cell."""
-        return [one_line(answer[0].text) if answer else ""]
+        return [one_line(answer[0].text.lstrip(BLANKS if self.series else "")) if answer else ""]

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, ops, registry, threads, tokenizers
+from seqcli import console, layers, ops, registry, threads, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.streams import Streams
@@ -17,8 +17,11 @@ from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
 from seqcli.task import BaseTask, Batch, Evaluation, State, adapted, beginning, without_stdin
 from seqcli.tasks.language_model.data import Corpus, open_corpus
+from seqcli.tasks.language_model.forecast import distributions
+from seqcli.tasks.language_model.linear import Linear
 from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 from seqcli.tasks.language_model.score import evaluate
+from seqcli.temperature import fit_temperature
 
 KEPT = ("dropout", "variational", "weight_drop")  # model keys that fine-tuning takes from its recipe
 COUNT_BYTES = 75  # of memory a token takes to be counted, at most
@@ -26,6 +29,8 @@ VALID_TOKENS = 1_000_000  # of the validation split, at most, while training
 SCORED_TOKENS = 300_000  # and the closing scores are measured on so many at most
 BASELINE_TOKENS = 2_000_000  # the n-gram baseline is counted on so many at most
 BASELINE_ORDER = {"char": 6, "byte": 6}
+SHARPENED = 10_000  # tokens of the validation split that a model of numbers is calibrated on, at most
+SHOWN = 256  # values behind which a forecast is shown
 OTHER_ORDER = 3  # of words and sub-words
 
 
@@ -52,9 +57,11 @@ class Task(BaseTask):
         recipe, t = adapted(recipe, start, KEPT, "the tokenizer"), recipe.train
         recipe = _with_window(recipe)
         streams = Streams(ids["train"], t.batch_size, t.sequence_length, t.seed) if t else None  # raises: too short
-        model = beginning(recipe, tokenizer.size, start)
+        model = _of_numbers(beginning(recipe, tokenizer.size, start), recipe, fresh=start is None)
         about, arrays = tokenizers.to_artifact(tokenizer)
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
+        if tokenizer.kind == "bins":
+            header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
         return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams)  # type: ignore[arg-type]
 
     @property
@@ -66,7 +73,12 @@ class Task(BaseTask):
         return "valid_loss" if "valid" in self.ids else "train_loss"
 
     def batch(self, epoch: int, index: int) -> Batch:
-        return self.streams.batch(epoch, index)
+        inputs, targets = self.streams.batch(epoch, index)
+        if blur := getattr(self.model, "blur", 0.0):
+            rng = np.random.default_rng([self.recipe.train.seed, epoch, index])  # type: ignore[union-attr]
+            near = np.rint(inputs + rng.normal(0, blur, inputs.shape)).astype(np.int64)
+            inputs = np.where(inputs > 0, near.clip(1, self.tokenizer.size - 1), 0)
+        return inputs, targets
 
     def size(self, batch: Batch) -> int:
         return batch[0].size
@@ -138,7 +150,10 @@ class Task(BaseTask):
     def finish(self, stored: Artifact) -> Ending:
         predictor = Generator.open(stored)
         threads.choose_for(predictor.model)
-        return Ending.of(stored, predictor)
+        ending = Ending.of(stored, predictor)
+        if getattr(self.model, "blur", 0.0) and "valid" in self.ids:
+            _sharpen(ending, np.asarray(self.ids["valid"][:SHARPENED], np.int64))
+        return ending
 
     def scored(self, predictor: Any, split: str) -> Report:
         return evaluate(predictor, self.corpus.records(split), limit=SCORED_TOKENS, what=f"scoring {split}")
@@ -147,6 +162,9 @@ class Task(BaseTask):
         m, counts = report.metrics, report.counts
         first = f" (its first {SCORED_TOKENS:,} tokens)" if counts["tokens"] + 1 >= SCORED_TOKENS else ""
         per = "bits-per-character" if "bits-per-character" in m else "word-perplexity"
+        if "rmse" in m:
+            off = f"off by {m['rmse']:.4g} in the next value (rmse; linear {m['linear-rmse']:.4g}, last value"
+            return f"{m['cross-entropy']:.4f} nats/token{first}, {off} {m['naive-rmse']:.4g})"
         return (
             f"{m['cross-entropy']:.4f} nats/token, perplexity {m['perplexity']:.2f},"
             f" {m[per]:.3f} {per}, {report.protocol}{first}"
@@ -171,6 +189,11 @@ class Task(BaseTask):
         )
 
     def example(self, predictor: Any) -> str:
+        if self.tokenizer.kind == "bins":
+            ready = Ready(np.asarray(self.ids["train"][-SHOWN:], np.int64), 0, [])
+            settings = Settings(max_tokens=8, samples=100, quantiles=(0.1, 0.5, 0.9))
+            rows = ["  ".join(f"{x:.6g}" for x in row) for row in predictor.answer([ready], settings)[0]]
+            return "\n  ".join(["what follows the training series, quantiles 0.1, 0.5, 0.9:", *rows])
         newline = self.tokenizer.newline_id
         prompt = np.array([newline if newline is not None else int(self.ids["train"][0])])
         count = 60 if self.tokenizer.kind in ("word", "sentencepiece") else 240
@@ -179,6 +202,9 @@ class Task(BaseTask):
         return f"a sample, at temperature 0.8:\n{_indented(text)}"
 
     def use(self) -> str:
+        if self.tokenizer.kind == "bins":
+            last = " ".join(self.tokenizer.symbol(int(i)) for i in self.ids["train"][-4:] if i)
+            return f'seqcli generate -m MODEL --quantiles 0.1,0.5,0.9 --prompt "{last}"'
         return f'seqcli generate -m MODEL --prompt "{self._prompt()}"'
 
     def _prompt(self) -> str:
@@ -200,6 +226,37 @@ def _with_window(recipe: Recipe) -> Recipe:
             hint="leave model.window out: it is then as long",
         )
     return replace(recipe, model=recipe.model.model_copy(update={"window": window}))
+
+
+def _of_numbers(model: Any, recipe: Recipe, *, fresh: bool) -> Any:
+    """The model; of symbols that stand on a line, one to whose tables and targets neighbours are alike."""
+    if not (blur := getattr(recipe.tokenizer, "blur", 0.0)) or not hasattr(model, "on_a_line"):
+        return model
+    if fresh:
+        model = model.on_a_line(np.random.default_rng([recipe.train.seed, 1]))  # type: ignore[union-attr]
+    return replace(model, blur=blur)
+
+
+def _autoregression(corpus: Corpus, tokenizer: Any) -> dict[str, Any]:
+    """What forecasts are compared with, fitted on the training split."""
+    values = [tokenizer.values(text) for text in corpus.texts("train", "fitting an autoregression")]
+    return Linear.fit(np.concatenate(values)).header()
+
+
+def _sharpen(ending: Ending, valid: np.ndarray) -> None:
+    """Divide the model's logits by the temperature that fits the validation split (V,) best: targets that were spread
+    in training make it less sure than it can be. Once, also where a run is ended again."""
+    model = ending.predictor.model
+    if model.output_weight is None or "decoding" in ending.header:
+        return
+    logits = np.stack(list(distributions(model, valid)))
+    own = np.take_along_axis(logits, valid[1:, None], axis=1)[:, 0]
+    temperature = fit_temperature(lambda t: float((ops.logsumexp(logits / t) - own / t).mean()), low=0.02)
+    console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+    sharp = {n: (getattr(model, n) / temperature).astype(np.float32) for n in ("output_weight", "output_bias")}
+    ending.header["decoding"] = {"sharpened": temperature}
+    ending.arrays |= {f"model.{name}": array for name, array in sharp.items()}
+    ending.predictor = replace(ending.predictor, model=layers.replace(model, sharp))
 
 
 def _tokenizer(recipe: Recipe, corpus: Corpus, stored: Artifact | None) -> tokenizers.BaseTokenizer:

@@ -195,7 +195,9 @@ def test_an_open_quote_goes_into_no_other_source() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['"' + '""' * (1 << 19) + '"', '"' + "\n" * (1 << 18) + '"', '"a",' * (1 << 17) + "b"]
+    "text",
+    ['"' + '""' * (1 << 19) + '"', '"' + "\n" * (1 << 18) + '"', '"a",' * (1 << 17) + "b"],
+    ids=["escaped", "lines", "cells"],
 )
 def test_long_rows_of_quotes(text: str) -> None:
     """Each line is read once: these would take hours otherwise."""

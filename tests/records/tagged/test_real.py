@@ -17,18 +17,28 @@ pytestmark = pytest.mark.skipif(not DATA, reason="SEQCLI_DATA does not name the 
 
 CHUNK_COLUMNS = {"columns": ("word", "pos", "chunk"), "tag": "chunk"}
 FILES: list[tuple[str, str, dict[str, Any], int, int]] = [  # with the counts that the data sets publish
-    ("ud-en-ewt/en_ewt-ud-train.conllu", "conllu", {}, 12544, 204577),
     ("ud-en-ewt/en_ewt-ud-dev.conllu", "conllu", {"tag": "feats.Number"}, 2001, 25147),
-    ("ud-en-ewt/en_ewt-ud-test.conllu", "conllu", {"tag": "xpos"}, 2077, 25094),
-    ("conll2000/train.txt", "conll", CHUNK_COLUMNS, 8936, 211727),
+    ("ud-en-ewt/en_ewt-ud-test.conllu", "conllu", {}, 2077, 25094),
     ("conll2000/test.txt", "conll", CHUNK_COLUMNS, 2012, 47377),
-    ("wnut17/wnut17train.conll", "conll", {}, 3394, 62730),
     ("wnut17/emerging.dev.conll", "conll", {}, 1009, 15733),
     ("wnut17/emerging.test.annotated", "conll", {}, 1287, 23394),
 ]
+LARGE: list[
+    tuple[str, str, dict[str, Any], int, int]
+] = [  # the same formats; they are counted with the named sets too
+    ("ud-en-ewt/en_ewt-ud-train.conllu", "conllu", {"tag": "xpos"}, 12544, 204577),
+    ("conll2000/train.txt", "conll", CHUNK_COLUMNS, 8936, 211727),
+    ("wnut17/wnut17train.conll", "conll", {}, 3394, 62730),
+]
 
 
-@pytest.mark.parametrize(("name", "kind", "options", "sentences", "words"), FILES, ids=[f[0] for f in FILES])
+@pytest.mark.parametrize(
+    ("name", "kind", "options", "sentences", "words"),
+    [
+        *(pytest.param(*f, id=f[0]) for f in FILES),
+        *(pytest.param(*f, id=f[0], marks=pytest.mark.slow) for f in LARGE),
+    ],
+)
 def test_byte_for_byte(name: str, kind: str, options: dict[str, Any], sentences: int, words: int) -> None:
     path = Path(DATA or "") / name
     whole = path.read_bytes().decode()

@@ -185,8 +185,7 @@ def sampled(lab: Any, factor: float, several: bool, count: int = 2000) -> Any:
     return lab.lookup(rows * factor, multi_label=several), lab.texts(names)
 
 
-@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0, 3.0])
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(("factor", "several"), [(0.5, False), (3.0, False), (1.0, True), (2.0, True)])
 def test_the_temperature_that_labels_were_drawn_with_is_found(lab: Any, factor: float, several: bool) -> None:
     own, examples = sampled(lab, factor, several)
     found = fit_temperature(own, examples)

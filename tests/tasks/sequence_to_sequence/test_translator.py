@@ -65,7 +65,7 @@ def test_answers_are_the_same_in_any_batch_and_order(name: str, how: str) -> Non
     assert len({t[0] for t in texts(whole)}) > 5
     rng = np.random.default_rng(3)
     for size in (1, 7):
-        order = rng.permutation(len(PAIRS))
+        order = rng.permutation(len(PAIRS))[: 10 if size == 1 else None]
         for first in range(0, len(order), size):
             part = order[first : first + size]
             for i, answers in zip(part, own.answer([PAIRS[i] for i in part], settings), strict=True):
