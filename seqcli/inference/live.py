@@ -29,7 +29,7 @@ class Heard(NamedTuple):
 class Live(ABC):
     """A model behind its front end. A task's file `live.py` has one, made of its predictor."""
 
-    name: str  # of what it gives
+    name: str  # of what it gives, in objects
 
     def __init__(self, frames: Any, model: Any):
         """Raises UsageError for a model that cannot answer before it has read all."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Live(live.Live):
     """A symbol where it begins."""
 
-    name = "symbol"
+    name = "text"
 
     def __init__(self, translator: Translator):
         codec, model = translator.codec, translator.model

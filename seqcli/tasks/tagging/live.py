@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Live(live.Live):
     """A tag a frame."""
 
-    name = "tag"
+    name = "label"
 
     def __init__(self, tagger: Tagger):
         if tagger.crf is not None:
