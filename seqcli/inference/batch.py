@@ -151,7 +151,7 @@ class _Direction:
         state = self.initial(most) if state is None else state
         px = np.zeros((most, size, TILE), np.float32)
         z = np.zeros((most, self._blocks * BLOCK, TILE), np.float32)
-        t = 0
+        t, bound, update = 0, 0, lambda px, state: None
         while t < longest:
             steps = min(max(STRETCH // int(active[t]), 1), longest - t)
             places = [first[: active[now]] + way * now for now in range(t, t + steps)]
@@ -162,19 +162,22 @@ class _Direction:
                 px[:whole] = rows[: whole * TILE].reshape(whole, TILE, size).swapaxes(1, 2)
                 px[whole:tiles, :, : n - whole * TILE] = rows[whole * TILE :].T
                 px[whole:tiles, :, n - whole * TILE :] = 0.0
-                self._step(px[:tiles], z[:tiles], [s[:tiles] for s in state])
+                if tiles != bound:  # views of z for each step would take a third of it, of a single sequence
+                    own = z[:tiles, : len(self._form.weight_hh)]
+                    bound, update = tiles, self._form.bind(own.swapaxes(0, 1))
+                now = [s[:tiles] for s in state]
+                self._multiply(z[:tiles], now[0])
+                update(px[:tiles].swapaxes(0, 1), tuple(s.swapaxes(0, 1) for s in now))
                 y[place] = state[0][:tiles].swapaxes(1, 2).reshape(tiles * TILE, H)[:n]
                 at += n
             t += steps
         return y
 
-    def _step(self, px: np.ndarray, z: np.ndarray, state: list[np.ndarray]) -> None:
-        """One step of all tiles, in place: px (tiles, G·H, TILE), z (tiles, blocks·BLOCK, TILE) for the products."""
-        blocked, h = z.reshape(len(px), -1, BLOCK, TILE), state[0][:, None]
+    def _multiply(self, z: np.ndarray, h: np.ndarray) -> None:
+        """The products of all tiles, in place: z (tiles, blocks·BLOCK, TILE) of outputs h (tiles, H, TILE)."""
+        blocked, h = z.reshape(len(z), -1, BLOCK, TILE), h[:, None]
         for part, weight in self._parts:
             if part.start == 0:
                 np.matmul(weight, h[:, :, part], out=blocked)
             else:
                 blocked += np.matmul(weight, h[:, :, part])
-        update = self._form.bind(z[:, : len(self._form.weight_hh)].swapaxes(0, 1))
-        update(px.swapaxes(0, 1), tuple(s.swapaxes(0, 1) for s in state))
