@@ -166,6 +166,7 @@ def test_samples_are_answered_as_their_recording(heard, say):
         time, *answer = done.text.splitlines()[-1].split("\t")
         assert "\t".join(answer) == say("classify", "sounds", f"{number}.wav").text.rstrip("\n")
         assert time == "0.470"
+    assert "of 4,000 samples a second" in inprocess.seqcli("inspect", "sounds", cwd=heard).text
 
 
 def test_odd_samples_are_told(heard, say):
