@@ -18,6 +18,7 @@ from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
+from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
 # The formats that have tags, those of tags alone first.
@@ -78,7 +79,7 @@ class Corpus(corpus.Corpus[Sentence]):
 
     @staticmethod
     def given(record: Sentence) -> Any:
-        return tuple(record.words)
+        return tuple(content(record) or record.words)
 
     def doubts(self) -> list[str]:
         """As ever, and spans that are written the other way round."""
@@ -135,8 +136,11 @@ class Corpus(corpus.Corpus[Sentence]):
 
 
 def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
-    """sha256 over words, tags and the further columns that a model reads, hexadecimal: the same in every format."""
-    return corpus.digest([s.words, s.tags, *(s.features.get(name) for name in features)] for s in sentences)
+    """sha256 over words, tags and the further columns that a model reads, and over files that texts name, hexadecimal:
+    the same in every format."""
+    return corpus.digest(
+        [s.words, s.tags, *(s.features.get(name) for name in features), *content(s)] for s in sentences
+    )
 
 
 def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
