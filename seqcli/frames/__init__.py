@@ -105,8 +105,8 @@ class Frames:
     def same(self, other: Frames) -> bool:
         """Whether others make the same frames of a record."""
         configs = [own.config.model_copy(update={"augment": Augment()}) for own in (self, other)]
-        moments = [np.concatenate([own.mean, own.deviation]) for own in (self, other)]
-        return configs[0] == configs[1] and self.axes == other.axes and np.array_equal(*moments)
+        mine, theirs = (np.concatenate([own.mean, own.deviation]) for own in (self, other))
+        return configs[0] == configs[1] and self.axes == other.axes and np.array_equal(mine, theirs)
 
     def __call__(self, record: Any) -> np.ndarray:
         """The frames (T, D) of a record, by its text, or of a sentence by its words, each of which is a vector.

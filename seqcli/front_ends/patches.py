@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -39,6 +39,10 @@ class FrontEnd(BaseFrontEnd):
                 hint="side divides a picture's width, channels are its numbers a pixel, embedding is a multiple of 4",
             )
         return cls(matrix(size, side * side * channels, rng), np.zeros(size, np.float32), side, channels, wide)
+
+    @classmethod
+    def keeps(cls, **options: Any) -> bool:
+        return False
 
     def reduced(self, lengths: np.ndarray) -> np.ndarray:
         return -(-lengths // self.side) * (self.wide // self.side)

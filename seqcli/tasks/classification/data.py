@@ -23,6 +23,7 @@ from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, dete
 FORMATS = list(formats_of(LABELLED, "GOLD"))  # the formats that have labels
 Format = Annotated[str | None, known_format(FORMATS, "with labels")]
 TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
+OF_TEXT = ("vectors", "keep_all_vectors", "phrases")  # keys that frames have no use for
 SHOWN = 20  # labels that a message lists
 
 

@@ -187,7 +187,9 @@ class Classifier(BasePredictor):
             zip(examples, probabilities.tolist(), given, order, strict=True)
         ):
             if not example.text.strip():
-                found.append(Answer([], [], [] if settings.attention else None))
+                nothing: list[Any] | None = [] if settings.attention else None
+                framed = self.reading.frames is not None
+                found.append(Answer([], [], None if framed else nothing, steps=nothing if framed else None))
                 continue
             seen, steps = None, None
             if weights is not None and self.reading.frames is not None:

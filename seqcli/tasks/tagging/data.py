@@ -25,6 +25,7 @@ from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
 Format = Annotated[str | None, known_format(FORMATS, "with tags")]
 TOKENIZED = False  # words are given: a recipe has no tokenizer
+OF_TEXT = ("vectors", "keep_all_vectors", "restore")  # keys that frames have no use for
 NO_TAGS = "<none>"  # no column has the tags
 
 
@@ -136,7 +137,7 @@ class Corpus(corpus.Corpus[Sentence]):
 
 
 def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
-    """sha256 over words, tags and the further columns that a model reads, and over files that texts name, hexadecimal:
+    """sha256 over words, tags, further columns that a model reads, and files that texts name, hexadecimal:
     the same in every format."""
     return corpus.digest(
         [s.words, s.tags, *(s.features.get(name) for name in features), *content(s)] for s in sentences

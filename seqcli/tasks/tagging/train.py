@@ -142,7 +142,8 @@ class Task(BaseTask):
     def activations(self) -> float:
         model = self.recipe.model
         tags = self.batch(0, 0)["tags"]
-        return float(tags.size * (model.embedding + model.layers * 16 * model.hidden))
+        hidden = getattr(model, "hidden", getattr(model, "size", 0))
+        return float(tags.size * (model.embedding + model.layers * 16 * hidden))
 
     # the end of a run
 
