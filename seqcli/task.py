@@ -53,8 +53,10 @@ class BaseTask(ABC):
 
     @property
     def watched(self) -> str:
-        """What a display draws: a metric, or "valid_loss", where there is a validation split."""
-        return self.headline.metric if "valid" in self.splits else "train_loss"
+        """What decides, and a display draws: a metric, or "valid_loss", where there is a validation split."""
+        if "valid" not in self.splits:
+            return "train_loss"
+        return "valid_loss" if self.recipe.train and self.recipe.train.watch == "loss" else self.headline.metric
 
     @classmethod
     @abstractmethod
@@ -92,10 +94,10 @@ class BaseTask(ABC):
             return None
         plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
         report = self.predictor(plain).score(self.splits["valid"], **self.checked)
-        scores = {self.watched: report.metrics[self.watched]}
+        scores = {self.headline.metric: report.metrics[self.headline.metric]}
         if "cross-entropy" in report.metrics:
             scores["valid_loss"] = report.metrics["cross-entropy"]
-        return Evaluation(scores, self.watched, self.headline.more_is_better)
+        return Evaluation(scores, self.watched, self.headline.more_is_better and self.watched != "valid_loss")
 
     # counted kinds
 

@@ -39,8 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What the tests have imported stays to the end: the garbage collector took a seventh of all time to look it
-    through again and again."""
+    """What the tests have imported stays to the end: the garbage collector need not look it through again."""
     gc.collect()
     gc.freeze()
 

@@ -85,8 +85,8 @@ def _plural(shape: str) -> str:
     return f"{shape}es" if shape.endswith("s") else f"{shape}s"
 
 
-_SHAPES = {form: shape for shape in SHAPES for form in (shape, _plural(shape))}
-_GROUP = re.compile(rf"({'|'.join(NUMBERS)}) ({'|'.join(COLOURS)}) ({'|'.join(_SHAPES)})\b")
+NOUNS = {form: shape for shape in SHAPES for form in (shape, _plural(shape))}
+_GROUP = re.compile(rf"({'|'.join(NUMBERS)}) ({'|'.join(COLOURS)}) ({'|'.join(NOUNS)})\b")
 
 
 _WAYS = {  # {a} is left of {b}, or above
@@ -115,7 +115,7 @@ def captions(scene: Scene) -> list[str]:
 def meaning(caption: str) -> Scene | None:
     """What a caption means, in whichever order it is said; None where it is no caption."""
     found = [
-        Group(NUMBERS.index(number) + 1, colour, _SHAPES[shape]) for number, colour, shape in _GROUP.findall(caption)
+        Group(NUMBERS.index(number) + 1, colour, NOUNS[shape]) for number, colour, shape in _GROUP.findall(caption)
     ]
     meant = [Scene(found[0])] if len(found) == 1 else []
     if len(found) == 2 and found[0][1:] != found[1][1:]:

@@ -1,4 +1,4 @@
-"""Squares of a picture, one a step, row by row, each with its place."""
+"""Squares of a picture, one a step, row by row, each with what is around it and its place."""
 
 from __future__ import annotations
 
@@ -10,35 +10,56 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.front_ends import BaseFrontEnd, gathered
-from seqcli.layers.blank import Rng, matrix
+from seqcli.layers.blank import Rng
+from seqcli.layers.norm import Norm
 from seqcli.layers.transformer import waves
 from seqcli.ops import Array
 
 
 @dataclass(frozen=True)
 class FrontEnd(BaseFrontEnd):
-    """relu(W patch + b) + [sinusoids of its row; of its column] (Dosovitskiy et al. 2021, with fixed places).
+    """y = relu(norm(W x + b)), layer upon layer, of the pixels x around each square; to the last the sinusoids of the
+    square's row and column are added (Dosovitskiy et al. 2021, with fixed places).
 
-    A picture's frames are its rows (W·C numbers); `side` pixels is a patch high and wide.
+    A picture's frames are its rows (W·C numbers); `side` pixels is a square high and wide, `sees` what is read of the
+    picture around its middle, zeros beyond the edges.
     """
 
-    weight: Array  # (E, side·side·C)
-    bias: Array  # (E,)
+    weights: tuple[Array, ...]  # (E, sees·sees·C), then (E, E)
+    norms: tuple[Norm, ...]
     side: int = 4
+    sees: int = 4
     channels: int = 3
     wide: int = 1  # pixels of a row
 
     @classmethod
-    def create(cls, dimensions: int, size: int, rng: Rng, *, side: int = 4, channels: int = 3) -> Self:
-        """Fresh weights for pictures whose rows have `dimensions` numbers, `channels` a pixel."""
+    def create(
+        cls,
+        dimensions: int,
+        size: int,
+        rng: Rng,
+        *,
+        side: int = 4,
+        sees: int = 8,
+        layers: int = 2,
+        channels: int = 3,
+    ) -> Self:
+        """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` each pixel."""
         wide = dimensions // max(channels, 1)
-        if side < 1 or channels < 1 or wide * channels != dimensions or wide % side or size % 4:
+        if min(side, layers) < 1 or sees < side or wide * channels != dimensions or wide % side or size % 4:
             raise UsageError(
                 f"model.front_end: rows of {dimensions} numbers, {channels} a pixel, cannot be cut into patches"
-                f" {side} pixels wide that become vectors of {size}",
-                hint="side divides a picture's width, channels are its numbers a pixel, embedding is a multiple of 4",
+                f" {side} pixels wide, each seeing {sees}, that become vectors of {size}",
+                hint="side divides a picture's width, and is at most what it sees; channels are numbers a pixel,"
+                " embedding is a multiple of 4",
             )
-        return cls(matrix(size, side * side * channels, rng), np.zeros(size, np.float32), side, channels, wide)
+        sizes = [sees * sees * channels] + [size] * (layers - 1)
+        weights = tuple(rng.normal(0.0, float(np.sqrt(2 / n)), (size, n)).astype(np.float32) for n in sizes)
+        return cls(weights, tuple(Norm.create(size) for _ in weights), side, sees, channels, wide)
+
+    def grid(self, high: int) -> tuple[int, int]:
+        """Rows and columns of the patches of a picture so many pixels high."""
+        return -(-high // self.side), self.wide // self.side
 
     @classmethod
     def keeps(cls, **options: Any) -> bool:
@@ -48,16 +69,18 @@ class FrontEnd(BaseFrontEnd):
         return -(-lengths // self.side) * (self.wide // self.side)
 
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
-        side, across, counts = self.side, self.wide // self.side, self.reduced(lengths)
+        across, counts = self.wide // self.side, self.reduced(lengths)
         of = np.repeat(np.arange(len(lengths)), counts)
         number = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
         row, column = number // across, number % across
-        down = row[:, None] * side + np.arange(side)  # (M, side) rows of the picture
-        begin = (np.cumsum(lengths) - lengths)[of][:, None]
-        pixels = (begin + down)[:, :, None] * self.wide + (column[:, None] * side + np.arange(side))[:, None]
-        inside = np.broadcast_to((down < lengths[of][:, None])[:, :, None], pixels.shape)
-        index = np.where(inside, pixels, len(frames) * self.wide).reshape(len(of), -1)
+        around = np.arange(self.sees) - (self.sees - self.side) // 2
+        down = (row[:, None] * self.side + around)[:, :, None]  # (M, sees, 1) rows of the picture
+        right = (column[:, None] * self.side + around)[:, None]  # (M, 1, sees)
+        begin = (np.cumsum(lengths) - lengths)[of][:, None, None]
+        inside = (down >= 0) & (down < lengths[of][:, None, None]) & (right >= 0) & (right < self.wide)
+        index = np.where(inside, (begin + down) * self.wide + right, len(frames) * self.wide).reshape(len(of), -1)
         x = gathered(frames.reshape(len(frames) * self.wide, self.channels), index)
-        y = ops.relu(ops.linear(x, self.weight, self.bias))
-        half = y.shape[1] // 2
-        return y + ops.concat([waves(row, half, y), waves(column, half, y)]), counts
+        for weight, norm in zip(self.weights, self.norms, strict=True):
+            x = ops.relu(norm(ops.linear(x, weight)))
+        half = x.shape[1] // 2
+        return x + ops.concat([waves(row, half, x), waves(column, half, x)]), counts

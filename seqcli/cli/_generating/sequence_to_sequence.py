@@ -53,22 +53,27 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         _check_attention(flags[0], translator)
     number = asked.drawing.samples if asked.drawing.drawn else asked.searching.n_best
     writer = Writer(writing.attention, writing.alignment, number > 1, writing.confidence, asked.sure.otherwise)
-    drawn: list[Answer] = []
+    drawn: list[tuple[Pair, Answer]] = []
     if asked.prompt is not None:
         pair = translator.prepare(Pair(asked.prompt, source="--prompt"), settings)
         answers = translator.answer([_filter.one(translator, pair, asked.how)], settings)[0]
-        drawn.append(answers[0])
+        drawn.append((pair, answers[0]))
         out = streams.Output()
         out.write(forms.form("text", writing.jsonl, None, writer)(pair, answers))
         out.flush()
     else:
         _filter_sources(asked, read, translator, settings, writer, drawn)
     if writing.draw:
-        _draw(writing.draw, drawn)
+        _draw(writing.draw, translator, drawn)
 
 
 def _filter_sources(
-    asked: Asked, read: str, translator: Translator, settings: Settings, writer: Writer, drawn: list[Answer]
+    asked: Asked,
+    read: str,
+    translator: Translator,
+    settings: Settings,
+    writer: Writer,
+    drawn: list[tuple[Pair, Answer]],
 ) -> None:
     reading, how = asked.reading, asked.how
     reader = SOURCES.reader(read, reading, translator.header)
@@ -76,7 +81,7 @@ def _filter_sources(
 
     def write(pair: Pair, answers: list[Answer]) -> str:
         if asked.writing.draw and len(drawn) < DRAWN and answers[0].symbols:
-            drawn.append(answers[0])
+            drawn.append((pair, answers[0]))
         return written(pair, answers)
 
     _filter.run(
@@ -171,12 +176,17 @@ def _check_form(asked: Asked, read: str) -> None:
         raise UsageError("--attention goes with --jsonl", hint="--alignment writes pairs, --draw FILE a picture")
 
 
-def _draw(path: str, drawn: list[Answer]) -> None:
-    from seqcli.insight.alignment import draw
+def _draw(path: str, translator: Translator, drawn: list[tuple[Pair, Answer]]) -> None:
+    from seqcli.insight import alignment, patches
 
-    answer = drawn[0] if drawn else None
-    if answer is None or answer.attention is None:
+    pair, answer = drawn[0] if drawn else (None, None)
+    if pair is None or answer is None or answer.attention is None:
         console.warn(f"{path} is not written: no source had an answer")
         return
     target = [*answer.symbols, "<eos>"][: len(answer.attention)]
-    draw(path, answer.source_symbols, target, answer.attention, title="")
+    grid = getattr(getattr(translator.model, "front_end", None), "grid", None)
+    if grid is not None and (frames := translator.codec.frames):
+        picture = frames.array(pair)
+        patches.draw(path, picture, grid(len(picture)), target, answer.attention)
+        return
+    alignment.draw(path, answer.source_symbols, target, answer.attention, title="")

@@ -272,6 +272,8 @@ class Translator(BasePredictor):
             "banned": banned,
             "attention": s.attention or s.replace_unknown,
         }
+        if (front_end := getattr(model, "front_end", None)) is not None:
+            given["lengths"] = front_end.reduced(np.array([len(x) for x in sources])).tolist()
         if s.sampling is None:
             return search(model, sources, s.search, **given)
         rngs = [np.random.default_rng([s.seed, p.record, n]) for p in pairs for n in range(s.samples)]
