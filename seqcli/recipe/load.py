@@ -246,7 +246,9 @@ class _Checker:
                 if not isinstance(given, dict) or known is None or given.get(key, known.default) == known.default:
                     continue
                 if not value or given[key] == value:
-                    what = "of text, and this recipe reads frames" if framed else "of frames, and this recipe reads text"
+                    what = (
+                        "of text, and this recipe reads frames" if framed else "of frames, and this recipe reads text"
+                    )
                     self.document.problem((section, key), f"it is {what}; leave it away")
 
     def tokenizer_kind(
