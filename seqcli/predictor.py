@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from seqcli import artifact, registry
 from seqcli.artifact import Artifact
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.forms import Writer
 from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
@@ -54,6 +54,14 @@ class Answering(ABC):
     def ready(self, record: Any) -> Any:
         """A record as the model reads it."""
         return record
+
+    def made_ready(self, record: Any) -> Any:
+        """A record as the model reads it. Raises SeqcliError that names its place."""
+        try:
+            return self.ready(record)
+        except SeqcliError as error:
+            place = record.place(getattr(error, "offset", 0))
+            raise SeqcliError(f"{place}: {error.message}", hint=error.hint) from None
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
         """What of a ready record the model has no symbol for: its number, and what it is."""
@@ -144,7 +152,7 @@ class BasePredictor(Answering):
         while part := [line.rstrip("\n") for line in islice(source, LINES)]:
             text = "".join(f"{line}\n" for line in part)
             records = [own.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
-            answers = own.answer([own.ready(record) for record in records], settings)
+            answers = own.answer([own.made_ready(record) for record in records], settings)
             yield from (writer.line(*pair).removesuffix("\n") for pair in zip(records, answers, strict=True))
             first += len(part)
 

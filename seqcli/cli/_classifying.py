@@ -54,6 +54,8 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         check(writing.draw)
     if writing.attention or writing.draw:
         classifier.answer([], Settings(attention=True))  # whether it can
+    if writing.draw and classifier.reading.frames is not None:
+        raise UsageError("--draw draws words: this model reads frames", hint="--attention --jsonl has their weights")
     if writing.nodes:
         classifier.nodes(Example(""))
     reader = TEXTS.reader(read, reading, stored.header)

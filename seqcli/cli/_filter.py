@@ -105,10 +105,7 @@ def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -
 
 def one(predictor: Answering, record: Any, how: Lines) -> Any:
     """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
-    try:
-        ready, lacked = predictor.ready(record), Lacked()
-    except SeqcliError as error:
-        raise SeqcliError(f"{record.place(getattr(error, 'offset', 0))}: {error.message}", hint=error.hint) from None
+    ready, lacked = predictor.made_ready(record), Lacked()
     if found := [] if predictor.complete else predictor.lacking(ready):
         if how.unknown == "strict":
             stop = stopped(found[0][1], 0)

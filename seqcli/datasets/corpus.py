@@ -17,6 +17,7 @@ from seqcli.datasets import catalog
 from seqcli.datasets.sources import SPLITS, Files, Plan, describe
 from seqcli.errors import SeqcliError
 from seqcli.files import open_source
+from seqcli.frames import content
 from seqcli.records import Kind, Options, Reader, Record, open_format
 
 R = TypeVar("R", bound=Record)
@@ -174,8 +175,8 @@ class Corpus(Generic[R]):
 
     @staticmethod
     def given(record: Any) -> Any:
-        """What of a record a model is given."""
-        return record.text
+        """What of a record a model is given: of a file that it names what that holds."""
+        return tuple(content(record)) or record.text
 
 
 def digest(rows: Iterable[list[Any]]) -> str:

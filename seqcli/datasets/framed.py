@@ -7,6 +7,7 @@ from typing import Any
 
 from seqcli import console
 from seqcli.artifact import Artifact
+from seqcli.errors import UsageError
 from seqcli.frames import Frames, named
 from seqcli.recipe.schema import Recipe
 
@@ -14,15 +15,22 @@ from seqcli.recipe.schema import Recipe
 def of_corpus(recipe: Recipe, corpus: Any, stored: Artifact | None) -> Frames | None:
     """How records become frames, and every record of the corpus with its own; None where the recipe reads text.
 
-    Raises SeqcliError that names a record."""
+    Raises SeqcliError that names a record, or a stored model that reads the other."""
+    if stored and ("frames" in stored.header) != (recipe.frames is not None):
+        reads, other = ("text", "frames") if recipe.frames else ("frames", "text")
+        raise UsageError(f"{stored.path} reads {reads}, this recipe {other}: it cannot go on from there")
     if recipe.frames is None:
         return None
     raw, train, longest = None, corpus.splits["train"], recipe.data.longest
     if stored:
         found = Frames.of(stored)
+        own = recipe.frames.model_dump(exclude={"augment"}, exclude_none=True)
+        if odd := [key for key, value in own.items() if getattr(found.config, key, None) != value]:
+            console.warn(f"taken from {stored.path} instead of the recipe: frames.{', frames.'.join(odd)}")
         found = replace(found, config=found.config.model_copy(update={"augment": recipe.frames.augment}))
     else:
         found, raw = Frames.learn(recipe.frames, train, "frames of train")
+    cut = 0
     for split, records in corpus.splits.items():
         with console.progress(f"frames of {split}", len(records), " records") as advance:
             for i, record in enumerate(records):
@@ -32,5 +40,8 @@ def of_corpus(recipe: Recipe, corpus: Any, stored: Artifact | None) -> Frames | 
                     else named(record, lambda r=record: found(r))
                 )
                 record.frames = own if hasattr(record, "tags") else own[:longest]  # sentences are cut elsewhere
+                cut += len(record.frames) < len(own)
                 advance(1)
+    if cut:
+        console.warn(f"{cut:,} records have more than {longest:,} frames: the first are read (data.longest)")
     return found

@@ -26,7 +26,9 @@ from pydantic import BaseModel, Field
 from seqcli import artifact, console, registry
 from seqcli.artifact import Artifact
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.frames._places import ENDINGS, Place, located, vectors
+from seqcli.frames._places import ENDINGS, Place, content, located, vectors
+
+__all__ = ["ENDINGS", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
 
 Count = Annotated[int, Field(ge=0)]
 SMALLEST = 1e-5  # a deviation below this is that of a constant, which stays one
@@ -102,6 +104,12 @@ class Frames:
         }
         return header, {"frames.mean": self.mean, "frames.deviation": self.deviation}
 
+    def same(self, other: Frames) -> bool:
+        """Whether others make the same frames of a record."""
+        configs = [own.config.model_copy(update={"augment": Augment()}) for own in (self, other)]
+        mine, theirs = (np.concatenate([own.mean, own.deviation]) for own in (self, other))
+        return configs[0] == configs[1] and self.axes == other.axes and np.array_equal(mine, theirs)
+
     def __call__(self, record: Any) -> np.ndarray:
         """The frames (T, D) of a record, by its text, or of a sentence by its words, each of which is a vector.
 
@@ -171,7 +179,7 @@ class Frames:
         than a record's holds many. None of a file that is no array and no recording."""
         path = Path(path)
         if path.is_dir():
-            return [name for own in sorted(path.iterdir()) for name in self.holds(own) or () if not own.is_dir()]
+            return [name for own in sorted(path.iterdir()) if not own.is_dir() for name in self.holds(own) or ()]
         if path.suffix.lower() not in ENDINGS:
             return None
         if path.suffix.lower() == ".npy":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from seqcli.frames._places import SOUND, Place
 
 FULL = 32768.0  # samples are scaled to those of 16 bits, which Kaldi's features are of
 INSTALL = "pip install 'seqcli[audio]' brings what reads recordings"
+STREAMED = 0x7FFF0000  # bytes: a header that was written before its end was known says so many or more
+_CUT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # as libsndfile reads a header of WAV
 Hertz = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -35,12 +38,19 @@ def samples(place: Place) -> tuple[np.ndarray, int]:
     except ImportError:
         raise UsageError("recordings are read by soundfile, which is not installed", hint=INSTALL) from None
     try:
-        read, rate = soundfile.read(place.path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(place.path) as file:
+            read, rate, header = file.read(dtype="float32", always_2d=True), file.samplerate, file.extra_info
     except OSError as error:
         raise SeqcliError(f"{place}: {error.strerror or error}") from None
     except soundfile.LibsndfileError as error:
-        why = "no such file" if not place.path.exists() else error.error_string.rstrip(".").lower()
+        why = error.error_string.rstrip(".").lower()
+        why = "it is a folder" if place.path.is_dir() else why if place.path.exists() else "no such file"
         raise SeqcliError(f"{place}: cannot be read as a recording: {why}") from None
+    if (cut := _CUT.search(header)) and int(cut[2]) < int(cut[1]) < STREAMED:
+        raise SeqcliError(
+            f"{place}: the recording breaks off: {cut[2]} of {cut[1]} bytes of sound are there",
+            hint=f"copy it again; to take what is there: ffmpeg -i {place.text} NEW.wav",
+        )
     return read.mean(axis=1) * FULL, rate
 
 
@@ -80,7 +90,16 @@ class Analysis:
         if cepstra:
             options.num_ceps = cepstra
         self._rate, self._done = config.rate, 0
-        self._made = (knf.OnlineMfcc if cepstra else knf.OnlineFbank)(options)
+        if min(config.window, config.step) * config.rate < 1000:  # its own check ends the process
+            raise UsageError(f"frames: window and step must have a sample at least, at {config.rate:,} a second")
+        try:
+            self._made = (knf.OnlineMfcc if cepstra else knf.OnlineFbank)(options)
+        except ValueError as error:
+            said = f"frames: bands {config.bands}, low {config.low:g}, window {config.window:g}"
+            raise UsageError(
+                f"{said} do not go with {config.rate:,} samples a second: {str(error).rstrip('.')}",
+                hint="fewer bands, a longer window, or a lower `low`",
+            ) from None
         self._size = cepstra or config.bands
 
     def feed(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:

@@ -8,9 +8,11 @@ of three steps, as in the archives' `.ts` files; a JSON array, `[[1, 4], [2, 5]]
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from seqcli.errors import SeqcliError
 ARRAYS, SOUND = (".npy", ".npz"), (".wav", ".flac")
 ENDINGS = ARRAYS + SOUND
 SHOWN = 40
+LONGEST_NAME = 300  # characters that a file's name and a member's may have at the end of a text
 
 
 class Place(NamedTuple):
@@ -33,6 +36,24 @@ class Place(NamedTuple):
         return self.text if self.path else f"{self.text[:SHOWN]}…" if len(self.text) > SHOWN else self.text
 
 
+def content(record: Any) -> list[str]:
+    """What a record's text alone does not say: the sha256 of the file that it names, and the member; nothing where
+    it names none, or none that can be read."""
+    if not any(ending in record.text[-LONGEST_NAME:].lower() for ending in ENDINGS):
+        return []
+    place = located(record.text, record.source)
+    try:
+        return [] if place.path is None else [f"{_sha256(place.path, place.path.stat().st_mtime_ns)}#{place.member}"]
+    except (OSError, ValueError):
+        return []
+
+
+@lru_cache(1 << 16)
+def _sha256(path: Path, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def vectors(words: Sequence[str]) -> np.ndarray:
     """Words that are vectors, `1.5,2,3` each, as rows (T, D)."""
     rows = [word.split(",") for word in words]
@@ -40,7 +61,8 @@ def vectors(words: Sequence[str]) -> np.ndarray:
         if len(row) != len(rows[0]):
             raise SeqcliError(f"vector {number} has {len(row)} numbers, the first {len(rows[0])}: {word[:SHOWN]}")
     try:
-        return np.array(rows, np.float64).astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, which is told with its place
+            return np.array(rows, np.float64).astype(np.float32)
     except ValueError:
         odd = next(cell for row in rows for cell in row if not is_number(cell))
         raise SeqcliError(
@@ -59,11 +81,19 @@ def is_number(cell: str) -> bool:
 
 def located(text: str, source: str = "") -> Place:
     """What a text says; `source` is the file that it stands in."""
+    text = text.strip()
     name, _, member = text.rpartition("#")
-    if not name or Path(text).suffix.lower() in ENDINGS:
+    if not name or (Path(text).suffix.lower() in ENDINGS and Path(name).suffix.lower() not in ARRAYS):
         name, member = text, ""
     if Path(name).suffix.lower() not in ENDINGS or name.lstrip().startswith("["):
         return Place(text)
     folder = Path(source) if source and Path(source).is_dir() else Path(source).parent
     beside = folder / name
-    return Place(text, beside if beside.exists() else Path(name), member)
+    return Place(text, beside if _exists(beside) else Path(name), member)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # as of a name that is too long
+        return False

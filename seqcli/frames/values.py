@@ -33,7 +33,8 @@ def read(place: Place, config: Config) -> np.ndarray:
     text = place.text.strip()
     if text.startswith("["):
         return _json(place, text)
-    columns = [_numbers(place, part, d) for d, part in enumerate(text.split(":"), 1)]
+    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, which is told with its place
+        columns = [_numbers(place, part, d) for d, part in enumerate(text.split(":"), 1)]
     if len(columns) == 1:
         return columns[0]
     for d, column in enumerate(columns, 1):
@@ -43,7 +44,7 @@ def read(place: Place, config: Config) -> np.ndarray:
 
 
 def _numbers(place: Place, text: str, dimension: int) -> np.ndarray:
-    parts = _SEPARATOR.split(text.strip().strip(","))
+    parts = _SEPARATOR.split(text.strip().removesuffix(",").rstrip())
     if parts == [""]:
         return np.zeros(0, np.float32)
     try:
@@ -75,10 +76,11 @@ def _json(place: Place, text: str) -> np.ndarray:
         array = np.array(None)
     if array.dtype.kind not in "iuf" and array.size:
         what = "null stands in it: a value is missing" if "null" in text else "its rows have different lengths"
-        if '"' in text or "true" in text or "false" in text:
+        if '"' in text or "true" in text or "false" in text or "{" in text:
             what = "something in it is no number"
         raise SeqcliError(f"{place}: not an array of numbers: {what}")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
 def member(place: Place) -> np.ndarray:
@@ -94,18 +96,31 @@ def member(place: Place) -> np.ndarray:
                 )
             found = whole[place.member or whole.files[0]]
         else:
-            found = whole[int(place.member)] if place.member else whole
+            found = whole[_index(place)] if place.member else whole
     except OSError as error:
         raise SeqcliError(f"{place}: {error.strerror or 'not a NumPy file'}") from None
     except (KeyError, IndexError):
         raise SeqcliError(f"{place}: there is no member {place.member!r}") from None
     except SeqcliError:
         raise
-    except Exception:  # whatever a broken archive makes zlib, zipfile and NumPy raise
+    except Exception as error:  # whatever a broken archive makes zlib, zipfile and NumPy raise
+        if "Object arrays" in str(error) or "Python objects" in str(error):
+            raise SeqcliError(
+                f"{place}: an array of Python's objects, not of numbers", hint="save array.astype('float32')"
+            ) from None
         raise SeqcliError(f"{place}: not a NumPy file, or a broken one") from None
     if found.dtype.kind not in "iufb":
         raise SeqcliError(f"{place}: an array of {found.dtype}, not of numbers")
-    return np.asarray(found, np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(found, np.float32)
+
+
+def _index(place: Place) -> int:
+    if not place.member.isdecimal():
+        raise SeqcliError(
+            f"{place}: {place.member!r} is no number of a member", hint="they are numbered from 0: many.npy#17"
+        )
+    return int(place.member)
 
 
 @lru_cache(HELD)

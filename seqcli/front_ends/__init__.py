@@ -46,6 +46,11 @@ class BaseFrontEnd(ABC):
         """How many frames there are to each vector."""
         return 1
 
+    @classmethod
+    def keeps(cls, **options: Any) -> bool:
+        """Whether a vector comes of each frame, with these options of `create`."""
+        return True
+
     def reduced(self, lengths: np.ndarray) -> np.ndarray:
         """How many vectors come of so many frames."""
         return lengths
@@ -55,6 +60,12 @@ def create(spec: dict[str, Any], dimensions: int, size: int, rng: Rng) -> BaseFr
     """The front end that a recipe's `front_end` names, with fresh weights."""
     options = dict(spec)
     return registry.load("front_ends", options.pop("kind")).FrontEnd.create(dimensions, size, rng, **options)
+
+
+def keeps(spec: dict[str, Any]) -> bool:
+    """Whether the front end that a recipe names gives a vector for each frame."""
+    options = dict(spec)
+    return registry.load("front_ends", options.pop("kind")).FrontEnd.keeps(**options)
 
 
 def gathered(rows: Array, index: np.ndarray) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class FrontEnd(BaseFrontEnd):
             rng.normal(0.0, float(np.sqrt(2 / (width * n))), (size, width * n)).astype(np.float32) for n in sizes
         )
         return cls(weights, tuple(Norm.create(size) for _ in weights), width, stride)
+
+    @classmethod
+    def keeps(cls, *, stride: int = 2, **options: Any) -> bool:
+        return stride == 1
 
     @property
     def every(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class FrontEnd(BaseFrontEnd):
     def grid(self, high: int) -> tuple[int, int]:
         """Rows and columns of the patches of a picture so many pixels high."""
         return -(-high // self.side), self.wide // self.side
+
+    @classmethod
+    def keeps(cls, **options: Any) -> bool:
+        return False
 
     def reduced(self, lengths: np.ndarray) -> np.ndarray:
         return -(-lengths // self.side) * (self.wide // self.side)

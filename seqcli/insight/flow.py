@@ -32,8 +32,13 @@ class Unrolled(NamedTuple):
 
 def network(own: Any, *, recurrent: bool = True) -> Any:
     """The network of a predictor: of cells, or of whatever reads in their place. Raises UsageError where it has
-    none."""
+    none, or reads frames."""
     stack = getattr(own.model, "stack", None)
+    if getattr(own.model, "front_end", None) is not None:
+        raise UsageError(
+            f"{own.path}: this model reads frames, which have no tokens to look at",
+            hint="--attention, --times or --explain of the filters, where the model has them, say what they look at",
+        )
     if stack is None or (recurrent and not isinstance(stack, Stack)):
         what = "recurrent states" if recurrent else "layers"
         raise UsageError(

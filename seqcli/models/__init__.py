@@ -10,7 +10,8 @@ A kind's file offers
 - `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `TRAINED`: `"gradient"` (it
   has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
 
-A kind that reads text by itself, without the recipe's tokenizer, says `TOKENIZED = False`.
+A kind that reads text by itself, without the recipe's tokenizer, says `TOKENIZED = False`. One that reads frames too
+says `FRAMES = True`, and in `OF_TEXT` which of its keys are then of no use; one that reads no text `TEXT = False`.
 
 A language model is also a `LanguageModel`: it scores streams and steps through them. A model for tagging is a
 `TaggingModel`: it scores labels word by word. A model for classification is a `ClassifyingModel`: it scores the

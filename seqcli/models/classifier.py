@@ -26,6 +26,7 @@ TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
+OF_TEXT = ("characters", "word_dropout", "linear")  # keys that frames have no use for
 DEFAULT = True  # the kind of the task where a recipe names none
 
 GROUP = 8192  # words worked on at once; one text may be longer

@@ -29,6 +29,7 @@ TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
+OF_TEXT = ("word_dropout",)  # keys that frames have no use for
 
 
 class Config(BaseModel, extra="forbid"):

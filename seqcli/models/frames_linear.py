@@ -20,7 +20,8 @@ TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "counted"
 TOKENIZED = False
-FRAMES = True  # and nothing else
+FRAMES = True
+TEXT = False  # it reads nothing else
 
 TOLERANCE = 1e-6  # an iteration that gains less of the loss is the last
 

@@ -28,6 +28,7 @@ TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
+OF_TEXT = ("copy_source", "tied: all")  # keys, or a value of one, that frames have no use for
 DEFAULT = True  # the kind of the task where a recipe names none
 
 Bridge = Literal["last", "mean", "zero"]

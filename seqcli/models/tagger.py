@@ -10,10 +10,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
-from seqcli import layers, ops
+from seqcli import front_ends, layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
-from seqcli.errors import UsageError
 from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
@@ -26,6 +25,7 @@ TASK = "tagging"
 VERBS = ("tag", "eval")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
+OF_TEXT = ("features", "word_dropout")  # keys that frames have no use for
 DEFAULT = True  # the kind of the task where a recipe names none
 
 
@@ -45,6 +45,13 @@ class BaseConfig(BaseModel, extra="forbid"):
     min_count: Size = 1  # rarer words are unknown
     word_dropout: Rate = 0.0  # of a batch's words, made unknown
     dropout: Rate = 0.0  # of what each layer reads and of what the head reads
+
+    @field_validator("front_end")
+    @classmethod
+    def _each_frame(cls, value: Any) -> Any:
+        if value and not front_ends.keeps(value):
+            raise ValueError("it leaves frames out, and each frame has its tag; a convolution needs stride: 1")
+        return value
 
     @field_validator("features")
     @classmethod
@@ -107,7 +114,7 @@ class Model(ReadsWords):
         return cls(
             embedding=embedding,
             characters=characters,
-            front_end=_each(front_end(config, vocabulary, rng)),
+            front_end=front_end(config, vocabulary, rng),
             features=tables,
             stack=cells,
             output_weight=head(labels, cells.output_size, rng),
@@ -163,10 +170,3 @@ class Model(ReadsWords):
     def chain(self) -> CRF | None:
         """The CRF with what the scheme forbids; None where labels are independent."""
         return None if self.crf is None else self.crf.limited(self.vocabulary.limits)
-
-
-def _each(front_end: Any) -> Any:
-    """A front end that gives as many as it reads. Raises UsageError for another: each frame has a label."""
-    if front_end is not None and front_end.reduced(np.array([8])) != 8:
-        raise UsageError("model.front_end leaves frames out, and each frame has its label", hint="give it stride: 1")
-    return front_end

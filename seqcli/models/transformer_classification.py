@@ -12,6 +12,7 @@ TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
+OF_TEXT = classifier.OF_TEXT
 
 
 class Config(classifier.BaseConfig, Keys):

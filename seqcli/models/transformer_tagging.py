@@ -12,6 +12,7 @@ TASK = "tagging"
 VERBS = ("tag", "eval")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
+OF_TEXT = tagger.OF_TEXT
 
 
 class Config(tagger.BaseConfig, Keys):

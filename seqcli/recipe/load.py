@@ -218,6 +218,7 @@ class _Checker:
     def frames(self, module: ModuleType | None, tokenizer: Any, dataset: ModuleType | None) -> str | None:
         """The kind of frames that are read; None where text is."""
         frames = self.section("frames")
+        self.of_the_other(module, dataset, frames is not None)
         if frames is None:
             return None
         two = getattr(dataset, "TWO_SIDED", False)
@@ -231,6 +232,24 @@ class _Checker:
         if two and self.value.get("target_tokenizer") is not None:
             self.document.problem(("target_tokenizer",), "where frames are read, `tokenizer` is of the target")
         return self.tokenizer_kind(frames, "frames", "frames")
+
+    def of_the_other(self, module: ModuleType | None, dataset: ModuleType | None, framed: bool) -> None:
+        """Tell keys that are of text where frames are read, or of frames where text is."""
+        if module and not framed and not getattr(module, "TEXT", True):
+            what = "reads frames, and this recipe reads text: add `frames: values`, or mel, mfcc"
+            self.document.problem(("model", "kind"), f"{module.Config.model_fields['kind'].default} {what}")
+        for section, owner in (("model", module), ("data", dataset)):
+            given = self.value.get(section)
+            for named in getattr(owner, "OF_TEXT", ()) if framed else ("front_end",):
+                key, _, value = named.partition(": ")
+                known = owner.Config.model_fields.get(key) if owner else None
+                if not isinstance(given, dict) or known is None or given.get(key, known.default) == known.default:
+                    continue
+                if not value or given[key] == value:
+                    what = (
+                        "of text, and this recipe reads frames" if framed else "of frames, and this recipe reads text"
+                    )
+                    self.document.problem((section, key), f"it is {what}; leave it away")
 
     def tokenizer_kind(
         self, tokenizer: dict[str, Any] | None, section: str = "tokenizer", folder: str = "tokenizers"

@@ -103,7 +103,10 @@ class FieldReader(LineReader):
             sentence.text = value
         elif isinstance(value, list):
             if self.options.numbers:
-                value = [",".join(map(str, m)) if isinstance(m, list) else str(m) if _counts(m) else m for m in value]
+                value = [
+                    ",".join(map(json.dumps, m)) if isinstance(m, list) else str(m) if _counts(m) else m
+                    for m in value
+                ]
             self._strings(value, line, number, name)
             sentence.words, sentence.text = value, " ".join(value)
             sentence.places = self._places(value, line, name, number)
@@ -219,7 +222,8 @@ class FieldReader(LineReader):
             target = None if known[1] is None else names[known[1]]
         if source is None:
             others = [n for n in names if n != target]
-            several = possible(others, SOURCES) or [n for n in others if isinstance(fields[n], str)]
+            kinds = (str, list) if self.options.numbers else str
+            several = possible(others, SOURCES) or [n for n in others if isinstance(fields[n], kinds)]
             usual = self._only(several, "source", fields, number) if known[0] is None else names[known[0]]
             source = self._key("source", fields, None, usual, number) or usual
         if target is not None:
@@ -250,7 +254,9 @@ class FieldReader(LineReader):
         value = fields.get(key)
         if isinstance(value, str):
             return value
-        if self.options.numbers and isinstance(value, list):  # an array of numbers, or of rows of them
+        if (
+            self.options.numbers and role == self.kind.roles[0] and isinstance(value, list)
+        ):  # an array of numbers, or of rows of them
             return json.dumps(value)
         if key not in fields:
             raise self._no_key(role, key, fields, number)

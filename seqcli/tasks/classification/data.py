@@ -17,11 +17,13 @@ from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
+from seqcli.frames import ENDINGS, content
 from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
 
 FORMATS = list(formats_of(LABELLED, "GOLD"))  # the formats that have labels
 Format = Annotated[str | None, known_format(FORMATS, "with labels")]
 TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
+OF_TEXT = ("vectors", "keep_all_vectors", "phrases")  # keys that frames have no use for
 SHOWN = 20  # labels that a message lists
 
 
@@ -84,7 +86,7 @@ class Corpus(corpus.Corpus[Example]):
 
     @staticmethod
     def row(record: Example) -> list[Any]:
-        return [record.text, record.labels]
+        return [record.text, record.labels, *content(record)]
 
     def doubts(self) -> list[str]:
         """As ever, and labels that cannot be meant."""
@@ -116,7 +118,7 @@ class Corpus(corpus.Corpus[Example]):
 
 
 def fingerprint(examples: Iterable[Example]) -> str:
-    """sha256 over texts and labels, hexadecimal: the same in every format."""
+    """sha256 over texts and labels, and over files that texts name, hexadecimal: the same in every format."""
     return corpus.digest(map(Corpus.row, examples))
 
 
@@ -166,7 +168,7 @@ def read_examples(
 def _by_name(records: Records, path: Path | str, label_from: str) -> Iterator[Example]:
     """The texts of a file, whose label is its name, or its folder's."""
     own = _own_label(path, label_from)
-    if records.options.numbers:
+    if records.options.numbers and Path(path).suffix.lower() in ENDINGS:
         yield Example(text=Path(path).name, source=str(path), labels=list(own))
         return
     for example in _whole(path, records.encoding) if label_from == "folder" else records.read([path]):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import ops
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.insight.flow import Unrolled, embeddings, network
 from seqcli.insight.shown import Coloured, Shown
 from seqcli.insight.why import Asked
@@ -42,6 +42,11 @@ def unrolled(
 
 def attention(own: Classifier, records: Sequence[Example], count: int, longest: int) -> Shown:
     """How much some texts' tokens are looked at: nothing of a model whose pooling is not attention."""
+    if own.reading.frames is not None:
+        raise UsageError(
+            f"{own.path}: this model reads frames, which have no tokens to colour",
+            hint="seqcli classify --attention --jsonl has their weights",
+        )
     short = [r for r in records if 2 <= len(own.ready(r).words or []) <= longest]
     chosen = [short[i * len(short) // count] for i in range(min(count, len(short)))]
     found = Shown(colours="how much each token is looked at")

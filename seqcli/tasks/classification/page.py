@@ -25,7 +25,8 @@ def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
     found = Shown(list(zip(sure.round(4).tolist(), right.tolist(), strict=True)))
     order = np.argsort(-sure, kind="stable")
     said = "words for the label that was given, and against it, by leaving each out"
-    found.colours = found.wrong = said if all(records[i].tree is None for i in rows[:1]) else ""
+    plain = own.reading.frames is None and all(records[i].tree is None for i in rows[:1])
+    found.colours = found.wrong = said if plain else ""
 
     def texts(chosen: np.ndarray) -> list[Coloured]:
         made = []
@@ -42,8 +43,12 @@ def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
 
 
 def _weights(own: Classifier, example: Example, label: int, p: float) -> list[tuple[int, int, float]]:
-    """How much each token speaks for a label, the most of them 1; none of a tree or of a very long text."""
-    if example.tree is not None or len(example.words or example.text.split()) > LONGEST:
+    """How much each token speaks for a label, the most of them 1; none of trees, frames, very long texts."""
+    if (
+        example.tree is not None
+        or own.reading.frames is not None
+        or len(example.words or example.text.split()) > LONGEST
+    ):
         return []
     tokens = explained(own, [example], [(label, p)])[0]
     top = max((abs(t.weight) for t in tokens), default=0.0) or 1.0

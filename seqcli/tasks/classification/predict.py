@@ -43,6 +43,7 @@ class Answer(NamedTuple):
     nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
     explained: list[Token] | None = None  # of the most probable label
     terms: Terms | None = None  # what its n-grams add to its score, of a model that is their sum
+    steps: list[tuple[int, float]] | None = None  # (first frame, weight) of what is looked at, in the place of tokens
 
 
 _NONE = Answer([], [])  # for a blank text
@@ -186,13 +187,19 @@ class Classifier(BasePredictor):
             zip(examples, probabilities.tolist(), given, order, strict=True)
         ):
             if not example.text.strip():
-                found.append(Answer([], [], [] if settings.attention else None))
+                nothing: list[Any] | None = [] if settings.attention else None
+                framed = self.reading.frames is not None
+                found.append(Answer([], [], None if framed else nothing, steps=nothing if framed else None))
                 continue
-            seen = None
-            if weights is not None:
+            seen, steps = None, None
+            if weights is not None and self.reading.frames is not None:
+                every = self.model.front_end.every  # type: ignore[attr-defined]
+                steps = [(t * every, float(w)) for t, w in enumerate(weights[i])]
+            elif weights is not None:
                 places = self.reading.places(example)
                 seen = [(a, b, float(w)) for (a, b), w in zip(places, weights[i], strict=True)]
-            found.append(Answer([labels[k] for k in ranked if own[k]], [(labels[k], p[k]) for k in ranked], seen))
+            ranking = [(labels[k], p[k]) for k in ranked]
+            found.append(Answer([labels[k] for k in ranked if own[k]], ranking, seen, steps=steps))
         return found
 
     def nodes(self, example: Example) -> list[tuple[int, int, str, float]]:

@@ -83,7 +83,7 @@ def scored(classifier: Classifier, examples: Sequence[Example], what: str = "") 
     found = [np.zeros((0, len(classifier.labels)))]
     with console.progress(what, len(examples), " texts") as advance:
         for first in range(0, len(examples), BATCH):
-            part = [classifier.ready(e) for e in examples[first : first + BATCH]]
+            part = [classifier.made_ready(e) for e in examples[first : first + BATCH]]
             found.append(classifier.probabilities(part))
             advance(len(part))
     return np.concatenate(found)

@@ -69,6 +69,8 @@ class Writer(forms.Writer):
                 {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
                 for a, b, w in answer.attention
             ]
+        if self.attention and answer.steps is not None:
+            found["frames"] = [{"start": first, "weight": round(w, 6)} for first, w in answer.steps]
         if answer.explained is not None:
             found["explanation"] = as_objects(example.text, answer.explained)
         if answer.terms is not None:

@@ -36,6 +36,17 @@ class Codec:
         other = tokenizers.from_artifact(stored, "target_tokenizer") if "target_tokenizer" in stored.header else None
         return cls(tokenizers.from_artifact(stored), other, stored.header["data"]["longest"])
 
+    def differs(self, other: Codec) -> str:
+        """What of another codec reads or writes otherwise; nothing where both do the same."""
+        mine, theirs = self.frames, other.frames
+        if mine is not None or theirs is not None:
+            if mine is None or theirs is None or not mine.same(theirs):
+                return "frames"
+        elif self.source.fingerprint() != other.source.fingerprint():
+            return "tokenizers of the source side"
+        same = self.target.fingerprint() == other.target.fingerprint()
+        return "" if same else "tokenizers of the target side"
+
     @property
     def source(self) -> BaseTokenizer:
         """The tokenizer of the source. Raises UsageError where it is frames, which have no tokens."""

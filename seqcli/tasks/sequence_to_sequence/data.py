@@ -17,6 +17,7 @@ from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.frames import content
 from seqcli.records import PAIRED, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
 
@@ -54,11 +55,11 @@ class Corpus(corpus.Corpus[Pair]):
 
     @staticmethod
     def row(record: Pair) -> list[Any]:
-        return [record.text, record.target]
+        return [record.text, record.target, *content(record)]
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
-    """sha256 over sources and targets, hexadecimal: the same in every format."""
+    """sha256 over sources and targets, and over files that sources name, hexadecimal: the same in every format."""
     return corpus.digest(map(Corpus.row, pairs))
 
 

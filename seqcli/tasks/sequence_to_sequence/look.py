@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import ops
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.insight.flow import Unrolled, network
 from seqcli.insight.shown import Aligned, Shown
 from seqcli.insight.why import Asked
@@ -60,6 +60,8 @@ def _answered(own: Translator, pairs: Sequence[Pair]) -> tuple[Unrolled, list[st
     """Sources of one length through the encoder, and nats (T, B) of the tokens of their answers, 0 behind an end; the
     tokens of the first one."""
     model = network(own)
+    if not hasattr(model, "readouts"):
+        raise UsageError(f"{own.path}: a CTC model has no probability for each token of its answer to look at")
     if own.copies:
         raise SeqcliError(f"{own.path}: of a model that copies the source's words are more than its vectors")
     one = replace(own.search, n_best=1)

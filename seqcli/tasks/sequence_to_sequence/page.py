@@ -27,5 +27,6 @@ def shown(own: Translator, records: Sequence[Pair]) -> tuple[Report, Shown]:
         if not right[i] and len(found.errors) < ERRORS:
             note = f"answer: {texts[i]}\nreference: {pairs[i].target}"
             found.errors.append(Coloured(pairs[i].text, [], f"{sure[i]:.4f}", note))
-    found.alignments = attention(own, pairs, DRAWN, LONGEST).alignments
+    if not hasattr(own.model, "posteriors"):  # a CTC model looks at nothing
+        found.alignments = attention(own, pairs, DRAWN, LONGEST).alignments
     return report, found

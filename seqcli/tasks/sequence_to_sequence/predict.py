@@ -63,12 +63,11 @@ class Translator(BasePredictor):
         members = [first]
         for other in others:
             member = cls._one(other)
-            for side, theirs in (("source", member.codec.source), ("target", member.codec.target)):
-                if theirs.fingerprint() != getattr(first.codec, side).fingerprint():
-                    raise UsageError(
-                        f"{other.path} and {stored.path} have other tokenizers of the {side} side",
-                        hint="an ensemble is of models trained on the same data with the same tokenizers",
-                    )
+            if differing := first.codec.differs(member.codec):
+                raise UsageError(
+                    f"{other.path} and {stored.path} have other {differing}",
+                    hint="an ensemble is of models trained on the same data with the same tokenizers",
+                )
             members.append(member)
         if any(hasattr(m.model, "posteriors") for m in members):
             raise UsageError("a CTC model does not go into an ensemble", hint="name it alone")
@@ -119,7 +118,7 @@ class Translator(BasePredictor):
 
     def ready(self, record: Pair) -> Pair:
         """The pair with its frames, where those are read."""
-        if self.codec.frames is None or not record.text.strip():
+        if self.codec.frames is None or not (record.text.strip() or record.prefix or record.target):
             return record
         return replace(record, frames=self.codec.source_of(record))
 

@@ -52,7 +52,8 @@ def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, 
     with console.progress(what, len(pairs), " pairs") as advance:
         for first in range(0, len(order), BATCH):
             places = order[first : first + BATCH]
-            for i, answers in zip(places, translator.answer([pairs[i] for i in places], one), strict=True):
+            ready = [translator.made_ready(pairs[i]) for i in places]
+            for i, answers in zip(places, translator.answer(ready, one), strict=True):
                 found[i] = answers[0]
             advance(len(places))
     return found

@@ -61,8 +61,17 @@ class Lines:
 
     def step(self, states: Sequence[Any], ids: np.ndarray) -> Following:
         """What follows prefixes that have each grown by a symbol."""
-        fed = self._ids[ids]
-        return self._said(np.where(fed < 0, self._unknown, fed), _joined(states))
+        fed = np.where(self._ids[ids] < 0, self._unknown, self._ids[ids])
+        groups: dict[Any, list[int]] = {}  # a state may hold all that was read: those of one length go together
+        for i, state in enumerate(states):
+            groups.setdefault(_shapes(state), []).append(i)
+        if len(groups) == 1:
+            return self._said(fed, _joined(states))
+        parts = [self._said(fed[rows], _joined([states[i] for i in rows])) for rows in groups.values()]
+        order = np.argsort(np.concatenate(list(groups.values())))
+        said = [state for part in parts for state in part.states]
+        symbols, ends = (np.concatenate([part[n] for part in parts])[order] for n in (0, 1))
+        return Following(symbols, ends, [said[i] for i in order.tolist()])
 
     def _said(self, ids: np.ndarray, state: Any) -> Following:
         logits, state = self._model.step(ids, self._memory, state)
@@ -79,6 +88,10 @@ def _row(state: Any, i: int) -> Any:
         parts = [_row(part, i) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
     return state[i : i + 1]
+
+
+def _shapes(state: Any) -> Any:
+    return tuple(map(_shapes, state)) if isinstance(state, tuple) else getattr(state, "shape", None)
 
 
 def _joined(states: Sequence[Any]) -> Any:

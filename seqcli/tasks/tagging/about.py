@@ -11,6 +11,8 @@ def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     known, splitting = header["vocabulary"], header["splitting"]
     features = "".join(f", {name} ({n})" for name, n in known["features"].items())
     words = f"{known['words']:,} words, {known['characters']:,} characters{features}"
+    if splitting.get("vectors"):  # no words and no characters are kept
+        return []
     if "rule" not in splitting:
         return [("vocabulary", words), ("raw text", f"restores {splitting['restore']}")]
     rule = ", ".join(f"{k} {v}" for k, v in splitting["rule"].items())

@@ -18,12 +18,14 @@ from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
+from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 
 # The formats that have tags, those of tags alone first.
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
 Format = Annotated[str | None, known_format(FORMATS, "with tags")]
 TOKENIZED = False  # words are given: a recipe has no tokenizer
+OF_TEXT = ("vectors", "keep_all_vectors", "restore")  # keys that frames have no use for
 NO_TAGS = "<none>"  # no column has the tags
 
 
@@ -78,7 +80,7 @@ class Corpus(corpus.Corpus[Sentence]):
 
     @staticmethod
     def given(record: Sentence) -> Any:
-        return tuple(record.words)
+        return tuple(content(record) or record.words)
 
     def doubts(self) -> list[str]:
         """As ever, and spans that are written the other way round."""
@@ -135,8 +137,11 @@ class Corpus(corpus.Corpus[Sentence]):
 
 
 def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
-    """sha256 over words, tags and the further columns that a model reads, hexadecimal: the same in every format."""
-    return corpus.digest([s.words, s.tags, *(s.features.get(name) for name in features)] for s in sentences)
+    """sha256 over words, tags, further columns that a model reads, and files that texts name, hexadecimal:
+    the same in every format."""
+    return corpus.digest(
+        [s.words, s.tags, *(s.features.get(name) for name in features), *content(s)] for s in sentences
+    )
 
 
 def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:

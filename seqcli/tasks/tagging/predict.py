@@ -78,7 +78,7 @@ class Tagger(Scored):
 
     def framed(self, record: Sentence) -> Sentence:
         """The sentence with its frames, where those are read; of a file of them the words are their numbers."""
-        if self.frames is None or not (record.words or record.text):
+        if self.frames is None or not (record.words or record.text.strip()):
             return record
         frames = self.frames
         if located(record.text, record.source).path is not None and not record.places:
@@ -181,9 +181,10 @@ class Tagger(Scored):
         n, place = len(sentence.words), dict(zip(self.labels.parts, self.labels.part_ids.tolist(), strict=True))
         wanted = [place[part] for part in self.labels.parts_of(tags)]
         places = [[*range(i), *range(i + 1, n)] for i in range(n)] + [list(range(i + 1)) for i in range(n)]
+        frames = sentence.frames
         asked = [Sentence([sentence.words[t] for t in own], features={
             name: [column[t] for t in own] for name, column in sentence.features.items()
-        }) for own in [list(range(n)), *places]]  # fmt: skip
+        }, frames=None if frames is None else frames[own]) for own in [list(range(n)), *places]]  # fmt: skip
         logp = np.full((1 + 2 * n, n), np.nan)
         for group, chain in self.chains(asked):
             marginals = chain.marginals()

@@ -46,6 +46,11 @@ class Task(BaseTask):
         recipe = without_stdin(recipe, corpus.files["train"][0])
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         _check_columns(corpus, getattr(recipe.model, "features", []))
+        if recipe.frames is not None and recipe.frames.augment.shift:
+            raise UsageError(
+                "frames.augment.shift: each frame has its tag, which a shift would not take along",
+                hint="leave it away",
+            )
         frames = framed.of_corpus(recipe, corpus, saved or start)
         if stored := saved or start:
             vocabulary, splitting = Vocabulary.of(stored), stored.header["splitting"]
@@ -137,7 +142,8 @@ class Task(BaseTask):
     def activations(self) -> float:
         model = self.recipe.model
         tags = self.batch(0, 0)["tags"]
-        return float(tags.size * (model.embedding + model.layers * 16 * model.hidden))
+        hidden = getattr(model, "hidden", getattr(model, "size", 0))
+        return float(tags.size * (model.embedding + model.layers * 16 * hidden))
 
     # the end of a run
 
@@ -183,7 +189,7 @@ class Task(BaseTask):
         return f"an example:\n  {text}"
 
     def use(self) -> str:
-        text = "your text here"
+        text = "your text here" if self.frames is None else self.frames.sample
         if self.corpus.restore:
             text = registry.load("restoration", self.corpus.restore).lost("This is a text, isn't it?")
         return f'echo "{text}" | seqcli tag -m MODEL'
