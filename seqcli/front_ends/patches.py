@@ -12,19 +12,18 @@ from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.front_ends import BaseFrontEnd, gathered
 from seqcli.layers.blank import Rng
-from seqcli.layers.norm import Norm
 from seqcli.layers.transformer import waves
 from seqcli.ops import Array
 
 
 @dataclass(frozen=True)
 class FrontEnd(BaseFrontEnd):
-    """y = relu(norm(W x)), layer upon layer: x the w by w pixels around each, zeros beyond the edges. All layers but
+    """y = relu(W x + b), layer upon layer: x the w by w pixels around each, zeros beyond the edges. All layers but
     the first halve both sides of the picture, until a pixel stands for `side` by `side`; the sinusoids of its row and
     column are added. A picture's frames are its rows (W·C numbers)."""
 
     weights: tuple[Array, ...]  # (E_l, w·w·E_{l-1}); each layer has twice as many outputs as the one below it
-    norms: tuple[Norm, ...]
+    biases: tuple[Array, ...]  # (E_l,)
     side: int = 4
     width: int = 3
     channels: int = 3
@@ -49,7 +48,7 @@ class FrontEnd(BaseFrontEnd):
             rng.normal(0.0, float(np.sqrt(2 / (width * width * n))), (m, width * width * n)).astype(np.float32)
             for n, m in pairwise(sizes)
         )
-        return cls(weights, tuple(Norm.create(m) for m in sizes[1:]), side, width, channels, wide)
+        return cls(weights, tuple(np.zeros(m, np.float32) for m in sizes[1:]), side, width, channels, wide)
 
     def grid(self, high: int) -> tuple[int, int]:
         """Rows and columns of the patches of a picture so many pixels high."""
@@ -65,11 +64,11 @@ class FrontEnd(BaseFrontEnd):
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
         x, high, wide = frames.reshape(len(frames) * self.wide, self.channels), lengths, self.wide
         row = column = np.zeros(0, np.int64)
-        for depth, (weight, norm) in enumerate(zip(self.weights, self.norms, strict=True)):
+        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             step = 2 if depth else 1
             index, row, column = windows(high, wide, self.width, step)
             high, wide = -(-high // step), -(-wide // step)
-            x = ops.relu(norm(ops.linear(gathered(x, index), weight)))
+            x = ops.relu(ops.linear(gathered(x, index), weight, bias))
         half = x.shape[1] // 2
         return x + ops.concat([waves(row, half, x), waves(column, half, x)]), high * wide
 
