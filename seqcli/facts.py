@@ -25,7 +25,8 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if frames := header.get("frames"):
         how = {"training": ", to mean 0 and deviation 1 by training", "record": ", each record to mean 0"}
         normal, size = how.get(frames["config"]["normalize"], ""), frames["dimensions"]
-        facts.append(("frames", f"{frames['config']['kind']}, {size:,} number{'s' * (size > 1)} each{normal}"))
+        rate = f", of {frames['config']['rate']:,} samples a second" if frames["config"].get("rate") else ""
+        facts.append(("frames", f"{frames['config']['kind']}, {size:,} number{'s' * (size > 1)} each{rate}{normal}"))
     if tokenizer and not (isinstance(known, dict) and "source" in known):
         known = known["words"] if isinstance(known, dict) else known
         size_of = "" if known is None else f", vocabulary of {known:,}"

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from seqcli import artifact, registry
 from seqcli.artifact import Artifact
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.forms import Writer
 from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
 
 if TYPE_CHECKING:
+    from seqcli.inference.live import Live
     from seqcli.report import Report
 
 Predictor = TypeVar("Predictor", bound="BasePredictor")
@@ -154,6 +155,18 @@ class BasePredictor(Answering):
             answers = own.answer([own.made_ready(record) for record in records], settings)
             yield from (writer.line(*pair).removesuffix("\n") for pair in zip(records, answers, strict=True))
             first += len(part)
+
+    def live(self) -> Live:
+        """What answers one record of frames while it still comes, by its `feed`. Raises UsageError for a model that
+        cannot answer before it has read all."""
+        try:
+            if "frames" not in self.header:
+                raise UsageError("it reads text", hint="models of frames can, which are recordings or numbers")
+            return registry.load(f"tasks/{self.task}", "live").Live(self)
+        except UsageError as error:
+            raise UsageError(
+                f"{self.path} cannot answer while its input comes: {error.message}", hint=error.hint
+            ) from None
 
     def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
         """What it scores on files, or on a split of its own data (`split="test"`).

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from seqcli import forms, runs, threads
-from seqcli.cli import _filter
+from seqcli.cli import _filter, _streaming
 from seqcli.cli._options import Confidence, Filtering, Given, check_otherwise
-from seqcli.cli._reading import TEXTS
+from seqcli.cli._reading import STREAMS, TEXTS
 from seqcli.errors import UsageError
 from seqcli.insight.coloured import can_colour
 from seqcli.records import ROWS, Example
@@ -34,6 +34,15 @@ class Asked(NamedTuple):
 def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
     """Classify what FILES say. Raises SeqcliError."""
     reading, writing, sure, how = asked
+    if reading.input in STREAMS:
+        _streaming.run(
+            files,
+            reading.input,
+            runs.open_model(model, "classify"),
+            given,
+            _streaming.How(writing.jsonl, how.threads),
+        )
+        return
     read = TEXTS.chosen(files, reading.input, reading.field, writing.jsonl, given)
     _check(read, writing)
     stored = runs.open_model(model, "classify")

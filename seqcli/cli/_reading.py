@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqcli.records import Kind, Reader
 
 
+STREAMS = ("pcm", "frames")  # formats of one record on standard input, answered while it comes
 NAMES = ("wav", "flac", "npy", "npz")  # lines that name such files, of a model that reads frames: lines of text
 
 
@@ -31,14 +32,14 @@ class Reads:
         """`--input`, with these formats in its help."""
         return option(
             f"{', '.join(self.formats)}; tsv and csv come back with {self.more}. Default: as the file's name"
-            " says, or text.",
+            f" says, or text. Standard input as it comes: {' or '.join(STREAMS)}.",
             metavar="FORMAT",
             autocompletion=self.offered,
         )
 
     def offered(self, incomplete: str) -> list[str]:
         """Names of formats, for a shell's completion."""
-        return [name for name in self.formats if name.startswith(incomplete)]
+        return [name for name in (*self.formats, *STREAMS) if name.startswith(incomplete)]
 
     def chosen(self, files: Sequence[str], input: str | None, field: str | None, jsonl: bool, given: Given) -> str:
         """The format that is read: as said, else as the files' names say. Raises UsageError for what does not go

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from seqcli import console, registry, runs, threads
-from seqcli.cli import _filter
+from seqcli.cli import _filter, _streaming
 from seqcli.cli._options import Columns, Confidence, Filtering, Given
-from seqcli.cli._reading import named_format
+from seqcli.cli._reading import STREAMS, named_format
 from seqcli.datasets.reading import Reading as Said
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, formats_of
@@ -40,6 +40,9 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     """Tag what FILES say. Raises SeqcliError."""
     reading, writing, how = asked.reading, asked.writing, asked.how
     stored = runs.open_model(model, "tag")
+    if reading.input in STREAMS:
+        _streaming.run(files, reading.input, stored, given, _streaming.How(writing.jsonl, how.threads))
+        return
     limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
     tagger = Tagger.open(stored)
     read, write = _formats(files, asked, tagger, given)

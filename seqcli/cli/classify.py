@@ -12,6 +12,11 @@ key that the model was trained on.
   seqcli classify --top 3 --jsonl --field text < tickets.jsonl
   seqcli classify --min-confidence 0.9 --else UNSURE < lines.txt
   seqcli classify --text comment comments.csv > labelled.csv
+  arecord -t raw -f S16_LE -r 8000 | seqcli classify --input pcm
+
+A model of frames that reads forward answers what comes on standard input while it comes, `time TAB label TAB
+probability` each time another label is the most probable, and at the end: samples of 16 bits, little-endian, one
+channel (--input pcm), or of a model of numbers lines of vectors, as 0.1,0.2 (--input frames).
 """
 
 from __future__ import annotations

@@ -19,6 +19,11 @@ Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy
   seqcli generate < test.en > test.de
   tail -n 1 series.txt | seqcli generate --quantiles 0.1,0.5,0.9 --max-tokens 24
   seqcli generate --beam 5 --n-best 3 --jsonl --attention < test.en
+  arecord -t raw -f S16_LE -r 8000 | seqcli generate --input pcm
+
+A CTC model that reads forward writes what comes on standard input while it comes, with --jsonl an object a symbol:
+samples of 16 bits, little-endian, one channel (--input pcm), or of a model of numbers lines of vectors, as 0.1,0.2
+(--input frames).
 """
 
 from __future__ import annotations
@@ -45,7 +50,7 @@ from seqcli.cli._options import (
     nothing_to_read,
     option,
 )
-from seqcli.cli._reading import SOURCES
+from seqcli.cli._reading import SOURCES, STREAMS
 from seqcli.errors import UsageError
 
 InputOption = SOURCES.option()
@@ -249,6 +254,13 @@ def command(
     from seqcli import registry, runs
 
     stored = runs.open_model(model, "generate")
+    if reading.input in STREAMS:
+        from seqcli.cli import _streaming
+
+        _streaming.run(
+            files or [], reading.input, stored, given, _streaming.How(writing.jsonl, how.threads, texts=True)
+        )
+        return None
     given.check_model(stored)
     asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, writing, sure, how)
     registry.load("cli/_generating", stored.header["task"]).run(asked, stored, given)

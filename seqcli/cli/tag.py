@@ -16,6 +16,11 @@ are cut into words by the rule that the model keeps; words that are given are ta
   cut -f2 mail.tsv | seqcli tag --format spans --min-confidence 0.9 > entities.jsonl
   seqcli tag --format conll < test.conll > tagged.conll
   seqcli tag --format conll --columns word,known --force known < partly-tagged.conll
+  arecord -t raw -f S16_LE -r 8000 | seqcli tag --input pcm
+
+A model of frames that reads forward, with head: softmax, tags what comes on standard input while it comes, `time TAB
+label TAB probability` a frame: samples of 16 bits, little-endian, one channel (--input pcm), or of a model of numbers
+lines of vectors, as 0.1,0.2 (--input frames).
 """
 
 from __future__ import annotations
@@ -37,6 +42,7 @@ from seqcli.cli._options import (
     nothing_to_read,
     option,
 )
+from seqcli.cli._reading import STREAMS
 from seqcli.errors import UsageError
 
 READ = registry.having("records", "READS", "tags")
@@ -55,9 +61,10 @@ class Reading:
     input: Annotated[
         str | None,
         option(
-            f"{', '.join(READ)}. Default: as the file's name says, as is written, or text.",
+            f"{', '.join(READ)}. Default: as the file's name says, as is written, or text. Standard input"
+            f" as it comes: {' or '.join(STREAMS)}.",
             metavar="FORMAT",
-            autocompletion=entries("records", READ),
+            autocompletion=entries("records", (*READ, *STREAMS)),
         ),
     ] = None
     field: Annotated[

@@ -2,8 +2,10 @@
 
 A record stays text: its text is the numbers themselves, or names the file that holds them (`_places`). A kind's file
 offers `Config`, its recipe keys under `frames`, and `read(place, config)`, which makes an array of that: (T,) or
-(T, D), or a picture (H, W, C), whose rows are its steps. A kind whose settings the first training record decides (the
-sampling rate of recordings) says so in `fixed(place, config)`, which gives the Config that is kept.
+(T, D), or a picture (H, W, C), whose rows are its steps. One of recordings offers `Analysis(config)`, whose
+`feed(samples, last=False)` gives the frames that more samples complete. A kind whose settings the first training
+record decides (the sampling rate of recordings) says so in `fixed(place, config)`, which gives the Config that is
+kept.
 
 What all kinds share is here: which dimensions there must be, normalisation learnt on the training split, and what is
 done to frames in training.
@@ -11,7 +13,7 @@ done to frames in training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +25,8 @@ from pydantic import BaseModel, Field
 
 from seqcli import artifact, console, registry
 from seqcli.artifact import Artifact
-from seqcli.errors import SeqcliError
-from seqcli.frames._places import ENDINGS, content, located, vectors
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.frames._places import ENDINGS, Place, content, located, vectors
 
 __all__ = ["ENDINGS", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
 
@@ -153,6 +155,24 @@ class Frames:
             mean, deviation = _moments([raw])
             return ((raw - mean) / deviation).astype(np.float32)
         return (raw - self.mean) / self.deviation
+
+    def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
+        """What reads one record in pieces: samples (n,) of a recording, in ± 32,768, or vectors (n, D), n >= 0, and
+        whether they are the last -> the frames (m, D) that they complete. Raises UsageError where the whole record
+        must be known first."""
+        if self.config.normalize == "record":
+            raise UsageError(
+                "its frames are normalised by the whole record", hint="train one with frames.normalize: training"
+            )
+        kind = registry.load("frames", self.config.kind)
+        if not hasattr(kind, "Analysis"):
+            return lambda vectors, last: self.normal(vectors)
+        analysis = kind.Analysis(self.config)
+        return lambda samples, last: self.normal(analysis.feed(samples, last=last))
+
+    def vector(self, line: str) -> np.ndarray:
+        """A line of a stream, `1.5,2,3`, as (D,). Raises SeqcliError without the line's place."""
+        return replace(self, axes=2)._checked(vectors([line]), Place(line))[0]
 
     def holds(self, path: str | Path) -> list[str] | None:
         """The names of the records that a file is, or a folder has, relative to its folder: an array of one axis more

@@ -6,7 +6,7 @@ from typing import Literal
 
 from seqcli.frames import _audio
 
-fixed, read = _audio.fixed, _audio.read
+Analysis, fixed, read = _audio.Analysis, _audio.fixed, _audio.read
 
 
 class Config(_audio.BaseAudio):

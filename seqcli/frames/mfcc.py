@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from seqcli.frames import _audio
 
-fixed, read = _audio.fixed, _audio.read
+Analysis, fixed, read = _audio.Analysis, _audio.fixed, _audio.read
 
 
 class Config(_audio.BaseAudio):

@@ -9,12 +9,14 @@ the last bit.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from seqcli import ops, registry
+from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
@@ -32,6 +34,12 @@ class BaseFrontEnd(ABC):
     @abstractmethod
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
         """frames (N, D), lengths (B,) that add up to N -> (N', E), lengths (B,) that add up to N'."""
+
+    def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
+        """What reads one record in pieces, in NumPy: frames (n, D), n >= 0, whether they are the last -> the vectors
+        (n', E) that they complete, the same to the last bit as `read` gives of the whole. Raises UsageError where
+        that cannot be."""
+        raise UsageError("its front end reads whole records", hint="train one with model.front_end: linear, or conv")
 
     @property
     def every(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -60,6 +61,16 @@ class FrontEnd(BaseFrontEnd):
             frames = ops.relu(norm(ops.linear(gathered(frames, index), weight)))
         return frames, lengths
 
+    def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
+        seen = [Windows(self.width, self.stride, weight.shape[1] // self.width) for weight in self.weights]
+
+        def read(frames: np.ndarray, last: bool) -> np.ndarray:
+            for weight, norm, own in zip(self.weights, self.norms, seen, strict=True):
+                frames = ops.relu(norm(ops.linear(own.feed(frames, last), weight)))
+            return frames
+
+        return read
+
 
 def windows(lengths: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """Which rows each output sees (M, width) of records of `lengths` (B,) end to end, their number for none; how many
@@ -70,3 +81,23 @@ def windows(lengths: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, n
     at = time[:, None] * stride + np.arange(width) - (width - 1) // 2
     inside = (at >= 0) & (at < lengths[of][:, None])
     return np.where(inside, (np.cumsum(lengths) - lengths)[of][:, None] + at, int(lengths.sum())), counts
+
+
+class Windows:
+    """What the outputs of a layer see of rows that come in pieces, of one record."""
+
+    def __init__(self, width: int, stride: int, size: int):
+        self._width, self._stride = width, stride
+        self._rows = np.zeros(((width - 1) // 2, size), np.float32)  # from where the next window begins
+        self._due = 0  # rows, less those that windows were given for
+
+    def feed(self, rows: np.ndarray, last: bool) -> np.ndarray:
+        """The windows (m, width·size) that more rows (n, size) complete; of the last rows, all there still are."""
+        width, stride = self._width, self._stride
+        self._rows, self._due = np.concatenate([self._rows, rows]), self._due + len(rows)
+        complete = -(-self._due // stride) if last else max((len(self._rows) - width) // stride + 1, 0)
+        if last:
+            self._rows = np.concatenate([self._rows, np.zeros((width, self._rows.shape[1]), np.float32)])
+        found = self._rows[np.arange(complete)[:, None] * stride + np.arange(width)]
+        self._rows, self._due = self._rows[complete * stride :], self._due - complete * stride
+        return found.reshape(complete, width * self._rows.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,3 +27,6 @@ class FrontEnd(BaseFrontEnd):
 
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
         return ops.linear(frames, self.weight, self.bias), lengths
+
+    def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
+        return lambda frames, last: ops.linear(frames, self.weight, self.bias)

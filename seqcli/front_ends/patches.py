@@ -1,8 +1,9 @@
-"""Squares of a picture, one a step, row by row, each with what is around it and its place."""
+"""Squares of a picture, a step each: what convolutions make of one and what is around it, and its place."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -18,44 +19,37 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class FrontEnd(BaseFrontEnd):
-    """y = relu(norm(W x + b)), layer upon layer, of the pixels x around each square; to the last the sinusoids of the
-    square's row and column are added (Dosovitskiy et al. 2021, with fixed places).
+    """y = relu(norm(W x)), layer upon layer: x the w by w pixels around each, zeros beyond the edges. All layers but
+    the first halve both sides of the picture, until a pixel stands for `side` by `side`; the sinusoids of its row and
+    column are added. A picture's frames are its rows (W·C numbers)."""
 
-    A picture's frames are its rows (W·C numbers); `side` pixels is a square high and wide, `sees` what is read of the
-    picture around its middle, zeros beyond the edges.
-    """
-
-    weights: tuple[Array, ...]  # (E, sees·sees·C), then (E, E)
+    weights: tuple[Array, ...]  # (E_l, w·w·E_{l-1}); each layer has twice as many outputs as the one below it
     norms: tuple[Norm, ...]
     side: int = 4
-    sees: int = 4
+    width: int = 3
     channels: int = 3
     wide: int = 1  # pixels of a row
 
     @classmethod
     def create(
-        cls,
-        dimensions: int,
-        size: int,
-        rng: Rng,
-        *,
-        side: int = 4,
-        sees: int = 8,
-        layers: int = 2,
-        channels: int = 3,
+        cls, dimensions: int, size: int, rng: Rng, *, side: int = 4, width: int = 3, channels: int = 3
     ) -> Self:
-        """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` each pixel."""
-        wide = dimensions // max(channels, 1)
-        if min(side, layers) < 1 or sees < side or wide * channels != dimensions or wide % side or size % 4:
+        """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` a pixel."""
+        wide, depth = dimensions // max(channels, 1), side.bit_length()
+        fits = side >= 1 and side == 1 << depth - 1 and wide * channels == dimensions and width > 0 and width % 2
+        if not fits or wide % side or size % max(4, side):
             raise UsageError(
                 f"model.front_end: rows of {dimensions} numbers, {channels} a pixel, cannot be cut into patches"
-                f" {side} pixels wide, each seeing {sees}, that become vectors of {size}",
-                hint="side divides a picture's width, and is at most what it sees; channels are numbers a pixel,"
-                " embedding is a multiple of 4",
+                f" {side} pixels wide that become vectors of {size}",
+                hint="side is a power of 2 that divides a picture's width and embedding; width is odd; channels are"
+                " the numbers of a pixel",
             )
-        sizes = [sees * sees * channels] + [size] * (layers - 1)
-        weights = tuple(rng.normal(0.0, float(np.sqrt(2 / n)), (size, n)).astype(np.float32) for n in sizes)
-        return cls(weights, tuple(Norm.create(size) for _ in weights), side, sees, channels, wide)
+        sizes = [channels, *(size >> d for d in reversed(range(depth)))]
+        weights = tuple(
+            rng.normal(0.0, float(np.sqrt(2 / (width * width * n))), (m, width * width * n)).astype(np.float32)
+            for n, m in pairwise(sizes)
+        )
+        return cls(weights, tuple(Norm.create(m) for m in sizes[1:]), side, width, channels, wide)
 
     def grid(self, high: int) -> tuple[int, int]:
         """Rows and columns of the patches of a picture so many pixels high."""
@@ -69,18 +63,26 @@ class FrontEnd(BaseFrontEnd):
         return -(-lengths // self.side) * (self.wide // self.side)
 
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
-        across, counts = self.wide // self.side, self.reduced(lengths)
-        of = np.repeat(np.arange(len(lengths)), counts)
-        number = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
-        row, column = number // across, number % across
-        around = np.arange(self.sees) - (self.sees - self.side) // 2
-        down = (row[:, None] * self.side + around)[:, :, None]  # (M, sees, 1) rows of the picture
-        right = (column[:, None] * self.side + around)[:, None]  # (M, 1, sees)
-        begin = (np.cumsum(lengths) - lengths)[of][:, None, None]
-        inside = (down >= 0) & (down < lengths[of][:, None, None]) & (right >= 0) & (right < self.wide)
-        index = np.where(inside, (begin + down) * self.wide + right, len(frames) * self.wide).reshape(len(of), -1)
-        x = gathered(frames.reshape(len(frames) * self.wide, self.channels), index)
-        for weight, norm in zip(self.weights, self.norms, strict=True):
-            x = ops.relu(norm(ops.linear(x, weight)))
+        x, high, wide = frames.reshape(len(frames) * self.wide, self.channels), lengths, self.wide
+        row = column = np.zeros(0, np.int64)
+        for depth, (weight, norm) in enumerate(zip(self.weights, self.norms, strict=True)):
+            step = 2 if depth else 1
+            index, row, column = windows(high, wide, self.width, step)
+            high, wide = -(-high // step), -(-wide // step)
+            x = ops.relu(norm(ops.linear(gathered(x, index), weight)))
         half = x.shape[1] // 2
-        return x + ops.concat([waves(row, half, x), waves(column, half, x)]), counts
+        return x + ops.concat([waves(row, half, x), waves(column, half, x)]), high * wide
+
+
+def windows(high: np.ndarray, wide: int, width: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of pictures end to end, `high` (B,) rows of `wide` pixels each: which pixels each output sees (M, width·width),
+    their number for none; the row and the column of each output (M,)."""
+    across, counts = -(-wide // step), -(-high // step) * -(-wide // step)
+    of = np.repeat(np.arange(len(high)), counts)
+    number = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
+    row, column = number // across, number % across
+    around = np.arange(width) - width // 2
+    down, right = (row[:, None] * step + around)[:, :, None], (column[:, None] * step + around)[:, None]
+    inside = (down >= 0) & (down < high[of][:, None, None]) & (right >= 0) & (right < wide)
+    begin = (np.cumsum(high) - high)[of][:, None, None]
+    return np.where(inside, (begin + down) * wide + right, int(high.sum()) * wide).reshape(len(of), -1), row, column

@@ -4,6 +4,7 @@
 |---------------------|------------------------------------|----------------------------|---------------------------|
 | `stream.StreamForm` | a symbol of a sequence, its state  | h (H,), the next state     | language models, one text |
 | `batch.BatchForm`   | sequences end to end, lengths (B,) | outputs (N, H·D)           | all that encode; taggers  |
+| `BatchForm.stream`  | a sequence in pieces (n, I)         | outputs (n, H) as they come | `live.Live`          |
 | `attended.AttendedForm` | the same                        | outputs (N, D)             | the same, of attention    |
 | `bank.Bank`         | ids (...)                          | rows (..., W)              | decoders: W_ih x          |
 | `words.WordBank`    | words, further columns             | projected inputs (N, G·H)  | taggers, classifiers      |

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,13 +44,26 @@ class BatchForm:
 
         `first` gives the first layer's projected inputs of tokens by their places 0 .. N - 1, for one direction.
         """
-        lengths = np.asarray(lengths, np.int64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return _bounded(self._through(lengths, first))
+        return self._read(np.asarray(lengths, np.int64), first, [[None] * len(layer) for layer in self._layers])
 
-    def _through(self, lengths: np.ndarray, first: Project) -> np.ndarray:
+    def stream(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What reads one sequence in pieces, of a stack that reads forward: inputs (n, I), n >= 0 -> outputs (n, H),
+        the same to the last bit as `read` gives of the whole."""
+        states = [[cell.initial(1) for cell in layer] for layer in self._layers]
+
+        def read(x: np.ndarray) -> np.ndarray:
+            first = self.project(x)
+            return self._read(np.array([len(x)]), lambda places, d: first[d][places], states)
+
+        return read
+
+    def _read(self, lengths: np.ndarray, first: Project, states: Sequence[Sequence[Any]]) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _bounded(self._through(lengths, first, states))
+
+    def _through(self, lengths: np.ndarray, first: Project, states: Sequence[Sequence[Any]]) -> np.ndarray:
         if self._stack.frame is not None:
-            return self._along_path(lengths, first)
+            return self._along_path(lengths, first, states)
         y = np.zeros((0, 0), np.float32)
         for depth, layer in enumerate(self._layers):
             below = y
@@ -58,18 +72,25 @@ class BatchForm:
                 return self._layers[depth][d].project(below[places]) if depth else first(places, d)
 
             y = np.concatenate(
-                [cell.read(lengths, functools.partial(inputs, d=d)) for d, cell in enumerate(layer)], 1
+                [
+                    cell.read(lengths, functools.partial(inputs, d=d), states[depth][d])
+                    for d, cell in enumerate(layer)
+                ],
+                1,
             )
         return y
 
-    def _along_path(self, lengths: np.ndarray, first: Project) -> np.ndarray:
+    def _along_path(self, lengths: np.ndarray, first: Project, states: Sequence[Sequence[Any]]) -> np.ndarray:
         """The same where cells stand in blocks."""
         frame = self._stack.frame
         assert frame is not None
         x = first(np.arange(int(lengths.sum())), 0)
-        for layer, block in zip(self._layers, frame.blocks, strict=True):
+        for layer, block, own in zip(self._layers, frame.blocks, states, strict=True):
             read = block.norm(x)
-            y = [cell.read(lengths, lambda places, own=cell, read=read: own.project(read[places])) for cell in layer]
+            y = [
+                cell.read(lengths, lambda places, cell=cell, read=read: cell.project(read[places]), state)
+                for cell, state in zip(layer, own, strict=True)
+            ]
             x = block.leave(x, read, np.concatenate(y, 1), lambda y: y)
         return frame.norm(x)
 
@@ -105,10 +126,20 @@ class _Direction:
     def project(self, x: np.ndarray) -> np.ndarray:
         return ops.linear(x, self._form.weight, self._form.bias)
 
-    def read(self, lengths: np.ndarray, inputs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def initial(self, tiles: int) -> list[np.ndarray]:
+        """Zeros: a state of so many tiles."""
+        return [np.zeros((tiles, self._form.weight_hh.shape[1], TILE), np.float32) for _ in range(self._states)]
+
+    def read(
+        self,
+        lengths: np.ndarray,
+        inputs: Callable[[np.ndarray], np.ndarray],
+        state: list[np.ndarray] | None = None,
+    ) -> np.ndarray:
         """Outputs (N, H) of all tokens; `inputs` gives projected inputs (n, G·H) by places (n,).
 
-        State, inputs and products are held in tiles (tiles, units, TILE), units first within each.
+        State, inputs and products are held in tiles (tiles, units, TILE), units first within each. A state that is
+        given is begun with, and becomes the last one.
         """
         order = np.argsort(-lengths, kind="stable")
         ends, ordered = np.cumsum(lengths)[order], lengths[order]
@@ -117,10 +148,10 @@ class _Direction:
         active = np.searchsorted(-ordered, -np.arange(longest), side="left")  # sequences longer than t
         size, H, most = len(self._form.weight), self._form.weight_hh.shape[1], -(-len(lengths) // TILE)
         y = np.zeros((int(lengths.sum()), H), np.float32)
-        state = [np.zeros((most, H, TILE), np.float32) for _ in range(self._states)]
+        state = self.initial(most) if state is None else state
         px = np.zeros((most, size, TILE), np.float32)
         z = np.zeros((most, self._blocks * BLOCK, TILE), np.float32)
-        t = 0
+        t, bound, update = 0, 0, lambda px, state: None
         while t < longest:
             steps = min(max(STRETCH // int(active[t]), 1), longest - t)
             places = [first[: active[now]] + way * now for now in range(t, t + steps)]
@@ -131,19 +162,22 @@ class _Direction:
                 px[:whole] = rows[: whole * TILE].reshape(whole, TILE, size).swapaxes(1, 2)
                 px[whole:tiles, :, : n - whole * TILE] = rows[whole * TILE :].T
                 px[whole:tiles, :, n - whole * TILE :] = 0.0
-                self._step(px[:tiles], z[:tiles], [s[:tiles] for s in state])
+                if tiles != bound:  # views of z for each step would take a third of it, of a single sequence
+                    own = z[:tiles, : len(self._form.weight_hh)]
+                    bound, update = tiles, self._form.bind(own.swapaxes(0, 1))
+                now = [s[:tiles] for s in state]
+                self._multiply(z[:tiles], now[0])
+                update(px[:tiles].swapaxes(0, 1), tuple(s.swapaxes(0, 1) for s in now))
                 y[place] = state[0][:tiles].swapaxes(1, 2).reshape(tiles * TILE, H)[:n]
                 at += n
             t += steps
         return y
 
-    def _step(self, px: np.ndarray, z: np.ndarray, state: list[np.ndarray]) -> None:
-        """One step of all tiles, in place: px (tiles, G·H, TILE), z (tiles, blocks·BLOCK, TILE) for the products."""
-        blocked, h = z.reshape(len(px), -1, BLOCK, TILE), state[0][:, None]
+    def _multiply(self, z: np.ndarray, h: np.ndarray) -> None:
+        """The products of all tiles, in place: z (tiles, blocks·BLOCK, TILE) of outputs h (tiles, H, TILE)."""
+        blocked, h = z.reshape(len(z), -1, BLOCK, TILE), h[:, None]
         for part, weight in self._parts:
             if part.start == 0:
                 np.matmul(weight, h[:, :, part], out=blocked)
             else:
                 blocked += np.matmul(weight, h[:, :, part])
-        update = self._form.bind(z[:, : len(self._form.weight_hh)].swapaxes(0, 1))
-        update(px.swapaxes(0, 1), tuple(s.swapaxes(0, 1) for s in state))

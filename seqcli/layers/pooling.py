@@ -80,3 +80,33 @@ def pool_flat(
     e = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), lengths))
     weights = e / np.repeat(np.add.reduceat(e, starts), lengths)
     return np.add.reduceat(weights[:, None] * y, starts, axis=0), weights
+
+
+class Running:
+    """The pooled vector of a sequence that reads forward, while it comes; sums are float64."""
+
+    def __init__(self, kind: Kind, attention: Attention | None = None):
+        self._kind, self._attention, self._count = kind, attention, 0
+        self._sum: np.ndarray = np.zeros(1)  # (C,) of outputs, or their maximum; of attention by e^(score - highest)
+        self._weight, self._highest = 0.0, -np.inf
+
+    def feed(self, y: np.ndarray) -> np.ndarray:
+        """Outputs (n, C) that come -> the pooled vectors (n, C) of all up to each of them."""
+        if self._kind == "last" or not len(y):
+            return y
+        if self._kind == "max":
+            found = np.maximum.accumulate(np.concatenate([self._sum[None], y]) if self._count else y)[-len(y) :]
+            self._sum, self._count = found[-1], 1
+            return found
+        weights = np.ones(len(y))
+        if self._kind == "attention":
+            assert self._attention is not None
+            scores = self._attention.scores(y).astype(np.float64)
+            highest = max(self._highest, scores.max())
+            scale = np.exp(self._highest - highest)
+            self._sum, self._weight, self._highest = self._sum * scale, self._weight * scale, highest
+            weights = np.exp(scores - highest)
+        sums = self._sum + np.cumsum(weights[:, None] * y, axis=0)
+        total = self._weight + np.cumsum(weights)
+        self._sum, self._weight = sums[-1], total[-1]
+        return (sums / total[:, None]).astype(y.dtype)

@@ -18,8 +18,8 @@ SPECS: dict[str, dict[str, Any]] = {
     "conv-one": {"kind": "conv", "layers": 1, "width": 4, "stride": 1},
     "conv-wide": {"kind": "conv", "layers": 2, "width": 7, "stride": 3},
     "conv-apart": {"kind": "conv", "layers": 3, "width": 2, "stride": 2},
-    "patches": {"kind": "patches", "side": 2, "sees": 4, "channels": 3},
-    "patches-plain": {"kind": "patches", "side": 3, "sees": 3, "channels": 1, "layers": 1},
+    "patches": {"kind": "patches", "side": 2, "channels": 3},
+    "patches-plain": {"kind": "patches", "side": 4, "width": 5, "channels": 1},
 }
 D, E = 12, 8
 LENGTHS = np.array([7, 1, 13, 4, 2])
@@ -102,29 +102,24 @@ def test_conv_is_torchs(name):
 
 
 @pytest.mark.parametrize("name", ["patches", "patches-plain"])
-def test_patches_are_torchs_unfold(name):
-    """Pictures (H, W, C), zeros beyond their edges; row by row, with sinusoids of a patch's row and column."""
+def test_patches_are_torchs_convolutions(name):
+    """Of pictures (H, W, C), zeros beyond their edges; row by row, with sinusoids of a patch's row and column."""
     own = wide(made(name))
     found, counts = own.read(torch.from_numpy(FRAMES.astype(np.float64)), LENGTHS)
-    side, sees, C = own.side, own.sees, own.channels
-    before = (sees - side) // 2
+    w, C = own.width, own.channels
     for record, rows in zip(EACH, torch.split(found, counts.tolist()), strict=True):
-        picture = torch.from_numpy(record.astype(np.float64)).reshape(len(record), D // C, C).permute(2, 0, 1)[None]
-        down, across = -(-len(record) // side), D // C // side
-        high = (down - 1) * side + sees
-        right = (across - 1) * side + sees
-        field = torch.zeros(1, C, high, right, dtype=torch.float64)
-        inside = picture[:, :, : high - before, : right - before]
-        field[:, :, before : before + inside.shape[2], before : before + inside.shape[3]] = inside
-        x = torch.nn.functional.unfold(field, sees, stride=side)[0].T  # (M, C·sees·sees), channels first
-        x = x.reshape(-1, C, sees * sees).transpose(1, 2).reshape(len(x), -1)
-        assert len(x) == down * across == len(rows)
-        for weight, norm in zip(own.weights, own.norms, strict=True):
+        x = torch.from_numpy(record.astype(np.float64)).reshape(len(record), D // C, C).permute(2, 0, 1)[None]
+        for depth, (weight, norm) in enumerate(zip(own.weights, own.norms, strict=True)):
+            kernel = weight.reshape(len(weight), w, w, x.shape[1]).permute(0, 3, 1, 2)
+            y = torch.nn.functional.conv2d(x, kernel, padding=w // 2, stride=2 if depth else 1)
             gain, shift = (torch.as_tensor(a) for a in layers.arrays(norm).values())
-            x = torch.nn.functional.layer_norm(x @ weight.T, (E,), gain, shift).relu()
+            y = torch.nn.functional.layer_norm(y.permute(0, 2, 3, 1), gain.shape, gain, shift)
+            x = y.relu().permute(0, 3, 1, 2)
+        assert tuple(x.shape[2:]) == own.grid(len(record)) == (-(-len(record) // own.side), D // C // own.side)
+        flat = x[0].flatten(1).T.numpy()
         for at, row in enumerate(rows.numpy()):
-            places = np.concatenate([sinusoids(at // across), sinusoids(at % across)])
-            np.testing.assert_allclose(row - x[at].numpy(), places, atol=1e-6)
+            places = np.concatenate([sinusoids(at // x.shape[3]), sinusoids(at % x.shape[3])])
+            np.testing.assert_allclose(row - flat[at], places, atol=1e-6)
 
 
 def sinusoids(place: int) -> np.ndarray:
@@ -168,7 +163,9 @@ def test_padded_is_zero_beyond_each_length():
         {"kind": "patches", "channels": 5},
         {"kind": "patches", "channels": 0},
         {"kind": "patches", "side": 3},
-        {"kind": "patches", "side": 4, "sees": 3},
+        {"kind": "patches", "width": 2},
+        {"kind": "patches", "width": -1},
+        {"kind": "patches", "side": 8, "channels": 1},
     ],
 )
 def test_options_that_do_not_go_together(spec):

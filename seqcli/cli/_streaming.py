@@ -1,0 +1,113 @@
+"""One record on standard input, answered while it comes: samples of a recording, or lines of vectors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from seqcli import predictor, streams, threads
+from seqcli.artifact import Artifact
+from seqcli.cli._options import Given
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.frames import Frames
+from seqcli.inference.live import Heard, Live
+from seqcli.records import cell
+
+PIECE = 1 << 16  # bytes taken at once, where so many are there
+NAMED = {b"RIFF": "a WAV file", b"fLaC": "a FLAC file"}  # by their first bytes
+SERVE = ("input", "jsonl", "model", "threads")  # options that serve a stream
+
+
+class How(NamedTuple):
+    """How answers are written."""
+
+    jsonl: bool
+    threads: int | None
+    texts: bool = False  # as the text that they are, not a line each
+
+
+def run(files: Sequence[str], read: str, stored: Artifact, given: Given, how: How) -> None:
+    """Answer what comes on standard input, each answer as soon as it is known. Raises SeqcliError."""
+    if odd := [*[f for f in files if f != "-"], *given.flags(name for name in given if name not in SERVE)]:
+        raise UsageError(f"{odd[0]} does not go with --input {read}, which reads one record of standard input")
+    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    live = predictor.load(stored).live()
+    frames: Frames = live.frames
+    sound, out, problem = hasattr(frames.config, "rate"), streams.Output(), []
+    if sound != (read == "pcm"):
+        what, other = ("recordings", "pcm") if sound else ("numbers", "frames")
+        raise UsageError(f"{stored.path} reads {what}: --input {read} does not serve it", hint=f"use --input {other}")
+
+    def pieces() -> Iterator[np.ndarray]:
+        file: BinaryIO = sys.stdin.buffer
+        try:
+            yield from _samples(file) if sound else _vectors(file, frames)
+        except SeqcliError as error:  # told when what precedes it is answered
+            problem.append(error)
+
+    def write(found: list[Heard]) -> None:
+        for one in found:
+            out.write(one.text if how.texts and not how.jsonl else _line(live, one, how.jsonl, sound))
+        out.flush()
+
+    piece = None
+    for piece in pieces():
+        write(live.feed(piece))
+    if piece is not None:
+        try:
+            write(live.feed(piece[:0], last=True))
+        except SeqcliError as error:
+            problem.append(SeqcliError(f"<stdin>: {error.message}", hint=error.hint))
+        if how.texts and not how.jsonl:
+            out.write(live.rest() + "\n")
+    if problem:
+        out.flush()
+        raise problem[0]
+
+
+def _line(live: Live, one: Heard, jsonl: bool, sound: bool) -> str:
+    """time TAB what TAB probability, or an object of them."""
+    if not jsonl:
+        return f"{one.time:.{3 if sound else 0}f}\t{cell(one.what)}\t{one.probability:.4f}\n"
+    found = {"time": one.time, live.name: one.what, "probability": round(one.probability, 6)}
+    return json.dumps({"seqcli": found}, ensure_ascii=False) + "\n"
+
+
+def _samples(file: BinaryIO) -> Iterator[np.ndarray]:
+    """Samples (n,) in ± 32,768 of signed 16-bit little-endian ones, as they come."""
+    held, begun = b"", False
+    while data := file.read1(PIECE):  # type: ignore[attr-defined]
+        if not begun and data[:4] in NAMED:
+            raise SeqcliError(
+                f"<stdin> is {NAMED[data[:4]]}, not samples alone",
+                hint="name the file in the place of --input pcm, or convert it: ffmpeg -i FILE -f s16le -ac 1 -",
+            )
+        begun, data = True, held + data
+        whole = len(data) & ~1
+        held = data[whole:]
+        yield np.frombuffer(data[:whole], "<i2").astype(np.float32)
+    if held:
+        raise SeqcliError(
+            "<stdin>: an odd number of bytes: the last sample is cut short",
+            hint="samples are signed, of 16 bits, little-endian, as arecord -t raw -f S16_LE has them",
+        )
+
+
+def _vectors(file: BinaryIO, frames: Frames) -> Iterator[np.ndarray]:
+    """Vectors (n, D) of lines `1.5,2,3`, as they come."""
+    for chunk in streams.without_marks(streams.read_chunks(file, "<stdin>")):
+        rows, problem = [], None
+        for number, line in streams.lines_of(chunk):
+            try:
+                rows.append(frames.vector(line))
+            except SeqcliError as error:
+                problem = SeqcliError(f"<stdin>:{number}: {error.message}", hint=error.hint)
+                break
+        if rows:
+            yield np.stack(rows)
+        if problem:
+            raise problem
