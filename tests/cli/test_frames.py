@@ -133,6 +133,17 @@ def test_a_prefix_needs_a_source(tmp_path):
     assert "the series is empty" in done.stderr
 
 
+def test_sources_that_are_cut_are_told(tmp_path):
+    long = ":".join(["1 " * 501] * 2) + "\n"
+    for jobs in (1, 2):
+        done = run("generate", "-m", "beeps-ctc", "--jobs", jobs, cwd=tmp_path, input=BEEP + long * 2)
+        assert done.returncode == 0, done.stderr
+        if jobs == 1:
+            assert "<stdin>:2:1: 501 frames, of which the first 500 are read" in done.stderr
+            one = done.stdout
+    assert done.stdout == one
+
+
 # recipes
 
 DATA = "data: {train: in.jsonl}"
