@@ -130,12 +130,12 @@ class Frames:
         return found
 
     def _checked(self, found: np.ndarray, place: Any) -> np.ndarray:
+        if not found.size:
+            raise SeqcliError(f"{place}: the series is empty" if str(place).strip() else "the series is empty")
         if found.ndim not in RAW or (self.axes and found.ndim != self.axes):
             wanted = RAW.get(self.axes, "a series or a picture")
             got = RAW.get(found.ndim, f"an array of {found.ndim} axes")
             raise SeqcliError(f"{place}: this is {got}, not {wanted}")
-        if not found.size:
-            raise SeqcliError(f"{place}: the series is empty")
         if not np.isfinite(found).all():
             at = ", ".join(str(i + 1) for i in np.argwhere(~np.isfinite(found))[0].tolist())
             value = found[~np.isfinite(found)][0]

@@ -35,7 +35,7 @@ class FrontEnd(BaseFrontEnd):
     ) -> Self:
         """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` a pixel."""
         wide, depth = dimensions // max(channels, 1), side.bit_length()
-        fits = side >= 1 and side == 1 << depth - 1 and wide * channels == dimensions and width % 2 == 1
+        fits = side >= 1 and side == 1 << depth - 1 and wide * channels == dimensions and width > 0 and width % 2
         if not fits or wide % side or size % max(4, side):
             raise UsageError(
                 f"model.front_end: rows of {dimensions} numbers, {channels} a pixel, cannot be cut into patches"

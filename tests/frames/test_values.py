@@ -241,3 +241,8 @@ def test_files_and_folders_are_records_of_a_filter(tmp_path, folder):
     assert seqcli("classify", "-m", model, "data here", cwd=tmp_path).text == listed.text
     files = [f"data here/{name}" for name in ("a b #2.npy", "many.npy", "one.npy")]
     assert seqcli("classify", "-m", model, *files, cwd=tmp_path).text == listed.text
+    model = MODELS / "waves-tags.safetensors"
+    listed = seqcli("tag", "-m", model, "data here/list", "--input", "text", cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert seqcli("tag", "-m", model, "data here", cwd=tmp_path).text == listed.text
+    assert seqcli("tag", "-m", model, *files, cwd=tmp_path).text == listed.text

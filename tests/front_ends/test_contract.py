@@ -161,7 +161,9 @@ def test_padded_is_zero_beyond_each_length():
         {"kind": "patches", "channels": 5},
         {"kind": "patches", "channels": 0},
         {"kind": "patches", "side": 3},
-        {"kind": "patches", "side": 4, "width": 2},
+        {"kind": "patches", "width": 2},
+        {"kind": "patches", "width": -1},
+        {"kind": "patches", "side": 8, "channels": 1},
     ],
 )
 def test_options_that_do_not_go_together(spec):

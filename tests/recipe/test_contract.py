@@ -57,6 +57,10 @@ def test_defaults_make_a_recipe_that_comes_back(model, tokenizer):
         with pytest.raises(UsageError, match=f"tokenizer: .*{reason}: leave it away"):
             resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
         del given["tokenizer"]
+    if not getattr(module, "TEXT", True):
+        with pytest.raises(UsageError, match="reads frames, and this recipe reads text"):
+            resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
+        given["frames"] = {"kind": "values"}
     recipe = resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
     read = parse(dump_yaml(recipe), "x")
     assert read.problems == []

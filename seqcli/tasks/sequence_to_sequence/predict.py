@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import models
+from seqcli import console, models
 from seqcli.artifact import Artifact
 from seqcli.confidence import probability
 from seqcli.decoding.beam import Hypothesis, Search, search
@@ -24,7 +24,7 @@ from seqcli.predictor import BasePredictor
 from seqcli.records import PAIRED, Pair
 from seqcli.tasks.sequence_to_sequence._copying import Copying
 from seqcli.tasks.sequence_to_sequence.answers import Answer, Settings
-from seqcli.tasks.sequence_to_sequence.codec import Codec, warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.codec import TOLD, Codec, warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.explain import explained
 from seqcli.tasks.sequence_to_sequence.transcribing import check, times, transcribed
 
@@ -114,13 +114,17 @@ class Translator(BasePredictor):
     def light(self, record: Pair) -> Pair:
         """The text and what an answer depends on."""
         source = "" if self.codec.frames is None else record.source
-        return Pair(record.text, prefix=record.prefix, record=record.record, source=source)
+        return Pair(record.text, prefix=record.prefix, record=record.record, source=source, line=record.line)
 
     def ready(self, record: Pair) -> Pair:
         """The pair with its frames, where those are read."""
         if self.codec.frames is None or not (record.text.strip() or record.prefix or record.target):
             return record
-        return replace(record, frames=self.codec.source_of(record))
+        frames, longest = self.codec.frames(record), self.codec.longest
+        if len(frames) > longest and self.counted["cuts"] < TOLD:
+            self.counted["cuts"] += 1
+            console.warn(f"{record.place()}: {len(frames):,} frames, of which the first {longest:,} are read")
+        return replace(record, frames=frames[:longest])
 
     def holds(self, path: str | Path) -> list[str] | None:
         """A recording, arrays, or a folder of those, of a model that reads frames."""

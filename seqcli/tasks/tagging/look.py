@@ -51,6 +51,7 @@ def _labels(own: Tagger, sentence: Sentence) -> list[str]:
 
 def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:
     """The tags of the first sentence of at least two words, each by itself; unless told which, the least sure one."""
+    network(own, recurrent=False)
     for record in records:
         sentence = own.ready(own.prepare(record, own.settings()))
         if lacking := set(own.vocabulary.features) - set(sentence.features):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,6 +98,10 @@ class Tagger(Scored):
     def light(self, record: Sentence) -> Sentence:
         """A sentence without what only its writer needs."""
         return replace(record, raw=None, places=(), tag_places=())
+
+    def holds(self, path: str | Path) -> list[str] | None:
+        """A recording, arrays, or a folder of those, of a model that reads frames."""
+        return None if self.frames is None else self.frames.holds(path)
 
     def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
         """Its words that are none of the vocabulary's."""

@@ -34,6 +34,9 @@ class Echo:
         self.asked.append([p.text for p in pairs])
         return [[type("Answer", (), {"text": p.text.upper()})] for p in pairs]
 
+    def made_ready(self, pair):
+        return pair
+
 
 def test_answers_stand_where_their_sources_do(advanced: list[float]) -> None:
     rng, echo = np.random.default_rng(0), Echo()
