@@ -63,6 +63,8 @@ def cases() -> Iterator[Case]:
     filters = [name for name in registry.names("cli") if name != "app" and "errors" in options(name)]
     for path in MODELS:
         header = artifact.read_header(path)
+        if "frames" in header:  # text is not what they read: tests/cli/test_frames.py
+            continue
         task = registry.load(f"tasks/{header['task']}", "predict")
         kind = task.Predictor.kind
         for verb in filters:

@@ -13,6 +13,7 @@ from seqcli.cli.eval import Asked
 from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
+from seqcli.frames import named
 from seqcli.records import Pair
 from seqcli.streams import Output
 from seqcli.tasks.sequence_to_sequence import METRICS
@@ -89,6 +90,7 @@ def _per_line(targets: Targets, pairs: Sequence[Pair], jsonl: bool) -> None:
     out, write = Output(), forms.form("lines", jsonl, None, forms.Costs("source"))
     for first in range(0, len(pairs), BATCH):
         part = [targets.prepare(pair, None) for pair in pairs[first : first + BATCH]]
+        part = [named(pair, lambda pair=pair: targets.ready(pair)) for pair in part]
         out.write("".join(map(write, part, targets.answer(part, None))))
         out.flush()
 
