@@ -74,7 +74,10 @@ def cases() -> Iterator[Case]:
             elif verb in runs.verbs(header) and (
                 verb != "eval" or "costs" in registry.constant("tasks", header["task"], "HAS")
             ):
-                for name in ["conll"] if header["model"].get("features") else formats_of(kind):
+                texts = [
+                    name for name in formats_of(kind) if name not in ("long", "series", "ts")
+                ]  # those are of numbers
+                for name in ["conll"] if header["model"].get("features") else texts:
                     read = "text" if name == kind.plain and verb != "eval" else name
                     yield Case(verb, path.name, read, kind)
 
