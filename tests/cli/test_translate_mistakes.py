@@ -139,7 +139,7 @@ def test_what_help_and_completion_say(forks, translators):
     words = " ".join(forks.ok("generate", "--help", cwd=translators).stdout.replace("│", " ").split())
     for said in ("Sequence to sequence", "--n-best", "text, csv, jsonl, scan, tsv", "come back with one more column"):
         assert said in words
-    assert _reading.SOURCES.offered("") == ["text", "csv", "jsonl", "scan", "tsv"]
+    assert _reading.SOURCES.offered("") == ["text", "csv", "jsonl", "scan", "tsv", "pcm", "frames"]
     assert _reading.SOURCES.offered("s") == ["scan"]
     assert {"lines", "scan", "tsv", "csv", "jsonl"} <= {name for name, _ in eval.labelled("")}
     assert eval.tokenizations("1") == ["13a"]
