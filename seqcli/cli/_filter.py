@@ -84,6 +84,8 @@ class Work(NamedTuple):
         for record in records:
             try:
                 ready.append(own.ready(record))
+            except Stopped:
+                raise
             except SeqcliError as error:  # what is no symbol, or a file that the record names and cannot be read
                 at, before = getattr(error, "offset", 0), ready and own.answer(ready, asked)
                 raise Stopped(error.message, answers=before, at=at, hint=error.hint) from None

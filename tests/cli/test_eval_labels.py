@@ -258,7 +258,7 @@ def test_its_text_may_be_left_out(report, forks, classifiers, odd, tmp_path):
         (["--tag", "x"], 2, "--tag does not serve"),
         (["--per-line", "-"], 2, "--per-line does not serve"),
         (["--threads", "2"], 2, "--threads does not serve"),
-        (["--input", "tvs", "remarks-test.tsv"], 2, "--input tvs: not a format with labels\n  hint: did you mean 'tsv'?"),
+        (["--input", "tsvv", "remarks-test.tsv"], 2, "--input tsvv: not a format with labels\n  hint: did you mean 'tsv'?"),
         (["--input", "text", "remarks-test.tsv"], 2, "--input text: not a format with labels\n  hint: did you mean 'fasttext'?"),
         (["--text", "3", "remarks-test.tsv"], 1, "remarks-test.tsv:1:1: there is no column 3"),
         (["--label", "lable", "remarks-test.tsv"], 1, "no column is named 'lable'\n  hint: did you mean 'label'?"),

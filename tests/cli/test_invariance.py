@@ -21,7 +21,8 @@ from support.inprocess import seqcli as here
 from seqcli import artifact, registry, runs
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = sorted((ROOT / "tests/net/models").glob("*.safetensors"))
+NUMBERS = ("waves", "waves-linear", "waves-tags", "beeps", "beeps-ctc", "tides")  # of text they read none
+MODELS = sorted(p for p in (ROOT / "tests/net/models").glob("*.safetensors") if p.stem not in NUMBERS)
 ASKED = {  # forms of a verb's answers, the first with every number that there is
     "tag": ["--format jsonl --n-best 2", "", "--format conll --confidence"],
     "classify": ["--jsonl --top 3", ""],
