@@ -194,6 +194,7 @@ Model = Annotated[
 FieldOption = option("The key of the text; input lines are JSON objects: as --input jsonl.")
 DelimiterOption = option("tsv, csv: what separates columns.")
 HeaderOption = option("tsv, csv: whether the first row names the columns.", "--header/--no-header")
+LM = For(needs="--lm")
 ERRORS, UNKNOWN = ("strict", "replace"), ("answer", "strict")
 
 
@@ -237,6 +238,19 @@ class Filtering(Lines):
     threads: Annotated[
         int | None, option("BLAS threads of a process. Default: 1; of one stream what a short probe prefers.", min=1)
     ] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Fusing:
+    """A language model beside a CTC model."""
+
+    lm: Annotated[
+        str | None, option("CTC models: a language model of the targets beside it.", metavar="MODEL"), SEQUENCE
+    ] = None
+    lm_weight: Annotated[
+        float | None, option("Its weight. Default: fitted on the validation split.", min=0), SEQUENCE, LM
+    ] = None
+    length_bonus: Annotated[float, option("CTC models: added to a score for each symbol."), SEQUENCE] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,6 +39,7 @@ from seqcli.cli._options import (
     TAGGING,
     Columns,
     For,
+    Fusing,
     Given,
     Lines,
     Model,
@@ -50,7 +51,6 @@ from seqcli.errors import UsageError
 Unknown = Literal["error", "skip", "count-wrong"]
 UNKNOWN = ("error", "skip", "count-wrong")
 LABELS, TEXTS, FIELDS, ROWS = For(has="labels"), For(has="text"), For(has="field"), For(has="rows")
-LM = For(needs="--lm")
 LINES, PER_LINE = For(has="costs"), For(has="costs", needs="--per-line")
 
 
@@ -178,20 +178,13 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(Fusing):
     """Sequence to sequence."""
 
     beam: Annotated[int | None, option("Hypotheses kept. Default: the recipe's.", min=1), SEQUENCE] = None
     length_penalty: Annotated[
         float | None, option("Favour long answers. Default: the recipe's.", min=0), SEQUENCE
     ] = None
-    lm: Annotated[
-        str | None, option("CTC models: a language model of the targets beside it.", metavar="MODEL"), SEQUENCE
-    ] = None
-    lm_weight: Annotated[
-        float | None, option("Its weight. Default: fitted on the validation split.", min=0), SEQUENCE, LM
-    ] = None
-    length_bonus: Annotated[float, option("CTC models: added to a score for each symbol."), SEQUENCE] = 0.0
     tokenize: Annotated[
         str | None,
         option("How BLEU divides texts, as sacrebleu calls it: 13a, none, char …", autocompletion=tokenizations),

@@ -42,7 +42,7 @@ from seqcli.cli._options import (
     DelimiterOption,
     FieldOption,
     Filtering,
-    For,
+    Fusing,
     Given,
     HeaderOption,
     Model,
@@ -54,7 +54,6 @@ from seqcli.cli._reading import SOURCES, STREAMS
 from seqcli.errors import UsageError
 
 InputOption = SOURCES.option()
-LM = For(needs="--lm")
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Continuing:
 
 
 @dataclass(frozen=True)
-class Searching:
+class Searching(Fusing):
     """Sequence to sequence."""
 
     beam: Annotated[int | None, option("Hypotheses kept. Default: the recipe's model.beam.", min=1), SEQUENCE] = None
@@ -156,13 +155,6 @@ class Searching:
     ensemble: Annotated[
         list[str] | None, option("Decide together with this model. Repeatable.", metavar="MODEL"), SEQUENCE
     ] = None
-    lm: Annotated[
-        str | None, option("CTC models: a language model of the targets beside it.", metavar="MODEL"), SEQUENCE
-    ] = None
-    lm_weight: Annotated[
-        float | None, option("Its weight. Default: fitted on the validation split.", min=0), SEQUENCE, LM
-    ] = None
-    length_bonus: Annotated[float, option("CTC models: added to a score for each symbol."), SEQUENCE] = 0.0
     replace_unknown: Annotated[bool, option("For <unk> copy what it looks at.", "--replace-unknown"), SEQUENCE] = (
         False
     )

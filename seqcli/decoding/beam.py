@@ -18,7 +18,7 @@ from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, tak
 from seqcli.decoding.seq2seq import greedy, walk
 from seqcli.errors import UsageError
 
-__all__ = ["Hypothesis", "Search", "search"]
+__all__ = ["Hypothesis", "Search", "search", "take"]
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,16 @@ class BaseFrontEnd(ABC):
         return lengths
 
 
-def create(spec: dict[str, Any], dimensions: int, size: int, rng: Rng) -> BaseFrontEnd:
-    """The front end that a recipe's `front_end` names, with fresh weights."""
-    options = dict(spec)
+def create(spec: dict[str, Any] | None, dimensions: int, size: int, rng: Rng) -> BaseFrontEnd | None:
+    """The front end that a recipe's `front_end` names, by default a projection, with fresh weights; None where there
+    are no frames (D is 0). Raises UsageError for one that is named all the same, or cannot be made."""
+    if not dimensions:
+        if spec is not None:
+            raise UsageError(
+                "model.front_end reads frames, and this recipe reads text", hint="see: seqcli recipes keys frames"
+            )
+        return None
+    options = dict(spec or {"kind": "linear"})
     return registry.load("front_ends", options.pop("kind")).FrontEnd.create(dimensions, size, rng, **options)
 
 

@@ -50,14 +50,9 @@ class BaseConfig(BaseModel, extra="forbid"):
     def front(self, sizes: Sizes, size: int, rng: Rng) -> Any:
         """A fresh front end where the source is frames; None where it is text. Raises UsageError for keys of the
         other."""
-        spec = getattr(self, "front_end", None)
-        if not sizes.dimensions:
-            if spec is not None:
-                raise UsageError("model.front_end reads frames, and this recipe reads text")
-            return None
-        if self.tied == "all":
+        if sizes.dimensions and self.tied == "all":
             raise UsageError("model.tied: all is for two sides of text: the source is frames", hint="use output")
-        return front_ends.create(spec or {"kind": "linear"}, sizes.dimensions, size, rng)
+        return front_ends.create(getattr(self, "front_end", None), sizes.dimensions, size, rng)
 
     def check_sizes(self, sizes: Sizes) -> None:
         """Raise UsageError where both sides are to share a table and have other symbols."""

@@ -110,16 +110,9 @@ def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bo
 
 def front_end(config: Any, vocabulary: Vocabulary, rng: Rng) -> Any:
     """A fresh front end, as a recipe says; None where words are read. Raises UsageError for keys of the other."""
-    spec = getattr(config, "front_end", None)
-    if not vocabulary.dimensions:
-        if spec is not None:
-            raise UsageError(
-                "model.front_end reads frames, and this recipe reads text", hint="see: seqcli recipes keys frames"
-            )
-        return None
-    if config.word_dropout:
+    if vocabulary.dimensions and config.word_dropout:
         raise UsageError("model.word_dropout is of words; frames.augment has what frames are trained with")
-    return front_ends.create(spec or {"kind": "linear"}, vocabulary.dimensions, config.embedding, rng)
+    return front_ends.create(getattr(config, "front_end", None), vocabulary.dimensions, config.embedding, rng)
 
 
 def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:

@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 
 from seqcli import front_ends, ops
 from seqcli.decoding.ctc import log_probability, needed
-from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.stack import Stack
@@ -74,12 +73,8 @@ class Model(Encodes):
     @classmethod
     def create(cls, config: Config, sizes: Sizes, rng: Rng) -> Model:
         E = config.embedding
-        front_end = None
-        if sizes.dimensions:
-            spec: Any = config.front_end or {"kind": "linear"}  # validation made it one
-            front_end = front_ends.create(spec, sizes.dimensions, E, rng)
-        elif config.front_end is not None:
-            raise UsageError("model.front_end reads frames, and this recipe reads text")
+        spec: Any = config.front_end  # validation made it one
+        front_end = front_ends.create(spec, sizes.dimensions, E, rng)
         cells = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
         symbols = sizes.target - 1  # the blank, and no beginning and end
         return cls(

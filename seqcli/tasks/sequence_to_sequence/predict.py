@@ -226,8 +226,8 @@ class Translator(BasePredictor):
         for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):
             found[i] = [self._answer(pairs[i], extra, shown, h, settings) for h in hypotheses]
             if settings.times:
-                source, own = self.codec.source_of(pairs[i]), zip(found[i], hypotheses, strict=True)
-                found[i] = [replace(a, times=times(self, model, source, h.ids)) for a, h in own]
+                placed = times(self, model, self.codec.source_of(pairs[i]), [h.ids for h in hypotheses])
+                found[i] = [replace(a, times=own) for a, own in zip(found[i], placed, strict=True)]
             if settings.explain:
                 found[i][0] = replace(found[i][0], explained=explained(self, pairs[i].text, found[i][0].text))
         return found

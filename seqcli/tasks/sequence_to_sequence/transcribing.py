@@ -12,7 +12,7 @@ import numpy as np
 from seqcli import console, models, ops, runs, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding import ctc
-from seqcli.decoding.beam import Hypothesis, Search
+from seqcli.decoding.beam import Hypothesis, Search, take
 from seqcli.decoding.ctc import Following
 from seqcli.errors import UsageError
 from seqcli.records import Pair
@@ -77,17 +77,7 @@ class Lines:
         logits, state = self._model.step(ids, self._memory, state)
         logprobs = ops.log_softmax(np.asarray(logits, np.float64))
         symbols = np.where(self._ids < 0, UNHEARD, logprobs[:, self._ids])
-        return Following(symbols, logprobs[:, self._end], [_row(state, i) for i in range(len(ids))])
-
-
-def _row(state: Any, i: int) -> Any:
-    """One row of the arrays of a state."""
-    if state is None:
-        return None
-    if isinstance(state, tuple):
-        parts = [_row(part, i) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    return state[i : i + 1]
+        return Following(symbols, logprobs[:, self._end], [take(state, np.array([i])) for i in range(len(ids))])
 
 
 def _shapes(state: Any) -> Any:
@@ -154,15 +144,15 @@ def _best(logprobs: np.ndarray, blank: int, banned: tuple[int, ...], s: Settings
     return made + [made[-1]] * (s.search.n_best - len(made))
 
 
-def times(own: Translator, model: Any, source: np.ndarray, ids: np.ndarray) -> list[Time]:
-    """Where each symbol of an answer is in its source."""
-    (logprobs,), frames = model.posteriors([source]), own.codec.frames
-    if not len(ids):
-        return []
-    found = ctc.align(logprobs, ids, model.blank)
+def times(own: Translator, model: Any, source: np.ndarray, answers: Sequence[np.ndarray]) -> list[list[Time]]:
+    """Where each symbol of some answers to a source is in it."""
+    (logprobs,), frames, found = model.posteriors([source]), own.codec.frames, []
     step = (1.0 if model.front_end is None else model.front_end.every) * (frames.seconds if frames else 1)
-    rows = zip(found.first.tolist(), found.end.tolist(), found.confidence.tolist(), strict=True)
-    return [Time(round(a * step, 4), round(b * step, 4), min(p, 1.0)) for a, b, p in rows]
+    for ids in answers:
+        at = ctc.align(logprobs, ids, model.blank)
+        rows = zip(at.first.tolist(), at.end.tolist(), at.confidence.tolist(), strict=True)
+        found.append([Time(round(a * step, 4), round(b * step, 4), min(p, 1.0)) for a, b, p in rows])
+    return found
 
 
 def with_language_model(
