@@ -103,7 +103,9 @@ def records(name: str, data: bytes, folder: Path) -> None:
             pairs = zip(new.tags or (), old.tags or (), strict=False)
             assert all(a in (b, cell(b or empty), cell(b or empty, blanks=True)) for a, b in pairs)
             assert old.tags is None or len(new.tags) == len(old.tags)
-    elif not options.gold and getattr(reader, "head", None) is None:
+    elif (
+        name not in ("long", "ts") and not options.gold and getattr(reader, "head", None) is None
+    ):  # rows in one, a head
         assert "".join("".join(as_read(r)) for r in found) == text
     for record in found:
         assert not record.raw or name != "jsonl" or not record.raw.body.strip(" \t\r") or (
