@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,16 +21,6 @@ class Hypothesis:
     finished: bool  # whether EOS ended it, not a limit
     attention: np.ndarray | None  # (T + 1, S) or (T, S); None where not asked for, not there, or without tokens
     logprobs: np.ndarray  # (T + 1,) or (T,) float64, nats: the model's own, whatever was ruled out beside
-
-
-def take(nested: Any, index: np.ndarray) -> Any:
-    """Rows of every array of a nested tuple; None stays."""
-    if nested is None:
-        return None
-    if isinstance(nested, tuple):
-        parts = [take(part, index) for part in nested]
-        return type(nested)(*parts) if hasattr(nested, "_fields") else tuple(parts)
-    return nested[index]
 
 
 def worthwhile(on: np.ndarray) -> bool:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqcli import ops
 from seqcli.decoding import Seq2Seq
 from seqcli.decoding._candidates import candidates
-from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, take, worthwhile
+from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, worthwhile
 from seqcli.decoding.seq2seq import greedy, walk
 from seqcli.errors import UsageError
 
-__all__ = ["Hypothesis", "Search", "search", "take"]
+__all__ = ["Hypothesis", "Search", "search"]
 
 
 @dataclass(frozen=True)
@@ -246,12 +247,12 @@ class _Beams:
             tokens = np.where(sums > -np.inf, tokens, self._eos)
             if worthwhile(on):
                 trace.keep(np.flatnonzero(np.repeat(on, K)))
-                memory, alive = take(memory, np.flatnonzero(on)), alive[on]
+                memory, alive = ops.take(memory, np.flatnonzero(on)), alive[on]
                 sums, parents, tokens, on = sums[on], parents[on], tokens[on], on[on]
             index = parents.reshape(-1)
             running, ids = sums.reshape(-1), tokens.reshape(-1)
             if rows != K or not np.array_equal(index, np.arange(len(of))):
-                state = take(state, index)
+                state = ops.take(state, index)
             covering = term[index]
             covered = None if covered is None else covered[index]
             if history is not None:

@@ -1,15 +1,55 @@
-"""Many continuations of one text at once, a batch of them, as forecasts of series need."""
+"""Many continuations side by side: of one text, as forecasts of series need, or of many."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from seqcli import ops
 from seqcli.decoding import Stepper
-from seqcli.decoding._hypotheses import take
 from seqcli.decoding.sampling import Carried, Sampling
+
+
+def side_by_side(
+    model: Stepper,
+    memory: Any,
+    state: Any,
+    last: np.ndarray,
+    steps: int,
+    rngs: Sequence[np.random.Generator],
+    sampling: Sampling,
+    *,
+    on: np.ndarray | None = None,
+    prompts: Sequence[np.ndarray] = (),
+    first: int = 0,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Draw a token after each of R texts, `steps` times: which rows go on (r,), what they draw (r,), logits (r, V).
+
+    Of `state` (R rows) the `last` ids (R,) are yet to be fed. A row goes on while its place in `on` (R,) is true,
+    which the caller may change between steps. Ids below `first` are never drawn; those of `prompts` and of what was
+    drawn are penalised, as `sampling` says. What a row draws depends neither on those beside it nor on their number.
+    """
+    rows, seen = np.arange(len(last)), None
+    for step in range(steps):
+        if on is not None and not (still := on[rows]).all():
+            state, last, rows = ops.take(state, np.flatnonzero(still)), last[still], rows[still]
+            seen = None if seen is None else seen[still]
+        if not len(rows):
+            return
+        if len(rows) == 1:  # one alone would be a product with a vector, which rounds otherwise
+            logits, state = model.step(np.repeat(last, 2), memory, ops.take(state, np.zeros(2, np.int64)))
+            logits, state = logits[:1], ops.take(state, np.zeros(1, np.int64))
+        else:
+            logits, state = model.step(last, memory, state)
+        if not step:
+            seen = sampling.seen(prompts, logits.shape[1]) if prompts else None
+        given = sampling.penalised(logits, seen)
+        last = first + sampling.choose(given[:, first:], *[rngs[row] for row in rows.tolist()])
+        if seen is not None:
+            seen[np.arange(len(rows)), last] = True
+        yield rows, last, logits
 
 
 def paths(
@@ -25,11 +65,7 @@ def paths(
 ) -> np.ndarray:
     """So many continuations as ids (count, steps) of what was read, which stays as it is; ids below `first` are never
     drawn. Each continuation draws from its own stream of random numbers, of (seed, its number)."""
-    rngs, sampling = [np.random.default_rng([*seed, number]) for number in range(count)], sampling or Sampling()
-    state, last = take(carried.state, np.zeros(count, np.int64)), np.repeat(carried.last, count)
-    found = np.zeros((count, steps), np.int64)
-    for step in range(steps):
-        logits, state = model.step(last, memory, state)
-        rows = zip(logits[:, first:], rngs, strict=True)
-        last = found[:, step] = np.array([first + sampling.choose(row, rng) for row, rng in rows])
-    return found
+    rngs = [np.random.default_rng([*seed, number]) for number in range(count)]
+    state, last = ops.take(carried.state, np.zeros(count, np.int64)), np.repeat(carried.last, count)
+    drawn = side_by_side(model, memory, state, last, steps, rngs, sampling or Sampling(), first=first)
+    return np.array([ids for _, ids, _ in drawn], np.int64).reshape(steps, count).T

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,39 +34,57 @@ class Sampling:
             if not holds:
                 raise UsageError(message)
 
-    def penalised(self, logits: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Logits (V,), those of seen ids made less probable: divided where positive, multiplied where negative."""
-        if self.repetition_penalty == 1.0 or not len(seen):
+    def penalised(self, logits: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+        """Logits (..., V), those of `seen` symbols (..., V) made less probable: divided where positive, multiplied
+        where negative."""
+        if seen is None:
             return logits
-        logits = logits.copy()
-        own = logits[seen]
-        logits[seen] = np.where(own > 0, own / self.repetition_penalty, own * self.repetition_penalty)
-        return logits
+        penalty = self.repetition_penalty
+        return np.where(seen, np.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+    def seen(self, prompts: Sequence[np.ndarray], size: int) -> np.ndarray | None:
+        """Which of V symbols each prompt has (R, V), to be penalised; None where nothing is."""
+        if self.repetition_penalty == 1.0:
+            return None
+        found = np.zeros((len(prompts), size), bool)
+        for row, prompt in zip(found, prompts, strict=True):
+            row[prompt] = True
+        return found
 
     def distribution(self, logits: np.ndarray) -> np.ndarray:
-        """The probabilities (V,), float64, that a token is drawn from: temperature, then top-k, then top-p."""
+        """The probabilities (..., V), float64, that a token is drawn from: temperature, then top-k, then top-p."""
         scores = logits.astype(np.float64)
         if self.temperature == 0:
-            p = np.zeros(len(scores))
-            p[int(scores.argmax())] = 1.0
-            return p
+            return (np.arange(scores.shape[-1]) == scores.argmax(-1)[..., None]).astype(np.float64)
         with np.errstate(over="ignore"):  # a temperature of almost 0: -inf is right
-            p = ops.softmax((scores - scores.max()) / self.temperature)
-        if self.top_k is not None and self.top_k < len(p):
-            order = np.argsort(-p, kind="stable")
-            p[order[self.top_k :]] = 0.0
+            p = ops.softmax((scores - scores.max(-1, keepdims=True)) / self.temperature)
+        if self.top_k is not None and self.top_k < p.shape[-1]:
+            p = _most(p, self.top_k)
         if self.top_p is not None and self.top_p < 1:
-            order = np.argsort(-p, kind="stable")
-            before = np.cumsum(p[order]) - p[order]  # the smallest set whose mass reaches top_p: at least one token
-            p[order[before >= self.top_p * p.sum()]] = 0.0
-        return p / p.sum()
+            order = np.argsort(-p, axis=-1, kind="stable")
+            ordered = np.take_along_axis(p, order, -1)
+            before = np.cumsum(ordered, -1) - ordered  # the smallest set whose mass reaches top_p: at least one token
+            ordered[before >= self.top_p * p.sum(-1, keepdims=True)] = 0.0
+            np.put_along_axis(p, order, ordered, -1)
+        return p / p.sum(-1, keepdims=True)
 
-    def choose(self, logits: np.ndarray, rng: np.random.Generator) -> int:
-        """Draw one id from logits (V,), by one uniform number of the generator."""
+    def choose(self, logits: np.ndarray, *rngs: np.random.Generator) -> np.ndarray:
+        """Draw an id from each of the logits (R, V), by one uniform number of its generator: (R,)."""
         if self.temperature == 0:
-            return int(logits.argmax())
-        cumulative = np.cumsum(self.distribution(logits))
-        return int(min(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"), len(cumulative) - 1))
+            return logits.argmax(-1)
+        cumulative = np.cumsum(self.distribution(logits), axis=-1)
+        drawn = np.array([[rng.random()] for rng in rngs]) * cumulative[:, -1:]
+        return np.minimum((cumulative <= drawn).sum(-1), cumulative.shape[-1] - 1)
+
+
+def _most(p: np.ndarray, count: int) -> np.ndarray:
+    """The most probable of each row (..., V), of equals the lowest ids; the others are 0."""
+    least = np.partition(p, -count, axis=-1)[..., -count, None]
+    kept = p >= least
+    if np.count_nonzero(kept) * p.shape[-1] > count * p.size:  # equals
+        above, equal = p > least, p == least
+        kept = above | (equal & (np.cumsum(equal, -1) <= count - above.sum(-1, keepdims=True)))
+    return np.where(kept, p, 0.0)
 
 
 class Token(NamedTuple):
@@ -110,15 +128,17 @@ def sample(
     which saves time."""
     stream = Carried() if carried is None else carried
     memory = stream.read(model, prompt)
-    seen = set(prompt.tolist()) if sampling.repetition_penalty != 1.0 else set()
-    for _ in range(limit):
+    seen: np.ndarray | None = None
+    for number in range(limit):
         row = stream.step(model, memory)
-        chosen = sampling.choose(sampling.penalised(row, np.fromiter(seen, np.int64, len(seen))), rng)
+        if not number:
+            seen = sampling.seen([prompt], row.shape[-1])
+        (chosen,) = sampling.choose(sampling.penalised(row[None], seen), rng).tolist()
         logprob = float(row[chosen] - ops.logsumexp(row.astype(np.float64))) if logprobs else float("nan")
         stream.last = np.array([chosen])
         yield Token(chosen, logprob)
-        if sampling.repetition_penalty != 1.0:
-            seen.add(chosen)
+        if seen is not None:
+            seen[0, chosen] = True
 
 
 def next_tokens(model: Stepper, prompt: np.ndarray, count: int) -> list[tuple[int, float]]:

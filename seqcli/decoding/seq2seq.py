@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seqcli import ops
 from seqcli.decoding import Seq2Seq
 from seqcli.decoding._candidates import check
-from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, take, worthwhile
+from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, worthwhile
 from seqcli.decoding.sampling import Sampling
 
 # (log_probs (N, V), the rows (n,) to choose for, their paths (n,), history (N, t) or None) -> ids (n,)
@@ -41,15 +42,14 @@ def sample(
         raise ValueError(f"{len(sources)} sources with {samples} samples each need as many generators: {len(rngs)}")
 
     def choose(log_probs: np.ndarray, rows: np.ndarray, paths: np.ndarray, history: np.ndarray | None) -> np.ndarray:
-        chosen = np.zeros(len(rows), np.int64)
-        for i, (row, path) in enumerate(zip(rows.tolist(), paths.tolist(), strict=True)):
-            scores = log_probs[row]
-            check(scores)
-            if scores.max() == -np.inf:  # nothing may follow
-                continue
-            if sampling.repetition_penalty != 1.0 and history is not None:
-                scores = sampling.penalised(scores, np.unique(history[row]))
-            chosen[i] = sampling.choose(scores, rngs[path])
+        chosen, scores = np.zeros(len(rows), np.int64), log_probs[rows]
+        check(scores)
+        free = scores.max(axis=1) > -np.inf  # else nothing may follow
+        if not free.any():
+            return chosen
+        seen = None if history is None else sampling.seen(history[rows], scores.shape[1])
+        drawn = [rngs[path] for path in paths[free].tolist()]
+        chosen[free] = sampling.choose(sampling.penalised(scores, seen)[free], *drawn)
         return chosen
 
     constraints = Constraints(
@@ -110,7 +110,7 @@ def walk(
         log_probs, state, weights = model.step(ids, memory, state)
         if t == 0 and K > 1:  # the paths of a source part here
             index = np.repeat(np.arange(len(ids)), K)
-            log_probs, state, weights = log_probs[index], take(state, index), take(weights, index)
+            log_probs, state, weights = log_probs[index], ops.take(state, index), ops.take(weights, index)
         log_probs = constraints.apply(log_probs, t, paths // K, tokens)
         chosen = constraints.forced(t, paths // K)
         rows = np.flatnonzero(going)
@@ -141,7 +141,7 @@ def walk(
         if worthwhile(on):
             kept = np.flatnonzero(np.repeat(on, K))
             trace.keep(kept)
-            memory, state = take(memory, np.flatnonzero(on)), take(state, kept)
+            memory, state = ops.take(memory, np.flatnonzero(on)), ops.take(state, kept)
             paths, going, running, ids = paths[kept], going[kept], running[kept], ids[kept]
             tokens = None if tokens is None else tokens[kept]
     if lengths is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from seqcli.decoding.sampling import Token
-from seqcli.tokenizers import BaseTokenizer
+from seqcli.tokenizers import BaseTokenizer, TextStream
 
 
 def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
@@ -31,13 +31,39 @@ def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     yield held
 
 
+class Written:
+    """The text of a continuation whose tokens come one by one, joined to its prompt's ids (T,)."""
+
+    def __init__(self, tokenizer: BaseTokenizer, prompt: np.ndarray, stops: Sequence[str]):
+        self._decoder, self._stops, self._pieces = _behind(tokenizer, prompt), stops, [""]
+        self._kept, self._held = max((len(s) for s in stops), default=0) - 1, ""  # what may begin a stop text
+
+    def push(self, id: int) -> bool:
+        """Take a token; whether no stop text is complete yet."""
+        self._pieces.append(piece := self._decoder.push(id))
+        held = self._held + piece
+        self._held = held[-self._kept :] if self._kept > 0 else ""
+        return not any(stop in held for stop in self._stops)
+
+    @property
+    def text(self) -> str:
+        """What is written, up to a stop text."""
+        return "".join(until_stop([*self._pieces, self._decoder.finish()], self._stops))
+
+
+def _behind(tokenizer: BaseTokenizer, prompt: np.ndarray) -> TextStream:
+    """What turns ids behind a prompt's into text: a word after a word begins with a space."""
+    decoder = tokenizer.stream()
+    for id in prompt.tolist():
+        decoder.push(id)
+    return decoder
+
+
 def stream_text(
     tokens: Iterable[Token], tokenizer: BaseTokenizer, prompt: np.ndarray, collected: list[Token] | None = None
 ) -> Iterator[str]:
     """The text of tokens as they come, joined to their prompt's ids (T,); each token is appended to `collected`."""
-    decoder = tokenizer.stream()
-    for id in prompt.tolist():  # a word after a word begins with a space
-        decoder.push(id)
+    decoder = _behind(tokenizer, prompt)
     for token in tokens:
         if collected is not None:
             collected.append(token)

@@ -65,7 +65,11 @@ class LanguageModel(Protocol):
         ...
 
     def start(self, prompt: np.ndarray) -> tuple[Any, State]:
-        """Read a prompt (T,), T >= 0, once: (memory, state of batch 1)."""
+        """Read a prompt (T,), T >= 0, once: (memory, state of batch 1).
+
+        A model whose state has rows that may have read different amounts also offers `start_all(prompts)`: the memory
+        and a row for each prompt, which is the same whatever stands beside it.
+        """
         ...
 
     def step(self, ids: np.ndarray, memory: Any, state: State) -> tuple[np.ndarray, State]:

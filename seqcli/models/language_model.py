@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from seqcli import layers, ops, registry
+from seqcli.inference.bank import Bank
 from seqcli.inference.stream import StreamForm
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
@@ -125,6 +127,11 @@ class Model(PredictsSymbols):
     def _stream(self) -> StreamForm:
         return StreamForm(self.embedding, self.stack)
 
+    @cached_property
+    def _bank(self) -> Bank:
+        width = len(self.stack.first[0])
+        return Bank(self.vocabulary_size, width, lambda ids: self.stack.project(ops.embedding(ids, self.embedding)))
+
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """As LanguageModel.score. A batch of one runs on matrix-vector products, a larger one on tiles."""
         parts = [np.zeros((len(inputs), 0), np.float32)]
@@ -156,5 +163,23 @@ class Model(PredictsSymbols):
         if len(ids) == 1:
             h, state = self._stream.step(int(ids[0]), state)
             return (np.dot(self.output, h) + self.output_bias)[None], state
-        h, state = self.stack.step(ops.embedding(ids, self.embedding), state)
+        h, state = self.stack.step_projected(self._projected(ids), state)
         return self.logits(h), state
+
+    def start_all(self, prompts: Sequence[np.ndarray]) -> tuple[None, State]:
+        """As LanguageModel.start_all: in tiles, a symbol of each at a time."""
+        lengths = np.array([len(prompt) for prompt in prompts])
+        order = np.argsort(-lengths, kind="stable")
+        state, ended = self.initial_state(len(prompts)), []
+        for t in range(int(lengths.max())):
+            on = int((lengths > t).sum())
+            ended.append(ops.take(state, slice(on, None)))
+            ids = np.array([prompts[i][t] for i in order[:on]])
+            _, state = self.stack.step_projected(self._projected(ids), ops.take(state, slice(on)))
+        return None, ops.take(ops.join([state, *ended[::-1]]), np.argsort(order))
+
+    def _projected(self, ids: np.ndarray) -> Array:
+        """What is read first makes of symbols (B,): (B, W)."""
+        if ops.is_torch(self.embedding):
+            return self.stack.project(ops.embedding(ops.integers(ids, self.embedding), self.embedding))
+        return self._bank(ids)

@@ -19,7 +19,7 @@ for each length of context.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
@@ -27,6 +27,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
+from seqcli import ops
 from seqcli.errors import SeqcliError
 from seqcli.models import State
 
@@ -235,6 +236,10 @@ class Model:
         state, reach = self.initial_state(1) if state is None else state, self.config.order - 1
         seen = np.asarray(prompt)[max(0, len(prompt) - reach) :]
         return None, self._after(self._contexts(seen[None], state), 1) if len(seen) else state
+
+    def start_all(self, prompts: Sequence[np.ndarray]) -> tuple[None, State]:
+        """As LanguageModel.start_all."""
+        return None, ops.join([self.start(prompt)[1] for prompt in prompts])
 
     def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
         """Feed ids (B,): log p(next | all fed so far) in nats, float64 (B, V), and the next state."""

@@ -26,6 +26,7 @@ from seqcli.ops._products import (
     mix,
     similarities,
 )
+from seqcli.ops._rows import join, take
 from seqcli.ops._scan import scan
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "cross_entropy",
     "ctc_nats",
     "ctc_scores",
+    "join",
     "linear",
     "linear_cross_entropy",
     "logsumexp",
@@ -44,6 +46,7 @@ __all__ = [
     "mix",
     "scan",
     "similarities",
+    "take",
 ]
 
 

@@ -13,9 +13,9 @@ from support.examples import examples
 from support.tables import Table, all_same, allowed, each, plainly, rescored, score, sources
 
 from seqcli.decoding import beam as module
-from seqcli.decoding._hypotheses import take
 from seqcli.decoding.beam import Hypothesis, Search, search
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.ops import take
 
 
 @st.composite

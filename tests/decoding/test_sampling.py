@@ -76,12 +76,28 @@ def test_the_distribution_of_many_plain_rows(top_k: int | None, top_p: float | N
         assert len(kept) > 1  # the row decides how many
 
 
+@given(
+    rows=st.lists(st.lists(st.integers(-2, 2).map(float), min_size=7, max_size=7), min_size=1, max_size=5),
+    temperature=st.sampled_from([0.0, 0.7]),
+    top_k=st.none() | st.integers(1, 8),
+    top_p=st.none() | st.floats(0.1, 1.0),
+)
+def test_rows_are_each_their_own(
+    rows: list[list[float]], temperature: float, top_k: int | None, top_p: float | None
+) -> None:
+    sampling, logits = Sampling(temperature, top_k, top_p), np.array(rows, np.float32)
+    np.testing.assert_array_equal(sampling.distribution(logits), [sampling.distribution(row) for row in logits])
+    together = sampling.choose(logits, *map(np.random.default_rng, range(len(rows))))
+    alone = [sampling.choose(row[None], np.random.default_rng(i))[0] for i, row in enumerate(logits)]
+    np.testing.assert_array_equal(together, alone)
+
+
 @given(logits=LOGITS)
 def test_temperature_zero_is_greedy_and_takes_the_lowest_of_equals(logits: list[float]) -> None:
     greedy = Sampling(0.0)
     row = np.array(logits, np.float32)
     best = min(i for i, x in enumerate(row.tolist()) if x == row.max())
-    assert greedy.choose(row, np.random.default_rng(0)) == best
+    assert greedy.choose(row[None], np.random.default_rng(0)) == [best]
     np.testing.assert_array_equal(greedy.distribution(row), np.eye(len(row))[best])
 
 
@@ -119,7 +135,7 @@ def test_a_draw_is_the_token_whose_share_of_the_unit_interval_holds_the_number(
     sampling, row = Sampling(1.0, top_k, top_p), np.array(logits, np.float32)
     p = sampling.distribution(row)
     rng: Any = Given(u)
-    chosen = sampling.choose(row, rng)
+    (chosen,) = sampling.choose(row[None], rng)
     assert p[chosen] > 0
     assert p[:chosen].sum() - 1e-12 <= u <= p[: chosen + 1].sum() + 1e-12
 
@@ -130,15 +146,15 @@ def test_the_ends_of_the_unit_interval_draw_nothing_impossible(u: float) -> None
     for seed in range(200):
         row = np.random.default_rng(seed).standard_normal(50).astype(np.float32)
         sampling = Sampling(top_k=3)
-        assert sampling.distribution(row)[sampling.choose(row, rng)] > 0
+        assert sampling.distribution(row)[sampling.choose(row[None], rng)[0]] > 0
 
 
 def test_a_draw_takes_one_number_of_the_generator() -> None:
     one, two = np.random.default_rng(5), np.random.default_rng(5)
-    Sampling(0.7, 3, 0.9).choose(np.arange(5, dtype=np.float32), one)
+    Sampling(0.7, 3, 0.9).choose(np.arange(5, dtype=np.float32)[None], one)
     two.random()
     assert one.bit_generator.state == two.bit_generator.state
-    Sampling(0.0).choose(np.arange(5, dtype=np.float32), one)  # greedy: none
+    Sampling(0.0).choose(np.arange(5, dtype=np.float32)[None], one)  # greedy: none
     assert one.bit_generator.state == two.bit_generator.state
 
 
@@ -149,7 +165,7 @@ def test_frequencies_are_the_probabilities(sampling: Sampling) -> None:
     """Pearson's chi-square of 8,000 draws: below its mean by five standard deviations at most."""
     row = np.array([0.0, 1.0, -1.0, 0.5, 2.0, -0.5, 1.5], np.float32)
     rng, n = np.random.default_rng(11), 8_000
-    counts = np.bincount([sampling.choose(row, rng) for _ in range(n)], minlength=len(row))
+    counts = np.bincount(sampling.choose(np.tile(row, (n, 1)), *[rng] * n), minlength=len(row))
     p = sampling.distribution(row)
     assert not counts[p == 0].any()
     freedom = int((p > 0).sum()) - 1
@@ -162,11 +178,13 @@ def test_frequencies_are_the_probabilities(sampling: Sampling) -> None:
 
 def test_the_penalty_divides_what_is_positive_and_multiplies_what_is_negative() -> None:
     row = np.array([2.0, -2.0, 0.0, 3.0], np.float32)
-    found = Sampling(repetition_penalty=2.0).penalised(row, np.array([0, 1, 2]))
+    found = Sampling(repetition_penalty=2.0).penalised(row, np.array([True, True, True, False]))
     np.testing.assert_array_equal(found, [1.0, -4.0, 0.0, 3.0])
     np.testing.assert_array_equal(row, [2.0, -2.0, 0.0, 3.0])
-    assert Sampling().penalised(row, np.array([0])) is row
-    assert Sampling(repetition_penalty=2.0).penalised(row, np.array([], np.int64)) is row
+    assert Sampling().seen([np.array([0])], 4) is None
+    assert Sampling().penalised(row, None) is row
+    seen = Sampling(repetition_penalty=2.0).seen([np.array([2, 0, 2]), np.zeros(0, np.int64)], 4)
+    np.testing.assert_array_equal(seen, [[True, False, True, False], [False] * 4])
 
 
 # a whole continuation, from a model that is a table

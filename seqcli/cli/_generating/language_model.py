@@ -21,6 +21,7 @@ from seqcli.tasks.language_model.show import Writer
 if TYPE_CHECKING:
     from seqcli.cli.generate import Asked
 
+BATCH = 64  # prompts continued together, where nothing else is said
 SAMPLES = 100  # whose quantiles are given, where nothing else is said
 
 
@@ -87,7 +88,8 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     if blank and read == "text":
         reader = Paragraphs()
     write = forms.form(read, objects, reader, writer)
-    _filter.run(asked.files, reader, generator, settings, write, batch_size=1, how=how, what="generating")
+    size = how.batch_size or BATCH
+    _filter.run(asked.files, reader, generator, settings, write, batch_size=size, how=how, what="generating")
     forms.finish(write)
 
 
@@ -144,15 +146,17 @@ def _one(asked: Asked, generator: Generator, settings: Settings, writer: Writer)
         write = forms.form("text", asked.writing.jsonl, None, writer)
         out.write(write(prompted, generator.answer([ready], settings)[0]))
     else:
-        for number in range(settings.samples):
-            if asked.continuing.echo:
-                out.write(prompted.text)
-            last = ""
-            for text in generator.pieces(ready._replace(sample=number), replace(settings, lines=False)):
+        settings, echoed, last = replace(settings, lines=False), prompted.text * asked.continuing.echo, ""
+        if settings.samples > 1:
+            for text, *_ in generator.answer([ready], settings)[0]:
+                out.write(f"{echoed}{text}" + "\n" * (not text.endswith("\n")))
+        else:
+            out.write(echoed)
+            for text in generator.pieces(ready, settings):
                 out.write(text)
                 out.flush()
                 last = text or last
-            if (settings.samples > 1 or sys.stdout.isatty()) and not last.endswith("\n"):
+            if sys.stdout.isatty() and not last.endswith("\n"):
                 out.write("\n")
     out.flush()
 

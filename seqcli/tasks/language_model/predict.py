@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqcli import models, tokenizers
+from seqcli import models, ops, tokenizers
 from seqcli.artifact import Artifact
-from seqcli.decoding.paths import paths
+from seqcli.decoding.paths import paths, side_by_side
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
-from seqcli.decoding.text import stream_text, until_stop
+from seqcli.decoding.text import Written, stream_text, until_stop
 from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token as Left
 from seqcli.insight.leaving import short
@@ -26,6 +26,9 @@ from seqcli.tokenizers import BaseTokenizer
 
 if TYPE_CHECKING:
     from seqcli.report import Report
+
+
+TOGETHER = 128  # continuations that are drawn side by side, at most
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,13 @@ class Generator(BasePredictor):
 
     def answer(self, records: Sequence[Ready | None], settings: Settings) -> list[Any]:
         """All samples of each prompt, or the most probable next tokens; nothing for a blank line among objects."""
-        answers = self._quantiles if settings.quantiles else self._texts
-        if settings.next is not None:
-            answers = self._next
-        return [answers(r, settings) if r else [] for r in records]
+        if settings.next is not None or settings.quantiles:
+            answers = self._quantiles if settings.next is None else self._next
+            return [answers(r, settings) if r else [] for r in records]
+        asked = [r for r in records if r]
+        groups = [asked] if hasattr(self.model, "start_all") else [[r] for r in asked]
+        texts = iter([texts for group in groups if group for texts in self._texts(group, settings)])
+        return [next(texts) if r else [] for r in records]
 
     def _next(self, record: Ready, settings: Settings) -> list[tuple[str, float]]:
         found = next_tokens(self.model, record.ids, settings.next or 1)
@@ -130,14 +136,40 @@ class Generator(BasePredictor):
         drawn = paths(self.model, memory, carried, settings.max_tokens, settings.samples, **how)
         return np.quantile(means[drawn - 1], settings.quantiles, axis=0).T.tolist()
 
-    def _texts(self, record: Ready, settings: Settings) -> list[Text]:
-        found = []
-        for number in range(settings.samples):
-            tokens: list[Token] = []
-            collected = tokens if settings.tokens else None
-            text = "".join(self.pieces(record._replace(sample=number), settings, tokens=collected))
-            found.append(Text(text, tokens, self._explained(record, tokens) if settings.explain else None))
-        return found
+    def _texts(self, records: Sequence[Ready], settings: Settings) -> list[list[Text]]:
+        """All samples of each prompt, side by side; of one prompt where the model has no `start_all`."""
+        begun, n = [record.ids[:-1] for record in records], settings.samples
+        start: Any = getattr(self.model, "start_all", None)
+        memory, state = start(begun) if start else self.model.start(*begun)
+        found: list[Text] = []
+        for first in range(0, len(records) * n, TOGETHER):
+            rows = np.arange(first, min(first + TOGETHER, len(records) * n))
+            asked = [records[row // n]._replace(sample=row % n) for row in rows.tolist()]
+            found += self._drawn(asked, memory, ops.take(state, rows // n), settings)
+        return [found[at : at + n] for at in range(0, len(found), n)]
+
+    def _drawn(self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings) -> list[Text]:
+        """A sample each, from a state that has read all but the last id."""
+        stops = (*settings.stops, "\n") if settings.lines else settings.stops
+        texts = [Written(self.tokenizer, ready.ids, stops) for ready in asked]
+        tokens: list[list[Token]] = [[] for _ in asked]
+        on, prompts = np.ones(len(asked), bool), [ready.ids for ready in asked]
+        rngs = [_rng(ready, settings) for ready in asked]
+        last = np.array([ids[-1] for ids in prompts])
+        for rows, ids, logits in side_by_side(
+            self.model, memory, state, last, settings.max_tokens, rngs, settings.sampling, on=on, prompts=prompts
+        ):
+            chances = np.full(len(rows), np.nan)
+            if settings.tokens:
+                wide = logits.astype(np.float64)
+                chances = wide[np.arange(len(rows)), ids] - ops.logsumexp(wide)
+            for row, id, chance in zip(rows.tolist(), ids.tolist(), chances.tolist(), strict=True):
+                on[row] = texts[row].push(id)
+                tokens[row].append(Token(id, chance))
+        return [
+            Text(text.text, own if settings.tokens else [], self._explained(ready, own) if settings.explain else None)
+            for ready, text, own in zip(asked, texts, tokens, strict=True)
+        ]
 
     def _explained(self, record: Ready, drawn: Sequence[Token]) -> list[Left]:
         """What each token of a prompt does to the probability of what was drawn; nothing of a prompt that holds what
@@ -163,9 +195,8 @@ class Generator(BasePredictor):
         """A continuation of a prompt as it comes; its `tokens` are collected. Returns what is carried on: all that
         was drawn, also what a stop text cut off."""
         stream = carried or Carried()
-        rng = np.random.default_rng([settings.seed, record.record, record.sample])
         drawn = sample(
-            self.model, record.ids, settings.sampling, rng, settings.max_tokens,
+            self.model, record.ids, settings.sampling, _rng(record, settings), settings.max_tokens,
             logprobs=tokens is not None, carried=stream,
         )  # fmt: skip
         stops = (*settings.stops, "\n") if settings.lines else settings.stops
@@ -229,6 +260,11 @@ class Generator(BasePredictor):
         if text is None:
             return super().evaluate(**asked)
         return self.score([Chunk(text, "<text>", 1)], **asked)
+
+
+def _rng(record: Ready, settings: Settings) -> np.random.Generator:
+    """The random numbers of a sample of a prompt, its own."""
+    return np.random.default_rng([settings.seed, record.record, record.sample])
 
 
 def _is_blank(record: Example) -> bool:

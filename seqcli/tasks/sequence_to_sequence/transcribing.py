@@ -12,7 +12,7 @@ import numpy as np
 from seqcli import console, models, ops, runs, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding import ctc
-from seqcli.decoding.beam import Hypothesis, Search, take
+from seqcli.decoding.beam import Hypothesis, Search
 from seqcli.decoding.ctc import Following
 from seqcli.errors import UsageError
 from seqcli.records import Pair
@@ -77,7 +77,7 @@ class Lines:
         logits, state = self._model.step(ids, self._memory, state)
         logprobs = ops.log_softmax(np.asarray(logits, np.float64))
         symbols = np.where(self._ids < 0, UNHEARD, logprobs[:, self._ids])
-        return Following(symbols, logprobs[:, self._end], [take(state, np.array([i])) for i in range(len(ids))])
+        return Following(symbols, logprobs[:, self._end], [ops.take(state, np.array([i])) for i in range(len(ids))])
 
 
 def _shapes(state: Any) -> Any:
