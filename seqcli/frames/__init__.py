@@ -26,9 +26,9 @@ from pydantic import BaseModel, Field
 from seqcli import artifact, console, registry
 from seqcli.artifact import Artifact
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.frames._places import ENDINGS, Place, content, located, vectors
+from seqcli.frames._places import ENDINGS, SOUND, Place, content, located, vectors
 
-__all__ = ["ENDINGS", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
+__all__ = ["ENDINGS", "SOUND", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
 
 Count = Annotated[int, Field(ge=0)]
 SMALLEST = 1e-5  # a deviation below this is that of a constant, which stays one

@@ -16,7 +16,7 @@ from seqcli.records._lines import Line, LineReader
 
 READS = ("labels",)
 GOLD = ("labels",)
-_PARTED = re.compile(r" *[,;\t] *| +")
+PARTED = re.compile(r" *[,;\t] *| +")
 _FILLED = re.compile(r"(?i)(?:nan)?")
 
 
@@ -33,7 +33,7 @@ class Reader(LineReader):
             raise UsageError(f"label: {said} is no column of rows without names", hint="columns are numbered from 1")
 
     def _record(self, line: Line, number: int) -> Any:
-        cells = _PARTED.split(line.body.strip(" "))
+        cells = PARTED.split(line.body.strip(" "))
         labels, place = None, f"{self._source}:{number}:1"
         if self._column or self.options.gold:
             at = self._column or len(cells)
