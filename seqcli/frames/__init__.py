@@ -51,7 +51,7 @@ class BaseConfig(BaseModel, extra="forbid"):
 
     kind: str
     normalize: Literal["training", "record", "none"] = "training"  # to mean 0 and deviation 1, of what
-    augment: Augment = Augment()
+    augment: Augment = Augment()  # in training alone, each record anew
 
 
 @dataclass(frozen=True)
