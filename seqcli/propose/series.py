@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqcli.columns import LABEL_NAMES, column_number
+from seqcli.columns import LABEL_NAMES, column_number, is_number
 from seqcli.errors import SeqcliError
 from seqcli.propose import columns
 from seqcli.propose.columns import Column
@@ -69,10 +69,10 @@ def rows(path: str, lines: Sequence[str], label: str | None, task: str | None) -
     said = first.index(label) + 1 if label in first else column_number(label or "")
     if label and not said:
         return None
-    headed = not any(map(_is_number, first)) or _counts(first)
+    headed = not any(map(is_number, first)) or _counts(first)
     body = cells[1:] if headed else cells
     inner = [[c for n, c in enumerate(row, 1) if n != said] if said else row[1:-1] for row in body]
-    if not all(_is_number(c, gap=True) for row in inner for c in row):
+    if not all(_is_value(c) for row in inner for c in row):
         return None
     at, guessed = (said, False) if said else _which(body, path, task)
     if at is None:
@@ -94,7 +94,7 @@ def rows(path: str, lines: Sequence[str], label: str | None, task: str | None) -
 
 def _which(cells: Sequence[Sequence[str]], path: str, task: str | None) -> tuple[int | None, bool]:
     """The column of the label of rows, 1 or -1 for the last one, and whether it is guessed; None: neither is one."""
-    words = {at: not all(_is_number(row[i], gap=True) for row in cells) for at, i in ((1, 0), (-1, -1))}
+    words = {at: not all(_is_value(row[i]) for row in cells) for at, i in ((1, 0), (-1, -1))}
     ends = {at: Column(1, None, [row[i] for row in cells]) for at, i in ((1, 0), (-1, -1))}
     if any(words.values()):
         at = 1 if words[1] else -1
@@ -113,17 +113,13 @@ def _repeats(values: Sequence[str]) -> bool:
     return 2 <= len(set(values)) <= len(values) / 2
 
 
-def _is_number(cell: str, gap: bool = False) -> bool:
-    """Whether a cell is a number; with `gap`, or empty."""
-    try:
-        float(cell)
-    except ValueError:
-        return gap and cell.strip() in ("", "?")
-    return True
+def _is_value(cell: str) -> bool:
+    """Whether a cell is a number, or one that is missing."""
+    return is_number(cell) or cell.strip() in ("", "?")
 
 
 def _is_whole(cell: str) -> bool:
-    return _is_number(cell) and float(cell).is_integer()
+    return is_number(cell) and float(cell).is_integer()
 
 
 def _counts(cells: Sequence[str]) -> bool:
@@ -152,7 +148,7 @@ def long(path: str, lines: Sequence[str], label: str | None) -> Seen | None:
         return None
     others = [i for i in range(1, len(names)) if i not in times]
     known = [i for i in others if names[i].casefold() in LABEL_NAMES]
-    words = [i for i in others if not all(_is_number(row[i], gap=True) for row in rows)]
+    words = [i for i in others if not all(_is_value(row[i]) for row in rows)]
     labels = [names.index(label)] if label in names else words or known
     if len(labels) != 1 or set(words) - set(labels) or len(others) < 2:
         return None
