@@ -29,6 +29,15 @@ def column_number(name: str) -> int | None:
     return int(name) if name.isascii() and name.isdigit() else None
 
 
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def are_names(cells: Sequence[str]) -> bool:
     """Whether cells look like the names of columns: different ones, of few words; one of several may be empty, as the
     first one is where a table is written with its index."""

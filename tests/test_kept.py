@@ -105,6 +105,10 @@ CHOICES: dict[str, Line] = {
     "linear": ("remarks", "train.steps=30; model.linear=true", [0.683606, 0.706481, 0.17921, 0.465335, 0.769231, 0.769231]),
     "weighted": ("remarks", "train.steps=30; model.class_weights=balanced; model.label_smoothing=0.1; model.word_dropout=0.1", [0.686624, 0.696519, 0.162878, 0.693131, 0.538462, 0.769231]),
     "pieces": ("remarks", "train.steps=30; tokenizer={kind: sentencepiece, size: 300}", [0.677574, 0.659559, 0.425014, 0.650623, 0.615385, 0.769231]),
+    "bins": ("tides", "train.steps=60", [2.9551, 2.62834, 0.110575, 2.27875, 2.27875, 1.81408]),
+    "front_end=conv": ("waves", "train.steps=40; model.front_end={kind: conv, norm: false}", [0.584846, 0.235182, 0.410279, 0.0574583, 0.975, 0.5]),
+    "front_end=linear": ("waves", "train.steps=40; model.front_end=linear", [0.64704, 0.533903, 0.346773, 0.368515, 0.825, 0.5]),
+    "front_end=patches": ("waves", "train.steps=40; model.front_end={kind: patches, side: 2, channels: 1}", [0.682987, 0.616603, 0.390048, 0.302446, 0.875, 0.5]),
     "copied": ("back", "train.steps=60; model={kind: seq2seq, embedding: 12, hidden: 16, copy_source: true, input_feeding: true}", [0.454294, 0.117466, 1.06512, 0.0, 70.9122, 42.5347]),
     "smoothed": ("back", "train.steps=60; model={kind: seq2seq, embedding: 12, hidden: 16, label_smoothing: 0.1, scheduled_sampling: 0.3}", [1.58202, 1.03144, 0.466518, 0.0, 33.3712, 42.5347]),
     "post-norm": ("back", "train.steps=60; model.positions=learned; model.norm=post; model.activation=gelu; model.dropout=0.1", [1.30855, 0.798708, 1.15867, 0.0, 41.9644, 42.5347]),
@@ -114,7 +118,12 @@ CHOICES: dict[str, Line] = {
 
 def choices() -> Iterator[str]:
     """What needs a line in CHOICES: the entries of registries, and what a recipe may choose among."""
-    for folder, key in (("cells", "cell"), ("attention", "attention"), ("characters", "characters")):
+    for folder, key in (
+        ("cells", "cell"),
+        ("attention", "attention"),
+        ("characters", "characters"),
+        ("front_ends", "front_end"),
+    ):
         yield from (f"{key}={name}" for name in registry.names(folder))
     yield from (f"pooling={name}" for name in get_args(Kind))
     for key in ("optimizer", "schedule"):

@@ -43,9 +43,10 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
             _streaming.How(writing.jsonl, how.threads),
         )
         return
-    read = TEXTS.chosen(files, reading.input, reading.field, writing.jsonl, given)
-    _check(read, writing)
     stored = runs.open_model(model, "classify")
+    trained = stored.header["data"].get("format")
+    read = TEXTS.chosen(files, reading.input, reading.field, writing.jsonl, given, trained)
+    _check(read, writing)
     limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
     classifier = Classifier.open(stored)
     if writing.draw:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from seqcli import registry
+from seqcli import console, registry
 from seqcli.cli._options import Given, option
 from seqcli.errors import UsageError, did_you_mean
 
@@ -41,12 +41,24 @@ class Reads:
         """Names of formats, for a shell's completion."""
         return [name for name in (*self.formats, *STREAMS) if name.startswith(incomplete)]
 
-    def chosen(self, files: Sequence[str], input: str | None, field: str | None, jsonl: bool, given: Given) -> str:
-        """The format that is read: as said, else as the files' names say. Raises UsageError for what does not go
-        together."""
-        from seqcli.records import KINDS, ROWS
+    def chosen(
+        self,
+        files: Sequence[str],
+        input: str | None,
+        field: str | None,
+        jsonl: bool,
+        given: Given,
+        trained: str | None = None,
+    ) -> str:
+        """The format that is read: as said, else as the files' names say, or what the model was `trained` on. Raises
+        UsageError for what does not go together."""
+        from seqcli.records import KINDS, ROWS, as_trained
 
         told = input or ("jsonl" if field else named_format(files, KINDS[self.kind])) or "text"
+        if not input and not any(name in given for name in (self.role, "delimiter", "header")):
+            named, told = told, as_trained(told, trained)
+            if told != named:
+                console.say(f"{files[0]} is read as {told}, as in training: --input {named} reads its columns")
         read = "text" if told in NAMES else told
         if read not in self.formats:
             raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, self.formats))
@@ -70,6 +82,8 @@ class Reads:
         kind = KINDS[self.kind]
         own = {kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
         own |= {"header": getattr(said, "header", None), "numbers": "frames" in header}
+        if kind.name == "labels" and "frames" in header:
+            own["labels"] = (*header.get("vocabulary", {}).get("labels", ()), *header["data"].get("labels", ()))
         options = Options(kind, **own, delimiter=said.delimiter, gold=False)
         formats = registry.load("records", kind.plain if read == "text" else read)
         return formats.Reader(options, trained_roles(header))

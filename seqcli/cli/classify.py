@@ -5,7 +5,7 @@ A filter: one answer for each record of FILES or standard input, in order, as so
 what --else says) stands for a label where none is given: a blank line, or nothing probable enough.
 
 FILES are read as their names say (.csv, .tsv, .jsonl), else as lines of text; the text is in the column or under the
-key that the model was trained on.
+key that the model was trained on. Of a model that was trained on rows of numbers, .csv and .tsv are such rows.
 
 \b
   echo "a gripping, beautifully shot film" | seqcli classify

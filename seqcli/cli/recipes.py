@@ -116,7 +116,8 @@ def new(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Text, tagged or labelled texts, pairs; splits are told by train, valid, test in the names."
+            help="Text, tagged or labelled texts, pairs, series, tables of recordings; splits are told by train,"
+            " valid, test in the names."
         ),
     ],
     task: Annotated[
@@ -141,7 +142,8 @@ def new(
     ] = None,
 ) -> None:
     """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label;
-    two files with as many lines, such as train.en and train.de, are pairs."""
+    two files with as many lines, such as train.en and train.de, are pairs; a column that names recordings or arrays
+    is read as frames."""
     from seqcli.propose import write
     from seqcli.propose.records import Said
 

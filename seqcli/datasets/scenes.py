@@ -1,8 +1,8 @@
 """Small pictures of coloured shapes, and what stands in them in words: made from a seed.
 
 A picture, 32 by 32 pixels, has one group or two of one to three like shapes, six to ten pixels wide; of two groups
-one stands left of the other or above it, never both. Of the thirty pairs of a colour and a shape, six are in none of
-the 6,000 pictures to train on and the 500 to validate; each of the 500 to test has at least one of them. Colours,
+one stands left of the other or above it, never both. Of the sixty pairs of a colour and a shape, six are in none of
+the 40,000 pictures to train on and the 500 to validate; each of the 500 to test has at least one of them. Colours,
 brightness, sizes and places vary, and there is noise.
 
 A caption says it in one of several ways: `a red circle left of two green squares`, `there are two green squares with
@@ -11,6 +11,7 @@ a red circle to their left`.
 
 from __future__ import annotations
 
+import colorsys
 import io
 import json
 import re
@@ -23,25 +24,21 @@ import numpy as np
 from seqcli.datasets.lags import Draw
 from seqcli.datasets.spoken_digits import table
 
-COUNTS = {"test": 500, "valid": 500, "train": 6_000}
+COUNTS = {"test": 500, "valid": 500, "train": 40_000}
 SIZE = 32  # pixels, each way
 COLUMNS = ("source", "target", "meaning", "objects")
-COLOURS = {
-    "red": (0.85, 0.12, 0.12),
-    "green": (0.12, 0.65, 0.18),
-    "blue": (0.15, 0.25, 0.95),
-    "yellow": (0.95, 0.85, 0.15),
-    "purple": (0.65, 0.2, 0.8),
-    "white": (0.95, 0.95, 0.95),
-}
+COLOURS = (  # 30 degrees of the colour wheel each, the first around 0
+    *("red", "orange", "yellow", "lime", "green", "mint"),
+    *("cyan", "azure", "blue", "violet", "magenta", "rose"),
+)
 SHAPES = ("circle", "square", "triangle", "cross", "ring")
 HELD_OUT = {
     *(("red", "triangle"), ("green", "cross"), ("blue", "circle")),
-    *(("yellow", "ring"), ("purple", "square"), ("white", "triangle")),
+    *(("yellow", "ring"), ("violet", "square"), ("cyan", "triangle")),
 }
 PAIRS = tuple(product(COLOURS, SHAPES))
 NUMBERS = ("a", "two", "three")
-ALONE = 0.15  # the share of pictures with one group
+ALONE = 0.3  # the share of pictures with one group
 RADII = {1: (3.2, 5.0), 2: (3.2, 4.5), 3: (3.0, 4.0)}  # pixels, by the number of shapes in a group
 _FINE = 4  # samples of a pixel, each way: edges are smooth
 
@@ -54,7 +51,8 @@ class Group(NamedTuple):
     shape: str
 
     def __str__(self) -> str:
-        return f"{NUMBERS[self.count - 1]} {self.colour} {_plural(self.shape) if self.count > 1 else self.shape}"
+        number = "an" if self.count == 1 and self.colour[0] in "aeiou" else NUMBERS[self.count - 1]
+        return f"{number} {self.colour} {_plural(self.shape) if self.count > 1 else self.shape}"
 
 
 class Scene(NamedTuple):
@@ -86,7 +84,7 @@ def _plural(shape: str) -> str:
 
 
 NOUNS = {form: shape for shape in SHAPES for form in (shape, _plural(shape))}
-_GROUP = re.compile(rf"({'|'.join(NUMBERS)}) ({'|'.join(COLOURS)}) ({'|'.join(NOUNS)})\b")
+_GROUP = re.compile(rf"({'|'.join(NUMBERS)})n? ({'|'.join(COLOURS)}) ({'|'.join(NOUNS)})\b")
 
 
 _WAYS = {  # {a} is left of {b}, or above
@@ -109,7 +107,7 @@ def captions(scene: Scene) -> list[str]:
         its, it = [("its", "their")[g.count > 1] for g in (a, b)], [("it", "them")[g.count > 1] for g in (a, b)]
         words = {"a": a, "b": b, "its_a": its[0], "its_b": its[1], "it_a": it[0], "it_b": it[1]}
         said = [way.format(**words) for way in _WAYS[relation]]
-    return [*said, *(f"there {'is' if words.startswith('a ') else 'are'} {words}" for words in said)]
+    return [*said, *(f"there {'is' if words.startswith('a') else 'are'} {words}" for words in said)]
 
 
 def meaning(caption: str) -> Scene | None:
@@ -214,7 +212,8 @@ def picture(draw: Draw, noise: np.ndarray, scene: Scene) -> tuple[np.ndarray, li
     for group, discs in zip((scene.first, scene.second), _place(draw, scene), strict=False):
         assert group is not None
         for disc in discs:
-            colour = [c + 0.16 * (draw.random() - 0.5) for c in COLOURS[group.colour]]
+            hue = (COLOURS.index(group.colour) + 0.6 * (draw.random() - 0.5)) / len(COLOURS)
+            colour = colorsys.hsv_to_rgb(hue % 1, 0.6 + 0.4 * draw.random(), 0.7 + 0.3 * draw.random())
             cover, box = _cover(group.shape, disc)
             part = image[box.top : box.bottom, box.left : box.right]
             part += cover * (np.array(colour) - part)

@@ -26,9 +26,9 @@ from pydantic import BaseModel, Field
 from seqcli import artifact, console, registry
 from seqcli.artifact import Artifact
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.frames._places import ENDINGS, Place, content, located, vectors
+from seqcli.frames._places import ENDINGS, SOUND, Place, content, located, vectors
 
-__all__ = ["ENDINGS", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
+__all__ = ["ENDINGS", "SOUND", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
 
 Count = Annotated[int, Field(ge=0)]
 SMALLEST = 1e-5  # a deviation below this is that of a constant, which stays one
@@ -51,7 +51,7 @@ class BaseConfig(BaseModel, extra="forbid"):
 
     kind: str
     normalize: Literal["training", "record", "none"] = "training"  # to mean 0 and deviation 1, of what
-    augment: Augment = Augment()
+    augment: Augment = Augment()  # in training alone, each record anew
 
 
 @dataclass(frozen=True)
@@ -175,11 +175,11 @@ class Frames:
         return replace(self, axes=2)._checked(vectors([line]), Place(line))[0]
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """The names of the records that a file is, or a folder has, relative to its folder: an array of one axis more
-        than a record's holds many. None of a file that is no array and no recording."""
+        """The names of the records that a file is, or a folder and those in it have, relative to it: an array of one
+        axis more than a record's holds many. None of a file that is no array and no recording."""
         path = Path(path)
         if path.is_dir():
-            return [name for own in sorted(path.iterdir()) if not own.is_dir() for name in self.holds(own) or ()]
+            return [str(own.parent / name) for own in _files(path) for name in self.holds(path / own) or ()]
         if path.suffix.lower() not in ENDINGS:
             return None
         if path.suffix.lower() == ".npy":
@@ -232,6 +232,12 @@ def named(record: Any, make: Any) -> Any:
         return make()
     except SeqcliError as error:
         raise SeqcliError(f"{record.place(0)}: {error.message}", hint=error.hint) from None
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder and those in it, in the order of their paths relative to it; hidden ones are left out."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
 
 
 def flat(array: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqcli.columns import is_number
 from seqcli.errors import SeqcliError
 
 ARRAYS, SOUND = (".npy", ".npz"), (".wav", ".flac")
@@ -68,15 +69,6 @@ def vectors(words: Sequence[str]) -> np.ndarray:
         raise SeqcliError(
             f"{odd[:20]!r} is no number", hint="a vector is numbers with commas between them, as 1.5,2,3"
         ) from None
-
-
-def is_number(cell: str) -> bool:
-    """Whether a text is a number."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def located(text: str, source: str = "") -> Place:

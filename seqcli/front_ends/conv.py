@@ -19,16 +19,25 @@ from seqcli.ops import Array
 @dataclass(frozen=True)
 class FrontEnd(BaseFrontEnd):
     """y_t = relu(norm(W [x_{st-w/2}; ...; x_{st+w/2}] + b)), layer upon layer: windows of w frames, zeros around a
-    record, an output for every s frames."""
+    record, an output for every s frames. Without norm an output tells how large a window's numbers are."""
 
     weights: tuple[Array, ...]  # (E, w·D), then (E, w·E)
-    norms: tuple[Norm, ...]
+    biases: tuple[Array, ...]  # (E,); none where norms have theirs
+    norms: tuple[Norm, ...]  # one a layer, or none
     width: int = 5
     stride: int = 2
 
     @classmethod
     def create(
-        cls, dimensions: int, size: int, rng: Rng, *, layers: int = 2, width: int = 5, stride: int = 2
+        cls,
+        dimensions: int,
+        size: int,
+        rng: Rng,
+        *,
+        layers: int = 2,
+        width: int = 5,
+        stride: int = 2,
+        norm: bool = True,
     ) -> Self:
         """Fresh weights (He et al. 2015) of so many layers; each leaves out all but one of `stride` steps."""
         if layers < 1 or width < 1 or not 1 <= stride <= width:
@@ -40,7 +49,9 @@ class FrontEnd(BaseFrontEnd):
         weights = tuple(
             rng.normal(0.0, float(np.sqrt(2 / (width * n))), (size, width * n)).astype(np.float32) for n in sizes
         )
-        return cls(weights, tuple(Norm.create(size) for _ in weights), width, stride)
+        biases = () if norm else tuple(np.zeros(size, np.float32) for _ in weights)
+        norms = tuple(Norm.create(size) for _ in weights) if norm else ()
+        return cls(weights, biases, norms, width, stride)
 
     @classmethod
     def keeps(cls, *, stride: int = 2, **options: Any) -> bool:
@@ -56,20 +67,26 @@ class FrontEnd(BaseFrontEnd):
         return lengths
 
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
-        for weight, norm in zip(self.weights, self.norms, strict=True):
+        for layer in range(len(self.weights)):
             index, lengths = windows(lengths, self.width, self.stride)
-            frames = ops.relu(norm(ops.linear(gathered(frames, index), weight)))
+            frames = self._layer(layer, gathered(frames, index))
         return frames, lengths
 
     def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
         seen = [Windows(self.width, self.stride, weight.shape[1] // self.width) for weight in self.weights]
 
         def read(frames: np.ndarray, last: bool) -> np.ndarray:
-            for weight, norm, own in zip(self.weights, self.norms, seen, strict=True):
-                frames = ops.relu(norm(ops.linear(own.feed(frames, last), weight)))
+            for layer, own in enumerate(seen):
+                frames = self._layer(layer, own.feed(frames, last))
             return frames
 
         return read
+
+    def _layer(self, layer: int, seen: Array) -> Array:
+        """What a layer makes of the rows that its outputs see, side by side: (M, w·D) -> (M, E)."""
+        if self.norms:
+            return ops.relu(self.norms[layer](ops.linear(seen, self.weights[layer])))
+        return ops.relu(ops.linear(seen, self.weights[layer], self.biases[layer]))
 
 
 def windows(lengths: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, np.ndarray]:

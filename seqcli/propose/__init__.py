@@ -6,6 +6,8 @@
 - `objects`: JSON lines as such columns
 - `pairs`: sources and targets: in two files, in columns, under keys
 - `tags`: words with tags: where the tags stand, and whether they are spans
-- `fitted`, and of pairs `fitted_pairs`: the tokenizer, model and training that fit what was found
+- `frames`: series and recordings: columns that name files, arrays; `series`: formats of numbers alone
+- `fitted`, of pairs `fitted_pairs`, of series and recordings `fitted_frames`: the tokenizer or frames, model and
+  training that fit what was found
 - `write`: all of it in order; what is said on stderr, and the recipe's text
 """

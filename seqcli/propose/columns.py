@@ -16,6 +16,7 @@ from typing import Any
 from seqcli import registry
 from seqcli.columns import LABEL_NAMES, NAME, TEXT_NAMES, column_number
 from seqcli.errors import USAGE, SeqcliError, UsageError, did_you_mean
+from seqcli.frames import located
 from seqcli.records import LABELLED, Options
 from seqcli.streams import Chunk
 
@@ -77,7 +78,7 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     doubts: list[str] = []
     filled = [c for c in columns if any(v.strip() for v in c.values)]
     said_label, said_text = (given(what, columns) if what else None for what in (label, text))
-    candidates = [c for c in filled if c is not said_text and not is_split(c) and _fits(c)]
+    candidates = [c for c in filled if c is not said_text and not is_split(c) and fits(c)]
     named = [c for c in candidates if _known(LABEL_NAMES, c) is not None]
     named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
     rows = max((len(c.values) for c in filled), default=0)
@@ -138,7 +139,8 @@ def _values(column: Column) -> Counter[str]:
     return Counter(label for own in parts for part in own if (label := part.strip()))
 
 
-def _fits(column: Column) -> bool:
+def fits(column: Column) -> bool:
+    """Whether the values may be labels: few, short, and repeated."""
     counts = _values(column)
     repeats = 2 <= len(counts) <= MOST_LABELS and len(counts) * REPEATED <= counts.total()
     return repeats and sum(len(v) * n for v, n in counts.items()) <= LONGEST_LABEL * counts.total()
@@ -180,7 +182,7 @@ def can_be_named(header: Sequence[str]) -> bool:
 def is_label(column: Column) -> bool:
     """Whether the values are surely labels: few, short, and often repeated."""
     counts = _values(column)
-    return _fits(column) and len(counts) * SURE <= counts.total()
+    return fits(column) and len(counts) * SURE <= counts.total()
 
 
 # tables
@@ -202,6 +204,7 @@ def table(
     """Read the beginning of a table, `whole` where it is all of it, and choose its columns. Raises SeqcliError."""
     delimiter, quoting, first, values = rows(name, chunks, (text, label), whole=whole)
     header = _is_header(name, chunks, delimiter, quoting)
+    header = over_files(values) if header is None else header
     if header is None:
         try:
             below = choose([Column(n, None, v[1:]) for n, v in values.items()], None, None)
@@ -213,6 +216,18 @@ def table(
     columns = headed(values, header)
     found = Table(columns, first if header else None, None if delimiter == OWN[name] else delimiter, quoting)
     return found, choose(columns, text, label)
+
+
+def are_files(cells: Sequence[str]) -> bool:
+    """Whether every cell names a recording or a file of arrays."""
+    filled = [cell for cell in cells if cell.strip()]
+    return bool(filled) and all(located(cell).path is not None for cell in filled)
+
+
+def over_files(values: dict[int, list[str]]) -> bool | None:
+    """Whether the first row names the columns of a table that names files; None: no column does."""
+    files = [own for own in values.values() if are_files(own[1:])]
+    return not are_files(files[0][:1]) if files else None
 
 
 def keys_of(header: bool, said: str, delimiter: str | None, quoting: bool | None) -> list[tuple[str, Any, str]]:

@@ -10,6 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from seqcli.propose.look import PAIRS, Found, Look
+from seqcli.propose.series import are_codes
 from seqcli.registry import constant
 from seqcli.tokenizers.bins import is_series
 
@@ -53,7 +54,12 @@ def shares(found: Found, look: Look, others: dict[str, Look]) -> Section:
     share, at = _share(found, look)
     if not share:
         return [Entry("#", "valid: 0.1, once there is more text: a share to see by when training should end", "")]
-    entries = [Entry(split, share, constant("tasks", found.task, "HELD")) for split in wanted]
+    if found.frames and found.records < 100 and "test" in others:
+        share *= 2  # of few records a tenth tells nothing
+    held = constant("tasks", found.task, "HELD")
+    entries = [
+        Entry(split, share, held.replace("texts", found.frames.what) if found.frames else held) for split in wanted
+    ]
     if at == "character":
         entries.append(Entry("split_at", at, "its lines are few and long: the shares are cut within one"))
     return entries
@@ -129,7 +135,7 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     held = sum(e.value for e in shares(found, look, others) if isinstance(e.value, float))
     characters = int(look.total * (1 - held))
     text = look.text[: 1 << 20]
-    if is_series(text):
+    if is_series(text) and not are_codes(text):
         return _of_numbers(characters * len(text.replace(",", " ").split()) / len(text))
     if look.total <= LARGE or not _is_prose(text):
         return _by_character(characters, len(set(text)))
@@ -157,7 +163,7 @@ def _language_model(found: Found, look: Look, others: dict[str, Look]) -> Fit:
 
 def _of_numbers(values: float) -> Fit:
     tokenizer = [
-        Entry("kind", "bins", f"nothing but numbers, about {values:,.0f} to train on"),
+        Entry("kind", "bins", f"nothing but numbers, about {values:,.0f} to train on; char reads digits as text"),
         Entry("size", 512 if values > 5_000 else 256, "bins; a forecast is finer than a bin"),
         Entry("blur", 3, "bins over which training spreads what it reads and predicts"),
         Entry("#", "period: 24, where a day has 24 values: eval compares with the value a season before", ""),

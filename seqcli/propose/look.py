@@ -13,6 +13,7 @@ from typing import Any
 from seqcli import streams
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import expand
+from seqcli.frames import ENDINGS
 from seqcli.records import Kind, Options, open_format
 from seqcli.records.jsonl import ARRAY
 from seqcli.streams import Chunk
@@ -99,6 +100,7 @@ class Found:
     multi_label: bool = False
     scheme: str | None = None
     pairs: Any = None  # of pairs: `pairs.Pairs`
+    frames: Any = None  # of series and recordings: `frames.Shape`
     exact: bool = True  # the counts are of the whole
 
 
@@ -242,13 +244,16 @@ def _say(folder: Path, stars: str, paths: list[Path]) -> list[str]:
 
 
 def look_at(paths: list[Path]) -> Look:
-    """Read the beginning of every file. Raises SeqcliError for what is empty, or no text."""
+    """Read the beginning of every file; nothing of recordings and arrays. Raises SeqcliError for what is empty, or no
+    text."""
     for path in paths:
         if not path.is_file():
             raise UsageError(f"{path} is no file that can be read twice", hint="save what comes from it to a file")
     found = Look(paths, size=sum(p.stat().st_size for p in paths))
     if not found.size:
         raise SeqcliError(f"{_shown(paths)}: the file is empty" if len(paths) == 1 else f"{_shown(paths)}: empty")
+    if all(path.suffix.lower() in ENDINGS for path in paths):
+        return found
     try:
         _scan(found, "utf-8")
     except SeqcliError as error:

@@ -9,6 +9,8 @@ from typing import Any
 from seqcli.propose.columns import Column
 from seqcli.streams import Chunk
 
+MANY = 16  # whole numbers, on average, in a list that is a series; fewer may be labels
+
 
 def records_of(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
     """The objects of whole lines. Lines that are none are left to the reader, which says what is wrong with them."""
@@ -23,19 +25,34 @@ def records_of(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
     return found
 
 
-def keys(records: Sequence[dict[str, Any]]) -> list[Column]:
-    """The keys of objects whose values are texts, numbers, or lists of those, as columns."""
+def keys(records: Sequence[dict[str, Any]], array: str | None = None) -> list[Column]:
+    """The keys of objects whose values are texts, numbers, or lists of those, as columns; `array` names one whose
+    values may be arrays of numbers, which then stand for texts."""
     found = []
     for number, name in enumerate(dict.fromkeys(k for r in records for k in r), 1):
         values = [r[name] for r in records if r.get(name) is not None]
         if not name or not values:
             continue
-        if all(isinstance(v, list) and all(_is_scalar(m) for m in v) for v in values):
+        if array in (name, str(number)) and are_arrays(values):
+            found.append(Column(number, name, [_text(v) for v in values]))
+        elif all(isinstance(v, list) and all(_is_scalar(m) for m in v) for v in values):
             parts = [[_text(m) for m in v] for v in values]
             found.append(Column(number, name, [" ".join(p) for p in parts], parts))
         elif all(_is_scalar(v) for v in values):
             found.append(Column(number, name, [_text(v) for v in values]))
     return found
+
+
+def are_arrays(values: Sequence[Any]) -> bool:
+    """Whether values are arrays of numbers, not labels: some are not whole, or rows of them, or many."""
+    arrays = [v for v in values if isinstance(v, list) and v]
+    if not arrays or len(arrays) < len(values):
+        return False
+    if all(isinstance(row, list) for v in arrays for row in v):
+        return all(row and all(map(_is_number, row)) for v in arrays for row in v)
+    if not all(_is_number(m) for v in arrays for m in v):
+        return False
+    return any(isinstance(m, float) for v in arrays for m in v) or sum(map(len, arrays)) >= MANY * len(arrays)
 
 
 def tokens_and_tags(records: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
@@ -57,6 +74,10 @@ def tokens_and_tags(records: Iterable[dict[str, Any]]) -> tuple[str, str] | None
         if same:
             return word, same[0]
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_scalar(value: Any) -> bool:

@@ -76,7 +76,7 @@ def recognise(
             )
         return _measured(Found(PAIRS, name, [("format", name, "IN: a command OUT: its actions")]), look)
     if name in TABLES:
-        return _table(name, look, source, target, asked=asked, guess=bool(guessed))
+        return table(name, look, source, target, asked=asked, guess=bool(guessed))
     if asked:
         raise SeqcliError(
             f"{path}: no pairs are to be seen",
@@ -192,9 +192,7 @@ def _texts(look: Look) -> list[str]:
 # tables and JSON lines
 
 
-def _table(
-    name: str, look: Look, source: str | None, target: str | None, *, asked: bool, guess: bool
-) -> Found | None:
+def table(name: str, look: Look, source: str | None, target: str | None, *, asked: bool, guess: bool) -> Found | None:
     """Rows or objects with a source and a target; None where nothing tells which they are, and none was asked for."""
     chunks = first_chunks(look.chunks)
     whole = not look.cut and chunks[-1] == look.chunks[-1]
@@ -202,7 +200,7 @@ def _table(
     header: bool | None = None
     try:
         if name == "jsonl":
-            every = [c for c in objects.keys(objects.records_of(chunks)) if c.parts is None]
+            every = [c for c in objects.keys(objects.records_of(chunks), source) if c.parts is None]
         else:
             delimiter, quoting, _, values = columns.rows(name, chunks, (source, target), whole=whole)
             header = _has_header(values, source, target)
@@ -223,6 +221,7 @@ def _table(
         found.keys.append((key, column.name if by_name else column.number, comment))
     found.options = {key: value for key, value, _ in found.keys if key != "format"}
     found.options |= {key: str(found.options[key]) for key in ("source", "target")}
+    found.options["numbers"] = name == "jsonl"
     return _measured(found, look)
 
 
@@ -231,6 +230,8 @@ def _has_header(values: dict[int, list[str]], *said: str | None) -> bool:
     first = [v[0] for v in values.values()]
     if any(w is not None and column_number(w) is None for w in said):
         return True
+    if (over := columns.over_files(values)) is not None:
+        return over
     if not columns.are_names(first):
         return False
     if possible(first, SOURCES) and possible(first, TARGETS):
@@ -316,8 +317,11 @@ def _sized(found: Found, pairs: Sequence[tuple[str, str]], total: float, path: s
 
 
 def described(found: Found) -> str:
-    """`360 pairs; source: 27.1 characters, 3.5 words on average; target: 2.7 characters, 1.0 words`."""
+    """`360 pairs; source: 27.1 characters, 3.5 words on average; target: 2.7 characters, 1.0 words`; of a source that
+    is frames the target alone."""
     both: Pairs = found.pairs
     about = "" if found.exact else "about "
     measures = [f"{s.length:,.1f} characters, {s.words:,.1f} words" for s in (both.source, both.target)]
+    if found.frames:
+        return f"{about}{both.total:,.0f} pairs; target: {measures[1]} on average"
     return f"{about}{both.total:,.0f} pairs; source: {measures[0]} on average; target: {measures[1]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 
 from seqcli import registry
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
-from seqcli.propose import columns, objects, pairs
+from seqcli.propose import columns, frames, objects, pairs, series
 from seqcli.propose.look import MANY, PAIRS, Files, Found, Look, first_chunks, read, records_of
+from seqcli.propose.series import Seen
 from seqcli.propose.tags import tag_format, tagging
 from seqcli.records import LABELLED, PAIRED, Example, Options, detect, open_format
 
@@ -46,6 +48,12 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
     if task not in (None, *TASKS):
         raise UsageError(f"unknown task {task!r}", hint=did_you_mean(str(task), TASKS))
     task, text, label = said.task(task), said.text, said.label
+    if not look.chunks:
+        return _of_files_of_frames(files, look, task)
+    if files.label_from == "record":
+        seen = frames.see(files, look, task, text, label, (said.source, said.target))
+        if seen is not None:
+            return _of_frames(look, seen, said)
     if task == PAIRS or (task is None and files.label_from == "record" and not (text or label)):
         found = pairs.recognise(files, look, task, said.source, said.target)
         if found:
@@ -68,6 +76,11 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
             " its labels from plain text itself: seqcli recipes copy char-tagger",
         )
     name = detect(LABELLED, path, beginning) or detect(LABELLED, "", _spread(look))
+    if name == "ts" and not series.is_archive(beginning):
+        name = None  # a program
+    if task is None and not (text or label) and series.only_numbers(path, beginning):
+        note = "nothing but numbers, a series to be forecast: --task classification --label COLUMN says otherwise"
+        return Found("language-model", notes=[note])
     if name is None and task is None and not (text or label):
         beginning = detect(PAIRED, "", _beginning(look))
         found = pairs.recognise(files, look, None, None, None, beginning) if beginning else None
@@ -81,6 +94,45 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
                 raise
             return found
     return _classification(name or _forced(look), look, text, label)
+
+
+def _of_frames(look: Look, seen: Seen, said: Said) -> Found:
+    """What records of vectors hold: with labels, or with texts that say what is in them."""
+    if seen.task == PAIRS:
+        found = pairs.table(seen.format, look, seen.text, seen.target, asked=True, guess=True)
+    else:
+        try:
+            found = _classification(seen.format, look, seen.text, seen.label or (seen.text and said.label))
+        except NoLabels as error:
+            if seen.text is None or said.label or error.status != DATA:
+                raise
+            found = None
+            with contextlib.suppress(UsageError):
+                found = pairs.table(seen.format, look, seen.text, None, asked=True, guess=True)
+            if found is None:
+                raise
+    assert found is not None  # as it was asked for
+    frames.measure(found, seen.kind, frames.records_of(found, look))
+    found.notes, found.doubts = seen.notes + found.notes, seen.doubts + found.doubts
+    return found
+
+
+def _of_files_of_frames(files: Files, look: Look, task: str | None) -> Found:
+    """Recordings, or arrays, of which each folder's name is the label."""
+    if files.label_from != "folder" or task not in (None, "classification"):
+        raise UsageError(
+            f"{look.paths[0]} says by itself neither its label nor what is in it",
+            hint="name the folder, where a folder in it holds the files of a label; or a table of their names and"
+            " labels, or of what is said in them: .csv, .tsv, .jsonl",
+        )
+    of = "each folder's name is the label of its files"
+    found = Found("classification", "text", [("label_from", "folder", of)], [of], records=len(look.paths))
+    found.counts = Counter(path.parent.name for path in look.paths)
+    if len(found.counts) < 2:
+        raise _one_label(str(look.paths[0].parent), found.counts)
+    examples = [Example(text=path.name, source=str(path)) for path in look.paths]
+    frames.measure(found, frames.kind_of([e.text for e in examples]), examples)
+    return found
 
 
 def _many(files: Files) -> list[str]:
@@ -159,6 +211,9 @@ def _classification(name: str, look: Look, text: str | None, label: str | None) 
         except columns.NoLabel as error:
             hint = f"{error.hint}\nof pairs of texts --source and --target do; --task language-model reads plain text"
             raise NoLabels(f"{path}: {error.message}", hint=hint, status=error.status) from None
+    elif label and name in ("series", "long"):
+        found.keys.append(("label", int(label) if name == "series" else label, "the label's column"))
+        found.options = {"label": label}
     elif text or label:
         raise UsageError(f"{path} is read as {name}: it has no columns", hint="leave --text and --label away")
     examples = examples_of(found, look)
@@ -189,6 +244,9 @@ _WHAT = {
     "fasttext": "words that begin with __label__ are labels",
     "trees": "the label of a tree is that of its root",
     "jsonl": "an object a line",
+    "ts": "of the time-series archives",
+    "series": "a series a row, and its label",
+    "long": "a time step a row: an id, perhaps a time, values, a label",
 }
 
 
@@ -199,7 +257,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
         records = objects.records_of(chunks)
         if not records:
             records_of(open_format(LABELLED, name), look, Options(LABELLED, gold=False))  # says what is wrong
-        choice, header = columns.choose(objects.keys(records), text, label), None
+        choice, header = columns.choose(objects.keys(records, text), text, label), None
         found.keys += [("text", choice.text.name, "the key of the text"), ("label", choice.label.name, choice.why)]
     else:
         table, choice = columns.table(name, chunks, text, label, whole=whole)
@@ -208,12 +266,13 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
         found.keys += columns.keys_of(header is not None, said, table.delimiter, table.quoting)
         for key, column in (("text", choice.text), ("label", choice.label)):
             value = column.name if by_name else column.number
-            comment = "the longest column" if key == "text" else choice.why
+            comment = choice.why if key == "label" else "" if text else "the longest column"
             found.keys.append((key, value, comment))
     if choice.separator:
         found.keys.append(("label_separator", choice.separator, "what stands between the labels of a text"))
     found.options = {key: value for key, value, _ in found.keys if key != "format"}
     found.options |= {key: str(found.options[key]) for key in ("text", "label")}
+    found.options["numbers"] = name == "jsonl"
     given = " (the first row names the columns)" if header else ""
     found.notes.append(f"the text is column {choice.text}, the label column {choice.label}{given}")
     found.notes += choice.notes

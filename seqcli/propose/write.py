@@ -12,7 +12,7 @@ from typing import Any
 
 from seqcli import console
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.propose import fitted, fitted_pairs, pairs
+from seqcli.propose import fitted, fitted_frames, fitted_pairs, pairs
 from seqcli.propose.fitted import Entry, Section, shown
 from seqcli.propose.look import PAIRS, Files, Found, Look, find, look_at
 from seqcli.propose.records import Said, examples_of, recognise
@@ -68,11 +68,13 @@ def _path(output: str | None, name: str, force: bool) -> Path | None:
 def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -> list[str]:
     """What is said on stderr, and at the head of the recipe."""
     form = f", {found.format}" if found.format != "text" else ""
-    said = [f"{_names(look.paths)}: {_word('HOLDS', found)}{form}; {_size(look)}"]
+    said = [f"{_names(look.paths)}: {_holds(found)}{form}; {_size(look)}"]
     if found.counts:
         said.append(_counted(found))
     if found.pairs:
         said.append(pairs.described(found))
+    if found.frames:
+        said.append(fitted_frames.described(found.frames))
     if found.task == "tagging":
         said.append(f"the tags are spans in {found.scheme}" if found.scheme else "the tags mark no spans")
     for split, other in others.items():
@@ -90,6 +92,14 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
     )
 
 
+def _holds(found: Found) -> str:
+    """`texts with labels`, `series with labels`, `pairs of recordings and texts`."""
+    if not found.frames:
+        return _word("HOLDS", found)
+    what = found.frames.what
+    return f"pairs of {what} and texts" if found.task == PAIRS else f"{what} with labels"
+
+
 def _word(what: str, found: Found) -> str:
     """What a task says of itself."""
     return constant("tasks", found.task, what)
@@ -101,6 +111,8 @@ def _names(paths: list[Path]) -> str:
 
 def _size(look: Look) -> str:
     lines = sum(look.lines.values())
+    if not look.chunks:
+        return f"{len(look.paths):,} files, {look.size / 1e6:,.1f} MB"
     if look.exact:
         return f"{lines:,} line{'s' * (lines != 1)}, {look.characters:,} characters"
     return f"{look.size / 1e6:,.0f} MB, of which the first {look.characters / 1e6:.0f} MB have {lines:,} lines"
@@ -108,7 +120,8 @@ def _size(look: Look) -> str:
 
 def _counted(found: Found) -> str:
     """`3,210 texts, 6 labels; the rarest, ABBR, has 86; the most frequent, ENTY, 1,250 (23 %)`."""
-    word, label = ("sentences", "tags") if found.task == "tagging" else ("texts", "labels")
+    texts = found.frames.what if found.frames else "texts"
+    word, label = ("sentences", "tags") if found.task == "tagging" else (texts, "labels")
     total = max(found.counts.total(), 1)
     ranked = found.counts.most_common()
     (most, high), (least, low) = ranked[0], ranked[-1]
@@ -157,8 +170,8 @@ def compose(
     head.append(f"# {_word('LEARNS', found)} fitted to {_names(look.paths)} by: seqcli recipes new")
     for line in "\n".join(said).split("\n"):
         head += textwrap.wrap(line, _WIDE, initial_indent="# ", subsequent_indent="#   ")
-    fit = fitted_pairs.fit if found.task == PAIRS else fitted.fit
-    fitting, hints = fit(found, look, others)
+    fitter = fitted_frames if found.frames else fitted_pairs if found.task == PAIRS else fitted
+    fitting, hints = fitter.fit(found, look, others)
     lines = [*head, "", f"task: {found.task}"]
     sections = {**fitting, "data": _data(files, look, found, others, folder)}
     for title in (t for t in SECTIONS if t in sections):
@@ -174,6 +187,7 @@ def _data(files: Files, look: Look, found: Found, others: dict[str, Look], folde
     entries += [Entry(split, _one(said[split]), "") for split in others]
     entries += fitted.shares(found, look, others)
     entries += [Entry(*key) for key in found.keys if key[:2] != ("format", "text")]
+    entries += fitted_frames.longest(found) if found.frames else []
     entries += _encoding(look, others)
     return entries
 

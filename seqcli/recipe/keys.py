@@ -31,6 +31,7 @@ class Key:
     type: str
     default: str | None
     meaning: str
+    inner: type[BaseModel] | None = None  # whose keys it holds
 
 
 def keys_of(config: type[BaseModel]) -> list[Key]:
@@ -44,7 +45,9 @@ def keys_of(config: type[BaseModel]) -> list[Key]:
             continue
         default = None if field.is_required() else _yaml(field.get_default(call_default_factory=True))
         words = describe(field.annotation, field.metadata)
-        found.append(Key(name, words, default, field.description or said.get(name, "")))
+        inner = field.annotation if isinstance(field.annotation, type) else None
+        inner = inner if inner is not None and issubclass(inner, BaseModel) else None
+        found.append(Key(name, words, default, field.description or said.get(name, ""), inner))
     return found
 
 
@@ -128,12 +131,15 @@ def _kinds(section: str, kind: str) -> Iterator[str]:
             yield from _parts("encoders of characters", "characters")
 
 
-def _block(config: type[BaseModel]) -> Iterator[str]:
+def _block(config: type[BaseModel], indent: str = "  ") -> Iterator[str]:
     keys = keys_of(config)
-    said = [f"  {k.name}: {'(required)' if k.default is None else k.default}".rstrip() for k in keys]
+    values = ["(required)" if k.default is None else "" if k.inner else k.default for k in keys]
+    said = [f"{indent}{k.name}: {value}".rstrip() for k, value in zip(keys, values, strict=True)]
     width = max(map(len, said), default=0)
     for key, text in zip(keys, said, strict=True):
         yield f"{text:<{width}}  # {key.type}" + (f"; {key.meaning}" if key.meaning else "")
+        if key.inner:
+            yield from _block(key.inner, f"{indent}  ")
 
 
 def _parts(title: str, folder: str) -> Iterator[str]:

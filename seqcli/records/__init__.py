@@ -55,6 +55,13 @@ def told_by_name(path: str, kind: Kind) -> str | None:
     return next((name for name in formats_of(kind) if ending in registry.constant("records", name, "SUFFIXES")), None)
 
 
+def as_trained(read: str, trained: str | None) -> str:
+    """The format of a file of which the name tells `read`: what a model was trained on, where the name tells rows of
+    cells, and those were rows of numbers alone."""
+    known = read in ROWS and trained in registry.names("records")
+    return str(trained) if known and registry.constant("records", str(trained), "OF_NUMBERS") else read
+
+
 class Sample(NamedTuple):
     """The beginning of a file, as far as its lines are whole; of a single line that is not, that."""
 

@@ -87,6 +87,7 @@ class Options:
     docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
     empty_tag: str = "_"  # how a token without a tag is written
     numbers: bool = False  # a text says where numbers are: an array of them is one too (jsonl)
+    labels: tuple[str, ...] = ()  # series: what a filter's rows may have in the label's column, and need not
     encoding: str = "utf-8"  # lines: of the file with the targets
     gold: bool = True  # tags, labels or targets must be there; False: what a filter reads
     replace: bool = False  # conll: predictions take the place of the gold column instead of a new last one

@@ -18,6 +18,7 @@ from seqcli.records import Reader as BaseReader
 
 READS = ("labels", "tags")
 GOLD = ("labels", "tags")
+OF_NUMBERS = True  # rows of numbers, which a name that ends in .csv or .tsv may tell too
 TIMES = ("time", "step", "t", "date", "timestamp")
 
 
@@ -71,7 +72,8 @@ class Reader(BaseReader):
     def _named(self, cells: list[str], number: int) -> None:
         said = self.options.tag if self.kind is TAGGED else self.options.label
         usual = next((c for c in cells[1:] if c.lower() in ("label", "labels", "class", "tag", "tags")), None)
-        label = said or usual
+        trained = self.trained.get("label")
+        label = said or (trained if trained in cells[1:] else usual)
         if (label is None and self.options.gold) or (label is not None and label not in cells):
             what = f"no column {label!r}" if label else "no column with labels"
             raise SeqcliError(f"{self._source}:{number}:1: {what}", hint=did_you_mean(label or "label", cells[1:]))

@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from seqcli.columns import column_number
+from seqcli import console
+from seqcli.columns import column_number, is_number
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import Options, labels_of
 from seqcli.records._lines import Line, LineReader
 
 READS = ("labels",)
 GOLD = ("labels",)
-_PARTED = re.compile(r" *[,;\t] *| +")
+OF_NUMBERS = True  # rows of numbers, which a name that ends in .csv or .tsv may tell too
+PARTED = re.compile(r" *[,;\t] *| +")
 _FILLED = re.compile(r"(?i)(?:nan)?")
 
 
 class Reader(LineReader):
-    """Rows of numbers; a filter's rows have a label only where `label` says which column it is."""
+    """Rows of numbers; a filter's rows have a label, which is left out, or none, as a source's first row tells."""
 
     format = "series"
 
@@ -32,11 +34,16 @@ class Reader(LineReader):
         if self._column is None:
             raise UsageError(f"label: {said} is no column of rows without names", hint="columns are numbered from 1")
 
+    def _start(self) -> None:
+        self._labelled: bool | None = True if self.options.gold else None  # None: the next row tells
+
     def _record(self, line: Line, number: int) -> Any:
-        cells = _PARTED.split(line.body.strip(" "))
+        cells = PARTED.split(line.body.strip(" "))
         labels, place = None, f"{self._source}:{number}:1"
-        if self._column or self.options.gold:
-            at = self._column or len(cells)
+        at = self._column or len(cells)
+        if self._labelled is None:
+            self._labelled = self._has_label(cells, at, place)
+        if self._labelled:
             if at > len(cells) or len(cells) < 2:
                 raise SeqcliError(f"{place}: the row has {len(cells)} columns: numbers, and a label in column {at}")
             label = cells.pop(at - 1)
@@ -44,3 +51,19 @@ class Reader(LineReader):
         while len(cells) > 1 and _FILLED.fullmatch(cells[-1]):
             cells.pop()
         return self._made(",".join(cells), line, number, labels=labels)
+
+    def _has_label(self, cells: list[str], at: int, place: str) -> bool:
+        """Whether a filter's row has a label: one that the model knows stands in its column. What could be a number
+        too is told."""
+        known = self.options.labels
+        cell = cells[at - 1] if 1 < len(cells) >= at else ""
+        if not known or not any(map(is_number, known)):
+            return cell in known or bool(self._column and not known)
+        if cell in known:
+            said = f"column {at} ({cell}) is a label of the model, and left out"
+            console.say(f"{place}: {said}: --input text reads all columns as numbers")
+        else:
+            console.say(
+                f"{place}: column {at} ({cell[:20]}) is no label of the model: all columns are read as numbers"
+            )
+        return cell in known

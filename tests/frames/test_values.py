@@ -192,6 +192,13 @@ def test_a_folder_holds_records(folder):
     assert own.holds(folder) == [
         "a b #2.npy", "many.npy#0", "many.npy#1", "many.npz#x", "many.npz#y", "many.npz#z.wav", "one.npy", "one.npz#x"
     ]  # fmt: skip
+    for name in ("under/deeper", "under/.hidden"):
+        (folder / name).mkdir()
+        np.save(folder / name / "two.npy", np.ones((4, 2)))
+    np.save(folder / "under" / "one.npy", np.ones((3, 2)))
+    assert own.holds(folder)[-2:] == ["under/deeper/two.npy", "under/one.npy"]
+    assert own.holds(folder / "under") == ["deeper/two.npy", "one.npy"]
+    assert own(Example("deeper/two.npy", source=str(folder / "under"))).shape == (4, 2)
     assert own.holds(folder / "list.txt") is None
     assert own.holds(folder / "many.npy") == ["many.npy#0", "many.npy#1"]
 

@@ -18,6 +18,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "conv-one": {"kind": "conv", "layers": 1, "width": 4, "stride": 1},
     "conv-wide": {"kind": "conv", "layers": 2, "width": 7, "stride": 3},
     "conv-apart": {"kind": "conv", "layers": 3, "width": 2, "stride": 2},
+    "conv-bare": {"kind": "conv", "layers": 2, "width": 3, "norm": False},
     "patches": {"kind": "patches", "side": 2, "channels": 3},
     "patches-wide": {"kind": "patches", "side": 4, "width": 5, "channels": 1},
 }
@@ -82,21 +83,25 @@ def test_a_record_is_its_own_to_the_last_bit(name):
         np.testing.assert_array_equal(among[first : first + n], rows)
 
 
-@pytest.mark.parametrize("name", ["conv", "conv-one", "conv-wide", "conv-apart"])
+@pytest.mark.parametrize("name", [n for n in SPECS if n.startswith("conv")])
 def test_conv_is_torchs(name):
     """Zeros around, so that an output stands for every stride frames, its window around the first of them."""
     own = wide(made(name))
     found, counts = own.read(torch.from_numpy(FRAMES.astype(np.float64)), LENGTHS)
     for record, rows in zip(EACH, torch.split(found, counts.tolist()), strict=True):
         x = torch.from_numpy(record.T.astype(np.float64))[None]  # (1, D, T)
-        for weight, norm in zip(own.weights, own.norms, strict=True):
+        for layer, weight in enumerate(own.weights):
             size, T = x.shape[1], x.shape[2]
             kernel = weight.reshape(E, own.width, size).transpose(1, 2)
             before = (own.width - 1) // 2
             behind = own.width - 1 - before
-            y = torch.nn.functional.conv1d(torch.nn.functional.pad(x, (before, behind)), kernel, stride=own.stride)
+            x = torch.nn.functional.pad(x, (before, behind))
+            y = torch.nn.functional.conv1d(x, kernel, None if own.norms else own.biases[layer], stride=own.stride)
             assert y.shape[2] == -(-T // own.stride)
-            gain, shift = (torch.as_tensor(a) for a in layers.arrays(norm).values())
+            if not own.norms:
+                x = y.relu()
+                continue
+            gain, shift = (torch.as_tensor(a) for a in layers.arrays(own.norms[layer]).values())
             x = torch.nn.functional.layer_norm(y.transpose(1, 2), (E,), gain, shift).relu().transpose(1, 2)
         np.testing.assert_allclose(rows.numpy(), x[0].T.numpy(), atol=1e-9)
 
@@ -126,7 +131,7 @@ def sinusoids(place: int) -> np.ndarray:
     return np.stack([np.sin(place * rates), np.cos(place * rates)], axis=1).reshape(-1)
 
 
-@pytest.mark.parametrize("name", ["linear", "conv", "patches"])
+@pytest.mark.parametrize("name", ["linear", "conv", "conv-bare", "patches"])
 def test_gradients(name):
     own = made(name)
     arrays = {n: torch.from_numpy(a.astype(np.float64)).requires_grad_() for n, a in layers.arrays(own).items()}

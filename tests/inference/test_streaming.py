@@ -26,7 +26,12 @@ FRONT_ENDS = st.one_of(
     st.just({"kind": "linear"}),
     st.integers(1, 6).flatmap(
         lambda width: st.fixed_dictionaries(
-            {"layers": st.integers(1, 3), "width": st.just(width), "stride": st.integers(1, width)}
+            {
+                "layers": st.integers(1, 3),
+                "width": st.just(width),
+                "stride": st.integers(1, width),
+                "norm": st.booleans(),
+            }
         )
     ),
 )

@@ -18,7 +18,7 @@ from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.frames import ENDINGS, content
-from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, detect, formats_of, labels_of
+from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, as_trained, detect, formats_of, labels_of
 
 FORMATS = list(formats_of(LABELLED, "GOLD"))  # the formats that have labels
 Format = Annotated[str | None, known_format(FORMATS, "with labels")]
@@ -308,6 +308,7 @@ def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any])
     if read is None and "-" not in paths:
         try:
             read = guess(paths[0])
+            read = read if said.said("text", "delimiter") else as_trained(read, trained)
         except UsageError:
             if trained is None:
                 raise
