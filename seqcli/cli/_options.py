@@ -233,7 +233,6 @@ class Filtering(Lines):
     batch_size: Annotated[
         int | None,
         option("Records answered together at most; the output is the same.", min=1),
-        For(has="batches"),
     ] = None
     threads: Annotated[
         int | None, option("BLAS threads of a process. Default: 1; of one stream what a short probe prefers.", min=1)

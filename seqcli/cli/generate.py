@@ -5,7 +5,8 @@ source, and one line comes back for each, in order. FILES are read as their name
 lines; the text is in the column or under the key that the model was trained on.
 
 Language models write the continuation alone, ended at its first line end or after --max-tokens; --echo writes the
-prompt before it. Each (seed, record, sample) draws from its own stream of random numbers.
+prompt before it. Each (seed, record, sample) draws from its own stream of random numbers; prompts and samples are
+continued side by side, with the same result whatever their number.
 
 Models of numbers (tokenizer: bins) continue a series; --quantiles forecasts it instead, a line a step.
 

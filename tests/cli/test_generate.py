@@ -61,6 +61,20 @@ def test_samples_are_independent_of_how_many(generate):
     assert raw.partition("\n")[0] == three[0]  # --prompt is the first line
 
 
+@pytest.mark.parametrize("model", ["tiny", "counted"])
+def test_a_sample_is_the_same_in_every_batch_and_beside_every_other(generate, model):
+    lines = "".join(f"{prompt}\n" for prompt in PROMPTS * 4)
+    whole = generate("--seed", 3, "-n", 3, input=lines, model=model)
+    for batch, threads in ((1, 1), (7, 2), (64, 1)):
+        assert (
+            generate("--seed", 3, "-n", 3, "--batch-size", batch, "--threads", threads, input=lines, model=model)
+            == whole
+        )
+    assert generate("--seed", 3, "-n", 2, input=lines, model=model).split("\n")[:2] == whole.split("\n")[:2]
+    long = [generate("--seed", 3, "-n", n, "--max-tokens", 5, "--prompt", "the", model=model) for n in (2, 9)]
+    assert long[1].startswith(long[0])
+
+
 def test_a_seed_is_drawn_said_and_repeats_the_text(forks, home):
     done = forks.ok("generate", "-m", "tiny", "--prompt", "the", cwd=home)
     word, seed = done.stderr.split()
