@@ -42,7 +42,7 @@ class Sampling:
         penalty = self.repetition_penalty
         return np.where(seen, np.where(logits > 0, logits / penalty, logits * penalty), logits)
 
-    def seen(self, prompts: Sequence[np.ndarray], size: int) -> np.ndarray | None:
+    def seen(self, prompts: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray | None:
         """Which of V symbols each prompt has (R, V), to be penalised; None where nothing is."""
         if self.repetition_penalty == 1.0:
             return None
