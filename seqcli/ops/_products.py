@@ -17,6 +17,7 @@ import numpy as np
 Array: TypeAlias = Any  # np.ndarray or torch.Tensor
 
 TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
+LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are as many: what comes out stays in the cache
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -30,14 +31,18 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         rows = np.concatenate([rows, np.zeros((tiles * TILE - n, size), rows.dtype)])
     columns = rows.reshape(tiles, TILE, size).swapaxes(1, 2)  # (tiles, I, TILE)
     y = np.empty((tiles, TILE, outputs), np.result_type(x, weight))
-    for first in range(0, outputs, BLOCK):
-        block = weight[first : first + BLOCK]
+    lot, first = BLOCK * max(LOT // max(tiles, 1), 1), 0
+    while first < outputs:
+        block = weight[first : first + (min((outputs - first) // BLOCK * BLOCK, lot) or BLOCK)]
         if len(block) == 1:
             block = np.repeat(block, 2, axis=0)  # one row would take the way of a matrix-vector product
-        product = np.matmul(block[:, :DEPTH], columns[:, :DEPTH])  # (tiles, BLOCK, TILE)
+        blocks = block.reshape(-1, min(len(block), BLOCK), size)
+        product = np.matmul(blocks[..., :DEPTH], columns[:, None, :DEPTH])  # (tiles, blocks, BLOCK, TILE)
         for k in range(DEPTH, size, DEPTH):
-            product += np.matmul(block[:, k : k + DEPTH], columns[:, k : k + DEPTH])
-        y[:, :, first : first + BLOCK] = product.swapaxes(1, 2)[:, :, : outputs - first]
+            product += np.matmul(blocks[..., k : k + DEPTH], columns[:, None, k : k + DEPTH])
+        product = product.reshape(tiles, len(block), TILE).swapaxes(1, 2)
+        y[:, :, first : first + len(block)] = product[:, :, : outputs - first]
+        first += len(block)
     y = y.reshape(tiles * TILE, outputs)[:n]
     if bias is not None:
         y += bias
