@@ -17,7 +17,7 @@ import numpy as np
 Array: TypeAlias = Any  # np.ndarray or torch.Tensor
 
 TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
-LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are as many: what comes out stays in the cache
+LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are as many: its result stays in the cache
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
