@@ -13,6 +13,8 @@ from seqcli import ops
 from seqcli.decoding import Stepper
 from seqcli.errors import UsageError
 
+COLDEST = 1e-200  # a lower temperature draws the same, and would overflow
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -53,11 +55,17 @@ class Sampling:
 
     def distribution(self, logits: np.ndarray) -> np.ndarray:
         """The probabilities (..., V), float64, that a token is drawn from: temperature, then top-k, then top-p."""
-        scores = logits.astype(np.float64)
         if self.temperature == 0:
-            return (np.arange(scores.shape[-1]) == scores.argmax(-1)[..., None]).astype(np.float64)
-        with np.errstate(over="ignore"):  # a temperature of almost 0: -inf is right
-            p = ops.softmax((scores - scores.max(-1, keepdims=True)) / self.temperature)
+            return (np.arange(logits.shape[-1]) == logits.argmax(-1)[..., None]).astype(np.float64)
+        p = self._weights(logits)
+        return p / p.sum(-1, keepdims=True)
+
+    def _weights(self, logits: np.ndarray) -> np.ndarray:
+        """The same, not yet brought to a sum of 1."""
+        p = logits.astype(np.float64)
+        p -= p.max(-1, keepdims=True)
+        p /= max(self.temperature, COLDEST)
+        np.exp(p, out=p)
         if self.top_k is not None and self.top_k < p.shape[-1]:
             p = _most(p, self.top_k)
         if self.top_p is not None and self.top_p < 1:
@@ -66,13 +74,13 @@ class Sampling:
             before = np.cumsum(ordered, -1) - ordered  # the smallest set whose mass reaches top_p: at least one token
             ordered[before >= self.top_p * p.sum(-1, keepdims=True)] = 0.0
             np.put_along_axis(p, order, ordered, -1)
-        return p / p.sum(-1, keepdims=True)
+        return p
 
     def choose(self, logits: np.ndarray, *rngs: np.random.Generator) -> np.ndarray:
         """Draw an id from each of the logits (R, V), by one uniform number of its generator: (R,)."""
         if self.temperature == 0:
             return logits.argmax(-1)
-        cumulative = np.cumsum(self.distribution(logits), axis=-1)
+        cumulative = np.cumsum(self._weights(logits), axis=-1)
         drawn = np.array([[rng.random()] for rng in rngs]) * cumulative[:, -1:]
         return np.minimum((cumulative <= drawn).sum(-1), cumulative.shape[-1] - 1)
 
@@ -84,7 +92,7 @@ def _most(p: np.ndarray, count: int) -> np.ndarray:
     if np.count_nonzero(kept) * p.shape[-1] > count * p.size:  # equals
         above, equal = p > least, p == least
         kept = above | (equal & (np.cumsum(equal, -1) <= count - above.sum(-1, keepdims=True)))
-    return np.where(kept, p, 0.0)
+    return p * kept
 
 
 class Token(NamedTuple):

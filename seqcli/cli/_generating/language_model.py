@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from seqcli.cli.generate import Asked
 
 BATCH = 64  # prompts continued together, where nothing else is said
+PAUSE = 0.02  # seconds that text waits at most while more comes
 SAMPLES = 100  # whose quantiles are given, where nothing else is said
 
 
@@ -152,10 +154,13 @@ def _one(asked: Asked, generator: Generator, settings: Settings, writer: Writer)
                 out.write(f"{echoed}{text}" + "\n" * (not text.endswith("\n")))
         else:
             out.write(echoed)
+            flushed = 0.0
             for text in generator.pieces(ready, settings):
                 out.write(text)
-                out.flush()
                 last = text or last
+                if (now := time.monotonic()) - flushed >= PAUSE:
+                    out.flush()
+                    flushed = now
             if sys.stdout.isatty() and not last.endswith("\n"):
                 out.write("\n")
     out.flush()
