@@ -399,7 +399,7 @@ MISTAKES = [
     "eval -m lm lines.txt --split valid",
     "tokenize --ids --count < lines.txt",
     "tokenize --kind word --ids < lines.txt",
-    "generate -m lm --batch-size 3 < lines.txt",
+    "generate -m lm --batch-size 0 < lines.txt",
     "eval -m lm --unknown-label skip",
     "eval -m lm --errors replace",
     "tag -m pos --errors other < lines.txt",
