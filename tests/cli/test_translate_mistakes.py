@@ -77,7 +77,7 @@ def test_wrong_usage(fails_to_translate, args, message):
     [
         *(["--beam", 2], ["--n-best", 2], ["--length-penalty", 0], ["--coverage-penalty", 1], ["--no-repeat", 2], ["--min-length", 2]),
         *(["--ensemble", "x"], ["--replace-unknown"], ["--prefix", "x"], ["--attention"], ["--alignment"], ["--draw", "x.png"]),
-        *(["--batch-size", 3], ["--coverage-penalty", 0], ["--n-best", 1]),  # given, though it is what it would be
+        *(["--coverage-penalty", 0], ["--n-best", 1]),  # given, though it is what it would be
     ],
     ids=lambda args: args[0],
 )  # fmt: skip
