@@ -46,6 +46,11 @@ class Settings:
     quantiles: tuple[float, ...] = ()  # of the samples' values at each step, instead; of models of numbers
     explain: bool = False  # what each token of a prompt does to the probability of a continuation
 
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The texts before which a continuation ends."""
+        return (*self.stops, "\n") if self.lines else self.stops
+
 
 class Text(NamedTuple):
     """A continuation, and its tokens where they are asked for."""
@@ -150,8 +155,7 @@ class Generator(BasePredictor):
 
     def _drawn(self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings) -> list[Text]:
         """A sample each, from a state that has read all but the last id."""
-        stops = (*settings.stops, "\n") if settings.lines else settings.stops
-        texts = [Written(self.tokenizer, ready.ids, stops) for ready in asked]
+        texts = [Written(self.tokenizer, ready.ids, settings.ends) for ready in asked]
         tokens: list[list[Token]] = [[] for _ in asked]
         on, prompts = np.ones(len(asked), bool), [ready.ids for ready in asked]
         rngs = [_rng(ready, settings) for ready in asked]
@@ -199,8 +203,7 @@ class Generator(BasePredictor):
             self.model, record.ids, settings.sampling, _rng(record, settings), settings.max_tokens,
             logprobs=tokens is not None, carried=stream,
         )  # fmt: skip
-        stops = (*settings.stops, "\n") if settings.lines else settings.stops
-        yield from until_stop(stream_text(drawn, self.tokenizer, record.ids, tokens), stops)
+        yield from until_stop(stream_text(drawn, self.tokenizer, record.ids, tokens), settings.ends)
         return stream
 
     # from Python
