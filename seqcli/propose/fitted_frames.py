@@ -119,14 +119,21 @@ def _classifier(shape: Shape, records: float, front: Any) -> Section:
     ]
 
 
-def _transcriber(records: float, front: Any) -> Section:
-    size = 64 if records < 500 else 96 if records < 10_000 else 256
+def _encoder(records: float, front: Any, size: int) -> Section:
+    """What reads the frames of pairs."""
     return [
-        Entry("kind", "ctc", "the target follows the source's order; else seq2seq"),
         Entry("cell", "gru", ""),
         Entry("front_end", front, _stepped(front)),
         Entry("embedding", size, ""),
         Entry("hidden", size, f"of each direction, for {records:,.0f} pairs"),
+    ]
+
+
+def _transcriber(records: float, front: Any) -> Section:
+    size = 64 if records < 500 else 96 if records < 10_000 else 256
+    return [
+        Entry("kind", "ctc", "the target follows the source's order; else seq2seq"),
+        *_encoder(records, front, size),
         Entry("layers", 2 if records >= 500 else 1, ""),
         Entry("dropout", 0.3, "more on fewer pairs"),
     ]
@@ -136,10 +143,7 @@ def _writer(records: float, front: Any) -> Section:
     size = 64 if records < 2000 else 128
     return [
         Entry("kind", "seq2seq", "ctc is for targets that are shorter than the source, in its order"),
-        Entry("cell", "gru", ""),
-        Entry("front_end", front, _stepped(front)),
-        Entry("embedding", size, ""),
-        Entry("hidden", size, f"of each direction, for {records:,.0f} pairs"),
+        *_encoder(records, front, size),
         Entry("attention", "general", ""),
         Entry("dropout", 0.3, "more on fewer pairs"),
     ]
