@@ -147,6 +147,7 @@ EXAMPLES = {  # recipes to begin with
     "tag": ["pos-tagger"],
     "classify": ["sentiment"],
     "generate": ["charlm", "dates"],
+    "rescore": ["charlm"],
 }
 
 

@@ -24,6 +24,7 @@ ORDER = [
     "streams artifact",
     "schemes words columns",
     "records restoration",
+    "nbest",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them
     "cells attention",
     "layers.stack layers.crf layers.pooling layers.objective layers.tree layers.transformer",

@@ -15,7 +15,8 @@ scores two models on the same texts and says how sure the difference is.
 Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match, edits, of the answers that beam search finds;
 --per-line gives what each given target costs, of FILES, or of standard input, or, on a terminal or with --split, of
 the run's own data. FILES in lines have their targets in the files beside them: with --source en --target de, test.en
-goes with test.de.
+goes with test.de. A source may have several targets, any of which an answer may be: a list of them in JSON lines,
+further columns, keys or files by --reference.
 
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
 FILES are read as the training data was, or as their name or content says; --input says otherwise, and --columns and
@@ -103,6 +104,15 @@ class Reading:
         str | None, option("Pairs: the source's column or key; of two files what its name has, as en."), SEQUENCE
     ] = None
     target: Annotated[str | None, option("Pairs: the target's, as de."), SEQUENCE] = None
+    reference: Annotated[
+        list[str] | None,
+        option(
+            "Pairs: a further target, any of which may be the answer: a column or key; of two files what its name"
+            " has, or the file. Repeatable. A target in JSON lines may be a list of them.",
+            metavar="NAME",
+        ),
+        SEQUENCE,
+    ] = None
     delimiter: Annotated[str | None, option("tsv, csv: what separates columns."), ROWS, IN_ROWS] = None
     field: Annotated[str | None, option("jsonl: the key of the tokens, or of the text."), FIELDS] = None
     tag: Annotated[str | None, option("Taggers: the column, field or key of the tags."), TAGGING] = None

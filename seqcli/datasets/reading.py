@@ -19,6 +19,7 @@ class Reading:
     label: str | None = None
     source: str | None = None
     target: str | None = None
+    reference: Sequence[str] | None = None  # pairs: where further targets are
     tag: str | None = None
     field: str | None = None  # jsonl: the key of the text, or of the tokens
     delimiter: str | None = None  # tsv, csv

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from operator import eq
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.metrics import BaseMetric, Offer
 
@@ -60,17 +62,34 @@ class Metric(BaseMetric):
 
     def update(self, predicted: str, gold: str | Sequence[str]) -> None:
         """Add a record: the answer, and its gold form or forms. Raises ValueError where there is none."""
+        exact, edits, tokens, right = self._counted(predicted, gold)
+        self.count += 1
+        self.exact += exact
+        self.edits += edits
+        self.tokens += tokens
+        self.right += right
+
+    def _counted(self, predicted: str, gold: str | Sequence[str]) -> tuple[int, int, int, int]:
+        """Whether an answer is right, its edits, the tokens of its reference, those right by position."""
         forms = [self.split(form) for form in ([gold] if isinstance(gold, str) else gold)]
         if not forms:
             raise ValueError("a record without a gold form")
         answer = self.split(predicted)
         # negated: the longest, the most right; so the choice does not depend on the order of the forms
         edits, tokens, right = min((distance(answer, f), -len(f), -sum(map(eq, answer, f))) for f in forms)
-        self.count += 1
-        self.exact += not edits
-        self.edits += edits
-        self.tokens -= tokens
-        self.right -= right
+        return int(not edits), edits, -tokens, -right
+
+    def contributions(self, name: str, predicted: Sequence[str], gold: Sequence[str | Sequence[str]]) -> np.ndarray:
+        """What each record adds to a metric of OFFERS: a part and what it is divided by, (N, 2)."""
+        rows = np.array([self._counted(p, g) for p, g in zip(predicted, gold, strict=True)], float).reshape(-1, 4)
+        exact, edits, tokens, right = rows.T
+        part = {"exact-match": exact, "token-accuracy": right, "word-error-rate": 1 - exact}.get(name, edits)
+        per_token = name in ("token-accuracy", "phoneme-error-rate")
+        return np.stack([part, tokens if per_token else np.ones(len(rows))], axis=1)
+
+    def of_sums(self, name: str, sums: np.ndarray) -> np.ndarray:
+        """A metric of OFFERS of sums (R, 2) of `contributions`: (R,), 0 where there is nothing to divide by."""
+        return sums[:, 0] / np.maximum(sums[:, 1], 1e-300)
 
     def split(self, text: str) -> Sequence[str]:
         """The tokens, or characters, that are compared."""

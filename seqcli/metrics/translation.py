@@ -22,6 +22,8 @@ from importlib import import_module
 from itertools import zip_longest
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from seqcli import console
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.metrics import BaseMetric, Offer, check
@@ -118,6 +120,19 @@ class Metric(BaseMetric):
                     for name, scorer in self._scorers.items()
                 }
         return dict(self._values)
+
+    def contributions(self, name: str, predicted: Sequence[str], gold: Sequence[str | Sequence[str]]) -> np.ndarray:
+        """What each record adds to a metric that is wanted: sacrebleu's own counts, (N, C)."""
+        references = [[g] if isinstance(g, str) else list(g) for g in gold]
+        with _quiet():
+            return np.array(
+                self._scorers[name]._extract_corpus_statistics(predicted, list(zip_longest(*references))), float
+            )
+
+    def of_sums(self, name: str, sums: np.ndarray) -> np.ndarray:
+        """A metric that is wanted of sums (R, C) of `contributions`: (R,)."""
+        score = self._scorers[name]._compute_score_from_stats
+        return np.array([score(row).score for row in sums.tolist()])
 
     def signatures(self) -> dict[str, str]:
         """sacrebleu's signature of each number of `result`: references, case, tokenization, smoothing, version."""

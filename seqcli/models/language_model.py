@@ -22,7 +22,7 @@ from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
 TASK = "language-model"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "rescore")
 TRAINED = "gradient"
 
 CHUNK = 512  # time steps scored at once: bounds the memory of the logits

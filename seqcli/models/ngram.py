@@ -32,7 +32,7 @@ from seqcli.errors import SeqcliError
 from seqcli.models import State
 
 TASK = "language-model"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "rescore")
 TRAINED = "counted"
 
 CHUNK = 1 << 16  # time steps scored at once: bounds the memory

@@ -20,7 +20,7 @@ from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
 TASK = "language-model"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "rescore")
 TRAINED = "gradient"
 
 UNTRAINED = 256  # tokens that are seen where neither a recipe's model nor its training says how many

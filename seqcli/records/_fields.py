@@ -77,6 +77,8 @@ class FieldReader(LineReader):
                 raise self._half_a_character(line, number, broken[0])
         if labels:
             record.labels = goal
+        elif isinstance(goal, list):
+            record.target, record.references = goal[0], tuple(text for text in goal[1:] if text.strip())
         else:
             record.target = goal
         return record
@@ -145,7 +147,7 @@ class FieldReader(LineReader):
         for i, member in enumerate(value):
             if not isinstance(member, str):
                 wrong = f"{name!r} holds {json.dumps(member)[:40]}, not a string"
-                hint = "write labels by name" if isinstance(member, int) else ""
+                hint = "write labels by name" if isinstance(member, int) and self.kind is TAGGED else ""
                 raise SeqcliError(f"{self._at(line, number, name, i)}: {wrong}", hint=hint)
 
     # texts with labels
@@ -198,13 +200,25 @@ class FieldReader(LineReader):
 
     # pairs
 
-    def _target(self, fields: Fields, key: str | None, pair: Pair) -> str | None:
+    def _target(self, fields: Fields, key: str | None, pair: Pair) -> str | list[str] | None:
+        """The target; where it may have further ones beside it, all."""
         if self.options.gold:
             if key is None:
                 raise self._no_key("target", "target", fields, pair.line)
-            return self._text(fields, key, "target", pair.raw, pair.line)
+            further = self.options.references
+            if further is None:
+                return self._text(fields, key, "target", pair.raw, pair.line)
+            return [text for name in (key, *further) for text in self._texts(fields, name, pair)]
         value = None if key is None else fields.get(key)
         return value if isinstance(value, str) else None
+
+    def _texts(self, fields: Fields, key: str, pair: Pair) -> list[str]:
+        """The texts under a key: one, or a list of them that is not empty."""
+        value = fields.get(key)
+        if isinstance(value, list) and value:
+            self._strings(value, pair.raw, pair.line, key)
+            return value
+        return [self._text(fields, key, "target", pair.raw, pair.line)]
 
     def _pair_keys(self, fields: Fields, number: int) -> tuple[str, str | None]:
         """The keys of source and target. Raises SeqcliError where there is none for the source, or several."""

@@ -19,7 +19,7 @@ from seqcli.columns import (
     possible,
     well_known,
 )
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records._record import Example, Pair, Sentence
 
 BLANKS = " \t"  # a line of nothing else is blank
@@ -70,6 +70,8 @@ class Options:
     source: str | None = None  # pairs: the source's; lines: the part of a file's name that says that it has the
     # sources (default: its ending)
     target: str | None = None  # the target's; lines: what stands there in the name of the file with the targets
+    references: tuple[str, ...] | None = None  # pairs that are scored: the columns or keys of further targets; lines:
+    # further `target`s, or files; jsonl: a target may be a list too. None: a target is one text
     prefix: str | None = None  # tsv, csv, jsonl: the column or key of what an answer must begin with
     field: str | None = None  # tags: the key with the text or the tokens (jsonl); None: `tokens`, else `text`
     tag: str | None = None  # the column, CoNLL-U field (`upos`, `feats.Number`, `misc.NER`) or JSON key with the tags
@@ -121,6 +123,11 @@ def separator_of(delimiter: str | None, default: str) -> str:
     return _DELIMITERS.get(delimiter, delimiter) if delimiter is not None else default
 
 
+def between(delimiter: str) -> str:
+    """What separates cells, as an error calls it."""
+    return {"\t": "a tab", ",": "a comma", " ": "a space"}.get(delimiter, repr(delimiter))
+
+
 def looks_like_header(options: Options, cells: Sequence[str]) -> bool:
     """Whether a first row names the columns: as its cells look, of which one is well known."""
     first, second = (possible(cells, known) for known in options.kind.known)
@@ -141,6 +148,27 @@ def by_name(options: Options, cells: Sequence[str], found: Sequence[int | None])
         None if i is None else i + 1 for i in well_known(names, *(column and column - 1 for column in (text, goal)))
     ]
     return [text or named[0], goal or (None if given else named[1]), *further]
+
+
+def find_column(name: str, cells: Sequence[str]) -> int | None:
+    """The number of the column of a name, exactly or without regard to case and blanks around it."""
+    if name in cells:
+        return cells.index(name) + 1
+    folded = [cell.strip().casefold() for cell in cells]
+    return folded.index(name.strip().casefold()) + 1 if name.strip().casefold() in folded else None
+
+
+def reference_columns(options: Options, cells: Sequence[str], header: bool, place: str) -> tuple[int, ...]:
+    """The columns of further targets, of a first row. Raises SeqcliError for one that is not there."""
+    found = []
+    for name in options.references or ():
+        number = column_number(name)
+        column = number if number is not None else find_column(name, cells) if header else None
+        if not column or column > len(cells):
+            hint = did_you_mean(name, cells) if header else "the first row names no columns: give their numbers"
+            raise SeqcliError(f"{place}: no column {name!r} for --reference", hint=hint)
+        found.append(column)
+    return tuple(found)
 
 
 def labels_of(written: str, options: Options, place: Callable[[], str], *, split: bool = True) -> list[str]:

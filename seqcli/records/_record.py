@@ -133,6 +133,7 @@ class Pair(Aimed):
 
     text: str
     target: str | None = None  # None: none given
+    references: tuple[str, ...] = ()  # further targets, any of which an answer may be
     prefix: str | None = None  # what an answer must begin with, where a filter's input says so
     frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller, of a model that reads frames
 

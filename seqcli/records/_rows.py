@@ -15,7 +15,17 @@ from typing import Any, ClassVar
 from seqcli.columns import are_names, column_number, possible
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records import BOM, Options, Reader, body_of
-from seqcli.records._kinds import LABELLED, QUOTE, by_name, labels_of, looks_like_header, separator_of
+from seqcli.records._kinds import (
+    LABELLED,
+    QUOTE,
+    between,
+    by_name,
+    find_column,
+    labels_of,
+    looks_like_header,
+    reference_columns,
+    separator_of,
+)
 from seqcli.records._lines import Line
 
 _QUOTES = (
@@ -53,6 +63,7 @@ class RowReader(Reader):
         for role in self.roles:
             options.check_column(role)
         self._names = [n for n in self._given.values() if n is not None and column_number(n) is None]
+        self._names += [n for n in options.references or () if column_number(n) is None]
         self._needed = [n for n in self._names if any(n == self._given[r] and self._must(r) for r in self.roles)]
         if self.options.header is False and self._needed:
             raise UsageError(
@@ -173,6 +184,8 @@ class RowReader(Reader):
         prefix = self._prefix
         if prefix is not None and prefix <= len(cells):
             record.prefix = cells[prefix - 1]
+        if self._references:
+            record.references = tuple(c for n in self._references if (c := "".join(cells[n - 1 : n])).strip())
         return record
 
     def _place(self, cells: list[str], places: Where, cell: int, number: int) -> tuple[int, int]:
@@ -189,7 +202,7 @@ class RowReader(Reader):
             line, column = self._place(cells, places, self._width, number)
             raise SeqcliError(
                 f"{self._source}:{line}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
-                hint=f"where a cell holds {_shown(self.separator)}, {how}",
+                hint=f"where a cell holds {between(self.separator)}, {how}",
             )
         for role, need in zip(self.roles, self.columns, strict=True):
             if (need or 0) > len(cells) and (role == self.roles[0] or (self.options.gold and role == self.roles[1])):
@@ -197,19 +210,19 @@ class RowReader(Reader):
                 raise SeqcliError(
                     f"{self._source}:{number}:{column}: the row has {counted(len(cells))},"
                     f" the {role} is column {need}",
-                    hint=self._another_delimiter(cells) or f"{_shown(self.separator)} separates columns",
+                    hint=self._another_delimiter(cells) or f"{between(self.separator)} separates columns",
                 )
         if len(cells) < self._width:
             column = len(raw.body) - raw.body.rfind("\n")
             raise SeqcliError(
                 f"{self._source}:{number}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
-                hint=f"empty cells have {_shown(self.separator)} beside them; where one holds a line's end, {how}",
+                hint=f"empty cells have {between(self.separator)} beside them; where one holds a line's end, {how}",
             )
 
     def _another_delimiter(self, cells: Sequence[str]) -> str:
         for other in "\t;,|":
             if len(cells) == 1 and other != self.separator and other in cells[0]:
-                said = f"{_shown(self.separator)} separates columns, but the row holds {_shown(other)}"
+                said = f"{between(self.separator)} separates columns, but the row holds {between(other)}"
                 return f"{said}: say --delimiter (a recipe: data.delimiter)"
         return ""
 
@@ -220,10 +233,11 @@ class RowReader(Reader):
         header = self.options.header
         if header is None:
             known = [*self._names, *(n for n in self.trained.values() if column_number(str(n)) is None)]
-            header = any(_find(name, cells) for name in known) or looks_like_header(self.options, cells)
+            header = any(find_column(name, cells) for name in known) or looks_like_header(self.options, cells)
         if self._needed and not header:
             raise self._no_column(self._needed[0], cells, place)
         self._width = len(cells)
+        self._references = reference_columns(self.options, cells, header, place)
         found = [self._given_column(role, cells, place) for role in self.roles]
         for i, role in enumerate(self.roles):
             column = None if self._given[role] else self._trained_column(role, cells, header)
@@ -247,7 +261,7 @@ class RowReader(Reader):
         name = str(self.trained.get(role, ""))
         number = column_number(name)
         if header:
-            return _find(name, cells) if name and number is None else None
+            return find_column(name, cells) if name and number is None else None
         width = max([column_number(str(n)) or 0 for n in self.trained.values()], default=0)
         return number if number is not None and number <= len(cells) <= width else None
 
@@ -263,7 +277,7 @@ class RowReader(Reader):
             spaced = [" " in cell.strip(" ") for cell in cells]
             text = None if spaced[0] == spaced[1] else 1 if spaced[0] else 2
         open_ = [text is None, goal is None and not self._given[self.roles[1]]]
-        free = [c for c in range(1, count + 1) if c not in (text, goal, *further)]
+        free = [c for c in range(1, count + 1) if c not in (text, goal, *further, *self._references)]
         asks = sum(open_) == 2 if labels else header and self._ambiguous(cells, open_)
         if not asks and (len(free) == sum(open_) or (len(free) == 1 and open_[0] and not gold)):
             left = iter(free)
@@ -290,7 +304,7 @@ class RowReader(Reader):
                     hint=self._another_delimiter(cells) or "columns are numbered from 1",
                 )
             return number if number <= len(cells) else None
-        found = _find(name, cells) if name else None
+        found = find_column(name, cells) if name else None
         if found is None and name in self._needed:
             raise self._no_column(name or "", cells, place)
         return found
@@ -303,7 +317,7 @@ class RowReader(Reader):
         return SeqcliError(f"{place}: no column is named {name!r}", hint=self._another_delimiter(cells) or hint)
 
     def _too_few(self, cells: list[str], place: str) -> SeqcliError:
-        hint = self._another_delimiter(cells) or f"{_shown(self.separator)} separates columns"
+        hint = self._another_delimiter(cells) or f"{between(self.separator)} separates columns"
         return SeqcliError(
             f"{place}: the row has one column: a {self.roles[0]} and its {self.roles[1]} are two", hint=hint
         )
@@ -329,18 +343,6 @@ class RowReader(Reader):
         )
 
 
-def _find(name: str, cells: Sequence[str]) -> int | None:
-    """The number of the column of a name, exactly or without regard to case and blanks around it."""
-    if name in cells:
-        return cells.index(name) + 1
-    folded = [cell.strip().casefold() for cell in cells]
-    return folded.index(name.strip().casefold()) + 1 if name.strip().casefold() in folded else None
-
-
 def counted(columns: int) -> str:
     """`1 column`, `2 columns`."""
     return f"{columns} column{'s' if columns > 1 else ''}"
-
-
-def _shown(delimiter: str) -> str:
-    return {"\t": "a tab", ",": "a comma", " ": "a space"}.get(delimiter, repr(delimiter))

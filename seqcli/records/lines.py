@@ -8,6 +8,7 @@ source: src and target: tgt goes with `tgt-train.txt`.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,26 @@ class Reader(LineReader):
         if self.options.gold:
             path = target_file(self._source or "", self.options)
             self._begin(str(path), read_lines(path, self.options.encoding))
+            self._further = [self._reference(name) for name in self.options.references or ()]
+
+    def _reference(self, name: str) -> list[str]:
+        """The lines of a file with further targets: as many as the targets are. Raises SeqcliError."""
+        path = Path(name)
+        if not path.is_file():
+            path = target_file(self._source or "", replace(self.options, target=name))
+        lines = read_lines(path, self.options.encoding)
+        if len(lines) != len(self._targets):
+            raise SeqcliError(
+                f"{self._target_source} has {len(self._targets):,} lines, {path} has {len(lines):,}:"
+                " each line must have its counterpart",
+                hint=slip(self._target_source, self._targets, str(path), lines),
+            )
+        return lines
 
     def _begin(self, path: str, targets: list[str]) -> None:
         self._target_source, self._targets = path, targets
         self._count = 0  # source lines so far
+        self._further: list[list[str]] = []
 
     def _record(self, line: Line, number: int) -> Pair | None:
         pair = Pair(line.body)
@@ -51,6 +68,7 @@ class Reader(LineReader):
             if number > len(self._targets):
                 return None  # counted on: the error at the end names both counts
             pair.target, pair.goal_source = self._targets[number - 1], self._target_source
+            pair.references = tuple(lines[number - 1] for lines in self._further if lines[number - 1].strip())
         return pair
 
     def _rest(self, last: bool) -> list[Pair]:

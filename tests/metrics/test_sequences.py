@@ -196,3 +196,14 @@ def test_the_two_senses_of_word_error_rate_are_told_apart() -> None:
     assert "any counts" in OFFERS["word-error-rate"].meaning
     assert "what speech recognition calls word error rate" in OFFERS["phoneme-error-rate"].meaning
     assert [name for name, offer in OFFERS.items() if offer.more_is_better] == ["exact-match", "token-accuracy"]
+
+
+@given(st.lists(st.tuples(words, st.lists(words, min_size=1, max_size=3)), min_size=1, max_size=5))
+@settings(max_examples=examples(50))
+def test_sums_of_contributions_give_the_same(records: list[tuple[str, list[str]]]) -> None:
+    metric = Metric()
+    for predicted, gold in records:
+        metric.update(predicted, gold)
+    for name, value in metric.result().items():
+        rows = metric.contributions(name, [p for p, _ in records], [gold for _, gold in records])
+        assert metric.of_sums(name, rows.sum(axis=0, keepdims=True))[0] == pytest.approx(value)

@@ -245,3 +245,14 @@ def test_real_sentences() -> None:
         "ter": sacrebleu.corpus_ter(predicted, [gold]).score,
     }
     assert 40 < metric.result()["bleu"] < 90
+
+
+@settings(max_examples=examples(25))
+@given(st.lists(st.tuples(sentences, st.lists(sentences, min_size=1, max_size=3)), min_size=1, max_size=5))
+def test_sums_of_contributions_give_the_same(records: Records) -> None:
+    metric = measured(records, wanted=ALL)
+    for name, value in metric.result().items():
+        rows = metric.contributions(name, [p for p, _ in records], [gold for _, gold in records])
+        assert metric.of_sums(name, rows.sum(axis=0, keepdims=True))[0] == pytest.approx(value)
+        half = metric.contributions(name, [records[0][0]], [records[0][1]])
+        assert half.tolist() == rows[:1].tolist()

@@ -23,8 +23,8 @@ from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
 from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
 
-SCORED = ("metric", "json", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
-READS = ("input", "source", "target", "delimiter")  # options that say how FILES are read
+SCORED = ("metric", "json", "reference", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
+READS = ("input", "source", "target", "reference", "delimiter")  # options that say how FILES are read
 
 
 def run(asked: Asked, predictor: Translator, given: Given) -> None:

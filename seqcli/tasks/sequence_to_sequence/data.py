@@ -55,7 +55,8 @@ class Corpus(corpus.Corpus[Pair]):
 
     @staticmethod
     def row(record: Pair) -> list[Any]:
-        return [record.text, record.target, *content(record)]
+        further = [list(record.references)] if record.references else []
+        return [record.text, record.target, *content(record), *further]
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
@@ -165,8 +166,13 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             "standard input has no file beside it with the targets of its lines",
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
+    if said.reference and read == "scan":
+        raise UsageError(
+            "--reference: a line of scan has one target", hint="tsv, csv, jsonl and lines have room for several"
+        )
     options = Options(
         PAIRED,
+        references=tuple(said.reference or ()),
         **{**(own if read == data["format"] else {}), **given},
         encoding=data["encoding"],
         numbers="frames" in header,

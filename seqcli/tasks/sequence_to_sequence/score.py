@@ -73,16 +73,21 @@ def scored(
     """The report of some answers to pairs with targets."""
     measured = Measures(METRICS, tokenize=tokenize, lowercase=lowercase, wanted=wanted, alone=alone)
     for answer, pair in zip(answers, pairs, strict=True):
-        measured.update(Found(answer, pair.target or ""))
+        measured.update(Found(answer, targets(pair)))
     if confidences is not None:
         measured.update(Found(probabilities=confidences, truth=are_right(answers, pairs)))
     signature = f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
     return Report.of(measured, {"pairs": len(pairs)}, signature, protocol)
 
 
+def targets(pair: Pair) -> list[str]:
+    """What an answer may be."""
+    return [pair.target or "", *pair.references]
+
+
 def are_right(answers: Sequence[str], pairs: Sequence[Pair]) -> list[bool]:
-    """Whether each answer is its pair's target, white space normalised."""
-    return [a.split() == (p.target or "").split() for a, p in zip(answers, pairs, strict=True)]
+    """Whether each answer is its pair's target, or one of several, white space normalised."""
+    return [a.split() in [t.split() for t in targets(p)] for a, p in zip(answers, pairs, strict=True)]
 
 
 def answers_judged(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, bool]]:

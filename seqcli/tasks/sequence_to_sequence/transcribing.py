@@ -14,6 +14,7 @@ from seqcli.artifact import Artifact
 from seqcli.decoding import ctc
 from seqcli.decoding.beam import Hypothesis, Search
 from seqcli.decoding.ctc import Following
+from seqcli.decoding.rescoring import UNHEARD
 from seqcli.errors import UsageError
 from seqcli.records import Pair
 from seqcli.tokenizers import BaseTokenizer
@@ -21,7 +22,6 @@ from seqcli.tokenizers import BaseTokenizer
 if TYPE_CHECKING:
     from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 
-UNHEARD = -20.0  # nats of a symbol that a language model has none for
 WEIGHTS, BONUSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (-1.0, 0.0, 1.0, 2.0)  # that are tried
 FITTED = 300  # pairs of the validation split that they are fitted on
 

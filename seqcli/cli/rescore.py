@@ -1,0 +1,106 @@
+"""Find the best answer of each n-best list, with a language model's help.
+
+A filter of lists: the ids, answers and scores of tsv (the first row may name the scores), Moses' `id ||| answer |||
+scores ||| total`, or the objects that `seqcli generate --n-best N --jsonl` writes. Rows with one id that follow each
+other are a list. Each answer gets two more scores, `lm`, the language model's log-probability (nats), and `length`,
+its tokens; the answer with the greatest weighted sum is written, a line a list (of objects: the object), or with
+-n N the rows of the N best ones, with lm, length and the sum.
+
+The weights are said (--weight), read (--weights FILE), or fitted on lists whose right answers are known (--dev) by
+minimum error rate training: exact searches along lines for the best --metric. FILES, or what is piped in, are then
+rescored with them; --weights FILE keeps them for later runs.
+
+\b
+  seqcli generate --beam 10 --n-best 10 --jsonl < valid.src > dev.jsonl
+  seqcli rescore -m lm --dev dev.jsonl --reference valid.tgt --weights w.json < /dev/null
+  seqcli generate --beam 10 --n-best 10 --jsonl < test.src | seqcli rescore -m lm --weights w.json
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._options import Filtering, For, Given, Model, grouped, nothing_to_read, option
+from seqcli.errors import UsageError
+
+DEV = For(needs="--dev")
+
+
+def metric_names(incomplete: str) -> list[tuple[str, str]]:
+    """Names of metrics, with their units."""
+    from seqcli.metrics import offers
+
+    known = offers(("translation", "sequences"))
+    return [(name, offer.unit) for name, offer in known.items() if name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What is read and written."""
+
+    input: Annotated[
+        str | None,
+        option("tsv, moses, jsonl. Default: as the first line looks.", metavar="FORM"),
+    ] = None
+    score: Annotated[
+        list[str] | None,
+        option("A score of the lists that counts. Repeatable. Default: all; of Moses the total, of objects logprob."),
+    ] = None
+    n_best: Annotated[
+        int | None, option("Write the rows of the N best answers, with what was found.", "-n", "--n-best", min=1)
+    ] = None
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How scores are weighed."""
+
+    weight: Annotated[
+        list[str] | None, option("A score's weight, as lm=0.4. Repeatable; others weigh 0.", metavar="NAME=NUMBER")
+    ] = None
+    weights: Annotated[
+        str | None, option("The file of the weights: read, or with --dev written.", metavar="FILE")
+    ] = None
+    dev: Annotated[str | None, option("Lists to fit the weights on, read as FILES are.", metavar="FILE")] = None
+    reference: Annotated[
+        list[str] | None,
+        option("The right answer to each list of --dev, a line each. Repeatable: several.", metavar="FILE"),
+        DEV,
+    ] = None
+    metric: Annotated[str, option("What the weights make best.", autocompletion=metric_names), DEV] = "exact-match"
+    tokenize: Annotated[str, option("How BLEU divides texts, as sacrebleu calls it."), DEV] = "13a"
+    seed: Annotated[int, option("Of the beginnings and directions of the search.", min=0), DEV] = 1
+
+
+@grouped
+def command(
+    lists: Lists,
+    weighing: Weighing,
+    how: Filtering,
+    given: Given,
+    files: Annotated[list[str] | None, typer.Argument(help="N-best lists; - is standard input.")] = None,
+    model: Model = None,
+) -> int | None:
+    from seqcli import runs
+    from seqcli.cli import _rescoring
+
+    idle = not files and nothing_to_read()
+    if idle and not weighing.dev:
+        return given.help()
+    if weighing.dev and not weighing.reference:
+        raise UsageError("--dev goes with --reference: the right answers")
+    if weighing.weight and (weighing.weights or weighing.dev):
+        raise UsageError("--weight says the weights: --weights and --dev do not go with it")
+    if not (weighing.weight or weighing.weights or weighing.dev):
+        raise UsageError(
+            "what do the scores weigh?",
+            hint="--weight lm=0.5 --weight score=1, --weights FILE, or --dev FILE fits them",
+        )
+    stored = runs.open_model(model, "rescore")
+    given.check_model(stored)
+    asked = _rescoring.Asked([] if idle else files or ["-"], lists, weighing, how)
+    _rescoring.run(asked, stored)
+    return None

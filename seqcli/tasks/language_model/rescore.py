@@ -1,0 +1,71 @@
+"""What a language model thinks of answers that others gave: log-probabilities beside the answers' own scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqcli.decoding.rescoring import UNHEARD
+from seqcli.nbest import Best
+from seqcli.tasks.language_model.predict import Generator
+
+
+class Ready(NamedTuple):
+    """The answers of a list as ids, and what they hold that the model has no symbol for: in which, and what."""
+
+    ids: list[np.ndarray]
+    lacking: list[tuple[int, str]]
+
+
+class Texts(list[str]):
+    """The answers of a list on their way to another process."""
+
+
+@dataclass(frozen=True)
+class Rescorer(Generator):
+    """Scores the answers of lists."""
+
+    def prepare(self, record: Best, asked: Any) -> Best:  # type: ignore[override]
+        """The list as it is."""
+        return record
+
+    def light(self, record: Best) -> Texts:  # type: ignore[override]
+        """What its answers say."""
+        return Texts(record.texts)
+
+    def ready(self, record: Best | Texts) -> Ready:  # type: ignore[override]
+        """Its answers as ids."""
+        read = [self.tokenizer.read(text) for text in (record if isinstance(record, Texts) else record.texts)]
+        lacking = [(i, what) for i, (_, found) in enumerate(read) for _, what in found]
+        return Ready([ids for ids, _ in read], lacking)
+
+    def lacking(self, record: Ready) -> Sequence[tuple[int, str]]:  # type: ignore[override]
+        """That, by answers."""
+        return record.lacking
+
+    def answer(self, records: Sequence[Ready], settings: Any) -> list[np.ndarray]:  # type: ignore[override]
+        """(log-probability, tokens) of each answer, (K, 2), read as a line by itself; a line end is scored too where
+        the model has one, and what it has no symbol for costs 20 nats."""
+        return [self._costs(record) for record in records]
+
+    def _costs(self, record: Ready) -> np.ndarray:
+        end, free = self.tokenizer.newline_id, self.tokenizer.unk_id is not None or self.tokenizer.reads_all
+        around = np.zeros(0, np.int64) if end is None else np.array([end])
+        rows = [np.concatenate([around, ids.astype(np.int64), around]) for ids in record.ids]
+        found = np.zeros((len(rows), 2))
+        found[:, 1] = [max(len(row) - 1, 0) for row in rows]
+        if not rows or not found[:, 1].any():
+            return found
+        # two rows at least: a single one would be computed another way, and differ in the last digit
+        grid = np.zeros((max(len(rows), 2), int(found[:, 1].max()) + 1), np.int64)
+        for i, row in enumerate(rows):
+            grid[i, : len(row)] = row
+        logp, _ = self.model.score(grid[:, :-1], grid[:, 1:], self.model.initial_state(len(grid)))
+        for i, tokens in enumerate(found[:, 1].astype(int).tolist()):
+            found[i, 0] = float(logp[i, :tokens].sum(dtype=np.float64))
+        for i, _ in () if free else record.lacking:
+            found[i, 0] += UNHEARD
+        return found
