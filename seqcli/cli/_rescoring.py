@@ -8,15 +8,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqcli import artifact, console, metrics, nbest, registry, streams, threads
+from seqcli import artifact, console, metrics, nbest, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Filtering
 from seqcli.decoding import rescoring
-from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
 from seqcli.nbest import OWN, Best
 from seqcli.records.lines import read_lines
@@ -130,7 +130,8 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
     """Weights fitted on the lists of --dev; written where --weights says, and told."""
     said = asked.weighing
     dev = str(said.dev)
-    metric, sign = _metric(said)
+    metric = metrics.summed(said.metric, FAMILIES, tokenize=said.tokenize)
+    sign = 1.0 if metrics.offers(FAMILIES)[said.metric].more_is_better else -1.0
     found = list(_scored(asked, own, dev))
     gold = _references(said.reference or (), dev, len(found))
     if empty := next((record for record, _ in found if not record.hypotheses), None):
@@ -164,19 +165,6 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
         except OSError as error:
             raise SeqcliError(f"cannot write {said.weights}: {error.strerror}") from None
     return weights
-
-
-def _metric(said: Weighing) -> tuple[Any, float]:
-    """What measures answers by counts that add up, and 1 or -1 by which more is better. Raises UsageError."""
-    known = metrics.offers(FAMILIES)
-    if said.metric not in known:
-        raise UsageError(f"weights cannot be fitted for {said.metric!r}", hint=did_you_mean(said.metric, known))
-    for family in FAMILIES:
-        kind = registry.load("metrics", family).Metric
-        if said.metric in kind.OFFERS:
-            made = kind.of(wanted=[said.metric], alone=True, tokenize=said.tokenize)
-            return made, 1.0 if known[said.metric].more_is_better else -1.0
-    raise UsageError(f"no metric {said.metric}")
 
 
 def _scored(asked: Asked, own: Rescorer, path: str) -> Iterator[tuple[Best, np.ndarray]]:

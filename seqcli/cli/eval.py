@@ -16,7 +16,8 @@ Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match, edits, of the
 --per-line gives what each given target costs, of FILES, or of standard input, or, on a terminal or with --split, of
 the run's own data. FILES in lines have their targets in the files beside them: with --source en --target de, test.en
 goes with test.de. A source may have several targets, any of which an answer may be: a list of them in JSON lines,
-further columns, keys or files by --reference.
+further columns, keys or files by --reference. --compare A B scores two models (by exact match; --metric bleu …) and
+says how sure the difference is.
 
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
 FILES are read as the training data was, or as their name or content says; --input says otherwise, and --columns and
@@ -174,8 +175,8 @@ class Labels:
     )
     compare: Annotated[
         tuple[str, str] | None,
-        option("Classifiers: two models, and the interval of their difference.", metavar="A B"),
-        CLASSIFICATION,
+        option("Classifiers, sequence to sequence: two models, and the interval of their difference.", metavar="A B"),
+        For(("classification", "sequence-to-sequence")),
     ] = None
 
     @property

@@ -129,6 +129,16 @@ def offers(table: Iterable[str] | None = None) -> dict[str, Offer]:
     return found
 
 
+def summed(name: str, table: Sequence[str], **setting: Any) -> Any:
+    """The metric of a table with that name, if its `contributions` of records add up, and `of_sums` is the number.
+    Raises UsageError."""
+    kinds = [registry.load("metrics", family).Metric for family in table]
+    known = {n: kind for kind in kinds if hasattr(kind, "of_sums") for n in kind.OFFERS}
+    if name not in known:
+        raise UsageError(f"{name} is no sum over records", hint=f"what is: {', '.join(known)}")
+    return known[name].of(wanted=[name], alone=True, **setting)
+
+
 def check(name: str, known: Mapping[str, Offer] | None = None) -> str:
     """The name, if it is a metric's. Raises UsageError with a suggestion."""
     known = offers() if known is None else known

@@ -127,3 +127,48 @@ def test_from_python(there, monkeypatch) -> None:
     monkeypatch.chdir(there)
     found = load("back").evaluate("rows.tsv", reference=["more", "third"])
     assert found.metrics == load("back").evaluate("lists.jsonl").metrics
+
+
+# two models
+
+
+def test_two_models_and_how_sure_their_difference_is(there) -> None:
+    """The measured values are those of each alone; the interval is that of sacrebleu's own figure of drawn pairs."""
+    import random
+
+    (there / "runs/digits").mkdir(exist_ok=True)
+    shutil.copy(MODELS / "digits.safetensors", there / "runs/digits/model.safetensors")
+    draw = random.Random(3)
+    texts = ["".join(draw.choice("abcdef") for _ in range(draw.randint(1, 7))) for _ in range(60)]
+    (there / "pairs.tsv").write_text("".join(f"{t}\t{t[::-1]}\t{t}\n" for t in texts))
+    asked = ["pairs.tsv", "--source", "1", "--target", "2", "--reference", "3"]
+    metrics = ["--metric", "exact-match", "--metric", "chrf", "--metric", "edit-distance"]
+    both = [*asked, *metrics, "--json", "--beam", "1"]
+    found = json.loads(seqcli("eval", "--compare", "back", "digits", *both, cwd=there).text)
+    for model, key in (("back", "first"), ("digits", "second")):
+        alone = json.loads(seqcli("eval", "-m", model, *both, cwd=there).text)
+        assert {name: row[key] for name, row in found["metrics"].items()} == pytest.approx(
+            {name: alone[name] for name in found["metrics"]}
+        )
+    answers = [
+        seqcli(
+            "generate", "-m", m, "--beam", "1", cwd=there, input="".join(t + "\n" for t in texts)
+        ).text.splitlines()
+        for m in ("back", "digits")
+    ]
+    drawn = []
+    for _ in range(300):
+        own = draw.choices(range(60), k=60)
+        golds = [[texts[i][::-1] for i in own], [texts[i] for i in own]]
+        a, b = (sacrebleu.corpus_chrf([given[i] for i in own], golds).score for given in answers)
+        drawn.append(a - b)
+    row = found["metrics"]["chrf"]
+    drawn.sort()
+    assert (row["low"], row["high"]) == pytest.approx((drawn[7], drawn[-8]), abs=2.5)
+    assert row["low"] < row["difference"] < row["high"]
+    lines = seqcli("eval", "--compare", "back", "back", *asked, cwd=there).text.splitlines()
+    assert lines[3].startswith("  difference +0.0000, 95 % interval +0.0000 to +0.0000, p 1.0000")
+    assert lines[-1].endswith(found["signature"].split(", ")[-1])
+    refused = seqcli("eval", "--compare", "back", "digits", *asked, "--metric", "brier", cwd=there)
+    assert (refused.returncode, refused.text) == (2, "")
+    assert "brier is no sum over records" in refused.stderr

@@ -186,7 +186,7 @@ def test_every_metric_of_answers_can_be_fitted_for(rescore, there, metric) -> No
         (("--dev", "lists.tsv", "--reference", "no.txt"), "no such file: no.txt", 1),
         (
             ("--dev", "lists.tsv", "--reference", "right.txt", "--metric", "f1"),
-            "weights cannot be fitted for 'f1'",
+            "f1 is no sum over records",
             2,
         ),
         (("--dev", "empty.tsv", "--reference", "empty.tsv"), "empty.tsv: no lists to fit the weights on", 1),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from seqcli import forms, metrics, registry, scoring, streams, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given
-from seqcli.cli._scoring import printed, reading
+from seqcli.cli._scoring import other_of, printed, reading, side_by_side
 from seqcli.cli.eval import Asked
 from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
@@ -20,10 +21,19 @@ from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence.codec import warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.data import scored_files
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
-from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets
+from seqcli.tasks.sequence_to_sequence.score import BATCH, Targets, compare, protocol, signature_of
 from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
 
-SCORED = ("metric", "json", "reference", "beam", "length_penalty", "tokenize", "lowercase")  # options of answers
+SCORED = (
+    "metric",
+    "json",
+    "compare",
+    "reference",
+    "beam",
+    "length_penalty",
+    "tokenize",
+    "lowercase",
+)  # options of answers
 READS = ("input", "source", "target", "reference", "delimiter")  # options that say how FILES are read
 
 
@@ -50,22 +60,44 @@ def run(asked: Asked, predictor: Translator, given: Given) -> None:
         _per_line(targets, pairs, asked.per_line.jsonl)
         return
     warn_of_cuts(predictor.codec, pairs)
-    own, answers = predictor.search, asked.answers
-    penalty = own.length_penalty if answers.length_penalty is None else answers.length_penalty
+    if asked.labels.compare:
+        _compare(asked, predictor, what, pairs)
+        return
     printed(
         asked,
         predictor,
         what,
         pairs,
-        settings=with_language_model(
-            Settings(replace(own, beam=answers.beam or own.beam, length_penalty=penalty)),
-            *(predictor, answers.lm, answers.lm_weight, answers.length_bonus),
-        ),
-        tokenize=answers.tokenize or predictor.header["data"]["bleu_tokenize"],
-        lowercase=answers.lowercase,
+        settings=_settings(asked, predictor),
+        **_divided(asked, predictor),
         wanted=wanted,
         alone=bool(wanted),
     )
+
+
+def _settings(asked: Asked, own: Translator) -> Settings:
+    """How a model answers."""
+    answers, search = asked.answers, own.search
+    penalty = search.length_penalty if answers.length_penalty is None else answers.length_penalty
+    settings = Settings(replace(search, beam=answers.beam or search.beam, length_penalty=penalty))
+    return with_language_model(settings, own, answers.lm, answers.lm_weight, answers.length_bonus)
+
+
+def _divided(asked: Asked, own: Translator) -> dict[str, Any]:
+    """How texts are divided and compared."""
+    tokenize = asked.answers.tokenize or own.header["data"]["bleu_tokenize"]
+    return {"tokenize": tokenize, "lowercase": asked.answers.lowercase}
+
+
+def _compare(asked: Asked, first: Translator, what: str, pairs: Sequence[Pair]) -> None:
+    """Both scores, and their difference with its interval."""
+    models = (first, Translator.open(other_of(asked, first)))
+    both = [(own, _settings(asked, own)) for own in models]
+    wanted = asked.scoring.metric or ["exact-match"]
+    found = compare(both, pairs, wanted, **_divided(asked, first), what=f"answering {what}")
+    ways = list(dict.fromkeys(protocol(*one) for one in both))
+    names = [own.path.as_posix() for own in models]
+    side_by_side(asked, what, names, found, signature_of(pairs, " against ".join(ways)))
 
 
 def _with_files(asked: Asked, given: Given) -> Asked:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from seqcli import __version__, console
+from seqcli.bootstrap import Interval, paired
 from seqcli.confidence import fit_weights
 from seqcli.errors import SeqcliError
 from seqcli.forms import Cost
-from seqcli.metrics import Found, Measures
+from seqcli.metrics import Found, Measures, summed
 from seqcli.records import Pair
 from seqcli.report import Report
 from seqcli.tasks.sequence_to_sequence import METRICS
@@ -76,13 +78,37 @@ def scored(
         measured.update(Found(answer, targets(pair)))
     if confidences is not None:
         measured.update(Found(probabilities=confidences, truth=are_right(answers, pairs)))
-    signature = f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
+    signature = signature_of(pairs, protocol)
     return Report.of(measured, {"pairs": len(pairs)}, signature, protocol)
 
 
 def targets(pair: Pair) -> list[str]:
     """What an answer may be."""
     return [pair.target or "", *pair.references]
+
+
+def compare(
+    both: Sequence[tuple[Translator, Settings]],
+    pairs: Sequence[Pair],
+    wanted: Sequence[str],
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    resamples: int = 10_000,
+    what: str = "",
+) -> dict[str, tuple[float, float, Interval]]:
+    """What two models score on the same pairs by some metrics, and their differences with their paired bootstrap
+    intervals: all pairs drawn are scored together, as BLEU is. Raises UsageError for a metric that is no function of
+    sums over pairs, before anything is answered."""
+    made = {name: summed(name, METRICS, tokenize=tokenize, lowercase=lowercase) for name in wanted}
+    texts = [[a.text for a in answered(own, pairs, settings, what)] for own, settings in both]
+    gold, found = [targets(pair) for pair in pairs], {}
+    for name, metric in made.items():
+        a, b = (metric.contributions(name, answers, gold) for answers in texts)
+        value = functools.partial(metric.of_sums, name)
+        first, second = (float(value(rows.sum(axis=0, keepdims=True))[0]) for rows in (a, b))
+        found[name] = first, second, paired(a, b, statistic=value, resamples=resamples)
+    return found
 
 
 def are_right(answers: Sequence[str], pairs: Sequence[Pair]) -> list[bool]:
@@ -103,6 +129,11 @@ def fit_confidence(translator: Translator, pairs: Sequence[Pair]) -> list[float]
     answers = answered(translator, chosen, Settings(translator.search), "judging answers")
     right = are_right([a.text for a in answers], chosen)
     return fit_weights([(a.logprob, len(a.logprobs)) for a in answers], right) if answers else None
+
+
+def signature_of(pairs: Sequence[Pair], protocol: str) -> str:
+    """What two numbers must share to stand in one table."""
+    return f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
 
 
 def protocol(translator: Translator, settings: Settings) -> str:
