@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+SILENT = -2  # not even warnings: another process says them
 verbosity = 0  # -1 quiet, 0 normal, 1 and more: -v
 debug = False
 
@@ -54,7 +55,8 @@ def say(text: str = "", *, level: int = 0) -> None:
 
 def warn(text: str) -> None:
     """Something to know that does not stop the work. Shown with -q too."""
-    print(_styled("warning:", "33", visible(text)), file=sys.stderr, flush=True)
+    if verbosity > SILENT:
+        print(_styled("warning:", "33", visible(text)), file=sys.stderr, flush=True)
 
 
 def error(text: str, hint: str = "") -> None:

@@ -45,6 +45,7 @@ class BaseTask(ABC):
     model: Any  # untrained, of NumPy arrays; None for a counted kind
     header: dict[str, Any]  # of the artifact: tokenizer or labels, vocabulary, data
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # of the artifact, beside the model's
+    rows: slice = field(default_factory=lambda: slice(None), kw_only=True)  # of every batch, this process's
 
     batches = 1  # an epoch
     unit = "token"
@@ -69,12 +70,21 @@ class BaseTask(ABC):
     # gradient-trained kinds
 
     @abstractmethod
-    def batch(self, epoch: int, index: int) -> Batch:
-        """A batch, a function of the recipe's seed and its place alone."""
+    def batch(self, epoch: int, index: int) -> Batch | None:
+        """The `rows` of a batch, a function of the recipe's seed and its place alone; None where there are none."""
+
+    @property
+    def draws(self) -> int:
+        """Which numbers are drawn for a batch: those of the whole one, or those of this process."""
+        return 1 + (self.rows.start or 0)
 
     @abstractmethod
     def size(self, batch: Batch) -> int:
         """How many units (tokens) a batch trains on."""
+
+    def weight(self, batch: Batch) -> float:
+        """What the loss of a batch is divided by: as much do its rows count beside others."""
+        return self.size(batch)
 
     def initial_state(self, model: Any) -> State:
         """What the first batch of an epoch begins with."""

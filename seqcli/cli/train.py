@@ -7,13 +7,17 @@ model.safetensors (the best model, all that is needed to use it), last.safetenso
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seqcli.cli._complete import recipes, runs
 from seqcli.cli._options import option
 from seqcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqcli.recipe.schema import Recipe
 
 
 def command(
@@ -28,6 +32,15 @@ def command(
     init_from: Annotated[
         str | None, option("Fine-tune this model.", "--init-from", metavar="MODEL", autocompletion=runs)
     ] = None,
+    processes: Annotated[
+        int | None,
+        option(
+            "Train with so many processes on this machine, each with its part of every batch.",
+            "--processes",
+            metavar="N",
+            min=1,
+        ),
+    ] = None,
     tensorboard: Annotated[
         bool, option("Log for TensorBoard too, in the run's folder: tensorboard --logdir runs.", "--tensorboard")
     ] = False,
@@ -37,12 +50,36 @@ def command(
 ) -> int:
     if resume and (overwrite or init_from):
         raise UsageError(f"--resume does not go with {'--overwrite' if overwrite else '--init-from'}")
+    from seqcli.training import group, require_torch, session
+
+    options = session.Options(name, resume, overwrite, init_from, dry_run, tensorboard)
+    if group.one_of_several():
+        require_torch("training")
+        from seqcli.training.processes import joined
+
+        with joined() as others:
+            if processes not in (None, others.size):
+                raise UsageError(f"--processes {processes}: {others.size} processes have been started already")
+            return session.train(_loaded(recipe, set_), options, others)
+    loaded = _loaded(recipe, set_)
+    if processes in (None, 1) or dry_run:
+        return session.train(loaded, options)
+    run, _ = session.check(loaded, options, processes)
+    if recipe == "-":
+        raise UsageError("--processes: a recipe from standard input can be read by one process; give a file")
+    with run.claimed(overwrite=overwrite, resume=resume):
+        pass  # what would stop every process is said before there are any
+    from seqcli.cli.app import main
+    from seqcli.training.processes import start
+
+    return start(processes, main, sys.argv[1:])
+
+
+def _loaded(recipe: str, changes: list[str] | None) -> Recipe:
     from seqcli.recipe.load import load_recipe
     from seqcli.training import require_torch
 
-    loaded = load_recipe(recipe, set_ or [])
+    loaded = load_recipe(recipe, changes or [])
     if loaded.train is not None:
         require_torch("training")
-    from seqcli.training import session
-
-    return session.train(loaded, session.Options(name, resume, overwrite, init_from, dry_run, tensorboard))
+    return loaded

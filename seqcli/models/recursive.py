@@ -25,7 +25,7 @@ TASK = "classification"
 VERBS = ("classify", "eval")
 TRAINED = "gradient"
 
-NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights")  # of a batch's parts
+NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights", "total")  # of a batch's parts
 TOGETHER = 4096  # words read at once: bounds the memory
 
 
@@ -130,7 +130,8 @@ def prepare_batch(
     """The parts that `Model.loss` reads, by NAMES, of B examples with trees or with words and a label.
 
     ids (L,) and vectors (L, D) of words, the Forest's PARTS, and for the M nodes with a label: their rows, labels and
-    weights (M,), which sum to 1 (a root weighs 1, another node `node_loss`, each times its label's weight (K,)).
+    weights (M,), which sum to 1 (a root weighs 1, another node `node_loss`, each times its label's weight (K,)), and
+    what they summed to.
 
     `label_id` gives a label's place, -1 for none: that node has no loss. A root's label is the example's own where it
     has one. `rng` draws the words that are made unknown; without one none is.
@@ -157,13 +158,15 @@ def prepare_batch(
     weights *= by_label[gold]  # of the last one where there is no label: such nodes are left out
     kept = np.flatnonzero((gold >= 0) & (weights > 0))
     weights = weights[kept]
+    total = weights.sum()
     return {
         "ids": ids,
         "vectors": vocabulary.vector_rows(forest.words),
         **forest.arrays(),
         "nodes": forest.nodes[kept],
         "labels": gold[kept],
-        "weights": weights / max(float(weights.sum()), 1e-30),
+        "weights": weights / max(float(total), 1e-30),
+        "total": total,
     }
 
 

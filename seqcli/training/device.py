@@ -18,8 +18,9 @@ from seqcli.recipe.schema import TrainConfig
 BFLOAT16_FROM = 256  # hidden units: below, bfloat16 gains nothing on a CPU
 
 
-def resolve(config: TrainConfig, hidden: int) -> TrainConfig:
-    """The configuration with `device`, `precision` and `threads` made definite. Raises UsageError."""
+def resolve(config: TrainConfig, hidden: int, processes: int = 1) -> TrainConfig:
+    """The configuration with `device`, `precision` and `threads` made definite; of several `processes` on a machine
+    each has its share of the cores. Raises UsageError."""
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -34,7 +35,9 @@ def resolve(config: TrainConfig, hidden: int) -> TrainConfig:
         precision = "bfloat16" if hidden >= BFLOAT16_FROM and has_bfloat16(device) else "float32"
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    threads = config.threads or (int(asked) if asked.isdecimal() else 0) or here or 1
+    threads = config.threads or (int(asked) if asked.isdecimal() else 0) or max((here or 1) // processes, 1)
+    if processes > 1 and device == "cpu" and threads * processes > (here or threads * processes):
+        warn(f"{processes} processes of {threads} threads on {here} cores: fewer are faster, see train.threads")
     return config.model_copy(update={"device": device, "precision": precision, "threads": threads})
 
 

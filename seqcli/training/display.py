@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqcli import console
 
 if TYPE_CHECKING:
-    from seqcli.training.loop import Progress
+    from seqcli.training.progress import Progress
 
 BARS = "▁▂▃▄▅▆▇█"
 EVERY = 10.0  # seconds between plain lines

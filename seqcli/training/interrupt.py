@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,13 @@ from seqcli.console import is_terminal, say
 class Interrupt:
     """A context in which the two signals are caught; `wanted` is the number of the one that came, or 0.
 
-    `notice` tells the person; it is called inside a signal handler, amid whatever the program was writing.
+    `notice` tells the person; it is called inside a signal handler, amid whatever the program was writing. One that
+    comes within `same` seconds is the first again: where there are several processes, a terminal sends it to each,
+    and who started them hands it on.
     """
 
-    def __init__(self, notice: Callable[[str], None] = say) -> None:
-        self.wanted, self._notice = 0, notice
+    def __init__(self, notice: Callable[[str], None] = say, same: float = 0.0) -> None:
+        self.wanted, self._notice, self._same, self._came = 0, notice, same, 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -33,15 +36,12 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _caught(self, number: int, frame: Any) -> None:
+        if self.wanted and time.monotonic() - self._came < self._same:
+            return
         if self.wanted:
             if is_terminal():
                 os.write(2, b"\x1b[?25h")  # the live display had hidden the cursor
             os._exit(128 + number)
-        self.wanted = number
+        self.wanted, self._came = number, time.monotonic()
         with contextlib.suppress(RuntimeError):  # Python refuses to write amid a write to the same stderr
             self._notice("stopping after this step; once more to leave at once without saving")
-
-    @property
-    def status(self) -> int:
-        """The exit status of the signal."""
-        return 128 + self.wanted

@@ -8,15 +8,12 @@ ends with the same bits as one that was not.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 
 from seqcli import artifact, layers
 from seqcli.errors import SeqcliError
@@ -26,42 +23,20 @@ from seqcli.task import BaseTask, Evaluation
 from seqcli.training import averaging, device, optimizers
 from seqcli.training.board import Board
 from seqcli.training.display import Display
+from seqcli.training.group import Group
 from seqcli.training.interrupt import Interrupt
-
-SIGNED = ("best", "loss_sum")  # numbers of a run's progress that may be below zero
-
-
-@dataclass
-class Progress:
-    """Where a run stands, as JSON."""
-
-    step: int = 0  # optimizer steps done
-    epoch: int = 0
-    batch: int = 0  # batches of this epoch done
-    best: float | None = None  # what the kept model scores: of the watched figure, or loss in nats
-    best_step: int = 0
-    stale: int = 0  # evaluations since the best
-    factor: float = 1.0  # what the plateau schedule has come down to
-    plateau: int = 0  # evaluations without a gain since the last decay
-    loss_sum: float = 0.0  # training loss since the last evaluation
-    norm_sum: float = 0.0
-    steps_since: int = 0
-    seconds: float = 0.0
-    tokens: int = 0  # trained on so far
-    log_bytes: int = 0  # length of metrics.jsonl
-    finished: bool = False
-    mean_of: int = 0  # snapshots whose mean the kept model is; 0: it is a model as it was trained
-    judged: list[int] = field(default_factory=list)  # of the last mean: step, snapshot_every, average_snapshots
-    history: list[dict[str, Any]] = field(default_factory=list)
+from seqcli.training.progress import Progress, restored
 
 
 class Trainer:
     """Trains one model; `fit` runs until the budget is spent, patience ends, or an interrupt."""
 
-    def __init__(self, task: BaseTask, config: TrainConfig, run: Run, header: dict[str, Any]):
+    def __init__(
+        self, task: BaseTask, config: TrainConfig, run: Run, header: dict[str, Any], group: Group | None = None
+    ):
         self.task, self.config, self.run, self.header = task, config, run, header
-        self.progress = Progress()
-        self.device = str(config.device)
+        self.progress, self.group = Progress(), group or Group()
+        self.device = self.group.device(str(config.device))
         averaging.check(config, task)
         torch.set_num_threads(config.threads or 1)
         device.keep_freed_memory()
@@ -73,6 +48,7 @@ class Trainer:
         self.optimizer = optimizers.build(config, self.weights)
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(config.seed)
+        task.rows = self.group.rows
         self.state = self._fresh_state()
         self.board: Board | None = None
         self._last_save = time.monotonic()
@@ -130,8 +106,8 @@ class Trainer:
 
     # the loop
 
-    def fit(self, display: Display, interrupt: Interrupt) -> None:
-        """Train to the end, or to an interrupt, saving at both."""
+    def fit(self, display: Display, interrupt: Interrupt) -> int:
+        """Train to the end, or to an interrupt, saving at both; the number of the signal, 0 at the end."""
         p, began = self.progress, time.monotonic() - self.progress.seconds
         p.finished = False
         if not p.step:
@@ -139,30 +115,37 @@ class Trainer:
         every, evaluated_at = self.evaluate_every(), p.seconds
         while not self.done():
             loss, norm, rate = self.step()
-            p.seconds = time.monotonic() - began
+            p.seconds = self._clock(began)
             display.step(p, loss, norm, rate, self.share, self.total_steps)
             # before any save of this step
             if self.config.snapshot_every and p.step % self.config.snapshot_every == 0:
-                self.run.snapshot(p.step).parent.mkdir(exist_ok=True)
                 self.write_model(self.run.snapshot(p.step), {})
             due = p.step % every == 0 and not self._nearly_done(every)
             if self.config.minutes and not self.config.evaluate_every:
                 due = due or p.seconds - evaluated_at > 6 * self.config.minutes
             if due or self.done():
                 self.evaluate(rate)
-                p.seconds = time.monotonic() - began
+                p.seconds = self._clock(began)
                 evaluated_at = p.seconds
                 display.evaluation(p)
                 if due:
                     self.save()
-            if time.monotonic() - self._last_save > self.config.save_every:
+            due = time.monotonic() - self._last_save > self.config.save_every
+            due, wanted = self.group.agreed(due, interrupt.wanted)
+            if due or wanted:
                 self.save()
-            if interrupt.wanted:
-                self.save()
-                return
-        averaging.average(self)
+            if wanted:
+                return wanted
+        if self.group.first:
+            averaging.average(self)
         p.finished = True
         self.save()
+        return 0
+
+    def _clock(self, began: float) -> float:
+        """Seconds of training; where they decide, the same in all processes."""
+        seconds = time.monotonic() - began
+        return self.group.clock(seconds) if self.config.minutes else seconds
 
     def step(self) -> tuple[float, float, float]:
         """One optimizer step: (training loss in nats per token, gradient norm, learning rate)."""
@@ -173,20 +156,16 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
+        self.group.draw(self.generator, config.seed, p.step)
         total = 0.0
         for _ in range(config.accumulate):
-            batch = self.task.batch(p.epoch, p.batch)
-            model = device.bind(self.task.model, self.weights, config.precision)
-            loss, state = self.task.loss(model, batch, self.state, self.generator)
-            (loss / config.accumulate).backward()
-            self.state = _detached(state)
-            total += loss.item() / config.accumulate
-            p.tokens += self.task.size(batch)
+            total += self._descend(self.task.batch(p.epoch, p.batch))
             p.batch += 1
             if p.batch == self.task.batches:
                 p.epoch, p.batch = p.epoch + 1, 0
                 self.state = self._fresh_state()
         parameters = list(self.weights.values())
+        total = self.group.reduce(parameters, total)
         length = torch.nn.utils.get_total_norm([w.grad for w in parameters if w.grad is not None])
         norm = length.item()
         if not (math.isfinite(total) and math.isfinite(norm)):
@@ -198,6 +177,20 @@ class Trainer:
         self._average()
         p.loss_sum, p.norm_sum, p.steps_since = p.loss_sum + total, p.norm_sum + norm, p.steps_since + 1
         return total, norm, rate
+
+    def _descend(self, batch: Any) -> float:
+        """Add a batch's part in the gradient of a step, or that of this process's rows (None: there are none); its
+        part in the loss."""
+        mine = (self.task.weight(batch), self.task.size(batch)) if batch is not None else (0, 0)
+        share, units = self.group.share(*mine)
+        self.progress.tokens += units
+        if not share:
+            return 0.0
+        model = device.bind(self.task.model, self.weights, self.config.precision)
+        loss, state = self.task.loss(model, batch, self.state, self.generator)
+        (loss / (self.config.accumulate / share)).backward()
+        self.state = _detached(state)
+        return loss.item() / self.config.accumulate * share
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -227,7 +220,8 @@ class Trainer:
         p = self.progress
         train = p.loss_sum / max(p.steps_since, 1)
         with torch.no_grad():
-            found = self.task.evaluate(device.bind(self.task.model, self.kept, "float32"))
+            model = device.bind(self.task.model, self.kept, "float32")
+            found = self.group.of_first(lambda: self.task.evaluate(model))
         found = found or Evaluation({"train_loss": train}, "train_loss")
         watched = found.scores[found.watched]
         if not all(math.isfinite(score) for score in found.scores.values()):
@@ -254,6 +248,8 @@ class Trainer:
 
     def log(self, figures: dict[str, Any], better: bool) -> None:
         """Write a line into metrics.jsonl; `better`: that model is kept."""
+        if not self.group.first:
+            return
         p = self.progress
         when = {"step": p.step, "epoch": round(self.epochs_done, 4), "seconds": round(p.seconds, 1)}
         p.log_bytes = self.run.log({**when, **figures, "best": better})
@@ -264,32 +260,41 @@ class Trainer:
 
     def write_model(self, path: Any, scores: dict[str, Any], weights: dict[str, torch.Tensor] | None = None) -> None:
         """The model as it is now, or with other weights, as an artifact."""
+        if not self.group.first:
+            return
         p = self.progress
+        path.parent.mkdir(exist_ok=True)
         header = {**self.header, "scores": {**scores, "step": p.step, "epoch": round(self.epochs_done, 4)}}
         arrays = {f"model.{n}": a for n, a in device.to_numpy(weights or self.kept).items()}
         artifact.write(path, header, arrays | self.task.arrays)
 
     def save(self) -> None:
         """Write last.safetensors: all that decides what comes next."""
+        self._last_save, state = time.monotonic(), self.group.gathered(self.state)
+        if not self.group.first:
+            return
         slots = {name: self.optimizer.state.get(w, {}) for name, w in self.weights.items()}
         tensors = {
             **{f"model.{name}": w for name, w in self.weights.items()},
             **{f"optimizer.{name}.{key}": value for name, own in slots.items() for key, value in own.items()},
             **{f"average.{name}": a for name, a in (self.averaged or {}).items()},
-            **{f"state.{n}": s for n, s in layers.arrays(self.state).items()},
+            **{f"state.{n}": s for n, s in layers.arrays(state).items()},
             "generator": self.generator.get_state(),
         }
         header = {**self.header, "kind": "checkpoint", "progress": dataclasses.asdict(self.progress)}
         header.pop("task", None)
+        if self.group.size > 1:
+            header["processes"] = self.group.size
         artifact.write(self.run.last, header, device.to_numpy(tensors) | self.task.arrays)
         self._last_save = time.monotonic()
 
     def load(self, saved: artifact.Artifact) -> None:
         """Put back what `save` wrote, and cut the log back. Raises SeqcliError for what it cannot have written."""
         with artifact.restoring(saved.path):
-            self.progress = _progress(saved.header["progress"], self.task.batches)
+            self.progress = restored(saved.header["progress"], self.task.batches)
             self._put_back(saved)
-            self.run.cut_log(self.progress.log_bytes)
+            if self.group.first:
+                self.run.cut_log(self.progress.log_bytes)
 
     def _put_back(self, saved: artifact.Artifact) -> None:
         with torch.no_grad():
@@ -307,24 +312,13 @@ class Trainer:
         fresh = layers.arrays(self.state)
         stored = saved.part("state")
         self.state = layers.replace(
-            self.state, {n: torch.from_numpy(np.array(stored[n])).to(s.device, s.dtype) for n, s in fresh.items()}
+            self.state,
+            {n: torch.from_numpy(stored[n][self.group.rows].copy()).to(s.device, s.dtype) for n, s in fresh.items()},
         )
         self.generator.set_state(torch.from_numpy(np.array(saved.arrays["generator"])))
 
     def _fresh_state(self) -> Any:
         return self.task.initial_state(device.bind(self.task.model, self.weights, self.config.precision))
-
-
-def _progress(stored: Any, batches: int) -> Progress:
-    """The progress that a checkpoint tells. Raises ValueError where no run can have come to it."""
-    found = TypeAdapter(Progress).validate_json(json.dumps(stored), strict=True)
-    counts = {n: v for n, v in dataclasses.asdict(found).items() if isinstance(v, int | float) and n not in SIGNED}
-    odd = [f"{name} is {value}" for name, value in counts.items() if not 0 <= value < 1 << 53]
-    odd += [f"{name} is missing" for name in sorted(dataclasses.asdict(found).keys() - stored.keys())]
-    odd += [] if found.batch < batches else [f"batch is {found.batch} of {batches}"]
-    if odd:
-        raise ValueError(f"progress: {', '.join(odd)}")
-    return found
 
 
 def _detached(state: Any) -> Any:

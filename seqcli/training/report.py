@@ -9,7 +9,7 @@ from seqcli import console, layers
 from seqcli.recipe.dump import dump_yaml
 
 if TYPE_CHECKING:
-    from seqcli.training.loop import Progress
+    from seqcli.training.progress import Progress
     from seqcli.training.session import Session
 
 
@@ -28,8 +28,12 @@ def opening(session: Session) -> None:
     console.say(
         f"model: {_shape(config)},"
         f" {layers.parameters(session.task.model):,} parameters; {train.precision} on {train.device},"
-        f" {train.threads} threads, seed {train.seed}"
+        f" {_several(session.group.size)}{train.threads} threads, seed {train.seed}"
     )
+
+
+def _several(processes: int) -> str:
+    return f"{processes} processes of " if processes > 1 else ""
 
 
 def _shape(config: Any) -> str:

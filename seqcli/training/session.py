@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shlex
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from seqcli.recipe.schema import SECTIONS, Recipe
 from seqcli.runs import Run
 from seqcli.task import BaseTask
 from seqcli.training import report
+from seqcli.training.group import Group
 
 FIXED = (  # keys of `train` that a resumed run keeps
     *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
@@ -44,46 +46,71 @@ class Session:
     task: BaseTask
     header: dict[str, Any]
     saved: artifact.Artifact | None  # the checkpoint to resume from
+    group: Group  # the processes that train
 
 
-def train(recipe: Recipe, options: Options) -> int:
-    """Carry out a recipe; the exit status. Raises SeqcliError."""
-    counted = registry.load("models", recipe.model.kind).TRAINED == "counted"
+def check(recipe: Recipe, options: Options, processes: int) -> tuple[Run, bool]:
+    """The run's folder, and whether the model is counted. Raises UsageError where options do not fit."""
+    kind = recipe.model.kind
+    counted = registry.load("models", kind).TRAINED == "counted"
     if counted and (options.resume or options.init_from):
+        raise UsageError(f"a {kind} model is counted in one pass: there is nothing to resume or start from")
+    if counted and processes > 1:
         raise UsageError(
-            f"a {recipe.model.kind} model is counted in one pass: there is nothing to resume or start from"
+            f"a {kind} model is not trained by gradients: several processes cannot share its work",
+            hint="train it with one, without --processes and torchrun",
         )
+    if processes > 1 and recipe.data.train in ("-", ["-"]):
+        raise UsageError("data.train: standard input can be read by one process; give a file")
     own = recipe.base.resolve().name if recipe.name == "recipe" else recipe.name  # a run's own recipe.yaml
-    run = Run(runs.folder(own if options.name is None else options.name))
+    return Run(runs.folder(own if options.name is None else options.name)), counted
+
+
+def train(recipe: Recipe, options: Options, group: Group | None = None) -> int:
+    """Carry out a recipe; the exit status. Raises SeqcliError."""
+    group = group or Group()
+    run, counted = check(recipe, options, group.size)
     if options.dry_run:
-        report.dry_run(prepare(recipe, run, options))
+        if group.first:
+            report.dry_run(prepare(recipe, run, options, group))
         return 0
-    with run.claimed(overwrite=options.overwrite, resume=options.resume):
-        return _carry_out(prepare(recipe, run, options), options, counted)
+    with run.claimed(overwrite=options.overwrite, resume=options.resume) if group.first else nullcontext():
+        return _carry_out(prepare(recipe, run, options, group), options, counted)
 
 
 def _carry_out(session: Session, options: Options, counted: bool) -> int:
-    run = session.run
+    run, group = session.run, session.group
     trainer = None if counted else _trainer(session)
+    group.same([session.header["data"], _settings(session), trainer and trainer.progress.step])
     if options.tensorboard and counted:
         raise UsageError(f"--tensorboard: a {session.recipe.model.kind} model is counted in one pass")
-    if options.overwrite:  # not before everything is ready: a mistake must not cost the run that is there
+    if options.overwrite and group.first:  # not before all is ready: a mistake must not cost the run that is there
         run.clear()
-    if options.tensorboard and trainer:
+    if options.tensorboard and trainer and group.first:
         from seqcli.training.board import Board
 
         trainer.board = Board(run, trainer.progress.step)
-    _write_recipe(session)  # on resume too: what was overridden now holds from now on
+    if group.first:
+        _write_recipe(session)  # on resume too: what was overridden now holds from now on
     report.opening(session)
     status = _descend(session, trainer) if trainer else _count(session)
+    if not group.first:
+        return 0  # the first may still be writing: one that fails would end it
     if status == 0:
         session.task.closing(run)
         print(run.model.as_posix())
     return status
 
 
-def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
+def _settings(session: Session) -> dict[str, Any]:
+    """The recipe, but for what may differ between machines."""
+    sections = session.header["recipe"]
+    return {**sections, "train": {k: v for k, v in (sections.get("train") or {}).items() if k != "threads"}}
+
+
+def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = None) -> Session:
     """Data, vocabulary and model of a run. Raises SeqcliError."""
+    group = group or Group()
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
     verb = registry.load("models", recipe.model.kind).VERBS[0]
     start = runs.open_model(options.init_from, verb) if options.init_from else None
@@ -98,7 +125,9 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         averaging.check(recipe.train, task)
         recipe = replace(
             recipe,
-            train=device.resolve(recipe.train, getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0))),
+            train=device.resolve(
+                recipe.train, getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0)), group.local
+            ),
         )
     header = {
         "kind": "model",
@@ -112,7 +141,7 @@ def prepare(recipe: Recipe, run: Run, options: Options) -> Session:
         _same_recipe(saved.header, header, run)
         header |= {key: saved.header[key] for key in ("created", "data")}
         header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
-    return Session(recipe, run, task, header, saved)
+    return Session(recipe, run, task, header, saved, group)
 
 
 def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
@@ -172,7 +201,7 @@ def _trainer(session: Session) -> Any:
 
     train = session.recipe.train
     assert train is not None
-    trainer = Trainer(session.task, train, session.run, session.header)
+    trainer = Trainer(session.task, train, session.run, session.header, session.group)
     session.recipe = replace(session.recipe, train=trainer.config)  # a kernel may have refused the precision
     if session.saved:
         trainer.load(session.saved)
@@ -186,13 +215,17 @@ def _descend(session: Session, trainer: Any) -> int:
 
     if session.saved:
         console.say(f"resumed at step {trainer.progress.step:,}, epoch {trainer.epochs_done:.2f}")
+        before, now = session.saved.header.get("processes", 1), session.group.size
+        if before != now:
+            console.say(f"it was saved by {before} processes, {now} go on: of the same batches, but not bit for bit")
         if trainer.done():
             key = "patience" if trainer.share < 1 else "epochs"
             console.say(f"the run is finished; to go on, raise its limits, as in --resume --set train.{key}=20")
-    with Display(session.task.watched) as display, Interrupt(display.notice) as interrupt:
-        trainer.fit(display, interrupt)
-    if interrupt.wanted:
+    same = 1.0 if session.group.size > 1 else 0.0
+    with Display(session.task.watched) as display, Interrupt(display.notice, same) as interrupt:
+        ended = trainer.fit(display, interrupt) or interrupt.wanted
+    if ended:
         console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}")
-        return interrupt.status
+        return 128 + ended
     report.training(trainer.progress, session)
     return 0

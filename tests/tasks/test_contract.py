@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.tiny import tiny_recipe
 
 from seqcli import layers, registry
 from seqcli.layers.crf import CRF
 from seqcli.recipe import discover
-from seqcli.recipe.load import load_recipe, resolve_recipe, task_model, tasks
+from seqcli.recipe.load import load_recipe, task_model, tasks
 from seqcli.recipe.schema import Recipe
 from seqcli.task import BaseTask, Evaluation
 from seqcli.training import device
@@ -27,59 +28,11 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 
 NAMES = registry.names("tasks")
 
-# What a task of each kind can be made of in a moment: its files, and its recipe.
-TINY: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
-    "language-model": (
-        {"a.txt": "the cat sat on the mat\n" * 30},
-        {
-            "tokenizer": {"kind": "char"},
-            "data": {"train": "a.txt", "valid": 0.2},
-            "model": {"cell": "lstm", "embedding": 4, "hidden": 5},
-            "train": {"steps": 4, "batch_size": 2, "sequence_length": 7},
-        },
-    ),
-    "tagging": (
-        {"a.txt": "the/DET cat/NOUN sat/VERB on/ADP the/DET mat/NOUN\na/DET dog/NOUN ran/VERB\n" * 12},
-        {
-            "data": {"train": "a.txt", "valid": 0.2, "format": "word-tag"},
-            "model": {"cell": "lstm", "embedding": 4, "hidden": 5, "characters": {"kind": "cnn", "filters": 3}},
-            "train": {"steps": 4, "batch_size": 5},
-        },
-    ),
-    "classification": (
-        {"a.txt": "good the cat sat\nbad no cat sat on it\ngood a mat\nbad the dog ran off\n" * 8},
-        {
-            "tokenizer": {"kind": "word"},
-            "data": {"train": "a.txt", "valid": 0.25, "format": "label-text"},
-            "model": {"cell": "lstm", "embedding": 4, "hidden": 5, "pooling": "attention"},
-            "train": {"steps": 4, "batch_size": 5},
-        },
-    ),
-    "sequence-to-sequence": (
-        {"a.tsv": "a b\tb a\na b c\tc b a\nc\tc\nb d a\ta d b\n" * 8},
-        {
-            "tokenizer": {"kind": "word"},
-            "data": {"train": "a.tsv", "valid": 0.25},
-            "model": {"cell": "lstm", "embedding": 4, "hidden": 5},
-            "train": {"steps": 4, "batch_size": 5},
-        },
-    ),
-}
-
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Callable[..., Recipe]:
     """`recipe(task, **overrides)`: the tiny one, checked as any other."""
-
-    def make(name: str, *overrides: str) -> Recipe:
-        assert name in TINY, f"give {name} its files and a recipe in TINY"
-        files, keys = TINY[name]
-        for file, text in files.items():
-            (tmp_path / file).write_text(text)
-        fixed = ["train.device=cpu", "train.precision=float32", "train.threads=1"]
-        return resolve_recipe({"task": name, **keys}, [*fixed, *overrides], name="tiny", base=tmp_path)
-
-    return make
+    return lambda name, *overrides: tiny_recipe(tmp_path, name, *overrides)
 
 
 def parts(batch: Any) -> list[np.ndarray]:
@@ -206,6 +159,46 @@ def test_a_loss_stays_on_the_device_of_the_weights(
     assert loss.device.type == "meta"
     assert loss.dtype == torch.float32
     assert all(w.grad is not None and w.grad.device.type == "meta" for w in weights.values())
+
+
+PARTED = {
+    "language-model": [["model={kind: transformer, size: 8, layers: 1, heads: 2}"]],
+    "tagging": [["model={kind: transformer, size: 8, layers: 1, heads: 2}"]],
+    "classification": [["model={kind: recursive, hidden: 4, class_weights: {good: 3, bad: 1}}"]],
+    "sequence-to-sequence": [["model={kind: ctc, hidden: 5}"], ["train.batch_tokens=40"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [(n, c) for n in NAMES for c in [[], *ELSEWHERE.get(n, []), *PARTED.get(n, [])]]
+)
+def test_parts_of_batches_add_up_to_them(name: str, changes: list[str], recipe: Callable[..., Recipe]) -> None:
+    """Losses and gradients in float64, by weight, of batches that follow each other; a part may have no rows."""
+    changes = [c for c in changes if "word_dropout" not in c]
+    task = registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name, *changes), None, None)
+    weights = {n: torch.tensor(a, dtype=torch.float64).requires_grad_() for n, a in layers.arrays(task.model).items()}
+    model = device.bind(task.model, weights, "float32")
+
+    def summed(rows: slice) -> tuple[dict[str, float], dict[str, Any]]:
+        task.rows, figures = rows, {"nats": 0.0, "weight": 0.0, "units": 0.0}
+        state, gradients = task.initial_state(model), {n: torch.zeros_like(w) for n, w in weights.items()}
+        for index in (0, 1):
+            if (batch := task.batch(1, index)) is not None:
+                loss, state = task.loss(model, batch, state, None)
+                state = layers.replace(state, {n: a.detach() for n, a in layers.arrays(state).items()})
+                weight = task.weight(batch)
+                found = torch.autograd.grad(loss * weight, list(weights.values()), materialize_grads=True)
+                gradients = {n: g + gradients[n] for n, g in zip(weights, found, strict=True)}
+                for key, more in (("nats", loss.item() * weight), ("weight", weight), ("units", task.size(batch))):
+                    figures[key] += more
+        return figures, gradients
+
+    whole, gradient = summed(slice(None))
+    for size in (2, 7):  # more than there are rows
+        parts = [summed(slice(rank, None, size)) for rank in range(size)]
+        assert {k: sum(p[0][k] for p in parts) for k in whole} == pytest.approx(whole, rel=1e-6)
+        for n, g in gradient.items():
+            torch.testing.assert_close(sum(p[1][n] for p in parts), g, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seqcli import console
 from seqcli.training import display
-from seqcli.training.loop import Progress
+from seqcli.training.progress import Progress
 
 
 @given(values=st.lists(st.floats(0, 100), min_size=1, max_size=60), width=st.integers(1, 30))

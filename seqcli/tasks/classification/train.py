@@ -112,8 +112,10 @@ class Task(BaseTask):
     def batch(self, epoch: int, index: int) -> Any:
         """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); or what the kind of
         model makes of trees."""
-        config, examples = self.recipe.model, self.buckets.batch(epoch, index)
-        kind, seed = registry.load("models", config.kind), [self.buckets.seed, epoch, index, 1]
+        config, examples = self.recipe.model, self.buckets.batch(epoch, index)[self.rows]
+        if not examples:
+            return None
+        kind, seed = registry.load("models", config.kind), [self.buckets.seed, epoch, index, self.draws]
         if hasattr(kind, "prepare_batch"):
             names, known = self.corpus.config.labels, self.vocabulary.label_ids
 
@@ -147,6 +149,9 @@ class Task(BaseTask):
 
     def size(self, batch: Any) -> int:
         return int(batch["lengths"].sum()) if "lengths" in batch else len(batch["ids"])
+
+    def weight(self, batch: Any) -> float:
+        return float(batch["total"]) if "total" in batch else len(batch["targets"])
 
     def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
         return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()

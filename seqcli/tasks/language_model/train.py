@@ -72,19 +72,20 @@ class Task(BaseTask):
     def watched(self) -> str:
         return "valid_loss" if "valid" in self.ids else "train_loss"
 
-    def batch(self, epoch: int, index: int) -> Batch:
+    def batch(self, epoch: int, index: int) -> Batch | None:
         inputs, targets = self.streams.batch(epoch, index)
         if blur := getattr(self.model, "blur", 0.0):
             rng = np.random.default_rng([self.recipe.train.seed, epoch, index])  # type: ignore[union-attr]
             near = np.rint(inputs + rng.normal(0, blur, inputs.shape)).astype(np.int64)
             inputs = np.where(inputs > 0, near.clip(1, self.tokenizer.size - 1), 0)
-        return inputs, targets
+        inputs, targets = (np.ascontiguousarray(a[:, self.rows]) for a in (inputs, targets))
+        return (inputs, targets) if inputs.size else None
 
     def size(self, batch: Batch) -> int:
         return batch[0].size
 
     def initial_state(self, model: Any) -> State:
-        return model.initial_state(self.streams.batch_size)
+        return model.initial_state(len(range(self.streams.batch_size)[self.rows]))
 
     def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
         inputs, targets = (ops.integers(a, model.embedding) for a in batch)

@@ -114,9 +114,11 @@ class Task(BaseTask):
             return "train_loss"
         return "valid_loss" if self.watch == LOSS else self.watch
 
-    def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
-        chosen = [self.train[i] for i in self.plan.batch(epoch, index)]
-        found = paired.batch(chosen, self.codec, [self.plan.seed, epoch, index, 1])
+    def batch(self, epoch: int, index: int) -> Any:
+        chosen = [self.train[i] for i in self.plan.batch(epoch, index)[self.rows]]
+        if not chosen:
+            return None
+        found = paired.batch(chosen, self.codec, [self.plan.seed, epoch, index, self.draws])
         if rate := getattr(self.recipe.model, "scheduled_sampling", 0.0):
             found["sampling"] = np.array(rate * self._ramp(epoch), np.float32)
         return found
@@ -128,6 +130,9 @@ class Task(BaseTask):
 
     def size(self, batch: Any) -> int:
         return int(batch["source_lengths"].sum()) + int(batch["total"])
+
+    def weight(self, batch: Any) -> float:
+        return float(batch["total"])
 
     def loss(self, model: Any, batch: Any, state: State, rng: Any) -> tuple[Any, State]:
         return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()

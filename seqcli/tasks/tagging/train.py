@@ -77,11 +77,14 @@ class Task(BaseTask):
     def batches(self) -> int:  # type: ignore[override]
         return self.buckets.batches
 
-    def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
+    def batch(self, epoch: int, index: int) -> Any:
         """What `models/tagger.py` reads of B sentences, padded to T words or frames: see `ReadsWords.inputs`; beside
         it `features` (F, T, B) and `tags` (T, B)."""
         v, config = self.vocabulary, self.recipe.model
-        sentences, seed = self.buckets.batch(epoch, index), [self.buckets.seed, epoch, index, 1]
+        sentences = self.buckets.batch(epoch, index)[self.rows]
+        if not sentences:
+            return None
+        seed = [self.buckets.seed, epoch, index, self.draws]
         if self.frames is not None:
             made = self.frames.batch([s.frames for s in sentences], seed)
             steps = up(int(made["lengths"].max()), STEPS)

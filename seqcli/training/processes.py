@@ -1,0 +1,257 @@
+"""Several processes that train one model: how they are started, what they sum, how they end together.
+
+Rank r of N takes the rows r, r + N, ... of every batch. A loss is a mean, so that each part is weighted by what it is
+the mean of: the sum of the parts' gradients is that of the whole batch. What follows from a clock or a signal is
+decided once for all. Figures go over gloo, and so do gradients on a CPU; between GPUs these go over NCCL.
+
+The process that fails first writes so into the store that all of them know, and says why. One whose connection
+breaks looks there and is silent. For one that was killed, `start` says it, or under torchrun one of those left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import multiprocessing.connection
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from multiprocessing import resource_tracker
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
+from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
+
+from seqcli import console, layers
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.training.group import Group
+
+T = TypeVar("T")
+LONGEST = timedelta(hours=3)  # that the others wait for the first, which evaluates
+TELLING = 3.0  # seconds that one whose connection broke waits for the reason
+GRACE = 3.0  # seconds that the others have to end by themselves, and again when they were told to
+ENDING = (signal.SIGINT, signal.SIGTERM)
+RESUME = "the same command with --resume goes on from the last save"
+
+
+class Several(Group):
+    """One of several processes, joined by what torchrun writes into the environment."""
+
+    def __init__(self) -> None:
+        of = os.environ
+        self.rank, self.size = int(of["RANK"]), int(of["WORLD_SIZE"])
+        self._place, self.local = int(of.get("LOCAL_RANK", 0)), int(of.get("LOCAL_WORLD_SIZE", 1))
+        self.rows = slice(self.rank, None, self.size)
+        hosted = of.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # by who started the processes
+        address, attempt = (of["MASTER_ADDR"], int(of["MASTER_PORT"])), of.get("TORCHELASTIC_RESTART_COUNT", "0")
+        with _connected(f"the other processes cannot be reached at {':'.join(map(str, address))}"):
+            store = TCPStore(*address, is_master=not hosted and not self.rank, wait_for_workers=False)
+            self.store = PrefixStore(f"seqcli/{attempt}", store)
+            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+            dist.init_process_group(backend, store=self.store, rank=self.rank, world_size=self.size, timeout=LONGEST)
+
+    def device(self, name: str) -> str:
+        if name == "mps":
+            raise UsageError("train.device: mps serves one process", hint="leave --processes away, or take cpu")
+        if name != "cuda":
+            return name
+        if self.local > (found := torch.cuda.device_count()):
+            raise UsageError(
+                f"{self.local} processes, but this machine has {found} CUDA devices: each process takes one",
+                hint=f"--processes {found}, or --set train.device=cpu",
+            )
+        torch.cuda.set_device(self._place)
+        return f"cuda:{self._place}"
+
+    def same(self, about: Any) -> None:
+        digests: list[Any] = [None] * self.size
+        mine = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
+        with _connected():
+            dist.all_gather_object(digests, mine)
+        if odd := [rank for rank, digest in enumerate(digests) if digest != digests[0]]:
+            raise SeqcliError(
+                f"rank {odd[0]} of {self.size} has another recipe, other data or another checkpoint than rank 0",
+                hint="every machine needs the same files, and to resume, the run's folder",
+            )
+
+    def draw(self, generator: Any, seed: int, step: int) -> None:
+        drawn = np.random.SeedSequence([seed, step, self.rank]).generate_state(1, np.uint64)[0]
+        generator.manual_seed(int(drawn >> 1))
+
+    def share(self, weight: float, units: int) -> tuple[float, int]:
+        whole, total = self._sum([weight, units])
+        return weight / whole if whole else 0.0, round(total)
+
+    def reduce(self, weights: Iterable[Any], loss: float) -> float:
+        """What no process has a gradient of stays without one: the optimizer leaves it as it is."""
+        own = list(weights)
+        there = torch.tensor([loss, *(w.grad is not None for w in own)], dtype=own[0].dtype, device=own[0].device)
+        flat = torch.cat([there, *(w.new_zeros(w.numel()) if w.grad is None else w.grad.flatten() for w in own)])
+        with _connected():
+            dist.all_reduce(flat)
+        there, *parts = flat.split([len(there), *(w.numel() for w in own)])
+        loss, *found = there.tolist()
+        for weight, part, any_has in zip(own, parts, found, strict=True):
+            weight.grad = part.view_as(weight) if any_has else None
+        return loss
+
+    def of_first(self, work: Callable[[], T]) -> T:
+        """With the threads of all processes of this machine, for the others wait."""
+        found: list[Any] = [None]
+        if self.first:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(threads * self.local)
+            found = [work()]
+            torch.set_num_threads(threads)
+        with _connected():
+            dist.broadcast_object_list(found)
+        return found[0]
+
+    def clock(self, seconds: float) -> float:
+        return self._sum([seconds if self.first else 0.0])[0]
+
+    def agreed(self, save: bool, wanted: int) -> tuple[bool, int]:
+        saves, *came = self._sum([save and self.first, *(wanted == number for number in ENDING)])
+        return bool(saves), next((int(number) for number, ranks in zip(ENDING, came, strict=True) if ranks), 0)
+
+    def gathered(self, state: Any) -> Any:
+        return layers.replace(state, {name: self._rows(a) for name, a in layers.arrays(state).items()})
+
+    def _rows(self, own: torch.Tensor) -> torch.Tensor:
+        """All processes' rows (B, ...): where they stand in a whole of zeros, added up byte by byte."""
+        rows = round(self._sum([len(own)])[0])
+        whole = torch.zeros((rows, *own.shape[1:]), dtype=own.dtype, device=own.device)
+        whole[self.rows] = own
+        if whole.numel():
+            with _connected():
+                dist.all_reduce(whole.view(torch.uint8))
+        return whole
+
+    def _sum(self, numbers: Sequence[float]) -> list[float]:
+        figures = torch.tensor(numbers, dtype=torch.float64)
+        with _connected():
+            dist.all_reduce(figures)
+        return figures.tolist()
+
+    def claim(self, status: int) -> int | None:
+        """Be the one that says why all end; the status that another one ends with, if it was first."""
+        return _claim(self.store, status, self.rank)
+
+
+class Lost(SeqcliError):
+    """The connection to another process is gone, and most likely that process."""
+
+
+@contextlib.contextmanager
+def _connected(lost: str = "another process of this run has ended, or cannot be reached") -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise Lost(lost, hint=RESUME) from error
+
+
+def _claim(store: Store, status: int, who: int) -> int | None:
+    mine = f"{status} {who}"
+    try:
+        ended = store.compare_set("ended", "", mine).decode()
+    except RuntimeError:  # who held it is gone too
+        return None
+    return None if ended == mine else int(ended.split()[0])
+
+
+def _told(store: Store) -> None:
+    """Wait a while for another one to say why all end."""
+    until = time.monotonic() + TELLING
+    with contextlib.suppress(RuntimeError):
+        while not store.check(["ended"]) and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[Group]:
+    """This process as one of several: what goes wrong is said by one of them, and all end with its status.
+
+    Raises SystemExit in a process that is to be silent.
+    """
+    console.verbosity = console.verbosity if os.environ["RANK"] == "0" else console.SILENT
+    group = Several()
+    try:
+        yield group
+    except BaseException as error:
+        for number in ENDING:  # who sees this one end ends the others: what is to be said is said before
+            signal.signal(number, signal.SIG_IGN)
+        if isinstance(error, Lost):
+            _told(group.store)
+        status = group.claim(error.status if isinstance(error, SeqcliError) else 1)
+        if status is not None:
+            raise SystemExit(status) from None
+        raise
+    dist.destroy_process_group()
+
+
+def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> int:
+    """Start processes on this machine that each call `main`, a function of a module, as the program with these
+    arguments; wait for them; the status with which the first one ended that failed.
+
+    A signal is handed on to all, a second one ends them. When one dies, that is said, and the others end within
+    seconds.
+    """
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # what it says is said here
+    host = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    store, told = PrefixStore("seqcli/0", host), []
+    resource_tracker.ensure_running()  # it would unblock them
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # a process that is only beginning would end with a traceback
+    running = start_processes(_run, (number, host.port, main, list(arguments)), number, join=False)
+    assert isinstance(running, ProcessContext)
+    workers: list[Any] = running.processes
+
+    def hand_on(which: int, frame: Any) -> None:
+        for process in workers:
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGKILL if told else which)  # one that waits for others heeds no second
+        told.append(which)
+
+    before = {which: signal.signal(which, hand_on) for which in ENDING}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        ended = False
+        while not ended:
+            for ready in multiprocessing.connection.wait(running.sentinels):
+                workers[running.sentinels[ready]].join()  # type: ignore[index]
+            killed = [(rank, -(p.exitcode or 0)) for rank, p in enumerate(workers) if (p.exitcode or 0) < 0]
+            if killed and not told and _claim(store, 1, number) is None:
+                rank, by = killed[0]
+                console.error(
+                    f"rank {rank} of {number} was killed by {signal.Signals(by).name}: the training has ended",
+                    RESUME + ("\nthe system does so when memory is short" if by == signal.SIGKILL else ""),
+                )
+            ended = running.join(grace_period=GRACE)
+    except ProcessExitedException as error:
+        return 128 + told[0] if told else max(error.exit_code, 1)
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+    return 0
+
+
+def _run(rank: int, number: int, port: int, main: Callable[[], None], arguments: list[str]) -> None:
+    """Be one of the processes, as torchrun would have started it."""
+    about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
+    about |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": True}
+    os.environ |= {name: str(value) for name, value in about.items()}
+    if sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    sys.argv = ["seqcli", *arguments]
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
