@@ -27,6 +27,12 @@ def is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def show_cursor() -> None:
+    """Show it again, where a live display had hidden it and could not end."""
+    if is_terminal():
+        os.write(2, b"\x1b[?25h")
+
+
 def stderr() -> Console:
     """A rich console on stderr."""
     from rich.console import Console

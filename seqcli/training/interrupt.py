@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from seqcli.console import is_terminal, say
+from seqcli.console import say, show_cursor
 
 
 class Interrupt:
@@ -39,8 +39,7 @@ class Interrupt:
         if self.wanted and time.monotonic() - self._came < self._same:
             return
         if self.wanted:
-            if is_terminal():
-                os.write(2, b"\x1b[?25h")  # the live display had hidden the cursor
+            show_cursor()
             os._exit(128 + number)
         self.wanted, self._came = number, time.monotonic()
         with contextlib.suppress(RuntimeError):  # Python refuses to write amid a write to the same stderr

@@ -202,8 +202,10 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
     arguments; wait for them; the status with which the first one ended that failed.
 
     A signal is handed on to all, a second one ends them. When one dies, that is said, and the others end within
-    seconds.
+    seconds. Raises UsageError where the system has no such signals.
     """
+    if os.name != "posix":
+        raise UsageError("--processes needs a POSIX system", hint="start them with torchrun: see docs/training.md")
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # what it says is said here
     host = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     store, told = PrefixStore("seqcli/0", host), []
@@ -229,6 +231,7 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
             killed = [(rank, -(p.exitcode or 0)) for rank, p in enumerate(workers) if (p.exitcode or 0) < 0]
             if killed and not told and _claim(store, 1, number) is None:
                 rank, by = killed[0]
+                console.show_cursor()
                 console.error(
                     f"rank {rank} of {number} was killed by {signal.Signals(by).name}: the training has ended",
                     RESUME + ("\nthe system does so when memory is short" if by == signal.SIGKILL else ""),
@@ -239,6 +242,7 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
     finally:
         for which, handler in before.items():
             signal.signal(which, handler)
+        console.show_cursor()
     return 0
 
 

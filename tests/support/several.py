@@ -121,6 +121,18 @@ def another_number_goes_on(folder: Path, group: Group) -> None:
         assert_close(both, alone)
 
 
+def evaluations_and_ends_are_shared(folder: Path, group: Group) -> None:
+    """Every task to its end; budgets of a clock and of patience end all at the same step, with the same best."""
+    minutes = ("train.minutes=0.01", "train.steps=null", "train.evaluate_every=7")
+    patience = ("train.patience=2", "train.learning_rate=1e-9", "train.steps=1000", "train.evaluate_every=2")
+    for name, *changes in [*((name,) for name in TINY), ("language-model", *minutes), ("language-model", *patience)]:
+        made = trainer(folder / "end", name, group, *changes)
+        assert fit(made) == 0
+        assert made.progress.best is not None
+        group.same([made.progress.step, made.progress.best, made.progress.stale])
+    assert made.progress.stale == 2
+
+
 def main() -> None:
     """Do all of it."""
     folder = Path(sys.argv[1])
@@ -129,5 +141,6 @@ def main() -> None:
         steps_are_those_of_one_process(folder, group)
         a_stopped_run_goes_on(folder, group)
         another_number_goes_on(folder, group)
+        evaluations_and_ends_are_shared(folder, group)
     if group.first:
         print("done")

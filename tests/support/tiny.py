@@ -37,7 +37,7 @@ TINY: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
         },
     ),
     "sequence-to-sequence": (
-        {"a.tsv": "a b\tb a\na b c\tc b a\nc\tc\nb d a\ta d b\n" * 8},
+        {"a.tsv": "a b\tb a\na b c\tc b a\nc\tc\nb d a\ta d\n" * 8},
         {
             "tokenizer": {"kind": "word"},
             "data": {"train": "a.tsv", "valid": 0.25},
