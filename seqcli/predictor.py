@@ -145,11 +145,14 @@ class BasePredictor(Answering):
     def filter(self, lines: Iterable[str], **asked: Any) -> Iterator[str]:
         """A line out for each line in, as the command line writes them; `asked` are the task's settings.
 
-        Raises SeqcliError that names the line.
+        Raises SeqcliError that names the line; a line end within one, which would make two of it, too.
         """
         own, settings, source = replace(self, counted=Counter()), self.asked(**asked), iter(lines)
         reader, writer, first = self.reader(), self.writer(), 1
-        while part := [line.rstrip("\n") for line in islice(source, LINES)]:
+        while part := [line.removesuffix("\n") for line in islice(source, LINES)]:
+            if (odd := next((i for i, line in enumerate(part) if "\n" in line), None)) is not None:
+                hint = "answers would no longer go with lines: divide it, or write a space in its place"
+                raise SeqcliError(f"<lines>:{first + odd}: a line end stands within the line", hint=hint)
             text = "".join(f"{line}\n" for line in part)
             records = [own.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
             answers = own.answer([own.made_ready(record) for record in records], settings)

@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from figures import begin
+
 from seqcli import artifact, registry
 
 CELLS = registry.names("cells")
@@ -94,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tokens", type=int, default=2000)
     parser.add_argument("--only", help="names, with commas between")
-    given = parser.parse_args()
+    given, figures = begin(parser)
     given.runs.mkdir(parents=True, exist_ok=True)
     names = given.only.split(",") if given.only else TASKS[given.data]
     with ThreadPoolExecutor(given.jobs) as pool:
@@ -104,6 +106,11 @@ def main() -> None:
     rows.sort(key=lambda row: row["score"], reverse=given.data == "ewt-upos")
     for row in rows:
         print(json.dumps(row), flush=True)
+        figures.add(f"{row['name']}: score", row["score"], "share" if given.data == "ewt-upos" else "nats")
+        figures.add(f"{row['name']}: training", row["tokens/s"], "tokens/s")
+        if "generated/s" in row:
+            figures.add(f"{row['name']}: generation", row["generated/s"], "tokens/s")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import begin
+
 PYTHON = [sys.executable, "-m", "seqcli"]
 
 
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("-m", "--model", action="append", default=[], help="a run to time too; repeatable")
     parser.add_argument("--times", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options, figures = begin(parser)
     if "SEQCLI_DATA" not in os.environ:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     data = Path(os.environ["SEQCLI_DATA"])
@@ -80,6 +82,10 @@ def main() -> None:
         print(
             f"{name}: {speed:,.0f} lines/s, one line {start:.3f} s = {start / base:.2f} of import torch ({base:.2f} s)"
         )
+        called = f"run {Path(name).name}" if name in options.model else name
+        figures.add(called, speed, "lines/s")
+        figures.add(f"{called}, one line over import torch", base / start, "times")
+    figures.end()
 
 
 if __name__ == "__main__":

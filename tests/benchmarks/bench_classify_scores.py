@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from figures import begin
 
 from seqcli import artifact
 from seqcli.bootstrap import paired
@@ -83,7 +84,7 @@ def main() -> None:
     parser.add_argument("--peers", help="the python that has fasttext and scikit-learn")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--runs", type=Path, help="where the runs are kept; default: nowhere")
-    options = parser.parse_args()
+    options, figures = begin(parser)
     if "SEQCLI_DATA" not in os.environ:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     recipe, sets = RECIPES[options.data]
@@ -100,14 +101,17 @@ def main() -> None:
         }
     for name, right in linear.items():
         print(f"{name}: {right.mean():.4f}")
+        figures.add(name, right.mean(), "share")
     best = max(linear, key=lambda name: linear[name].mean())
     for seed, right in own.items():
+        figures.add(f"{recipe}, seed {seed}", right.mean(), "share")
         found = paired(right, linear[best], resamples=10_000)
         print(
             f"{recipe}, seed {seed}: {right.mean():.4f}; above {best} by {found.difference:+.4f}"
             f" ({found.low:+.4f} to {found.high:+.4f}, p {found.p_value:.3f})"
         )
     print(f"{recipe}: mean {np.mean([r.mean() for r in own.values()]):.4f} of seeds {options.seeds}")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from figures import begin
 from support.ctc import textbook
 
 from seqcli.decoding import ctc
@@ -124,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=1.0)
-    asked = parser.parse_args()
+    asked, figures = begin(parser)
     T = asked.frames
     for kind in ("peaked", "flat"):
         for V, beam in ((30, 8), (60, 16), (60, 32), (300, 32)):
@@ -144,9 +145,13 @@ def main() -> None:
                 speed = rate(lambda: way(some), len(some), asked.seconds)  # noqa: B023
                 same = "" if name == "with a model" else way(x) == best
                 print(f"  {name:16} {speed:10,.0f} frames/s  {same}", flush=True)
+                figures.add(f"{kind}, V {V}, beam {beam}: {name}", speed, "frames/s")
         for name, way in (("log_probability", ctc.log_probability), ("align", ctc.align)):
             x = made(T, 300, kind)
-            print(f"{kind}, {name}: {rate(lambda: way(x, best[: T // 4], 0), T, asked.seconds):,.0f} frames/s")  # noqa: B023
+            speed = rate(lambda: way(x, best[: T // 4], 0), T, asked.seconds)  # noqa: B023
+            print(f"{kind}, {name}: {speed:,.0f} frames/s")
+            figures.add(f"{kind}, {name}", speed, "frames/s")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import numpy as np
+from figures import Figures, begin
 
 import seqcli
 from seqcli.insight.why import reasons
@@ -36,7 +37,7 @@ def without(example: Example, spans: list[tuple[int, int]], gone: set[int]) -> E
     return Example(text, words=words)
 
 
-def integrated(own: Any, records: list[Example]) -> None:
+def integrated(own: Any, records: list[Example], figures: Figures) -> None:
     """The errors of the sums."""
     errors, points, began = [], [], time.perf_counter()
     for record in records:
@@ -48,6 +49,8 @@ def integrated(own: Any, records: list[Example]) -> None:
     print(
         f"{len(errors):,} texts, {seconds:.1f} s: off by {np.median(errors):.4%} (median), {max(errors):.4%} at most;"
     )
+    figures.add("integrated gradients", len(errors) / seconds, "texts/s")
+    figures.add("integrated gradients, off by (median)", float(np.median(errors)), "error")
     print(
         f"points: {np.mean(points):.0f} (mean), {max(points)} at most; within 1 %: {np.mean(np.array(errors) < 0.01):.1%}"
     )
@@ -58,10 +61,11 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--split", default="test")
     parser.add_argument("--integrated", type=int, metavar="N")
-    given = parser.parse_args()
+    given, figures = begin(parser)
     own: Any = seqcli.load(given.model)
     if given.integrated:
-        integrated(own, own_split(own, given.split)[1][: given.integrated])
+        integrated(own, own_split(own, given.split)[1][: given.integrated], figures)
+        figures.end()
         return
     examples = [own.ready(record) for record in own_split(own, given.split)[1]]
     p = own.probabilities(examples)
@@ -77,11 +81,15 @@ def main() -> None:
     for name, texts in (("most important", most), ("drawn", drawn)):
         changed = own.probabilities(texts).argmax(axis=1) != labels
         print(f"{name}: {changed.mean():.1%} of {len(labels):,} labels change")
+        figures.add(f"labels that change without the tokens that are {name}", changed.mean(), "share")
     part = [e.text for e in examples[:1000]]
     for explain in (False, True):
         began = time.perf_counter()
         own.answer([own.ready(text) for text in part], own.asked(explain=explain))
-        print(f"explain={explain}: {time.perf_counter() - began:.2f} s for {len(part):,} texts")
+        seconds = time.perf_counter() - began
+        print(f"explain={explain}: {seconds:.2f} s for {len(part):,} texts")
+        figures.add(f"classify{' --explain' if explain else ''}", len(part) / seconds, "texts/s")
+    figures.end()
 
 
 if __name__ == "__main__":

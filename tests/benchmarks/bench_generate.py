@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from figures import begin
 
 from seqcli import layers, threads
 from seqcli.models import language_model
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--vocabulary", type=int, default=65)
     parser.add_argument("--rounds", type=int, default=5)
-    a = parser.parse_args()
+    a, figures = begin(parser)
     H, L, V = a.hidden, a.layers, a.vocabulary
     config = language_model.Config(cell="lstm", embedding=H, hidden=H, layers=L)
     model = language_model.Model.create(config, V, np.random.default_rng(0))
@@ -116,6 +117,10 @@ def main() -> None:
     for name, value in medians.items():
         n = (numpy_threads | torch_threads)[name]
         print(f"  {name:<7} {value:9.0f} tokens/s  {n} threads  seqcli / {name} = {medians['seqcli'] / value:.2f}")
+        figures.add(f"{name}, {L}x{H} LSTM", value, "tokens/s")
+        if name != "seqcli":
+            figures.add(f"seqcli over {name}, {L}x{H} LSTM", medians["seqcli"] / value, "times")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from figures import begin
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """task: language-model
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=5_000)
     parser.add_argument("--against", type=Path, help="another checkout, for the piped prompts")
-    asked = parser.parse_args()
+    asked, figures = begin(parser)
     draw, letters = np.random.default_rng(1), [chr(c) for c in range(33, 97)]
     lines = ["".join(draw.choice(letters, LONG)) for _ in range(3_000)]
     found: dict[str, list[float]] = {"stream": [], "samples": [], "piped": []}
@@ -85,6 +86,11 @@ def main() -> None:
                 found["piped"].append(before / took)
             print({name: round(values[-1], 3) for name, values in found.items() if values}, flush=True)
     print({name: round(statistics.median(values), 3) for name, values in found.items() if values})
+    called = {"stream": "of the products, one stream", "samples": "of the products, -n 32", "piped": "piped prompts"}
+    for name, values in found.items():
+        if values:
+            figures.add(called[name], statistics.median(values), "times")
+    figures.end()
 
 
 if __name__ == "__main__":

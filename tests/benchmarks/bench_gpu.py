@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from figures import begin
 from torch import nn
 
 from seqcli import artifact
@@ -169,7 +170,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=60, help="of the runs that must end alike")
     parser.add_argument("--tokens", type=int, default=1000)
     parser.add_argument("--recipes", help="keys of RECIPES, with ; between")
-    given = parser.parse_args()
+    given, figures = begin(parser)
     if given.device == "cuda" and not torch.cuda.is_available():
         print("this torch finds no CUDA device; --device cpu tries the script", file=sys.stderr)
         return 2
@@ -189,6 +190,13 @@ def main() -> int:
             except subprocess.CalledProcessError as error:  # the others are worth knowing all the same
                 found["recipes"][name] = {"recipe": recipe, "keys": keys, "failed": error.returncode}
     print(json.dumps(found, indent=2))
+    for name, speed in found["plain"].items():
+        figures.add(f"plain loop, {name}", speed, "tokens/s")
+    for name, record in found["recipes"].items():
+        for key, value in record.items():
+            if "per_second" in key:
+                figures.add(f"{name}, {key.replace('_', ' ')}", value, "tokens/s")
+    figures.end()
     return int(any("failed" in record for record in found["recipes"].values()))
 
 

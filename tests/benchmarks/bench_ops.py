@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from figures import Figures, begin
 
 from seqcli import ops
 
@@ -36,7 +37,7 @@ def took(run: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def scan(rounds: int) -> None:
+def scan(rounds: int, figures: Figures) -> None:
     shape = (256, 32, 512)
     a, b = torch.rand(shape, requires_grad=True), torch.randn(shape, requires_grad=True)
     start, given = torch.zeros(shape[1:], requires_grad=True), torch.randn(shape)
@@ -69,7 +70,7 @@ def scan(rounds: int) -> None:
     for _ in range(rounds):
         for name, way in ways.items():
             found[name].append(took(lambda way=way: torch.autograd.grad(way(a, b, start), (a, b, start), given)))
-    show("scan", found, "unbound loop")
+    show("scan", found, "unbound loop", figures)
 
 
 def step(way: str, x: Any, weight: Any, bias: Any, targets: Any) -> Any:
@@ -99,7 +100,7 @@ def worker(way: str, rows: int, symbols: int) -> None:
     print(statistics.median(seconds[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
-def cross_entropy(rounds: int) -> None:
+def cross_entropy(rounds: int, figures: Figures) -> None:
     for rows, symbols in SIZES:
         found, memory = {way: [] for way in WAYS}, {way: [] for way in WAYS}
         for _ in range(rounds):
@@ -109,13 +110,18 @@ def cross_entropy(rounds: int) -> None:
                 seconds, kilobytes = map(float, done.stdout.split())
                 found[way].append(seconds)
                 memory[way].append(kilobytes / 1024)
-        show(f"{rows:,} rows, {symbols:,} symbols", found, "at once")
+        show(f"{rows:,} rows, {symbols:,} symbols", found, "at once", figures)
+        for way in WAYS:
+            figures.add(f"{rows:,} rows, {symbols:,} symbols: {way}, memory", statistics.median(memory[way]), "MB")
         print("  MB: " + ", ".join(f"{way} {statistics.median(memory[way]):,.0f}" for way in WAYS))
 
 
-def show(what: str, found: dict[str, list[float]], base: str) -> None:
+def show(what: str, found: dict[str, list[float]], base: str, figures: Figures) -> None:
     for name, seconds in found.items():
         ratios = sorted(b / a for a, b in zip(seconds, found[base], strict=True))
+        figures.add(f"{what}: {name}", statistics.median(seconds) * 1e3, "ms")
+        if name != base:
+            figures.add(f"{what}: {name} over {base}", statistics.median(ratios), "times")
         middle = f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}] times as fast as {base}"
         print(f"{what}: {name:18} {statistics.median(seconds) * 1e3:8.1f} ms; {middle}", flush=True)
 
@@ -126,7 +132,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--sizes", type=int, nargs=2, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given, figures = begin(parser)
     if given.worker:
         worker(given.worker, *given.sizes)
         return
@@ -134,9 +140,10 @@ def main() -> None:
     torch.set_num_threads(int(threads))
     print(f"{threads} threads, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}")
     if "scan" in given.what:
-        scan(3 * given.rounds)
+        scan(3 * given.rounds, figures)
     if "cross-entropy" in given.what:
-        cross_entropy(given.rounds)
+        cross_entropy(given.rounds, figures)
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqcli import forms, load, scoring
+from figures import begin
+
+from seqcli import forms, load, metrics, scoring
 from seqcli.metrics.sequences import Metric
 from seqcli.tasks.sequence_to_sequence.answers import Settings
 from seqcli.tasks.sequence_to_sequence.show import Writer
@@ -50,7 +52,7 @@ def main() -> None:
     parser.add_argument("--lm", required=True)
     parser.add_argument("--n-best", type=int, default=10)
     parser.add_argument("--metric", default="phoneme-error-rate")
-    args = parser.parse_args()
+    args, figures = begin(parser)
     model = load(args.model)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,6 +64,10 @@ def main() -> None:
     after = measured(done.stdout, right["test"])
     for metric in (args.metric, "exact-match"):
         print(f"{metric} on test: {before[metric]:.4f} of the first answers, {after[metric]:.4f} rescored")
+        unit = "share" if metrics.offers()[metric].more_is_better else "error"
+        figures.add(f"{metric} on test, first answers", before[metric], unit)
+        figures.add(f"{metric} on test, rescored", after[metric], unit)
+    figures.end()
 
 
 if __name__ == "__main__":

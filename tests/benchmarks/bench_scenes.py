@@ -7,9 +7,10 @@ shape's noun is written: how often on a patch that a shape of that group touches
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import numpy as np
+from figures import begin
 
 import seqcli
 from seqcli.datasets import catalog
@@ -22,7 +23,10 @@ TOGETHER = 50  # pictures answered at once
 
 def main() -> None:
     """Answer, judge, print."""
-    model = seqcli.load(sys.argv[1])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("model")
+    given, figures = begin(parser)
+    model = seqcli.load(given.model)
     files = catalog.find("scenes").files
     side = model.model.front_end.side
     for split in ("valid", "test"):
@@ -52,6 +56,9 @@ def main() -> None:
             f" on the shape {hits / nouns:.4f}, weight there {weight / nouns:.4f}",
             flush=True,
         )
+        figures.add(f"{split}: exact meaning", right / len(rows), "share")
+        figures.add(f"{split}: nouns that look at the shape", hits / nouns, "share")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import begin
+
 from seqcli import artifact
 from seqcli.datasets import catalog
 
@@ -27,7 +29,7 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--peers", metavar="PYTHON")
-    asked = parser.parse_args()
+    asked, figures = begin(parser)
     with tempfile.TemporaryDirectory() as folder:
         for recipe in asked.recipes:
             for seed in asked.seeds:
@@ -39,12 +41,15 @@ def main() -> None:
                 seconds = time.perf_counter() - start
                 found = {split: round(scores[split]["accuracy"], 4) for split in ("valid", "test")}
                 print(f"{recipe}: seqcli, seed {seed}: {found}, {seconds:.1f} s", flush=True)
+                figures.add(f"{recipe}, seed {seed}: test accuracy", found["test"], "share")
+                figures.add(f"{recipe}, seed {seed}: training", seconds, "s")
             if asked.peers:
                 files = catalog.find(recipe).files
                 paths = [str(files[split][0]) for split in ("train", "test")]
                 peer = [asked.peers, str(HERE / "peers/aeon_classifiers.py"), *paths]
                 lines = subprocess.run(peer, check=True, capture_output=True, text=True).stdout.splitlines()
                 print("\n".join(f"{recipe}: {line}" for line in lines), flush=True)
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ first. The shares to stay under: `generate --max-tokens 1` 0.30, `--help` 0.15.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -13,6 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from figures import begin
 
 RECIPE = """
 task: language-model
@@ -31,11 +34,14 @@ def timed(command: list[str]) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("model", nargs="?", help="default: a small one is trained")
+    given, figures = begin(parser)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     python = [sys.executable, "-m", "seqcli"]
     with tempfile.TemporaryDirectory() as folder:
-        if len(sys.argv) > 1:
-            model = sys.argv[1]
+        if given.model:
+            model = given.model
         else:
             recipe = Path(folder) / "bench.yaml"
             recipe.write_text(RECIPE)
@@ -73,6 +79,10 @@ def main() -> None:
     for name, values in seen.items():
         median = statistics.median(values)
         print(f"{name:<32} {median:.3f} s  {median / torch:.2f} of import torch")
+        figures.add(name, median, "s")
+        if name.startswith("seqcli"):
+            figures.add(f"import torch over {name}", torch / median, "times")
+    figures.end()
 
 
 if __name__ == "__main__":

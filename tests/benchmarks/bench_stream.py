@@ -18,6 +18,7 @@ from dataclasses import replace
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from figures import begin
 
 from seqcli import predictor, records, runs
 from seqcli.frames import Frames, located
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("recordings", nargs="+")
     parser.add_argument("--pieces", nargs="+", type=int, default=[20, 100, 1000], help="milliseconds each")
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options, figures = begin(parser)
     own = predictor.load(runs.open_model(options.model, "eval"))
     greedy = {"search": replace(own.search, beam=1)} if hasattr(own, "search") else {}  # as streams are
     asked = own.asked(**greedy)
@@ -81,6 +82,8 @@ def main() -> None:
         rows.append((f"one stream, pieces of {piece:,} ms", spent, f"  delay {1000 * min(delays):.1f} ms"))
     for name, spent, more in rows:
         print(f"{name:<28} {seconds / spent:8,.0f} s of audio/s  real-time factor {spent / seconds:.5f}{more}")
+        figures.add(name, seconds / spent, "s of audio/s")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import begin
+
 from seqcli import artifact, runs
 
 HERE = Path(__file__).resolve().parent
@@ -69,7 +71,7 @@ def main() -> None:
     parser.add_argument("--flair", help="the python that has flair")
     parser.add_argument("--sentences", type=int, default=2000, help="trained on to measure training")
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options, figures = begin(parser)
     if "SEQCLI_DATA" not in os.environ:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     model = runs.find_model(options.model, "tag")
@@ -95,6 +97,8 @@ def main() -> None:
         print(
             f"seqcli tag, {jobs} process(es): {rate:,.0f} tokens/s; with start-up {tokens / best[f'whole {jobs}']:,.0f}"
         )
+        figures.add(f"tag, --jobs {jobs}", rate, "tokens/s")
+    figures.add("import torch over one line", best["torch"] / best["start 1"], "times")
     print(f"one line, cold: {best['start 1']:.3f} s = {best['start 1'] / best['torch']:.2f} of import torch")
     if options.flair:
         command = [options.flair, str(HERE / "peers/flair_tagger.py"), "--hidden", str(config["hidden"])]
@@ -114,7 +118,11 @@ def main() -> None:
         ours = max(own_training(options.sentences, threads) for threads in (1, 2))
         for jobs, rate in rates.items():
             print(f"tagging, {jobs} process(es): {rate / tagging:.1f} times flair")
+            figures.add(f"tag over flair, --jobs {jobs}", rate / tagging, "times")
         print(f"training: {ours:,.0f} tokens/s, {ours / training:.1f} times flair")
+        figures.add("training", ours, "tokens/s")
+        figures.add("training over flair", ours / training, "times")
+    figures.end()
 
 
 if __name__ == "__main__":

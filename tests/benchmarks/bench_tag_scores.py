@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from figures import begin
+
 from seqcli import artifact
 
 HERE = Path(__file__).resolve().parent
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--peers", help="the python that has python-crfsuite")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--folder", type=Path, help="where the runs are kept; default: nowhere")
-    options = parser.parse_args()
+    options, figures = begin(parser)
     if "SEQCLI_DATA" not in os.environ:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     recipe, metric = RECIPES[options.data]
@@ -56,6 +58,8 @@ def main() -> None:
             found.append(scores["test"][metric])
             names = (metric, "accuracy", "accuracy-unknown", "calibration-error")
             shown = ", ".join(f"{n} {scores['test'][n]:.4f}" for n in dict.fromkeys(names) if n in scores["test"])
+            figures.add(f"{options.data}, seed {seed}: {metric}", scores["test"][metric], "share")
+            figures.add(f"{options.data}, seed {seed}: training", log["tokens_per_second"], "tokens/s")
             print(f"seqcli, seed {seed}: test {shown}; valid {metric} {scores['valid'][metric]:.4f};"
                   f" {log['seconds']:.0f} s, {log['tokens_per_second']:,} tokens/s", flush=True)  # fmt: skip
         print(f"seqcli: mean test {metric} {statistics.mean(found):.4f} of seeds {options.seeds}")
@@ -63,6 +67,7 @@ def main() -> None:
         command = [options.peers, str(HERE / "peers/crfsuite_tagger.py"), options.data]
         path = {**os.environ, "PYTHONPATH": str(ROOT)}
         print("crfsuite:", subprocess.run(command, check=True, capture_output=True, text=True, env=path).stdout)
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import begin
+
 from seqcli import registry, tokenizers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +80,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
-    a = parser.parse_args()
+    a, figures = begin(parser)
     text = {"prose": prose, "source": source}[a.text](int(a.megabytes * 1e6))
     with tempfile.TemporaryDirectory() as folder:
         file, out, reference = (Path(folder, name) for name in ("text", "out", "reference"))
@@ -110,7 +112,10 @@ def main() -> None:
             plain = [(x, y) for x, y, line in zip(got, expected, text.split("\n"), strict=True) if line.isprintable()]
             same = sum(x.replace(b"\\\\", b"\\") == y for x, y in plain)
             print(f"  {model_type:8} ratio       {ratios[0]:6.2f}                  {ratios[1]:6.2f}")
+            figures.add(f"{a.text}, {model_type}", megabytes / best["seqcli"][0], "MB/s")
+            figures.add(f"{a.text}, {model_type}, over a plain loop", ratios[0], "times")
             print(f"  {model_type:8} the same pieces in {same:,} of {len(plain):,} printable lines")
+    figures.end()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from figures import Figures, begin
+
 SHAPES = {  # cell, layers, units, embedding, symbols, batch, steps of time
     "gru-2x512": ("gru", 2, 512, 512, 104, 32, 64),
     "lstm-2x512": ("lstm", 2, 512, 512, 104, 32, 64),
@@ -190,12 +192,15 @@ def measure(kind: str, what: str, given: argparse.Namespace, checkout: Path) -> 
     return took, tokens
 
 
-def show(name: str, found: dict[str, list[tuple[float, float]]], base: str) -> None:
+def show(name: str, found: dict[str, list[tuple[float, float]]], base: str, figures: Figures) -> None:
     """A line a kind: tokens a second, and how many times as fast as the base in the same round."""
     for kind, rounds in found.items():
         rate = statistics.median(tokens / took for took, tokens in rounds)
         ratios = sorted(b[0] / a[0] for a, b in zip(rounds, found[base], strict=True))
         middle = statistics.median(ratios)
+        figures.add(f"{name}: {kind}", rate, "tokens/s")
+        if kind != base:
+            figures.add(f"{name}: {kind} over {base}", middle, "times")
         print(
             f"{name:20} {kind:9} {rate:10,.0f} tokens/s; {middle:.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}] times {base}"
         )
@@ -212,7 +217,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=4.0, help="seconds a measurement")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--what", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given, figures = begin(parser)
     if given.worker:
         worker(given.worker, given.what, given.threads, given.budget)
         return
@@ -224,14 +229,16 @@ def main() -> None:
             for _ in range(given.rounds):
                 for kind, checkout in (("before", given.against.resolve()), ("now", here)):
                     found[kind].append(measure("recipe", what, given, checkout))
-            show(name, found, "before")
+            show(name, found, "before", figures)
+        figures.end()
         return
     for name in given.shapes.split(","):
         rounds: dict[str, list[tuple[float, float]]] = {kind: [] for kind in given.kinds.split(",")}
         for _ in range(given.rounds):
             for kind in rounds:
                 rounds[kind].append(measure(kind, name, given, here))
-        show(name, rounds, "bfloat16")
+        show(name, rounds, "bfloat16", figures)
+    figures.end()
 
 
 if __name__ == "__main__":

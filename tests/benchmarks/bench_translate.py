@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from figures import Figures, begin
 
 RECIPE = """\
 task: sequence-to-sequence
@@ -63,11 +64,11 @@ def training_floor(steps: int, symbols: int, precision: str, threads: int) -> fl
         a, b = torch.randn(m, k, dtype=kind), torch.randn(k, n, dtype=kind)
         for _ in range(3):
             a @ b
-        begin, done = time.perf_counter(), 0
-        while time.perf_counter() - begin < 0.2:
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() - began < 0.2:
             a @ b
             done += 1
-        total += times * (time.perf_counter() - begin) / done
+        total += times * (time.perf_counter() - began) / done
     return 3 * total
 
 
@@ -79,11 +80,11 @@ def decoding_floor(rows: int, symbols: int) -> float:
     with threadpool_limits(1):
         for k, n in ((E, 3 * H), (H, 3 * H), (H, H), (2 * H, E), (E, symbols)):
             a, b = np.ones((rows, k), np.float32), np.ones((k, n), np.float32)
-            begin, done = time.perf_counter(), 0
-            while time.perf_counter() - begin < 0.2:
+            began, done = time.perf_counter(), 0
+            while time.perf_counter() - began < 0.2:
                 a @ b
                 done += 1
-            total += (time.perf_counter() - begin) / done
+            total += (time.perf_counter() - began) / done
     return total
 
 
@@ -91,7 +92,7 @@ def seqcli(*arguments: str, **options: object) -> subprocess.CompletedProcess[by
     return subprocess.run([sys.executable, "-m", "seqcli", *arguments], check=True, **options)  # type: ignore[call-overload]
 
 
-def train(epochs: str, threads: int) -> None:
+def train(epochs: str, threads: int, figures: Figures) -> None:
     """Train, and show how fast it was."""
     Path("bench.yaml").write_text(RECIPE, encoding="utf-8")
     overrides = [f"train.epochs={epochs}", f"train.threads={threads}"]
@@ -100,7 +101,7 @@ def train(epochs: str, threads: int) -> None:
     about = json.loads(seqcli("inspect", "bench", "--json", stdout=subprocess.PIPE).stdout)
     symbols, precision = about["vocabulary"]["target"], about["recipe"]["train"]["precision"]
     floor = 2 * STEPS * B / training_floor(STEPS, symbols, precision, threads)
-    show("train", last["tokens_per_second"], "tokens/s", floor)
+    show("train", last["tokens_per_second"], "tokens/s", floor, figures)
     print(f"  ({precision}, {threads} threads, {symbols:,} target symbols; validation included)")
 
 
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("-m", "--model", help="a run of this recipe, to decode with")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
+    given, figures = begin(parser)
     data = Path(os.environ["SEQCLI_DATA"]) / "multi30k-en-de" / "tok" / "test_2016_flickr.lc.norm.tok.en"
     sources = data.read_bytes()
     count = sources.count(b"\n")
@@ -118,7 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         if not given.model:
-            train(given.epochs, given.threads)
+            train(given.epochs, given.threads, figures)
         about = json.loads(seqcli("inspect", str(model), "--json", stdout=subprocess.PIPE).stdout)
         symbols = about["vocabulary"]["target"]
         for name, beam in (("greedy", 1), ("beam 5", 5)):
@@ -127,25 +128,28 @@ def main() -> None:
             for _ in range(given.rounds):
                 for jobs in (1, 2):
                     for text in (sources.partition(b"\n")[0] + b"\n", sources):
-                        begin = time.perf_counter()
+                        began = time.perf_counter()
                         answers = seqcli(
                             "generate", "-m", str(model), "-q", "--beam", str(beam), "--jobs", str(jobs),
                             input=text, stdout=subprocess.PIPE,
                         ).stdout  # fmt: skip
                         at = jobs, text.count(b"\n")
-                        best[at] = min(best.get(at, np.inf), time.perf_counter() - begin)
+                        best[at] = min(best.get(at, np.inf), time.perf_counter() - began)
             words = len(answers.split()) / count + 1  # EOS
             print(f"  ({words:.1f} symbols an answer)")
             floor = B / (decoding_floor(B * beam, symbols) * words)
             for jobs in (1, 2):
                 start, whole = best[jobs, 1], best[jobs, count]
                 what = f"{name}, {jobs} process{'es'[: 2 * (jobs - 1)]}"
-                show(what, (count - 1) / (whole - start), "sentences/s", floor * jobs)
+                show(what, (count - 1) / (whole - start), "sentences/s", floor * jobs, figures)
                 print(f"  (start-up with a first line, {start:.2f} s, taken off; with it {count / whole:,.0f})")
+    figures.end()
 
 
-def show(what: str, speed: float, unit: str, floor: float) -> None:
+def show(what: str, speed: float, unit: str, floor: float, figures: Figures) -> None:
     peer, joey = PEERS[what.partition(",")[0]]
+    figures.add(what, speed, unit)
+    figures.add(f"{what}, of the products", speed / floor, "times")
     print(
         f"{what:<22} {speed:>9,.0f} {unit}, {speed / floor:.2f} of the products' {floor:,.0f};"
         f" {speed / peer:.2f} of OpenNMT-py's {peer:,}, {speed / joey:.2f} of JoeyNMT's {joey:,}",

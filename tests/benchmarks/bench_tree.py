@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from figures import begin
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers, ops
@@ -111,7 +112,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=150)
     parser.add_argument("--batch", type=int, default=25)
     parser.add_argument("--rounds", type=int, default=6)
-    a = parser.parse_args()
+    a, figures = begin(parser)
     torch.set_num_threads(1)
     folder = Path(os.environ["SEQCLI_DATA"]) / "sst"
     train, dev = examples(folder / "train.txt"), examples(folder / "dev.txt")
@@ -141,9 +142,11 @@ def main() -> None:
                     seconds[name].append(time.perf_counter() - began)
         rates = {name: a.batch / float(np.median(times)) for name, times in seconds.items()}
         print(f"  training: {rates['batched']:,.0f} trees/s batched")
+        figures.add(f"{cell}: training", rates["batched"], "trees/s")
         for name in ("loop", "lean loop"):
             share = float(np.median(np.array(seconds[name]) / np.array(seconds["batched"])))
             print(f"    {name}: {rates[name]:,.1f} trees/s, batched is {share:.1f} times as fast")
+            figures.add(f"{cell}: training over a {name}", share, "times")
         with threadpool_limits(1, user_api="blas"):
             began = time.perf_counter()
             fresh.logits(dev)
@@ -153,6 +156,9 @@ def main() -> None:
                 fresh.logits([example])
             single = 200 / (time.perf_counter() - began)
         print(f"  inference in NumPy: {many:,.0f} trees/s together, {single:,.0f} one by one")
+        figures.add(f"{cell}: answering together", many, "trees/s")
+        figures.add(f"{cell}: answering one by one", single, "trees/s")
+    figures.end()
 
 
 if __name__ == "__main__":

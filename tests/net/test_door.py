@@ -11,6 +11,7 @@ from support.inprocess import seqcli as command
 
 import seqcli
 from seqcli.decoding.sampling import Sampling
+from seqcli.errors import SeqcliError
 
 LINES = ["the cat sat", "", "a dog ran"]
 FILTERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -69,3 +70,12 @@ def test_each_filter_numbers_its_own_records(folder, monkeypatch):
     model = seqcli.load("lm")
     for _ in range(2):
         assert list(model.filter(["the", "a dog"], seed=5, max_tokens=9)) == written.splitlines()
+
+
+def test_a_line_end_within_a_line_is_refused(folder, monkeypatch) -> None:
+    """It would make two records of one, and answers would no longer go with lines."""
+    monkeypatch.chdir(folder)
+    answered = seqcli.load("remarks").filter(["a fine film\n", "two\nlines"] * 400)
+    with pytest.raises(SeqcliError, match="<lines>:2: a line end stands within the line"):
+        next(answered)
+    assert len(list(seqcli.load("remarks").filter(["a fine film\n", "a fine film"]))) == 2
