@@ -3,7 +3,7 @@
 Steps of the training loop by recipes that ship, in turns, --rounds of them: tokens a second of one process with --processes
 threads, of as many processes with one thread each, and of one process with one thread. Some recipes look for their data
 through SEQCLI_DATA. Prints the fastest round of each, for other work on the machine only slows, and the range of the
-rounds' ratios; or with --json what that is made of.
+rounds' ratios.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from figures import begin
 
 RECIPES = ("charlm", "charlm+model.layers=2+model.hidden=512", "ewt-upos", "trec", "multi30k-en-de")
 WARM = 5  # steps before the clock runs: kernels are made for each shape
@@ -78,8 +79,7 @@ def compare() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options, figures = begin(parser)
     ways = {"one process": (1, options.processes), "processes": (options.processes, 1), "one thread": (1, 1)}
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for recipe in options.recipes.split(","):
@@ -87,12 +87,7 @@ def compare() -> None:
         for _ in range(options.rounds):
             for way, (processes, threads) in ways.items():
                 found[recipe][way].append(measured(recipe, processes, threads, options.seconds))
-    about = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    about |= {"processes": options.processes, "load": os.getloadavg()}
-    if options.json:
-        print(json.dumps({**about, "runs": found}))
-        return
-    print(about)
+    print({"cores": os.cpu_count(), "processes": options.processes, "load": os.getloadavg()})
     print(
         f"{'recipe':<42}{'1 x ' + str(options.processes):>10}{str(options.processes) + ' x 1':>10}{'1 x 1':>10}   ratio"
     )
@@ -102,6 +97,10 @@ def compare() -> None:
         shown = "".join(f"{speed:>10,.0f}" for speed in best.values())
         ratio = best["processes"] / best["one process"]
         print(f"{recipe:<42}{shown}   {ratio:.2f} (rounds {ratios[0]:.2f} .. {ratios[-1]:.2f})")
+        for way, speed in best.items():
+            figures.add(f"{recipe}: {way}", speed, "tokens/s")
+        figures.add(f"{recipe}: processes over one process", ratio, "times")
+    figures.end()
 
 
 if __name__ == "__main__":
