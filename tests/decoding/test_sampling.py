@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
+from seqcli.decoding.sampling import FEW, Carried, Sampling, Token, next_tokens, sample
 from seqcli.errors import UsageError
 
 LOGITS = st.lists(st.one_of(st.integers(-4, 4).map(float), st.floats(-30, 30, width=32)), min_size=1, max_size=12)
@@ -138,6 +138,9 @@ def test_a_draw_is_the_token_whose_share_of_the_unit_interval_holds_the_number(
     (chosen,) = sampling.choose(row[None], rng)
     assert p[chosen] > 0
     assert p[:chosen].sum() - 1e-12 <= u <= p[: chosen + 1].sum() + 1e-12
+    alone = sampling.choose_one(row, rng)  # which adds in another precision's last digit
+    assert p[alone] > 0
+    assert p[:alone].sum() - 1e-12 <= u <= p[: alone + 1].sum() + 1e-12
 
 
 @pytest.mark.parametrize("u", [0.0, 1 - 2**-53])
@@ -147,6 +150,14 @@ def test_the_ends_of_the_unit_interval_draw_nothing_impossible(u: float) -> None
         row = np.random.default_rng(seed).standard_normal(50).astype(np.float32)
         sampling = Sampling(top_k=3)
         assert sampling.distribution(row)[sampling.choose(row[None], rng)[0]] > 0
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.7, 40), Sampling(0.7, 3, 0.9), Sampling(0.0)], ids=str)
+@pytest.mark.parametrize("size", [65, FEW + 1])
+def test_one_row_draws_as_many_rows_do(sampling: Sampling, size: int) -> None:
+    rows = np.random.default_rng(7).standard_normal((500, size)).astype(np.float32)
+    one, two = np.random.default_rng(5), np.random.default_rng(5)
+    assert [sampling.choose_one(row, one) for row in rows] == [int(sampling.choose(r[None], two)[0]) for r in rows]
 
 
 def test_a_draw_takes_one_number_of_the_generator() -> None:
