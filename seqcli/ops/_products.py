@@ -8,6 +8,7 @@ What attention multiplies is cut into tiles alike.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from typing import Any, TypeAlias
@@ -17,6 +18,8 @@ import numpy as np
 Array: TypeAlias = Any  # np.ndarray or torch.Tensor
 
 TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
+WIDE = 256, 64  # rows that are multiplied at once where that gives the same bits
+LONG = 4096  # rows of the weight, then
 LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are as many: its result stays in the cache
 
 
@@ -25,13 +28,23 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     if not isinstance(x, np.ndarray):
         return sys.modules["torch"].nn.functional.linear(x.to(weight.dtype), weight, bias)
     size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
-    tiles = -(-n // TILE)
-    rows = np.ascontiguousarray(x).reshape(n, size)
-    if tiles * TILE != n:
-        rows = np.concatenate([rows, np.zeros((tiles * TILE - n, size), rows.dtype)])
-    columns = rows.reshape(tiles, TILE, size).swapaxes(1, 2)  # (tiles, I, TILE)
-    y = np.empty((tiles, TILE, outputs), np.result_type(x, weight))
-    lot, first = BLOCK * max(LOT // max(tiles, 1), 1), 0
+    rows, at = np.ascontiguousarray(x).reshape(n, size), 0
+    y = np.empty((n, outputs), np.result_type(x, weight))
+    for width in WIDE:
+        while 4 * (n - at) > 3 * width and _wide(rows[at : at + width], width, weight, y[at : at + width]):
+            at += width
+    if at < n:
+        _tiles(rows[at:], weight, y[at:])
+    if bias is not None:
+        y += bias
+    return y.reshape(*x.shape[:-1], outputs)
+
+
+def _tiles(rows: np.ndarray, weight: np.ndarray, y: np.ndarray) -> None:
+    """rows (n, I), weight (O, I) -> y (n, O), TILE rows at a time."""
+    (n, size), outputs = rows.shape, len(weight)
+    columns = np.ascontiguousarray(_filled(rows, -n % TILE).reshape(-1, TILE, size).swapaxes(1, 2))  # (tiles, I, TILE)
+    tiles, lot, first = len(columns), BLOCK * max(LOT // max(-(-n // TILE), 1), 1), 0
     while first < outputs:
         block = weight[first : first + (min((outputs - first) // BLOCK * BLOCK, lot) or BLOCK)]
         if len(block) == 1:
@@ -40,13 +53,56 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         product = np.matmul(blocks[..., :DEPTH], columns[:, None, :DEPTH])  # (tiles, blocks, BLOCK, TILE)
         for k in range(DEPTH, size, DEPTH):
             product += np.matmul(blocks[..., k : k + DEPTH], columns[:, None, k : k + DEPTH])
-        product = product.reshape(tiles, len(block), TILE).swapaxes(1, 2)
-        y[:, :, first : first + len(block)] = product[:, :, : outputs - first]
+        product = product.reshape(tiles, len(block), TILE).swapaxes(1, 2).reshape(tiles * TILE, -1)
+        y[:, first : first + len(block)] = product[:n, : outputs - first]
         first += len(block)
-    y = y.reshape(tiles * TILE, outputs)[:n]
-    if bias is not None:
-        y += bias
-    return y.reshape(*x.shape[:-1], outputs)
+
+
+def _wide(rows: np.ndarray, width: int, weight: np.ndarray, y: np.ndarray) -> bool:
+    """The same of up to `width` rows in few products, where these give the bits of tiles; whether they do."""
+    outputs, size = weight.shape
+    depths = [(k, min(k + DEPTH, size)) for k in range(0, max(size, 1), DEPTH)]
+    lots = [(first, min(first + LONG, outputs)) for first in range(0, outputs, LONG)]
+    shapes = {(width, last - first, end - k) for first, last in lots for k, end in depths}
+    threads = tuple(library.num_threads for library in _libraries())
+    if not all(_same(*shape, y.dtype, threads) for shape in shapes):
+        return False
+    n, rows = len(rows), _filled(rows, width - len(rows))
+    for first, last in lots:
+        product = y[:, first:last] if n == width else np.empty((width, last - first), y.dtype)
+        for k, end in depths:
+            part = rows[:, k:end], weight[first:last, k:end].T
+            if k:
+                product += np.matmul(*part)
+            else:
+                np.matmul(*part, out=product)
+        if n < width:
+            y[:, first:last] = product[:n]
+    return True
+
+
+@functools.cache
+def _same(width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[int, ...]) -> bool:  # noqa: ARG001
+    """Whether a wide product of this shape rounds as its tiles do, with the BLAS, its threads and the processor at
+    hand. Numbers drawn at random tell: which kernel multiplies depends on the shape alone."""
+    rng = np.random.default_rng(0)
+    rows, weight = (rng.standard_normal((n, size), kind) for n in (width, outputs))
+    y = np.empty((width, outputs), kind)
+    _tiles(rows, weight, y)
+    return outputs > 1 and np.array_equal(y, np.matmul(rows, weight.T))
+
+
+@functools.cache
+def _libraries() -> list[Any]:
+    """What multiplies, to be asked for its number of threads."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+def _filled(rows: np.ndarray, count: int) -> np.ndarray:
+    """Rows (n, I) and `count` of zeros behind them."""
+    return np.concatenate([rows, np.zeros((count, rows.shape[1]), rows.dtype)]) if count else rows
 
 
 def similarities(q: Array, k: Array) -> Array:
