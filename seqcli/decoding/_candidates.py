@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcli.errors import SeqcliError
 
-BLOCK = 64  # columns: few enough blocks to choose among, few enough columns in those that are chosen
+GROUP = 64  # columns: few enough groups to choose among, few enough columns in those that are chosen
 
 
 def candidates(
@@ -19,35 +19,58 @@ def candidates(
 
     log_probs (B·rows, V), running (B·rows,) float64: what a row has so far. Gives sums (B, count) float64, rows of
     log_probs (B, count), ids (B, count). Where there are fewer, the rest is -inf, with a row of the source and id 0.
-
-    What is sought is in the `count` best blocks of columns by their maxima: these maxima alone are `count` columns
-    that stand before every column of another block, of equals too, as blocks are in the order of their columns.
     """
     N, V = log_probs.shape
-    B, blocks = N // rows, -(-V // BLOCK)
+    B = N // rows
+    if (picked := _in_groups(log_probs, running, rows, count)) is not None:
+        return picked
     first_row = np.arange(B)[:, None] * rows
-    if rows * blocks <= 2 * count:
-        sums = (running[:, None] + log_probs).reshape(B, rows * V)
-        flat = best(sums, min(count, rows * V))
-        found, row, ids = np.take_along_axis(sums, flat, axis=1), flat // V + first_row, flat % V
-    else:
-        maxima = np.maximum.reduceat(log_probs, np.arange(0, V, BLOCK), axis=1)  # twice as fast as a reshape and max
-        chosen = _first((running[:, None] + maxima).reshape(B, rows * blocks), count)
-        from_row = chosen // blocks + first_row  # (B, count)
-        columns = (chosen % blocks)[:, :, None] * BLOCK + np.arange(BLOCK)
-        values = log_probs[from_row[:, :, None], np.minimum(columns, V - 1)]
-        sums = running[from_row][:, :, None] + values  # (B, count, BLOCK)
-        if V % BLOCK:
-            sums[columns >= V] = -np.inf
-        sums, columns = sums.reshape(B, -1), columns.reshape(B, -1)
-        flat = best(sums, count)
-        found, ids = np.take_along_axis(sums, flat, axis=1), np.take_along_axis(columns, flat, axis=1)
-        row, ids = np.take_along_axis(from_row, flat // BLOCK, axis=1), np.minimum(ids, V - 1)
+    sums = (running[:, None] + log_probs).reshape(B, rows * V)
+    flat = best(sums, min(count, rows * V))
+    found, row, ids = np.take_along_axis(sums, flat, axis=1), flat // V + first_row, flat % V
     if (short := count - found.shape[1]) > 0:
         found = np.pad(found, ((0, 0), (0, short)), constant_values=-np.inf)
         row = np.concatenate([row, np.broadcast_to(first_row, (B, short))], axis=1)
         ids = np.pad(ids, ((0, 0), (0, short)))
     return found, row, ids
+
+
+def _in_groups(
+    log_probs: np.ndarray, running: np.ndarray, rows: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The same by groups of columns; None where groups are few, or what is just good enough has an equal.
+
+    What is sought is in the `count` best groups by their maxima: these alone are `count` columns that stand before
+    every column of another group. A group's columns are G apart: maxima of long rows are taken three times as fast.
+    """
+    N, V = log_probs.shape
+    B, G = N // rows, -(-V // GROUP)
+    if rows * G <= 2 * count:
+        return None
+    whole = V // G * G
+    maxima = log_probs[:, :whole].reshape(N, -1, G).max(axis=1)
+    np.maximum(maxima[:, : V - whole], log_probs[:, whole:], out=maxima[:, : V - whole])
+    if (chosen := _without_equals((running[:, None] + maxima).reshape(B, rows * G), count)) is None:
+        return None
+    row = chosen // G + np.arange(B)[:, None] * rows
+    columns = (chosen % G)[:, :, None] + np.arange(0, GROUP * G, G)  # (B, count, GROUP)
+    sums = running[row][:, :, None] + log_probs[row[:, :, None], np.minimum(columns, V - 1)]
+    sums[columns >= V] = -np.inf
+    sums, columns = sums.reshape(B, -1), columns.reshape(B, -1)
+    if (at := _without_equals(sums, count)) is None:
+        return None
+    found, ids = np.take_along_axis(sums, at, axis=1), np.take_along_axis(columns, at, axis=1)
+    row = np.take_along_axis(row, at // GROUP, axis=1)
+    order = np.lexsort((ids, row, -found))
+    return tuple(np.take_along_axis(x, order, axis=1) for x in (found, row, ids))  # type: ignore[return-value]
+
+
+def _without_equals(x: np.ndarray, count: int) -> np.ndarray | None:
+    """Where the `count` highest of each row of (B, n) stand, ascending: (B, count); None where the last has an equal
+    beyond them."""
+    check(x)
+    chosen = x >= np.partition(x, -count, axis=1)[:, -count, None]
+    return np.nonzero(chosen)[1].reshape(len(x), count) if np.count_nonzero(chosen) == len(x) * count else None
 
 
 def best(x: np.ndarray, count: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqcli.ops._ctc import ctc_nats, ctc_scores
-from seqcli.ops._losses import cross_entropy, linear_cross_entropy, logsumexp
+from seqcli.ops._losses import cross_entropy, linear_cross_entropy, log_softmax, logsumexp
 from seqcli.ops._products import (
     BLOCK,
     DEPTH,
@@ -41,6 +41,7 @@ __all__ = [
     "join",
     "linear",
     "linear_cross_entropy",
+    "log_softmax",
     "logsumexp",
     "masked_softmax",
     "mix",
@@ -150,13 +151,6 @@ def where(condition: Array, x: Array, y: Array) -> Array:
 
 
 # reductions over the last axis
-
-
-def log_softmax(x: Array) -> Array:
-    """Log-probabilities of logits, over the last axis."""
-    if isinstance(x, np.ndarray):
-        return x - logsumexp(x)[..., None]
-    return x.log_softmax(-1)
 
 
 def softmax(x: Array) -> Array:

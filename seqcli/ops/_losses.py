@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from seqcli.ops._products import Array, at_least_float32, linear
 FEW = 1 << 21  # logits: up to so many, torch's own cross-entropy is as fast
 WHOLE = 1 << 26  # up to so many are held at once, and become their gradient
 ROWS = 1 << 19  # of them, so many at a time: they stay in the processor's cache
+CACHED = 1 << 16  # of them, so many at a time in NumPy: as above
 PART = 1 << 22  # of more, so many at a time, made a second time for the gradient
 
 
@@ -19,12 +21,25 @@ def logsumexp(x: Array) -> Array:
     """log sum exp over the last axis (..., V) -> (...)."""
     if isinstance(x, np.ndarray):
         top = x.max(axis=-1, keepdims=True)
-        if not np.isfinite(top).all():
+        if empty := not np.isfinite(top).all():
             top = np.where(np.isfinite(top), top, 0)  # nothing but -inf: log 0
-            with np.errstate(divide="ignore"):
-                return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
-        return np.log(np.exp(x - top).sum(axis=-1)) + top[..., 0]
+        e = x - top
+        np.exp(e, out=e)
+        with np.errstate(divide="ignore") if empty else nullcontext():
+            return np.log(e.sum(axis=-1)) + top[..., 0]
     return x.logsumexp(-1)
+
+
+def log_softmax(x: Array) -> Array:
+    """Log-probabilities of logits (..., V), over the last axis."""
+    if not isinstance(x, np.ndarray):
+        return x.log_softmax(-1)
+    y, rows = np.empty(x.shape, x.dtype), x.reshape(-1, x.shape[-1])
+    size = max(CACHED // max(x.shape[-1], 1), 1)
+    for first, found in ((at, y.reshape(rows.shape)[at : at + size]) for at in range(0, len(rows), size)):
+        part = rows[first : first + size]
+        np.subtract(part, logsumexp(part)[:, None], out=found)
+    return y
 
 
 def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Array:

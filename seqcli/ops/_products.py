@@ -18,8 +18,8 @@ import numpy as np
 Array: TypeAlias = Any  # np.ndarray or torch.Tensor
 
 TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
-WIDE = 256, 64  # rows that are multiplied at once where that gives the same bits
-LONG = 4096  # rows of the weight, then
+WIDE = 256, 128, 64  # rows that are multiplied at once where that gives the same bits
+LONG = 2048  # rows of the weight, then
 LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are as many: its result stays in the cache
 
 
@@ -43,7 +43,9 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
 def _tiles(rows: np.ndarray, weight: np.ndarray, y: np.ndarray) -> None:
     """rows (n, I), weight (O, I) -> y (n, O), TILE rows at a time."""
     (n, size), outputs = rows.shape, len(weight)
-    columns = np.ascontiguousarray(_filled(rows, -n % TILE).reshape(-1, TILE, size).swapaxes(1, 2))  # (tiles, I, TILE)
+    columns = np.ascontiguousarray(
+        _filled(rows, -n % TILE).reshape(-1, TILE, size).swapaxes(1, 2)
+    )  # (tiles, I, TILE)
     tiles, lot, first = len(columns), BLOCK * max(LOT // max(-(-n // TILE), 1), 1), 0
     while first < outputs:
         block = weight[first : first + (min((outputs - first) // BLOCK * BLOCK, lot) or BLOCK)]
@@ -82,7 +84,7 @@ def _wide(rows: np.ndarray, width: int, weight: np.ndarray, y: np.ndarray) -> bo
 
 
 @functools.cache
-def _same(width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[int, ...]) -> bool:  # noqa: ARG001
+def _same(width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[int, ...]) -> bool:
     """Whether a wide product of this shape rounds as its tiles do, with the BLAS, its threads and the processor at
     hand. Numbers drawn at random tell: which kernel multiplies depends on the shape alone."""
     rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
 if TYPE_CHECKING:
     from seqcli.cli.generate import Asked
 
-BATCH = 64  # sources answered together, where nothing else is said
+BATCH = 256  # sources read together, where nothing else is said
 DRAWN = 1  # answers in a picture
 SEARCHED = ("beam", "n_best", "length_penalty", "coverage_penalty")  # options of answers that are not drawn
 

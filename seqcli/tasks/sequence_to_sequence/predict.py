@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,7 @@ from seqcli.tasks.sequence_to_sequence.explain import explained
 from seqcli.tasks.sequence_to_sequence.transcribing import check, times, transcribed
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
+ROWS = 256  # hypotheses that are searched together
 SCORED = 64  # pairs whose targets are scored at once
 
 
@@ -213,24 +214,35 @@ class Translator(BasePredictor):
     # answers
 
     def answer(self, pairs: Sequence[Pair], settings: Settings) -> list[list[Answer]]:
-        """Answers to each pair's source, the best first; that to a blank source is an empty text."""
-        filled = [i for i, pair in enumerate(pairs) if pair.text.strip() or pair.prefix]
+        """Answers to each pair's source, the best first; that to a blank source is an empty text.
+
+        Sources of like length are searched together: few steps are then for few of them.
+        """
         found: list[list[Answer]] = [[_EMPTY] * self._count(settings) for _ in pairs]
-        if not filled:
-            return found
-        chosen = [pairs[i] for i in filled]
-        sources, copies, extras = self.read(chosen)
-        model = self.model if copies is None else Copying(self.model, copies, self.codec.unknown)
-        begun = [self.codec.prefix(p.prefix or "", extra) for p, extra in zip(chosen, extras, strict=True)]
-        decoded = self._decode(model, chosen, sources, [ids for ids, _ in begun], settings)
-        for i, extra, (_, shown), hypotheses in zip(filled, extras, begun, decoded, strict=True):
-            found[i] = [self._answer(pairs[i], extra, shown, h, settings) for h in hypotheses]
-            if settings.times:
-                placed = times(self, model, self.codec.source_of(pairs[i]), [h.ids for h in hypotheses])
-                found[i] = [replace(a, times=own) for a, own in zip(found[i], placed, strict=True)]
-            if settings.explain:
-                found[i][0] = replace(found[i][0], explained=explained(self, pairs[i].text, found[i][0].text))
+        filled = [i for i, pair in enumerate(pairs) if pair.text.strip() or pair.prefix]
+        filled.sort(key=lambda i: len(pairs[i].text if pairs[i].frames is None else pairs[i].frames))
+        rows = settings.samples if settings.sampling else settings.search.beam
+        together = max(ROWS // rows, 1)
+        for at in range(0, len(filled), together):
+            part = filled[at : at + together]
+            for i, answers in zip(part, self._together([pairs[i] for i in part], settings), strict=True):
+                found[i] = answers
         return found
+
+    def _together(self, pairs: Sequence[Pair], settings: Settings) -> Iterator[list[Answer]]:
+        """The same of sources that are not blank, as one batch."""
+        sources, copies, extras = self.read(pairs)
+        model = self.model if copies is None else Copying(self.model, copies, self.codec.unknown)
+        begun = [self.codec.prefix(p.prefix or "", extra) for p, extra in zip(pairs, extras, strict=True)]
+        decoded = self._decode(model, pairs, sources, [ids for ids, _ in begun], settings)
+        for pair, source, extra, (_, shown), hypotheses in zip(pairs, sources, extras, begun, decoded, strict=True):
+            found = [self._answer(pair, extra, shown, h, settings) for h in hypotheses]
+            if settings.times:
+                placed = times(self, model, source, [h.ids for h in hypotheses])
+                found = [replace(a, times=own) for a, own in zip(found, placed, strict=True)]
+            if settings.explain:
+                found[0] = replace(found[0], explained=explained(self, pair.text, found[0].text))
+            yield found
 
     def costs(self, pairs: Sequence[Pair]) -> list[Cost]:
         """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
