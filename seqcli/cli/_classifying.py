@@ -18,7 +18,7 @@ from seqcli.tasks.classification.show import Writer
 if TYPE_CHECKING:
     from seqcli.cli.classify import Reading, Writing
 
-BATCH = 512  # texts answered together, where nothing else is said
+BATCH, COUNTED = 512, 2048  # texts answered together, where nothing else is said; of a model of counted features
 DRAWN = 12  # texts in a picture
 
 
@@ -68,13 +68,14 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     drawn: list[tuple[Example, Answer]] = []
 
     def write(example: Example, answer: Answer) -> str:
-        if writing.draw and len(drawn) < DRAWN and answer.ranking:
+        if len(drawn) < DRAWN and answer.ranking:
             drawn.append((example, answer))
         return written(example, answer)
 
+    counted = classifier.reading.frames is None and not hasattr(classifier.model, "loss")
     _filter.run(
-        files, reader, classifier, settings, write,
-        batch_size=how.batch_size or BATCH, how=how, what="classifying",
+        files, reader, classifier, settings, write if writing.draw else written,
+        batch_size=how.batch_size or (COUNTED if counted else BATCH), how=how, what="classifying",
     )  # fmt: skip
     forms.finish(written)
     if writing.draw:

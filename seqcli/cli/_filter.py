@@ -220,14 +220,15 @@ class Batches:
                 yield Chunk(names, str(path), 1)
 
     def _prepared(self, records: Iterator[Any], held: list[Any]) -> None:
+        prepare, asked, longest = self.work.predictor.prepare, self.work.asked, self.longest
         for record in records:
-            if record.size > self.longest and not isinstance(record, Chunk):
+            if record.size > longest and not isinstance(record, Chunk):
                 said = f"a record of {record.size:,} characters: --longest allows {self.longest:,}"
                 raise SeqcliError(
                     f"{record.place(0)}: {said}",
                     hint="divide it, or allow more: it takes some 100 to 250 bytes a character",
                 )
-            held.append(self.work.predictor.prepare(record, self.work.asked))
+            held.append(prepare(record, asked))
 
     def _cut(self, held: list[Any], pause: bool) -> Iterator[tuple[list[Any], bool]]:
         while held:

@@ -8,6 +8,7 @@ for SIGINT, SIGPIPE and SIGTERM.
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import select
@@ -159,6 +160,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _terminate)
     if os.name == "posix" and sys.stdin is not None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(Awake()), sys.stdin.encoding, sys.stdin.errors)
+    gc.set_threshold(50_000, 20, 100)  # a batch of records is thousands of objects, and hardly one is in a circle
     sys.exit(run(sys.argv[1:]))
 
 

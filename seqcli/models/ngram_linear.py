@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models._base import ClassWeights
 from seqcli.models._ngram_terms import Term, terms
-from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, tokenized
+from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
 from seqcli.records import Example
 
 TASK = "classification"
@@ -43,6 +44,7 @@ CHUNK = 1 << 14  # positions times columns looked up at once
 LINES = 1 << 12  # texts cut into words at once
 FEW = 1 << 12  # n-grams that are searched for before the table of all buckets is made, which takes milliseconds
 HELD = 1 << 22  # sums of words that are kept, 16 MB
+SHORT = 64  # characters between white space, up to which what they are is kept
 
 Order = Annotated[int, Field(ge=1, le=20)]
 
@@ -145,8 +147,8 @@ class Model:
         return np.concatenate(parts) if parts else np.zeros((0, self.labels), np.float32)
 
     def _logits(self, examples: Sequence[Example]) -> np.ndarray:
-        tokens, lengths = tokenized((example.text for example in examples), self.config.lowercase)
-        words, characters, spelled = self._sums(self._words.rows(tokens), lengths)
+        rows, lengths = self._words.rows([example.text for example in examples])
+        words, characters, spelled = self._sums(rows, lengths)
         per_word = numbers(lengths, self.config.words, self.config.opening)
         scores = self.bias.astype(np.float64)
         for sums, total in ((words, per_word), (characters, spelled)):
@@ -168,9 +170,9 @@ class Model:
         lines = np.repeat(np.arange(len(lengths)), lengths)
         for first in range(0, len(lines), step):
             part = slice(first, min(first + step, len(lines)))
-            found = held[rows[part]]
+            found = held.take(rows[part], axis=0)
             for hashed, valid in grams:
-                found[:, :columns] += self._table[np.where(valid[part], self._rows(hashed[part]), 0)]
+                found[:, :columns] += self._table.take(np.where(valid[part], self._rows(hashed[part]), 0), axis=0)
             begins = np.maximum(starts[lines[first] : lines[part.stop - 1] + 1] - first, 0)
             sums[lines[first] : lines[part.stop - 1] + 1] += np.add.reduceat(found, begins, axis=0, dtype=np.int64)
         return sums[:, :columns], sums[:, columns:-1], sums[:, -1]
@@ -219,11 +221,13 @@ class _Words(dict[str, int]):
         super().__init__()
         self._model, self._limit = model, max(1, HELD // (2 * model.weights.shape[1] + 1))
         self._new: list[str] = []
+        self._pieces = _Pieces(self, model.config.lowercase)
         self._empty()
 
     def _empty(self) -> None:
         self.clear()
-        self[MARK] = 0
+        self._pieces.clear()
+        self[MARK], self._pieces[MARK] = 0, (0,)
         self.hashes = hash_words([MARK])
         self.sums = np.zeros((1, 2 * self._model.weights.shape[1] + 1), np.int32)
 
@@ -232,15 +236,17 @@ class _Words(dict[str, int]):
         self._new.append(word)
         return row
 
-    def rows(self, tokens: Sequence[str]) -> np.ndarray:
-        """The row of each word, looked up as it must be."""
-        if len(self) > self._limit:
+    def rows(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of N texts' words, looked up as they must be, with a mark's before each text and after the last;
+        and the number of each text's words with its mark (N,)."""
+        if max(len(self), len(self._pieces)) > self._limit:
             self._empty()
-        rows = np.fromiter(map(self.__getitem__, tokens), np.int64, len(tokens))
+        pieces = chain.from_iterable([MARK, *text.split()] for text in texts)
+        found = np.array([*chain.from_iterable(map(self._pieces.__getitem__, pieces)), 0], np.int64)
         if self._new:
             self._learn(self._new)
             self._new = []
-        return rows
+        return found, np.diff(np.flatnonzero(found == 0))
 
     def _learn(self, words: list[str]) -> None:
         config, columns = self._model.config, self._model.weights.shape[1]
@@ -261,3 +267,17 @@ class _Words(dict[str, int]):
             sums[:, -1] = lengths
         self.hashes = np.concatenate([self.hashes, hashes])
         self.sums = np.concatenate([self.sums, sums])
+
+
+class _Pieces(dict[str, tuple[int, ...]]):
+    """What stands between white space, as the rows of its words."""
+
+    def __init__(self, words: _Words, lowercase: bool):
+        super().__init__()
+        self._words, self._lowercase = words, lowercase
+
+    def __missing__(self, piece: str) -> tuple[int, ...]:
+        rows = tuple(self._words[word] for word in words_of(piece, self._lowercase))
+        if len(piece) <= SHORT:
+            self[piece] = rows
+        return rows

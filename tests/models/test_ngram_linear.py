@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,19 @@ def test_a_sum_of_very_many_words_is_exact() -> None:
     expected = n * weights(one, 1) + (n - 1) * weights(pairs, 1) + weights(pairs, 0) + weights(pairs, 2)
     expected += model.config.opening * weights(first, 1)
     assert expected.any()
-    sums, _, _ = model._sums(model._words.rows([MARK, *["llamas"] * n, MARK]), np.array([n + 1]))
+    sums, _, _ = model._sums(*model._words.rows(["llamas " * n]))
     assert sums[0].tolist() == expected.tolist()
     assert np.isfinite(model.logits(lines("llamas " * n))).all()
+
+
+@given(st.lists(st.text(st.sampled_from("ab.,'-É \t\n\x1f\u2028\u3000ΣS"), max_size=20), max_size=6), st.booleans())
+def test_the_rows_of_texts_are_those_of_their_words(texts: list[str], lowercase: bool) -> None:
+    model = replace(toy(), config=Config(lowercase=lowercase))
+    rows, lengths = model._words.rows(texts)
+    again, _ = model._words.rows(texts)  # now known
+    tokens, expected = tokenized(texts, lowercase)
+    assert [model._words[token] for token in tokens] == rows.tolist() == again.tolist()
+    assert lengths.tolist() == expected.tolist()
 
 
 def test_labels_that_no_feature_tells_apart() -> None:
