@@ -38,6 +38,10 @@ class Answering(ABC):
     small: ClassVar[int] = 0  # characters: fewer are not worth another process
     complete = False  # whether it has a symbol for everything: nothing is lacking
 
+    def quick(self, asked: Any) -> bool:
+        """Whether it answers sooner than records come to another process, under the settings `asked`."""
+        return False
+
     @abstractmethod
     def packed(self) -> Callable[[], Answering]:
         """What opens it again, in another process."""

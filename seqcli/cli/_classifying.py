@@ -18,7 +18,7 @@ from seqcli.tasks.classification.show import Writer
 if TYPE_CHECKING:
     from seqcli.cli.classify import Reading, Writing
 
-BATCH, COUNTED = 512, 2048  # texts answered together, where nothing else is said; of a model of counted features
+BATCH, QUICK = 512, 2048  # texts answered together, where nothing else is said
 DRAWN = 12  # texts in a picture
 
 
@@ -72,10 +72,9 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
             drawn.append((example, answer))
         return written(example, answer)
 
-    counted = classifier.reading.frames is None and not hasattr(classifier.model, "loss")
     _filter.run(
         files, reader, classifier, settings, write if writing.draw else written,
-        batch_size=how.batch_size or (COUNTED if counted else BATCH), how=how, what="classifying",
+        batch_size=how.batch_size or (QUICK if classifier.quick(settings) else BATCH), how=how, what="classifying",
     )  # fmt: skip
     forms.finish(written)
     if writing.draw:

@@ -250,7 +250,10 @@ def progress(what: str, paths: Sequence[str | Path]) -> Any:
 @contextmanager
 def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[[], Any]]]:
     """`send(records)` gives a function that waits for their answers."""
-    if how.jobs == 1:
+    quick = how.jobs > 1 and work.predictor.quick(work.asked)
+    if quick:
+        console.say(f"--jobs {how.jobs}: texts are answered sooner here than they would come to another process")
+    if how.jobs == 1 or quick:
         yield lambda records: partial(work, records)
         return
     own = work.predictor

@@ -93,6 +93,17 @@ def test_signals_end_it(spawn, classifiers, number, status, jobs):
     assert b"Traceback" not in process.stderr.read()
 
 
+def test_one_process_does_what_is_too_quick_for_two(forks, classifiers):
+    texts = "good film\nbad film\n" * 3000
+    one, two = (
+        forks("classify", "-m", "linear", *jobs, cwd=classifiers, input=texts) for jobs in ([], ["--jobs", 2])
+    )
+    assert two.returncode == 0
+    assert two.stdout == one.stdout
+    assert "sooner here" in two.stderr
+    assert "sooner here" not in one.stderr
+
+
 def test_what_is_not_utf8_is_named_after_what_came_before(spawn, classifiers):
     process = spawn("-q", "classify", "-m", "remarks", cwd=classifiers)
     assert b"\t" in ask(process, b"the film\n", 1)[0]

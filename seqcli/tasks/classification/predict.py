@@ -95,6 +95,10 @@ class Classifier(BasePredictor):
 
     # records
 
+    def quick(self, asked: Settings) -> bool:
+        """Features of a text that are counted, unless they are to be explained."""
+        return self.reading.frames is None and not hasattr(self.model, "loss") and not asked.explain
+
     @property
     def complete(self) -> bool:
         """A model that reads no tokens has a symbol for everything."""
