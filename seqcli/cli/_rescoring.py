@@ -139,7 +139,7 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
     if not found:
         raise SeqcliError(f"{dev}: no lists to fit the weights on")
     first = found[0][0]
-    chosen = first.chosen(asked.lists.score)
+    chosen = first.chosen(said.score)
     names = [*(first.names[i] for i in chosen), *OWN]
     texts = [text for record, _ in found for text in record.texts]
     every = [right for (record, _), right in zip(found, gold, strict=True) for _ in record.hypotheses]

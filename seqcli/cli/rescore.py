@@ -45,10 +45,6 @@ class Lists:
         str | None,
         option("tsv, moses, jsonl. Default: as the first line looks.", metavar="FORM"),
     ] = None
-    score: Annotated[
-        list[str] | None,
-        option("A score of the lists that counts. Repeatable. Default: all; of Moses the total, of objects logprob."),
-    ] = None
     n_best: Annotated[
         int | None, option("Write the rows of the N best answers, with what was found.", "-n", "--n-best", min=1)
     ] = None
@@ -68,6 +64,14 @@ class Weighing:
     reference: Annotated[
         list[str] | None,
         option("The right answer to each list of --dev, a line each. Repeatable: several.", metavar="FILE"),
+        DEV,
+    ] = None
+    score: Annotated[
+        list[str] | None,
+        option(
+            "A score of the lists that weights are fitted for. Repeatable. Default: all; of Moses the total, of"
+            " objects logprob."
+        ),
         DEV,
     ] = None
     metric: Annotated[str, option("What the weights make best.", autocompletion=metric_names), DEV] = "exact-match"

@@ -177,6 +177,12 @@ def test_every_metric_of_answers_can_be_fitted_for(rescore, there, metric) -> No
         (("--weight", "lm=inf"), "--weight lm=inf: it is NAME=NUMBER", 2),
         (("--weight", "lm=1", "--weights", "w"), "--weight says the weights", 2),
         (("--dev", "lists.tsv"), "--dev goes with --reference", 2),
+        (("--weight", "lm=1", "--score", "score"), "--score goes with --dev", 2),
+        (
+            ("--dev", "lists.tsv", "--reference", "right.txt", "--score", "s"),
+            "lists.tsv:1:3: its answers have no score 's'",
+            1,
+        ),
         (("--weight", "lm=1", "--reference", "r"), "--reference goes with --dev", 2),
         (("--weight", "lm=1", "--input", "mosse"), "unknown form 'mosse'", 2),
         (("--weight", "scor=1"), "<stdin>:1:3: its answers have no score 'scor'", 1),
@@ -226,3 +232,12 @@ def test_a_pipe_is_answered_list_by_list(there) -> None:
     out, err = process.communicate()
     assert (out, process.returncode) == ("it ran.\n", 0)
     assert "torch" not in err.split()
+
+
+def test_weights_of_some_scores_alone(rescore, there) -> None:
+    (there / "right.txt").write_text("it ran.\nthe cat.\n")
+    given = "0 ||| the cat. ||| tm= -3 am= -1 ||| -3\n0 ||| it ran. ||| tm= -1 am= -1 ||| -4\n1 ||| the cat. ||| tm= 0 am= 0 ||| 0\n"
+    (there / "lists.txt").write_text(given)
+    asked = ("--dev", "lists.txt", "--reference", "right.txt", "--weights", "m.json", "--score", "tm")
+    assert rescore(*asked, "lists.txt").text == "it ran.\nthe cat.\n"
+    assert list(json.loads((there / "m.json").read_text())["weights"]) == ["tm", "lm", "length"]
