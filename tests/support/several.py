@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from support.resuming import assert_same
 from support.tiny import TINY, tiny_recipe
 
 from seqcli import artifact, registry
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.runs import Run
 from seqcli.training.display import Display
 from seqcli.training.group import Group
@@ -133,6 +135,20 @@ def evaluations_and_ends_are_shared(folder: Path, group: Group) -> None:
     assert made.progress.stale == 2
 
 
+def what_differs_or_lacks_is_told(group: Group) -> None:
+    """Other data on one machine; a device for each."""
+    with pytest.raises(SeqcliError, match="rank 1 of 2 has another recipe, other data or another checkpoint"):
+        group.same({"data": group.rank})
+    for name, said in (
+        ("mps", "mps serves one process"),
+        ("cuda", "2 processes, but this machine has 0 CUDA devices"),
+    ):
+        if name == "mps" or not torch.cuda.device_count():
+            with pytest.raises(UsageError, match=said):
+                group.device(name)
+    assert group.device("cpu") == "cpu"
+
+
 def main() -> None:
     """Do all of it."""
     folder = Path(sys.argv[1])
@@ -142,5 +158,6 @@ def main() -> None:
         a_stopped_run_goes_on(folder, group)
         another_number_goes_on(folder, group)
         evaluations_and_ends_are_shared(folder, group)
+        what_differs_or_lacks_is_told(group)
     if group.first:
         print("done")

@@ -47,6 +47,20 @@ def test_all_is_definite_once_resolved():
     assert device.resolve(TrainConfig(threads=3), 8).threads == 3
 
 
+def test_processes_share_the_cores_unless_told(monkeypatch, capsys):
+    config = TrainConfig(device="cpu")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: range(6), raising=False)
+    assert [device.resolve(config, 8, n).threads for n in (1, 2, 4, 9)] == [6, 3, 1, 1]
+    assert "9 processes of 1 threads on 6 cores" in capsys.readouterr().err
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert device.resolve(config, 8, 3).threads == 2
+    assert device.resolve(TrainConfig(device="cpu", threads=5), 8, 1).threads == 5
+    assert not capsys.readouterr().err
+    assert device.resolve(TrainConfig(device="cpu", threads=5), 8, 2).threads == 5
+    assert "2 processes of 5 threads on 6 cores: fewer are faster" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "available"), [("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)]
 )

@@ -26,6 +26,21 @@ def test_first_and_second_signal(monkeypatch, capsys, number):
     assert signal.getsignal(number) is before
 
 
+def test_the_same_signal_twice_is_one(monkeypatch, capsys):
+    """Where processes train together, a terminal sends it and who started them hands it on."""
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    now = [100.0]
+    monkeypatch.setattr(interrupt.time, "monotonic", lambda: now[0])
+    with interrupt.Interrupt(same=1.0) as caught:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        assert (caught.wanted, left, capsys.readouterr().err.count("once more")) == (signal.SIGINT, [], 1)
+        now[0] += 1.1
+        signal.raise_signal(signal.SIGINT)
+        assert left == [130]
+
+
 def test_a_signal_amid_a_write_to_stderr():
     """Python forbids a handler to write where the interrupted code was writing: it must not end the run."""
 
