@@ -57,7 +57,17 @@ REQUIRED = {
     *("typer", "click", "rich", "yaml", "pydantic", "pydantic_core", "numpy", "safetensors", "sentencepiece"),
     *("array_api_compat", "threadpoolctl"),
 }
-EXTRAS = {"soundfile", "kaldi_native_fbank", "torch", "scipy", "matplotlib", "jinja2", "sacrebleu", "backports"}
+EXTRAS = {
+    "soundfile",
+    "kaldi_native_fbank",
+    "torch",
+    "scipy",
+    "matplotlib",
+    "jinja2",
+    "sacrebleu",
+    "backports",
+    "interegular",
+}
 
 
 def name_of(path: Path) -> str:

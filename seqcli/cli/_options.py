@@ -40,6 +40,7 @@ LANGUAGE, TAGGING, CLASSIFICATION = For(("language-model",)), For(("tagging",)),
 SEQUENCE = For(("sequence-to-sequence",))
 IN_ROWS = For(formats=("tsv", "csv"))
 NAMED = For(formats=("tsv", "csv", "jsonl"))
+OBJECTS = For(formats=("jsonl",))
 IN_COLUMNS = For(formats=("conll",))
 
 

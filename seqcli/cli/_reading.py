@@ -81,6 +81,7 @@ class Reads:
 
         kind = KINDS[self.kind]
         own = {kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
+        own |= {"must": getattr(said, "must_key", None), "must_not": getattr(said, "must_not_key", None)}
         own |= {"header": getattr(said, "header", None), "numbers": "frames" in header}
         if kind.name == "labels" and "frames" in header:
             own["labels"] = (*header.get("vocabulary", {}).get("labels", ()), *header["data"].get("labels", ()))

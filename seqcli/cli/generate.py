@@ -13,7 +13,8 @@ Models of numbers (tokenizer: bins) continue a series; --quantiles forecasts it 
 Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy), or one that is drawn, where
 --temperature, --top-k or --top-p say so. --n-best writes several, a tab between. --jsonl writes `text`, `logprob`
 (nats), `score` (what answers are ranked by), `finished` and `tokens`, and where they are asked for `answers`,
-`alignment`, `attention` (a row of weights a token) and `source_tokens` (its columns).
+`alignment`, `attention` (a row of weights a token) and `source_tokens` (its columns). Answers hold what --must,
+--glossary and --keep say, and are as --grammar says; for a record where none is so the exit status is 1.
 
 \b
   seqcli generate --prompt "Once upon a time" --temperature 0.8
@@ -38,6 +39,7 @@ from seqcli.cli._options import (
     IN_ROWS,
     LANGUAGE,
     NAMED,
+    OBJECTS,
     SEQUENCE,
     Confidence,
     DelimiterOption,
@@ -70,6 +72,12 @@ class Reading:
         option("Sequence to sequence: that of what an answer must begin with.", metavar="COLUMN"),
         NAMED,
         SEQUENCE,
+    ] = None
+    must_key: Annotated[
+        str | None, option("That of phrases that an answer must hold.", metavar="KEY"), OBJECTS, SEQUENCE
+    ] = None
+    must_not_key: Annotated[
+        str | None, option("That of phrases that an answer must not hold.", metavar="KEY"), OBJECTS, SEQUENCE
     ] = None
     field: Annotated[str | None, FieldOption] = None
     delimiter: Annotated[str | None, DelimiterOption, IN_ROWS] = None
@@ -162,6 +170,33 @@ class Searching(Fusing):
 
 
 @dataclass(frozen=True)
+class Demanding:
+    """What answers must be (sequence to sequence; --grammar: language models too)."""
+
+    must: Annotated[
+        list[str] | None,
+        option("An answer must hold this phrase. Repeatable; needs a beam.", metavar="TEXT"),
+        SEQUENCE,
+    ] = None
+    must_not: Annotated[
+        list[str] | None, option("An answer must not hold this phrase. Repeatable.", metavar="TEXT"), SEQUENCE
+    ] = None
+    glossary: Annotated[
+        str | None,
+        option("Lines of source TAB target: an answer must hold those whose source is there.", metavar="FILE"),
+        SEQUENCE,
+    ] = None
+    keep: Annotated[
+        str | None,
+        option("What this matches in a source must be in the answer as often.", metavar="REGEX"),
+        SEQUENCE,
+    ] = None
+    grammar: Annotated[
+        str | None, option("This must match the whole answer, or continuation, which is a line.", metavar="REGEX")
+    ] = None
+
+
+@dataclass(frozen=True)
 class Sure(Confidence):
     """How sure answers must be (sequence to sequence)."""
 
@@ -209,6 +244,7 @@ class Asked:
     drawing: Drawing
     continuing: Continuing
     searching: Searching
+    demanding: Demanding
     writing: Writing
     sure: Sure
     how: Filtering
@@ -221,6 +257,7 @@ def command(
     drawing: Drawing,
     continuing: Continuing,
     searching: Searching,
+    demanding: Demanding,
     sure: Sure,
     how: Filtering,
     given: Given,
@@ -255,6 +292,6 @@ def command(
         )
         return None
     given.check_model(stored)
-    asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, writing, sure, how)
+    asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, demanding, writing, sure, how)
     registry.load("cli/_generating", stored.header["task"]).run(asked, stored, given)
     return None

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqcli.decoding.guide import Guide, Rule
+
 _UNLIKELY = -1e4  # the least log-probability of a forced token: one that is impossible is kept all the same
 
 
@@ -32,12 +34,14 @@ class Constraints:
     """What may not be generated, ruled out with -inf after normalisation, so that other scores stay the model's.
 
     BOS and the `banned` ids never; EOS not before `min_length` tokens; no n-gram of `no_repeat` tokens twice (0: no
-    such rule). `prefixes`, one list of ids a source, come before all that: they are what an answer begins with.
+    such rule); what the `rules` of a source forbid, within its limit. `prefixes`, one list of ids a source, come
+    before all that: they are what an answer begins with. A target has `limits` tokens at most, EOS counted, or as
+    many as its prefix.
     """
 
     def __init__(
         self,
-        sources: int,
+        limits: Sequence[int],
         *,
         bos: int,
         eos: int,
@@ -45,7 +49,9 @@ class Constraints:
         min_length: int = 0,
         no_repeat: int = 0,
         prefixes: Sequence[Sequence[int] | np.ndarray] | None = None,
+        rules: Sequence[Sequence[Rule]] | None = None,
     ):
+        sources = len(limits)
         self._eos, self._min_length, self._no_repeat = eos, min_length, no_repeat
         self._banned = np.unique(np.array([*banned, *([bos] if bos != eos else [])], np.int64))
         self.lengths = np.array([len(p) for p in prefixes] if prefixes is not None else [0] * sources, np.int64)
@@ -56,6 +62,8 @@ class Constraints:
             self._forced[b, : len(prefix)] = prefix
             if eos in self._forced[b, : len(prefix)]:
                 raise ValueError("a prefix holds EOS")
+        self.limits = np.maximum(np.asarray(limits, np.int64).reshape(sources), self.lengths)
+        self.guide = Guide(rules, eos=eos, limits=self.limits) if rules is not None and any(rules) else None
 
     @property
     def needs_history(self) -> bool:
@@ -66,9 +74,24 @@ class Constraints:
         """The token that the prefix of each source asks for after t tokens; -1: any."""
         return self._forced[sources, t] if t < self._forced.shape[1] else np.full(len(sources), -1, np.int64)
 
-    def apply(self, log_probs: np.ndarray, t: int, sources: np.ndarray, history: np.ndarray | None) -> np.ndarray:
+    def begin(self, sources: np.ndarray) -> np.ndarray | None:
+        """The states of the rules of some sources (N, R) before their first token; None where nothing has rules."""
+        return None if self.guide is None else self.guide.states[sources]
+
+    def follow(self, states: np.ndarray | None, ids: np.ndarray, sources: np.ndarray) -> np.ndarray | None:
+        """The states behind a token of each row, the rows of each source side by side."""
+        return None if self.guide is None or states is None else self.guide.follow(states, ids, sources)
+
+    def apply(
+        self,
+        log_probs: np.ndarray,
+        t: int,
+        sources: np.ndarray,
+        history: np.ndarray | None,
+        states: np.ndarray | None = None,
+    ) -> np.ndarray:
         """log_probs (N, V) after t tokens, written in where it may be: (N, V). sources (N,) of the rows, history
-        (N, t) or None."""
+        (N, t) or None, the states of their rules (N, R) or None."""
         if not log_probs.flags.writeable:
             log_probs = log_probs.copy()
         forced = self.forced(t, sources)
@@ -84,6 +107,8 @@ class Constraints:
             again = (windows[:, :, : n - 1] == last[:, None]).all(axis=2)
             row, start = np.nonzero(again)
             log_probs[row, windows[row, start, n - 1]] = -np.inf
+        if self.guide is not None and states is not None:
+            self.guide.apply(log_probs, t, sources, states)
         if len(rows):
             log_probs[rows] = -np.inf
             log_probs[rows, forced[rows]] = np.maximum(kept, _UNLIKELY)

@@ -16,6 +16,7 @@ from seqcli import ops
 from seqcli.decoding import Seq2Seq
 from seqcli.decoding._candidates import candidates
 from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, worthwhile
+from seqcli.decoding.guide import Rule
 from seqcli.decoding.seq2seq import greedy, walk
 from seqcli.errors import UsageError
 
@@ -80,13 +81,14 @@ def search(
     banned: Sequence[int] = (),
     attention: bool = False,
     lengths: Sequence[int] | None = None,
+    rules: Sequence[Sequence[Rule]] | None = None,
 ) -> list[list[Hypothesis]]:
     """The n best targets of each source, best first; those that are not finished stand after those that are.
 
     limits: the most tokens of each target, EOS counted. `prefixes`, a list of ids a source: what its target begins
     with (whole, whatever the limit or another rule says; its log-probabilities count). `banned` ids, and BOS, are in
     no target otherwise. `attention` asks for each token's; `lengths` says how many positions a source has there
-    (default: its own length).
+    (default: its own length). What ends with EOS keeps the `rules` of its source, but for a prefix that breaks them.
 
     Each step keeps the `beam` best hypotheses that go on. One whose EOS is among the `beam` best continuations is
     finished; the `beam` best finished ones are kept. A source is done when it has that many and none that goes on has
@@ -95,20 +97,23 @@ def search(
     given only where finished ones are too few; where constraints leave nothing that goes on, fewer than n come, but
     never none.
 
-    Raises UsageError where a coverage penalty meets a model without attention.
+    Raises UsageError where a coverage penalty meets a model without attention, or a beam of 1 rules that aim at
+    something.
     """
+    if settings.beam == 1 and any(rule.aimed for of in rules or () for rule in of):
+        raise UsageError("what an answer must hold is searched for by a beam of 2 or more", hint="use --beam 5")
     constraints = Constraints(
-        len(sources),
+        limits,
         bos=bos,
         eos=eos,
         banned=banned,
         min_length=settings.min_length,
         no_repeat=settings.no_repeat,
         prefixes=prefixes,
+        rules=rules,
     )
     lengths = [len(source) for source in sources] if lengths is None else lengths
-    limit = np.maximum(np.asarray(limits, np.int64).reshape(len(sources)), constraints.lengths)
-    asked = _Asked(model, sources, settings, constraints, bos, eos, limit, attention, lengths)
+    asked = _Asked(model, sources, settings, constraints, bos, eos, attention, lengths)
     return _greedy(asked) if settings.beam == 1 else _Beams(asked).run()
 
 
@@ -121,14 +126,13 @@ class _Asked(NamedTuple):
     constraints: Constraints
     bos: int
     eos: int
-    limits: np.ndarray
     attention: bool
     lengths: Sequence[int]
 
 
 def _greedy(asked: _Asked) -> list[list[Hypothesis]]:
     """What a beam of 1 finds: the most probable token each time."""
-    model, sources, settings, constraints, bos, eos, limits, attention, lengths = asked
+    model, sources, settings, constraints, bos, eos, attention, lengths = asked
     found = walk(
         model,
         sources,
@@ -136,7 +140,6 @@ def _greedy(asked: _Asked) -> list[list[Hypothesis]]:
         constraints,
         bos=bos,
         eos=eos,
-        limits=limits.tolist(),
         history=constraints.needs_history,
         attention=attention or settings.coverage_penalty > 0,
         lengths=lengths,
@@ -165,9 +168,9 @@ class _Beams:
     """The general search. Letters: A sources that are still searched, K rows each (in the first step one)."""
 
     def __init__(self, asked: _Asked):
-        model, sources, settings, constraints, bos, eos, limits, attention, lengths = asked
+        model, sources, settings, constraints, bos, eos, attention, lengths = asked
         self._model, self._sources, self._settings, self._constraints = model, sources, settings, constraints
-        self._bos, self._eos, self._limits, self._attention = bos, eos, limits, attention
+        self._bos, self._eos, self._limits, self._attention = bos, eos, constraints.limits, attention
         self._lengths = np.asarray(lengths, np.int64).reshape(len(sources))
         self._trace = Trace()
         # the K best finished of each source, best first: of equals the one found first
@@ -195,13 +198,19 @@ class _Beams:
         running, covering = np.zeros(len(alive)), np.zeros(len(alive))  # log-probability, coverage term of each row
         covered: np.ndarray | None = None  # (A·K, S) attention paid so far
         history = np.zeros((len(alive), 0), np.int64) if self._constraints.needs_history else None
+        ruled = self._constraints.begin(alive)
         on = np.ones(len(alive), bool)
         t = 0
         while True:
             log_probs, state, weights = model.step(ids, memory, state)
             of = np.repeat(alive, rows)
-            log_probs = self._constraints.apply(log_probs, t, of, history)
+            log_probs = self._constraints.apply(log_probs, t, of, history, ruled)
             sums, parents, tokens = candidates(log_probs, running, rows, 2 * K)  # (A, 2K)
+            if ruled is not None and (guide := self._constraints.guide) is not None:
+                aimed = guide.aimed[alive] & on
+                if (at := np.flatnonzero(np.repeat(aimed, rows))).size:
+                    shared = guide.share(log_probs[at], running[at], 2 * K, of[at], ruled[at])
+                    sums[aimed], parents[aimed], tokens[aimed] = shared[0], at[shared[1]], shared[2]
             values = log_probs[parents, tokens]
             before, term = covering, np.zeros(len(of))
             if settings.coverage_penalty:
@@ -257,6 +266,8 @@ class _Beams:
             covered = None if covered is None else covered[index]
             if history is not None:
                 history = np.concatenate([history[index], ids[:, None]], axis=1)
+            if ruled is not None:
+                ruled = self._constraints.follow(ruled[index], ids, np.repeat(alive, K))
             rows, t = K, t + 1
 
     def _finish(self, end: End) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.decoding import Stepper
+from seqcli.decoding.guide import Followed
 from seqcli.decoding.sampling import Carried, Sampling
 
 
@@ -24,12 +25,14 @@ def side_by_side(
     on: np.ndarray | None = None,
     prompts: Sequence[np.ndarray] = (),
     first: int = 0,
+    rule: Followed | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Draw a token after each of R texts, `steps` times: which rows go on (r,), what they draw (r,), logits (r, V).
 
     Of `state` (R rows) the `last` ids (R,) are yet to be fed. A row goes on while its place in `on` (R,) is true,
     which the caller may change between steps. Ids below `first` are never drawn; those of `prompts` and of what was
-    drawn are penalised, as `sampling` says. What a row draws depends neither on those beside it nor on their number.
+    drawn are penalised, as `sampling` says; each row follows the `rule`. What it draws depends neither on those
+    beside it nor on their number.
     """
     rows, seen = np.arange(len(last)), None
     for step in range(steps):
@@ -45,10 +48,12 @@ def side_by_side(
             logits, state = model.step(last, memory, state)
         if not step:
             seen = sampling.seen(prompts, logits.shape[1]) if prompts else None
-        given = sampling.penalised(logits, seen)
+        given = sampling.penalised(logits if rule is None else rule.allowed(logits, rows, step), seen)
         last = first + sampling.choose(given[:, first:], *[rngs[row] for row in rows.tolist()])
         if seen is not None:
             seen[np.arange(len(rows)), last] = True
+        if rule is not None:
+            rule.take(rows, last)
         yield rows, last, logits
 
 

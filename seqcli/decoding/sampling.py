@@ -13,6 +13,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.decoding import Stepper
+from seqcli.decoding.guide import Followed
 from seqcli.errors import UsageError
 
 COLDEST = 1e-200  # a lower temperature draws the same, and would overflow
@@ -149,9 +150,11 @@ def sample(
     *,
     logprobs: bool = True,
     carried: Carried | None = None,
+    rule: Followed | None = None,
 ) -> Iterator[Token]:
     """Up to `limit` tokens after a prompt (T,), T >= 1 where nothing is carried; without `logprobs` theirs are nan,
-    which saves time."""
+    which saves time. The one row of a `rule` is followed."""
+    only = np.zeros(1, np.int64)
     stream = Carried() if carried is None else carried
     memory = stream.read(model, prompt)
     seen: np.ndarray | None = None
@@ -159,7 +162,10 @@ def sample(
         row = stream.step(model, memory)
         if not number:
             seen = None if (found := sampling.seen([prompt], len(row))) is None else found[0]
-        chosen = sampling.choose_one(sampling.penalised(row, seen), rng)
+        given = row if rule is None else rule.allowed(row[None], only, number)[0]
+        chosen = sampling.choose_one(sampling.penalised(given, seen), rng)
+        if rule is not None:
+            rule.take(only, np.array([chosen]))
         logprob = float(row[chosen] - ops.logsumexp(row.astype(np.float64))) if logprobs else float("nan")
         stream.last = np.array([chosen])
         yield Token(chosen, logprob)

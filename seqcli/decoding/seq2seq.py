@@ -10,6 +10,7 @@ from seqcli import ops
 from seqcli.decoding import Seq2Seq
 from seqcli.decoding._candidates import check
 from seqcli.decoding._hypotheses import Constraints, End, Hypothesis, Trace, worthwhile
+from seqcli.decoding.guide import Rule
 from seqcli.decoding.sampling import Sampling
 
 # (log_probs (N, V), the rows (n,) to choose for, their paths (n,), history (N, t) or None) -> ids (n,)
@@ -32,6 +33,7 @@ def sample(
     no_repeat: int = 0,
     attention: bool = False,
     lengths: Sequence[int] | None = None,
+    rules: Sequence[Sequence[Rule]] | None = None,
 ) -> list[list[Hypothesis]]:
     """`samples` targets of each source, drawn token by token, in the order of the generators; score is logprob.
 
@@ -53,8 +55,9 @@ def sample(
         return chosen
 
     constraints = Constraints(
-        len(sources), bos=bos, eos=eos, banned=banned, min_length=min_length, no_repeat=no_repeat, prefixes=prefixes
-    )
+        limits, bos=bos, eos=eos, banned=banned, min_length=min_length, no_repeat=no_repeat, prefixes=prefixes,
+        rules=rules,
+    )  # fmt: skip
     return walk(
         model,
         sources,
@@ -62,7 +65,6 @@ def sample(
         constraints,
         bos=bos,
         eos=eos,
-        limits=limits,
         samples=samples,
         history=constraints.needs_history or sampling.repetition_penalty != 1.0,
         attention=attention,
@@ -83,7 +85,6 @@ def walk(
     *,
     bos: int,
     eos: int,
-    limits: Sequence[int],
     samples: int = 1,
     history: bool = False,
     attention: bool = False,
@@ -95,13 +96,14 @@ def walk(
     leaves the batch. Path k of source b has the number b * samples + k.
     """
     B, K = len(sources), samples
-    limit = np.repeat(np.maximum(np.asarray(limits, np.int64).reshape(B), constraints.lengths), K)
+    limit = np.repeat(constraints.limits, K)
     ends: list[End] = [End(i // K, 0, 0, False, 0.0, 0.0, 0.0) for i in range(B * K)]
     trace = Trace()
     paths = np.flatnonzero(limit > 0)  # (N,): of each row fed; K neighbours belong to a source
     going = np.ones(len(paths), bool)
     running = np.zeros(len(paths))
     tokens = np.zeros((len(paths), 0), np.int64) if history else None
+    ruled = constraints.begin(paths // K)
     if len(paths):
         memory, state = model.start([sources[b] for b in paths[::K] // K])
         ids = np.full(len(paths) // K, bos, np.int64)
@@ -111,7 +113,7 @@ def walk(
         if t == 0 and K > 1:  # the paths of a source part here
             index = np.repeat(np.arange(len(ids)), K)
             log_probs, state, weights = log_probs[index], ops.take(state, index), ops.take(weights, index)
-        log_probs = constraints.apply(log_probs, t, paths // K, tokens)
+        log_probs = constraints.apply(log_probs, t, paths // K, tokens, ruled)
         chosen = constraints.forced(t, paths // K)
         rows = np.flatnonzero(going)
         free = rows[chosen[rows] < 0]
@@ -135,6 +137,7 @@ def walk(
         if tokens is not None:
             tokens = np.concatenate([tokens, chosen[:, None]], axis=1)
         ids, t = np.where(going, chosen, eos), t + 1
+        ruled = constraints.follow(ruled, ids, paths // K)
         on = going.reshape(-1, K).any(axis=1)
         if not on.any():
             break
@@ -144,6 +147,7 @@ def walk(
             memory, state = ops.take(memory, np.flatnonzero(on)), ops.take(state, kept)
             paths, going, running, ids = paths[kept], going[kept], running[kept], ids[kept]
             tokens = None if tokens is None else tokens[kept]
+            ruled = None if ruled is None else ruled[kept]
     if lengths is None:
         lengths = [len(source) for source in sources]
     found = trace.collect(ends, lengths)

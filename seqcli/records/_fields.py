@@ -68,6 +68,10 @@ class FieldReader(LineReader):
         prefix = self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
             record.prefix = self._text(fields, prefix, "prefix", line, number)
+        if self.options.must is not None:
+            record.must = self._phrases(fields, self.options.must, line, number)
+        if self.options.must_not is not None:
+            record.must_not = self._phrases(fields, self.options.must_not, line, number)
         if "\\u" in line.body:  # only an escape can stand for half a character
             parts = [(key, text), *([(prefix, record.prefix)] if prefix is not None else [])]
             broken = [name for name, part in parts if not whole(part or "")]
@@ -220,6 +224,19 @@ class FieldReader(LineReader):
             return value
         return [self._text(fields, key, "target", pair.raw, pair.line)]
 
+    def _phrases(self, fields: Fields, key: str, line: Line, number: int) -> tuple[str, ...]:
+        """The phrases under a key, a string or a list of them; none where it is not there. Raises SeqcliError."""
+        value = fields.get(key)
+        listed = [] if value is None else value if isinstance(value, list) else [value]
+        for i, phrase in enumerate(listed):
+            if not isinstance(phrase, str) or not phrase.strip() or not whole(phrase):
+                place = self._at(line, number, key, i if isinstance(value, list) else None)
+                raise SeqcliError(
+                    f"{place}: {key!r} holds {short(phrase)}, not a phrase",
+                    hint="write a string, or a list of strings",
+                )
+        return tuple(listed)
+
     def _pair_keys(self, fields: Fields, number: int) -> tuple[str, str | None]:
         """The keys of source and target. Raises SeqcliError where there is none for the source, or several."""
         said = self.options
@@ -227,7 +244,7 @@ class FieldReader(LineReader):
         target = self._key("target", fields, said.target, None, number)
         if source is not None and target is not None:
             return source, target
-        names = [n for n in fields if n not in (RESULT, said.prefix)]
+        names = [n for n in fields if n not in (RESULT, said.prefix, said.must, said.must_not)]
         known = well_known(tuple(names), *(names.index(n) if n in names else None for n in (source, target)))
         if target is None:
             several = possible([n for n in names if n != source], TARGETS)

@@ -73,6 +73,8 @@ class Options:
     references: tuple[str, ...] | None = None  # pairs that are scored: the columns or keys of further targets; lines:
     # further `target`s, or files; jsonl: a target may be a list too. None: a target is one text
     prefix: str | None = None  # tsv, csv, jsonl: the column or key of what an answer must begin with
+    must: str | None = None  # jsonl: the key of phrases that an answer must hold
+    must_not: str | None = None  # and of those that it must not
     field: str | None = None  # tags: the key with the text or the tokens (jsonl); None: `tokens`, else `text`
     tag: str | None = None  # the column, CoNLL-U field (`upos`, `feats.Number`, `misc.NER`) or JSON key with the tags
     header: bool | None = None  # tsv, csv: whether the first row names the columns; None: as it looks

@@ -135,6 +135,8 @@ class Pair(Aimed):
     target: str | None = None  # None: none given
     references: tuple[str, ...] = ()  # further targets, any of which an answer may be
     prefix: str | None = None  # what an answer must begin with, where a filter's input says so
+    must: tuple[str, ...] = ()  # and phrases that it must hold,
+    must_not: tuple[str, ...] = ()  # or must not
     frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller, of a model that reads frames
 
 

@@ -57,6 +57,7 @@ class BaseTokenizer(ABC):
         False  # whether `read` gives what there is no symbol for the nearest one, and leaves nothing out
     )
     newline_id: int | None = None  # the symbol that ends a line, where there is exactly one
+    blank_first: bool = False  # a space that `written` has before the first word is no part of the text
 
     @classmethod
     @abstractmethod
@@ -127,6 +128,13 @@ class BaseTokenizer(ABC):
         for name, array in sorted(self.arrays().items()):
             digest.update(name.encode() + array.tobytes())
         return digest.hexdigest()
+
+    def written(self) -> list[bytes]:
+        """What each id writes, as UTF-8: one after the other they are the text, but for the `blank_first`.
+
+        Raises UsageError where what an id writes depends on those around it.
+        """
+        raise UsageError(f"tokenizer: {self.kind}: no texts can be asked of answers that its symbols write")
 
     def vocabulary(self) -> Iterator[str]:
         """Every symbol, in the order of the ids."""

@@ -44,7 +44,10 @@ class Tokenizer(BaseTokenizer):
         return SPACE if id == 32 else chr(id) if 32 < id < 127 else f"<0x{id:02X}>"
 
     def stream(self) -> TextStream:
-        return ByteStream([bytes([i]) for i in range(256)])
+        return ByteStream(self.written())
+
+    def written(self) -> list[bytes]:
+        return [bytes([i]) for i in range(256)]
 
     def header(self) -> dict[str, Any]:
         return {"kind": "byte"}

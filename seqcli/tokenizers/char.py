@@ -76,6 +76,9 @@ class Tokenizer(BaseTokenizer):
     def stream(self) -> TextStream:
         return _Stream([*self.characters, UNK])
 
+    def written(self) -> list[bytes]:
+        return [c.encode(errors="surrogatepass") for c in [*self.characters, *[UNK] * self.unk]]
+
     def header(self) -> dict[str, Any]:
         return {"kind": "char", "characters": self.characters, "unk": self.unk}
 

@@ -59,6 +59,7 @@ class Tokenizer(BaseTokenizer):
         all_bytes = len(self._bytes) == 256
         self.unk_id = None if all_bytes else self._unknown
         self.newline_id = self._find_newline()
+        self.blank_first = spec.dummy_prefix
         self._exact = spec.identity and all_bytes and SPACE in self._pieces
         self.lossless = self._exact and self.newline_id is not None
         self._parts = [self._text_of(i) for i in range(self.size)]
@@ -162,6 +163,9 @@ class Tokenizer(BaseTokenizer):
     def stream(self) -> TextStream:
         stream = ByteStream(self._parts)
         return _Unprefixed(stream) if self._spec.dummy_prefix else stream
+
+    def written(self) -> list[bytes]:
+        return list(self._parts)
 
     def header(self) -> dict[str, Any]:
         return {"kind": "sentencepiece", **asdict(self._spec)}

@@ -40,6 +40,7 @@ class Tokenizer(BaseTokenizer):
     kind = "word"
     lossless = False  # white space is not kept
     unk_id, newline_id = 0, 1
+    blank_first = True
 
     def __init__(self, words: Sequence[str], lowercase: bool = False, split: str = "whitespace"):
         self.words, self.lowercase, self.split = list(words), lowercase, split
@@ -78,6 +79,9 @@ class Tokenizer(BaseTokenizer):
 
     def stream(self) -> TextStream:
         return _Stream(self._columns[0])
+
+    def written(self) -> list[bytes]:
+        return [b"\n" if word == "\n" else f" {word}".encode() for word in self._columns[0]]
 
     def header(self) -> dict[str, Any]:
         header = {"kind": "word", "lowercase": self.lowercase, "split": self.split}

@@ -292,6 +292,10 @@ PAIRS = [
     "generate -m digits --temperature 0.5 --top-k 3 --seed 1 --jsonl < numbers.txt",
     "generate -m digits --max-tokens 2 --batch-size 1 < numbers.txt",
     "generate -m digits --replace-unknown < numbers.txt",
+    *(
+        f"generate -m digits{o} < numbers.txt"
+        for o in (" --must 42", " --must-not 3 --grammar [0-9]+", " --keep seven")
+    ),
     "generate -m digits --prompt six",
     "generate -m digits --prompt six --jsonl --alignment",
     "generate -m digits --ensemble digits < numbers.txt",

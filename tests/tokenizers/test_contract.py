@@ -196,3 +196,16 @@ def test_a_model_without_a_tokenizer_says_so(tmp_path):
         tokenizers.load(tmp_path / "x")
     with pytest.raises(SeqcliError, match="no such"):
         tokenizers.load(tmp_path / "y")
+
+
+def test_what_ids_write_is_the_text(tokenizer: BaseTokenizer, source_text: str, hard: str):
+    if tokenizer.kind == "bins":
+        with pytest.raises(UsageError, match="no texts can be asked of answers"):
+            tokenizer.written()
+        return
+    written = tokenizer.written()
+    assert len(written) == tokenizer.size
+    for text in (*source_text.split("\n")[:20], *known(tokenizer, hard).split("\n")):
+        ids = tokenizer.encode(text).tolist()
+        data = b"".join(written[id] for id in ids).decode()
+        assert data.removeprefix(" " if tokenizer.blank_first else "") == tokenizer.decode(ids)

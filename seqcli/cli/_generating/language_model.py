@@ -52,6 +52,8 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         _check_quantiles(asked, stored, given, read)
     if drawing.samples > 1 and asked.continuing.next_:
         raise UsageError("--next lists tokens, and draws none: --samples does not go with it")
+    if asked.demanding.grammar is not None and (flags := given.flags(("next_", "stop", "quantiles"))):
+        raise UsageError(f"--grammar says what the whole continuation is: {flags[0]} does not go with it")
     if writing.explain and asked.continuing.next_:
         raise UsageError("--explain is of what is written: --next does not go with it")
     if how.jobs > 1 and asked.continuing.device != "cpu":
@@ -70,6 +72,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         not objects,
         quantiles=asked.continuing.shares,
         explain=writing.explain,
+        grammar=asked.demanding.grammar,
     )
     generator = Generator.open(stored)
     blank = getattr(generator.tokenizer, "ends", "") == "blank"
@@ -83,6 +86,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     series = None if generator.tokenizer.kind != "bins" else "\n\n" if blank else "\n"
     drawn = {"seed": settings.seed, "samples": samples, "quantiles": settings.quantiles}
     writer = Writer(asked.continuing.echo, next_, symbol, **drawn, series=series)
+    generator.followed(settings, 1)  # refused before anything is read
     if asked.prompt is not None:
         _one(asked, generator, settings, writer)
         return

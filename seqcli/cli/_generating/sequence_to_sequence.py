@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,10 @@ from seqcli.cli._reading import SOURCES
 from seqcli.decoding.beam import Search
 from seqcli.decoding.ensemble import Ensemble
 from seqcli.decoding.sampling import Sampling
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import ROWS, Pair
+from seqcli.tasks.sequence_to_sequence.answers import check_demands
+from seqcli.tasks.sequence_to_sequence.demands import Demands, Glossary
 from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
 from seqcli.tasks.sequence_to_sequence.show import Writer
 from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 BATCH = 256  # sources read together, where nothing else is said
 DRAWN = 1  # answers in a picture
+TOLD = 3  # records without an answer that is as asked: of more it is not said where they are
+BEAM = 5  # hypotheses where phrases must be there and the recipe has fewer
 SEARCHED = ("beam", "n_best", "length_penalty", "coverage_penalty")  # options of answers that are not drawn
 
 
@@ -48,23 +53,52 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         asked.searching.lm_weight,
         asked.searching.length_bonus,
     )
+    _check_demands(asked, settings, translator)
     looking = ("attention", "alignment", "draw", "replace_unknown", "coverage_penalty")
     if flags := given.flags(looking):
         _check_attention(flags[0], translator)
     number = asked.drawing.samples if asked.drawing.drawn else asked.searching.n_best
     writer = Writer(writing.attention, writing.alignment, number > 1, writing.confidence, asked.sure.otherwise)
     drawn: list[tuple[Pair, Answer]] = []
+    failed = Failed()
     if asked.prompt is not None:
         pair = translator.prepare(Pair(asked.prompt, source="--prompt"), settings)
         answers = translator.answer([_filter.one(translator, pair, asked.how)], settings)[0]
         drawn.append((pair, answers[0]))
+        failed.add(pair, answers)
         out = streams.Output()
         out.write(forms.form("text", writing.jsonl, None, writer)(pair, answers))
         out.flush()
     else:
-        _filter_sources(asked, read, translator, settings, writer, drawn)
+        _filter_sources(asked, read, translator, settings, writer, drawn, failed)
     if writing.draw:
         _draw(writing.draw, translator, drawn)
+    failed.tell()
+
+
+@dataclass
+class Failed:
+    """Records for which no answer was found that is as asked."""
+
+    count: int = 0
+
+    def add(self, pair: Pair, answers: Sequence[Answer]) -> None:
+        """Count a record without such an answer, and say so of the first ones."""
+        if answers[0].unmet:
+            self.count += 1
+            if self.count <= TOLD:
+                more = "; further ones are not told" if self.count == TOLD else ""
+                unmet = ", ".join(answers[0].unmet)
+                console.warn(f"{pair.place()}: no answer was found that is as asked: {unmet}{more}")
+
+    def tell(self) -> None:
+        """Raise SeqcliError where there were any."""
+        if self.count:
+            what = "1 record has" if self.count == 1 else f"{self.count:,} records have"
+            raise SeqcliError(
+                f"{what} no answer that is as asked; --else, or nothing, is written in its place",
+                hint="allow more tokens (--max-tokens) or a wider --beam, or ask for less",
+            )
 
 
 def _filter_sources(
@@ -74,6 +108,7 @@ def _filter_sources(
     settings: Settings,
     writer: Writer,
     drawn: list[tuple[Pair, Answer]],
+    failed: Failed,
 ) -> None:
     reading, how = asked.reading, asked.how
     reader = SOURCES.reader(read, reading, translator.header)
@@ -82,6 +117,7 @@ def _filter_sources(
     def write(pair: Pair, answers: list[Answer]) -> str:
         if asked.writing.draw and len(drawn) < DRAWN and answers[0].symbols:
             drawn.append((pair, answers[0]))
+        failed.add(pair, answers)
         return written(pair, answers)
 
     _filter.run(
@@ -121,7 +157,14 @@ def _any(translator: Translator) -> Pair:
 
 def _settings(asked: Asked, translator: Translator) -> Settings:
     own, searching, drawing = translator.search, asked.searching, asked.drawing
+    said = asked.demanding
+    glossary = None if said.glossary is None else Glossary.read(said.glossary)
+    demands = Demands(tuple(said.must or ()), tuple(said.must_not or ()), said.keep, glossary, said.grammar)
+    check_demands(demands, drawn=drawing.drawn, replace_unknown=searching.replace_unknown)
+    aims = demands.aims or asked.reading.must_key is not None
     beam = searching.beam or (searching.n_best if drawing.temperature == 0 else max(own.beam, searching.n_best))
+    if aims and beam == 1 and searching.beam is None and not drawing.drawn:
+        beam = BEAM
     search = Search(
         beam=1 if drawing.drawn else beam,
         n_best=1 if drawing.drawn else searching.n_best,
@@ -144,7 +187,31 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
         least=asked.sure.least(translator),
         explain=writing.explain,
         times=writing.times,
+        demands=demands,
     )
+
+
+def _check_demands(asked: Asked, settings: Settings, translator: Translator) -> None:
+    """Raise UsageError where no answer of this model could be as all of them should be."""
+    demands, ctc = settings.demands, hasattr(translator.model, "posteriors")
+    keys = {"--must-key": asked.reading.must_key, "--must-not-key": asked.reading.must_not_key}
+    own = [flag for flag, key in keys.items() if key is not None]
+    if own and (ctc or settings.replace_unknown or (settings.sampling and own[0] == "--must-key")):
+        what = "models with a decoder" if ctc else "answers that a beam searches, as they are"
+        raise UsageError(f"{own[0]} is for {what}")
+    if not (demands.flags or own) or ctc:
+        return
+    if (demands.aims or own[:1] == ["--must-key"]) and settings.search.beam == 1:
+        raise UsageError(
+            f"{[*demands.flags, *own][0]} needs a beam of 2 or more", hint="leave --beam away, or give --beam 5"
+        )
+    if translator.codec.frames is not None and (demands.keep or demands.glossary):
+        raise UsageError(f"{'--keep' if demands.keep else '--glossary'}: the sources of this model are no text")
+    impossible = [d.name for d in translator.rules.of(Pair(""), demands) if not d.possible]
+    if impossible and not (translator.copies and demands.grammar is None):
+        raise UsageError(
+            f"{translator.path} has no symbols that could write {impossible[0]}", hint="ask for what it can write"
+        )
 
 
 def _check_drawing(asked: Asked, given: Given) -> None:

@@ -6,12 +6,15 @@ import secrets
 from collections.abc import Generator as Pieces
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seqcli import models, ops, tokenizers
 from seqcli.artifact import Artifact
+from seqcli.decoding.automata import matching
+from seqcli.decoding.guide import NEVER, Followed, Lexicon, Rule
 from seqcli.decoding.paths import paths, side_by_side
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import Written, stream_text, until_stop
@@ -45,11 +48,12 @@ class Settings:
     lines: bool = True  # a continuation ends with its first line
     quantiles: tuple[float, ...] = ()  # of the samples' values at each step, instead; of models of numbers
     explain: bool = False  # what each token of a prompt does to the probability of a continuation
+    grammar: str | None = None  # a regular expression that a continuation, a line, matches as a whole
 
     @property
     def ends(self) -> tuple[str, ...]:
         """The texts before which a continuation ends."""
-        return (*self.stops, "\n") if self.lines else self.stops
+        return (*self.stops, "\n") if self.lines or self.grammar is not None else self.stops
 
 
 class Text(NamedTuple):
@@ -119,6 +123,18 @@ class Generator(BasePredictor):
 
     # answers
 
+    def followed(self, settings: Settings, rows: int) -> Followed | None:
+        """What continuations are drawn by, where a grammar is asked for. Raises UsageError where none can match."""
+        if settings.grammar is None:
+            return None
+        rule, end = _rule(self.tokenizer, settings.grammar), self.tokenizer.newline_id
+        if end is None or rule.needed > settings.max_tokens:
+            few = (
+                f"in {settings.max_tokens} tokens" if rule.needed < NEVER and end is not None else "with its symbols"
+            )
+            raise UsageError(f"--grammar: the model cannot write what {settings.grammar!r} matches {few}")
+        return Followed(rule, rows, end, settings.max_tokens)
+
     def answer(self, records: Sequence[Ready | None], settings: Settings) -> list[Any]:
         """All samples of each prompt, or the most probable next tokens; nothing for a blank line among objects."""
         if settings.next is not None or settings.quantiles:
@@ -161,7 +177,16 @@ class Generator(BasePredictor):
         rngs = [_rng(ready, settings) for ready in asked]
         last = np.array([ids[-1] for ids in prompts])
         for rows, ids, logits in side_by_side(
-            self.model, memory, state, last, settings.max_tokens, rngs, settings.sampling, on=on, prompts=prompts
+            self.model,
+            memory,
+            state,
+            last,
+            settings.max_tokens,
+            rngs,
+            settings.sampling,
+            on=on,
+            prompts=prompts,
+            rule=self.followed(settings, len(asked)),
         ):
             chances = np.full(len(rows), np.nan)
             if settings.tokens:
@@ -201,7 +226,7 @@ class Generator(BasePredictor):
         stream = carried or Carried()
         drawn = sample(
             self.model, record.ids, settings.sampling, _rng(record, settings), settings.max_tokens,
-            logprobs=tokens is not None, carried=stream,
+            logprobs=tokens is not None, carried=stream, rule=self.followed(settings, 1),
         )  # fmt: skip
         yield from until_stop(stream_text(drawn, self.tokenizer, record.ids, tokens), settings.ends)
         return stream
@@ -218,6 +243,7 @@ class Generator(BasePredictor):
         top_p: float | None = None,
         repetition_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
+        grammar: str | None = None,
         seed: int | None = None,
         carried: Carried | None = None,
     ) -> Iterator[str]:
@@ -229,8 +255,9 @@ class Generator(BasePredictor):
         sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         settings = Settings(
-            sampling, max_tokens, 1, stops, secrets.randbits(63) if seed is None else seed, lines=False
-        )
+            sampling, max_tokens, 1, stops, secrets.randbits(63) if seed is None else seed, lines=False,
+            grammar=grammar,
+        )  # fmt: skip
         return self.pieces(Ready(self._begun(self.tokenizer.encode(prompt), carried), 0, []), settings, carried)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
@@ -268,6 +295,16 @@ class Generator(BasePredictor):
 def _rng(record: Ready, settings: Settings) -> np.random.Generator:
     """The random numbers of a sample of a prompt, its own."""
     return np.random.default_rng([settings.seed, record.record, record.sample])
+
+
+@lru_cache(8)
+def _rule(tokenizer: BaseTokenizer, expression: str) -> Rule:
+    """An expression over the tokens of a line."""
+    texts = tokenizer.written()
+    written = np.array([b"\n" not in text for text in texts])
+    if tokenizer.unk_id is not None:
+        written[tokenizer.unk_id] = False
+    return Lexicon(texts, written).rule(matching(expression).without_blank(), aimed=False)
 
 
 def _is_blank(record: Example) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,15 +16,15 @@ from seqcli.artifact import Artifact
 from seqcli.confidence import probability
 from seqcli.decoding.beam import Hypothesis, Search, search
 from seqcli.decoding.ensemble import Ensemble
-from seqcli.decoding.sampling import Sampling
 from seqcli.decoding.seq2seq import sample
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.forms import Cost
 from seqcli.predictor import BasePredictor
 from seqcli.records import PAIRED, Pair
 from seqcli.tasks.sequence_to_sequence._copying import Copying
-from seqcli.tasks.sequence_to_sequence.answers import Answer, Settings
+from seqcli.tasks.sequence_to_sequence.answers import Answer, Settings, settings_of
 from seqcli.tasks.sequence_to_sequence.codec import TOLD, Codec, warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.demands import Demand, Rules, room
 from seqcli.tasks.sequence_to_sequence.explain import explained
 from seqcli.tasks.sequence_to_sequence.transcribing import check, times, transcribed
 
@@ -115,7 +115,8 @@ class Translator(BasePredictor):
     def light(self, record: Pair) -> Pair:
         """The text and what an answer depends on."""
         source = "" if self.codec.frames is None else record.source
-        return Pair(record.text, prefix=record.prefix, record=record.record, source=source, line=record.line)
+        own = {"prefix": record.prefix, "must": record.must, "must_not": record.must_not}
+        return Pair(record.text, **own, record=record.record, source=source, line=record.line)
 
     def ready(self, record: Pair) -> Pair:
         """The pair with its frames, where those are read."""
@@ -150,8 +151,10 @@ class Translator(BasePredictor):
 
     def translate(self, text: str, **options: Any) -> str:
         """The best answer to a text; options are `beam`, `length_penalty`, `coverage_penalty`, `no_repeat`,
-        `min_length`, `max_tokens`, `prefix` (what it must begin with) and `replace_unknown`, as `seqcli generate` has
-        them. With `temperature`, `top_k` or `top_p` it is drawn; the same `seed` gives the same text as there."""
+        `min_length`, `max_tokens`, `prefix` (what it must begin with), `replace_unknown`, and what it is asked to
+        be: `must`, `must_not`, `keep`, `glossary`, `grammar`, as `seqcli generate` has them. With `temperature`,
+        `top_k` or `top_p` it is drawn; the same `seed` gives the same text as there. Raises SeqcliError where no
+        answer is as asked."""
         return self._answers(text, **options)[0].text
 
     def answers(self, text: str, n: int = 5, beam: int = 5, **options: Any) -> list[tuple[str, float]]:
@@ -173,43 +176,13 @@ class Translator(BasePredictor):
         target = [*answer.symbols, "<eos>"][: len(answer.attention)]
         return answer.source_symbols, target, answer.attention
 
-    def _answers(
-        self,
-        text: str,
-        *,
-        beam: int | None = None,
-        n_best: int = 1,
-        length_penalty: float | None = None,
-        coverage_penalty: float = 0.0,
-        no_repeat: int = 0,
-        min_length: int = 0,
-        max_tokens: int | None = None,
-        prefix: str | None = None,
-        replace_unknown: bool = False,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int | None = None,
-        attention: bool = False,
-    ) -> list[Answer]:
-        own, sampling = self.search, None
-        if temperature != 0 and (temperature, top_k, top_p) != (None, None, None):
-            sampling = Sampling(1.0 if temperature is None else temperature, top_k, top_p)
-            if beam is not None:
-                raise UsageError("a beam searches, temperature, top_k and top_p draw: give one kind")
-        search = Search(
-            beam=1 if temperature == 0 and beam is None else beam or own.beam,
-            n_best=n_best,
-            length_penalty=own.length_penalty if length_penalty is None else length_penalty,
-            coverage_penalty=coverage_penalty,
-            no_repeat=no_repeat,
-            min_length=min_length,
-        )
-        drawn = secrets.randbelow(1 << 31) if seed is None else seed
-        settings = Settings(search, sampling, 1, drawn, max_tokens, attention, replace_unknown)
-        pair = Pair(text, prefix=prefix)
+    def _answers(self, text: str, *, prefix: str | None = None, **options: Any) -> list[Answer]:
+        settings, pair = settings_of(self.search, **options), Pair(text, prefix=prefix)
         self.counted["cuts"] = warn_of_cuts(self.codec, [pair], self.counted["cuts"])
-        return self.answer([pair], settings)[0]
+        answers = self.answer([pair], settings)[0]
+        if answers[0].unmet:
+            raise SeqcliError(f"no answer was found that is as asked: {', '.join(answers[0].unmet)}")
+        return answers
 
     # answers
 
@@ -234,15 +207,30 @@ class Translator(BasePredictor):
         sources, copies, extras = self.read(pairs)
         model = self.model if copies is None else Copying(self.model, copies, self.codec.unknown)
         begun = [self.codec.prefix(p.prefix or "", extra) for p, extra in zip(pairs, extras, strict=True)]
-        decoded = self._decode(model, pairs, sources, [ids for ids, _ in begun], settings)
-        for pair, source, extra, (_, shown), hypotheses in zip(pairs, sources, extras, begun, decoded, strict=True):
-            found = [self._answer(pair, extra, shown, h, settings) for h in hypotheses]
+        demanded = self.demanded(pairs, extras, settings)
+        decoded = self._decode(model, pairs, sources, [ids for ids, _ in begun], settings, demanded)
+        parts = zip(pairs, sources, extras, begun, decoded, demanded, strict=True)
+        for pair, source, extra, (_, shown), hypotheses, own in parts:
+            every = [self._answer(pair, extra, shown, h, settings, own) for h in hypotheses]
+            found = [answer for answer in every if not answer.unmet] or every[:1]
             if settings.times:
                 placed = times(self, model, source, [h.ids for h in hypotheses])
-                found = [replace(a, times=own) for a, own in zip(found, placed, strict=True)]
+                found = [replace(a, times=t) for a, t in zip(found, placed, strict=True)]
             if settings.explain:
                 found[0] = replace(found[0], explained=explained(self, pair.text, found[0].text))
             yield found
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What makes rules over target tokens of what is asked of answers."""
+        return Rules(self.codec)
+
+    def demanded(self, pairs: Sequence[Pair], extras: Sequence[list[str]], settings: Settings) -> list[list[Demand]]:
+        """What is asked of the answer to each pair."""
+        asked = settings.demands.flags or any(pair.must or pair.must_not for pair in pairs)
+        if not asked or hasattr(self.model, "posteriors"):
+            return [[] for _ in pairs]
+        return [self.rules.of(p, settings.demands, extra) for p, extra in zip(pairs, extras, strict=True)]
 
     def costs(self, pairs: Sequence[Pair]) -> list[Cost]:
         """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
@@ -267,6 +255,7 @@ class Translator(BasePredictor):
         sources: list[np.ndarray],
         prefixes: list[list[int]],
         settings: Settings,
+        demanded: list[list[Demand]],
     ) -> list[list[Hypothesis]]:
         codec, s = self.codec, settings
         if hasattr(model, "posteriors"):
@@ -283,10 +272,14 @@ class Translator(BasePredictor):
         given: dict[str, Any] = {
             "bos": codec.bos,
             "eos": codec.eos,
-            "limits": [max(self.limit(x), least) if s.max_length is None else s.max_length for x in sources],
+            "limits": [
+                max(self.limit(x), least) + room(own) if s.max_length is None else s.max_length
+                for x, own in zip(sources, demanded, strict=True)
+            ],
             "prefixes": prefixes,
             "banned": banned,
             "attention": s.attention or s.replace_unknown,
+            "rules": [[demand.rule for demand in own] for own in demanded],
         }
         if (front_end := getattr(model, "front_end", None)) is not None:
             given["lengths"] = front_end.reduced(np.array([len(x) for x in sources])).tolist()
@@ -305,7 +298,13 @@ class Translator(BasePredictor):
         )
 
     def _answer(
-        self, pair: Pair, extra: list[str], begun: list[str], found: Hypothesis, settings: Settings
+        self,
+        pair: Pair,
+        extra: list[str],
+        begun: list[str],
+        found: Hypothesis,
+        settings: Settings,
+        demanded: list[Demand],
     ) -> Answer:
         """A hypothesis as text; `begun` is what the tokens of a prefix are shown as, where some are unknown."""
         ids, codec = list(found.ids), self.codec
@@ -325,17 +324,20 @@ class Translator(BasePredictor):
                     extra.append(shown[at] if shown else "")
         confidence = probability(self.sure, found.logprob, len(found.logprobs))
         steps = 0 if found.attention is None else found.attention.shape[1]
+        text = codec.text(ids, extra)
+        unmet = tuple(demand.name for demand in demanded if not demand.automaton.accepts(text))
         return Answer(
-            codec.text(ids, extra),
+            text,
             codec.target_symbols(ids, extra),
             found.logprob,
             found.score,
             found.finished,
             confidence,
-            confidence < settings.least,
+            confidence < settings.least or bool(unmet),
             [float(x) for x in found.logprobs],
             found.attention if settings.attention else None,
             codec.source_symbols(pair.text, steps) if settings.attention else [],
+            unmet=unmet,
         )
 
 

@@ -64,6 +64,8 @@ class Writer(forms.Writer):
             "finished": answer.finished,
             "tokens": tokens,
         }
+        if answer.unmet:
+            found["unmet"] = list(answer.unmet)
         if answer.times is not None:
             symbols = zip(answer.symbols, answer.times, strict=True)
             found["times"] = [{"text": s, **t._asdict(), "probability": round(t.probability, 6)} for s, t in symbols]

@@ -114,6 +114,7 @@ def check(settings: Settings, prefixes: Sequence[Any]) -> None:
         ("--no-repeat", s.no_repeat != plain.no_repeat),
         ("--min-length", s.min_length != plain.min_length),
         ("--attention", settings.attention),
+        *((flag, True) for flag in settings.demands.flags),
     ]
     if flag := next((flag for flag, given in odd if given), None):
         raise UsageError(f"{flag} is for models with a decoder: this one is a CTC model")
