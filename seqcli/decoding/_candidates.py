@@ -62,15 +62,17 @@ def _in_groups(
     found, ids = np.take_along_axis(sums, at, axis=1), np.take_along_axis(columns, at, axis=1)
     row = np.take_along_axis(row, at // GROUP, axis=1)
     order = np.lexsort((ids, row, -found))
-    return tuple(np.take_along_axis(x, order, axis=1) for x in (found, row, ids))  # type: ignore[return-value]
+    found, row, ids = (np.take_along_axis(x, order, axis=1) for x in (found, row, ids))
+    return found, row, np.minimum(ids, V - 1)
 
 
 def _without_equals(x: np.ndarray, count: int) -> np.ndarray | None:
-    """Where the `count` highest of each row of (B, n) stand, ascending: (B, count); None where the last has an equal
-    beyond them."""
+    """Where the `count` highest of each row of (B, n) stand: (B, count); None where the last of them has an equal
+    beyond them, if it is not impossible."""
     check(x)
-    chosen = x >= np.partition(x, -count, axis=1)[:, -count, None]
-    return np.nonzero(chosen)[1].reshape(len(x), count) if np.count_nonzero(chosen) == len(x) * count else None
+    chosen = np.argpartition(x, -count, axis=1)[:, -count:]
+    least = np.take_along_axis(x, chosen[:, :1], axis=1)
+    return None if ((x >= least) & (least > -np.inf)).sum(axis=1).max(initial=0) > count else chosen
 
 
 def best(x: np.ndarray, count: int) -> np.ndarray:

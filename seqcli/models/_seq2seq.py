@@ -205,7 +205,7 @@ class BaseSeq2Seq(Trained):
             ids = np.where(ids < len(self.output_bias), ids, np.repeat(unknown, len(ids) // len(unknown)))
         readout, attention, state = self.advance(ops.integers(ids, self.output_bias), memory, state)
         logits = ops.to_numpy(ops.linear(readout, self.output, self.output_bias))
-        logprobs = ops.log_softmax(logits)
+        logprobs = ops.log_softmax(logits, own=True)
         if attention is not None:
             attention = ops.to_numpy(attention)
         if copies is None:

@@ -30,11 +30,13 @@ def logsumexp(x: Array) -> Array:
     return x.logsumexp(-1)
 
 
-def log_softmax(x: Array) -> Array:
-    """Log-probabilities of logits (..., V), over the last axis."""
+def log_softmax(x: Array, *, own: bool = False) -> Array:
+    """Log-probabilities of logits (..., V), over the last axis; in their place, in NumPy, where they are the caller's
+    `own`."""
     if not isinstance(x, np.ndarray):
         return x.log_softmax(-1)
-    y, rows = np.empty(x.shape, x.dtype), x.reshape(-1, x.shape[-1])
+    y = x if own and x.flags.c_contiguous and x.flags.writeable else np.empty(x.shape, x.dtype)
+    rows = x.reshape(-1, x.shape[-1])
     size = max(CACHED // max(x.shape[-1], 1), 1)
     for first, found in ((at, y.reshape(rows.shape)[at : at + size]) for at in range(0, len(rows), size)):
         part = rows[first : first + size]

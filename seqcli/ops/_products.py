@@ -29,38 +29,38 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         return sys.modules["torch"].nn.functional.linear(x.to(weight.dtype), weight, bias)
     size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
     rows, at = np.ascontiguousarray(x).reshape(n, size), 0
-    y = np.empty((n, outputs), np.result_type(x, weight))
+    y = np.empty((n + -n % TILE, outputs), np.result_type(x, weight))
+    bias = np.zeros(outputs, y.dtype) if bias is None else bias
     for width in WIDE:
-        while 4 * (n - at) > 3 * width and _wide(rows[at : at + width], width, weight, y[at : at + width]):
+        while 4 * (n - at) > 3 * width and _wide(rows[at : at + width], width, weight, bias, y[at : at + width]):
             at += width
     if at < n:
-        _tiles(rows[at:], weight, y[at:])
-    if bias is not None:
-        y += bias
-    return y.reshape(*x.shape[:-1], outputs)
+        _tiles(_filled(rows[at:], -n % TILE), weight, bias, y[at:])
+    return y[:n].reshape(*x.shape[:-1], outputs)
 
 
-def _tiles(rows: np.ndarray, weight: np.ndarray, y: np.ndarray) -> None:
-    """rows (n, I), weight (O, I) -> y (n, O), TILE rows at a time."""
-    (n, size), outputs = rows.shape, len(weight)
-    columns = np.ascontiguousarray(
-        _filled(rows, -n % TILE).reshape(-1, TILE, size).swapaxes(1, 2)
-    )  # (tiles, I, TILE)
-    tiles, lot, first = len(columns), BLOCK * max(LOT // max(-(-n // TILE), 1), 1), 0
+def _tiles(rows: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> None:
+    """rows (n, I), whole tiles, weight (O, I), bias (O,) -> y (n, O), TILE rows at a time."""
+    size, outputs = rows.shape[1], len(weight)
+    columns = np.ascontiguousarray(rows.reshape(-1, TILE, size).swapaxes(1, 2))  # (tiles, I, TILE)
+    y, first = y.reshape(-1, TILE, outputs), 0
+    lot = BLOCK * max(LOT // len(columns), 1)
     while first < outputs:
         block = weight[first : first + (min((outputs - first) // BLOCK * BLOCK, lot) or BLOCK)]
+        last = first + len(block)
         if len(block) == 1:
             block = np.repeat(block, 2, axis=0)  # one row would take the way of a matrix-vector product
         blocks = block.reshape(-1, min(len(block), BLOCK), size)
         product = np.matmul(blocks[..., :DEPTH], columns[:, None, :DEPTH])  # (tiles, blocks, BLOCK, TILE)
         for k in range(DEPTH, size, DEPTH):
             product += np.matmul(blocks[..., k : k + DEPTH], columns[:, None, k : k + DEPTH])
-        product = product.reshape(tiles, len(block), TILE).swapaxes(1, 2).reshape(tiles * TILE, -1)
-        y[:, first : first + len(block)] = product[:n, : outputs - first]
-        first += len(block)
+        product = product.reshape(len(columns), len(block), TILE)[:, : last - first]
+        product += bias[first:last, None]
+        y[:, :, first:last] = product.swapaxes(1, 2)
+        first = last
 
 
-def _wide(rows: np.ndarray, width: int, weight: np.ndarray, y: np.ndarray) -> bool:
+def _wide(rows: np.ndarray, width: int, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> bool:
     """The same of up to `width` rows in few products, where these give the bits of tiles; whether they do."""
     outputs, size = weight.shape
     depths = [(k, min(k + DEPTH, size)) for k in range(0, max(size, 1), DEPTH)]
@@ -71,15 +71,16 @@ def _wide(rows: np.ndarray, width: int, weight: np.ndarray, y: np.ndarray) -> bo
         return False
     n, rows = len(rows), _filled(rows, width - len(rows))
     for first, last in lots:
-        product = y[:, first:last] if n == width else np.empty((width, last - first), y.dtype)
+        product = y[:, first:last] if len(y) == width else np.empty((width, last - first), y.dtype)
         for k, end in depths:
             part = rows[:, k:end], weight[first:last, k:end].T
             if k:
                 product += np.matmul(*part)
             else:
                 np.matmul(*part, out=product)
-        if n < width:
-            y[:, first:last] = product[:n]
+        product += bias[first:last]
+        if len(y) < width:
+            y[:n, first:last] = product[:n]
     return True
 
 
@@ -90,7 +91,7 @@ def _same(width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[in
     rng = np.random.default_rng(0)
     rows, weight = (rng.standard_normal((n, size), kind) for n in (width, outputs))
     y = np.empty((width, outputs), kind)
-    _tiles(rows, weight, y)
+    _tiles(rows, weight, np.zeros(outputs, kind), y)
     return outputs > 1 and np.array_equal(y, np.matmul(rows, weight.T))
 
 
