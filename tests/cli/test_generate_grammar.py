@@ -70,3 +70,16 @@ def test_from_python(home):
     assert ok(model.generate("the ", grammar=GRAMMAR, seed=1).rstrip("\n"))
     with pytest.raises(UsageError, match="cannot write"):
         model.generate("the ", grammar="é")
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "{kind: sentencepiece, size: 300}"])
+def test_words_and_sub_words(forks, place, tokenizer):
+    """The space that divides a continuation from its prompt is no part of it."""
+    changes = (f"tokenizer={tokenizer}", "train.steps=20")
+    forks.ok("train", "tiny.yaml", *(a for c in changes for a in ("--set", c)), cwd=place)
+    args = ("-q", "generate", "-m", "tiny", "--seed", 1, "--grammar", "(cat|dog)( (sat|ran))+")
+    found = forks.ok(*args, "--max-tokens", 12, cwd=place, input="the\n\na dog and the\n").stdout.splitlines()
+    assert len(found) == 3
+    assert all(re.fullmatch(" ?(cat|dog)( (sat|ran))+", line) for line in found)
+    one = forks.ok(*args, "--max-tokens", 12, "--prompt", "the", cwd=place).stdout
+    assert re.fullmatch(" ?(cat|dog)( (sat|ran))+\n?", one)
