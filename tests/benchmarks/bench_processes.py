@@ -3,7 +3,8 @@
 Steps of the training loop by recipes that ship, in turns, --rounds of them: tokens a second of one process with --processes
 threads, of as many processes with one thread each, and of one process with one thread. Some recipes look for their data
 through SEQCLI_DATA. Prints the fastest round of each, for other work on the machine only slows, and the range of the
-rounds' ratios.
+rounds' ratios; and what free processors could gain at most, whatever else runs: the processor time of a step of one
+thread over that of a step of the first process.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ WARM = 5  # steps before the clock runs: kernels are made for each shape
 
 
 def main() -> None:
-    """One of the processes that are measured: prints tokens a second and the mean milliseconds of a step."""
+    """One of the processes that are measured: prints tokens a second, and a step's milliseconds, by the clock and of processor time."""
     recipe, seconds, folder, *changes = sys.argv[1:]
     from contextlib import nullcontext
 
@@ -44,17 +45,17 @@ def main() -> None:
         trainer = Trainer(made.task, made.recipe.train, run, made.header, group)
         for _ in range(WARM):
             trainer.step()
-        before, steps, began = trainer.progress.tokens, 0, time.perf_counter()
+        before, steps, began, processor = trainer.progress.tokens, 0, time.perf_counter(), time.process_time()
         while group.agreed(time.perf_counter() - began > float(seconds), 0) == (False, 0):
             trainer.step()
             steps += 1
-        spent = time.perf_counter() - began
+        spent, processor = time.perf_counter() - began, time.process_time() - processor
     if group.first:
-        print(json.dumps([(trainer.progress.tokens - before) / spent, 1000 * spent / steps]))
+        print(json.dumps([(trainer.progress.tokens - before) / spent, 1e3 * spent / steps, 1e3 * processor / steps]))
 
 
-def measured(recipe: str, processes: int, threads: int, seconds: float) -> tuple[float, float]:
-    """Tokens a second and milliseconds a step, of a recipe with its changes."""
+def measured(recipe: str, processes: int, threads: int, seconds: float) -> list[float]:
+    """What `main` prints, of a recipe with its changes."""
     name, *changes = recipe.split("+")
     with tempfile.TemporaryDirectory() as folder:
         arguments = [name, str(seconds), folder, f"train.threads={threads}", *changes]
@@ -68,8 +69,7 @@ def measured(recipe: str, processes: int, threads: int, seconds: float) -> tuple
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stderr)
-        speed, step = json.loads(done.stdout)
-        return speed, step
+        return json.loads(done.stdout)
 
 
 def compare() -> None:
@@ -81,7 +81,7 @@ def compare() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options, figures = begin(parser)
     ways = {"one process": (1, options.processes), "processes": (options.processes, 1), "one thread": (1, 1)}
-    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    found: dict[str, dict[str, list[list[float]]]] = {}
     for recipe in options.recipes.split(","):
         found[recipe] = {way: [] for way in ways}
         for _ in range(options.rounds):
@@ -92,14 +92,18 @@ def compare() -> None:
         f"{'recipe':<42}{'1 x ' + str(options.processes):>10}{str(options.processes) + ' x 1':>10}{'1 x 1':>10}   ratio"
     )
     for recipe, by in found.items():
-        best = {way: max(speed for speed, _ in by[way]) for way in ways}
-        ratios = sorted(both / one for (both, _), (one, _) in zip(by["processes"], by["one process"], strict=True))
+        best = {way: max(f[0] for f in by[way]) for way in ways}
+        ratios = sorted(both[0] / one[0] for both, one in zip(by["processes"], by["one process"], strict=True))
+        most = min(f[2] for f in by["one thread"]) / min(f[2] for f in by["processes"])
         shown = "".join(f"{speed:>10,.0f}" for speed in best.values())
         ratio = best["processes"] / best["one process"]
-        print(f"{recipe:<42}{shown}   {ratio:.2f} (rounds {ratios[0]:.2f} .. {ratios[-1]:.2f})")
+        print(
+            f"{recipe:<42}{shown}   {ratio:.2f} (rounds {ratios[0]:.2f} .. {ratios[-1]:.2f}); at most {most:.2f} of 1 x 1"
+        )
         for way, speed in best.items():
             figures.add(f"{recipe}: {way}", speed, "tokens/s")
         figures.add(f"{recipe}: processes over one process", ratio, "times")
+        figures.add(f"{recipe}: processes over one thread, at most", most, "times")
     figures.end()
 
 
