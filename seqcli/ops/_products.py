@@ -30,12 +30,12 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)
     rows, at = np.ascontiguousarray(x).reshape(n, size), 0
     y = np.empty((n + -n % TILE, outputs), np.result_type(x, weight))
-    bias = np.zeros(outputs, y.dtype) if bias is None else bias
+    added = np.zeros(outputs, y.dtype) if bias is None else bias
     for width in WIDE:
-        while 4 * (n - at) > 3 * width and _wide(rows[at : at + width], width, weight, bias, y[at : at + width]):
+        while 4 * (n - at) > 3 * width and _wide(rows[at : at + width], width, weight, added, y[at : at + width]):
             at += width
     if at < n:
-        _tiles(_filled(rows[at:], -n % TILE), weight, bias, y[at:])
+        _tiles(_filled(rows[at:], -n % TILE), weight, added, y[at:])
     return y[:n].reshape(*x.shape[:-1], outputs)
 
 
