@@ -65,7 +65,7 @@ class FieldReader(LineReader):
         record.source, record.line, record.raw = self._source or "", number, line
         record.keys = self.find, key, goal_key
         goal = (self._labels if labels else self._target)(fields, goal_key, record)
-        prefix = self.options.prefix
+        prefix = None if labels else self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
             record.prefix = self._text(fields, prefix, "prefix", line, number)
         if self.options.must is not None:
