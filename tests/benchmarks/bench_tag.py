@@ -2,7 +2,7 @@
 
 RUN is a trained `ewt-upos` model. Three things are measured, in turns, the best of the rounds counting:
 
-- the filter on the words of EWT's test split, from file to file, a whole process: tokens a second of the clock, less
+- the filter on the words of EWT's test split, some times over, from file to file, a whole process: tokens a second of the clock, less
   the time the same process takes for one line (start-up), with 1 and with 2 processes; also with start-up;
 - flair's BiLSTM-CRF of the same hidden size (`peers/flair_tagger.py`), tagging alone and training, given --flair, the
   python of a virtual environment with flair and torch; and seqcli's own training speed on as many sentences;
@@ -71,16 +71,17 @@ def main() -> None:
     parser.add_argument("--flair", help="the python that has flair")
     parser.add_argument("--sentences", type=int, default=2000, help="trained on to measure training")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=16, help="how often the words of the split are tagged")
     options, figures = begin(parser)
     if "SEQCLI_DATA" not in os.environ:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     model = runs.find_model(options.model, "tag")
     config = artifact.read_header(model)["model"]
     test = words(Path(os.environ["SEQCLI_DATA"]) / "ud-en-ewt/en_ewt-ud-test.conllu")
-    tokens = sum(map(len, test))
+    tokens = options.times * sum(map(len, test))
     with tempfile.TemporaryDirectory() as folder:
         whole, one = Path(folder) / "test.txt", Path(folder) / "one.txt"
-        whole.write_text("".join(" ".join(s) + "\n" for s in test), encoding="utf-8")
+        whole.write_text("".join(" ".join(s) + "\n" for s in test) * options.times, encoding="utf-8")
         one.write_text(" ".join(test[1]) + "\n", encoding="utf-8")
         tag = [sys.executable, "-m", "seqcli", "-q", "tag", "-m", str(model), "--input", "tokens"]
         found: dict[str, list[float]] = {}

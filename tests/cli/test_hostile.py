@@ -29,7 +29,15 @@ LEFT = {
     *("compare", "split", "metric", "input", "text", "source", "target", "prefix", "field", "label", "header"),
     *("delimiter", "tag", "columns", "separator", "comments", "force", "lexicon", "ensemble", "device"),
     *("target_precision", "jobs", "longest", "errors", "max_tokens"),
-    *("must", "must_not", "must_key", "must_not_key", "keep", "glossary", "grammar"),  # an answer may be none, rightly
+    *(
+        "must",
+        "must_not",
+        "must_key",
+        "must_not_key",
+        "keep",
+        "glossary",
+        "grammar",
+    ),  # an answer may be none, rightly
 }
 VALUES = {
     "unknown": ["answer"],
