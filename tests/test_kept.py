@@ -60,6 +60,7 @@ KINDS: dict[str, Line] = {
     "recursive": ("trees", "train.steps=20; train.learning_rate=5e-3", [0.686774, 0.6886, 0.163119, 0.677314, 0.575, 1.0]),
     "seq2seq": ("digits", "train.steps=40; train.evaluate_every=40", [2.01634, 1.86108, 0.513684, 0.0, 7.4052, 9.69703]),
     "tagger": ("pos", "train.steps=30", [2.08172, 1.88843, 0.314959, 1.76453, 0.505236, 0.890052]),
+    "transducer": ("plurals", "train.steps=40; train.evaluate_every=40", [1.16074, 0.651946, 0.639987, 0.0, 56.9692, 56.9692]),
     "transformer": ("back", "train.steps=60; train.evaluate_every=30; train.snapshot_every=15; train.average_snapshots=2", [0.747805, 0.744279, 1.06107, 0.0, 54.7653, 42.5347]),
     "transformer-classification": ("remarks-attention", "train.steps=30", [0.707708, 0.681397, 0.373434, 0.66625, 0.641026, 0.769231]),
     "transformer-tagging": ("pos-attention", "train.steps=30", [1.92754, 1.68035, 0.476744, 1.56821, 0.494764, 0.890052]),

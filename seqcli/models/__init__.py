@@ -12,6 +12,7 @@ A kind's file offers
 
 A kind that reads text by itself, without the recipe's tokenizer, says `TOKENIZED = False`. One that reads frames too
 says `FRAMES = True`, and in `OF_TEXT` which of its keys are then of no use; one that reads no text `TEXT = False`.
+One from one sequence to another that writes edits of the source says `EDITS = True`.
 
 A language model is also a `LanguageModel`: it scores streams and steps through them. A model for tagging is a
 `TaggingModel`: it scores labels word by word. A model for classification is a `ClassifyingModel`: it scores the

@@ -188,10 +188,10 @@ class BaseSeq2Seq(Trained):
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
         like = self.output_bias
         framed = self.front_end is not None
-        given = ops.put(np.concatenate(sources), like) if framed else ops.integers(_padded(sources, wide), like)
+        given = ops.put(np.concatenate(sources), like) if framed else ops.integers(padded(sources, wide), like)
         memory, state = self.read(given, ops.integers(lengths, like))
         if self.copy_weight is not None:
-            targets = _padded(sources if copies is None else copies, wide, -1)
+            targets = padded(sources if copies is None else copies, wide, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
         return memory, state
 
@@ -240,7 +240,7 @@ class BaseSeq2Seq(Trained):
             return []
         memory, state = self.start(sources, copies, unknown)
         longest, bos = max(len(t) for t in targets), self.sizes.target - 2
-        gold, inputs = _padded(targets, longest), _padded([[bos, *t[:-1]] for t in targets], longest)
+        gold, inputs = padded(targets, longest), padded([[bos, *t[:-1]] for t in targets], longest)
         found = np.zeros((len(targets), longest), np.float32)
         for t in range(longest):
             logprobs, state, _ = self.step(inputs[:, t], memory, state)
@@ -249,7 +249,7 @@ class BaseSeq2Seq(Trained):
         return [row[: len(ids)] for row, ids in zip(found, targets, strict=True)]
 
 
-def _padded(rows: Sequence[Any], width: int, value: int = 0) -> np.ndarray:
+def padded(rows: Sequence[Any], width: int, value: int = 0) -> np.ndarray:
     """Rows of ids as one array (N, width), made up with a value."""
     found = np.full((len(rows), width), value, np.int64)
     for row, ids in zip(found, rows, strict=True):

@@ -37,7 +37,9 @@ RUNS = [
         for run in ("remarks", "topics", "names", "octets", "pieces", "bag", "linear", "trees", "attention")
     ),
     *(("translators", run) for run in ("back", "former")),
-    *(("net", name) for name in ("waves", "waves-linear", "waves-tags", "beeps-ctc", "tides")),  # kept as files
+    *(
+        ("net", name) for name in ("waves", "waves-linear", "waves-tags", "beeps-ctc", "tides", "plurals")
+    ),  # kept as files
 ]
 VALUES = [None, True, -1, 0, 1, 7, 10**6, 0.5, -0.5, 1e300, "", "x", "lstm", "char", [], ["x"], [1, 2], {}, {"x": 1}]
 FIGURES = [math.nan, math.inf, -math.inf, 3e38, -3e38, 1e30, 1e9, 1e-45, 0.0, -1.0]

@@ -306,6 +306,17 @@ PAIRS = [
     "generate -m digits --input tsv --source 1 --prefix 2 < begun.tsv",
     *(f"generate -m back < {i}" for i in ("joined.txt", "bad.txt", "empty.txt")),
     "generate -m back --input scan < scan.txt",
+    *(
+        f"generate -m plurals{o} < joined.txt"
+        for o in ("", " --beam 1", " --n-best 2", " --jsonl --attention", " --alignment")
+    ),
+    "generate -m plurals --temperature 1 -n 2 --seed 1 < joined.txt",
+    *(
+        f"generate -m plurals {o} < joined.txt"
+        for o in ("--prefix a", "--must a", "--no-repeat 2", "--max-tokens 2", "--lm lm")
+    ),
+    "generate -m plurals --ensemble plurals < joined.txt",
+    *(f"eval -m plurals train.en --source en --target de{o}" for o in (" --metric exact-match", " --per-line")),
     "generate -m back --jsonl < joined.txt",
     "generate -m back joined.txt open.txt",
     *(

@@ -103,6 +103,11 @@ tokenizer: char
 data: {train: back.tsv, valid: 0.1, test: 0.1}
 model: {kind: transformer, size: 16, heads: 2, layers: 1, dropout: 0}
 train: {steps: 150, evaluate_every: 75, batch_size: 32, learning_rate: 1e-2, threads: 1}""",
+    "plurals": """task: sequence-to-sequence
+tokenizer: char
+data: {train: plurals.tsv, valid: 0.15, test: 0.15}
+model: {kind: transducer, embedding: 8, hidden: 10}
+train: {steps: 400, evaluate_every: 100, batch_size: 16, learning_rate: 2e-2, threads: 1}""",
     "waves": f"""task: classification
 frames: {{kind: values, augment: {{noise: 0.1, shift: 2, time_masks: 1, feature_masks: 1}}}}
 data: {{train: waves-train.jsonl, valid: waves-valid.jsonl, test: waves-test.jsonl, text: wave}}
@@ -255,6 +260,10 @@ def furnish(folder: Path) -> None:
     draw = random.Random(1)
     texts = ["".join(draw.choice("abcdef") for _ in range(draw.randint(1, 4))) for _ in range(300)]
     (folder / "back.tsv").write_text("".join(f"{t}\t{t[::-1]}\n" for t in texts))
+    endings = {"y": "ies", "s": "ses"}
+    words = sorted({"".join(draw.choice("abcdefsy") for _ in range(draw.randint(2, 6))) for _ in range(300)})
+    rows = [f"{w}\t{w[:-1]}{endings.get(w[-1], w[-1] + 's')}\n" for w in words]
+    (folder / "plurals.tsv").write_text("".join(rows))
     for name, recipe in RECIPES.items():
         (folder / f"{name}.yaml").write_text(recipe + "\n")
 

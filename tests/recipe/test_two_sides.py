@@ -47,7 +47,7 @@ def test_a_recipe_of_pairs_has_a_tokenizer_for_each_side_or_one_for_both(write):
 
 
 def test_the_kinds_of_model_for_pairs(write):
-    assert tasks()["sequence-to-sequence"] == ["ctc", "seq2seq", "transformer"]
+    assert tasks()["sequence-to-sequence"] == ["ctc", "seq2seq", "transducer", "transformer"]
     assert task_model("sequence-to-sequence") == "seq2seq"
     text = PAIRS.partition("model:")[0] + "model: {kind: transformer, heads: 2, size: 16}\n"
     assert load_recipe(write(text)).model.kind == "transformer"

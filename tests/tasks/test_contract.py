@@ -123,6 +123,7 @@ ELSEWHERE = {
         ["model.attention=additive", "model.copy_source=true"],
         ["model.attention=none", "model.label_smoothing=0.1"],
         ["model={kind: transformer, size: 8, heads: 2, feedforward: 8, layers: 1}"],
+        ["model={kind: transducer, embedding: 6, hidden: 5}"],
     ],
 }
 

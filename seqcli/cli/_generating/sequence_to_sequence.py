@@ -19,6 +19,7 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import ROWS, Pair
 from seqcli.tasks.sequence_to_sequence.answers import check_demands
 from seqcli.tasks.sequence_to_sequence.demands import Demands, Glossary
+from seqcli.tasks.sequence_to_sequence.editing import steered
 from seqcli.tasks.sequence_to_sequence.predict import Answer, Settings, Translator
 from seqcli.tasks.sequence_to_sequence.show import Writer
 from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
@@ -193,11 +194,11 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
 
 def _check_demands(asked: Asked, settings: Settings, translator: Translator) -> None:
     """Raise UsageError where no answer of this model could be as all of them should be."""
-    demands, ctc = settings.demands, hasattr(translator.model, "posteriors")
+    demands, ctc = settings.demands, not steered(translator.model)
     keys = {"--must-key": asked.reading.must_key, "--must-not-key": asked.reading.must_not_key}
     own = [flag for flag, key in keys.items() if key is not None]
     if own and (ctc or settings.replace_unknown or (settings.sampling and own[0] == "--must-key")):
-        what = "models with a decoder" if ctc else "answers that a beam searches, as they are"
+        what = "models that write symbol by symbol" if ctc else "answers that a beam searches, as they are"
         raise UsageError(f"{own[0]} is for {what}")
     if not (demands.flags or own) or ctc:
         return

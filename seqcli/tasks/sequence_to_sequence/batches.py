@@ -26,7 +26,7 @@ class Encoded:
     """A pair as ids."""
 
     source: np.ndarray  # (S,), EOS last; or frames (S, D)
-    target: np.ndarray  # (T,), EOS last
+    target: np.ndarray  # (T,), EOS last; or the edits of the source that write it
     copies: np.ndarray | None = None  # (S,) of a copying model
 
 
@@ -114,6 +114,28 @@ def with_steps(model: Any, encoded: list[Encoded]) -> list[Encoded]:
     return kept
 
 
+def as_edits(model: Any, codec: Codec, *splits: list[Encoded]) -> list[list[Encoded]]:
+    """Splits, the training split first, with edits of their sources in the place of targets, where a model writes
+    those; says where nothing can be copied."""
+    if not hasattr(model, "programs"):
+        return list(splits)
+    given = [[(e.source, e.target, copied(e)) for e in split] for split in splits]
+    if not any(bool((copies[:-1] >= 0).any()) for _, _, copies in given[0]):
+        console.warn("no symbol of the sources is one of the targets too: nothing can be copied, only substituted")
+    console.say(f"aligning {len(given[0]):,} pairs", level=1)
+    costs = model.costs(given[0], codec.unknown)
+    written = [model.programs(pairs, codec.unknown, costs) for pairs in given]
+    return [
+        [Encoded(x, edits) for (x, *_), edits in zip(pairs, programs, strict=True)]
+        for pairs, programs in zip(given, written, strict=True)
+    ]
+
+
+def copied(pair: Encoded) -> np.ndarray:
+    """What each source position (S,) is on the target side; nothing where it was not asked for."""
+    return np.full(len(pair.source), -1, np.int64) if pair.copies is None else pair.copies
+
+
 def answer_ratio(encoded: Sequence[Encoded]) -> float:
     """How many tokens an answer may have for a token of its source: half as many again as 995 of 1,000 training pairs
     have at most, but 2 at least."""
@@ -134,7 +156,7 @@ def batch(chosen: Sequence[Encoded], codec: Codec, seed: Sequence[int] | None = 
         n = len(e.target)
         if not framed:
             source[b, : len(e.source)] = e.source
-        known = np.where(e.target < codec.sizes.target, e.target, codec.unknown)
+        known = e.target if e.copies is None else np.where(e.target < codec.sizes.target, e.target, codec.unknown)
         inputs[b, 1:n] = known[:-1]
         places.append(b * T + np.arange(n))
         gold.append(e.target)

@@ -166,8 +166,8 @@ class Codec:
         return {s: i for i, s in enumerate(self.target.vocabulary()) if i not in left_out}
 
     def copies(self, text: str) -> tuple[np.ndarray, list[str]]:
-        """The target symbol (S,) of each source position, EOS that of the target; those that the target lacks are
-        numbered from `sizes.target` on, and listed as the text has them."""
+        """The target symbol (S,) of each source position, EOS that of the target. Those that the target lacks are
+        numbered from `sizes.target` on, and listed as the text has them; -1 where the tokenizers are of two kinds."""
         unk = self.source.unk_id
         ids = self.source.encode(_one_line(text))[: self.longest].tolist()
         same = [None if id == unk else self._same.get(self.source.symbol(id)) for id in ids]
@@ -177,7 +177,9 @@ class Codec:
         for i, shown in enumerate(self.source_texts(text)):
             if ids[i] == unk:
                 same[i] = self._same.get(visible(shown) if self.source.kind == "char" else shown)
-            if same[i] is None:
+            if same[i] is None and self.source.kind != self.target.kind:
+                same[i] = -1  # a letter that is no phoneme is none in an answer either
+            elif same[i] is None:
                 same[i] = extra.setdefault(shown, self.sizes.target + len(extra))
         return np.array([*same, self.eos], np.int64), list(extra)
 

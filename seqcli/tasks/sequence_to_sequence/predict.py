@@ -25,8 +25,9 @@ from seqcli.tasks.sequence_to_sequence._copying import Copying
 from seqcli.tasks.sequence_to_sequence.answers import Answer, Settings, settings_of
 from seqcli.tasks.sequence_to_sequence.codec import TOLD, Codec, warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.demands import Demand, Rules, room
+from seqcli.tasks.sequence_to_sequence.editing import edited, steered
 from seqcli.tasks.sequence_to_sequence.explain import explained
-from seqcli.tasks.sequence_to_sequence.transcribing import check, times, transcribed
+from seqcli.tasks.sequence_to_sequence.transcribing import times, transcribed
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
 ROWS = 256  # hypotheses that are searched together
@@ -85,7 +86,7 @@ class Translator(BasePredictor):
     @property
     def copies(self) -> bool:
         """Whether the model can copy what the vocabulary lacks."""
-        return getattr(self.model, "copy_weight", None) is not None
+        return getattr(self.model, "copy_weight", None) is not None or hasattr(self.model, "spelt")
 
     def limit(self, source: np.ndarray) -> int:
         """The most tokens of an answer to a source (S,)."""
@@ -228,7 +229,7 @@ class Translator(BasePredictor):
     def demanded(self, pairs: Sequence[Pair], extras: Sequence[list[str]], settings: Settings) -> list[list[Demand]]:
         """What is asked of the answer to each pair."""
         asked = settings.demands.flags or any(pair.must or pair.must_not for pair in pairs)
-        if not asked or hasattr(self.model, "posteriors"):
+        if not asked or not steered(self.model):
             return [[] for _ in pairs]
         return [self.rules.of(p, settings.demands, extra) for p, extra in zip(pairs, extras, strict=True)]
 
@@ -259,12 +260,13 @@ class Translator(BasePredictor):
     ) -> list[list[Hypothesis]]:
         codec, s = self.codec, settings
         if hasattr(model, "posteriors"):
-            check(settings, prefixes)
-            return transcribed(self, model, sources, settings)
+            return transcribed(self, model, sources, prefixes, settings)
         if s.times or s.fusion.model is not None:
             raise UsageError(
                 f"{'--times' if s.times else '--lm'} is for CTC models", hint="train one: model.kind: ctc"
             )
+        if hasattr(self.model, "spelt"):
+            return edited(self, model, pairs, sources, prefixes, settings)
         banned = tuple(i for i in codec.banned if not (s.replace_unknown and i == codec.target.unk_id))
         least = s.search.min_length + 1  # EOS
         if s.max_length is not None and s.max_length < least - 1:

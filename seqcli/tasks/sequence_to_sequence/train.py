@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import layers, metrics, ops, tokenizers
+from seqcli import layers, metrics, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
@@ -67,10 +67,11 @@ class Task(BaseTask):
         stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
         frames = framed.of_corpus(recipe, corpus, stored)
         codec = paired.learn_codec(recipe, corpus.splits["train"], stored, frames)
-        copy = bool(getattr(recipe.model, "copy_source", False))
+        edits = bool(registry.constant("models", recipe.model.kind, "EDITS"))
+        copy = edits or bool(getattr(recipe.model, "copy_source", False))
         if copy and frames is not None:
             raise UsageError("model.copy_source copies symbols of the source: frames have none")
-        if copy and codec.own_target is not None and codec.own_target.kind != codec.source.kind:
+        if copy and not edits and codec.own_target is not None and codec.own_target.kind != codec.source.kind:
             raise UsageError(
                 "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
                 f" {codec.source.kind} and {codec.own_target.kind}",
@@ -79,7 +80,7 @@ class Task(BaseTask):
         train = paired.fitting(recipe, codec, corpus.splits["train"], copy=copy)
         valid = paired.encode(codec, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
         model = beginning(recipe, codec.sizes, start)
-        train = paired.with_steps(model, train)
+        train, valid = paired.as_edits(model, codec, paired.with_steps(model, train), valid)
         lengths = np.array([(len(e.source), len(e.target)) for e in train])
         plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
         facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}

@@ -26,6 +26,10 @@ WEIGHTS, BONUSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (-1.0, 0.0, 1.0, 2.0)  # that
 FITTED = 300  # pairs of the validation split that they are fitted on
 
 
+CTC, TRANSDUCER = "a CTC model", "a transducer"
+OTHERS = {CTC: "with a decoder", TRANSDUCER: "that write symbols, not edits"}
+
+
 class Time(NamedTuple):
     """Where a symbol of an answer is."""
 
@@ -104,24 +108,27 @@ class Fusion:
     bonus: float = 0.0
 
 
-def check(settings: Settings, prefixes: Sequence[Any]) -> None:
-    """Raise UsageError for what is asked of answers that a CTC model cannot do."""
+def check(settings: Settings, prefixes: Sequence[Any], what: str) -> None:
+    """Raise UsageError for what is asked of answers that a model which is not steered symbol by symbol cannot do."""
     s, plain = settings.search, Search()
     odd = [
-        ("--temperature", settings.sampling is not None),
         ("--prefix", any(len(p) for p in prefixes)),
         ("--coverage-penalty", s.coverage_penalty != plain.coverage_penalty),
         ("--no-repeat", s.no_repeat != plain.no_repeat),
         ("--min-length", s.min_length != plain.min_length),
-        ("--attention", settings.attention),
         *((flag, True) for flag in settings.demands.flags),
     ]
+    if what == CTC:
+        odd += [("--temperature", settings.sampling is not None), ("--attention", settings.attention)]
     if flag := next((flag for flag, given in odd if given), None):
-        raise UsageError(f"{flag} is for models with a decoder: this one is a CTC model")
+        raise UsageError(f"{flag} is for models {OTHERS[what]}: this one is {what}")
 
 
-def transcribed(own: Translator, model: Any, sources: Sequence[np.ndarray], s: Settings) -> list[list[Hypothesis]]:
-    """The best texts of each source."""
+def transcribed(
+    own: Translator, model: Any, sources: Sequence[np.ndarray], prefixes: Sequence[Any], s: Settings
+) -> list[list[Hypothesis]]:
+    """The best texts of each source. Raises UsageError for what is asked that the model cannot do."""
+    check(s, prefixes, CTC)
     banned = tuple(id for id in own.codec.banned if id != own.codec.bos)
     return [_best(logprobs, model.blank, banned, s) for logprobs in model.posteriors(sources)]
 

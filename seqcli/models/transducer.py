@@ -1,0 +1,249 @@
+"""Hard monotonic transduction: a decoder that stands at one source symbol at a time and edits it.
+
+It copies, substitutes or deletes the symbol and goes on to the next, inserts symbols before it, or ends (Aharoni &
+Goldberg 2017; Makarov & Clematide 2018). It is trained on the cheapest edits of each pair, by costs that are learnt
+from all pairs (`_edits.py`, which also says how edits are numbered).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from seqcli import ops
+from seqcli.decoding.beam import Hypothesis, Search, search
+from seqcli.layers.blank import Rng, matrix
+from seqcli.layers.choice import CellSpec
+from seqcli.models import Sizes, seq2seq
+from seqcli.models._base import Depth, Rate, Size, stack
+from seqcli.models._edits import Costs, Strings, programs
+from seqcli.models._seq2seq import Memory, State, normal, padded
+from seqcli.models.seq2seq import Bridge
+from seqcli.ops import TILE, Array
+
+TASK = "sequence-to-sequence"
+VERBS = ("generate", "eval")
+TRAINED = "gradient"
+EDITS = True  # what it writes are edits of the source
+
+BEAM = 8  # programs kept in the search for the best one that writes a given target
+Pairs = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]  # ids of source and target, what is copied: all with ends
+
+
+class Config(BaseModel, extra="forbid"):
+    """Recipe keys of `model: {kind: transducer}`."""
+
+    kind: Literal["transducer"] = "transducer"
+    cell: CellSpec = Field(default="lstm", validate_default=True)  # a file of seqcli/cells, or {kind: rnn, ...}
+    decoder_cell: CellSpec | None = None  # of the decoder; default: the encoder's
+    embedding: Size = 128  # E: of source symbols, and of edits
+    hidden: Size = 256  # of each direction of the encoder
+    decoder_hidden: Size | None = None  # H; default: as many as the encoder gives out, both directions together
+    layers: Depth = 1  # of the encoder
+    decoder_layers: Depth | None = None  # default: the encoder's
+    bidirectional: bool = True
+    bridge: Bridge = "last"  # what the decoder begins with: the encoder's last outputs, their mean; or zeros
+    dropout: Rate = 0.0  # of what each layer and the softmax read
+    word_dropout: Rate = 0.0  # of symbols of the source and of edits, made zero
+    label_smoothing: Rate = 0.0  # share of each edit that is given to all edits alike
+    beam: Size = 5  # programs kept in decoding, unless --beam says otherwise
+    length_penalty: float = Field(default=0.0, ge=0, le=10)  # of edits; 0: none
+
+
+@dataclass(frozen=True)
+class Model(seq2seq.Model):
+    """p(edit) = softmax(W_o tanh(W_r [h; y_s] + b_r) + b_o): y_s is what the encoder makes of the symbol under the
+    head, h the decoder's state, which reads the last edit and y_s. There are A = 2V + 2 edits of V target symbols. A
+    state is the decoder's and the heads (N,).
+    """
+
+    kind = "transducer"
+
+    @classmethod
+    def create(cls, config: Any, sizes: Sizes, rng: Rng) -> Model:
+        E, A = config.embedding, 2 * sizes.target + 2
+        encoder = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
+        C = encoder.output_size
+        H, depth = config.decoder_hidden or C, config.decoder_layers or config.layers
+        decoder = stack(config.decoder_cell or config.cell, E + C, [H] * depth, rng)
+        states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
+        zero = config.bridge == "zero"
+        return cls(
+            source_embedding=normal(sizes.source, E, rng),
+            front_end=None,
+            target_embedding=normal(A, E, rng),
+            encoder=encoder,
+            bridge_weight=None if zero else matrix(states, C, rng),
+            bridge_bias=None if zero else np.zeros(states, np.float32),
+            decoder=decoder,
+            attention=None,
+            readout_weight=matrix(E, H + C, rng),
+            readout_bias=np.zeros(E, np.float32),
+            output_weight=matrix(A, E, rng),
+            output_bias=np.zeros(A, np.float32),
+            copy_weight=None,
+            copy_bias=None,
+            **cls.numbers(config),
+        )
+
+    @property
+    def sizes(self) -> Sizes:
+        """Symbols of each side, their beginning and end among them."""
+        assert self.source_embedding is not None
+        return Sizes(len(self.source_embedding), len(self.output_bias) // 2 - 1, False)
+
+    # what it is trained on
+
+    def strings(self, pairs: Pairs, unknown: int) -> list[Strings]:
+        """Pairs as they are aligned: target symbols that only the source has are inserted as `unknown`."""
+        V = self.sizes.target
+        return [
+            Strings(x[:-1], np.where(y[:-1] < V, y[:-1], unknown), copies[:-1, None] == y[None, :-1])
+            for x, y, copies in pairs
+        ]
+
+    def costs(self, pairs: Pairs, unknown: int) -> Costs:
+        """What edits cost, learnt from pairs."""
+        return Costs.learnt(self.strings(pairs, unknown), self.sizes.source, self.sizes.target)
+
+    def programs(self, pairs: Pairs, unknown: int, costs: Costs) -> list[np.ndarray]:
+        """The cheapest edits (P,) of each pair: what stands in a batch in the place of its target."""
+        return programs(self.strings(pairs, unknown), costs)
+
+    # the equations, for training (torch) and inference (NumPy)
+
+    def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
+        B = len(y)
+        state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
+        return (y, lengths - 1), (state, ops.integers(np.zeros(B, np.int64), y))
+
+    def _under(self, y: Array, heads: Array) -> Array:
+        """What the encoder made of the symbols under heads: y (B, S, C), heads (B, T) -> (B, T, C)."""
+        B, S, C = y.shape
+        starts = ops.integers(np.arange(B)[:, None] * S, y)
+        return ops.embedding(starts + heads, y.reshape(B * S, C))
+
+    def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
+        (y, last), (own, _) = memory, state
+        heads = (inputs >= self.sizes.target).cumsum(1)
+        under = self._under(y, ops.where(heads < last[:, None], heads, last[:, None]))
+        x = ops.concat([self.look_up(inputs.T, self.targets, rng), under.swapaxes(0, 1)])
+        h, _ = self.decoder.unroll(x, own, between=lambda z: self.drop(z, rng))  # (P, B, H)
+        h = self.drop(h, rng).swapaxes(0, 1)
+        return self.drop(self._readout(h, under), rng), None
+
+    def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
+        (y, last), (own, heads) = memory, state
+        B, N = len(y), len(ids)
+        heads, last = (heads + 1 * (ids >= self.sizes.target)).reshape(B, N // B), last[:, None]
+        heads = ops.where(heads < last, heads, last)
+        under = self._under(y, heads).reshape(N, -1)
+        if isinstance(ids, np.ndarray):
+            h, own = self.decoder.step_projected(self._bank(ids) + ops.linear(under, self._feed_weight), own)
+        else:
+            h, own = self.decoder.step(ops.concat([ops.embedding(ids, self.targets), under]), own)
+        return self._readout(h, under), None, (own, heads.reshape(N))
+
+    # stepping and scoring
+
+    def start(
+        self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
+    ) -> tuple[Memory, State]:
+        """Read sources, each ids and EOS; `copies` are the target symbols that their symbols are, -1 for none, and
+        without them nothing is copied."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
+        none = [np.full(len(s), -1, np.int64) for s in sources]
+        memory, state = self.read(padded(sources, wide), lengths)
+        return (*memory, padded(none if copies is None else copies, wide, -1)), state
+
+    def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
+        """Feed edits (N,), hypothesis k of source b at b·K + k: log-probabilities (N, A) of what follows, -inf where
+        there is nothing to copy, substitute or delete; the next state; where the head stands, as attention (N, S)."""
+        y, last, copies = memory
+        readout, _, state = self.advance(ids, (y, last), state)
+        logprobs = ops.log_softmax(ops.linear(readout, self.output, self.output_bias), own=True)
+        of, heads, V = np.arange(len(ids)) // (len(ids) // len(y)), state[1], self.sizes.target
+        logprobs[heads == last[of], V:] = -np.inf
+        logprobs[copies[of, heads] < 0, 2 * V + 1] = -np.inf
+        return logprobs, state, (np.arange(y.shape[1]) == heads[:, None]).astype(np.float32)
+
+    def never(self, banned: Sequence[int]) -> tuple[int, ...]:
+        """The edits that would write symbols which no answer has, or an end inside."""
+        V = self.sizes.target
+        return (*banned, *(V + c for c in banned), 2 * V - 1)
+
+    def spelt(self, found: Hypothesis, copies: np.ndarray) -> Hypothesis:
+        """A hypothesis of edits as one of the symbols that they write: deletions count to the symbol that follows
+        them, and attention is where the head stood."""
+        V, at, waiting = self.sizes.target, 0, 0.0
+        ids, nats, rows = [], [], []
+        for row, (edit, logprob) in enumerate(zip(found.ids.tolist(), found.logprobs.tolist(), strict=False)):
+            waiting += logprob
+            if edit != 2 * V:
+                ids.append(int(copies[at]) if edit > 2 * V else edit % V)
+                nats.append(waiting)
+                rows.append(row)
+                waiting = 0.0
+            at += edit >= V
+        if found.finished:
+            nats.append(waiting + float(found.logprobs[-1]))
+            rows.append(len(found.ids))
+        looked = None if found.attention is None else found.attention[rows]
+        return replace(found, ids=np.array(ids, np.int64), logprobs=np.array(nats), attention=looked)
+
+    def score(
+        self,
+        sources: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        copies: Sequence[np.ndarray] | None = None,
+        unknown: int = 0,
+    ) -> list[np.ndarray]:
+        """log p of each symbol of targets (T,), EOS included, by the best program that a beam of BEAM finds for it;
+        -inf where none writes it."""
+        if not sources:
+            return []
+        copied = [np.full(len(s), -1, np.int64) for s in sources] if copies is None else list(copies)
+        eos, found = self.sizes.target - 1, []
+        limits = [len(s) + len(t) for s, t in zip(sources, targets, strict=True)]
+        towards, settings = _Towards(self, targets, copied), Search(beam=BEAM, length_penalty=0.0)
+        best = search(towards, sources, settings, bos=eos - 1, eos=eos, limits=limits)
+        for (one, *_), target, own in zip(best, targets, copied, strict=True):
+            spelt = self.spelt(one, own)
+            ended = spelt.finished and len(spelt.logprobs) == len(target)
+            found.append(spelt.logprobs if ended else np.full(len(target), -np.inf))
+        return found
+
+
+class _Towards:
+    """A transducer that may write certain targets alone, as a search asks for it."""
+
+    def __init__(self, model: Model, targets: Sequence[np.ndarray], copies: Sequence[np.ndarray]):
+        self._model, self._targets, self._copies = model, targets, copies
+
+    def start(self, sources: Sequence[np.ndarray]) -> tuple[Any, Any]:
+        """The model's, beside the targets, and how much of them is written."""
+        memory, state = self._model.start(sources, self._copies)
+        longest = max(map(len, self._targets))
+        return (memory, padded(self._targets, longest)), (state, np.zeros(len(sources), np.int64))
+
+    def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
+        """The model's log-probabilities of edits that write what comes next, or nothing."""
+        (own, targets), (inner, written), V = memory, state, self._model.sizes.target
+        logprobs, inner, attention = self._model.step(ids, own, inner)
+        written = written + ((ids != V - 2) & (ids != V - 1) & (ids != 2 * V))
+        rows, of = np.arange(len(ids)), np.arange(len(ids)) // (len(ids) // len(targets))
+        wanted = targets[of, np.minimum(written, targets.shape[1] - 1)]
+        found = np.full_like(logprobs, -np.inf)
+        known, inside = wanted < V, wanted != V - 1
+        found[rows[known], wanted[known]] = logprobs[rows[known], wanted[known]]
+        both = known & inside
+        found[rows[both], V + wanted[both]] = logprobs[rows[both], V + wanted[both]]
+        found[:, 2 * V] = logprobs[:, 2 * V]
+        copied = inside & (own[2][of, inner[1]] == wanted)
+        found[copied, 2 * V + 1] = logprobs[copied, 2 * V + 1]
+        return found, (inner, written), attention
