@@ -52,7 +52,10 @@ class Reading:
     input: Annotated[str | None, InputOption] = None
     text: Annotated[
         str | None,
-        option("The text's column, by name or number (tsv, csv), or key (jsonl).", metavar="COLUMN"),
+        option(
+            "The text's column, by name or number (tsv, csv), or key (jsonl); of several texts: title,body.",
+            metavar="COLUMN",
+        ),
         NAMED,
     ] = None
     field: Annotated[str | None, FieldOption] = None

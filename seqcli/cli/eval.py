@@ -97,9 +97,12 @@ class Reading:
             autocompletion=labelled,
         ),
     ] = None
-    text: Annotated[str | None, option("Classifiers, lines: the text's column, or key as --field."), TEXTS, NAMED] = (
-        None
-    )
+    text: Annotated[
+        str | None,
+        option("Classifiers, lines: the text's column, or key as --field; of several texts: title,body."),
+        TEXTS,
+        NAMED,
+    ] = None
     label: Annotated[str | None, option("Classifiers: the label's column or key."), CLASSIFICATION, NAMED] = None
     source: Annotated[
         str | None, option("Pairs: the source's column or key; of two files what its name has, as en."), SEQUENCE

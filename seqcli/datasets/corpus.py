@@ -72,7 +72,8 @@ def stated(config: Any, kind: Kind) -> dict[str, Any]:
     """The options of a format that a recipe states."""
     keys = {name: key.default for name, key in type(config).model_fields.items() if name in kind.kept}
     own = {name: value for name, default in keys.items() if (value := getattr(config, name)) != default}
-    return {name: str(value) if name in kind.roles else value for name, value in own.items()}
+    single = {name for name in kind.roles if not isinstance(own.get(name), list)}
+    return {name: str(value) if name in single else value for name, value in own.items()}
 
 
 def drawn(groups: Iterable[Sequence[int]], shares: Mapping[str, float]) -> dict[str, list[int]]:

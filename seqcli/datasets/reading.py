@@ -41,6 +41,31 @@ class Reading:
             raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
 
 
+def with_texts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a format in which `text` may be a list: the first of several texts, and the further ones."""
+    text = options.get("text")
+    if not isinstance(text, list | tuple):
+        return dict(options)
+    first, *further = map(str, text)
+    return {**options, "text": first, "further": tuple(further)}
+
+
+def said_texts(header: Mapping[str, Any], said: str | None) -> dict[str, Any]:
+    """The options that say where the texts of a model are: as a flag says (`title,body` where it reads several), else
+    as in training. Raises UsageError where they are not as many."""
+    own = tuple(header["data"].get("options", {}).get("further", ()))
+    if not own or said is None:
+        return {"text": said, "further": own} if own else {"text": said}
+    first, *further = said.split(",")
+    if len(further) != len(own):
+        names = ",".join([str(trained_roles(header).get("text", "?")), *own])
+        raise UsageError(
+            f"the model reads {len(own) + 1} texts, {said!r} names {len(further) + 1}",
+            hint=f"name them in that order, a comma between, as in --text {names}",
+        )
+    return {"text": first, "further": tuple(further)}
+
+
 def trained_roles(header: Mapping[str, Any]) -> Mapping[str, Any]:
     """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
     data = header["data"]

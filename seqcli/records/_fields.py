@@ -24,6 +24,7 @@ from seqcli.records._kinds import SOURCES, TARGETS
 from seqcli.records._lines import Line, LineReader
 from seqcli.records._record import Find
 from seqcli.records._rows import in_recipe
+from seqcli.records._texts import add_texts
 
 TEXT_KEYS, LABEL_KEYS = ("text", "sentence"), ("label", "labels")
 Fields = dict[str, Any]
@@ -64,6 +65,9 @@ class FieldReader(LineReader):
         record = self.kind.record(text)
         record.source, record.line, record.raw = self._source or "", number, line
         record.keys = self.find, key, goal_key
+        further = [(name, self._text(fields, name, "text", line, number)) for name in self.options.further]
+        if further:
+            add_texts(record, further)
         goal = (self._labels if labels else self._target)(fields, goal_key, record)
         prefix = None if labels else self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
@@ -73,7 +77,7 @@ class FieldReader(LineReader):
         if self.options.must_not is not None:
             record.must_not = self._phrases(fields, self.options.must_not, line, number)
         if "\\u" in line.body:  # only an escape can stand for half a character
-            parts = [(key, text), *([(prefix, record.prefix)] if prefix is not None else [])]
+            parts = [(key, text), *further, *([(prefix, record.prefix)] if prefix is not None else [])]
             broken = [name for name, part in parts if not whole(part or "")]
             if not whole("".join(goal or ())):
                 broken, goal = broken + [goal_key] * self.options.gold, None
@@ -163,8 +167,9 @@ class FieldReader(LineReader):
         if self.options.gold:
             label_key = self._key("label", fields, self.options.label, usual, number)
         own = self.trained.get("text")
-        usual = None if self.options.text or own in fields else self._text_key(fields, label_key, number)
-        key = self._key("text", fields, self.options.text, usual, number)
+        given = self.options.text or (own if self.options.further else None)  # of several texts each has its key
+        usual = None if given or own in fields else self._text_key(fields, label_key, number)
+        key = self._key("text", fields, given, usual, number)
         assert key is not None
         return key, label_key
 

@@ -47,7 +47,11 @@ TAGGED = Kind(
     "tags", partial(Sentence, split=False), ("field", "tag"), (), (*_COLUMNS, "gold", "replace", "confidence")
 )
 LABELLED = Kind(
-    "labels", Example, ("text", "label"), (TEXT_NAMES, LABEL_NAMES), ("text", "label", *_ROWS, *_LABELS, "gold")
+    "labels",
+    Example,
+    ("text", "label"),
+    (TEXT_NAMES, LABEL_NAMES),
+    ("text", "further", "label", *_ROWS, *_LABELS, "gold"),
 )
 PAIRED = Kind(
     *("pairs", Pair, ("source", "target", "prefix"), (SOURCES, TARGETS)),
@@ -66,6 +70,7 @@ class Options:
 
     kind: Kind
     text: str | None = None  # labels: the text's column, by name or number from 1 (tsv, csv), or key (jsonl)
+    further: Sequence[str] = ()  # and those of further texts, which are read as one with the first
     label: str | None = None  # the label's
     source: str | None = None  # pairs: the source's; lines: the part of a file's name that says that it has the
     # sources (default: its ending)
@@ -117,7 +122,8 @@ class Options:
 
     def kept(self) -> dict[str, Any]:
         """What a model's header keeps; `Options(kind, **kept)` gives it back."""
-        return {name: getattr(self, name) for name in self.kind.kept}
+        kept = {name: getattr(self, name) for name in self.kind.kept}
+        return {name: value for name, value in kept.items() if value or name != "further"}
 
 
 def separator_of(delimiter: str | None, default: str) -> str:
@@ -128,6 +134,11 @@ def separator_of(delimiter: str | None, default: str) -> str:
 def between(delimiter: str) -> str:
     """What separates cells, as an error calls it."""
     return {"\t": "a tab", ",": "a comma", " ": "a space"}.get(delimiter, repr(delimiter))
+
+
+def counted(columns: int) -> str:
+    """`1 column`, `2 columns`."""
+    return f"{columns} column{'s' if columns > 1 else ''}"
 
 
 def looks_like_header(options: Options, cells: Sequence[str]) -> bool:

@@ -98,17 +98,29 @@ class Aimed(Record):
     missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
     keys: tuple[Find, str, str | None] | None = None  # of text and goal, in a line of named fields
     record: int = 0  # of a filter's input, from 0: what an answer is drawn by
+    further: Sequence[tuple[int, str | Place]] = ()  # texts behind the first: where they begin in `text`, and their
+    # key, or line and column
 
     def place(self, at: int = 0, *, label: bool = False, target: bool = False) -> str:
         """`file:line:column` of a character of the text, or of the label or target, for a message."""
         goal = label or target
         line, column = (self.goal_line or self.line, self.goal_column) if goal else (self.line, self.column)
+        for start, other in () if goal else reversed(self.further):
+            if at >= start and isinstance(other, tuple):
+                return f"{self.source}:{other[0]}:{other[1] + at - start}"
+            if at >= start and isinstance(other, str) and self.keys and self.raw is not None:
+                return f"{self.source}:{line}:{_value_column(self.keys[0], self.raw.body, other) + at - start}"
         if self.keys and self.raw is not None:
             find, text_key, goal_key = self.keys
             body, key = self.raw.body, goal_key if goal else text_key
-            start = 0 if key is None else find(body, key)[0]
-            column = start + 1 + body.startswith('"', start)
+            column = _value_column(find, body, key)
         return f"{(self.goal_source if goal else None) or self.source}:{line}:{column + at}"
+
+
+def _value_column(find: Find, body: str, key: str | None) -> int:
+    """The column, from 1, of a value in a line of named fields, behind its quote."""
+    start = 0 if key is None else find(body, key)[0]
+    return start + 1 + body.startswith('"', start)
 
 
 @dataclass(slots=True)

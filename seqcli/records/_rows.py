@@ -20,6 +20,7 @@ from seqcli.records._kinds import (
     QUOTE,
     between,
     by_name,
+    counted,
     find_column,
     labels_of,
     looks_like_header,
@@ -27,6 +28,7 @@ from seqcli.records._kinds import (
     separator_of,
 )
 from seqcli.records._lines import Line
+from seqcli.records._texts import add_texts, text_columns
 
 _QUOTES = (
     'a quote inside quotes is doubled (""); where quotes are characters like others,'
@@ -63,7 +65,7 @@ class RowReader(Reader):
         for role in self.roles:
             options.check_column(role)
         self._names = [n for n in self._given.values() if n is not None and column_number(n) is None]
-        self._names += [n for n in options.references or () if column_number(n) is None]
+        self._names += [n for n in (*(options.references or ()), *options.further) if column_number(n) is None]
         self._needed = [n for n in self._names if any(n == self._given[r] and self._must(r) for r in self.roles)]
         if self.options.header is False and self._needed:
             raise UsageError(
@@ -83,6 +85,7 @@ class RowReader(Reader):
 
     def _start(self) -> None:
         self.header: list[str] | None = None
+        self._further: tuple[int, ...] = ()
         self.columns: tuple[int | None, ...] | None = None
         self._width = 0
         self._held: list[str] = []  # the lines of a row whose quotes are open
@@ -181,6 +184,8 @@ class RowReader(Reader):
                 record.labels = labels_of(cells[goal - 1], self.options, lambda: record.place(label=True))
             else:
                 record.target = cells[goal - 1]
+        if self._further:
+            add_texts(record, [(self._place(cells, places, n - 1, number), cells[n - 1]) for n in self._further])
         prefix = self._prefix
         if prefix is not None and prefix <= len(cells):
             record.prefix = cells[prefix - 1]
@@ -204,16 +209,15 @@ class RowReader(Reader):
                 f"{self._source}:{line}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
                 hint=f"where a cell holds {between(self.separator)}, {how}",
             )
+        column = len(raw.body) - raw.body.rfind("\n")
         for role, need in zip(self.roles, self.columns, strict=True):
             if (need or 0) > len(cells) and (role == self.roles[0] or (self.options.gold and role == self.roles[1])):
-                column = len(raw.body) - raw.body.rfind("\n")
                 raise SeqcliError(
                     f"{self._source}:{number}:{column}: the row has {counted(len(cells))},"
                     f" the {role} is column {need}",
                     hint=self._another_delimiter(cells) or f"{between(self.separator)} separates columns",
                 )
         if len(cells) < self._width:
-            column = len(raw.body) - raw.body.rfind("\n")
             raise SeqcliError(
                 f"{self._source}:{number}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
                 hint=f"empty cells have {between(self.separator)} beside them; where one holds a line's end, {how}",
@@ -239,6 +243,8 @@ class RowReader(Reader):
         self._width = len(cells)
         self._references = reference_columns(self.options, cells, header, place)
         found = [self._given_column(role, cells, place) for role in self.roles]
+        first, self._further = text_columns(self.options, self.trained, cells, header, place)
+        found[0] = found[0] or first
         for i, role in enumerate(self.roles):
             column = None if self._given[role] else self._trained_column(role, cells, header)
             found[i] = found[i] or (column if column not in found else None)
@@ -277,7 +283,7 @@ class RowReader(Reader):
             spaced = [" " in cell.strip(" ") for cell in cells]
             text = None if spaced[0] == spaced[1] else 1 if spaced[0] else 2
         open_ = [text is None, goal is None and not self._given[self.roles[1]]]
-        free = [c for c in range(1, count + 1) if c not in (text, goal, *further, *self._references)]
+        free = [c for c in range(1, count + 1) if c not in (text, goal, *further, *self._references, *self._further)]
         asks = sum(open_) == 2 if labels else header and self._ambiguous(cells, open_)
         if not asks and (len(free) == sum(open_) or (len(free) == 1 and open_[0] and not gold)):
             left = iter(free)
@@ -341,8 +347,3 @@ class RowReader(Reader):
         return SeqcliError(
             f"{place}: which column has the {role}?{lacks}", hint=f"say it: {said}{how}; columns: {columns}"
         )
-
-
-def counted(columns: int) -> str:
-    """`1 column`, `2 columns`."""
-    return f"{columns} column{'s' if columns > 1 else ''}"

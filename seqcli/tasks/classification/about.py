@@ -9,6 +9,10 @@ from typing import Any
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and what they are."""
     found = [("", "a text may have several")] if header["data"]["multi_label"] else []
+    options, roles = header["data"].get("options", {}), header["data"].get("roles", {})
+    if further := options.get("further"):
+        named = [roles.get("text", options.get("text")), *further]
+        found.append(("texts", f"{', '.join(map(str, named))}: read as one, with a mark between"))
     if "linear" in header:
         share = header["decoding"]["linear_share"]
         found.append(("beside it", f"{header['linear']['kind']}, whose scores are added {share:g} times"))

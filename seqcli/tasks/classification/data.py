@@ -15,10 +15,21 @@ from seqcli import console, streams
 from seqcli.datasets import corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
-from seqcli.datasets.reading import Reading, trained_roles
+from seqcli.datasets.reading import Reading, said_texts, trained_roles, with_texts
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
 from seqcli.frames import ENDINGS, content
-from seqcli.records import BLANKS, LABELLED, UNPRINTABLE, Example, Options, as_trained, detect, formats_of, labels_of
+from seqcli.records import (
+    BLANKS,
+    LABELLED,
+    ROWS,
+    UNPRINTABLE,
+    Example,
+    Options,
+    as_trained,
+    detect,
+    formats_of,
+    labels_of,
+)
 
 FORMATS = list(formats_of(LABELLED, "GOLD"))  # the formats that have labels
 Format = Annotated[str | None, known_format(FORMATS, "with labels")]
@@ -39,6 +50,9 @@ def _name(value: str) -> str:
     return value.strip(BLANKS)
 
 
+Texts = str | int | Annotated[list[str | int], Field(min_length=2)] | None
+
+
 class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for classification."""
 
@@ -48,7 +62,7 @@ class Config(BaseModel, extra="forbid"):
     )
     test: sources.Held = None
     format: Format = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
-    text: str | int | None = None  # the text's column, by name or number (tsv, csv), or key (jsonl)
+    text: Texts = None  # the text's column, by name or number (tsv, csv), or key (jsonl); a list: several, as one
     label: str | int | None = None  # the label's column or key
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
@@ -133,7 +147,10 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {sources.describe(config.train)} is {format_name}")
-    options = Options(LABELLED, **{**plan.settings, **stated(config, LABELLED)}, numbers=numbers)
+    options = Options(LABELLED, **with_texts({**plan.settings, **stated(config, LABELLED)}), numbers=numbers)
+    if options.further and (numbers or format_name not in (*ROWS, "jsonl")):
+        what = "frames are read from one" if numbers else f"{format_name} has neither"
+        raise UsageError(f"data.text: a list names several columns or keys: {what}")
     records = Records(format_name, options, plan.encoding)
     splits = {
         split: list(read_examples(records, paths, config.label_from, f"reading {split}"))
@@ -283,13 +300,14 @@ def counts(examples: Iterable[Example]) -> Counter[str]:
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Example]:
     """The texts of files with their labels. Raises SeqcliError."""
     data = header["data"]
-    given = {**said.said("text", "label", "delimiter"), **({"text": said.field} if said.field else {})}
+    given = said.said("text", "label", "delimiter", "field")
     kept = "record" if said.input or given else data["label_from"]
     read = _scored_format(said, paths, data) if kept == "record" else "text"
     own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
+    given |= {name: value for name, value in said_texts(header, given.pop("field", said.text)).items() if value}
     options = Options(LABELLED, **{**own, **given}, numbers="frames" in header)
     roles = trained_roles(header)
     found = read_examples(Records(read, options, data["encoding"], roles), paths, kept, "reading")

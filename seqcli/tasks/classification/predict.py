@@ -16,7 +16,7 @@ from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token
 from seqcli.models import ClassifyingModel
 from seqcli.predictor import BasePredictor
-from seqcli.records import LABELLED, Example
+from seqcli.records import LABELLED, Example, together
 from seqcli.tasks.classification.explain import Terms, explained, summed
 from seqcli.tasks.classification.reading import Reading
 
@@ -110,9 +110,11 @@ class Classifier(BasePredictor):
             return record.text
         return Example(record.text, words=record.words, tree=record.tree, source=record.source)
 
-    def ready(self, record: Example | str) -> Example:
-        """The example with its words or frames, as the model reads them."""
-        return self.reading(Example(record) if isinstance(record, str) else record)
+    def ready(self, record: Example | str | Sequence[str]) -> Example:
+        """The example with its words or frames, as the model reads them; of several texts a sequence of them."""
+        if isinstance(record, Example):
+            return self.reading(record)
+        return self.reading(Example(record if isinstance(record, str) else together(record)))
 
     def holds(self, path: str | Path) -> list[str] | None:
         """A recording, arrays, or a folder of those, of a model that reads frames."""
@@ -128,12 +130,13 @@ class Classifier(BasePredictor):
 
     # from Python
 
-    def classify(self, text: str) -> dict[str, float]:
+    def classify(self, text: str | Sequence[str]) -> dict[str, float]:
         """Every label's probability, the most probable first; they add up to 1, unless a text may have several labels
-        (`chosen` says which it has). Of a blank text nothing is known: an empty dict."""
+        (`chosen` says which it has). Of a blank text nothing is known: an empty dict. A model of
+        several texts takes a sequence of them; SeqcliError for too many or too few."""
         return dict(self.answer([self.ready(text)])[0].ranking)
 
-    def chosen(self, text: str) -> list[str]:
+    def chosen(self, text: str | Sequence[str]) -> list[str]:
         """The labels of a text: one, or of a model of several labels any number, the most probable first."""
         return self.answer([self.ready(text)])[0].labels
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
 from seqcli import tokenizers
 from seqcli.artifact import Artifact
+from seqcli.errors import SeqcliError
 from seqcli.frames import Frames
-from seqcli.records import Example
+from seqcli.records import MARK, Example
 from seqcli.tokenizers import BaseTokenizer
 
 
@@ -21,17 +24,26 @@ class Reading:
     tokenizer: BaseTokenizer | None
     longest: int  # tokens, or frames
     frames: Frames | None = None
+    texts: int = 1  # of a record, read as one with a mark between
 
     @classmethod
     def of(cls, stored: Artifact) -> Reading:
         """As a model's file has it."""
         has = bool(stored.header.get("tokenizer"))
         frames = Frames.of(stored) if "frames" in stored.header else None
-        return cls(tokenizers.from_artifact(stored) if has else None, stored.header["data"]["longest"], frames)
+        data = stored.header["data"]
+        texts = 1 + len(data.get("options", {}).get("further", ()))
+        return cls(tokenizers.from_artifact(stored) if has else None, data["longest"], frames, texts)
 
     def __call__(self, example: Example) -> Example:
         """The example with its words or frames; one that has them (a tree's leaves) is as it is. Raises SeqcliError
-        without a place for what is no frames."""
+        without a place for what is no frames, and for texts too many or too few."""
+        if self.texts > 1 and example.text.strip() and example.text.count(MARK) != self.texts - 1:
+            found = example.text.count(MARK) + 1
+            raise SeqcliError(
+                f"the model reads {self.texts} texts together, this record has {found}",
+                hint=f"give columns or keys (--input tsv, csv, jsonl); in a line of text {MARK} stands between them",
+            )
         if self.frames is not None:
             if example.frames is not None:
                 return example
@@ -63,17 +75,31 @@ class Reading:
         assert self.tokenizer is not None
         if self.tokenizer.kind == "word":
             return [text[start:end] for start, end in self.offsets(text)]
-        return self.tokenizer.pieces(self._short(text))[: self.longest]
+        pieces = self.tokenizer.pieces(self._short(text))
+        return self._cut(pieces, [piece == MARK for piece in pieces])
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) of those tokens, in code points of the text."""
         assert self.tokenizer is not None
         found = self.tokenizer.offsets(self._short(text))
-        return [(a, b) for a, b in found if text[a:b] != "\n" or self.tokenizer.kind != "word"][: self.longest]
+        found = [(a, b) for a, b in found if text[a:b] != "\n" or self.tokenizer.kind != "word"]
+        return self._cut(found, [text[a:b] == MARK for a, b in found] if self.texts > 1 else ())
+
+    def _cut(self, tokens: list[Any], marks: Sequence[bool]) -> list[Any]:
+        """The first `longest` tokens; of several texts, with marks between, the longest is cut first."""
+        if len(tokens) <= self.longest or not any(marks):
+            return tokens[: self.longest]
+        ends = [*(i for i, mark in enumerate(marks) if mark), len(tokens)]
+        starts = [0, *(end + 1 for end in ends[:-1])]
+        left = [end - start for start, end in zip(starts, ends, strict=True)]
+        while sum(left) + len(ends) - 1 > self.longest and any(left):
+            left[left.index(max(left))] -= 1
+        kept = [[*range(start, start + n), end] for start, n, end in zip(starts, left, ends, strict=True)]
+        return [tokens[i] for part in kept for i in part if i < len(tokens)][: self.longest]
 
     def _short(self, text: str) -> str:
         """The text without what surely lies behind the tokens that are read; line breaks as spaces."""
         assert self.tokenizer is not None
-        if self.tokenizer.kind in ("char", "byte"):  # a token is a character at most
+        if self.tokenizer.kind in ("char", "byte") and self.texts == 1:  # a token is a character at most
             text = text[: self.longest]
         return text.replace("\n", " ")

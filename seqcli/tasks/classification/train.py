@@ -18,7 +18,7 @@ from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.recipe.schema import Recipe
-from seqcli.records import Example
+from seqcli.records import Example, together
 from seqcli.report import Report
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.classification import data as dataset
@@ -83,7 +83,7 @@ class Task(BaseTask):
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
         frames = framed.of_corpus(recipe, corpus, stored)
         tokenizer = labelled.tokenizer(recipe, examples, stored)
-        reading = Reading(tokenizer, recipe.data.longest, frames)
+        reading = Reading(tokenizer, recipe.data.longest, frames, 1 + len(corpus.options.further))
         examples = [reading(e) for e in (examples if frames is None else corpus.splits["train"])]
         if stored:
             vocabulary = Vocabulary.of(stored)
@@ -253,7 +253,7 @@ class Task(BaseTask):
         """The linear model."""
         if self.linear is None:
             return None
-        reading = Reading(None, self.reading.longest, self.reading.frames)
+        reading = replace(self.reading, tokenizer=None)
         classifier = replace(self.predictor(self.linear), reading=reading)
         if self.corpus.config.multi_label and "valid" in self.splits:
             classifier, _ = fitted(classifier, self.splits["valid"])
@@ -270,7 +270,8 @@ class Task(BaseTask):
         return f"an example:\n  {pool[0].text}\n  {shown}"
 
     def use(self) -> str:
-        what = "your text here" if self.reading.frames is None else self.reading.frames.sample
+        texts = ["your text here", *["another"] * (self.reading.texts - 1)]
+        what = together(texts) if self.reading.frames is None else self.reading.frames.sample
         return f'echo "{what}" | seqcli classify -m MODEL'
 
 
