@@ -63,6 +63,7 @@ Builtin = Literal[
     "scenes",
     "spoken-digits",
     "spoken-numbers",
+    "stories",
 ]
 
 
