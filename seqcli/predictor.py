@@ -203,10 +203,16 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(member, str) for member in value)
 
 
+def _are_columns(options: Mapping[str, Any]) -> bool:
+    """Whether the columns of a source are texts, where it has several."""
+    return not options.get("parts") or (isinstance(options.get("source"), str) and _are_texts(options["parts"]))
+
+
 PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whatever task has them
     ("vocabulary", "labels"): _are_texts,
     ("vocabulary", "scheme"): lambda v: v is None or isinstance(v, str),
     ("data", "scheme"): lambda v: v is None or isinstance(v, str),
+    ("data", "options"): lambda v: not isinstance(v, dict) or _are_columns(v),
     ("data", "longest"): lambda v: isinstance(v, int) and v > 0,
     ("data", "answer_ratio"): lambda v: _is_number(v) and 0 < v < 1e6,
     ("tokenizer", "words"): _are_texts,

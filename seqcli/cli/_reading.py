@@ -76,13 +76,15 @@ class Reads:
     def reader(self, read: str, said: Any, header: Mapping[str, Any]) -> Reader:
         """The reader of a format, as flags say; what they do not say is looked for where the model's training had it,
         of which a model's header knows."""
-        from seqcli.datasets.reading import said_texts, trained_roles
+        from seqcli.datasets.reading import said_texts, source_columns, trained_roles
         from seqcli.records import KINDS, Options
 
         kind = KINDS[self.kind]
         own = {kind.roles[0]: said.field or getattr(said, self.role), "prefix": getattr(said, "prefix", None)}
         if kind.name == "labels":
             own = said_texts(header, own["text"])
+        if kind.name == "pairs" and read != "text":
+            own |= source_columns(own["source"], header)
         own |= {"must": getattr(said, "must_key", None), "must_not": getattr(said, "must_not_key", None)}
         own |= {"header": getattr(said, "header", None), "numbers": "frames" in header}
         if kind.name == "labels" and "frames" in header:

@@ -66,6 +66,23 @@ def said_texts(header: Mapping[str, Any], said: str | None) -> dict[str, Any]:
     return {"text": first, "further": tuple(further)}
 
 
+def source_columns(said: str | None, header: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns or keys of a model's source that are said, `3,1` where it is made of several; else, of such a
+    model, those in training. Raises UsageError for another number of them."""
+    own = header["data"].get("options", {})
+    if not (further := own.get("parts")):
+        return {} if said is None else {"source": said}
+    if said is None:
+        return {"source": own["source"], "parts": tuple(further)}
+    first, *others = said.split(",")
+    if len(others) != len(further):
+        names = ",".join([own["source"], *further])
+        raise UsageError(
+            f"--source {said}: this model reads {1 + len(further)} columns together", hint=f"as in --source {names}"
+        )
+    return {"source": first, "parts": tuple(others)}
+
+
 def trained_roles(header: Mapping[str, Any]) -> Mapping[str, Any]:
     """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
     data = header["data"]

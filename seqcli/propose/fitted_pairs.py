@@ -37,7 +37,9 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     """The sections of a recipe for pairs, and hints."""
     both: Pairs = found.pairs
     source, target = kind_of(both.source, splits=("whitespace", "punctuation")), kind_of(both.target)
-    shared = _is_shared(both, source, target)
+    if both.features:
+        source, target = (_characters(side) for side in (both.source, both.target))
+    shared = bool(both.features) or _is_shared(both, source, target)
     sections = {"tokenizer": _tokenizer(source, both, "both sides: " if shared else "")}
     if not shared:
         sections["target_tokenizer"] = _tokenizer(target, both, "")
@@ -46,7 +48,7 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     pairs = both.total * (1 - held)
     judged = bool(held) or "valid" in others
     sections["model"] = _model(pairs, sentences=sentences, shared=shared)
-    sections["train"] = _train(pairs, source.tokens + target.tokens, sentences=sentences)
+    sections["train"] = _train(pairs, both.features + source.tokens + target.tokens, sentences=sentences)
     if judged and (watch := _watch(both, target)):
         sections["train"].insert(-1, watch)
     return sections, _hints(both, source, target, pairs)
@@ -70,6 +72,10 @@ def kind_of(side: Texts, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
         return Kind("word", split, why, counts.total() / max(len(side.texts), 1))
     if is_sentences(side):
         return Kind("sentencepiece", "", f"sentences, {side.words:.0f} words on average", side.length / 3.5)
+    return _characters(side)
+
+
+def _characters(side: Texts) -> Kind:
     return Kind("char", "", f"strings of {side.length:.0f} characters on average, no sentences", side.length)
 
 

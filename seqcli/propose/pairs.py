@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from seqcli.columns import COUPLES, NAME, SOURCES, TARGETS, column_number, possible, well_known
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.propose import columns, objects
+from seqcli.propose import columns, inflections, objects
 from seqcli.propose.columns import FEW, Column
 from seqcli.propose.look import PAIRS, Files, Found, Look, first_chunks, look_at, read
 from seqcli.records import BOM, PAIRED, Options, body_of, detect
@@ -52,6 +53,7 @@ class Pairs:
     target: Texts
     total: float  # pairs of the whole, as far as the sample tells
     ambiguous: int  # sources of the sample with several targets
+    features: float = 0.0  # of a lemma, on average, which is the source then; none: there are no such
 
 
 def recognise(
@@ -209,7 +211,8 @@ def table(name: str, look: Look, source: str | None, target: str | None, *, aske
         if asked:
             raise
         return None
-    chosen = _choose(found, every, source, target, asked=asked, guess=guess)
+    inflected = None if source or target else inflections.recognise(every)
+    chosen = inflected or _choose(found, every, source, target, asked=asked, guess=guess)
     if chosen is None:
         return None
     by_name = name == "jsonl" or (header and columns.can_be_named([c.name or "" for c in every]))
@@ -217,12 +220,28 @@ def table(name: str, look: Look, source: str | None, target: str | None, *, aske
         said = "the first row names the columns" if header else "the first row is a pair, not names"
         delimiter = None if delimiter == columns.OWN[name] else delimiter
         found.keys += columns.keys_of(bool(header), said, delimiter, quoting)
-    for key, column, comment in zip(("source", "target"), chosen, ("what is read", "what is written"), strict=True):
-        found.keys.append((key, column.name if by_name else column.number, comment))
+    first, goal, *features = [c.name if by_name else c.number for c in chosen]
     found.options = {key: value for key, value, _ in found.keys if key != "format"}
-    found.options |= {key: str(found.options[key]) for key in ("source", "target")}
-    found.options["numbers"] = name == "jsonl"
+    found.options |= {"source": str(first), "target": str(goal), "numbers": name == "jsonl"}
+    if inflected:
+        return _inflections(found, look, first, goal, features[0], inflected)
+    found.keys += [("source", first, "what is read"), ("target", goal, "what is written")]
     return _measured(found, look)
+
+
+def _inflections(found: Found, look: Look, lemma: Any, form: Any, features: Any, of: Sequence[Column]) -> Found:
+    """A table of lemmas and their forms: features as symbols, then the lemma's characters."""
+    marked = {"column": features, "tokenizer": {"kind": "word", "split": inflections.MARK}}
+    found.keys.append(("source", [marked, lemma], "features, each a symbol, then the lemma's characters"))
+    found.keys.append(("target", form, "the form"))
+    found.notes.append(f"an inflection table: lemmas in column {of[0]}, forms in {of[1]}, features in {of[2]}")
+    found.notes[-1] += f": {_OTHERWISE}"
+    found.options |= {"source": str(features), "parts": (str(lemma),)}
+    measured = _measured(found, look)
+    parts = [text.partition("\t") for text in measured.pairs.source.texts]
+    measured.pairs.features = sum(len(own.split(inflections.MARK)) for own, *_ in parts) / len(parts)
+    measured.pairs.source = Texts([text for *_, text in parts])
+    return measured
 
 
 def _has_header(values: dict[int, list[str]], *said: str | None) -> bool:

@@ -68,6 +68,8 @@ class FieldReader(LineReader):
         further = [(name, self._text(fields, name, "text", line, number)) for name in self.options.further]
         if further:
             add_texts(record, further)
+        if parts := self.options.parts:
+            record.join([(self._text(fields, k, "source", line, number), k) for k in (key, *parts)])
         goal = (self._labels if labels else self._target)(fields, goal_key, record)
         prefix = None if labels else self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
@@ -77,7 +79,7 @@ class FieldReader(LineReader):
         if self.options.must_not is not None:
             record.must_not = self._phrases(fields, self.options.must_not, line, number)
         if "\\u" in line.body:  # only an escape can stand for half a character
-            parts = [(key, text), *further, *([(prefix, record.prefix)] if prefix is not None else [])]
+            parts = [(key, record.text), *further, *([(prefix, record.prefix)] if prefix is not None else [])]
             broken = [name for name, part in parts if not whole(part or "")]
             if not whole("".join(goal or ())):
                 broken, goal = broken + [goal_key] * self.options.gold, None
@@ -249,7 +251,7 @@ class FieldReader(LineReader):
         target = self._key("target", fields, said.target, None, number)
         if source is not None and target is not None:
             return source, target
-        names = [n for n in fields if n not in (RESULT, said.prefix, said.must, said.must_not)]
+        names = [n for n in fields if n not in (RESULT, said.prefix, said.must, said.must_not, *said.parts)]
         known = well_known(tuple(names), *(names.index(n) if n in names else None for n in (source, target)))
         if target is None:
             several = possible([n for n in names if n != source], TARGETS)

@@ -55,7 +55,7 @@ LABELLED = Kind(
 )
 PAIRED = Kind(
     *("pairs", Pair, ("source", "target", "prefix"), (SOURCES, TARGETS)),
-    kept=("source", "target", "prefix", *_ROWS, "encoding", "gold"),
+    kept=("source", "parts", "target", "prefix", *_ROWS, "encoding", "gold"),
     plain="lines",
 )
 
@@ -74,6 +74,7 @@ class Options:
     label: str | None = None  # the label's
     source: str | None = None  # pairs: the source's; lines: the part of a file's name that says that it has the
     # sources (default: its ending)
+    parts: Sequence[str] = ()  # tsv, csv, jsonl: the columns or keys of what follows it in the source, behind a tab
     target: str | None = None  # the target's; lines: what stands there in the name of the file with the targets
     references: tuple[str, ...] | None = None  # pairs that are scored: the columns or keys of further targets; lines:
     # further `target`s, or files; jsonl: a target may be a list too. None: a target is one text
@@ -123,7 +124,7 @@ class Options:
     def kept(self) -> dict[str, Any]:
         """What a model's header keeps; `Options(kind, **kept)` gives it back."""
         kept = {name: getattr(self, name) for name in self.kind.kept}
-        return {name: value for name, value in kept.items() if value or name != "further"}
+        return {name: value for name, value in kept.items() if value or name not in ("further", "parts")}
 
 
 def separator_of(delimiter: str | None, default: str) -> str:
@@ -171,15 +172,18 @@ def find_column(name: str, cells: Sequence[str]) -> int | None:
     return folded.index(name.strip().casefold()) + 1 if name.strip().casefold() in folded else None
 
 
-def reference_columns(options: Options, cells: Sequence[str], header: bool, place: str) -> tuple[int, ...]:
-    """The columns of further targets, of a first row. Raises SeqcliError for one that is not there."""
+def further_columns(
+    role: str, names: Sequence[str] | None, cells: Sequence[str], header: bool, place: str
+) -> tuple[int, ...]:
+    """The columns of further targets, or of further parts of the source, of a first row. Raises SeqcliError for one
+    that is not there."""
     found = []
-    for name in options.references or ():
+    for name in names or ():
         number = column_number(name)
         column = number if number is not None else find_column(name, cells) if header else None
         if not column or column > len(cells):
             hint = did_you_mean(name, cells) if header else "the first row names no columns: give their numbers"
-            raise SeqcliError(f"{place}: no column {name!r} for --reference", hint=hint)
+            raise SeqcliError(f"{place}: no column {name!r} for --{role}", hint=hint)
         found.append(column)
     return tuple(found)
 

@@ -100,6 +100,14 @@ class Aimed(Record):
     record: int = 0  # of a filter's input, from 0: what an answer is drawn by
     further: Sequence[tuple[int, str | Place]] = ()  # texts behind the first: where they begin in `text`, and their
     # key, or line and column
+    parts: Sequence[tuple[int, Any]] = field(default=(), repr=False)  # see `join`
+
+    def join(self, parts: Sequence[tuple[str, Any]]) -> None:
+        """Make the text of several, a tab between them (one within is read as a space); each has its place, a line
+        and a column, or its key in a line of named fields."""
+        self.text = "\t".join(text.replace("\t", " ") for text, _ in parts)
+        starts = accumulate((len(text) + 1 for text, _ in parts[:-1]), initial=0)
+        self.parts = [(start, place) for start, (_, place) in zip(starts, parts, strict=True)]
 
     def place(self, at: int = 0, *, label: bool = False, target: bool = False) -> str:
         """`file:line:column` of a character of the text, or of the label or target, for a message."""
@@ -110,8 +118,13 @@ class Aimed(Record):
                 return f"{self.source}:{other[0]}:{other[1] + at - start}"
             if at >= start and isinstance(other, str) and self.keys and self.raw is not None:
                 return f"{self.source}:{line}:{_value_column(self.keys[0], self.raw.body, other) + at - start}"
+        begins, part = next((p for p in reversed(() if goal else self.parts) if p[0] <= at), (0, None))
+        at -= begins
+        if isinstance(part, tuple):
+            line, column = part
         if self.keys and self.raw is not None:
             find, text_key, goal_key = self.keys
+            text_key = part if isinstance(part, str) else text_key
             body, key = self.raw.body, goal_key if goal else text_key
             column = _value_column(find, body, key)
         return f"{(self.goal_source if goal else None) or self.source}:{line}:{column + at}"

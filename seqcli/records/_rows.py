@@ -22,9 +22,9 @@ from seqcli.records._kinds import (
     by_name,
     counted,
     find_column,
+    further_columns,
     labels_of,
     looks_like_header,
-    reference_columns,
     separator_of,
 )
 from seqcli.records._lines import Line
@@ -64,8 +64,8 @@ class RowReader(Reader):
         self._given: dict[str, str | None] = {role: getattr(options, role) for role in self.roles}
         for role in self.roles:
             options.check_column(role)
-        self._names = [n for n in self._given.values() if n is not None and column_number(n) is None]
-        self._names += [n for n in (*(options.references or ()), *options.further) if column_number(n) is None]
+        said = [*self._given.values(), *(options.references or ()), *options.further, *options.parts]
+        self._names = [n for n in said if n is not None and column_number(n) is None]
         self._needed = [n for n in self._names if any(n == self._given[r] and self._must(r) for r in self.roles)]
         if self.options.header is False and self._needed:
             raise UsageError(
@@ -186,9 +186,10 @@ class RowReader(Reader):
                 record.target = cells[goal - 1]
         if self._further:
             add_texts(record, [(self._place(cells, places, n - 1, number), cells[n - 1]) for n in self._further])
-        prefix = self._prefix
-        if prefix is not None and prefix <= len(cells):
-            record.prefix = cells[prefix - 1]
+        if self._parts:
+            record.join([(cells[n - 1], self._place(cells, places, n - 1, number)) for n in (text, *self._parts)])
+        if self._prefix is not None and self._prefix <= len(cells):
+            record.prefix = cells[self._prefix - 1]
         if self._references:
             record.references = tuple(c for n in self._references if (c := "".join(cells[n - 1 : n])).strip())
         return record
@@ -241,7 +242,8 @@ class RowReader(Reader):
         if self._needed and not header:
             raise self._no_column(self._needed[0], cells, place)
         self._width = len(cells)
-        self._references = reference_columns(self.options, cells, header, place)
+        self._references = further_columns("reference", self.options.references, cells, header, place)
+        self._parts = further_columns("source", self.options.parts, cells, header, place)
         found = [self._given_column(role, cells, place) for role in self.roles]
         first, self._further = text_columns(self.options, self.trained, cells, header, place)
         found[0] = found[0] or first
@@ -283,10 +285,10 @@ class RowReader(Reader):
             spaced = [" " in cell.strip(" ") for cell in cells]
             text = None if spaced[0] == spaced[1] else 1 if spaced[0] else 2
         open_ = [text is None, goal is None and not self._given[self.roles[1]]]
-        free = [c for c in range(1, count + 1) if c not in (text, goal, *further, *self._references, *self._further)]
+        free = {*range(1, count + 1)} - {text, goal, *further, *self._references, *self._further, *self._parts}
         asks = sum(open_) == 2 if labels else header and self._ambiguous(cells, open_)
         if not asks and (len(free) == sum(open_) or (len(free) == 1 and open_[0] and not gold)):
-            left = iter(free)
+            left = iter(sorted(free))
             text = next(left, None) if open_[0] else text
             goal = next(left, None) if open_[1] else goal
         for role, column in ((self.roles[0], text), (self.roles[1], goal if gold else text)):

@@ -10,13 +10,27 @@ from itertools import chain
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from seqcli.errors import UsageError, did_you_mean
 from seqcli.tokenizers import BaseFree, BaseTokenizer, TextStream
 from seqcli.words import Rule
 
 UNK, EOS = "<unk>", "<eos>"
 _LARGEST_LIST = 64 << 10  # bytes of vocabulary that may stand in a header as a list
+
+
+DIVISIONS = ("whitespace", "punctuation", "rule")
+
+
+def _mark(value: str) -> str:
+    """A mark that divides words. Raises ValueError for what is neither that nor a way of dividing them."""
+    if value not in DIVISIONS and (not value or any(c.isalnum() or c.isspace() or c in "<>" for c in value)):
+        raise ValueError(f"{value!r} divides no words; {did_you_mean(value, DIVISIONS)}, or a mark, as in ';'")
+    return value
+
+
+Mark = Annotated[str, AfterValidator(_mark)]
 
 
 class Config(BaseModel, extra="forbid"):
@@ -26,25 +40,27 @@ class Config(BaseModel, extra="forbid"):
     size: Annotated[int, Field(ge=2)] | None = None  # symbols at most, <unk> and <eos> among them; null: all words
     min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>
     lowercase: bool = False
-    # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50)
-    split: Literal["whitespace", "punctuation", "rule"] = "whitespace"
+    # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50); a mark, as ";":
+    # it stands between words, and is written between them
+    split: Literal["whitespace", "punctuation", "rule"] | Mark = "whitespace"
 
 
 class Tokenizer(BaseTokenizer):
     """`<unk>` is 0, `<eos>` is 1, then the words, the most frequent first and equals in order of code points.
 
-    Each "\\n" is `<eos>`, which decodes to "\\n"; the words of a line are joined by one space. The words `<unk>` and
-    `<eos>` in a text are `<unk>`.
+    Each "\\n" is `<eos>`, which decodes to "\\n"; the words of a line are joined by one space, or the mark of
+    `split`. The words `<unk>` and `<eos>` in a text are `<unk>`.
     """
 
     kind = "word"
     lossless = False  # white space is not kept
     unk_id, newline_id = 0, 1
-    blank_first = True
 
     def __init__(self, words: Sequence[str], lowercase: bool = False, split: str = "whitespace"):
         self.words, self.lowercase, self.split = list(words), lowercase, split
         self.size = 2 + len(self.words)
+        self.between = " " if split in DIVISIONS else split
+        self.blank_first = self.between == " "
         self._ids = _Ids(zip(self.words, range(2, self.size), strict=True))
         self._ids["\n"] = 1
 
@@ -65,22 +81,27 @@ class Tokenizer(BaseTokenizer):
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         shown = self._columns[0]
-        return _tight(" ".join([shown[i] for i in np.asarray(ids).tolist()]))
+        return _tight(self.between.join([shown[i] for i in np.asarray(ids).tolist()]), self.between)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         if self.split == "whitespace":
             return [found.span() for found in re.finditer(r"\n|\S+", text)]
         if self.split == "rule":
             return _by_rule(text)
+        if self.split != "punctuation":
+            spaced = text.replace(self.split, " " * len(self.split))
+            return [found.span() for found in re.finditer(r"\n|\S+", spaced)]
         return [span for found in re.finditer(_UNK_OR_WORD, text) for span in _split(found)]
 
     def symbol(self, id: int) -> str:
         return (UNK, EOS)[id] if id < 2 else self.words[id - 2]
 
     def stream(self) -> TextStream:
-        return _Stream(self._columns[0])
+        return _Stream(self._columns[0], self.between)
 
     def written(self) -> list[bytes]:
+        if not self.blank_first:
+            raise UsageError(f"tokenizer.split: {self.split}: no texts can be asked of answers in such words")
         return [b"\n" if word == "\n" else f" {word}".encode() for word in self._columns[0]]
 
     def header(self) -> dict[str, Any]:
@@ -108,13 +129,13 @@ class _Ids(dict[str, int]):
 
 
 class _Stream(TextStream):
-    def __init__(self, shown: Sequence[str]):
-        self._shown, self._last = shown, "\n"
+    def __init__(self, shown: Sequence[str], between: str):
+        self._shown, self._last, self._between = shown, "\n", between
 
     def push(self, id: int) -> str:
         word, last = self._shown[id], self._last
         self._last = word
-        return word if "\n" in (word, last) else f" {word}"
+        return word if "\n" in (word, last) else f"{self._between}{word}"
 
 
 class Free(BaseFree):
@@ -138,6 +159,8 @@ def words_of(text: str, lowercase: bool, split: str) -> list[str]:
     if split == "rule":
         words = [text[start:end] for start, end in _by_rule(text)]
         return [word.lower() for word in words] if lowercase else words
+    if split not in DIVISIONS:
+        text = text.replace(split, " ")
     if lowercase:
         text = text.lower()
     *lines, last = text.split("\n")
@@ -157,8 +180,8 @@ def _by_rule(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _tight(line: str) -> str:
-    return line.replace(" \n", "\n").replace("\n ", "\n")
+def _tight(line: str, between: str = " ") -> str:
+    return line.replace(f"{between}\n", "\n").replace(f"\n{between}", "\n")
 
 
 class _Apart(dict[int, str]):

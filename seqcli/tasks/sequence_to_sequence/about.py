@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seqcli.tasks.sequence_to_sequence.columns import PART
+
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What it reads and writes; the two symbols that begin and end a text are in no tokenizer's vocabulary."""
@@ -12,6 +14,11 @@ def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     of_frames = "frames" in header
     first = f"{header['tokenizer']['kind']}, vocabulary of {sizes['target' if of_frames else 'source'] - 2:,}"
     found = [("tokenizer", f"{first}, of both sides" if target is None else f"{first}, of the source")]
+    if columns := header.get(PART):
+        own = ", ".join(f"{c['tokenizer']['kind']} of column {c['column']}" for c in columns)
+        first = f"vocabulary of {sizes['source'] - 2:,}, of the source"
+        found = [("tokenizers", f"{own}; {first}")]
+        found.append(("", f"{header['tokenizer']['kind']}, vocabulary of {sizes['target'] - 2:,}, of the target"))
     if of_frames:
         found = [("tokenizer", f"{first}, of the target")]
     if target is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from seqcli.frames import Frames
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.codec import Codec
+from seqcli.tasks.sequence_to_sequence.columns import Together, cell, columns_of
 
 FILLED = 64  # places of a batch's targets are made up to a multiple of this
 TOGETHER = 2000  # pairs that are tokenized at once
@@ -32,7 +34,7 @@ class Encoded:
 
 def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None, frames: Frames | None) -> Codec:
     """The stored tokenizers, or those learnt from the training split, one for both sides or one each; where sources
-    are frames, of the targets alone."""
+    are frames, of the targets alone; where they are several columns, of the targets and of columns that name none."""
     if stored:
         return replace(Codec.of(stored), longest=recipe.data.longest, frames=frames)
 
@@ -40,6 +42,11 @@ def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None, 
         lines = (text.replace("\n", " ") + "\n" for text in texts)
         return tokenizers.learn(config, lines, recipe.base, any_character=True)
 
+    if columns := columns_of(recipe.data.source):
+        own = (text for i, c in enumerate(columns) if c.tokenizer is None for p in pairs for text in cell(p.text, i))
+        whole = learn(recipe.tokenizer, chain(own, (p.target or "" for p in pairs)))
+        reads = Together.learn(columns, [p.text for p in pairs], whole, learn)
+        return Codec(reads, whole, recipe.data.longest)
     sources, targets = (p.text for p in pairs), (p.target or "" for p in pairs)
     if frames is not None:
         return Codec(None, learn(recipe.tokenizer, targets), recipe.data.longest, frames)

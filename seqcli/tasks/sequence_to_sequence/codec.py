@@ -14,6 +14,7 @@ from seqcli.errors import UsageError
 from seqcli.frames import Frames
 from seqcli.models import Sizes
 from seqcli.records import Pair
+from seqcli.tasks.sequence_to_sequence.columns import Together
 from seqcli.tokenizers import BaseTokenizer, visible
 
 TOLD = 3  # sources that are cut: of more it is not said
@@ -23,7 +24,7 @@ TOLD = 3  # sources that are cut: of more it is not said
 class Codec:
     """How texts are read and written; `target` is None where one tokenizer serves both sides."""
 
-    reads: BaseTokenizer | None  # the source's; None where it is frames
+    reads: BaseTokenizer | Together | None  # the source's, or its columns'; None where it is frames
     own_target: BaseTokenizer | None
     longest: int  # tokens of a source that are read, EOS aside, or frames
     frames: Frames | None = None
@@ -33,6 +34,8 @@ class Codec:
         """As a model's file has them."""
         if "frames" in stored.header:
             return cls(None, tokenizers.from_artifact(stored), stored.header["data"]["longest"], Frames.of(stored))
+        if (columns := Together.of(stored)) is not None:
+            return cls(columns, tokenizers.from_artifact(stored), stored.header["data"]["longest"])
         other = tokenizers.from_artifact(stored, "target_tokenizer") if "target_tokenizer" in stored.header else None
         return cls(tokenizers.from_artifact(stored), other, stored.header["data"]["longest"])
 
@@ -48,7 +51,7 @@ class Codec:
         return "" if same else "tokenizers of the target side"
 
     @property
-    def source(self) -> BaseTokenizer:
+    def source(self) -> BaseTokenizer | Together:
         """The tokenizer of the source. Raises UsageError where it is frames, which have no tokens."""
         if self.reads is None:
             raise UsageError("this model reads frames: its sources have no tokens")
@@ -57,7 +60,10 @@ class Codec:
     @property
     def target(self) -> BaseTokenizer:
         """The tokenizer of the target side."""
-        return self.own_target or self.source
+        if self.own_target is not None:
+            return self.own_target
+        assert not isinstance(self.source, Together)  # whose targets have a tokenizer of their own
+        return self.source
 
     @property
     def sizes(self) -> Sizes:
@@ -86,6 +92,21 @@ class Codec:
         """Target symbols that an answer never has: `<unk>`, a line end, BOS."""
         own = (self.target.unk_id, self.target.newline_id, self.bos)
         return tuple(id for id in own if id is not None)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns that a source is made of; none where it is one text."""
+        return self.reads.names if isinstance(self.reads, Together) else []
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of tokenizers that divide a source."""
+        return [own.kind for own in (self.reads.parts if isinstance(self.reads, Together) else [self.source])]
+
+    def check(self, text: str) -> None:
+        """Raise SeqcliError, without a place, where a source is not made of as many columns as the model reads."""
+        if isinstance(self.reads, Together) and text.strip():
+            self.reads.check(text)
 
     def source_of(self, pair: Pair) -> np.ndarray:
         """What the model reads of a pair's source: ids (S,), or frames (S, D). Raises SeqcliError without a place."""
@@ -166,18 +187,21 @@ class Codec:
         return {s: i for i, s in enumerate(self.target.vocabulary()) if i not in left_out}
 
     def copies(self, text: str) -> tuple[np.ndarray, list[str]]:
-        """The target symbol (S,) of each source position, EOS that of the target. Those that the target lacks are
-        numbered from `sizes.target` on, and listed as the text has them; -1 where the tokenizers are of two kinds."""
-        unk = self.source.unk_id
+        """The target symbol (S,) of each source position, EOS that of the target; those that the target lacks are
+        numbered from `sizes.target` on, and listed as the text has them. What is no part of a target has -1."""
+        unk, kind = self.source.unk_id, self.target.kind
         ids = self.source.encode(_one_line(text))[: self.longest].tolist()
         same = [None if id == unk else self._same.get(self.source.symbol(id)) for id in ids]
+        if isinstance(self.reads, Together):
+            alike = self.reads.owners(_one_line(text))
+            same = [id if own.kind == kind else -1 for id, own in zip(same, alike, strict=False)]
         if None not in same:
             return np.array([*same, self.eos], np.int64), []
         extra: dict[str, int] = {}
         for i, shown in enumerate(self.source_texts(text)):
-            if ids[i] == unk:
-                same[i] = self._same.get(visible(shown) if self.source.kind == "char" else shown)
-            if same[i] is None and self.source.kind != self.target.kind:
+            if ids[i] == unk and same[i] is None:
+                same[i] = self._same.get(visible(shown) if kind == "char" else shown)
+            if same[i] is None and not isinstance(self.reads, Together) and self.source.kind != kind:
                 same[i] = -1  # a letter that is no phoneme is none in an answer either
             elif same[i] is None:
                 same[i] = extra.setdefault(shown, self.sizes.target + len(extra))
@@ -195,10 +219,10 @@ class Codec:
         return ids
 
 
-def _lines(tokenizer: BaseTokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+def _lines(tokenizer: BaseTokenizer | Together, texts: Sequence[str]) -> list[np.ndarray]:
     """The ids of each text, int64, of all at once where line ends are symbols of their own."""
     lines = [_one_line(text) for text in texts]
-    if tokenizer.newline_id is not None:
+    if isinstance(tokenizer, BaseTokenizer) and tokenizer.newline_id is not None:
         ids = tokenizer.encode("".join(line + "\n" for line in lines)).astype(np.int64)
         ends = np.flatnonzero(ids == tokenizer.newline_id)
         if len(ends) == len(lines):

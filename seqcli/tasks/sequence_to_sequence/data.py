@@ -9,18 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from seqcli import console
 from seqcli.datasets import catalog, corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
-from seqcli.datasets.reading import Reading, trained_roles
+from seqcli.datasets.reading import Reading, source_columns, trained_roles
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import content
-from seqcli.records import PAIRED, Options, Pair, detect, formats_of
+from seqcli.records import PAIRED, ROWS, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
+from seqcli.tasks.sequence_to_sequence.columns import Columns, columns_of
 
+COLUMNS = (*ROWS, "jsonl")  # formats whose records have several parts
 FORMATS = list(formats_of(PAIRED, "GOLD"))  # the formats of pairs
 Format = Annotated[str | None, known_format(FORMATS, "of pairs")]
 TOKENIZED = True  # a recipe names a tokenizer
@@ -36,7 +38,8 @@ class Config(BaseModel, extra="forbid"):
     valid: sources.Held = None  # a share of the pairs, or files; default: what the named data set says, else none
     test: sources.Held = None
     format: Format = None  # lines, tsv, csv, jsonl, scan; default: what the data set's name or the file says
-    source: str | int | None = None  # the source's column, by name or number (tsv, csv), or key (jsonl);
+    source: str | int | Columns | None = None  # its column, by name or number, its key (jsonl), or a list of several,
+    # as [lemma, {column: 3, tokenizer: {kind: word, split: ";"}}]: each read by `tokenizer`, or by one of its own
     target: str | int | None = None  # lines: the parts of the files' names that differ, as en and de
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
@@ -45,6 +48,12 @@ class Config(BaseModel, extra="forbid"):
     ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
     bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
     encoding: Encoding = "utf-8"
+
+    @model_validator(mode="after")
+    def _sides_apart(self) -> Config:
+        if any(str(c.column) == str(self.target) for c in columns_of(self.source)):
+            raise ValueError(f"target: column {self.target} is a part of the source")
+        return self
 
 
 class Corpus(corpus.Corpus[Pair]):
@@ -87,10 +96,16 @@ def _standard_input_by_name() -> Iterator[None]:
 
 def _opened(config: Config, plan: sources.Plan, numbers: bool) -> Corpus:
     own = {**plan.settings, **stated(config, PAIRED), "encoding": plan.encoding}
+    if columns := columns_of(config.source):
+        own["source"], *own["parts"] = (str(c.column) for c in columns)
     options = Options(PAIRED, **own, numbers=numbers)
     format_name = plan.format(config.format, functools.partial(guess, options=options))
     if format_name not in FORMATS:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
+    if columns and format_name not in COLUMNS:
+        raise UsageError(
+            f"data.source names columns, but the pairs are {format_name}", hint=f"they are of {', '.join(COLUMNS)}"
+        )
     if format_name == "lines" and config.train in ("-", ["-"]):
         raise UsageError(
             "data.train is -, and standard input has no file beside it with the targets",
@@ -152,13 +167,15 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
     """How files are read: as the training data was where neither a flag nor their look says otherwise."""
     data = header["data"]
     own = {k: v for k, v in data["options"].items() if k not in ("gold", "encoding", "prefix")}
-    given = said.said("source", "target", "delimiter")
+    given = said.said("target", "delimiter") | source_columns(said.source, header)
     read = said.input
     if read is None:
         try:
             read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(PAIRED, **{**own, **given}))
         except UsageError:
             read = data["format"]
+    if read not in COLUMNS and "parts" in given:  # their lines have a tab between the parts of a source
+        given = said.said("source", "target", "delimiter")
     if read not in FORMATS:
         raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, FORMATS))
     if read == "lines" and "-" in paths:

@@ -120,8 +120,9 @@ class Translator(BasePredictor):
         return Pair(record.text, **own, record=record.record, source=source, line=record.line)
 
     def ready(self, record: Pair) -> Pair:
-        """The pair with its frames, where those are read."""
+        """The pair with its frames, where those are read. Raises SeqcliError for a source of too few columns."""
         if self.codec.frames is None or not (record.text.strip() or record.prefix or record.target):
+            self.codec.check(record.text)
             return record
         frames, longest = self.codec.frames(record), self.codec.longest
         if len(frames) > longest and self.counted["cuts"] < TOLD:
@@ -179,6 +180,7 @@ class Translator(BasePredictor):
 
     def _answers(self, text: str, *, prefix: str | None = None, **options: Any) -> list[Answer]:
         settings, pair = settings_of(self.search, **options), Pair(text, prefix=prefix)
+        self.codec.check(text)
         self.counted["cuts"] = warn_of_cuts(self.codec, [pair], self.counted["cuts"])
         answers = self.answer([pair], settings)[0]
         if answers[0].unmet:

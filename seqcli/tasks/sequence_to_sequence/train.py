@@ -24,8 +24,10 @@ from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
 from seqcli.tasks.sequence_to_sequence.codec import Codec
+from seqcli.tasks.sequence_to_sequence.columns import PART, Together, cell, columns_of
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import evaluate, fit_confidence, scored
+from seqcli.tokenizers import BaseTokenizer
 
 KEPT = (
     "dropout",
@@ -66,15 +68,16 @@ class Task(BaseTask):
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
         stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
         frames = framed.of_corpus(recipe, corpus, stored)
+        check_columns(recipe)
         codec = paired.learn_codec(recipe, corpus.splits["train"], stored, frames)
         edits = bool(registry.constant("models", recipe.model.kind, "EDITS"))
         copy = edits or bool(getattr(recipe.model, "copy_source", False))
         if copy and frames is not None:
             raise UsageError("model.copy_source copies symbols of the source: frames have none")
-        if copy and not edits and codec.own_target is not None and codec.own_target.kind != codec.source.kind:
+        if copy and not edits and codec.target.kind not in codec.kinds:
             raise UsageError(
                 "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
-                f" {codec.source.kind} and {codec.own_target.kind}",
+                f" {' and '.join(dict.fromkeys([*codec.kinds, codec.target.kind]))}",
                 hint="leave target_tokenizer away, or give both the same kind",
             )
         train = paired.fitting(recipe, codec, corpus.splits["train"], copy=copy)
@@ -88,8 +91,12 @@ class Task(BaseTask):
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
         sizes = {name: size for name, size in codec.sizes._asdict().items() if name != "dimensions" or size}
         header: dict[str, Any] = {"vocabulary": sizes, "data": facts}
-        header["tokenizer"], arrays = tokenizers.to_artifact(codec.reads or codec.target)
-        if frames is not None:
+        first = codec.reads if isinstance(codec.reads, BaseTokenizer) else codec.target
+        header["tokenizer"], arrays = tokenizers.to_artifact(first)
+        if isinstance(codec.reads, Together):
+            header[PART], own = codec.reads.stored()
+            arrays |= own
+        elif frames is not None:
             header["frames"], own = frames.stored()
             arrays |= own
         elif codec.own_target is not None:
@@ -226,6 +233,8 @@ class Task(BaseTask):
         answers = {"most frequent target": [frequent] * len(pairs)}
         if self.codec.frames is None:
             answers["copied source"] = [p.text for p in pairs]
+            for i, column in enumerate(self.codec.columns):
+                answers[f"copied column {column}"] = ["".join(cell(p.text, i)) for p in pairs]
         tokenize = self.recipe.data.bleu_tokenize
         found = {
             kind: scored(given, pairs, tokenize=tokenize, wanted=[name]).metrics[name]
@@ -242,8 +251,25 @@ class Task(BaseTask):
         return "\n".join(["examples: source, answer, (reference)", *lines]) if lines else ""
 
     def use(self) -> str:
+        if columns := self.codec.columns:
+            line = "\\t".join(columns)
+            return rf"printf '{line}\n' | seqcli generate -m MODEL"
         what = "your text here" if self.codec.frames is None else self.codec.frames.sample
         return f'echo "{what}" | seqcli generate -m MODEL'
+
+
+def check_columns(recipe: Recipe) -> None:
+    """Raise UsageError where several columns are read, and other parts of the recipe do not go with that."""
+    if not columns_of(recipe.data.source):
+        return
+    if recipe.frames is not None:
+        raise UsageError("data.source: frames are read of one column", hint="name it, as in source: 1")
+    if recipe.target_tokenizer is not None:
+        raise UsageError(
+            "target_tokenizer: where data.source names columns, tokenizer is that of the target and of columns"
+            " without one of their own",
+            hint="leave it away, and give columns their own, as in source: [{column: 1, tokenizer: word}]",
+        )
 
 
 def check_watched(name: str | None) -> str:

@@ -1,0 +1,43 @@
+"""Recognising inflection tables: a lemma, its form, and features with `;` between them, as UniMorph has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from seqcli.propose.columns import Column, is_number
+
+MARK = ";"
+MARKED = 0.5  # share of the cells with several features
+SEEN = 5  # how often a feature is there on average
+ALIKE = 0.5  # share of letters that a form has of its lemma, on average
+LONGEST = 60  # characters of a lemma on average
+LOOKED_AT = 1000  # rows
+
+
+def recognise(every: Sequence[Column]) -> tuple[Column, Column, Column] | None:
+    """The columns of lemmas, forms and features; None where three such columns are not to be seen."""
+    if len(every) != 3:
+        return None
+    features = [c for c in every if _are_features(c.values)]
+    if len(features) != 1:
+        return None
+    lemma, form = (c for c in every if c is not features[0])
+    if any(is_number(c) or c.length > LONGEST for c in (lemma, form)):
+        return None
+    shares = [_share(a, b) for a, b in zip(lemma.values[:LOOKED_AT], form.values, strict=False)]
+    return (lemma, form, features[0]) if sum(shares) >= ALIKE * len(shares) else None
+
+
+def _are_features(values: Sequence[str]) -> bool:
+    """Whether cells are lists of a few words that repeat."""
+    filled = [v for v in values if v.strip()]
+    if not filled or any(" " in v for v in filled) or sum(MARK in v for v in filled) < MARKED * len(filled):
+        return False
+    counts = Counter(word for v in filled for word in v.split(MARK))
+    return len(counts) * SEEN <= counts.total()
+
+
+def _share(a: str, b: str) -> float:
+    """How many letters two texts share, of the longer one's."""
+    return (Counter(a) & Counter(b)).total() / max(len(a), len(b), 1)
