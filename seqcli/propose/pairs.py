@@ -276,6 +276,8 @@ def _choose(
         return named[0], named[1]
     if not (asked or guess):
         return None
+    if said[0] and said[1]:
+        return said[0], said[1]
     free = [c for c in filled if c not in said]
     chosen = [own or (name if name in free else None) for own, name in zip(said, named, strict=True)]
     free = [c for c in free if c not in chosen]

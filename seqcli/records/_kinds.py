@@ -183,6 +183,7 @@ def further_columns(
         column = number if number is not None else find_column(name, cells) if header else None
         if not column or column > len(cells):
             hint = did_you_mean(name, cells) if header else "the first row names no columns: give their numbers"
+            hint = hint if number is None else f"the row has {len(cells)}, numbered from 1"
             raise SeqcliError(f"{place}: no column {name!r} for --{role}", hint=hint)
         found.append(column)
     return tuple(found)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from seqcli.errors import UsageError
 from seqcli.tokenizers import restore
 from seqcli.tokenizers.word import Config, Free, Tokenizer
 
@@ -125,3 +127,30 @@ def test_without_a_vocabulary_no_word_is_unknown(text: str):
     shown = Free(Config()).lines(text).decode()
     assert shown == "\n".join(" ".join(line.split()) for line in text.split("\n"))
     assert Free(Config()).from_lines(shown) == shown
+
+
+@given(st.lists(st.text(st.sampled_from("ab;3. \n"), max_size=12), min_size=1, max_size=3))
+def test_a_mark_stands_between_words_and_is_written_between_them(texts: list[str]):
+    tokenizer = Tokenizer.learn(texts, Config(split=";"))
+    for text in texts:
+        lines = [[w for part in line.split(";") for w in part.split()] for line in text.split("\n")]
+        ids, shown = tokenizer.encode(text), "\n".join(";".join(line) for line in lines)
+        assert tokenizer.decode(ids) == shown
+        stream = tokenizer.stream()
+        assert "".join(map(stream.push, ids.tolist())) == shown
+        assert [text[a:b] for a, b in tokenizer.offsets(text)] == [
+            w for i, line in enumerate(lines) for w in (["\n"] if i else []) + line
+        ]
+    again = restore(tokenizer.header(), tokenizer.arrays())
+    assert again.pieces(";a;;b") == tokenizer.pieces("a b")
+
+
+@pytest.mark.parametrize("split", ["", "whitespac", "x", " ", "<", "a;"])
+def test_what_is_no_mark_divides_nothing(split: str):
+    with pytest.raises(ValidationError, match="divides no words"):
+        Config(split=split)
+
+
+def test_nothing_can_be_asked_of_words_with_marks_between():
+    with pytest.raises(UsageError, match="split: ;"):
+        Tokenizer(["a"], split=";").written()

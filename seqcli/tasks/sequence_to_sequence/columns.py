@@ -49,18 +49,7 @@ class Column(BaseModel, extra="forbid"):
     tokenizer: Annotated[str | dict[str, Any] | None, AfterValidator(_checked)] = None  # none: the recipe's
 
 
-def _different(value: list[str | int | Column]) -> list[str | int | Column]:
-    """Columns, of which each is another. Raises ValueError."""
-    names = [column.column for column in columns_of(value)]
-    for name in names:
-        if column_number(str(name)) == 0:
-            raise ValueError(f"{name} is no column: they are numbered from 1")
-        if list(map(str, names)).count(str(name)) > 1:
-            raise ValueError(f"column {name} is named twice")
-    return value
-
-
-Columns = Annotated[list[str | int | Column], Field(min_length=1), AfterValidator(_different)]
+Columns = Annotated[list[str | int | Column], Field(min_length=1)]
 """`data.source` where it names several columns: each by name or number, or with a tokenizer of its own."""
 
 
@@ -68,6 +57,18 @@ def columns_of(source: Any) -> list[Column]:
     """The columns that `data.source` names with their tokenizers; none where it names one alone."""
     listed = source if isinstance(source, list) else []
     return [c if isinstance(c, Column) else Column(column=c) for c in listed]
+
+
+def check_columns(source: Any, target: str | int | None) -> None:
+    """Raise ValueError where a column of `data.source` is none, or is there twice, or is the target."""
+    names = [str(c.column) for c in columns_of(source)]
+    for name in names:
+        if column_number(name) == 0:
+            raise ValueError(f"source: {name} is no column: they are numbered from 1")
+        if names.count(name) > 1:
+            raise ValueError(f"source: column {name} is named twice")
+        if name == str(target):
+            raise ValueError(f"target: column {name} is a part of the source")
 
 
 class Together:

@@ -20,7 +20,7 @@ from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import content
 from seqcli.records import PAIRED, ROWS, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
-from seqcli.tasks.sequence_to_sequence.columns import Columns, columns_of
+from seqcli.tasks.sequence_to_sequence.columns import Columns, check_columns, columns_of
 
 COLUMNS = (*ROWS, "jsonl")  # formats whose records have several parts
 FORMATS = list(formats_of(PAIRED, "GOLD"))  # the formats of pairs
@@ -51,8 +51,7 @@ class Config(BaseModel, extra="forbid"):
 
     @model_validator(mode="after")
     def _sides_apart(self) -> Config:
-        if any(str(c.column) == str(self.target) for c in columns_of(self.source)):
-            raise ValueError(f"target: column {self.target} is a part of the source")
+        check_columns(self.source, self.target)
         return self
 
 

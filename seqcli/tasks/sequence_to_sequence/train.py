@@ -68,7 +68,7 @@ class Task(BaseTask):
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
         stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
         frames = framed.of_corpus(recipe, corpus, stored)
-        check_columns(recipe)
+        check_parts(recipe)
         codec = paired.learn_codec(recipe, corpus.splits["train"], stored, frames)
         edits = bool(registry.constant("models", recipe.model.kind, "EDITS"))
         copy = edits or bool(getattr(recipe.model, "copy_source", False))
@@ -258,7 +258,7 @@ class Task(BaseTask):
         return f'echo "{what}" | seqcli generate -m MODEL'
 
 
-def check_columns(recipe: Recipe) -> None:
+def check_parts(recipe: Recipe) -> None:
     """Raise UsageError where several columns are read, and other parts of the recipe do not go with that."""
     if not columns_of(recipe.data.source):
         return
