@@ -111,6 +111,7 @@ CHOICES: dict[str, Line] = {
     "front_end=linear": ("waves", "train.steps=40; model.front_end=linear", [0.64704, 0.533903, 0.346773, 0.368515, 0.825, 0.5]),
     "front_end=patches": ("waves", "train.steps=40; model.front_end={kind: patches, side: 2, channels: 1}", [0.682987, 0.616603, 0.390048, 0.302446, 0.875, 0.5]),
     "copied": ("back", "train.steps=60; model={kind: seq2seq, embedding: 12, hidden: 16, copy_source: true, input_feeding: true}", [0.454294, 0.117466, 1.06512, 0.0, 70.9122, 42.5347]),
+    "columns": ("digits", "train.steps=60; tokenizer=char; target_tokenizer=null; data.source=[id, {column: spelled, tokenizer: {kind: word, split: '-'}}]", [1.91027, 1.75, 0.573951, 0.0, 10.7363, 9.69703]),
     "smoothed": ("back", "train.steps=60; model={kind: seq2seq, embedding: 12, hidden: 16, label_smoothing: 0.1, scheduled_sampling: 0.3}", [1.58202, 1.03144, 0.466518, 0.0, 33.3712, 42.5347]),
     "post-norm": ("back", "train.steps=60; model.positions=learned; model.norm=post; model.activation=gelu; model.dropout=0.1", [1.30855, 0.798708, 1.15867, 0.0, 41.9644, 42.5347]),
 }
