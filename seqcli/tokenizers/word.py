@@ -40,9 +40,8 @@ class Config(BaseModel, extra="forbid"):
     size: Annotated[int, Field(ge=2)] | None = None  # symbols at most, <unk> and <eos> among them; null: all words
     min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>
     lowercase: bool = False
-    # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50); a mark, as ";":
-    # it stands between words, and is written between them
-    split: Literal["whitespace", "punctuation", "rule"] | Mark = "whitespace"
+    # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50)
+    split: Literal["whitespace", "punctuation", "rule"] | Mark = "whitespace"  # or what stands between words, as ";"
 
 
 class Tokenizer(BaseTokenizer):
