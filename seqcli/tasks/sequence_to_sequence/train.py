@@ -252,7 +252,7 @@ class Task(BaseTask):
 
     def use(self) -> str:
         if columns := self.codec.columns:
-            line = "\\t".join(columns)
+            line = "\\t".join(f"column {name}" if name.isdecimal() else name for name in columns)
             return rf"printf '{line}\n' | seqcli generate -m MODEL"
         what = "your text here" if self.codec.frames is None else self.codec.frames.sample
         return f'echo "{what}" | seqcli generate -m MODEL'
