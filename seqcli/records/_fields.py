@@ -68,8 +68,9 @@ class FieldReader(LineReader):
         further = [(name, self._text(fields, name, "text", line, number)) for name in self.options.further]
         if further:
             add_texts(record, further)
-        if parts := self.options.parts:
-            record.join([(self._text(fields, k, "source", line, number), k) for k in (key, *parts)])
+        if self.options.parts:
+            own = (key, *self.options.parts)
+            record.join([(self._text(fields, k, "source", line, number), k) for k in own])
         goal = (self._labels if labels else self._target)(fields, goal_key, record)
         prefix = None if labels else self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
@@ -333,11 +334,7 @@ class FieldReader(LineReader):
 
 def whole(text: str) -> bool:
     """Whether a text can be written: no escape in it stands for half a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def short(value: Any) -> str:

@@ -116,10 +116,8 @@ class RowReader(Reader):
 
     def _rest(self, last: bool) -> list[Any]:
         if self._opened:
-            line, column = self._opened
-            raise SeqcliError(
-                f"{self._source}:{line}:{column}: the quote that opens here is never closed", hint=_QUOTES
-            )
+            place = "{}:{}:{}".format(self._source, *self._opened)
+            raise SeqcliError(f"{place}: the quote that opens here is never closed", hint=_QUOTES)
         return []
 
     def _scan(self, line: str, number: int) -> bool:
@@ -148,9 +146,8 @@ class RowReader(Reader):
             if at == length:
                 return True
             if not line.startswith(delimiter, at):
-                raise SeqcliError(
-                    f"{self._source}:{number}:{at + 1}: text follows the closing quote of a cell", hint=_QUOTES
-                )
+                place = f"{self._source}:{number}:{at + 1}"
+                raise SeqcliError(f"{place}: text follows the closing quote of a cell", hint=_QUOTES)
             at += len(delimiter)
 
     def _row(self, raw: Line, cells: list[str], places: Where, number: int) -> Any:

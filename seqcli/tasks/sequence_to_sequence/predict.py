@@ -136,9 +136,7 @@ class Translator(BasePredictor):
 
     def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
         """The tokens of a source that its side has no symbol for. A model that copies lacks none."""
-        if self.codec.frames is not None:
-            return ()
-        unk = self.codec.source.unk_id
+        unk = None if self.codec.frames is not None else self.codec.source.unk_id
         if unk is None or self.copies:
             return []
         places = np.flatnonzero(self.codec.source_ids(record.text) == unk).tolist()
