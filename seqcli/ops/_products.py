@@ -62,13 +62,10 @@ def _tiles(rows: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray
 
 def _wide(rows: np.ndarray, width: int, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> bool:
     """The same of up to `width` rows in few products, where these give the bits of tiles; whether they do."""
-    outputs, size = weight.shape
-    depths = [(k, min(k + DEPTH, size)) for k in range(0, max(size, 1), DEPTH)]
-    lots = [(first, min(first + LONG, outputs)) for first in range(0, outputs, LONG)]
-    shapes = {(width, last - first, end - k) for first, last in lots for k, end in depths}
     threads = tuple(library.num_threads for library in _libraries())
-    if not all(_same(*shape, y.dtype, threads) for shape in shapes):
+    if (parts := _parts(width, *weight.shape, y.dtype, threads)) is None:
         return False
+    lots, depths = parts
     n, rows = len(rows), _filled(rows, width - len(rows))
     for first, last in lots:
         product = y[:, first:last] if len(y) == width else np.empty((width, last - first), y.dtype)
@@ -82,6 +79,21 @@ def _wide(rows: np.ndarray, width: int, weight: np.ndarray, bias: np.ndarray, y:
         if len(y) < width:
             y[:n, first:last] = product[:n]
     return True
+
+
+Spans: TypeAlias = list[tuple[int, int]]
+
+
+@functools.cache
+def _parts(
+    width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[int, ...]
+) -> tuple[Spans, Spans] | None:
+    """The rows of a weight (outputs, size), and its columns, that are multiplied at once; None where a product of
+    these does not round as tiles do."""
+    depths = [(k, min(k + DEPTH, size)) for k in range(0, max(size, 1), DEPTH)]
+    lots = [(first, min(first + LONG, outputs)) for first in range(0, outputs, LONG)]
+    shapes = {(width, last - first, end - k) for first, last in lots for k, end in depths}
+    return (lots, depths) if all(_same(*shape, kind, threads) for shape in shapes) else None
 
 
 @functools.cache

@@ -11,17 +11,18 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from figures import ROOT, begin
+
+sys.path.insert(0, str(ROOT / "tests"))
+from support.awkward import lines
 
 EXAMPLES = ROOT / "examples"
 WORDS = [
@@ -47,26 +48,6 @@ WORDS = [
     "œuvre",
     "日本",
 ]
-ODD = [
-    "",
-    " ",
-    "a\u2028fine film",
-    "a\x0cmess",
-    "dull\x85story",
-    "x\x1cy",
-    "tail\r",
-    "a\rb",
-    "\ttab\t",
-    '"quoted',
-    "\\n",
-]
-
-
-def lines(count: int, seed: int = 1) -> Iterator[str]:
-    """Lines of words, some of them blank, or with what engines may take for a line's end."""
-    draw = random.Random(seed)
-    for i in range(count):
-        yield ODD[i // 50 % len(ODD)] if i % 50 == 7 else " ".join(draw.choices(WORDS, k=draw.randint(2, 14)))
 
 
 def ways(seqcli: str, model: str, source: str) -> dict[str, tuple[list[str], str]]:
@@ -101,7 +82,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "lines.txt"
-        source.write_bytes("".join(f"{line}\n" for line in lines(given.lines)).encode())
+        source.write_bytes("".join(f"{line}\n" for line in lines(given.lines, WORDS)).encode())
         taken: dict[str, list[float]] = {}
         expected = b""
         env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -7,36 +7,23 @@ a Java 17, and GNU parallel; then `pytest -m slow tests/engines`.
 from __future__ import annotations
 
 import os
-import random
 import shlex
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.awkward import lines
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES, MODEL = ROOT / "examples", ROOT / "tests/net/models/linear.safetensors"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SEQCLI = f"{shlex.quote(sys.executable)} -m seqcli -q classify -m {shlex.quote(str(MODEL))}"
 LINES = 200_000
-# Blank lines, and what engines may take for a line's end.
-ODD = [
-    "",
-    " ",
-    "a\u2028fine film",
-    "a\x0cmess",
-    "dull\x85story",
-    "x\x1cy",
-    "tail\r",
-    "a\rb",
-    "\ttab\t",
-    '"quoted',
-    "\\n",
-]
+WORDS = ["the", "a", "fine", "gripping", "awful", "dull", "film", "œuvre", "日本", "🙂"]
 
 pytestmark = pytest.mark.slow
 
@@ -48,16 +35,10 @@ def need(*modules: str, program: str = "") -> None:
         pytest.skip(f"there is no program {program}")
 
 
-def lines() -> Iterator[str]:
-    draw, words = random.Random(1), ["the", "a", "fine", "gripping", "awful", "dull", "film", "œuvre", "日本", "🙂"]
-    for i in range(LINES):
-        yield ODD[i // 50 % len(ODD)] if i % 50 == 7 else " ".join(draw.choices(words, k=draw.randint(2, 14)))
-
-
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("engines") / "lines.txt"
-    path.write_bytes("".join(f"{line}\n" for line in lines()).encode())
+    path.write_bytes("".join(f"{line}\n" for line in lines(LINES, WORDS)).encode())
     return path
 
 
