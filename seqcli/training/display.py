@@ -29,6 +29,7 @@ class Display:
     def __init__(self, watched: str = "train_loss"):
         self._watched = watched
         self._live: Any = None
+        self._noticed = ""
         self._smooth: float | None = None
         self._began: float | None = None
         self._tokens_before = 0
@@ -39,9 +40,11 @@ class Display:
             from rich.live import Live
             from rich.text import Text
 
-            self._notice = Text()
-            self._live = Live(self._notice, console=console.stderr(), refresh_per_second=4, transient=True)
-            self._live.start()
+            # two rows from first to last: rich's own thread (15.0.0) may draw between the moment in which a line of ours
+            # learns how high the display is and the one in which it is written
+            self._second = Text(no_wrap=True, overflow="ellipsis", style="bold")
+            self._live = Live(self._rows(), console=console.stderr(), refresh_per_second=4, transient=True)
+            self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,7 +55,7 @@ class Display:
         """Say something from a signal handler: on the live display by its next refresh, for a handler must not draw
         while the interrupted code may be drawing."""
         if self._live:
-            self._notice.plain = text
+            self._noticed = self._second.plain = text
         else:
             console.say(text)
 
@@ -96,15 +99,10 @@ class Display:
     def _panel(
         self, p: Progress, norm: float, rate: float, share: float, total: int | None, speed: float, left: float | None
     ) -> Any:
-        from rich.console import Group
         from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
 
-        head = Table.grid(padding=(0, 1))
         steps = f"step {p.step:,}" + (f"/{total:,}" if total else "")
         ends = f"{console.duration(left)} left" if left is not None else ""
-        head.add_row(steps, ProgressBar(100, share * 100, width=40), f"{share:.0%}", ends)
         body = [f"loss {self._smooth:.4f}"]
         if p.best is not None:
             body.append(f"best {p.best:.4f}")
@@ -112,5 +110,14 @@ class Display:
         curve = [h[self._watched] for h in p.history]
         if len(curve) > 1:
             body.append(f"{self._watched.replace('_loss', '')} {sparkline(curve)}")
-        lines = [head, Text("   ".join(body), style="bold")]
-        return Group(*lines, self._notice) if self._notice.plain else Group(*lines)
+        self._second.plain = self._noticed or "   ".join(body)
+        return self._rows(steps, ProgressBar(100, share * 100, width=40), f"{share:.0%}", ends)
+
+    def _rows(self, *cells: Any) -> Any:
+        """The display: these cells in a row, and the second row."""
+        from rich.console import Group
+        from rich.table import Column, Table
+
+        head = Table.grid(*(Column(no_wrap=True) for _ in cells or ("",)), padding=(0, 1))
+        head.add_row(*cells or ("",))
+        return Group(head, self._second)

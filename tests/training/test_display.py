@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from seqcli import console
 from seqcli.training import display
@@ -68,3 +71,30 @@ def test_a_notice_is_said_or_shown(capsys):
     with display.Display("valid_loss") as shown:
         shown.notice("stopping")
     assert capsys.readouterr().err == "stopping\n"
+
+
+@pytest.mark.parametrize("width", [20, 60, 200])
+def test_as_high_from_the_first_moment_to_the_last(clock, monkeypatch, width):
+    """What is said while it is drawn depends on it: see `Display`."""
+    screen = Console(file=io.StringIO(), width=width, force_terminal=True)
+    monkeypatch.setattr(console, "is_terminal", lambda: True)
+    monkeypatch.setattr(console, "stderr", lambda: screen)
+    progress = Progress(step=12_000, best=1.25, history=[{"valid_loss": 2.0}, {"valid_loss": 1.0}])
+    with display.Display("valid_loss") as shown:
+
+        def drawn() -> list[str]:
+            assert shown._live is not None
+            return ["".join(s.text for s in line) for line in screen.render_lines(shown._live.renderable)]
+
+        assert len(drawn()) == 2
+        for step in range(3):
+            clock[0] += 1.0
+            progress.tokens = 1000 * step
+            shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=step / 100, total=100_000)
+            assert len(drawn()) == 2
+        assert drawn()[1].startswith("loss 2.0000")
+        shown.notice("stopping after this step; once more to leave at once without saving")
+        assert len(drawn()) == 2
+        assert drawn()[1].startswith("stopping after")
+        shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=0.1, total=100_000)
+        assert drawn()[1].startswith("stopping after")
