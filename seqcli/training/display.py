@@ -40,8 +40,8 @@ class Display:
             from rich.live import Live
             from rich.text import Text
 
-            # two rows from first to last: rich's own thread (15.0.0) may draw between the moment in which a line of ours
-            # learns how high the display is and the one in which it is written
+            # two rows from first to last: rich (15.0.0) draws in a thread of its own, perhaps between the moment in
+            # which our line learns how high the display is and the one in which it is written
             self._second = Text(no_wrap=True, overflow="ellipsis", style="bold")
             self._live = Live(self._rows(), console=console.stderr(), refresh_per_second=4, transient=True)
             self._live.start(refresh=True)
