@@ -5,7 +5,9 @@ of MISC (`misc.NER`, or just `NER`). A token without the feature or key has the 
 (`1-2`), of empty nodes (`8.1`) and comments hold no words and are given back.
 
 Written into an input of this format, the tag's field is set and the rest stays byte for byte; FEATS is sorted by
-name, whatever its case, where a feature changes. Any other record gets ten columns, `# text` and `SpaceAfter=No`.
+name, whatever its case, where a feature changes. Any other record gets ten columns, `# text` and `SpaceAfter=No`,
+and a tree that holds a place, since the evaluation script of the CoNLL 2018 shared task reads nothing without one:
+the first word is the root, all others depend on it (`dep`). A record without words is written as nothing.
 Format: https://universaldependencies.org/format.html
 """
 
@@ -262,15 +264,19 @@ class Writer(BlockWriter):
             row[column] = value + cr
             lines[i] = "\t".join(row)
 
+    def write(self, sentence: Sentence, answer: Answer) -> str:
+        """As ever; but a record of another format without words is nothing: blank lines hold no sentence here."""
+        own = isinstance(sentence.raw, Block) and sentence.raw.format == self.format
+        return super().write(sentence, answer) if own or sentence.words else ""
+
     def _block(self, sentence: Sentence, answer: Answer) -> str:
-        if not sentence.words:
-            return ""
         column, key = self._field
         offsets = sentence.spread()
         text = one_line(sentence.text).strip()
         lines = [f"# text = {text}\n"] if text else []
         for i, (word, tag) in enumerate(zip(sentence.words, answer.tags, strict=True)):
-            row = [str(i + 1), cell(word), *[NOTHING] * (len(COLUMNS) - 2)]
+            tree = ("1", "dep") if i else ("0", "root")
+            row = [str(i + 1), cell(word), *[NOTHING] * 4, *tree, NOTHING, NOTHING]
             if i + 1 < len(offsets) and offsets[i + 1][0] == offsets[i][1]:
                 row[_MISC] = _NO_SPACE
             value = self._value(tag)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -13,8 +14,13 @@ from seqcli.records import TAGGED, Answer, Options, Sentence, open_format
 from seqcli.records.conllu import set_value, value_of
 
 
-def row(id: str, form: str, upos: str = "_", feats: str = "_", misc: str = "_", xpos: str = "_") -> str:
-    return "\t".join([id, form, "_", upos, xpos, feats, "_", "_", "_", misc]) + "\n"
+def row(
+    id: str, form: str, upos: str = "_", feats: str = "_", misc: str = "_", xpos: str = "_", tree: str = "_\t_"
+) -> str:
+    return "\t".join([id, form, "_", upos, xpos, feats, tree, "_", misc]) + "\n"
+
+
+ROOT, REST = "0\troot", "1\tdep"  # of the tree that holds a place
 
 
 DU = row("1-2", "du") + row("1", "de", "ADP") + row("2", "le", "DET", "Gender=Masc|Number=Sing")
@@ -99,11 +105,30 @@ def test_set_value_is_a_dictionary(pairs: dict[str, str], key: str, value: str) 
 
 def test_from_text_with_space_after(write: Any) -> None:
     s = Sentence(["Hi", ",", "you"], text=" Hi, \ryou", offsets=[(1, 3), (3, 4), (6, 9)])
-    expected = "# text = Hi, \u00a0you\n" + row("1", "Hi", "X", misc="SpaceAfter=No") + row("2", ",", "X")
-    assert write("conllu", [s], "X") == expected + row("3", "you", "X") + "\n"
-    expected = row("1", "Hi", misc="NER=X|SpaceAfter=No")
+    first = row("1", "Hi", "X", misc="SpaceAfter=No", tree=ROOT)
+    expected = "# text = Hi, \u00a0you\n" + first + row("2", ",", "X", tree=REST)
+    assert write("conllu", [s], "X") == expected + row("3", "you", "X", tree=REST) + "\n"
+    expected = row("1", "Hi", misc="NER=X|SpaceAfter=No", tree=ROOT)
     assert write("conllu", [s], "X", tag="NER").split("\n")[1] + "\n" == expected
-    assert write("conllu", [Sentence()], "X") == "\n"
+    assert write("conllu", [Sentence(), s, Sentence()], "X") == write("conllu", [s], "X")
+
+
+@pytest.mark.parametrize(("tag", "tree"), [("head", "X\tdep"), ("deprel", "1\tX")])
+def test_a_tree_that_is_predicted_is_not_held_a_place(write: Any, tag: str, tree: str) -> None:
+    assert write("conllu", [Sentence(["a", "b"])], "X", tag=tag).split("\n")[1] + "\n" == row("2", "b", tree=tree)
+
+
+def test_what_is_written_is_read_by_the_evaluation_script_of_conll_2018(write: Any) -> None:
+    """Sentences, blank lines, words with spaces, of other formats; the script refuses what has no single tree."""
+    script = pytest.importorskip("udtools.udeval")
+    given = [
+        Sentence(["a b", "", "c"]),
+        Sentence(),
+        Sentence(["d"]),
+        Sentence(["e", "e"], text="ee", offsets=[(0, 1), (1, 2)]),
+    ]
+    loaded = script.load_conllu(io.StringIO(write("conllu", given, "X")), "", {})
+    assert [len(loaded.words), len(loaded.sentences)] == [6, 3]
 
 
 def test_what_was_written_has_the_same_offsets(read: Any, write: Any) -> None:

@@ -124,7 +124,8 @@ def test_as_many_records_come_out_as_went_in(read: Any, write: Any, source: str,
     if target in BLOCKS:
         again = [s for s in read(target, written) if s.record]
         assert [s.words for s in again] == [s.words for s in real if s.words]  # a block without words cannot be told
-        assert written.count("\n\n") + written.startswith("\n") >= len(real) - 1
+        if target != "conllu":  # there only what has words is written
+            assert written.count("\n\n") + written.startswith("\n") >= len(real) - 1
     else:
         assert written.count("\n") == len(real)
         if target in ("word-tag", "tokens"):
@@ -138,7 +139,7 @@ def test_any_word_can_be_written(read: Any, write: Any, target: str, words: list
     given_tags = data.draw(st.lists(tags, min_size=len(words), max_size=len(words)))
     sentence = Sentence(words, text=" ".join(words))
     written = write(target, [sentence], lambda s: Answer(given_tags, spans=[]))
-    assert written.endswith("\n")
+    assert written.endswith("\n") or (target, words) == ("conllu", [])  # blank lines hold no sentence there
     if target in ("jsonl", "spans"):
         record = json.loads(written)
         assert record["text"] == sentence.text
