@@ -27,7 +27,7 @@ ORDER = [
     "nbest",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them
     "cells attention",
-    "layers.stack layers.crf layers.pooling layers.objective layers.tree layers.transformer",
+    "layers.stack layers.crf layers.pooling layers.pairs layers.objective layers.tree layers.transformer",
     "inference",
     "characters frames front_ends",  # words from their characters; vectors in the place of words
     "tokenizers",

@@ -76,10 +76,14 @@ def pool_flat(
         last, half = y[starts + lengths - 1], y.shape[1] // 2
         return (np.concatenate([last[:, :half], y[starts, half:]], axis=1) if both else last), None
     assert attention is not None
-    scores = attention.scores(y)
-    e = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), lengths))
-    weights = e / np.repeat(np.add.reduceat(e, starts), lengths)
+    weights = share_out(attention.scores(y), starts, lengths)
     return np.add.reduceat(weights[:, None] * y, starts, axis=0), weights
+
+
+def share_out(scores: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The softmax of scores (N,) within each of the sequences that begin at `starts`."""
+    e = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), lengths))
+    return e / np.repeat(np.add.reduceat(e, starts), lengths)
 
 
 class Running:

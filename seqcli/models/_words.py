@@ -89,12 +89,13 @@ class LabelsTexts(ReadsWords):
     label_smoothing: float
 
     @abstractmethod
-    def scores(self, x: Array, lengths: Array, rng: Any = None) -> Array:
-        """Logits (B, K) of a padded batch: x (T, B, ·), lengths (B,) of at least 1."""
+    def scores(self, x: Array, lengths: Array, rng: Any = None, seconds: Array | None = None) -> Array:
+        """Logits (B, K) of a padded batch: x (T, B, ·), lengths (B,) of at least 1; `seconds` (B,): where the second
+        of two texts that were read as one begins, of a model that parts them."""
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
         """Mean nats a record of a padded batch (see `tasks/classification` for its parts), by their weights."""
-        logits = self.scores(*self.inputs(batch), rng)
+        logits = self.scores(*self.inputs(batch), rng, *(batch[n] for n in batch if n == "seconds"))
         return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
 
 

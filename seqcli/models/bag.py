@@ -65,7 +65,7 @@ class Model(LabelsTexts):
             **cls.numbers(config),
         )
 
-    def scores(self, x: Array, lengths: Array, rng: Any = None) -> Array:
+    def scores(self, x: Array, lengths: Array, rng: Any = None, seconds: Array | None = None) -> Array:
         mean = pool("mean", self.drop(x, rng), lengths)
         return ops.linear(self.drop(mean[None], rng)[0], self.output_weight, self.output_bias)
 

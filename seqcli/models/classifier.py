@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from seqcli import layers, ops
 from seqcli.characters import CharactersSpec
@@ -16,11 +16,12 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
+from seqcli.layers.pairs import Hop, Pair, compared, look, look_flat
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.models._base import ClassWeights, Depth, Rate, Size, head, stack
 from seqcli.models._words import LabelsTexts, encoder, front_end, table
 from seqcli.ops import Array
-from seqcli.records import Example
+from seqcli.records import MARK, Example, apart, second
 
 TASK = "classification"
 VERBS = ("classify", "eval")
@@ -28,6 +29,8 @@ TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = ("characters", "word_dropout", "linear")  # keys that frames have no use for
 DEFAULT = True  # the kind of the task where a recipe names none
+
+Hops = Annotated[int, Field(gt=0, le=100)]
 
 GROUP = 8192  # words worked on at once; one text may be longer
 
@@ -40,11 +43,21 @@ class BaseConfig(BaseModel, extra="forbid"):
     characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     pooling: Kind = "max"  # over time: last, mean, max, attention
+    pair: Pair = (
+        "joined"  # two texts: joined, read as one; compare, each apart; attend, the first looks over the other
+    )
+    hops: Hops = 1  # of attend: how often it looks, each time with what it saw before
     word_dropout: Rate = 0.0  # of a batch's words, made unknown
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
     label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
     class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
     linear: bool = False  # add the scores of an ngram-linear model, as much as the validation split asks for
+
+    @model_validator(mode="after")
+    def _hops(self) -> Self:
+        if self.hops > 1 and self.pair != "attend":
+            raise ValueError("hops: how often one text looks over the other: set pair: attend too")
+        return self
 
 
 class Config(BaseConfig):
@@ -60,7 +73,7 @@ class Config(BaseConfig):
 
 @dataclass(frozen=True)
 class Model(LabelsTexts):
-    """W pool(y_1 ... y_T) + b over the outputs y_t of the stack.
+    """W pool(y_1 ... y_T) + b over the outputs y_t of the stack; of two texts see `layers/pairs.py`.
 
     Letters as everywhere: T, B, E, H; U different words of a batch, K labels, C = H·directions.
     """
@@ -70,10 +83,12 @@ class Model(LabelsTexts):
     front_end: Any  # what reads frames, or None
     stack: Any  # Stack, or what reads in its place
     attention: Attention | None
-    output_weight: Array  # (K, C)
+    hops: tuple[Hop, ...]  # of a pair whose first text looks over the other
+    output_weight: Array  # (K, C), of two texts compared (K, 4 C)
     output_bias: Array  # (K,)
     vocabulary: Vocabulary = layers.static()
     pooling: Kind = "max"
+    pair: Pair = "joined"
     dropout: float = 0.0
     variational: bool = False
     label_smoothing: float = 0.0
@@ -90,13 +105,15 @@ class Model(LabelsTexts):
     def create(cls, config: Any, vocabulary: Vocabulary, rng: Rng) -> Self:
         characters, size = encoder(config, vocabulary, rng)
         cells, labels = cls.stacked(config, size, rng), len(vocabulary.labels)
+        C, hops = cells.output_size, config.hops if config.pair == "attend" else 0
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
             characters=characters,
             front_end=front_end(config, vocabulary, rng),
             stack=cells,
-            attention=Attention.create(cells.output_size, rng) if config.pooling == "attention" else None,
-            output_weight=head(labels, cells.output_size, rng),
+            attention=Attention.create(C, rng) if config.pooling == "attention" else None,
+            hops=tuple(Hop.create(C, rng) for _ in range(hops)),
+            output_weight=head(labels, 4 * C if config.pair == "compare" else C, rng),
             output_bias=np.zeros(labels, np.float32),
             vocabulary=vocabulary,
             **cls.numbers(config),
@@ -104,9 +121,22 @@ class Model(LabelsTexts):
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
-    def scores(self, x: Array, lengths: Array, rng: Any = None) -> Array:
-        y = self.encode(x, lengths, rng)
-        pooled = pool(self.pooling, y, lengths, self.attention, both=self.stack.both)
+    def scores(self, x: Array, lengths: Array, rng: Any = None, seconds: Array | None = None) -> Array:
+        return self.read_off(self.encode(x, lengths, rng), lengths, rng, seconds)
+
+    def read_off(self, y: Array, lengths: Array, rng: Any = None, seconds: Array | None = None) -> Array:
+        """Logits (B, K) of outputs y (T, B, C); of two texts compared the second ones are the second half of B.
+
+        A text that looks over another has the mark between them, which is of both, so that neither is empty.
+        """
+        pooled = pool(
+            self.pooling, y, lengths if seconds is None else seconds + 1, self.attention, both=self.stack.both
+        )
+        if seconds is not None:
+            times = ops.integers(np.arange(len(y)), y)[None]
+            pooled = look(self.hops, pooled, y, (times >= seconds[:, None]) & (times < lengths[:, None]))
+        if self.pair == "compare":
+            pooled = compared(pooled[: len(pooled) // 2], pooled[len(pooled) // 2 :])
         return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
 
     # inference on NumPy
@@ -120,10 +150,27 @@ class Model(LabelsTexts):
         return self.read(examples)[0]
 
     def read(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Logits (N, K), and the attention (T,) that each text's words get where the pooling is attention.
+        """Logits (N, K), and the attention (T,) that each text's words get where the pooling is attention, or where
+        one of two texts looks over the other: (T, hops) then.
 
         A text without words has the logits of a pooled vector of zeros.
         """
+        if self.pair != "compare":
+            pooled, attention = self._pooled(examples)
+            return ops.linear(pooled, self.output_weight, self.output_bias), attention
+        pairs, n = [apart(e.words or []) for e in examples], len(examples)
+        pooled, weights = self._pooled([Example("", words=[*pair[i]]) for i in (0, 1) for pair in pairs])
+        attention = []
+        for example, a, b in zip(examples, weights[:n], weights[n:], strict=True):
+            words = example.words or []
+            attention.append(np.zeros(len(words) if len(a) else 0, np.float32))
+            if len(a):
+                at = words.index(MARK) if MARK in words else len(words)
+                attention[-1][:at], attention[-1][at + 1 :] = a[:at] / 2, b[: max(len(words) - at - 1, 0)] / 2
+        return ops.linear(compared(pooled[:n], pooled[n:]), self.output_weight, self.output_bias), attention
+
+    def _pooled(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The vectors (N, C) that labels are read off, and the attention of each text's words."""
         pooled = np.zeros((len(examples), self.stack.output_size), np.float32)
         attention = [np.zeros(0, np.float32)] * len(examples)
         for group in groups([e.length for e in examples]):
@@ -133,11 +180,23 @@ class Model(LabelsTexts):
                 sequences = [examples[i].words or [] for i in group]
                 lengths = np.array([len(s) for s in sequences], np.int64)
                 y = self._bank.form.read(lengths, self._bank.inputs(sequences))
-            pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self.stack.both)
+            if self.pair == "attend":
+                pooled[group], weights = self._looked(y, lengths, np.array([second(s) for s in sequences]))
+            else:
+                pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self.stack.both)
             if weights is not None:
                 for i, part in zip(group, np.split(weights, np.cumsum(lengths)[:-1]), strict=True):
                     attention[i] = part
-        return ops.linear(pooled, self.output_weight, self.output_bias), attention
+        return pooled, attention
+
+    def _looked(self, y: np.ndarray, lengths: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same of texts that look over others: of outputs y (N, C), and the attention (N, hops)."""
+        at = np.arange(len(y)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        first, other = at <= np.repeat(seconds, lengths), at >= np.repeat(seconds, lengths)
+        query, _ = pool_flat(self.pooling, y[first], seconds + 1, self.attention, both=self.stack.both)
+        weights = np.zeros((len(y), len(self.hops)), np.float32)
+        query, weights[other] = look_flat(self.hops, query, y[other], lengths - seconds)
+        return query, weights
 
 
 def groups(lengths: Sequence[int]) -> list[list[int]]:

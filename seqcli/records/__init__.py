@@ -29,7 +29,7 @@ from seqcli.files import suffix
 from seqcli.records._json import is_object, joined, new_object
 from seqcli.records._kinds import BLANKS, KINDS, LABELLED, PAIRED, TAGGED, UNPRINTABLE, Kind, Options, labels_of
 from seqcli.records._record import Answer, Example, Pair, Place, Places, Record, Sentence, SpanAnswer
-from seqcli.records._texts import MARK, together
+from seqcli.records._texts import MARK, apart, second, together
 from seqcli.streams import BOM, Chunk
 
 ROWS = ("tsv", "csv")  # formats whose records are rows of cells

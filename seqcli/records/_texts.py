@@ -25,6 +25,19 @@ def together(texts: Sequence[str]) -> str:
     return f" {MARK} ".join(parts) if any(map(str.strip, parts)) else ""
 
 
+def second(words: Sequence[str]) -> int:
+    """Where the second of several texts begins, read as one: at the mark; with the last word where there is none."""
+    return words.index(MARK) if MARK in words else len(words) - 1
+
+
+def apart(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The words of two texts that were read as one; the mark alone is one that has none. Of nothing, nothing."""
+    if not words:
+        return [], []
+    first = words.index(MARK) if MARK in words else len(words)
+    return words[:first] or [MARK], words[first + 1 :] or [MARK]
+
+
 def add_texts(record: Example, further: Sequence[tuple[str | Place, str]]) -> None:
     """Put further texts behind a record's own: where each stands (a key, or line and column), and the text."""
     starts, at = [], len(record.text)

@@ -49,7 +49,8 @@ def _shape(config: Any) -> str:
         return f"{config.kind} {config.hidden} {cell}"
     both = ", both directions" if getattr(config, "bidirectional", False) else ""
     pooled = f", {config.pooling} pooling" if hasattr(config, "pooling") else ""
-    return f"{config.layers} x {config.hidden} {cell}{both}{pooled}"
+    pair = f", pair: {config.pair}" if getattr(config, "pair", "joined") != "joined" else ""
+    return f"{config.layers} x {config.hidden} {cell}{both}{pooled}{pair}"
 
 
 def training(progress: Progress, session: Session) -> None:

@@ -188,7 +188,8 @@ def attention(
 ) -> None:
     """What a model looks at when it answers.
 
-    Of sequence to sequence what each token of an answer looks at, of a classifier that pools by attention the words.
+    Of sequence to sequence what each token of an answer looks at; of a classifier that pools by attention, or one of
+    whose two texts looks over the other (pair: attend), the words.
     """
     own, look = opened("attention", model, plot)
     if text is not None and files:
@@ -197,7 +198,7 @@ def attention(
     if not found.alignments and not found.texts:
         raise UsageError(
             f"{own.path}: it has no attention, or no text of at most {tokens} tokens to show it on",
-            hint="model.attention: general, or pooling: attention, has one",
+            hint="model.attention: general, pooling: attention, or of two texts pair: attend, has one",
         )
     lines: list[str] = []
     for seen in found.alignments:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+READ = {
+    "joined": "read as one, with a mark between",
+    "compare": "each read apart, and compared",
+    "attend": "read as one, the first looks over the other",
+}
+
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and what they are."""
@@ -12,7 +18,7 @@ def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     options, roles = header["data"].get("options", {}), header["data"].get("roles", {})
     if further := options.get("further"):
         named = [roles.get("text", options.get("text")), *further]
-        found.append(("texts", f"{', '.join(map(str, named))}: read as one, with a mark between"))
+        found.append(("texts", f"{', '.join(map(str, named))}: {READ[header['model'].get('pair', 'joined')]}"))
     if "linear" in header:
         share = header["decoding"]["linear_share"]
         found.append(("beside it", f"{header['linear']['kind']}, whose scores are added {share:g} times"))

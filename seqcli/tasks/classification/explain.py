@@ -13,7 +13,7 @@ import numpy as np
 
 from seqcli.errors import UsageError
 from seqcli.insight.leaving import TINY, Token, short, tokens, variants
-from seqcli.records import Example
+from seqcli.records import MARK, Example
 
 if TYPE_CHECKING:
     from seqcli.tasks.classification.predict import Classifier
@@ -68,8 +68,9 @@ def _places(own: Classifier, example: Example) -> list[tuple[int, int]]:
 
 
 def _variants(own: Classifier, example: Example, spans: list[tuple[int, int]]) -> Iterator[Example]:
-    """The text without each token, then each beginning of it."""
+    """The text without each token, then each beginning of it; what divides several texts always stays."""
     words, n = example.words, len(spans)
     for i, text in enumerate(variants(example.text, spans)):
         kept = None if words is None else words[:i] + words[i + 1 :] if i < n else words[: i - n + 1]
+        kept = words if words and i < n and words[i] == MARK else kept
         yield Example(text, words=kept)

@@ -12,8 +12,7 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.insight.flow import Unrolled, embeddings, network
 from seqcli.insight.shown import Coloured, Shown
 from seqcli.insight.why import Asked
-from seqcli.layers.pooling import pool
-from seqcli.records import Example
+from seqcli.records import Example, second
 from seqcli.tasks.classification.predict import Classifier
 
 
@@ -23,6 +22,11 @@ def unrolled(
     """The first tokens of texts of one length, of `steps` or as many as the longest ones have: the loss, that of the
     label that the model gives, stands at the last step."""
     model = network(own, recurrent=recurrent)
+    if getattr(model, "pair", None) == "compare":
+        raise UsageError(
+            f"{own.path}: this model reads two texts apart, which is no one sequence to look at",
+            hint="classify --explain says what their words do; with model.pair: attend they are one sequence",
+        )
     words = [own.ready(record).words or [] for record in records]
     steps = min(steps, max(map(len, words), default=0))
     chosen = [w[:steps] for w in words if len(w) >= steps][:rows]
@@ -33,15 +37,15 @@ def unrolled(
 
     def losses(bound: Any, y: Any) -> Any:
         lengths = ops.integers(np.full(len(chosen), steps), y)
-        pooled = pool(bound.pooling, y, lengths, bound.attention, both=bound.stack.both)
-        logits = ops.linear(pooled, bound.output_weight, bound.output_bias)
+        seconds = ops.integers(np.array([second(w) for w in chosen]), y) if bound.pair == "attend" else None
+        logits = bound.read_off(y, lengths, seconds=seconds)
         return ops.cross_entropy(logits, ops.integers(ids, y))[None]
 
     return Unrolled(model, x, losses)
 
 
 def attention(own: Classifier, records: Sequence[Example], count: int, longest: int) -> Shown:
-    """How much some texts' tokens are looked at: nothing of a model whose pooling is not attention."""
+    """How much some texts' tokens are looked at: nothing of a model that weighs none."""
     if own.reading.frames is not None:
         raise UsageError(
             f"{own.path}: this model reads frames, which have no tokens to colour",

@@ -30,7 +30,9 @@ class Settings:
     least: float = 0.0  # a label less probable than this is not given
     most: int | None = None  # so many labels are ranked at most; None: all
     nodes: bool = False  # the label of every node of a tree; of a recursive model
-    attention: bool = False  # how much the model looks at each token; of a model whose pooling is attention
+    attention: bool = (
+        False  # how much the model looks at each token; of one whose pooling is attention, or pair attend
+    )
     explain: bool = False  # what each token does to the probability of the most probable label
 
 
@@ -43,6 +45,9 @@ class Answer(NamedTuple):
     nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
     explained: list[Token] | None = None  # of the most probable label
     terms: Terms | None = None  # what its n-grams add to its score, of a model that is their sum
+    hops: list[list[float]] | None = (
+        None  # of each token, its weight in each hop, where one text looks over the other
+    )
     steps: list[tuple[int, float]] | None = None  # (first frame, weight) of what is looked at, in the place of tokens
 
 
@@ -198,15 +203,17 @@ class Classifier(BasePredictor):
                 framed = self.reading.frames is not None
                 found.append(Answer([], [], None if framed else nothing, steps=nothing if framed else None))
                 continue
-            seen, steps = None, None
+            seen, steps, hops = None, None, None
             if weights is not None and self.reading.frames is not None:
                 every = self.model.front_end.every  # type: ignore[attr-defined]
                 steps = [(t * every, float(w)) for t, w in enumerate(weights[i])]
             elif weights is not None:
-                places = self.reading.places(example)
-                seen = [(a, b, float(w)) for (a, b), w in zip(places, weights[i], strict=True)]
+                places, looked = self.reading.places(example), weights[i]
+                if looked.ndim == 2:
+                    hops, looked = looked.tolist(), looked.mean(axis=1)
+                seen = [(a, b, float(w)) for (a, b), w in zip(places, looked, strict=True)]
             ranking = [(labels[k], p[k]) for k in ranked]
-            found.append(Answer([labels[k] for k in ranked if own[k]], ranking, seen, steps=steps))
+            found.append(Answer([labels[k] for k in ranked if own[k]], ranking, seen, hops=hops, steps=steps))
         return found
 
     def nodes(self, example: Example) -> list[tuple[int, int, str, float]]:
@@ -247,8 +254,9 @@ class Classifier(BasePredictor):
         """Logits (N, K), and what each token weighs where that is asked for. Raises UsageError where nothing does."""
         if not attention:
             return self.model.logits(examples), None
-        if getattr(self.model, "pooling", None) != "attention":
-            raise UsageError("this model does not weigh its tokens", hint="train one with model.pooling: attention")
+        if getattr(self.model, "pooling", None) != "attention" and getattr(self.model, "pair", None) != "attend":
+            how = "train one with model.pooling: attention, or of two texts with model.pair: attend"
+            raise UsageError("this model does not weigh its tokens", hint=how)
         return self.model.read(examples)  # type: ignore[attr-defined]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -15,6 +16,8 @@ from seqcli.errors import SeqcliError
 from seqcli.frames import Frames
 from seqcli.records import MARK, Example
 from seqcli.tokenizers import BaseTokenizer
+
+_BETWEEN = re.compile(f" ?{MARK} ?")
 
 
 @dataclass(frozen=True)
@@ -75,31 +78,40 @@ class Reading:
         assert self.tokenizer is not None
         if self.tokenizer.kind == "word":
             return [text[start:end] for start, end in self.offsets(text)]
-        pieces = self.tokenizer.pieces(self._short(text))
-        return self._cut(pieces, [piece == MARK for piece in pieces])
+        parts = [self.tokenizer.pieces(self._short(text[start:end])) for start, end in self._texts(text)]
+        return self._together(parts, [MARK] * (len(parts) - 1))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) of those tokens, in code points of the text."""
         assert self.tokenizer is not None
-        found = self.tokenizer.offsets(self._short(text))
-        found = [(a, b) for a, b in found if text[a:b] != "\n" or self.tokenizer.kind != "word"]
-        return self._cut(found, [text[a:b] == MARK for a, b in found] if self.texts > 1 else ())
+        texts, parts = self._texts(text), []
+        for start, end in texts:
+            found = self.tokenizer.offsets(self._short(text[start:end]))
+            places = [(start + a, start + b) for a, b in found]
+            words = self.tokenizer.kind == "word"
+            parts.append([(a, b) for a, b in places if text[a:b] != "\n"] if words else places)
+        return self._together(parts, [(i, i + 1) for i, character in enumerate(text) if character == MARK])
 
-    def _cut(self, tokens: list[Any], marks: Sequence[bool]) -> list[Any]:
+    def _texts(self, text: str) -> list[tuple[int, int]]:
+        """(start, end) of the texts of a record, without the marks and a blank on either side of each."""
+        if self.texts == 1:
+            return [(0, len(text))]
+        found = [match.span() for match in _BETWEEN.finditer(text)]
+        return list(zip([0, *(end for _, end in found)], [*(start for start, _ in found), len(text)], strict=True))
+
+    def _together(self, parts: list[list[Any]], marks: Sequence[Any]) -> list[Any]:
         """The first `longest` tokens; of several texts, with marks between, the longest is cut first."""
-        if len(tokens) <= self.longest or not any(marks):
-            return tokens[: self.longest]
-        ends = [*(i for i, mark in enumerate(marks) if mark), len(tokens)]
-        starts = [0, *(end + 1 for end in ends[:-1])]
-        left = [end - start for start, end in zip(starts, ends, strict=True)]
-        while sum(left) + len(ends) - 1 > self.longest and any(left):
+        if not marks:
+            return parts[0][: self.longest]
+        left = [len(part) for part in parts]
+        while sum(left) + len(marks) > self.longest and any(left):
             left[left.index(max(left))] -= 1
-        kept = [[*range(start, start + n), end] for start, n, end in zip(starts, left, ends, strict=True)]
-        return [tokens[i] for part in kept for i in part if i < len(tokens)][: self.longest]
+        kept = [[*part[:n], *marks[i : i + 1]] for i, (part, n) in enumerate(zip(parts, left, strict=True))]
+        return [token for part in kept for token in part][: self.longest]
 
     def _short(self, text: str) -> str:
         """The text without what surely lies behind the tokens that are read; line breaks as spaces."""
         assert self.tokenizer is not None
-        if self.tokenizer.kind in ("char", "byte") and self.texts == 1:  # a token is a character at most
+        if self.tokenizer.kind in ("char", "byte"):  # a token is a character at most
             text = text[: self.longest]
         return text.replace("\n", " ")

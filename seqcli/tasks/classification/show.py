@@ -69,6 +69,8 @@ class Writer(forms.Writer):
                 {"text": example.text[a:b], "start": a, "end": b, "weight": round(w, 6)}
                 for a, b, w in answer.attention
             ]
+            for token, hops in zip(found["tokens"], answer.hops or (), strict=False):
+                token["hops"] = [round(w, 6) for w in hops]
         if self.attention and answer.steps is not None:
             found["frames"] = [{"start": first, "weight": round(w, 6)} for first, w in answer.steps]
         if answer.explained is not None:

@@ -18,7 +18,7 @@ from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.recipe.schema import Recipe
-from seqcli.records import Example, together
+from seqcli.records import Example, apart, second, together
 from seqcli.report import Report
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.classification import data as dataset
@@ -79,6 +79,7 @@ class Task(BaseTask):
             raise UsageError("model.linear: its share is fitted on a validation split; set data.valid")
         if recursive and recipe.tokenizer is not None and recipe.tokenizer.kind != "word":
             raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
+        _check_pair(getattr(recipe.model, "pair", "joined"), 1 + len(corpus.options.further))
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
         frames = framed.of_corpus(recipe, corpus, stored)
@@ -110,8 +111,8 @@ class Task(BaseTask):
         return self.buckets.batches
 
     def batch(self, epoch: int, index: int) -> Any:
-        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); or what the kind of
-        model makes of trees."""
+        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); `seconds` (B,)
+        where one of two texts looks over the other; or what the kind of model makes of trees."""
         config, examples = self.recipe.model, self.buckets.batch(epoch, index)[self.rows]
         if not examples:
             return None
@@ -133,13 +134,17 @@ class Task(BaseTask):
         if self.reading.frames is not None:
             made = self.reading.frames.batch([e.frames for e in examples], seed)
         else:
+            sequences, pair = [e.words or [] for e in examples], getattr(config, "pair", "joined")
+            parted = [words for part in zip(*map(apart, sequences), strict=True) for words in part]
             made = word_batch(
                 self.vocabulary,
-                [e.words or [] for e in examples],
+                parted if pair == "compare" else sequences,
                 by_character=bool(config.characters),
                 word_dropout=config.word_dropout,
                 seed=seed,
             )._asdict()
+            if pair == "attend":
+                made["seconds"] = np.array([second(words) for words in sequences])
         targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)
         weights = np.array(
             [self.weights[[self.vocabulary.label_ids[label] for label in e.labels or ()]].mean() if e.labels else 1.0
@@ -273,6 +278,16 @@ class Task(BaseTask):
         texts = ["your text here", *["another"] * (self.reading.texts - 1)]
         what = together(texts) if self.reading.frames is None else self.reading.frames.sample
         return f'echo "{what}" | seqcli classify -m MODEL'
+
+
+def _check_pair(pair: str, texts: int) -> None:
+    """Raise UsageError where a recipe has no two texts for a model of two."""
+    if pair != "joined" and texts != 2:
+        has = "reads one text" if texts == 1 else f"joins {texts}"
+        raise UsageError(
+            f"model.pair: {pair} is of two texts, and this recipe {has}",
+            hint="name two columns or keys: data.text: [question, passage]; model.pair: joined reads any number",
+        )
 
 
 def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:

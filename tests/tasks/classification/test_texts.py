@@ -243,3 +243,73 @@ def test_formats_without_columns_say_so(place: Path) -> None:
     done = inprocess.seqcli("train", "wrong.yaml", cwd=place)
     assert done.returncode == 2
     assert "data.text: a list names several columns or keys: label-text has neither" in done.stderr
+
+
+# pairs that are parted
+
+
+@pytest.fixture(scope="module", params=["compare", "attend"])
+def parted(place: Path, request: pytest.FixtureRequest) -> str:
+    sets = ("--set", f"model.pair={request.param}", "--set", "train.epochs=1")
+    hops = () if request.param == "compare" else ("--set", "model.hops=2")
+    done = inprocess.seqcli("-q", "train", "r.yaml", "--name", request.param, *sets, *hops, cwd=place)
+    assert done.returncode == 0, done.stderr
+    return request.param
+
+
+def test_every_door_gives_a_parted_pair_one_answer(place: Path, parted: str) -> None:
+    own = seqcli.load(place / "runs" / parted)
+    wanted = [own.classify(row[:2]) for row in ROWS]
+    for name in ("csv", "jsonl"):
+        done = inprocess.seqcli("-q", "classify", "-m", parted, "--input", name, cwd=place, input=FILES[name])
+        assert done.returncode == 0, done.stderr
+        lines = done.text.splitlines()[name == "csv" :]
+        rows = [line.split(",")[-2:] for line in lines] if name == "csv" else [
+            (own["label"], own["probability"]) for own in (json.loads(line)["seqcli"] for line in lines)
+        ]  # fmt: skip
+        for (label, p), every in zip(rows, wanted, strict=True):
+            assert next(iter(every.items())) == (label, pytest.approx(float(p), abs=1e-4))
+    done = inprocess.seqcli("-q", "eval", "-m", parted, "--json", "file.tsv", cwd=place)
+    right = sum(max(p, key=p.__getitem__) == row[2] for p, row in zip(wanted, ROWS, strict=True))
+    assert json.loads(done.text)["accuracy"] == pytest.approx(right / len(ROWS))
+    said = {"compare": "each read apart, and compared", "attend": "read as one, the first looks over the other"}
+    assert f"story, question: {said[parted]}" in inprocess.seqcli("inspect", parted, cwd=place).text
+
+
+def test_a_parted_pair_says_why(place: Path, parted: str) -> None:
+    args = ("--input", "jsonl", "--explain", "--attention")
+    done = inprocess.seqcli("-q", "classify", "-m", parted, *args, cwd=place, input=FILES["jsonl"])
+    assert done.returncode == 0, done.stderr
+    for line, (story, question, _) in zip(done.text.splitlines(), ROWS, strict=True):
+        found = json.loads(line)["seqcli"]
+        tokens, text = found["tokens"], together([story, question])
+        assert (
+            [text[t["start"] : t["end"]] for t in tokens]
+            == [t["text"] for t in tokens]
+            == text.split(" ")[:1] + [t["text"] for t in tokens[1:]]
+        )
+        assert sum(t["weight"] for t in tokens) == pytest.approx(1, abs=1e-4)
+        mark = next(i for i, t in enumerate(tokens) if t["text"] == MARK)
+        assert next(t for t in found["explanation"] if t["text"] == MARK)["weight"] == 0
+        if parted == "attend":
+            assert not any(t["weight"] for t in tokens[:mark])
+            assert {len(t["hops"]) for t in tokens} == {2}
+    done = inprocess.seqcli("look", "why", "-m", parted, "--text", together(ROWS[0][:2]), cwd=place)
+    assert (done.returncode, "reads two texts apart" in done.stderr) == (
+        (2, True) if parted == "compare" else (0, False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (("data.text=story",), "model.pair: compare is of two texts, and this recipe reads one text"),
+        (("data.text=[story, question, 1]",), "model.pair: compare is of two texts, and this recipe joins 3"),
+        (("model.hops=3",), "model.hops: how often"),
+    ],
+)
+def test_a_recipe_without_a_pair_says_so(place: Path, sets: tuple[str, ...], message: str) -> None:
+    given = [part for one in (*sets, "model.pair=compare") for part in ("--set", one)]
+    done = inprocess.seqcli("train", "r.yaml", "--name", "no", *given, cwd=place)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
