@@ -71,7 +71,7 @@ class Writing:
     jsonl: Annotated[bool, option("One JSON object a line.", "--jsonl")] = False
     otherwise: Annotated[str, option("What to write where no label is given.", "--else")] = "-"
     attention: Annotated[
-        bool, option("jsonl: how much the model looks at each token (pooling: attention, pair: attend).", "--attention")
+        bool, option("jsonl: how much it looks at each token (pooling: attention, pair: attend).", "--attention")
     ] = False
     explain: Annotated[
         bool,
