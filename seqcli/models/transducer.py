@@ -56,10 +56,13 @@ class Config(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Model(seq2seq.Model):
-    """p(edit) = softmax(W_o tanh(W_r [h; y_s] + b_r) + b_o): y_s is what the encoder makes of the symbol under the
-    head, h the decoder's state, which reads the last edit and y_s. There are A = 2V + 2 edits of V target symbols. A
-    state is the decoder's and the heads (N,).
+    """p(edit) = softmax(W_o tanh(W_r [h; y_s; f] + b_r) + b_o): y_s is what the encoder makes of the symbol under the
+    head, f the sum of the embeddings of the conditions, h the decoder's state, which reads the last edit, y_s and f.
+    There are A = 2V + 2 edits of V target symbols. A state is the decoder's and the heads (N,), which go over the
+    symbols that are no conditions. Where there are no conditions there is no f.
     """
+
+    conditions: tuple[tuple[int, int], ...] = ()  # first and end of source symbols that are not edited
 
     kind = "transducer"
 
@@ -68,8 +71,9 @@ class Model(seq2seq.Model):
         E, A = config.embedding, 2 * sizes.target + 2
         encoder = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
         C = encoder.output_size
+        F = E if sizes.conditions else 0
         H, depth = config.decoder_hidden or C, config.decoder_layers or config.layers
-        decoder = stack(config.decoder_cell or config.cell, E + C, [H] * depth, rng)
+        decoder = stack(config.decoder_cell or config.cell, E + C + F, [H] * depth, rng)
         states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
         zero = config.bridge == "zero"
         return cls(
@@ -81,13 +85,13 @@ class Model(seq2seq.Model):
             bridge_bias=None if zero else np.zeros(states, np.float32),
             decoder=decoder,
             attention=None,
-            readout_weight=matrix(E, H + C, rng),
+            readout_weight=matrix(E, H + C + F, rng),
             readout_bias=np.zeros(E, np.float32),
             output_weight=matrix(A, E, rng),
             output_bias=np.zeros(A, np.float32),
             copy_weight=None,
             copy_bias=None,
-            **cls.numbers(config),
+            **{**cls.numbers(config), "conditions": sizes.conditions},
         )
 
     @property
@@ -101,10 +105,8 @@ class Model(seq2seq.Model):
     def strings(self, pairs: Pairs, unknown: int) -> list[Strings]:
         """Pairs as they are aligned: target symbols that only the source has are inserted as `unknown`."""
         V = self.sizes.target
-        return [
-            Strings(x[:-1], np.where(y[:-1] < V, y[:-1], unknown), copies[:-1, None] == y[None, :-1])
-            for x, y, copies in pairs
-        ]
+        edited = [(x[own], y[:-1], copies[own, None]) for x, y, copies in pairs for own in [self._edited(x)[:-1]]]
+        return [Strings(x, np.where(y < V, y, unknown), copies == y) for x, y, copies in edited]
 
     def costs(self, pairs: Pairs, unknown: int) -> Costs:
         """What edits cost, learnt from pairs."""
@@ -116,32 +118,68 @@ class Model(seq2seq.Model):
 
     # the equations, for training (torch) and inference (NumPy)
 
+    def _conditional(self, source: np.ndarray) -> np.ndarray:
+        """Which symbols are conditions."""
+        found = np.zeros(source.shape, bool)
+        for first, end in self.conditions:
+            found |= (source >= first) & (source < end)
+        return found
+
+    def _edited(self, source: np.ndarray) -> np.ndarray:
+        """The places of a source's other symbols."""
+        return np.flatnonzero(~self._conditional(source))
+
+    def _apart(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of sources (B, S) the places (B, S) of what is edited, then of conditions, then of padding; how many (B,)
+        are edited, and how many are conditions."""
+        other = self._conditional(source)
+        kinds = np.where(np.arange(source.shape[1]) < lengths[:, None], other, 2)
+        return np.argsort(kinds, axis=1, kind="stable"), (kinds == 0).sum(1), (kinds == 1).sum(1)
+
+    def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
+        if not self.conditions:
+            memory, state = super().read(source, lengths, rng)
+            return (*memory, ops.zeros((len(source), 0), memory[0])), state
+        plain = ops.to_numpy(source)
+        order, edited, others = self._apart(plain, ops.to_numpy(lengths))
+        plain = np.take_along_axis(plain, order, 1)
+        wide = -(-int(edited.max()) // TILE) * TILE if isinstance(source, np.ndarray) else int(edited.max())
+        memory, state = super().read(ops.integers(plain[:, :wide], source), ops.integers(edited, source), rng)
+        at = edited[:, None] + np.arange(int(others.max(initial=0)))
+        inside = np.arange(at.shape[1]) < others[:, None]
+        ids = np.take_along_axis(plain, np.minimum(at, plain.shape[1] - 1), 1)
+        x = self.look_up(ops.integers(ids.T, source), self.source_embedding, rng)
+        f = (x * ops.like(ops.put(inside.T[..., None].astype(np.float32), x), x)).sum(0)
+        return (*memory, f), state
+
     def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
         B = len(y)
         state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
         return (y, lengths - 1), (state, ops.integers(np.zeros(B, np.int64), y))
 
-    def _under(self, y: Array, heads: Array) -> Array:
-        """What the encoder made of the symbols under heads: y (B, S, C), heads (B, T) -> (B, T, C)."""
+    def _under(self, heads: Array, y: Array, f: Array) -> Array:
+        """What the encoder made of the symbols under heads, and what of the conditions: heads (B, T), y (B, S, C),
+        f (B, E) -> (B, T, ·)."""
         B, S, C = y.shape
         starts = ops.integers(np.arange(B)[:, None] * S, y)
-        return ops.embedding(starts + heads, y.reshape(B * S, C))
+        under = ops.embedding(starts + heads, y.reshape(B * S, C))
+        return ops.concat([under, f[:, None] + ops.zeros((*heads.shape, f.shape[1]), f)])
 
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
-        (y, last), (own, _) = memory, state
+        (y, last, f), (own, _) = memory, state
         heads = (inputs >= self.sizes.target).cumsum(1)
-        under = self._under(y, ops.where(heads < last[:, None], heads, last[:, None]))
+        under = self._under(ops.where(heads < last[:, None], heads, last[:, None]), y, f)
         x = ops.concat([self.look_up(inputs.T, self.targets, rng), under.swapaxes(0, 1)])
         h, _ = self.decoder.unroll(x, own, between=lambda z: self.drop(z, rng))  # (P, B, H)
         h = self.drop(h, rng).swapaxes(0, 1)
         return self.drop(self._readout(h, under), rng), None
 
     def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
-        (y, last), (own, heads) = memory, state
+        (y, last, f), (own, heads) = memory, state
         B, N = len(y), len(ids)
         heads, last = (heads + 1 * (ids >= self.sizes.target)).reshape(B, N // B), last[:, None]
         heads = ops.where(heads < last, heads, last)
-        under = self._under(y, heads).reshape(N, -1)
+        under = self._under(heads, y, f).reshape(N, -1)
         if isinstance(ids, np.ndarray):
             h, own = self.decoder.step_projected(self._bank(ids) + ops.linear(under, self._feed_weight), own)
         else:
@@ -159,28 +197,33 @@ class Model(seq2seq.Model):
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
         none = [np.full(len(s), -1, np.int64) for s in sources]
         memory, state = self.read(padded(sources, wide), lengths)
-        return (*memory, padded(none if copies is None else copies, wide, -1)), state
+        same, places = (
+            padded(none if copies is None else copies, wide, -1),
+            padded(list(map(self._edited, sources)), wide),
+        )
+        return (*memory, np.take_along_axis(same, places, 1), places), state
 
     def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
         """Feed edits (N,), hypothesis k of source b at b·K + k: log-probabilities (N, A) of what follows, -inf where
         there is nothing to copy, substitute or delete; the next state; where the head stands, as attention (N, S)."""
-        y, last, copies = memory
-        readout, _, state = self.advance(ids, (y, last), state)
+        y, last, f, copies, places = memory
+        readout, _, state = self.advance(ids, (y, last, f), state)
         logprobs = ops.log_softmax(ops.linear(readout, self.output, self.output_bias), own=True)
         of, heads, V = np.arange(len(ids)) // (len(ids) // len(y)), state[1], self.sizes.target
         logprobs[heads == last[of], V:] = -np.inf
         logprobs[copies[of, heads] < 0, 2 * V + 1] = -np.inf
-        return logprobs, state, (np.arange(y.shape[1]) == heads[:, None]).astype(np.float32)
+        at = places[of, heads]
+        return logprobs, state, (np.arange(places.shape[1]) == at[:, None]).astype(np.float32)
 
     def never(self, banned: Sequence[int]) -> tuple[int, ...]:
         """The edits that would write symbols which no answer has, or an end inside."""
         V = self.sizes.target
         return (*banned, *(V + c for c in banned), 2 * V - 1)
 
-    def spelt(self, found: Hypothesis, copies: np.ndarray) -> Hypothesis:
-        """A hypothesis of edits as one of the symbols that they write: deletions count to the symbol that follows
-        them, and attention is where the head stood."""
-        V, at, waiting = self.sizes.target, 0, 0.0
+    def spelt(self, found: Hypothesis, source: np.ndarray, copies: np.ndarray) -> Hypothesis:
+        """A hypothesis of edits of a source as one of the symbols that they write: deletions count to the symbol that
+        follows them, and attention is where the head stood."""
+        V, at, waiting, copies = self.sizes.target, 0, 0.0, copies[self._edited(source)]
         ids, nats, rows = [], [], []
         for row, (edit, logprob) in enumerate(zip(found.ids.tolist(), found.logprobs.tolist(), strict=False)):
             waiting += logprob
@@ -212,8 +255,8 @@ class Model(seq2seq.Model):
         limits = [len(s) + len(t) for s, t in zip(sources, targets, strict=True)]
         towards, settings = _Towards(self, targets, copied), Search(beam=BEAM, length_penalty=0.0)
         best = search(towards, sources, settings, bos=eos - 1, eos=eos, limits=limits)
-        for (one, *_), target, own in zip(best, targets, copied, strict=True):
-            spelt = self.spelt(one, own)
+        for (one, *_), source, target, own in zip(best, sources, targets, copied, strict=True):
+            spelt = self.spelt(one, source, own)
             ended = spelt.finished and len(spelt.logprobs) == len(target)
             found.append(spelt.logprobs if ended else np.full(len(target), -np.inf))
         return found
@@ -244,6 +287,6 @@ class _Towards:
         both = known & inside
         found[rows[both], V + wanted[both]] = logprobs[rows[both], V + wanted[both]]
         found[:, 2 * V] = logprobs[:, 2 * V]
-        copied = inside & (own[2][of, inner[1]] == wanted)
+        copied = inside & (own[3][of, inner[1]] == wanted)
         found[copied, 2 * V + 1] = logprobs[copied, 2 * V + 1]
         return found, (inner, written), attention

@@ -31,6 +31,7 @@ MODELS = {
     "recurrent": "model.layers=1",
     "copying": "model.copy_source=true",
     "transformer": "model={kind: transformer, size: 16, heads: 2, layers: 1, dropout: 0}",
+    "transducer": "model={kind: transducer, embedding: 8, hidden: 12}",
 }
 FEW = ["--set", "train.steps=4", "--set", "train.evaluate_every=4"]
 

@@ -21,6 +21,7 @@ from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence import batches
 from seqcli.tasks.sequence_to_sequence._copying import Copying
 from seqcli.tasks.sequence_to_sequence.codec import Codec
+from seqcli.tasks.sequence_to_sequence.columns import Together
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tokenizers import char, word
 
@@ -31,6 +32,7 @@ V = CODEC.sizes.target
 A = 2 * V + 2
 BOS, EOS, DELETE, COPY = V - 2, V - 1, 2 * V, 2 * V + 1
 PAIRS = [Pair(*x) for x in (("abc", "abcc"), ("cab", "b"), ("", "ab"), ("bb", ""), ("acxa", "xac"), ("a", "a"))]
+COLUMNS = ((1, "p"), (0, "q r p"), (2, "q"), (3, "p x"), (4, "q"), (5, ""))  # words that are conditions
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"cell": "gru", "decoder_layers": 2, "bridge": "mean", "bidirectional": False},
@@ -51,14 +53,23 @@ def double(model: Model) -> Model:
     return layers.replace(model, {n: torch.from_numpy(a.astype(np.float64)) for n, a in model.arrays().items()})
 
 
-def encoded(model: Model) -> list[batches.Encoded]:
-    """PAIRS as edits."""
-    (found,) = batches.as_edits(model, CODEC, batches.encode(CODEC, PAIRS, copy=True))
+def with_words(*, first: bool) -> tuple[Codec, list[Pair]]:
+    """PAIRS with words in a column before or behind the text."""
+    parts = [(CODEC.target, "text"), (tokenizers.learn(word.Config(), ["p q r\n"], any_character=True), "words")]
+    both = [(words, PAIRS[i].text, PAIRS[i].target) for i, words in COLUMNS]
+    pairs = [Pair("\t".join((w, t) if first else (t, w)), target) for w, t, target in both]
+    own = parts[:: -1 if first else 1]
+    return Codec(Together([name for _, name in own], [part for part, _ in own]), CODEC.target, 50), pairs
+
+
+def encoded(model: Model, codec: Codec = CODEC, pairs: list[Pair] = PAIRS) -> list[batches.Encoded]:
+    """Pairs as edits."""
+    (found,) = batches.as_edits(model, codec, batches.encode(codec, pairs, copy=True))
     return found
 
 
-def in_torch(pairs: list[batches.Encoded]) -> dict[str, Any]:
-    return {n: torch.from_numpy(np.asarray(a)) for n, a in batches.batch(pairs, CODEC).items()}
+def in_torch(pairs: list[batches.Encoded], codec: Codec = CODEC) -> dict[str, Any]:
+    return {n: torch.from_numpy(np.asarray(a)) for n, a in batches.batch(pairs, codec).items()}
 
 
 def given() -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
@@ -94,8 +105,7 @@ def test_numpy_is_torch_in_float64_and_gradients_reach_every_array(keys: dict[st
     wide = layers.replace(model, {n: a.astype(np.float64) for n, a in model.arrays().items()})
     made = batches.batch(pairs, CODEC)
     bound = double(model)
-    y, memory = bound.outputs(*(in_torch(pairs)[n] for n in ("source", "source_lengths"))), None
-    memory, state = bound.remembered(*y)
+    memory, state = bound.read(*(in_torch(pairs)[n] for n in ("source", "source_lengths")))
     theirs, _ = bound.readouts(torch.from_numpy(made["inputs"]), memory, state)
     plain = tuple(a.numpy() for a in memory)
     ours, _ = wide.readouts(made["inputs"], plain, _numpy(state))
@@ -105,6 +115,53 @@ def test_numpy_is_torch_in_float64_and_gradients_reach_every_array(keys: dict[st
     for name, gradient in zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True):
         assert bool(gradient.isfinite().all()), name
         assert bool(gradient.any()), name
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_conditions_reach_every_step_and_are_not_edited(first: bool) -> None:
+    codec, pairs = with_words(first=first)
+    model = make(7, codec.sizes)
+    made = encoded(model, codec, pairs)
+    plain = encoded(make())
+    nats = 0.0
+    for (i, _), e, pair in zip(COLUMNS, made, pairs, strict=True):
+        assert e.target.tolist() == plain[i].target.tolist()  # the edits of the text alone
+        texts = [*codec.source_texts(pair.text), "<eos>"]
+        memory, state = model.start([e.source], [codec.copies(pair.text)[0]])
+        looked = []
+        for fed, edit in zip([BOS, *e.target[:-1].tolist()], e.target.tolist(), strict=True):
+            logprobs, state, at = model.step(np.array([fed]), memory, state)
+            assert at is not None
+            looked.append(texts[int(at.argmax())])
+            nats -= float(logprobs[0, edit])
+        assert not {"p", "q", "r", "x"} & set(looked) or "x" in PAIRS[i].text
+        assert looked[0] == [*PAIRS[i].text, "<eos>"][0]
+    total = sum(len(e.target) for e in made)
+    assert float(double(model).loss(in_torch(made, codec))) == pytest.approx(nats / total, abs=1e-6)
+    translator = Translator(model, codec, 2.0)
+    whole = translator.answer(pairs, Settings(Search(4), attention=True))
+    for pair, (answer,) in zip(pairs, whole, strict=True):
+        (alone,) = translator.answer([pair], Settings(Search(4), attention=True))[0]
+        assert (alone.text, alone.logprobs) == (answer.text, answer.logprobs)
+        assert answer.attention is not None
+        assert answer.attention.shape[1] == len(answer.source_symbols)
+    weights = {n: torch.from_numpy(a).double().requires_grad_() for n, a in model.arrays().items()}
+    loss = layers.replace(model, weights).loss(in_torch(made, codec), torch.Generator().manual_seed(1))
+    for name, gradient in zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True):
+        assert bool(gradient.any()), name
+
+
+def test_conditions_are_a_set() -> None:
+    codec, _ = with_words(first=True)
+    model = make(8, codec.sizes)
+    one, other, third = (translated(model, codec, f"{words}\tcab") for words in ("p q r", "r p q", "p q"))
+    assert one == pytest.approx(other, abs=1e-5)
+    assert abs(one - third) > 1e-3
+
+
+def translated(model: Model, codec: Codec, text: str) -> float:
+    """nats of a target."""
+    return Translator(model, codec, 2.0).costs([Pair(text, "cabb")])[0].nll
 
 
 def _numpy(nested: Any) -> Any:

@@ -65,12 +65,13 @@ class Codec:
         assert not isinstance(self.source, Together)  # whose targets have a tokenizer of their own
         return self.source
 
-    @property
+    @cached_property
     def sizes(self) -> Sizes:
         """Symbols of each side, BOS and EOS among them."""
         if self.frames is not None:
             return Sizes(0, self.target.size + 2, False, self.frames.dimensions)
-        return Sizes(self.source.size + 2, self.target.size + 2, self.own_target is None)
+        conditions = self.reads.others(self.target) if isinstance(self.reads, Together) else ()
+        return Sizes(self.source.size + 2, self.target.size + 2, self.own_target is None, 0, conditions)
 
     @property
     def bos(self) -> int:
@@ -107,6 +108,13 @@ class Codec:
         """Raise SeqcliError, without a place, where a source is not made of as many columns as the model reads."""
         if isinstance(self.reads, Together) and text.strip():
             self.reads.check(text)
+
+    @property
+    def unknown_sources(self) -> tuple[int, ...]:
+        """The symbols for what the source's side does not know."""
+        if isinstance(self.reads, Together):
+            return self.reads.unknown
+        return () if self.reads is None or self.reads.unk_id is None else (self.reads.unk_id,)
 
     def source_of(self, pair: Pair) -> np.ndarray:
         """What the model reads of a pair's source: ids (S,), or frames (S, D). Raises SeqcliError without a place."""
@@ -189,9 +197,9 @@ class Codec:
     def copies(self, text: str) -> tuple[np.ndarray, list[str]]:
         """The target symbol (S,) of each source position, EOS that of the target; those that the target lacks are
         numbered from `sizes.target` on, and listed as the text has them. What is no part of a target has -1."""
-        unk, kind = self.source.unk_id, self.target.kind
+        unknown, kind = self.unknown_sources, self.target.kind
         ids = self.source.encode(_one_line(text))[: self.longest].tolist()
-        same = [None if id == unk else self._same.get(self.source.symbol(id)) for id in ids]
+        same = [None if id in unknown else self._same.get(self.source.symbol(id)) for id in ids]
         if isinstance(self.reads, Together):
             alike = self.reads.owners(_one_line(text))
             same = [id if own.kind == kind else -1 for id, own in zip(same, alike, strict=False)]
@@ -199,7 +207,7 @@ class Codec:
             return np.array([*same, self.eos], np.int64), []
         extra: dict[str, int] = {}
         for i, shown in enumerate(self.source_texts(text)):
-            if ids[i] == unk and same[i] is None:
+            if ids[i] in unknown and same[i] is None:
                 same[i] = self._same.get(visible(shown) if kind == "char" else shown)
             if same[i] is None and not isinstance(self.reads, Together) and self.source.kind != kind:
                 same[i] = -1  # a letter that is no phoneme is none in an answer either

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -73,7 +73,7 @@ def check_columns(source: Any, target: str | int | None) -> None:
 
 class Together:
     """Texts of several columns, a tab between them, as ids: those of the first column's tokenizer, then those of the
-    second, and so on; what any column does not know is one symbol. A text may lack its last columns."""
+    second, and so on, with a symbol each for what a column does not know. A text may lack its last columns."""
 
     kind = "columns"
 
@@ -82,7 +82,7 @@ class Together:
         self.begins = np.cumsum([0, *(part.size for part in parts)]).tolist()
         self.size: int = self.begins[-1]
         own = [(begin, part.unk_id) for begin, part in zip(self.begins, parts, strict=False)]
-        self.unk_id: int | None = next((begin + unk for begin, unk in own if unk is not None), None)
+        self.unknown = tuple(begin + unk for begin, unk in own if unk is not None)  # the symbols for those
 
     @classmethod
     def learn(
@@ -137,12 +137,8 @@ class Together:
 
     def encode(self, text: str) -> np.ndarray:
         """Ids (S,), int32. Raises UnknownCharacter."""
-        found = [np.zeros(0, np.int32)]
-        for begin, part, own, _ in self._texts(text):
-            ids = part.encode(own)
-            unknown = None if part.unk_id is None else ids == part.unk_id
-            found.append(ids + begin if unknown is None else np.where(unknown, self.unk_id or 0, ids + begin))
-        return np.concatenate(found).astype(np.int32)
+        found = [part.encode(own) + begin for begin, part, own, _ in self._texts(text)]
+        return np.concatenate([np.zeros(0, np.int32), *found]).astype(np.int32)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) in code points of the text, one for each id."""
@@ -151,6 +147,13 @@ class Together:
     def owners(self, text: str) -> list[BaseTokenizer]:
         """The tokenizer of the column in which each id stands."""
         return [part for _, part, own, _ in self._texts(text) for _ in part.offsets(own)]
+
+    def others(self, like: BaseTokenizer) -> tuple[tuple[int, int], ...]:
+        """First and end of the ids of each column that is not divided by a tokenizer like the given one; of all but
+        the first column where none is."""
+        same = [part.fingerprint() == like.fingerprint() for part in self.parts]
+        same = same if any(same) else [i == 0 for i in range(len(same))]
+        return tuple(ab for ab, own in zip(pairwise(self.begins), same, strict=True) if not own)
 
     def symbol(self, id: int) -> str:
         """What an id shows."""

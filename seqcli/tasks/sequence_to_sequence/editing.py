@@ -45,14 +45,14 @@ def edited(
     if s.sampling is None:
         found = search(model, sources, replace(s.search, n_best=s.search.beam), **given)
         return [
-            _different([_cut(own.model.spelt(h, copies), s.max_length) for h in every], s.search.n_best)
-            for every, copies in zip(found, model.copies, strict=True)
+            _different([_cut(own.model.spelt(h, x, copies), s.max_length) for h in every], s.search.n_best)
+            for every, x, copies in zip(found, sources, model.copies, strict=True)
         ]
     rngs = [np.random.default_rng([s.seed, p.record, n]) for p in pairs for n in range(s.samples)]
     drawn = sample(model, sources, s.sampling, rngs, samples=s.samples, **given)
     return [
-        [_cut(own.model.spelt(h, copies), s.max_length) for h in every]
-        for every, copies in zip(drawn, model.copies, strict=True)
+        [_cut(own.model.spelt(h, x, copies), s.max_length) for h in every]
+        for every, x, copies in zip(drawn, sources, model.copies, strict=True)
     ]
 
 

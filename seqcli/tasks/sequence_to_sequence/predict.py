@@ -136,10 +136,10 @@ class Translator(BasePredictor):
 
     def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
         """The tokens of a source that its side has no symbol for. A model that copies lacks none."""
-        unk = None if self.codec.frames is not None else self.codec.source.unk_id
-        if unk is None or self.copies:
+        unknown = self.codec.unknown_sources
+        if not unknown or self.copies:
             return []
-        places = np.flatnonzero(self.codec.source_ids(record.text) == unk).tolist()
+        places = np.flatnonzero(np.isin(self.codec.source_ids(record.text), unknown)).tolist()
         texts = self.codec.source_texts(record.text) if places else []
         return [(i, texts[i]) for i in places]
 

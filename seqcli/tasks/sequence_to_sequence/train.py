@@ -48,8 +48,6 @@ LOSS = "loss"
 class Task(BaseTask):
     """Pairs of texts, and a model of the second given the first."""
 
-    judged = "target token"
-
     corpus: dataset.Corpus = None  # type: ignore[assignment]
     codec: Codec = None  # type: ignore[assignment]
     train: list[paired.Encoded] = None  # type: ignore[assignment]
@@ -89,7 +87,9 @@ class Task(BaseTask):
         facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
-        sizes = {name: size for name, size in codec.sizes._asdict().items() if name != "dimensions" or size}
+        sizes = codec.sizes._asdict()
+        del sizes["conditions"]
+        sizes = {name: size for name, size in sizes.items() if name != "dimensions" or size}
         header: dict[str, Any] = {"vocabulary": sizes, "data": facts}
         first = codec.reads if isinstance(codec.reads, BaseTokenizer) else codec.target
         header["tokenizer"], arrays = tokenizers.to_artifact(first)
@@ -103,6 +103,11 @@ class Task(BaseTask):
             header["target_tokenizer"], own = tokenizers.to_artifact(codec.own_target, "target_tokenizer")
             arrays |= own
         return cls(recipe, model, header, arrays, corpus, codec, train, valid, plan)
+
+    @property
+    def judged(self) -> str:  # type: ignore[override]
+        """What a loss is the mean of."""
+        return "edit" if hasattr(self.model, "programs") else "target token"
 
     # batches
 

@@ -23,7 +23,7 @@ def test_every_kind_of_tokenizer_is_among_them() -> None:
 @pytest.mark.parametrize(("kind", "other"), EITHER)
 def test_ids_of_both_sides(kind: str, other: str | None) -> None:
     s = codec(kind, other)
-    assert s.sizes == (s.source.size + 2, s.target.size + 2, other is None, 0)
+    assert s.sizes == (s.source.size + 2, s.target.size + 2, other is None, 0, ())
     assert (s.bos, s.eos) == (s.sizes.target - 2, s.sizes.target - 1)
     assert (s.target is s.source) == (other is None)
     for source, target in zip(SOURCES, TARGETS, strict=True):
