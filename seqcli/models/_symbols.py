@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Self
 
@@ -9,13 +11,14 @@ import numpy as np
 
 from seqcli import layers, ops
 from seqcli.layers.blank import Rng
+from seqcli.models import State
 from seqcli.models._base import Trained
 from seqcli.ops import Array
 
 LONGEST, SHORTEST = 0.25, 16  # the waves of symbols on a line: turns from end to end, symbols of a turn
 
 
-class PredictsSymbols(Trained):
+class PredictsSymbols(Trained, ABC):
     """softmax(W h + b) over V symbols, of what the model's `hidden` gives: h (..., H)."""
 
     embedding: Array  # (V, E)
@@ -76,6 +79,44 @@ class PredictsSymbols(Trained):
         """The same for scoring, as log p: targets in NumPy (A, B) -> (A, B)."""
         found = self.nats(h, ops.integers(np.ascontiguousarray(targets), self.embedding))
         return -ops.to_numpy(found).reshape(targets.shape)
+
+    # a language model, of what its own kind reads of ids
+
+    @abstractmethod
+    def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
+        """What the softmax reads of ids (B, T), a stretch at a time: (B, t, H), and the state behind it."""
+
+    @abstractmethod
+    def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:
+        """The same of one more id of each row: ids (B,) -> (B, H)."""
+
+    def scored(
+        self, inputs: np.ndarray, targets: np.ndarray, state: State
+    ) -> Iterator[tuple[Array, np.ndarray, State]]:
+        """`score` a stretch at a time: what `read` gives, and the log-probabilities (B, t) between."""
+        at = 0
+        for h, after in self.read(inputs, state):
+            yield h, self.logprobs(h, targets[:, at : at + h.shape[1]]), after
+            at += h.shape[1]
+
+    def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """As LanguageModel.score."""
+        parts = [np.zeros((len(inputs), 0), np.float32)]
+        for _, logp, after in self.scored(inputs, targets, state):
+            parts.append(logp)
+            state = after
+        return np.concatenate(parts, axis=1), state
+
+    def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
+        """As LanguageModel.step."""
+        h, state = self.advance(ids, state)
+        return self.next_logits(h), state
+
+    def next_logits(self, h: Array) -> np.ndarray:
+        """The logits (B, V) that a step gives of what the softmax reads (B, H)."""
+        if len(h) == 1 and not ops.is_torch(h):
+            return (np.dot(self.output, h[0]) + self.output_bias)[None]
+        return ops.to_numpy(self.logits(h))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -132,18 +132,16 @@ class Model(PredictsSymbols):
         width = len(self.stack.first[0])
         return Bank(self.vocabulary_size, width, lambda ids: self.stack.project(ops.embedding(ids, self.embedding)))
 
-    def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """As LanguageModel.score. A batch of one runs on matrix-vector products, a larger one on tiles."""
-        parts = [np.zeros((len(inputs), 0), np.float32)]
-        for start in range(0, inputs.shape[1], CHUNK):
-            x, y = inputs[:, start : start + CHUNK], targets[:, start : start + CHUNK]
-            if len(inputs) == 1 and not ops.is_torch(self.embedding):
+    def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
+        """As PredictsSymbols. A batch of one runs on matrix-vector products, a larger one on tiles."""
+        for start in range(0, ids.shape[1], CHUNK):
+            x = ids[:, start : start + CHUNK]
+            if len(ids) == 1 and not ops.is_torch(self.embedding):
                 h, state = self._stream.unroll(x[0], state)
-                h = h[:, None]  # (T, 1, H)
+                yield h[None], state
             else:
                 h, state = self.hidden(ops.integers(x.T, self.embedding), state)
-            parts.append(self.logprobs(h, y.T).T)
-        return np.concatenate(parts, axis=1), state
+                yield h.swapaxes(0, 1), state
 
     def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
         """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""
@@ -155,16 +153,15 @@ class Model(PredictsSymbols):
                 _, own = self._stream.unroll(prompt, own)
         return None, own
 
-    def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
-        """Feed ids (B,): logits (B, V) and the next state."""
+    def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:
+        """As PredictsSymbols."""
         if ops.is_torch(self.embedding):
             h, state = self.hidden(ops.integers(ids[None], self.embedding), state)
-            return self.logits(h[0]).detach().float().cpu().numpy(), state
+            return h[0], state
         if len(ids) == 1:
             h, state = self._stream.step(int(ids[0]), state)
-            return (np.dot(self.output, h) + self.output_bias)[None], state
-        h, state = self.stack.step_projected(self._projected(ids), state)
-        return self.logits(h), state
+            return h[None], state
+        return self.stack.step_projected(self._projected(ids), state)
 
     def start_all(self, prompts: Sequence[np.ndarray]) -> tuple[None, State]:
         """As LanguageModel.start_all: in tiles, a symbol of each at a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -148,16 +149,15 @@ class Model(PredictsSymbols):
         )
         return ops.concat([h for h, _ in parts], axis=0), (ids, ops.integers(np.full(B, t), ids), caches)
 
-    def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """As LanguageModel.score."""
-        parts, at = [np.zeros((len(inputs), 0), np.float32)], 0
-        while at < inputs.shape[1]:
+    def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
+        """As PredictsSymbols."""
+        at = 0
+        while at < ids.shape[1]:
             known = self._room(state[0])
-            new = ops.integers(inputs[:, at : at + self.window - known.shape[1]], self.embedding)
+            new = ops.integers(ids[:, at : at + self.window - known.shape[1]], self.embedding)
             h, state = self._read(ops.concat([known, new], axis=1))
-            parts.append(self.logprobs(h[:, known.shape[1] :], targets[:, at : at + new.shape[1]]))
+            yield h[:, known.shape[1] :], state
             at += new.shape[1]
-        return np.concatenate(parts, axis=1), state
 
     def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
         """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""
@@ -167,8 +167,8 @@ class Model(PredictsSymbols):
             ids = ids[self.window - self.window // 2 :]
         return None, self._read(ops.integers(ids[None], self.embedding))[1] if len(prompt) else own
 
-    def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
-        """Feed ids (B,): logits (B, V) and the next state."""
+    def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:
+        """As PredictsSymbols."""
         (known, used, caches), new = state, ops.integers(ids[:, None], self.embedding)
         left = self._room(known)
         if left is not known:
@@ -180,5 +180,4 @@ class Model(PredictsSymbols):
         for block, cache in zip(self.blocks, caches, strict=True):
             x, cache = block.step(x, cache, count, turn)
             found.append(cache)
-        logits = self.logits(x if self.norm is None else self.norm(x))
-        return ops.to_numpy(logits), (ops.concat([known, new], axis=1), used, tuple(found))
+        return x if self.norm is None else self.norm(x), (ops.concat([known, new], axis=1), used, tuple(found))
