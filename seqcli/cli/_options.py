@@ -254,6 +254,38 @@ class Fusing:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mixed:
+    """Language models: what stands beside one. Weights that are not said are fitted on the validation split."""
+
+    mix: Annotated[
+        list[str] | None,
+        option(
+            "Mix in another model's probabilities, over the same symbols. Repeatable.", metavar="MODEL[=WEIGHT]",
+            autocompletion=runs,
+        ),
+        LANGUAGE,
+    ] = None  # fmt: skip
+    cache: Annotated[
+        int | None,
+        option("Mix in what came before in like states, of the last N tokens.", metavar="N", min=1),
+        LANGUAGE,
+    ] = None
+    cache_weight: Annotated[float | None, option("Its weight.", min=0, max=1), LANGUAGE, For(needs="--cache")] = None
+    cache_flatness: Annotated[
+        float | None, option("How sharply it tells states apart.", min=0), LANGUAGE, For(needs="--cache")
+    ] = None
+
+    def mixed(self, predictor: Any, base: Any = None) -> Any:
+        """The predictor with all that; `base` takes its model's place."""
+        from seqcli.tasks.language_model.mixing import Mixing, mixed, said
+
+        members = [said(text) for text in self.mix or ()]
+        names, weights = tuple(name for name, _ in members), tuple(weight for _, weight in members)
+        mixing = Mixing(names, weights, self.cache, self.cache_weight, self.cache_flatness)
+        return mixed(predictor, mixing, base) if mixing else predictor
+
+
+@dataclasses.dataclass(frozen=True)
 class Confidence:
     """How sure answers must be."""
 

@@ -6,6 +6,9 @@ is the signature that comparable numbers share.
 Language models, by two context protocols: `stateful` carries the state through the whole text; `--window N` begins
 anew every N tokens and scores every position, to stand beside Transformers.
 
+--dynamic learns from each segment once it is scored; --cache N and --mix MODEL mix in what came before in like states
+and what other models say, a counted one or several networks, with weights fitted on the validation split.
+
 Of numbers (tokenizer: bins) also how far the next value is off, beside a linear autoregression fitted in training
 and the last value, and how many values the 80 % interval holds; --horizon N the same of the N values that follow.
 
@@ -44,6 +47,7 @@ from seqcli.cli._options import (
     Fusing,
     Given,
     Lines,
+    Mixed,
     Model,
     grouped,
     option,
@@ -53,6 +57,7 @@ from seqcli.errors import UsageError
 Unknown = Literal["error", "skip", "count-wrong"]
 UNKNOWN = ("error", "skip", "count-wrong")
 LABELS, TEXTS, FIELDS, ROWS = For(has="labels"), For(has="text"), For(has="field"), For(has="rows")
+DYNAMIC = For(needs="--dynamic")
 LINES, PER_LINE = For(has="costs"), For(has="costs", needs="--per-line")
 
 
@@ -145,6 +150,18 @@ class Contexts:
 
 
 @dataclass(frozen=True)
+class Learning:
+    """Language models that go on learning from what was scored (recurrent ones; needs torch)."""
+
+    dynamic: Annotated[
+        bool, option("Learn from each segment once it is scored (dynamic evaluation).", "--dynamic"), LANGUAGE
+    ] = False
+    dynamic_rate: Annotated[float, option("How far a segment moves weights.", min=0), LANGUAGE, DYNAMIC] = 1e-4
+    dynamic_decay: Annotated[float, option("How far they then return.", min=0, max=1), LANGUAGE, DYNAMIC] = 0.01
+    dynamic_segment: Annotated[int, option("Tokens of a segment.", metavar="N", min=1), LANGUAGE, DYNAMIC] = 50
+
+
+@dataclass(frozen=True)
 class PerLine:
     """A filter: what each line costs (language models, sequence to sequence)."""
 
@@ -216,6 +233,8 @@ class Asked:
     reading: Reading
     columns: Columns
     contexts: Contexts
+    learning: Learning
+    mixed: Mixed
     per_line: PerLine
     labels: Labels
     answers: Answers
@@ -226,6 +245,8 @@ def command(
     scoring: Scoring,
     labels: Labels,
     contexts: Contexts,
+    learning: Learning,
+    mixed: Mixed,
     answers: Answers,
     per_line: PerLine,
     reading: Reading,
@@ -244,5 +265,5 @@ def command(
         raise UsageError("--compare names both models: leave --model away")
     stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")
     given.check_model(stored)
-    asked = Asked(files or [], scoring, reading, columns, contexts, per_line, labels, answers)
+    asked = Asked(files or [], scoring, reading, columns, contexts, learning, mixed, per_line, labels, answers)
     return registry.load("cli/_scoring", stored.header["task"]).run(asked, predictor.load(stored), given)

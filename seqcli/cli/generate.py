@@ -48,6 +48,7 @@ from seqcli.cli._options import (
     Fusing,
     Given,
     HeaderOption,
+    Mixed,
     Model,
     grouped,
     nothing_to_read,
@@ -243,6 +244,7 @@ class Asked:
     reading: Reading
     drawing: Drawing
     continuing: Continuing
+    mixed: Mixed
     searching: Searching
     demanding: Demanding
     writing: Writing
@@ -256,6 +258,7 @@ def command(
     writing: Writing,
     drawing: Drawing,
     continuing: Continuing,
+    mixed: Mixed,
     searching: Searching,
     demanding: Demanding,
     sure: Sure,
@@ -292,6 +295,8 @@ def command(
         )
         return None
     given.check_model(stored)
-    asked = Asked(files or ["-"], prompt, reading, drawing, continuing, searching, demanding, writing, sure, how)
+    asked = Asked(
+        files or ["-"], prompt, reading, drawing, continuing, mixed, searching, demanding, writing, sure, how
+    )
     registry.load("cli/_generating", stored.header["task"]).run(asked, stored, given)
     return None

@@ -30,6 +30,16 @@ LEFT = {
     *("delimiter", "tag", "columns", "separator", "comments", "force", "lexicon", "ensemble", "device"),
     *("target_precision", "jobs", "longest", "errors", "max_tokens"),
     *(
+        "mix",
+        "cache",
+        "cache_weight",
+        "cache_flatness",
+        "dynamic",
+        "dynamic_rate",
+        "dynamic_decay",
+        "dynamic_segment",
+    ),
+    *(
         "must",
         "must_not",
         "must_key",

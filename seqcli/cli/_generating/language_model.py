@@ -74,7 +74,9 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         explain=writing.explain,
         grammar=asked.demanding.grammar,
     )
-    generator = Generator.open(stored)
+    if asked.continuing.device != "cpu" and (flags := given.flags(("mix", "cache"))):
+        raise UsageError(f"{flags[0]} goes with --device cpu")
+    generator = asked.mixed.mixed(Generator.open(stored))
     blank = getattr(generator.tokenizer, "ends", "") == "blank"
     if blank and settings.lines:  # its values are lines: a series ends with a blank one
         settings = replace(settings, lines=False, stops=(*settings.stops, "\n\n"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seqcli import forms, threads
 from seqcli.cli import _filter
 from seqcli.cli._options import Given, nothing_to_read
@@ -9,11 +11,22 @@ from seqcli.cli._reading import TEXTS
 from seqcli.cli._scoring import report
 from seqcli.cli.eval import Asked
 from seqcli.errors import UsageError
+from seqcli.tasks.language_model.mixing import training_ids
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import Lines
+from seqcli.training import require_torch
 
 RECORDS = ("input", "text", "field", "delimiter")  # options of records that are scored one by one
-ONCE = ("window", "horizon", "json", "metric", "split")  # options of a text that is scored as a whole
+ONCE = (
+    "window",
+    "horizon",
+    "json",
+    "metric",
+    "split",
+    "dynamic",
+    "mix",
+    "cache",
+)  # options of a text that is scored as a whole
 PER_LINE = "--per-line scores each record by itself"
 BATCH = 64  # lines scored together
 
@@ -36,6 +49,9 @@ def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
                 raise UsageError(f"--horizon is for models of numbers, and {predictor.path} is none", hint=hint)
             if window:
                 raise UsageError("--horizon goes on from all that was read: --window does not go with it")
+        if window and (flags := given.flags(("dynamic", "cache"))):
+            raise UsageError(f"{flags[0]} is of one stream: --window does not go with it")
+        predictor = _learning(asked, predictor) if asked.learning.dynamic else asked.mixed.mixed(predictor)
         report(asked, predictor, given, window=window, horizon=asked.contexts.horizon)
         return None
     said, jsonl, files = asked.reading, asked.per_line.jsonl, asked.files or ["-"]
@@ -46,3 +62,16 @@ def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
     _filter.run(files, reader, own, None, write, batch_size=BATCH, how=how, what="scoring")
     forms.finish(write)
     return None
+
+
+def _learning(asked: Asked, predictor: Generator) -> Generator:
+    """The model as one that learns from what it scores, with what is mixed in."""
+    require_torch("--dynamic")
+    from seqcli.training.dynamic import Dynamic, Settings
+
+    said = asked.learning
+    settings = Settings(said.dynamic_rate, said.dynamic_decay, said.dynamic_segment)
+    model = Dynamic(predictor.model, training_ids(predictor), settings)
+    own = asked.mixed.mixed(replace(predictor, also=str(settings)), model)
+    model.begin()  # weights were fitted with it
+    return own if own.model is not predictor.model else replace(own, model=model)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Pieces
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqcli import models, ops, tokenizers
+from seqcli import artifact, models, ops, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.decoding.automata import matching
+from seqcli.decoding.cache import Cache
 from seqcli.decoding.guide import NEVER, Followed, Lexicon, Rule
+from seqcli.decoding.mixture import Mixture
 from seqcli.decoding.paths import paths, side_by_side
 from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, sample
 from seqcli.decoding.text import Written, stream_text, until_stop
@@ -85,6 +88,13 @@ class Generator(BasePredictor):
 
     model: Any
     tokenizer: BaseTokenizer
+    also: str = ""  # what goes with the model, as signatures name it
+
+    def packed(self) -> Callable[[], BasePredictor]:
+        """As Answering."""
+        if not isinstance(self.model, Mixture):
+            return super().packed()
+        return partial(_reopened, type(self), self.files, self.model.weights, self.model.cache)
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Generator:
@@ -290,6 +300,12 @@ class Generator(BasePredictor):
         if text is None:
             return super().evaluate(**asked)
         return self.score([Chunk(text, "<text>", 1)], **asked)
+
+
+def _reopened(kind: type[Generator], files: Sequence[Path], weights: np.ndarray, cache: Cache | None) -> Generator:
+    """A mixture in another process."""
+    own, *others = [kind.open(artifact.read(path)) for path in files]
+    return replace(own, model=Mixture((own.model, *(o.model for o in others)), weights, cache), files=tuple(files))
 
 
 def _rng(record: Ready, settings: Settings) -> np.random.Generator:

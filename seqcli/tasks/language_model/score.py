@@ -100,7 +100,7 @@ def _evaluate(
     measured.update(Found(nats=score.send(None)))
     for found in kept.found() if kept else ():
         measured.update(found)
-    protocol = f"window {window}" if window else "stateful"
+    protocol = (f"window {window}" if window else "stateful") + own.also
     name = signature(tokenizer, protocol, digest.hexdigest(), max(total - 1, 0))
     return Report.of(measured, {}, name, protocol, wide=12)
 
