@@ -28,7 +28,7 @@ def test_what_is_mixed_in_helps_and_is_named(run):
     assert nats["--mix counted --mix looking"] < nats["--mix counted"] + 0.005
     assert nats["--cache 300"] < nats[""] + 1e-3  # words drawn at random: nothing is said again
     named = found["--cache 300 --mix counted"]["signature"]
-    assert re.search(r"\|ctx:stateful\+mix\(ngram:[0-9a-f]{8}:0\.\d{4}\)\+cache\(300,0\.\d+,0\.\d{4}\)\|", named)
+    assert re.search(r"\|ctx:stateful\+mix\(ngram:[0-9a-f]{8}:[01]\.\d{4}\)\+cache\(300,0\.\d+,0\.\d{4}\)\|", named)
 
 
 def test_weights_that_are_given(run, home):
