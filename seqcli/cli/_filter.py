@@ -210,6 +210,7 @@ class Batches:
     def _chunks(self, paths: Sequence[str | Path]) -> Iterator[Chunk]:
         """What the sources hold; of files that are records themselves (a recording, a folder of them) their names."""
         how: dict[str, Any] = {"encoding": self.encoding, "end_lines": True, "replaced": self.replaced}
+        how["cut_long_lines"] = getattr(self.reader, "cuts", False)  # what reads running text takes a line in parts
         holds = self.work.predictor.holds
         for several, group in groupby(paths, lambda path: path != "-" and holds(path) is not None):
             if not several:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqcli import console, registry, runs, threads
 from seqcli.cli import _filter, _streaming
@@ -13,11 +13,14 @@ from seqcli.cli._reading import STREAMS, named_format
 from seqcli.datasets.reading import Reading as Said
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, formats_of
+from seqcli.tasks.tagging import running
 from seqcli.tasks.tagging.data import options_for
 from seqcli.tasks.tagging.forced import Forced
 from seqcli.tasks.tagging.lexicon import read_lexicon
 from seqcli.tasks.tagging.predict import Settings, Tagger
-from seqcli.tasks.tagging.show import restored
+from seqcli.tasks.tagging.raw import Words
+from seqcli.tasks.tagging.show import Found, restored, sentence_line
+from seqcli.words import Rule
 
 if TYPE_CHECKING:
     from seqcli.cli.tag import Reading, Writing
@@ -59,8 +62,11 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     if forced and read == "jsonl":
         options = replace(options, tag=forced.name)
     out_options = replace(out_options, replace=writing.replace, confidence=writing.confidence)
-    reader = registry.load("records", read).Reader(options)
     written = restored if write == "text" else registry.load("records", write).Writer(out_options).write
+    reader, written = _running(asked, tagger, read, written) or (
+        registry.load("records", read).Reader(options),
+        written,
+    )
     if writing.explain and (forced or reading.lexicon or asked.sure != Confidence()):
         raise UsageError("--explain is of the model alone: leave --force, --lexicon and --min-confidence away")
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
@@ -89,7 +95,8 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     if write == "spans" and not tagger.scheme:
         raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
     read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED))
-    read = read or (write if write in SAME else "text")
+    runs_on = reading.sentences or tagger.divides  # running text is read
+    read = read or (write if write in SAME and not runs_on else "text")
     if read not in formats_of(TAGGED):
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
     if tagger.features and read not in ("conll", "conllu"):
@@ -101,9 +108,38 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     for name, format_ in (("confidence", "conll"), ("replace", "conll"), ("n_best", "jsonl"), ("explain", "jsonl")):
         if name in given and write != format_:
             raise UsageError(f"{given.flags([name])[0]} goes with --format {format_}, not {write}")
+    _check_running(read, reading, tagger, given)
     given.check_format(read)
     if reading.field and read != "jsonl":
         raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
     if asked.columns.separator and "conll" not in (read, write):
         raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
     return read, write
+
+
+ALONE = ("force", "lexicon", "explain", "n_best", "min_confidence", "target_precision", "confidence", "replace")
+
+
+def _check_running(read: str, reading: Reading, tagger: Tagger, given: Given) -> None:
+    """Raise UsageError for options that do not go with running text, or only with it."""
+    if tagger.divides and read == "text" and (odd := given.flags(ALONE)):
+        raise UsageError(f"{odd[0]} is of tags: {tagger.path} finds sentences in running text")
+    if reading.sentences and (tagger.divides or read != "text"):
+        what = f"{tagger.path} finds them itself" if tagger.divides else f"{read} is read"
+        raise UsageError(f"--sentences finds sentences in running text for a tagger; {what}")
+    if reading.line_ends and not (read == "text" and (reading.sentences or tagger.divides)):
+        raise UsageError("--line-ends is of running text, in which a model finds sentences: see --sentences")
+
+
+def _running(asked: Asked, tagger: Tagger, read: str, write: Any) -> tuple[Any, Any] | None:
+    """What reads running text, and what writes its answers; None where that is not read."""
+    windows = running.Reader(line_ends=asked.reading.line_ends)
+    if asked.reading.sentences:
+        splitter = Tagger.open(runs.open_model(asked.reading.sentences, "tag"))
+        if not splitter.divides:
+            raise UsageError(f"{splitter.path} finds no sentences", hint="train one with data: {restore: sentences}")
+        return running.Divided(splitter, windows, running.Sentences(tagger.words.cut, finer=splitter.finer)), write
+    if not tagger.divides or read != "text":
+        return None
+    sentences = running.Sentences(Words(Rule(), {}).cut, finer=tagger.finer)
+    return windows, Found(sentences, sentence_line if write is restored else write)

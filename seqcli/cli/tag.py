@@ -16,6 +16,8 @@ are cut into words by the rule that the model keeps; words that are given are ta
   cut -f2 mail.tsv | seqcli tag --format spans --min-confidence 0.9 > entities.jsonl
   seqcli tag --format conll < test.conll > tagged.conll
   seqcli tag --format conll --columns word,known --force known < partly-tagged.conll
+  seqcli tag -m ewt-sentences < raw.txt            # running text: a sentence a line
+  seqcli tag -m ewt-upos --sentences ewt-sentences --format conllu < raw.txt > tagged.conllu
   arecord -t raw -f S16_LE -r 8000 | seqcli tag --input pcm
 
 A model of frames that reads forward, with head: softmax, tags what comes on standard input while it comes, `time TAB
@@ -31,7 +33,7 @@ from typing import Annotated
 import typer
 
 from seqcli import registry
-from seqcli.cli._complete import entries
+from seqcli.cli._complete import entries, runs
 from seqcli.cli._options import (
     Columns,
     Confidence,
@@ -76,6 +78,13 @@ class Reading:
     force: Annotated[
         str | None, option("Tags given in this column or key (_ for none); the rest is filled in.", metavar="COLUMN")
     ] = None
+    sentences: Annotated[
+        str | None,
+        option("Running text: a model that finds its sentences (and words).", metavar="MODEL", autocompletion=runs),
+    ] = None
+    line_ends: Annotated[
+        bool, option("Running text: a line end ends a sentence too, as an empty line does.", "--line-ends")
+    ] = False
     lexicon: Annotated[
         str | None, option("Lines of word TAB tags: the tags that a word may have.", metavar="FILE")
     ] = None

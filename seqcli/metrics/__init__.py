@@ -38,6 +38,7 @@ class Found(NamedTuple):
     predicted: Sequence[str] | None = None  # tags of a sentence, labels of texts, or one answer, a text
     gold: Sequence[str] | None = None  # what is right, likewise
     known: Sequence[bool] | None = None  # of each word of a sentence, whether the training text has it
+    units: Sequence[str] | None = None  # what labels restore something to
     written: Sequence[str] | None = None  # gold tags as the data write them, where tags say where spans are
     probabilities: ArrayLike | None = None  # (N, K)
     truth: ArrayLike | None = None  # gold labels (N,) among the K, below 0 for another; of several (N, K) bool

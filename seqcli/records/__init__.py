@@ -28,7 +28,7 @@ from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import suffix
 from seqcli.records._json import is_object, joined, new_object
 from seqcli.records._kinds import BLANKS, KINDS, LABELLED, PAIRED, TAGGED, UNPRINTABLE, Kind, Options, labels_of
-from seqcli.records._record import Answer, Example, Pair, Place, Places, Record, Sentence, SpanAnswer
+from seqcli.records._record import Answer, Example, Excerpt, Pair, Place, Places, Record, Sentence, SpanAnswer
 from seqcli.records._texts import MARK, apart, second, together
 from seqcli.streams import BOM, Chunk
 

@@ -41,6 +41,20 @@ class Record:
         return len(self.text)
 
 
+class Excerpt(NamedTuple):
+    """Where a sentence stands in running text that it was found in: the `raw` of such a record."""
+
+    start: int  # in code points of its source, behind a byte order mark
+    end: int  # exclusive
+    number: int  # of the sentence among all that were found, from 1
+    document: str | None = None  # the name of the source that it begins; empty where that has none
+    paragraph: bool = False  # whether it begins one
+    blank: bool = False  # whether an empty line precedes it
+    joined: bool = False  # whether the text goes on behind it without white space
+    tokens: Sequence[tuple[int, int]] = ()  # those of several words: the first, and the one behind the last
+    probability: float | None = None  # that a sentence ends there, where that is asked for
+
+
 @dataclass(slots=True)
 class Sentence(Record):
     """Words, with their tags. Offsets count code points of `text`, end exclusive.

@@ -17,7 +17,7 @@ import re
 from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
-from seqcli.records import NOTHING, Answer, Kind, Options, Sample, Sentence, cell, one_line
+from seqcli.records import NOTHING, Answer, Excerpt, Kind, Options, Sample, Sentence, cell, one_line
 from seqcli.records._blocks import Block, BlockReader, BlockWriter
 
 READS = ("tags",)
@@ -32,7 +32,7 @@ _FORM, _FEATS, _MISC = 1, 5, 9
 _WORD_ID = re.compile(r"[0-9]+([-.][0-9]+)?")
 _OTHER_ID = re.compile(r"[0-9]{1,9}[-.][0-9]{1,9}")
 _TEXT = re.compile(r"# *text *= ?")
-_NO_SPACE = "SpaceAfter=No"
+NO_SPACE = "SpaceAfter=No"
 
 
 class Field(NamedTuple):
@@ -136,7 +136,7 @@ class Reader(BlockReader):
         sentence.features = {name: columns[i] for name, i in self._features}
         sentence.tags = self._tags(columns, sentence)
         units = [(word, [word]) for word in words]
-        spaces = [_NO_SPACE not in misc for misc in columns[_MISC]]
+        spaces = [NO_SPACE not in misc for misc in columns[_MISC]]
         if any(line[0] != "#" for line in _between(block)):
             units, spaces = _surface(block, rows)
         sentence.text, sentence.offsets = _locate(units, spaces, _text_of(block))
@@ -196,7 +196,7 @@ def _surface(block: Block, rows: list[list[str]]) -> tuple[list[tuple[str, list[
                 continue
             until = int(row[0].partition("-")[2])
             units.append((row[_FORM], []))
-        spaces.append(_NO_SPACE not in row[_MISC])
+        spaces.append(NO_SPACE not in row[_MISC])
     return units, spaces
 
 
@@ -271,15 +271,40 @@ class Writer(BlockWriter):
 
     def _block(self, sentence: Sentence, answer: Answer) -> str:
         column, key = self._field
-        offsets = sentence.spread()
+        offsets, place = sentence.spread(), sentence.raw if isinstance(sentence.raw, Excerpt) else None
         text = one_line(sentence.text).strip()
-        lines = [f"# text = {text}\n"] if text else []
+        lines = [*_comments(place)] if place else []
+        lines += [f"# text = {text}\n"] if text else []
+        tokens = dict(place.tokens) if place else {}
+        inside = {word for first, end in tokens.items() for word in range(first, end)}
+        last = len(sentence.words) - 1
         for i, (word, tag) in enumerate(zip(sentence.words, answer.tags, strict=True)):
+            if i in tokens:
+                form = sentence.text[offsets[i][0] : offsets[tokens[i] - 1][1]]
+                row = [f"{i + 1}-{tokens[i]}", cell(form), *[NOTHING] * (len(COLUMNS) - 2)]
+                row[_MISC] = self._behind(tokens[i] - 1, last, offsets, place)
+                lines.append("\t".join(row) + "\n")
             tree = ("1", "dep") if i else ("0", "root")
             row = [str(i + 1), cell(word), *[NOTHING] * 4, *tree, NOTHING, NOTHING]
-            if i + 1 < len(offsets) and offsets[i + 1][0] == offsets[i][1]:
-                row[_MISC] = _NO_SPACE
+            if i not in inside:
+                row[_MISC] = self._behind(i, last, offsets, place)
             value = self._value(tag)
             row[column] = set_value(row[column], key, value, ordered=True) if key else value
             lines.append("\t".join(row) + "\n")
         return "".join(lines)
+
+    @staticmethod
+    def _behind(i: int, last: int, offsets: list[tuple[int, int]], place: Excerpt | None) -> str:
+        """The MISC of a token that ends with a word: whether no space follows."""
+        joined = offsets[i + 1][0] == offsets[i][1] if i < last else place is not None and place.joined
+        return NO_SPACE if joined else NOTHING
+
+
+def _comments(place: Excerpt) -> list[str]:
+    """What stands before a sentence that was found in running text."""
+    lines = [f"# sent_id = {place.number}\n"]
+    if place.paragraph:
+        lines.insert(0, "# newpar\n")
+    if place.document is not None:
+        lines.insert(0, f"# newdoc id = {one_line(place.document)}\n" if place.document else "# newdoc\n")
+    return lines

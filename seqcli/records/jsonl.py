@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from seqcli.errors import SeqcliError
-from seqcli.records import Answer, Sentence, joined, new_object
+from seqcli.records import Answer, Excerpt, Sentence, joined, new_object
 from seqcli.records._fields import FieldReader
 from seqcli.records._json import WHITE, starts
 from seqcli.records._lines import Line, LineWriter
@@ -80,9 +80,11 @@ class Writer(LineWriter):
                 weights, read = answer.explained[i]
                 token["explanation"] = {"weights": weights, "read": read}
             tokens.append(token)
-        result: dict[str, Any] = (
-            {"tokens": tokens} if answer.text is None else {"text": answer.text, "tokens": tokens}
-        )
+        result: dict[str, Any] = {"tokens": tokens}
+        if isinstance(sentence.raw, Excerpt):
+            result = {**_place(sentence.raw), **(result if tokens else {})}
+        elif answer.text is not None:
+            result = {"text": answer.text, **result}
         if answer.spans is not None:
             result["spans"] = span_records(sentence, answer)
         if answer.alternatives is not None:
@@ -90,6 +92,12 @@ class Writer(LineWriter):
                 {"labels": list(labels), "probability": round(p, 6)} for labels, p in answer.alternatives
             ]
         return result
+
+
+def _place(found: Excerpt) -> dict[str, Any]:
+    """Where a sentence stands in the text that it was found in, and how sure its end is, where that was asked for."""
+    place: dict[str, Any] = {"start": found.start, "end": found.end}
+    return place if found.probability is None else {**place, "probability": round(found.probability, 6)}
 
 
 def span_records(sentence: Sentence, answer: Answer) -> list[dict[str, Any]]:

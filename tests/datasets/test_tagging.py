@@ -205,7 +205,7 @@ def test_a_scheme_may_be_said_or_denied(corpus: Callable[..., Corpus], capsys: p
 # made from plain text
 
 
-@pytest.mark.parametrize("kind", registry.names("restoration"))
+@pytest.mark.parametrize("kind", [kind for kind in registry.names("restoration") if kind != "sentences"])
 def test_labels_are_made_from_plain_text(corpus: Callable[..., Corpus], kind: str) -> None:
     lines = ["Où est Jean?", "", "  a  B  ", "Łódź", "🙂 ok"]
     own = corpus("\n".join(lines) + "\n", restore=kind)
@@ -280,7 +280,7 @@ def test_a_format_that_only_writes_is_no_format_of_data() -> None:
     ("keys", "said"),
     [
         ({"format": "conl"}, "'conl' is no format with tags; known: conll"),
-        ({"restore": "vowels"}, "nothing restores 'vowels'; known: case, diacritics, spaces"),
+        ({"restore": "vowels"}, "nothing restores 'vowels'; known: case, diacritics, sentences, spaces"),
         ({"columns": ["word", "pos"], "tag": "chunk"}, "no column is named 'chunk'; columns: word, pos"),
         ({"scheme": "bioes"}, "scheme"),
         ({"longest": 0}, "longest"),

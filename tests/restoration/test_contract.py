@@ -124,7 +124,7 @@ def test_an_unknown_kind_is_named_with_a_suggestion():
     with pytest.raises(UsageError, match="unknown restoration 'space'") as error:
         registry.load("restoration", "space")
     assert error.value.hint == "did you mean 'spaces'?"
-    assert KINDS == ("case", "diacritics", "spaces")
+    assert KINDS == ("case", "diacritics", "sentences", "spaces")
 
 
 @QUICK

@@ -1,6 +1,6 @@
 """Tagging: a label for every word, or every character, of a sentence."""
 
-METRICS = ("accuracy", "spans", "calibration", "selective", "cross-entropy")  # as they are shown
+METRICS = ("accuracy", "spans", "divisions", "calibration", "selective", "cross-entropy")  # as they are shown
 HAS = ("labels", "field")  # what options of several tasks ask for
 HOLDS = "words with tags"  # what its files hold
 LEARNS = "A tagger"  # from them

@@ -20,6 +20,7 @@ from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
 from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
+from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
 
 # The formats that have tags, those of tags alone first.
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
@@ -42,7 +43,8 @@ class Config(BaseModel, extra="forbid"):
     comments: str | None = None  # conll: lines that begin so are comments
     field: str | None = None  # jsonl: the key of the words
     scheme: Literal["auto", "none", "iob1", "iob2", "iobes", "bilou", "bmes", "bmewo"] = "auto"  # of span tags
-    restore: str | None = None  # spaces, diacritics or case: a label a character, made from plain text itself
+    restore: str | None = None  # spaces, diacritics, case or sentences: a label a character, made from plain text
+    # itself, or the text of CoNLL-U
     longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
@@ -60,9 +62,9 @@ class Config(BaseModel, extra="forbid"):
     def _tag_among_columns(self) -> Config:
         if self.columns and self.tag and self.tag not in self.columns:
             raise ValueError(f"tag: no column is named {self.tag!r}; columns: {', '.join(self.columns)}")
-        if self.restore and (
-            odd := [k for k in ("format", "columns", "tag", "comments", "field") if getattr(self, k)]
-        ):
+        odd = [k for k in ("columns", "tag", "comments", "field") if getattr(self, k)]
+        odd += ["format"] if self.format not in (None, "conllu") else []
+        if self.restore and odd:
             raise ValueError(f"{odd[0]}: restore reads plain text, whose labels it makes itself; leave one away")
         return self
 
@@ -148,11 +150,13 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
     """Find, read and check the splits; `numbers`: words are vectors. Raises SeqcliError with
     file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
-    format_name = plan.format(config.format or ("text" if config.restore else None), guess)
+    format_name = plan.format(config.format, _guess_text if config.restore else guess)
+    if config.restore and format_name != "conllu":
+        format_name = "text"
     options = Options(TAGGED, **{**plan.settings, **stated(config, TAGGED)}, gold=not config.restore, numbers=numbers)
     records = Records(format_name, options, plan.encoding)
     splits = {
-        split: list(read_sentences(records, paths, config.restore, f"reading {split}"))
+        split: list(read_sentences(records, paths, config.restore, f"reading {split}", joined=split == "train"))
         for split, paths in plan.files.items()
     }
     splits |= _share_out(splits["train"], plan.shares)
@@ -165,14 +169,17 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
 
 
 def read_sentences(
-    records: Records, paths: Sequence[str | Path], restore: str | None = None, what: str = ""
+    records: Records, paths: Sequence[str | Path], restore: str | None = None, what: str = "", *, joined: bool = False
 ) -> Iterator[Sentence]:
-    """The records that have words, in order; with `restore` made from plain text."""
-    restoration = registry.load("restoration", restore) if restore else None
-    for sentence in records.read(paths, what):
-        if restoration:
+    """The records that have words, in order; with `restore` made from plain text. `joined`: see `paragraphs`."""
+    restoration, found = registry.load("restoration", restore) if restore else None, records.read(paths, what)
+    if running := restore and registry.constant("restoration", restore, "RUNNING"):
+        found = paragraphs(found, joined=JOINED if joined else 0.0)
+    for sentence in found:
+        if restoration and not running:
             words, tags = restoration.strip(sentence.text)
-            sentence = replace(sentence, words=words, tags=tags)
+            plain = {"features": {}, "places": (), "tag_places": (), "offsets": None}
+            sentence = replace(sentence, words=words, tags=tags, **plain)
         if sentence.words:
             yield sentence
 
@@ -195,6 +202,11 @@ def guess(path: Path) -> str:
         known = ", ".join(FORMATS)
         raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
     return found
+
+
+def _guess_text(path: Path) -> str:
+    """CoNLL-U, whose text is read, or plain text."""
+    return "conllu" if detect(TAGGED, str(path), corpus.beginning(path)) == "conllu" else "text"
 
 
 def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:

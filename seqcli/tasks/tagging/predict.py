@@ -19,6 +19,7 @@ from seqcli.errors import UsageError
 from seqcli.frames import Frames, located, named
 from seqcli.insight.leaving import TINY, WORDS, odds, short
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
+from seqcli.restoration.sentences import TOKEN
 from seqcli.tasks.tagging.chains import Allowed, Scored
 from seqcli.tasks.tagging.raw import Words
 
@@ -60,6 +61,16 @@ class Tagger(Scored):
         found = Words.of(header)
         frames = Frames.of(stored) if "frames" in header else None
         return cls(model, vocabulary, scheme, temperature, found, frames, header=header, files=(stored.path,))
+
+    @property
+    def divides(self) -> bool:
+        """Whether it divides running text into sentences."""
+        return bool(self.words.restore and registry.constant("restoration", self.words.restore, "RUNNING"))
+
+    @property
+    def finer(self) -> bool:
+        """Whether it has learnt where tokens end too, as it divides running text."""
+        return TOKEN in self.vocabulary.label_ids
 
     # records
 

@@ -42,9 +42,13 @@ class Words:
         if self.vectors:
             offsets = [found.span() for found in _SPACED.finditer(sentence.text)]
             return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
-        assert self.rule is not None
-        offsets = self.rule.split(sentence.text, self.differing)
+        offsets = self.cut(sentence.text)
         return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
+
+    def cut(self, text: str) -> list[tuple[int, int]]:
+        """The words (start, end) that the rule finds in a text."""
+        assert self.rule is not None
+        return self.rule.split(text, self.differing)
 
     def odd(self, text: str) -> str | None:
         """A chunk of a raw text that the training data cut otherwise than the rule, if there is one."""

@@ -21,8 +21,9 @@ Unknown = Literal["error", "skip", "count-wrong"]
 
 
 def headline(tagger: Tagger) -> str:
-    """The one figure that decides: of spans where there are any, else of tokens."""
-    return "span-f1" if tagger.scheme else "accuracy"
+    """The one figure that decides: of spans where there are any, of sentences where those are restored, else of
+    tokens."""
+    return "span-f1" if tagger.scheme else "sentence-f1" if tagger.words.restore == "sentences" else "accuracy"
 
 
 def evaluate(
@@ -53,7 +54,8 @@ def evaluate(
                 raise tagger.unknown((s.tags or [])[odd], s, odd)
         left_out, sentences = len(sentences) - len(kept), kept
     numbers = tagger.frames is not None  # no word is known or unknown
-    measured, forms, new, strange = Measures(METRICS, scheme=tagger.scheme), tagger.vocabulary.forms, 0, 0
+    measured = Measures(METRICS, scheme=tagger.scheme, restore=tagger.words.restore)
+    forms, new, strange = tagger.vocabulary.forms, 0, 0
     believed: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # marginals and path of each sentence of a group
     part = tagger.labels.part_ids
     places = dict(zip(tagger.labels.parts, part.tolist(), strict=True))
@@ -76,7 +78,7 @@ def evaluate(
                 np.add.at(own.T, part, marginals[: len(known)].T)
                 truth = [places.get(tag, -1) for tag in tagger.labels.parts_of(s.tags or [])]
                 beliefs = (own, truth, part[path[: len(known)]])
-            measured.update(Found(predicted, gold, known, written, *beliefs, nats=nll, tokens=len(known)))
+            measured.update(Found(predicted, gold, known, s.words, written, *beliefs, nats=nll, tokens=len(known)))
             advance(len(s.words))
     counts = {
         "sentences": len(sentences),
@@ -149,4 +151,5 @@ def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[
 def summary(metrics: Mapping[str, float]) -> str:
     """The figures that a line has room for."""
     shown = [("accuracy", "accuracy"), ("accuracy-unknown", "unknown words"), ("span-f1", "span F1")]
+    shown += [("sentence-f1", "sentence F1"), ("token-f1", "token F1")]
     return ", ".join(f"{label} {metrics[name]:.4f}" for name, label in shown if name in metrics)

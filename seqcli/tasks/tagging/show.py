@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from seqcli import forms
-from seqcli.records import TAGGED, Answer, Options, Sentence, word_tag
+from seqcli.records import TAGGED, Answer, Excerpt, Options, Sentence, word_tag
+from seqcli.tasks.tagging.running import Sentences
 
 
 class Writer(forms.Writer):
@@ -21,3 +25,21 @@ class Writer(forms.Writer):
 def restored(sentence: Sentence, answer: Answer) -> str:
     """The text that the labels say; nothing of what is no record."""
     return (answer.text or "") + getattr(sentence.raw, "end", "\n") if sentence.record else ""
+
+
+@dataclass
+class Found:
+    """The sentences that were found in running text: a writer of windows, in their order."""
+
+    sentences: Sentences
+    write: Callable[[Sentence, Answer], str]  # of a sentence, whose words have no tags
+
+    def __call__(self, window: Sentence, answer: Answer) -> str:
+        """Those that a window completes."""
+        return "".join(self.write(s, Answer([""] * len(s.words))) for s in self.sentences.of(window, answer))
+
+
+def sentence_line(sentence: Sentence, _: Answer) -> str:
+    """A sentence as a line; an empty one between paragraphs that an empty line, or the end of a text, divides."""
+    place: Excerpt = sentence.raw
+    return ("\n" if place.blank and place.number > 1 else "") + sentence.text + "\n"

@@ -23,6 +23,7 @@ from seqcli.records import Sentence
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.predict import Tagger
+from seqcli.tasks.tagging.raw import Words
 from seqcli.tasks.tagging.score import Report, evaluate, fit_temperature, headline, summary
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
@@ -116,7 +117,8 @@ class Task(BaseTask):
         return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()
 
     def predictor(self, model: Any) -> Tagger:
-        return Tagger(model, self.vocabulary, self.corpus.scheme, frames=self.frames)
+        found = Words.of(self.header)
+        return Tagger(model, self.vocabulary, self.corpus.scheme, words=found, frames=self.frames)
 
     def count(self, kind: Any) -> Any:
         return _count(kind, kind.Config(**self.recipe.model.model_dump()), self.corpus, self.vocabulary)
