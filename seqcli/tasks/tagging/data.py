@@ -43,8 +43,7 @@ class Config(BaseModel, extra="forbid"):
     comments: str | None = None  # conll: lines that begin so are comments
     field: str | None = None  # jsonl: the key of the words
     scheme: Literal["auto", "none", "iob1", "iob2", "iobes", "bilou", "bmes", "bmewo"] = "auto"  # of span tags
-    restore: str | None = None  # spaces, diacritics, case or sentences: a label a character, made from plain text
-    # itself, or the text of CoNLL-U
+    restore: str | None = None  # spaces, diacritics, case or sentences: a label a character, made from text itself
     longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
