@@ -12,8 +12,19 @@ TEXT_NAMES = (  # the likeliest first
 )
 LABEL_NAMES = (
     *("label", "labels", "class", "category", "sentiment", "target", "intent", "topic", "emotion", "polarity"),
-    *("tag", "tags", "language", "lang", "rating", "score", "stars", "type"),
+    *("tag", "tags", "language", "lang", "rating", "score", "stars", "type", "gold_label", "is_duplicate"),
 )
+TEXT_PAIRS = {  # names of two texts of one record, the one that asks first, and the `model.pair` that suits them
+    **dict.fromkeys((("premise", "hypothesis"), ("question1", "question2"), ("text1", "text2")), "compare"),
+    **dict.fromkeys((("sentence1", "sentence2"), ("sentence_a", "sentence_b"), ("text_a", "text_b")), "compare"),
+    **{
+        ("question", other): "attend"
+        for other in ("passage", "context", "story", "paragraph", "document", "sentence")
+    },
+    **{("query", other): "attend" for other in ("passage", "document", "text")},
+    **{("title", other): "joined" for other in ("body", "text", "abstract", "description", "content", "review")},
+    **{("headline", other): "joined" for other in ("body", "text", "description")},
+}
 COUPLES = {  # a source and a target whose names go together
     *(("source", "target"), ("src", "tgt"), ("src", "trg"), ("input", "output"), ("in", "out")),
     *(("text", "translation"), ("original", "corrected"), ("question", "answer"), ("word", "pronunciation")),

@@ -62,6 +62,7 @@ class Choice:
     separator: str | None = None  # what stands between the labels of a cell
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)  # notes that warn
+    rivals: str = ""  # the note that other columns are long too
 
 
 class NoLabel(SeqcliError):
@@ -110,8 +111,9 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     rivals = [c for c in texts if c is not found and c.length * 2 > found.length and not is_number(c)]
     if rivals and not said_text:
         notes.append(f"column {' or '.join(str(c) for c in rivals[:3])} is long too: --text COLUMN says otherwise")
+    long_too = notes[-1] if rivals and not said_text else ""
     why = "as --label says" if said_label else "by its name" if known_label else _GUESSED
-    return Choice(found, chosen, why, _separator(chosen), notes, doubts)
+    return Choice(found, chosen, why, _separator(chosen), notes, doubts, long_too)
 
 
 def given(what: str, columns: Sequence[Column]) -> Column:

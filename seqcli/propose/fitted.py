@@ -21,6 +21,12 @@ HELD_PAIRS = 2000  # pairs of a larger set's share
 LONG = 400  # words of a text from which on its end is cut
 NAMES = 40  # characters of texts that are read by character, if few spaces are in them
 
+PAIR = {
+    "joined": "the two texts are read as one; compare encodes each apart, attend lets one look over the other",
+    "compare": "each text apart, by one encoder; attend lets the first look over the second",
+    "attend": "the first text looks over the second; compare encodes each apart",
+}
+
 MARK = re.compile(r"\S[.,;!?](?=\s)")
 APART = re.compile(r"\s[.,;!?](?=\s)")
 
@@ -282,6 +288,8 @@ def _classifier(found: Found, look: Look) -> Fit:
             Entry("hidden", hidden, f"for {texts:,.0f} texts"),
             Entry("layers", 1, ""),
             Entry("pooling", "max", "or last, mean, attention (whose weights can be looked at)"),
+            *([Entry("pair", found.pair, PAIR[found.pair])] if found.pair else []),
+            *([Entry("hops", 2, "how often it looks, to chain facts")] if found.pair == "attend" else []),
             Entry("characters", None, "cnn reads the words' characters too") if not by_character else
             Entry("#", "the tokens are characters themselves: no encoder of characters beside them", ""),
             Entry("dropout", dropout, "more on fewer texts"),

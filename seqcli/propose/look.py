@@ -99,6 +99,7 @@ class Found:
     lowered: bool = True  # words that differ by their case alone are one
     multi_label: bool = False
     scheme: str | None = None
+    pair: str | None = None  # of two texts of a record: `model.pair`
     pairs: Any = None  # of pairs: `pairs.Pairs`
     frames: Any = None  # of series and recordings: `frames.Shape`
     exact: bool = True  # the counts are of the whole

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from seqcli import registry
 from seqcli.errors import DATA, SeqcliError, UsageError, did_you_mean
-from seqcli.propose import columns, frames, objects, pairs, series
+from seqcli.propose import columns, frames, objects, pairs, series, texts
 from seqcli.propose.look import MANY, PAIRS, Files, Found, Look, first_chunks, read, records_of
 from seqcli.propose.series import Seen
 from seqcli.propose.tags import tag_format, tagging
@@ -257,25 +257,38 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
         records = objects.records_of(chunks)
         if not records:
             records_of(open_format(LABELLED, name), look, Options(LABELLED, gold=False))  # says what is wrong
-        choice, header = columns.choose(objects.keys(records, text), text, label), None
-        found.keys += [("text", choice.text.name, "the key of the text"), ("label", choice.label.name, choice.why)]
+        every, header, by_name, role = objects.keys(records, text), None, True, "the key of the text"
+        text, second = texts.said(text, every)
+        choice = columns.choose(every, text, label)
     else:
-        table, choice = columns.table(name, chunks, text, label, whole=whole)
+        first, second = texts.said(text, ())
+        table, choice = columns.table(name, chunks, first, label, whole=whole)
+        every, role = table.columns, "" if text else "the longest column"
         header, by_name = table.header, columns.can_be_named(table.header or [])
         said = "the first row names the columns" if header else "the first row is a record, not names"
         found.keys += columns.keys_of(header is not None, said, table.delimiter, table.quoting)
-        for key, column in (("text", choice.text), ("label", choice.label)):
-            value = column.name if by_name else column.number
-            comment = choice.why if key == "label" else "" if text else "the longest column"
-            found.keys.append((key, value, comment))
+    named = [choice.text]
+    own = texts.couple(choice.text, second, choice.label, every) if second or not text else None
+    if own is not None:
+        named, role, found.pair = [own.first, own.second], f"two texts of a record, {own.why}", own.pair
+    values = [column.name if by_name else column.number for column in named]
+    found.keys.append(("text", values[0] if len(values) == 1 else values, role))
+    found.keys.append(("label", choice.label.name if by_name else choice.label.number, choice.why))
     if choice.separator:
         found.keys.append(("label_separator", choice.separator, "what stands between the labels of a text"))
     found.options = {key: value for key, value, _ in found.keys if key != "format"}
-    found.options |= {key: str(found.options[key]) for key in ("text", "label")}
+    found.options |= {
+        "label": str(found.options["label"]),
+        "text": str(values[0]),
+        "further": [*map(str, values[1:])],
+    }
     found.options["numbers"] = name == "jsonl"
     given = " (the first row names the columns)" if header else ""
-    found.notes.append(f"the text is column {choice.text}, the label column {choice.label}{given}")
-    found.notes += choice.notes
+    what = f"text is column {named[0]}" if len(named) == 1 else f"texts are columns {named[0]} and {named[1]}"
+    found.notes.append(f"the {what}, the label column {choice.label}{given}")
+    if own is not None:
+        found.notes += [] if text else [f"they go together {own.why}: --text COLUMN reads one alone"]
+    found.notes += [note for note in choice.notes if own is None or note != choice.rivals]
     found.doubts += choice.doubts
 
 
