@@ -129,7 +129,11 @@ def new(
     ] = None,
     force: Annotated[bool, option("Overwrite the file.", "--force", "-f")] = False,
     text: Annotated[
-        str | None, option("The column or key with the text. [default: the longest]", metavar="COLUMN")
+        str | None,
+        option(
+            "The column or key with the text, or two: `question,passage`. [default: by names, else the longest]",
+            metavar="COLUMN",
+        ),
     ] = None,
     label: Annotated[
         str | None, option("The one with the label. [default: by name, else a guess]", metavar="COLUMN")

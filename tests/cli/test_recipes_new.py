@@ -283,7 +283,7 @@ def test_jsonl_with_several_strings(made):
     ]
     Path("reviews.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     recipe, _, err = made("reviews.jsonl")
-    assert (recipe.data.format, recipe.data.text, recipe.data.label) == ("jsonl", "body", "stars")
+    assert (recipe.data.format, recipe.data.text, recipe.data.label) == ("jsonl", ["title", "body"], "stars")
     assert recipe.data.multi_label is False
     assert "60 texts, 5 different labels" in err
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support import inprocess
 
-WORDS = "the a cat dog sat ran home tree green blue fast slow".split()
+WORDS = ["the", "a", "cat", "dog", "sat", "ran", "home", "tree", "green", "blue", "fast", "slow"]
 
 
 def words(number: int, of: int) -> str:
