@@ -33,7 +33,7 @@ def couple(first: Column, second: str | None, label: Column, columns: Sequence[C
     if second is not None:
         other = given(second, columns)
         names, lengths = (_name(first), _name(other)), sorted((first.length, other.length))
-        known = TEXT_PAIRS.get(names) or TEXT_PAIRS.get(names[::-1])
+        known = TEXT_PAIRS.get(names) or TEXT_PAIRS.get((names[1], names[0]))
         pair = known or ("compare" if lengths[1] <= ALIKE * lengths[0] else "attend")
         return Couple(first, other, pair, "as --text says")
     by_name = {_name(c): c for c in columns if c is not label and c.parts is None}
