@@ -47,8 +47,11 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
     held = sum(e.value for e in fitted.shares(found, look, others) if isinstance(e.value, float))
     pairs = both.total * (1 - held)
     judged = bool(held) or "valid" in others
-    sections["model"] = _model(pairs, sentences=sentences, shared=shared)
-    sections["train"] = _train(pairs, both.features + source.tokens + target.tokens, sentences=sentences)
+    if both.features:
+        sections["model"], sections["train"] = _edits(pairs)
+    else:
+        sections["model"] = _model(pairs, sentences=sentences, shared=shared)
+        sections["train"] = _train(pairs, source.tokens + target.tokens, sentences=sentences)
     if judged and (watch := _watch(both, target)):
         sections["train"].insert(-1, watch)
     return sections, _hints(both, source, target, pairs)
@@ -177,6 +180,24 @@ def _train(pairs: float, tokens: float, *, sentences: bool) -> Section:
     train = fitted.training(epochs, batch, rate, warmup, 1.0, fitted.read_note(epochs, budget))
     average = Entry("average", 0.98 if few else 0.998, "the mean of the weights as they move is what is kept")
     return [*train[:-1], average, train[-1]]
+
+
+def _edits(pairs: float) -> tuple[Section, Section]:
+    """Model and training for forms that are edits of their lemmas, as recipes/inflection.yaml has measured them."""
+    few = pairs < 2_000
+    model = [
+        Entry(
+            "kind", "transducer", "a form is edits of its lemma; seq2seq must learn from many forms what is copied"
+        ),
+        Entry("cell", "lstm", ""),
+        Entry("embedding", 100, ""),
+        Entry("hidden", 100 if few else 128, "of each direction"),
+        Entry("dropout", 0.3, "the features are read at every step, and are not edited"),
+    ]
+    epochs = 100 if pairs < 300 else 40 if few else 12 if pairs < 20_000 else 6
+    train = fitted.training(epochs, 16 if few else 32, 2e-3, 0, 1.0, f"for {pairs:,.0f} forms")
+    average = Entry("average", 0.98 if pairs < 300 else 0.998, "the mean of the weights as they move is what is kept")
+    return model, [*train[:-1], average, train[-1]]
 
 
 def _watch(both: Pairs, target: Kind) -> Entry | None:

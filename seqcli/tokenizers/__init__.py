@@ -100,6 +100,14 @@ class BaseTokenizer(ABC):
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) in code points of `text`, one for each id of `encode`, end exclusive."""
 
+    def texts(self, text: str) -> list[str]:
+        """What of a text each id of `encode` stands for."""
+        return [text[start:end] for start, end in self.offsets(text)]
+
+    def joined(self, parts: Iterable[str]) -> str:
+        """The text of parts that `texts` gave, or ids write, where nothing stands between them."""
+        return "".join(parts)
+
     @abstractmethod
     def symbol(self, id: int) -> str:
         """One id as `pieces` shows it: not empty, without white space, another for each id."""

@@ -1,10 +1,11 @@
-"""Characters: one symbol for each code point of the training text."""
+"""Characters: one symbol for each code point of the training text, as it stands or decomposed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal
+from unicodedata import combining, normalize
 
 import numpy as np
 from pydantic import BaseModel
@@ -20,16 +21,20 @@ class Config(BaseModel, extra="forbid"):
 
     kind: Literal["char"] = "char"
     unk: bool = False  # read unknown characters as <unk> instead of stopping
+    normalize: Literal["none", "nfd"] = "none"  # nfd: letters and marks apart, Korean syllables as their letters;
+    # what is written is composed again (NFC)
 
 
 class Tokenizer(BaseTokenizer):
-    """A table from code points to ids; the symbols are sorted by code point, `<unk>` (if any) comes last."""
+    """A table from code points to ids; the symbols are sorted by code point, `<unk>` (if any) comes last.
+
+    With `nfd` texts are read in Unicode's form NFD, and written in NFC, which is then what comes back of a text.
+    """
 
     kind = "char"
-    lossless = True
 
-    def __init__(self, characters: str, unk: bool = False):
-        self.characters, self.unk = characters, unk
+    def __init__(self, characters: str, unk: bool = False, *, nfd: bool = False):
+        self.characters, self.unk, self.nfd, self.lossless = characters, unk, nfd, not nfd
         self.size = len(characters) + unk
         self.unk_id = len(characters) if unk else None
         self._codes = _codes(characters)
@@ -42,17 +47,18 @@ class Tokenizer(BaseTokenizer):
     @classmethod
     def learn(cls, texts: Iterable[str], config: Config) -> Tokenizer:
         seen = np.zeros(_CODE_POINTS, bool)
+        nfd = config.normalize == "nfd"
         for text in texts:
-            seen[_codes(text)] = True
-        return cls(_text(np.flatnonzero(seen)), config.unk)
+            seen[_codes(normalize("NFD", text) if nfd else text)] = True
+        return cls(_text(np.flatnonzero(seen)), config.unk, nfd=nfd)
 
     def encode(self, text: str) -> np.ndarray:
-        codes = _codes(text)
+        codes = _codes(normalize("NFD", text) if self.nfd else text)
         ids = self._table[np.minimum(codes, len(self._table) - 1)]
         unknown = ids < 0
         if unknown.any():
             if self.unk_id is None:
-                offset = int(unknown.argmax())
+                offset = self.offsets(text)[int(unknown.argmax())][0]
                 raise UnknownCharacter(text[offset], offset)
             ids[unknown] = self.unk_id
         return ids
@@ -60,31 +66,44 @@ class Tokenizer(BaseTokenizer):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         ids = np.asarray(ids, np.int64)
         if self.unk_id is None:
-            return _text(self._codes[ids])
+            return self.joined([_text(self._codes[ids])])
         parts, start = [], 0
         for end in [*np.flatnonzero(ids == self.unk_id).tolist(), len(ids)]:
             parts.append(_text(self._codes[ids[start:end]]))
             start = end + 1
-        return UNK.join(parts)
+        return self.joined([UNK.join(parts)])
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
+        if self.nfd and not text.isascii():
+            return [(i, i + 1) for _, i in _decomposed(text)]
         return [(i, i + 1) for i in range(len(text))]
+
+    def texts(self, text: str) -> list[str]:
+        return list(normalize("NFD", text) if self.nfd else text)
+
+    def joined(self, parts: Iterable[str]) -> str:
+        text = "".join(parts)
+        return normalize("NFC", text) if self.nfd else text
 
     def symbol(self, id: int) -> str:
         return UNK if id == self.unk_id else visible(self.characters[id])
 
     def stream(self) -> TextStream:
-        return _Stream([*self.characters, UNK])
+        texts = [*self.characters, UNK]
+        return _Composed(texts) if self.nfd else _Stream(texts)
 
     def written(self) -> list[bytes]:
+        if self.nfd:
+            return super().written()
         return [c.encode(errors="surrogatepass") for c in [*self.characters, *[UNK] * self.unk]]
 
     def header(self) -> dict[str, Any]:
-        return {"kind": "char", "characters": self.characters, "unk": self.unk}
+        nfd = {"normalize": "nfd"} if self.nfd else {}
+        return {"kind": "char", "characters": self.characters, "unk": self.unk, **nfd}
 
     @classmethod
     def restore(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tokenizer:
-        return cls(header["characters"], header["unk"])
+        return cls(header["characters"], header["unk"], nfd=header.get("normalize") == "nfd")
 
     @cached_property
     def _names(self) -> list[str]:
@@ -97,6 +116,27 @@ class _Stream(TextStream):
 
     def push(self, id: int) -> str:
         return self._texts[id]
+
+
+class _Composed(TextStream):
+    """Composes characters, and holds back what the next ones may still go into."""
+
+    def __init__(self, texts: Sequence[str]):
+        self._texts, self._held = texts, ""
+
+    def push(self, id: int) -> str:
+        said = ""
+        for c in self._texts[id]:
+            if self._held and not combining(c):
+                alone = normalize("NFC", self._held), normalize("NFC", c)
+                if normalize("NFC", self._held + c) == alone[0] + alone[1]:
+                    said, self._held = said + alone[0], ""
+            self._held += c
+        return said
+
+    def finish(self) -> str:
+        held, self._held = self._held, ""
+        return normalize("NFC", held)
 
 
 class Free(BaseFree):
@@ -118,6 +158,20 @@ class Free(BaseFree):
                 character = ""
             characters.add(character if len(character) == 1 else "\n")  # an unknown one is reported by from_lines
         return Tokenizer("".join(sorted(characters))).from_lines(text)
+
+
+def _decomposed(text: str) -> list[tuple[str, int]]:
+    """The code points of NFD, and the place of the one that each comes from: marks in their canonical order."""
+    found: list[tuple[str, int]] = []
+    first = 0  # of the marks at the end
+    for i, whole in enumerate(text):
+        for c in normalize("NFD", whole):
+            if not combining(c):
+                found[first:] = sorted(found[first:], key=lambda x: combining(x[0]))
+                first = len(found) + 1
+            found.append((c, i))
+    found[first:] = sorted(found[first:], key=lambda x: combining(x[0]))
+    return found
 
 
 def _codes(text: str) -> np.ndarray:

@@ -29,6 +29,7 @@ def test_rows_without_names(made):
     recipe, text, err = made("verbs.tsv")
     assert (recipe.task, plain(recipe.data.source), recipe.data.target) == ("sequence-to-sequence", [SOURCE, 1], 2)
     assert (recipe.tokenizer.kind, recipe.target_tokenizer, recipe.train.watch) == ("char", None, "exact-match")
+    assert (recipe.model.kind, recipe.model.hidden, recipe.train.epochs) == ("transducer", 100, 100)
     assert recipe.data.header is False
     assert '  source: [{column: 3, tokenizer: {kind: word, split: ";"}}, 1]  # features, each a symbol, ' in text
     assert "an inflection table: lemmas in column 1, forms in 2, features in 3: --source and --target say" in err

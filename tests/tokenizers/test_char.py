@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from seqcli.tokenizers import UnknownCharacter, UnknownPiece
 from seqcli.tokenizers.char import Config, Free, Tokenizer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+MARKED = st.text(st.sampled_from("ae가각힣\u1100\u1161\u11a8é\u0301\u0323\u0338>\u1e69≯\n한ű"), max_size=12)
 
 
 @given(st.lists(TEXT, max_size=5), TEXT)
@@ -65,3 +68,38 @@ def test_without_a_vocabulary_a_piece_is_one_character():
     with pytest.raises(UnknownPiece) as caught:
         Free(Config()).from_lines("a \\t ab c")
     assert caught.value.offset == 5
+
+
+# letters and marks apart
+
+
+@given(st.lists(st.one_of(TEXT, MARKED), max_size=3), st.one_of(TEXT, MARKED))
+def test_decomposed_characters_are_composed_again(texts: list[str], text: str):
+    tokenizer = Tokenizer.learn([*texts, text], Config(normalize="nfd"))
+    assert [*tokenizer.characters] == sorted({c for t in [*texts, text] for c in normalize("NFD", t)})
+    ids = tokenizer.encode(text)
+    assert [tokenizer.characters[i] for i in ids] == tokenizer.texts(text) == [*normalize("NFD", text)]
+    assert tokenizer.decode(ids) == normalize("NFC", text)
+    stream = tokenizer.stream()
+    assert "".join([*map(stream.push, ids.tolist()), stream.finish()]) == normalize("NFC", text)
+    places = tokenizer.offsets(text)
+    assert len(places) == len(ids)
+    assert {a for a, _ in places} == set(range(len(text)))
+    assert all(c in normalize("NFD", text[a:b]) for c, (a, b) in zip(tokenizer.texts(text), places, strict=True))
+    again = Tokenizer.restore(tokenizer.header(), {})
+    assert (again.nfd, again.lossless, again.fingerprint()) == (True, False, tokenizer.fingerprint())
+
+
+def test_syllables_are_read_as_their_letters():
+    tokenizer = Tokenizer.learn(["각\n"], Config(normalize="nfd", unk=True))
+    assert tokenizer.size == 5
+    assert tokenizer.pieces("각") == ["\u1100", "\u1161", "\u11a8"]
+    assert tokenizer.decode(tokenizer.encode("가")) == "가"  # a syllable that it never saw
+    ids, lacking = tokenizer.read("x한")
+    assert (ids.tolist(), lacking) == ([4, 4, 2, 4], [(0, "x"), (1, "한"), (1, "한")])
+    with pytest.raises(UnknownCharacter) as caught:
+        Tokenizer("\u1100\u1161", nfd=True).encode("가각")
+    assert (caught.value.character, caught.value.offset) == ("각", 1)
+    stream = tokenizer.stream()
+    assert [stream.push(i) for i in tokenizer.encode("각가\n").tolist()] == ["", "", "", "각", "", "가"]
+    assert stream.finish() == "\n"

@@ -141,7 +141,7 @@ class Codec:
         unk = self.target.unk_id
         if unk is None or unk not in ids:
             return ids, []
-        shown = [line[start:end] for start, end in self.target.offsets(line)]
+        shown = self.target.texts(line)
         return [known.get(s, id) if id == unk else id for id, s in zip(ids, shown, strict=True)], shown
 
     def encode(self, sources: Sequence[str], targets: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -165,7 +165,7 @@ class Codec:
             else:
                 parts += [self.target.decode(run), extra[id - size]]
                 run = []
-        return "".join([*parts, self.target.decode(run)]).replace("\n", " ")
+        return self.target.joined([*parts, self.target.decode(run)]).replace("\n", " ")
 
     def source_symbols(self, text: str, steps: int = 0) -> list[str]:
         """What each source position shows, `<eos>` at the end; of frames the numbers of its `steps`."""
@@ -175,8 +175,7 @@ class Codec:
 
     def source_texts(self, text: str) -> list[str]:
         """What stands in the text at each source position but EOS."""
-        line = _one_line(text)
-        return [line[start:end] for start, end in self.source.offsets(line)[: self.longest]]
+        return self.source.texts(_one_line(text))[: self.longest]
 
     def target_symbols(self, ids: Sequence[int] | np.ndarray, extra: list[str] | tuple[str, ...] = ()) -> list[str]:
         """What each target id shows."""
@@ -220,10 +219,9 @@ class Codec:
         ids, unk = self.target_ids(text), self.target.unk_id
         if not extra or unk is None or not (ids == unk).any():
             return ids
-        line = _one_line(text)
-        places, known = self.target.offsets(line), {s: self.sizes.target + i for i, s in enumerate(extra)}
+        texts, known = self.target.texts(_one_line(text)), {s: self.sizes.target + i for i, s in enumerate(extra)}
         for i in np.nonzero(ids == unk)[0].tolist():
-            ids[i] = known.get(line[slice(*places[i])], unk)
+            ids[i] = known.get(texts[i], unk)
         return ids
 
 

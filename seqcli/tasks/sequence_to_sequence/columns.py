@@ -144,6 +144,10 @@ class Together:
         """(start, end) in code points of the text, one for each id."""
         return [(at + a, at + b) for _, part, own, at in self._texts(text) for a, b in part.offsets(own)]
 
+    def texts(self, text: str) -> list[str]:
+        """What of the text each id stands for."""
+        return [own for _, part, cell, _ in self._texts(text) for own in part.texts(cell)]
+
     def owners(self, text: str) -> list[BaseTokenizer]:
         """The tokenizer of the column in which each id stands."""
         return [part for _, part, own, _ in self._texts(text) for _ in part.offsets(own)]

@@ -170,3 +170,15 @@ def test_with_one_set_of_symbols_nothing_is_ever_lacking(kind: str) -> None:
         assert extra == []
         assert s.text(found[:-1]) == text
         assert s.copied_targets(text, extra).tolist() == found.tolist()
+
+
+def test_letters_that_are_copied_apart_are_composed_again() -> None:
+    both = learn("char", ["각"], normalize="nfd")
+    s = Codec(both, None, 50)
+    copies, extra = s.copies("한b")
+    assert len(copies) == 5  # three letters, b, the end
+    assert len(extra) == 3  # of which one is known
+    ids = s.copied_targets("b한", extra)
+    assert s.text(ids[:-1], extra) == "b한"
+    assert s.text(s.target_ids("가")[:-1]) == "가"
+    assert s.source_texts("한b") == [*"\u1112\u1161\u11abb"]
