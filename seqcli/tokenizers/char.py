@@ -21,8 +21,8 @@ class Config(BaseModel, extra="forbid"):
 
     kind: Literal["char"] = "char"
     unk: bool = False  # read unknown characters as <unk> instead of stopping
-    normalize: Literal["none", "nfd"] = "none"  # nfd: letters and marks apart, Korean syllables as their letters;
-    # what is written is composed again (NFC)
+    normalize: Literal["nfd"] | None = None  # nfd: letters and marks apart, Korean syllables as their letters, which
+    # are composed again (NFC) in what is written; default: code points as they stand
 
 
 class Tokenizer(BaseTokenizer):
