@@ -101,7 +101,7 @@ def test_it_reads_well():
         },
         base=Path("/somewhere"),
     )
-    begins = "task: language-model\ntokenizer:\n  kind: char\n  unk: false\ndata:\n  train: [a.txt, b.txt]\n"
+    begins = "task: language-model\ntokenizer:\n  kind: char\n  unk: false\n  normalize: null\ndata:\n  train: [a.txt, b.txt]\n"
     assert dump_yaml(recipe).startswith(begins)
     assert "somewhere" not in dump_yaml(recipe)
     assert dump_yaml(recipe).endswith("model:\n  kind: ngram\n  order: 3\n  discount: null\n")

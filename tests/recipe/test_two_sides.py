@@ -35,7 +35,7 @@ def test_a_recipe_of_pairs_has_a_tokenizer_for_each_side_or_one_for_both(write):
     assert (recipe.model.attention, recipe.model.cell) == ({"kind": "multihead", "heads": 2}, {"kind": "gru"})
     stored = json.loads(json.dumps(recipe.to_dict()))
     assert resolve_recipe(stored, name="x") == recipe
-    assert stored["target_tokenizer"] == {"kind": "char", "unk": False}
+    assert stored["target_tokenizer"] == {"kind": "char", "unk": False, "normalize": None}
     for text in (PAIRS.replace("target_tokenizer: {kind: char}\n", ""), PAIRS.replace("{kind: char}", "null")):
         shared = load_recipe(write(text))
         assert shared.target_tokenizer is None
