@@ -45,8 +45,8 @@ class Sizes(NamedTuple):
     target: int
     shared: bool
     dimensions: int = 0  # numbers of a frame, where the source is frames: it has no symbols then
-    conditions: tuple[tuple[int, int], ...] = ()  # first and end of the source's symbols that are no part of what is
-    # edited: those of columns that are divided otherwise than the target
+    columns: tuple[tuple[int, int, bool], ...] = ()  # of a source of several columns: first and end of each one's
+    # symbols, and whether it is divided as the target is
 
 
 class LanguageModel(Protocol):

@@ -1,4 +1,4 @@
-"""Recurrent encoders: a source of symbols, or of frames, as one vector a step."""
+"""Recurrent encoders: a source of symbols, or of frames, as one vector a step; columns together or each apart."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Encodes(Trained):
     front_end: Any  # what reads those, or None
     encoder: Stack
     word_dropout: float
+    begins: tuple[int, ...] = ()  # the first symbol of each column, where each is read apart
 
     def look_up(self, ids: Array, table: Array, rng: Any) -> Array:
         """Embeddings (T, B, E) of ids (T, B), some words dropped whole."""
@@ -39,6 +40,8 @@ class Encodes(Trained):
             rows, counts = self.front_end.read(source, ops.to_numpy(lengths))
             x = self.drop(padded(rows, counts, up(int(counts.max()), STEPS)), rng)
             lengths = ops.integers(counts, x)
+        if self.begins:
+            return self.drop(self._apart(x, ops.to_numpy(source), ops.to_numpy(lengths), rng), rng), lengths
         return self.drop(self.encoder.read(x, lengths, between=lambda y: self.drop(y, rng)), rng), lengths
 
     def outputs_flat(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +52,30 @@ class Encodes(Trained):
             return self._form.read(lengths, lambda at, d: first[d][at]), lengths
         ids, places = np.unique(source[np.arange(source.shape[1]) < lengths[:, None]], return_inverse=True)
         projected = self._form.project(ops.embedding(ids, self.source_embedding))
-        return self._form.read(lengths, lambda at, d: projected[d, places[at]]), lengths
+        parts = self._counts(source, lengths).ravel() if self.begins else lengths
+        return self._form.read(parts[parts > 0], lambda at, d: projected[d, places[at]]), lengths
+
+    def _counts(self, source: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """How many symbols (B, K) of each column sources (B, S) have; what ends a source belongs to the last one."""
+        column = np.searchsorted(self.begins, source, side="right") - 1
+        column[np.arange(source.shape[1]) >= lengths[:, None]] = -1
+        return (column[:, None] == np.arange(len(self.begins))[:, None]).sum(2)
+
+    def _apart(self, x: Array, source: np.ndarray, lengths: np.ndarray, rng: Any) -> Array:
+        """The encoder's outputs (S, B, C) over x (S, B, E), each column as a sequence of its own."""
+        counts = self._counts(source, lengths)
+        (S, B, E), K = x.shape, counts.shape[1]
+        firsts = np.cumsum(counts, axis=1) - counts
+        steps, rows = np.arange(max(int(counts.max()), 1))[:, None], np.repeat(np.arange(B), K)
+        at = np.minimum(firsts.ravel() + steps, S - 1) * B + rows  # (W, B·K) places in x
+        parts = ops.embedding(ops.integers(at, x), x.reshape(S * B, E))
+        y = self.encoder.read(
+            parts, ops.integers(np.maximum(counts.ravel(), 1), x), between=lambda z: self.drop(z, rng)
+        )
+        column = np.minimum((np.arange(S)[:, None, None] >= np.cumsum(counts, axis=1)).sum(2), K - 1)  # (S, B)
+        step = np.clip(np.arange(S)[:, None] - firsts[np.arange(B), column], 0, len(parts) - 1)
+        back = step * (B * K) + np.arange(B) * K + column
+        return ops.embedding(ops.integers(back, x), y.reshape(len(parts) * B * K, -1))
 
     @cached_property
     def _form(self) -> BatchForm:

@@ -53,6 +53,8 @@ class Config(BaseConfig):
     attention: AttentionSpec = Field(
         default="general", validate_default=True
     )  # a file of seqcli/attention, {kind: multihead, heads: 4}, or none: the decoder sees the bridge alone
+    sources: Literal["apart"] | None = None  # apart: of several columns each is encoded as a sequence of its own, and
+    # attention is over all of them; default: as one
     input_feeding: bool = False  # the decoder also reads what it made of the position before (Luong et al. 2015, 3.3)
     dropout: Rate = 0.0  # of what each layer and the softmax read
 
@@ -77,6 +79,7 @@ class Model(Encodes, BaseSeq2Seq):
     copy_bias: Array | None  # (1,)
     bridge: Bridge = "last"
     input_feeding: bool = False
+    begins: tuple[int, ...] = ()
     dropout: float = 0.0
     word_dropout: float = 0.0
     label_smoothing: float = 0.0
@@ -110,6 +113,9 @@ class Model(Encodes, BaseSeq2Seq):
         H = config.decoder_hidden or C
         decoder = stack(config.decoder_cell or config.cell, E * (1 + config.input_feeding), [H] * depth, rng)
         attention = None if spec["kind"] == "none" else attentions.create(spec, H, C, rng)
+        if config.sources and not sizes.columns:
+            raise UsageError("model.sources: apart is for several columns", hint="name them: data.source: [1, 2]")
+        begins = tuple(first for first, *_ in sizes.columns) if config.sources else ()
         scale = E**-0.5
         states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
         read = H + (attention.context_size(C) if attention else 0)
@@ -131,7 +137,7 @@ class Model(Encodes, BaseSeq2Seq):
             output_bias=np.zeros(sizes.target, np.float32),
             copy_weight=matrix(1, E, rng) if config.copy_source else None,
             copy_bias=np.zeros(1, np.float32) if config.copy_source else None,
-            **cls.numbers(config),
+            **{**cls.numbers(config), "begins": begins},
         )
 
     # the equations, for training (torch) and inference (NumPy)

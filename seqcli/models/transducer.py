@@ -71,7 +71,8 @@ class Model(seq2seq.Model):
         E, A = config.embedding, 2 * sizes.target + 2
         encoder = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
         C = encoder.output_size
-        F = E if sizes.conditions else 0
+        conditions = tuple((first, end) for first, end, edited in sizes.columns if not edited)
+        F = E if conditions else 0
         H, depth = config.decoder_hidden or C, config.decoder_layers or config.layers
         decoder = stack(config.decoder_cell or config.cell, E + C + F, [H] * depth, rng)
         states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
@@ -91,7 +92,7 @@ class Model(seq2seq.Model):
             output_bias=np.zeros(A, np.float32),
             copy_weight=None,
             copy_bias=None,
-            **{**cls.numbers(config), "conditions": sizes.conditions},
+            **{**cls.numbers(config), "conditions": conditions},
         )
 
     @property
@@ -129,7 +130,7 @@ class Model(seq2seq.Model):
         """The places of a source's other symbols."""
         return np.flatnonzero(~self._conditional(source))
 
-    def _apart(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _divided(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of sources (B, S) the places (B, S) of what is edited, then of conditions, then of padding; how many (B,)
         are edited, and how many are conditions."""
         other = self._conditional(source)
@@ -141,7 +142,7 @@ class Model(seq2seq.Model):
             memory, state = super().read(source, lengths, rng)
             return (*memory, ops.zeros((len(source), 0), memory[0])), state
         plain = ops.to_numpy(source)
-        order, edited, others = self._apart(plain, ops.to_numpy(lengths))
+        order, edited, others = self._divided(plain, ops.to_numpy(lengths))
         plain = np.take_along_axis(plain, order, 1)
         wide = -(-int(edited.max()) // TILE) * TILE if isinstance(source, np.ndarray) else int(edited.max())
         memory, state = super().read(ops.integers(plain[:, :wide], source), ops.integers(edited, source), rng)

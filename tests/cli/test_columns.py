@@ -29,7 +29,7 @@ train: {steps: 150, evaluate_every: 150, batch_size: 16, learning_rate: 2e-2, th
 """
 MODELS = {
     "recurrent": "model.layers=1",
-    "copying": "model.copy_source=true",
+    "copying": "model={embedding: 12, hidden: 24, copy_source: true, sources: apart}",
     "transformer": "model={kind: transformer, size: 16, heads: 2, layers: 1, dropout: 0}",
     "transducer": "model={kind: transducer, embedding: 8, hidden: 12}",
 }

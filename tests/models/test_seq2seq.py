@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,7 @@ def test_sizes_of_the_parts() -> None:
         ({"attention": {"kind": "additive", "size": -3}}, "additive cannot have -3 units"),
         ({"attention": "none", "bridge": "zero"}, "nothing of the source reaches the decoder"),
         ({"attention": "none", "copy_source": True}, "model.copy_source copies what attention looks at"),
+        ({"sources": "apart"}, "model.sources: apart is for several columns"),
     ],
     ids=str,
 )
@@ -197,3 +199,33 @@ def test_keys_that_do_not_go_together(keys: dict[str, Any], said: str) -> None:
 def test_keys_are_checked(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Config(**keys)
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"layers": 2, "cell": "lstm"}, {"bidirectional": False, "bridge": "mean"}], ids=str
+)
+def test_columns_apart_are_sequences_of_their_own(keys: dict[str, Any]) -> None:
+    sizes = Sizes(12, 9, False, columns=((0, 4, False), (4, 10, True)))
+    model = make(sizes=sizes, sources="apart", **keys)
+    rows = [[1, 2, 3, 5, 9, 11], [6, 7, 11], [2, 11], [11], [0, 4, 8, 8, 8, 8, 8, 11]]  # 11 ends a source
+    lengths = np.array([len(row) for row in rows])
+    source = np.array([row + [0] * (8 - len(row)) for row in rows])
+    whole, _ = double(model).outputs(torch.from_numpy(source), torch.from_numpy(lengths))
+    flat, counts = model.outputs_flat(source, lengths)
+    assert counts.tolist() == lengths.tolist()
+    for b, (row, own) in enumerate(zip(rows, np.split(flat, np.cumsum(lengths)[:-1]), strict=True)):
+        np.testing.assert_allclose(own, whole[: len(row), b].numpy(), atol=1e-6)
+        n = sum(id < 4 for id in row)
+        for at, ids in ((0, row[:n]), (n, row[n:])):
+            if ids:
+                alone = (torch.tensor([ids]), torch.tensor([len(ids)]))
+                y, _ = double(replace(model, begins=())).outputs(*alone)
+                np.testing.assert_allclose(own[at : at + len(ids)], y[:, 0].numpy(), atol=1e-6)
+    steps, state = model.start([np.array(row) for row in rows])
+    logprobs, *_ = model.step(np.full(5, 7), steps, state)
+    memory, state = model.start([np.array(rows[0])])
+    assert np.array_equal(model.step(np.full(1, 7), memory, state)[0][0], logprobs[0])
+    weights = {n: torch.from_numpy(a).double().requires_grad_() for n, a in model.arrays().items()}
+    y, _ = layers.replace(model, weights).outputs(torch.from_numpy(source), torch.from_numpy(lengths))
+    (gradient,) = torch.autograd.grad((y[:, 0] ** 2).sum(), [weights["source_embedding"]])
+    assert [bool(g.any()) for g in gradient] == [id in rows[0] for id in range(12)]

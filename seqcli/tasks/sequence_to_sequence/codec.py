@@ -70,8 +70,8 @@ class Codec:
         """Symbols of each side, BOS and EOS among them."""
         if self.frames is not None:
             return Sizes(0, self.target.size + 2, False, self.frames.dimensions)
-        conditions = self.reads.others(self.target) if isinstance(self.reads, Together) else ()
-        return Sizes(self.source.size + 2, self.target.size + 2, self.own_target is None, 0, conditions)
+        columns = self.reads.ranges(self.target) if isinstance(self.reads, Together) else ()
+        return Sizes(self.source.size + 2, self.target.size + 2, self.own_target is None, 0, columns)
 
     @property
     def bos(self) -> int:

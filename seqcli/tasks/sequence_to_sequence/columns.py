@@ -152,12 +152,12 @@ class Together:
         """The tokenizer of the column in which each id stands."""
         return [part for _, part, own, _ in self._texts(text) for _ in part.offsets(own)]
 
-    def others(self, like: BaseTokenizer) -> tuple[tuple[int, int], ...]:
-        """First and end of the ids of each column that is not divided by a tokenizer like the given one; of all but
-        the first column where none is."""
+    def ranges(self, like: BaseTokenizer) -> tuple[tuple[int, int, bool], ...]:
+        """First and end of the ids of each column, and whether it is divided by a tokenizer like the given one; where
+        none is, the first one counts as such."""
         same = [part.fingerprint() == like.fingerprint() for part in self.parts]
         same = same if any(same) else [i == 0 for i in range(len(same))]
-        return tuple(ab for ab, own in zip(pairwise(self.begins), same, strict=True) if not own)
+        return tuple((a, b, own) for (a, b), own in zip(pairwise(self.begins), same, strict=True))
 
     def symbol(self, id: int) -> str:
         """What an id shows."""

@@ -88,7 +88,7 @@ class Task(BaseTask):
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
         sizes = codec.sizes._asdict()
-        del sizes["conditions"]
+        del sizes["columns"]
         sizes = {name: size for name, size in sizes.items() if name != "dimensions" or size}
         header: dict[str, Any] = {"vocabulary": sizes, "data": facts}
         first = codec.reads if isinstance(codec.reads, BaseTokenizer) else codec.target

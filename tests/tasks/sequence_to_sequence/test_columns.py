@@ -46,7 +46,7 @@ def test_each_column_has_a_part_of_the_symbols() -> None:
     assert codec.source_texts("V;PST\tgehen") == ["V", "PST", *"gehen"]
     assert codec.target is characters  # of the lemmas and the forms
     assert codec.text(codec.target_ids("ging")[:-1]) == "ging"
-    own = ((0, words.size),)  # what a transducer does not edit
+    own = ((0, words.size, False), (words.size, words.size + characters.size, True))
     assert codec.sizes == (words.size + characters.size + 2, characters.size + 2, False, 0, own)
     assert [e.source.tolist() for e in batches.encode(codec, PAIRS, copy=False)] == [
         codec.source_ids(p.text).tolist() for p in PAIRS
