@@ -19,6 +19,8 @@ SIZES = {
     "scan-length": (16_990 - 850, 850, 3_920),
     "scan-jump": (14_670 - 734, 734, 7_706),
     **{f"g2p-{language}": (3_600, 450, 450) for language in LANGUAGES},
+    **{f"inflection-{language}": (10_000, 1_000, 1_000) for language in ("german", "spanish", "turkish")},
+    **{f"inflection-{language}-1000": (1_000, 1_000, 1_000) for language in ("german", "spanish", "turkish")},
 }
 
 
