@@ -18,7 +18,7 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         facts.append(("model", f"{model['kind']}{shown}{_attention(model)}, {weights:,} parameters"))
     known = header.get("vocabulary")
     if isinstance(known, dict) and "labels" in known:
-        facts.append(_labels(known["labels"]))
+        facts += _labels(known)
     if "task" in header:
         facts += registry.load(f"tasks/{header['task']}", "about").facts(header)
     facts += _decoding(header)
@@ -64,15 +64,23 @@ def _attention(model: dict) -> str:
     return f", {seen}{', copies' if model.get('copy_source') else ''}"
 
 
-def _labels(labels: list[str]) -> tuple[str, str]:
-    return "labels", f"{len(labels)}: {', '.join(labels[:24])}" + (" ..." if len(labels) > 24 else "")
+def _labels(known: dict) -> list[tuple[str, str]]:
+    """The labels, of each target where there are several."""
+    targets = {known.get("target", ""): known, **known.get("further", {})}
+    shown = []
+    for name, own in targets.items():
+        labels = own["labels"]
+        listed = f": {', '.join(labels[:24])}{' ...' if len(labels) > 24 else ''}"
+        shown.append(f"{name} {len(labels)}".lstrip() + (" edits of words" if own.get("edits") else listed))
+    return [("" if i else "labels", line) for i, line in enumerate(shown)]
 
 
 def _decoding(header: dict) -> list[tuple[str, str]]:
     """What was fitted on the validation split."""
     decoding, facts = header.get("decoding", {}), []
     if "temperature" in decoding:
-        facts.append(("temperature", f"{decoding['temperature']:.3f}"))
+        each = [decoding["temperature"], *decoding.get("temperatures", {}).values()]
+        facts.append(("temperature", ", ".join(f"{t:.3f}" for t in each)))
     if "confidence" in decoding:
         facts.append(("confidence", "fitted on valid: the probability that an answer is right"))
     for precision, (least, reached, kept) in decoding.get("thresholds", {}).items():
@@ -84,6 +92,8 @@ def _score(report: dict) -> str:
     """The figures of a stored report that it has (null: beyond what a float holds), and its protocol."""
     if "subset-accuracy" in report:
         return ", ".join(f"{name} {report[name]:.4f}" for name in ("micro-f1", "macro-f1", "subset-accuracy"))
+    if "targets-mean" in report:
+        return ", ".join(f"{name} {report[name]:.4f}" for name in ("targets-mean", "targets-all"))
     if "accuracy" in report:
         names = ("accuracy", "accuracy-unknown", "span-f1", "macro-f1", "calibration-error")
         return ", ".join(f"{name} {report[name]:.4f}" for name in names if name in report)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from seqcli.metrics import Measures, accuracy, calibration
+from seqcli.metrics import Found, Measures, accuracy, calibration
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Report:
     steps: dict[str, list[float | None]] = field(default_factory=dict)  # figures of each step of a horizon
     unit: str = "token"  # what a figure per token is per
     wide: int = 9  # characters of a printed figure
+    targets: dict[str, Report] = field(default_factory=dict)  # of each target, where a model has several
 
     @classmethod
     def of(cls, measured: Measures, counts: Mapping[str, int], signature: str, protocol: str, **printed: Any) -> Self:
@@ -46,12 +47,16 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """As JSON, without the tables; a number that JSON lacks (a perplexity beyond what a float holds) is null."""
         shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
-        return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature}
+        own = {"targets": {name: report.to_dict() for name, report in self.targets.items()}} if self.targets else {}
+        return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature, **own}
 
     def to_json(self, wanted: Any = ()) -> dict[str, Any]:
         """As JSON: all of it with its tables, or the figures that are wanted."""
         if wanted:
-            return {k: v for k, v in self.to_dict().items() if k in wanted or k not in self.metrics}
+            left_out = {*self.metrics, "targets"} - {*wanted}
+            return {k: v for k, v in self.to_dict().items() if k not in left_out}
+        if self.targets:
+            return {**self.to_dict(), "targets": {name: report.to_json() for name, report in self.targets.items()}}
         if not self.labels:
             return {**self.to_dict(), **({"steps": self.steps} if self.steps else {})}
         tables: dict[str, Any] = {"labels": self.labels}
@@ -59,3 +64,19 @@ class Report:
             counts = [[int(n) for n in row] for row in self.confusion.counts]
             tables["confusion"] = {"labels": list(self.confusion.labels), "counts": counts}
         return {**self.to_dict(), **tables, "reliability": [b._asdict() for b in self.reliability]}
+
+
+def of_targets(targets: Mapping[str, Report], decide: Mapping[str, str], right: Any, signature: str) -> Report:
+    """The report of several targets: theirs, the mean of the figures that `decide`, and how many units have all right
+    (N,) bool. Where each has a cross-entropy, it is their sum."""
+    figures = {name: report.metrics.get(decide[name], 0.0) for name, report in targets.items()}
+    measured = Measures(["targets"], decide=figures)
+    measured.update(Found(chosen=right))
+    first = next(iter(targets.values()))
+    found = Report.of(measured, first.counts, signature, first.protocol, unit=first.unit, wide=first.wide)
+    nats = [report.metrics.get("cross-entropy") for report in targets.values()]
+    if (known := [n for n in nats if n is not None]) and len(known) == len(nats):
+        found.metrics["cross-entropy"] = sum(known)
+    found.counts = {k: v for k, v in found.counts.items() if all(r.counts.get(k) == v for r in targets.values())}
+    found.targets = dict(targets)
+    return found

@@ -102,6 +102,7 @@ CHOICES: dict[str, Line] = {
     "accumulated": ("lm-words", "train.steps=40; train.accumulate=3", [3.18186, 3.23651, 0.180816, 3.21838, 3.21838, 2.93908]),
     "bfloat16": ("lm-words", "train.steps=60; train.precision=bfloat16", [3.11344, 3.16694, 0.20803, 3.14777, 3.14777, 2.93908]),
     "softmax": ("ner", "train.steps=20; model.head=softmax", [1.64292, 0.803832, 0.452778, 0.797268, 0.105263, 1.0]),
+    "targets": ("forms", "train.steps=40", [2.04776, 0.520213, 0.808003, 0.0400281, 0.996696, 1.0]),
     "restored": ("spaces", "train.steps=40", [0.45384, 0.395014, 0.14857, 0.38323, 0.83871, 0.738351]),
     "linear": ("remarks", "train.steps=30; model.linear=true", [0.683606, 0.706481, 0.17921, 0.465335, 0.769231, 0.769231]),
     "weighted": ("remarks", "train.steps=30; model.class_weights=balanced; model.label_smoothing=0.1; model.word_dropout=0.1", [0.686624, 0.696519, 0.162878, 0.693131, 0.538462, 0.769231]),

@@ -22,7 +22,7 @@ ORDER = [
     "registry ops console threads",
     "files",
     "streams artifact",
-    "schemes words columns",
+    "schemes words columns edit_trees",
     "records restoration",
     "nbest",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them

@@ -23,6 +23,8 @@ def show(
     """Print all of a report on `what`, or the figures that are wanted. Raises SeqcliError for one that it lacks."""
     if confusion and wanted:
         raise UsageError("--confusion shows all figures: leave --metric away")
+    if confusion and report.targets:
+        raise UsageError("--confusion is of one target", hint=f"--tag {next(iter(report.targets))} scores one alone")
     if confusion and report.confusion is None:
         raise UsageError("--confusion is for texts with one label each: this model gives several")
     for name in wanted:
@@ -56,6 +58,19 @@ def _figures(out: Output, report: Report, what: str) -> None:
         unit = offers[name].unit.replace("token", report.unit)
         out.line(f"  {name:<{width}}  {value:>{report.wide}.4f}  {unit}".rstrip())
     out.line("  " + ", ".join(f"{n:,} {name}" for name, n in report.counts.items()))
+    if report.targets:
+        _targets(out, report)
+
+
+def _targets(out: Output, report: Report) -> None:
+    """A column for each target."""
+    each = report.targets.values()
+    names = list(dict.fromkeys(name for own in each for name in own.metrics))
+    width, wide = max(map(len, names)), max(8, *map(len, report.targets))
+    out.line(f"  {'':<{width}}  " + "  ".join(f"{name:>{wide}}" for name in report.targets))
+    for name in names:
+        cells = (f"{own.metrics[name]:.4f}" if name in own.metrics else "" for own in each)
+        out.line(f"  {name:<{width}}  " + "  ".join(f"{cell:>{wide}}" for cell in cells).rstrip())
 
 
 def _steps(out: Output, steps: Mapping[str, Sequence[float | None]]) -> None:

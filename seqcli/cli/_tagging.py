@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BATCH = 1024  # sentences answered together, where nothing else is said
 SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
+SEVERAL = ("conllu", "conll", "jsonl")  # what holds the tags of several targets
 
 
 class Asked(NamedTuple):
@@ -48,6 +49,8 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         return
     limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
     tagger = Tagger.open(stored)
+    if tagger.targets and reading.tag:
+        tagger = tagger.of(reading.tag)
     read, write = _formats(files, asked, tagger, given)
     columns = asked.columns
     said = Said(
@@ -58,6 +61,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         comments=columns.comments,
     )
     options, out_options = (options_for(tagger.header, name, said, kept=tagger.features) for name in (read, write))
+    _check_targets(tagger, asked, given)
     forced = Forced.find(reading.force, read, options) if reading.force else None
     if forced and read == "jsonl":
         options = replace(options, tag=forced.name)
@@ -80,13 +84,37 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         console.warn(f"--force: no record has the key {forced.name!r}: nothing was forced")
 
 
+def _check_targets(tagger: Tagger, asked: Asked, given: Given) -> None:
+    """Raise UsageError for an option of models with one target where there are several; for one that is of labels
+    where these are edits."""
+    if tagger.targets or tagger.vocabulary.edits:
+        odd = [n for n in ("force", "lexicon", "explain") if n in given]
+        odd += ["target_precision"] if tagger.targets and asked.sure.target_precision is not None else []
+        if odd:
+            flag = given.flags(odd[:1])[0]
+            if not tagger.targets:
+                raise UsageError(f"{flag} is of labels: this target's are edits of the words")
+            raise UsageError(
+                f"{flag} is for one target: this model gives {', '.join(tagger.targets)}",
+                hint=f"--tag {next(iter(tagger.targets))} gives one of them",
+            )
+    if tagger.target and asked.sure.target_precision is not None:
+        raise UsageError("--target-precision is for models with one target", hint="give a --min-confidence")
+
+
 def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -> tuple[str, str]:
     """What is read, and what is written. Raises UsageError for what does not go together."""
     reading, writing = asked.reading, asked.writing
     write = "jsonl" if writing.jsonl else writing.format
-    write = write or ("jsonl" if reading.field else "text" if tagger.words.restore else "word-tag")
+    own = tagger.header["data"]["format"] if tagger.targets else "word-tag"  # of several, what can hold them
+    write = write or ("jsonl" if reading.field else "text" if tagger.words.restore else own)
     if write not in formats_of(TAGGED, "WRITES"):
         raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, formats_of(TAGGED, "WRITES")))
+    if tagger.targets and write not in SEVERAL:
+        raise UsageError(
+            f"--format {write} has one tag a word: this model gives {', '.join(tagger.targets)}",
+            hint=f"--format {', '.join(SEVERAL)}; --tag {next(iter(tagger.targets))} gives one of them",
+        )
     if write == "text" and not tagger.words.restore:
         raise UsageError(
             "--format text is for models that restore something to a text; this one gives tags",
@@ -96,7 +124,7 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
         raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
     read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED))
     runs_on = reading.sentences or tagger.divides  # running text is read
-    read = read or (write if write in SAME and not runs_on else "text")
+    read = read or (write if writing.format in SAME and not runs_on else "text")
     if read not in formats_of(TAGGED):
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
     if tagger.features and read not in ("conll", "conllu"):

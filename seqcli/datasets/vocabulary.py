@@ -6,15 +6,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
-from seqcli import schemes
+from seqcli import edit_trees, schemes
 from seqcli.artifact import Artifact
 from seqcli.characters import UNSEEN
+from seqcli.datasets.targets import Target
 from seqcli.errors import SeqcliError
 from seqcli.records import Sentence
 
@@ -43,6 +44,9 @@ class Vocabulary:
     vector_words: list[str] = field(default_factory=list)
     vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (N, D), not trained
     dimensions: int = 0  # numbers of a frame, of a model that reads frames instead of words
+    target: str = ""  # what the labels are called, where the model has several targets
+    edits: bool = False  # labels are edits of the word (`edit_trees`), what they make of it the tags
+    further: dict[str, Target] = field(default_factory=dict)  # the labels of the other targets
 
     @classmethod
     def learn(
@@ -95,8 +99,28 @@ class Vocabulary:
         """Which labels may begin, follow each other and end a sentence; None where anything may."""
         return schemes.limits(self.labels, self.scheme) if self.scheme else None
 
-    def as_labels(self, tags: Sequence[str], scheme: str | None) -> list[str]:
-        """Tags of data in a scheme as the labels are written."""
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where the labels of each target stand among those of all."""
+        found, end = {}, 0
+        for name, labels in {self.target: self.labels, **{n: t.labels for n, t in self.further.items()}}.items():
+            found[name], end = slice(end, end + len(labels)), end + len(labels)
+        return found
+
+    @property
+    def width(self) -> int:
+        """How many labels all targets have."""
+        return len(self.labels) + sum(len(t.labels) for t in self.further.values())
+
+    def only(self, name: str) -> Self:
+        """Of one of several targets alone."""
+        own = self.further.get(name, Target(self.labels, self.scheme, self.edits))
+        return replace(self, labels=own.labels, scheme=own.scheme, edits=own.edits, target="", further={})
+
+    def as_labels(self, tags: Sequence[str], scheme: str | None, words: Sequence[str] = ()) -> list[str]:
+        """Tags of data in a scheme as the labels are written; of edits of `words`, those."""
+        if self.edits:
+            return edit_trees.scripts(words, tags)
         return schemes.convert(tags, scheme, self.scheme) if scheme and self.scheme else list(tags)
 
     # ids
@@ -181,7 +205,12 @@ class Vocabulary:
 
     def header(self) -> dict[str, Any]:
         """What an artifact's header says."""
-        own = {"dimensions": self.dimensions} if self.dimensions else {}
+        own: dict[str, Any] = {"dimensions": self.dimensions} if self.dimensions else {}
+        if self.edits:
+            own["edits"] = True
+        if self.further:
+            own["target"] = self.target
+            own["further"] = {name: asdict(target) for name, target in self.further.items()}
         return own | {
             "labels": self.labels,
             "scheme": self.scheme,
@@ -220,12 +249,19 @@ class Vocabulary:
             **{k: header[k] for k in kept},
             vectors=vectors,
             dimensions=header.get("dimensions", 0),
+            target=header.get("target", ""),
+            edits=header.get("edits", False),
+            further={name: Target(**own) for name, own in header.get("further", {}).items()},
         )
         lists = [text[n] for n in text if n != "features"] + [*found.features.values()]
+        lists += [target.labels for target in found.further.values()]
         fits = all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists)
         fits &= vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == len(found.vector_words)
         if not (fits and found.header() == {n: header.get(n) for n in found.header()} and np.isfinite(vectors).all()):
             raise SeqcliError("the stored vocabulary contradicts itself", hint="train the model again")
+        for target in (Target(found.labels, edits=found.edits), *found.further.values()):
+            if target.edits:
+                edit_trees.check(target.labels)
         return found
 
 

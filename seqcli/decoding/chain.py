@@ -113,6 +113,10 @@ class Chain:
 
     # what is asked
 
+    def scores(self, sentence: int, token: int) -> np.ndarray:
+        """The scores (K,) of a token's labels, by the temperature."""
+        return self._e[token, :, self._place[sentence]]
+
     @cached_property
     def log_z(self) -> np.ndarray:
         """log of the sum over all paths of exp(score): (B,); 0 for no tokens."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -13,10 +13,12 @@ from pydantic import BaseModel, Field, field_validator
 from seqcli import front_ends, layers, ops
 from seqcli.characters import CharactersSpec
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
+from seqcli.errors import UsageError
 from seqcli.inference.words import WordBank
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.crf import CRF
+from seqcli.models import _heads
 from seqcli.models._base import Depth, Rate, Size, head, stack
 from seqcli.models._words import ReadsWords, encoder, front_end, table
 from seqcli.ops import Array
@@ -29,6 +31,16 @@ OF_TEXT = ("features", "word_dropout")  # keys that frames have no use for
 DEFAULT = True  # the kind of the task where a recipe names none
 
 
+HEADLESS = "model.head: softmax is what they need (of one of several targets model.targets.NAME.head)"
+Head = Literal["crf", "softmax"]
+
+
+class TargetKeys(_heads.Keys):
+    """Keys of one of several targets."""
+
+    head: Head | None = None  # default: of the first model.head, of the others softmax
+
+
 class BaseConfig(BaseModel, extra="forbid"):
     """Keys of `model` that do not depend on what reads the words."""
 
@@ -38,7 +50,8 @@ class BaseConfig(BaseModel, extra="forbid"):
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
     feature_embedding: Size = 16
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, one output a frame; default: linear
-    head: Literal["crf", "softmax"] = "crf"
+    head: Head = "crf"
+    targets: dict[str, TargetKeys] = {}  # of several (data.tag) by name: weight, head
     scheme: Literal["iobes", "iob2"] = "iobes"  # of the labels inside the model, where tags are spans
     lowercase: bool = True  # words are looked up in lower case (characters are read as they are)
     fold_digits: bool = True  # and with 0 for every digit
@@ -73,10 +86,11 @@ class Config(BaseConfig):
 
 
 @dataclass(frozen=True)
-class Model(ReadsWords):
+class Model(_heads.HasHeads, ReadsWords):
     """e_t = W [forward h_t; backward h_t] + b over x_t = [word; vector; characters; features]; a CRF joins the e_t.
 
-    Letters as everywhere: T, B, E, H; U different words of a batch, K labels, I what the stack reads.
+    Letters as everywhere: T, B, E, H; U different words of a batch, K labels (of all targets, one target's after the
+    other's), I what the stack reads.
     """
 
     embedding: Array | None  # (words + 1, E)
@@ -86,8 +100,10 @@ class Model(ReadsWords):
     stack: Any  # Stack, or what reads in its place
     output_weight: Array  # (K, H·directions)
     output_bias: Array  # (K,)
-    crf: CRF | None
+    crf: CRF | None  # of the first, or only, target
+    further_crfs: tuple[CRF | None, ...]  # of the others
     vocabulary: Vocabulary = layers.static()
+    weights: Mapping[str, float] = layers.static()
     dropout: float = 0.0
     variational: bool = False
 
@@ -101,7 +117,7 @@ class Model(ReadsWords):
     @classmethod
     def create(cls, config: Any, vocabulary: Vocabulary, rng: Rng) -> Self:
         characters, size = encoder(config, vocabulary, rng)
-        width, labels = config.feature_embedding, len(vocabulary.labels)
+        width, labels = config.feature_embedding, vocabulary.width
         tables = tuple(
             rng.normal(0.0, 1 / np.sqrt(width), (len(vocabulary.features[name]) + 1, width)).astype(np.float32)
             for name in config.features
@@ -119,8 +135,10 @@ class Model(ReadsWords):
             stack=cells,
             output_weight=head(labels, cells.output_size, rng),
             output_bias=np.zeros(labels, np.float32),
-            crf=CRF.create(labels, rng) if config.head == "crf" else None,
+            crf=crf(config, vocabulary, vocabulary.target, rng),
+            further_crfs=tuple(crf(config, vocabulary, name, rng) for name in vocabulary.further),
             vocabulary=vocabulary,
+            weights=_heads.weights(config, vocabulary),
             **cls.numbers(config),
         )
 
@@ -133,15 +151,31 @@ class Model(ReadsWords):
         return ops.linear(self.drop(self.encode(x, lengths, rng), rng), self.output_weight, self.output_bias)
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a token of a padded batch (see `tasks/tagging.py` for its parts)."""
-        tags, (x, lengths) = batch["tags"], self.inputs(batch)
+        """Mean nats a token of a padded batch (see `tasks/tagging.py` for its parts); of several targets the sum of
+        theirs by their weights."""
+        x, lengths = self.inputs(batch)
         emissions = self.scores(x, batch["features"], lengths, rng)
-        if self.crf is not None:
-            return self.crf.limited(self.vocabulary.limits).loss(emissions, tags, lengths).sum() / lengths.sum()
+        if not self.vocabulary.further:
+            return self._nats(emissions, batch["tags"], lengths)
+        found = {}
+        for i, (name, own) in enumerate(self.vocabulary.slices.items()):
+            tags = batch["further"][i - 1] if i else batch["tags"]
+            found[name] = self.only(name)._nats(emissions[..., own], tags, lengths)
+        return self.weighted(found)
+
+    def _nats(self, emissions: Array, tags: Array, lengths: Array) -> Array:
+        """Mean nats a token of one target: emissions (T, B, K), tags (T, B); of a softmax those below 0 are none."""
+        if self.chain is not None:
+            return self.chain.loss(emissions, tags, lengths).sum() / lengths.sum()
         T, B, K = emissions.shape
+        inside = (ops.integers(np.arange(T), emissions)[:, None] < lengths[None]) & (tags >= 0)
+        tags = ops.where(inside, tags, 0)
         nats = ops.cross_entropy(emissions.reshape(T * B, K), tags.reshape(T * B)).reshape(T, B)
-        inside = ops.integers(np.arange(T), emissions)[:, None] < lengths[None]
         return ops.where(inside, nats, ops.zeros((1,), nats)).sum() / lengths.sum()
+
+    def only(self, name: str) -> Self:
+        crfs = dict(zip(self.vocabulary.slices, (self.crf, *self.further_crfs), strict=True))
+        return replace(super().only(name), crf=crfs[name], further_crfs=(), weights={})
 
     # inference on NumPy
 
@@ -152,7 +186,7 @@ class Model(ReadsWords):
     def emissions(
         self, sentences: Sequence[Any], features: Sequence[Mapping[str, Sequence[str]]] = ()
     ) -> list[np.ndarray]:
-        """Emissions (T, K) of each sentence, the same to the last bit whatever stands beside it.
+        """Emissions (T, K) of each sentence, of all targets, the same to the last bit whatever stands beside it.
 
         A sentence is its words, or its frames (T, D) where the model reads those. `features` gives each sentence's
         further columns by name, where the model reads any.
@@ -170,3 +204,14 @@ class Model(ReadsWords):
     def chain(self) -> CRF | None:
         """The CRF with what the scheme forbids; None where labels are independent."""
         return None if self.crf is None else self.crf.limited(self.vocabulary.limits)
+
+
+def crf(config: Any, vocabulary: Vocabulary, target: str, rng: Rng) -> CRF | None:
+    """A fresh CRF of a target, the recipe's only one too; None where its head is a softmax. Raises UsageError."""
+    own = config.targets.get(target)
+    chosen = own.head if own else None
+    chosen = chosen or ("softmax" if target in vocabulary.further else config.head)
+    labels = vocabulary.only(target)
+    if chosen == "crf" and labels.edits:
+        raise UsageError("a CRF does not go with edits of words", hint=HEADLESS)
+    return CRF.create(len(labels.labels), rng) if chosen == "crf" else None

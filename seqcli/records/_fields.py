@@ -19,7 +19,7 @@ from typing import Any
 from seqcli.columns import possible, well_known
 from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.records import LABELLED, TAGGED, Example, Pair, Place, Places, Sentence, labels_of
-from seqcli.records._json import RESULT
+from seqcli.records._json import RESULT, short, whole
 from seqcli.records._kinds import SOURCES, TARGETS
 from seqcli.records._lines import Line, LineReader
 from seqcli.records._record import Find
@@ -128,19 +128,28 @@ class FieldReader(LineReader):
             wrong = f"has no {name!r}" if name not in fields else f"has neither text nor tokens in {name!r}"
             hint = "a string, or a list of strings" if name in fields else did_you_mean(name, fields)
             raise SeqcliError(f"{self._at(line, number, name)}: the object {wrong}", hint=hint)
-        if "\\u" in line.body and not whole("".join([sentence.text, *(sentence.tags or ())])):
+        tags = [tag for own in (sentence.tags or (), *sentence.features.values()) for tag in own]
+        if "\\u" in line.body and not whole("".join([sentence.text, *tags])):
             raise self._half_a_character(line, number, name)
         return sentence
 
     def _tags(self, sentence: Sentence, fields: Fields, line: Line, number: int) -> None:
-        name, empty, gold = self.options.tag or "tags", self.options.empty_tag, self.options.gold
+        if found := self._tags_of(self.options.tag or "tags", sentence, fields, line, number):
+            sentence.tags, sentence.tag_places = found
+        for name in self.options.further_tags:
+            if found := self._tags_of(name, sentence, fields, line, number):
+                sentence.features[name] = found[0]
+
+    def _tags_of(self, name: str, sentence: Sentence, fields: Fields, line: Line, number: int) -> Any:
+        """The tags under a key, and their places; None where a filter's record has none."""
+        empty, gold = self.options.empty_tag, self.options.gold
         value = fields.get(name)
         if not isinstance(value, list):
             if gold:
                 wrong = "is not a list" if name in fields else "is not there"
                 hint = "give one tag a token" if name in fields else did_you_mean(name, fields)
                 raise SeqcliError(f"{self._at(line, number, name)}: the list of tags {name!r} {wrong}", hint=hint)
-            return
+            return None
         tags = [empty if tag is None or tag == "" else tag for tag in value]
         if gold:
             self._strings(tags, line, number, name)
@@ -148,8 +157,8 @@ class FieldReader(LineReader):
                 wrong = f"{len(tags)} tags for {len(sentence.words)} tokens"
                 raise SeqcliError(f"{self._at(line, number, name)}: {wrong}", hint="give one tag a token")
         elif len(tags) != len(sentence.words) or not all(isinstance(tag, str) for tag in tags):
-            return
-        sentence.tags, sentence.tag_places = tags, self._places(tags, line, name, number)
+            return None
+        return tags, self._places(tags, line, name, number)
 
     def _places(self, members: list[str], line: Line, name: str, number: int) -> Places:
         return Places(len(members), member_places, (self.find, line.body, name, number))
@@ -330,17 +339,6 @@ class FieldReader(LineReader):
             f"{self._at(line, number, key)}: the field {key!r} holds half a character (a lone surrogate)",
             hint="a character beyond U+FFFF is written as itself, or as two \\u escapes",
         )
-
-
-def whole(text: str) -> bool:
-    """Whether a text can be written: no escape in it stands for half a character."""
-    return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def short(value: Any) -> str:
-    """A value as JSON writes it, its beginning where it is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:40] + "…"
 
 
 def _says(role: str) -> str:

@@ -13,6 +13,17 @@ WHITE = " \t\r"  # a line of nothing else is blank
 _decode = json.JSONDecoder().raw_decode
 
 
+def whole(text: str) -> bool:
+    """Whether a text can be written: no escape in it stands for half a character."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def short(value: Any) -> str:
+    """A value as JSON writes it, its beginning where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:40] + "…"
+
+
 def starts(body: str, key: str) -> tuple[int, list[int]]:
     """Where a key's value begins in a line, in characters from 0, and where the members begin if it is a list.
 

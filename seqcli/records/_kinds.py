@@ -44,7 +44,8 @@ _ROWS = ("header", "delimiter", "quoting")
 _COLUMNS = ("columns", "tag", "word", "separator", "comments", "docstart", "empty_tag", "field")
 _LABELS = ("label_prefix", "label_until", "label_separator", "multi_label")
 TAGGED = Kind(
-    "tags", partial(Sentence, split=False), ("field", "tag"), (), (*_COLUMNS, "gold", "replace", "confidence")
+    *("tags", partial(Sentence, split=False), ("field", "tag"), ()),
+    kept=(*_COLUMNS, "further_tags", "gold", "replace", "confidence"),
 )
 LABELLED = Kind(
     "labels",
@@ -83,6 +84,7 @@ class Options:
     must_not: str | None = None  # and of those that it must not
     field: str | None = None  # tags: the key with the text or the tokens (jsonl); None: `tokens`, else `text`
     tag: str | None = None  # the column, CoNLL-U field (`upos`, `feats.Number`, `misc.NER`) or JSON key with the tags
+    further_tags: Sequence[str] = ()  # and those of further targets; they are read as `features`
     header: bool | None = None  # tsv, csv: whether the first row names the columns; None: as it looks
     delimiter: str | None = None  # tsv, csv: what separates cells; None: tab, comma
     quoting: bool | None = None  # whether cells may stand in double quotes; None: csv yes, tsv no
@@ -124,7 +126,9 @@ class Options:
     def kept(self) -> dict[str, Any]:
         """What a model's header keeps; `Options(kind, **kept)` gives it back."""
         kept = {name: getattr(self, name) for name in self.kind.kept}
-        return {name: value for name, value in kept.items() if value or name not in ("further", "parts")}
+        return {
+            name: value for name, value in kept.items() if value or name not in ("further", "parts", "further_tags")
+        }
 
 
 def separator_of(delimiter: str | None, default: str) -> str:

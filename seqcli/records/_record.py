@@ -197,5 +197,6 @@ class Answer:
     spans: list[SpanAnswer] | None = None  # None: the tags are no spans
     alternatives: list[tuple[list[str], float]] | None = None  # the n best: tags, probability
     text: str | None = None  # what the tags make of the text, where they restore something to it
+    further: dict[str, Answer] = field(default_factory=dict)  # of the other targets, where there are several
     explained: list[tuple[list[float | None], list[float | None]]] | None = None
     """Of each tag: the log-odds (nats) that it has by each word, and its probability as far as each was read."""

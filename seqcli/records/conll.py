@@ -8,7 +8,8 @@ absent, or all columns but the word. Comments exist only where the options decla
 Written into an input of this format, the prediction becomes one more last column, as conlleval wants it (`replace`:
 it takes the place of the gold column), and the rest stays as it is. Any other record becomes lines of word and
 prediction, with `gold` the record's own tag between them. What would divide a word in two is written as U+00A0; where
-comments are declared, a word that looks like one is read as one.
+comments are declared, a word that looks like one is read as one. Of several targets each has its column, in their
+order.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _check(options: Options) -> None:
         return
     if twice := [c for c in named if named.count(c) > 1]:
         raise UsageError(f"two columns are named {twice[0]!r}", hint="use _ for a column to ignore")
-    wanted = [options.word, tag] if options.gold else [options.word]
+    wanted = [options.word, tag, *options.further_tags] if options.gold else [options.word]
     for name in wanted:
         if name not in named:
             raise UsageError(f"no column is named {name!r}", hint=did_you_mean(str(name), named))
@@ -202,16 +203,18 @@ class Writer(BlockWriter):
 
     def _fill(self, lines: list[str], block: Block, sentence: Sentence, answer: Answer) -> None:
         layout: Layout = block.layout
-        tags = self._cells(answer.tags, layout.separator)
-        if self.options.replace and layout.tag is not None:
-            added = [""] * len(tags)
-            for i, tag in zip(block.rows, tags, strict=True):
-                start, end = extent(lines[i], layout.tag, layout.separator)
-                lines[i] = f"{lines[i][:start]}{tag}{lines[i][end:]}"
-        else:
-            added = [layout.joiner + tag for tag in tags]
-        if self.options.confidence:
-            added = [a + layout.joiner + p for a, p in zip(added, self._confidence(answer), strict=True)]
+        added = [""] * len(answer.tags)
+        for name, own in {"": answer, **answer.further}.items():
+            tags = self._cells(own.tags, layout.separator)
+            column = layout.names.index(name) if name in layout.names and name else None if name else layout.tag
+            if self.options.replace and column is not None:
+                for i, tag in zip(block.rows, tags, strict=True):
+                    start, end = extent(lines[i], column, layout.separator)
+                    lines[i] = f"{lines[i][:start]}{tag}{lines[i][end:]}"
+            else:
+                added = [a + layout.joiner + tag for a, tag in zip(added, tags, strict=True)]
+            if self.options.confidence:
+                added = [a + layout.joiner + p for a, p in zip(added, self._confidence(own), strict=True)]
         around = BLANKS if (layout.separator, layout.joiner) == (None, "\t") else ""  # no part of a word beside a tab
         for i, more in zip(block.rows, added, strict=True):
             body, cr = body_of(lines[i])
@@ -223,9 +226,10 @@ class Writer(BlockWriter):
         columns = [self._cells([word or NOTHING for word in sentence.words], separator)]
         if self.options.gold:  # for every record or for none: each line has as many columns
             columns.append(self._cells(sentence.tags or [""] * len(sentence.words), separator))
-        columns.append(self._cells(answer.tags, separator))
-        if self.options.confidence:
-            columns.append(self._confidence(answer))
+        for own in (answer, *answer.further.values()):
+            columns.append(self._cells(own.tags, separator))
+            if self.options.confidence:
+                columns.append(self._confidence(own))
         return "".join([(separator or " ").join(row) + "\n" for row in zip(*columns, strict=True)])
 
     def _cells(self, texts: list[str], separator: str | None) -> list[str]:

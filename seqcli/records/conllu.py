@@ -4,16 +4,18 @@ The tag is a column (`upos`, the default, `xpos`, `lemma`, `deprel` …), a feat
 of MISC (`misc.NER`, or just `NER`). A token without the feature or key has the tag `_`. Lines of multi-word tokens
 (`1-2`), of empty nodes (`8.1`) and comments hold no words and are given back.
 
-Written into an input of this format, the tag's field is set and the rest stays byte for byte; FEATS is sorted by
-name, whatever its case, where a feature changes. Any other record gets ten columns, `# text` and `SpaceAfter=No`,
-and a tree that holds a place, since the evaluation script of the CoNLL 2018 shared task reads nothing without one:
-the first word is the root, all others depend on it (`dep`). A record without words is written as nothing.
+Written into an input of this format, the tag's field is set (of several targets, each one's) and the rest stays byte
+for byte; FEATS is sorted by name, whatever its case, where a feature changes. Any other record gets ten columns,
+`# text` and `SpaceAfter=No`, and a tree that holds a place, since the evaluation script of the CoNLL 2018 shared task
+reads nothing without one: the first word is the root, all others depend on it (`dep`). A record without words is
+written as nothing.
 Format: https://universaldependencies.org/format.html
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
@@ -42,9 +44,8 @@ class Field(NamedTuple):
     key: str = ""
 
 
-def field_of(options: Options) -> Field:
-    """The field that `options.tag` names. Raises UsageError."""
-    name = options.tag or "upos"
+def field_of(name: str) -> Field:
+    """The field of a name. Raises UsageError."""
     if name.lower() in _TAGGABLE:
         return Field(COLUMNS.index(name.lower()))
     column, dot, key = name.partition(".")
@@ -98,7 +99,8 @@ class Reader(BlockReader):
 
     def __init__(self, options: Options, trained: Any = None):
         super().__init__(options, trained)
-        self._field = field_of(options)
+        self._field = field_of(options.tag or "upos")
+        self._further = {name: field_of(name) for name in options.further_tags}
         hidden = COLUMNS[self._field.column]
         self._features = [(name, i) for i, name in enumerate(COLUMNS) if name in _FEATURES and name != hidden]
 
@@ -134,6 +136,8 @@ class Reader(BlockReader):
         sentence.places = self._places(block, first, _FORM, "\t")
         sentence.tag_places = self._places(block, first, self._field.column, "\t")
         sentence.features = {name: columns[i] for name, i in self._features}
+        for name, (column, key) in self._further.items():
+            sentence.features[name] = [value_of(p, key) for p in columns[column]] if key else columns[column]
         sentence.tags = self._tags(columns, sentence)
         units = [(word, [word]) for word in words]
         spaces = [NO_SPACE not in misc for misc in columns[_MISC]]
@@ -237,28 +241,38 @@ def _place(form: str, words: list[str], position: int, offsets: list[tuple[int, 
 
 
 class Writer(BlockWriter):
-    """Sets the tag's field of each word, or writes ten columns."""
+    """Sets the tags' fields of each word, or writes ten columns."""
 
     format = "conllu"
 
     def __init__(self, options: Options):
         super().__init__(options)
-        self._field = field_of(options)
+        self._field = field_of(options.tag or "upos")
+        self._further = {name: field_of(name) for name in options.further_tags}
 
-    def _value(self, tag: str) -> str:
+    def _value(self, tag: str, field: Field) -> str:
         """A tag as its field can hold it; `|` divides FEATS and MISC, so that it is written `/` there."""
         value = cell(tag)
-        return value.replace("|", "/") if self._field.key else value
+        return value.replace("|", "/") if field.key else value
+
+    def _each(self, answer: Answer) -> Iterator[tuple[Field, list[str]]]:
+        """The fields that are filled in, with their tags."""
+        yield self._field, answer.tags
+        yield from ((self._further[name], own.tags) for name, own in answer.further.items())
 
     def _fill(self, lines: list[str], block: Block, sentence: Sentence, answer: Answer) -> None:
-        column, key = self._field
-        for i, tag in zip(block.rows, answer.tags, strict=True):
+        for field, tags in self._each(answer):
+            self._set(lines, block, field, tags)
+
+    def _set(self, lines: list[str], block: Block, field: Field, tags: list[str]) -> None:
+        column, key = field
+        for i, tag in zip(block.rows, tags, strict=True):
             row = lines[i].split("\t")
             held = row[column]
             cr = "\r" if column == _MISC and held.endswith("\r") else ""
             if tag == held.removesuffix(cr) and not key:
                 continue
-            value = self._value(tag)
+            value = self._value(tag, field)
             if key:
                 value = set_value(held.removesuffix(cr), key, value, ordered=column == _FEATS)
             row[column] = value + cr
@@ -270,7 +284,6 @@ class Writer(BlockWriter):
         return super().write(sentence, answer) if own or sentence.words else ""
 
     def _block(self, sentence: Sentence, answer: Answer) -> str:
-        column, key = self._field
         offsets, place = sentence.spread(), sentence.raw if isinstance(sentence.raw, Excerpt) else None
         text = one_line(sentence.text).strip()
         lines = [*_comments(place)] if place else []
@@ -278,7 +291,7 @@ class Writer(BlockWriter):
         tokens = dict(place.tokens) if place else {}
         inside = {word for first, end in tokens.items() for word in range(first, end)}
         last = len(sentence.words) - 1
-        for i, (word, tag) in enumerate(zip(sentence.words, answer.tags, strict=True)):
+        for i, word in enumerate(sentence.words):
             if i in tokens:
                 form = sentence.text[offsets[i][0] : offsets[tokens[i] - 1][1]]
                 row = [f"{i + 1}-{tokens[i]}", cell(form), *[NOTHING] * (len(COLUMNS) - 2)]
@@ -288,8 +301,9 @@ class Writer(BlockWriter):
             row = [str(i + 1), cell(word), *[NOTHING] * 4, *tree, NOTHING, NOTHING]
             if i not in inside:
                 row[_MISC] = self._behind(i, last, offsets, place)
-            value = self._value(tag)
-            row[column] = set_value(row[column], key, value, ordered=True) if key else value
+            for field, tags in self._each(answer):
+                (column, key), value = field, self._value(tags[i], field)
+                row[column] = set_value(row[column], key, value, ordered=True) if key else value
             lines.append("\t".join(row) + "\n")
         return "".join(lines)
 

@@ -3,7 +3,8 @@
 Which field is which: see `_fields`. A blank line is a record without a text. Written into an input of this format,
 the object's own fields stay as they were written, and `seqcli` comes last; a `seqcli` that is there already is
 replaced. Offsets count code points of the text (of the tokens joined by a space, which is then given as
-`seqcli.text`), end exclusive.
+`seqcli.text`), end exclusive. Of a tagger's several targets the first one's is the `label`, the others stand under
+`further`.
 """
 
 from __future__ import annotations
@@ -73,9 +74,7 @@ class Writer(LineWriter):
         tokens = []
         for i, (word, tag) in enumerate(zip(sentence.words, answer.tags, strict=True)):
             start, end = offsets[i]
-            token: dict[str, Any] = {"text": word, "start": start, "end": end, "label": tag or None}
-            if answer.probabilities is not None:
-                token["probability"] = round(answer.probabilities[i], 6)
+            token: dict[str, Any] = {"text": word, "start": start, "end": end, **_label(answer, i, tag)}
             if answer.explained is not None:
                 weights, read = answer.explained[i]
                 token["explanation"] = {"weights": weights, "read": read}
@@ -85,12 +84,12 @@ class Writer(LineWriter):
             result = {**_place(sentence.raw), **(result if tokens else {})}
         elif answer.text is not None:
             result = {"text": answer.text, **result}
-        if answer.spans is not None:
-            result["spans"] = span_records(sentence, answer)
-        if answer.alternatives is not None:
-            result["alternatives"] = [
-                {"labels": list(labels), "probability": round(p, 6)} for labels, p in answer.alternatives
-            ]
+        result |= _whole(sentence, answer)
+        for name, own in answer.further.items():
+            for i, (token, tag) in enumerate(zip(tokens, own.tags, strict=True)):
+                token.setdefault("further", {})[name] = _label(own, i, tag)
+            if of_all := _whole(sentence, own):
+                result.setdefault("further", {})[name] = of_all
         return result
 
 
@@ -98,6 +97,24 @@ def _place(found: Excerpt) -> dict[str, Any]:
     """Where a sentence stands in the text that it was found in, and how sure its end is, where that was asked for."""
     place: dict[str, Any] = {"start": found.start, "end": found.end}
     return place if found.probability is None else {**place, "probability": round(found.probability, 6)}
+
+
+def _label(answer: Answer, i: int, tag: str) -> dict[str, Any]:
+    """What is said of a token."""
+    p = answer.probabilities
+    return {"label": tag or None} | ({} if p is None else {"probability": round(p[i], 6)})
+
+
+def _whole(sentence: Sentence, answer: Answer) -> dict[str, Any]:
+    """What is said of a sentence beside its tokens."""
+    found: dict[str, Any] = {}
+    if answer.spans is not None:
+        found["spans"] = span_records(sentence, answer)
+    if answer.alternatives is not None:
+        found["alternatives"] = [
+            {"labels": list(labels), "probability": round(p, 6)} for labels, p in answer.alternatives
+        ]
+    return found
 
 
 def span_records(sentence: Sentence, answer: Answer) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ RUNS = [
     ),
     *(("translators", run) for run in ("back", "former")),
     *(
-        ("net", name) for name in ("waves", "waves-linear", "waves-tags", "beeps-ctc", "tides", "plurals")
+        ("net", name) for name in ("waves", "waves-linear", "waves-tags", "beeps-ctc", "tides", "plurals", "forms")
     ),  # kept as files
 ]
 VALUES = [None, True, -1, 0, 1, 7, 10**6, 0.5, -0.5, 1e300, "", "x", "lstm", "char", [], ["x"], [1, 2], {}, {"x": 1}]

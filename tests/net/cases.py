@@ -203,6 +203,12 @@ TAGGING = [
     "tag -m pos --format conll < two.conll",
     "tag -m pos --format conll --columns word,pos --replace < two.conll",
     *(f"tag -m ner --format {f} < ner.conll" for f in ("conll",)),
+    *(
+        f"tag -m forms --format {f} < lines.txt"
+        for f in ("conllu", "conll --confidence", "jsonl --n-best 2", "spans")
+    ),
+    "tag -m forms --tag lemma < lines.txt",
+    "tag -m forms --format conllu --min-confidence 0.9 < ud.conllu",
     *(f"tag -m ner --input conll --format {f} < ner.conll" for f in ("jsonl", "spans", "word-tag", "conllu")),
     "tag -m ner --format conll --replace --confidence < ner.conll",
     "tag -m ner --format conll --columns word,pos,known --force known < half.conll",
@@ -215,6 +221,7 @@ TAGGING = [
     *(f"eval -m {m}{o}" for m in ("pos", "ner", "spaces", "tags-counted") for o in ("", " --json")),
     "eval -m ner --metric span-f1 --metric accuracy",
     "eval -m ner --confusion",
+    *(f"eval -m forms{o}" for o in ("", " --json", " --tag lemma --metric accuracy")),
     "eval -m pos --split valid --metric accuracy",
     "eval -m ner ner.conll",
     "eval -m pos tagged.txt --input word-tag --unknown-label skip",

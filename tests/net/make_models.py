@@ -66,6 +66,10 @@ model: {{embedding: 8, characters: none, hidden: 8, features: [pos]}}
 data: {{train: corpus.txt, valid: 0.1, test: 0.1, restore: spaces}}
 model: {{embedding: 8, characters: none, hidden: 12}}
 {TRAIN}""",
+    "forms": f"""task: tagging
+data: {{train: forms-train.conllu, valid: forms-valid.conllu, tag: [upos, feats, lemma, misc.NER]}}
+model: {{embedding: 8, characters: {{kind: cnn, embedding: 4, filters: 16}}, hidden: 16, targets: {{lemma: {{weight: 2}}}}}}
+{TRAIN}""",
     "tags-counted": f"""task: tagging
 {DATA["pos"]}
 model: {{kind: frequency-tagger}}""",
@@ -237,6 +241,29 @@ def tides(count: int) -> str:
     return "".join(" ".join(f"{(t * 7 + 20 * s) % 12 + draw.random():.2f}" for t in range(40)) + "\n" for s in starts)
 
 
+def forms(count: int) -> str:
+    """CoNLL-U: names of places as spans, nouns and verbs with endings; lemmas, features."""
+    draw, blocks = random.Random(count), []
+    for _ in range(count):
+        rows: list[list[str]] = []
+        for place in range(draw.randint(3, 6)):
+            kind, ending = draw.choice(("NOUN", "VERB", "PROPN")), draw.choice(("", "s"))
+            stems = {"NOUN": ["cat", "dog", "tree"], "VERB": ["see", "like"], "PROPN": ["Bath", "Rome"]}
+            lemma = draw.choice(stems[kind])
+            word, feats, ner = lemma + ending, {"": "Number=Sing", "s": "Number=Plur"}[ending], ""
+            if kind == "PROPN":
+                word, ner = lemma, "NER=S-LOC"
+            word = word if place else word[:1].upper() + word[1:]
+            rows.append([word, lemma, kind, "_" if kind == "PROPN" else feats, ner])
+        rows.append([".", ".", "PUNCT", "_", ""])
+        lines = [f"# text = {' '.join(word for word, *_ in rows[:-1])}.\n"]
+        for n, (word, lemma, kind, feats, ner) in enumerate(rows, 1):
+            misc = "|".join(filter(None, ("SpaceAfter=No" if n == len(rows) - 1 else "", ner))) or "_"
+            lines.append("\t".join([str(n), word, lemma, kind, "_", feats, "_", "_", "_", misc]) + "\n")
+        blocks.append("".join(lines) + "\n")
+    return "".join(blocks)
+
+
 def furnish(folder: Path) -> None:
     """The data that the recipes read, and the recipes."""
     (folder / "corpus.txt").write_text(sentences(300))
@@ -249,6 +276,7 @@ def furnish(folder: Path) -> None:
             lines = (ROOT / "data" / source).read_text().splitlines(keepends=True)
             (folder / target).write_text("".join(lines[:count]))
         (folder / f"ner-{split}.conll").write_text(names(count))
+        (folder / f"forms-{split}.conllu").write_text(forms(count))
         (folder / f"topics-{split}.jsonl").write_text(topics(count))
         (folder / f"trees-{split}.txt").write_text(parses(count))
         (folder / f"waves-{split}.jsonl").write_text(waves(count))

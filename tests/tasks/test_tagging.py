@@ -41,7 +41,7 @@ def test_labels_are_the_models_scheme_s_whatever_the_data_s(
     assert task.vocabulary.labels == [*(f"{p}-LOC" for p in parts if p < "O"), "O", *(["S-LOC"] * ("S" in parts))]
     assert (task.vocabulary.scheme, task.corpus.scheme, task.header["data"]["scheme"]) == (inside, scheme, scheme)
     gold = [schemes.convert([t for *_, t in row], "iob2", inside) for row in make_rows(60, 1)]
-    own = [[task.vocabulary.labels[k] for k in task._labels(s)] for s in task.corpus.splits["train"]]
+    own = [[task.vocabulary.labels[k] for k in task._labels(s)[0]] for s in task.corpus.splits["train"]]
     assert own == gold
 
 

@@ -6,23 +6,23 @@ may take as many as there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
-from seqcli.errors import SeqcliError, did_you_mean
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import Frames, named
 from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
 from seqcli.predictor import BasePredictor
 from seqcli.records import Sentence
-from seqcli.tasks.tagging.labels import Labels
+from seqcli.tasks.tagging.labels import Edits, Labels
 from seqcli.tasks.tagging.raw import Words
 
 GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
@@ -40,6 +40,39 @@ class Scored(BasePredictor):
     temperature: float = 1.0
     words: Words = field(default_factory=lambda: Words(None, {}))
     frames: Frames | None = None  # of a model that reads vectors in the place of words
+    schemes: Mapping[str, str | None] = field(default_factory=dict)  # of further targets
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    target: str = ""  # which of a model's several targets this is
+
+    @cached_property
+    def targets(self) -> dict[str, Self]:
+        """What answers each of several targets alone, with the same layers; none of a model with one."""
+        names = self.vocabulary.slices if self.vocabulary.further else ()
+        return {name: self._only(name) for name in names}
+
+    def of(self, name: str) -> Self:
+        """What answers one of several targets alone. Raises UsageError for one that the model has not."""
+        if name not in self.targets:
+            hint = did_you_mean(name, self.targets) if self.targets else "the model has one"
+            raise UsageError(f"the model has no target {name!r}", hint=hint)
+        return self.targets[name]
+
+    def _only(self, name: str) -> Self:
+        own: dict[str, Any] = {"scheme": self.schemes[name]} if name in self.schemes else {}
+        if name in self.temperatures:
+            own["temperature"] = self.temperatures[name]
+        model, known = self.model.only(name), self.vocabulary.only(name)  # type: ignore[attr-defined]
+        return replace(self, model=model, vocabulary=known, **own, schemes={}, temperatures={}, target=name)
+
+    @property
+    def first(self) -> Self:
+        """Itself; of several targets what answers the first."""
+        return next(iter(self.targets.values()), self)
+
+    @property
+    def read_columns(self) -> list[str]:
+        """The columns that a sentence is scored with, beside words and tags."""
+        return [*self.features, *self.vocabulary.further]
 
     @property
     def features(self) -> list[str]:
@@ -49,7 +82,8 @@ class Scored(BasePredictor):
     @cached_property
     def labels(self) -> Labels:
         """The model's labels, and how they are written."""
-        return Labels(self.vocabulary.labels, self.vocabulary.scheme, self.scheme)
+        kind = Edits if self.vocabulary.edits else Labels
+        return kind(self.vocabulary.labels, self.vocabulary.scheme, self.scheme)
 
     @property
     def tags(self) -> list[str]:
@@ -106,14 +140,27 @@ class Scored(BasePredictor):
     def chains(
         self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
     ) -> Iterator[tuple[list[int], Chain]]:
-        """The sentences that have words in groups of like length (their places), ready for inference."""
+        """The sentences that have words in groups of like length (their places), ready for inference; of a model with
+        one target."""
         for group, emissions, lengths, mask in self.scores(sentences, allowed):
-            yield group, Chain(emissions, lengths, self.crf, temperature=self.temperature, allowed=mask)
+            yield group, self.chain(emissions, lengths, mask)
+
+    def chain(self, emissions: np.ndarray, lengths: np.ndarray, mask: np.ndarray | None = None) -> Chain:
+        """A group ready for inference: emissions (B, T, K) of its own labels."""
+        return Chain(emissions, lengths, self.crf, temperature=self.temperature, allowed=mask)
+
+    def best(self, chain: Chain, words: Sequence[Sequence[str]]) -> np.ndarray:
+        """The best paths (B, T) of sentences; of edits those that apply to the words."""
+        paths, _ = chain.viterbi()
+        if isinstance(self.labels, Edits):
+            self.labels.applied(paths, chain.scores, words)
+        return paths
 
     def scores(
         self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
     ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray | None]]:
-        """Groups of sentences: their places, emissions (B, T, K), lengths (B,), and what is allowed (B, T, K)."""
+        """Groups of sentences: their places, emissions (B, T, K) of all targets' labels, lengths (B,), and what is
+        allowed (B, T, K)."""
         for s in sentences if self.vocabulary.features else ():
             self.check(s)
         order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
@@ -124,7 +171,7 @@ class Scored(BasePredictor):
             features = [sentences[i].features for i in group] if self.features else ()
             rows = self.model.emissions(words, features)
             lengths = np.array([len(w) for w in words], np.int64)
-            emissions = np.zeros((len(group), int(lengths[0]), len(self.vocabulary.labels)), np.float32)
+            emissions = np.zeros((len(group), int(lengths[0]), self.vocabulary.width), np.float32)
             masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []
             mask = np.ones(emissions.shape, bool) if any(m is not None for m in masks) else None
             for row, scores in enumerate(rows):
@@ -142,26 +189,15 @@ class Scored(BasePredictor):
 
     def gold(self, sentence: Sentence) -> list[int] | None:
         """The labels of a sentence's own tags; None where the model does not know one."""
-        tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme)
+        tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme, sentence.words)
         ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
         return None if -1 in ids else ids
 
-    def paths(
-        self, sentences: Sequence[Sentence], each: Callable[[list[int], Chain, np.ndarray], None] | None = None
-    ) -> Iterator[tuple[int, list[str], float | None]]:
-        """(place, predicted tags, -log p of the sentence's own tags in nats or None), in no order.
-
-        `each` is given every group: the places of its sentences, their chain and their best paths.
-        """
-        for group, chain in self.chains(sentences):
-            best, _ = chain.viterbi()
-            if each:
-                each(group, chain, best)
-            gold = np.zeros_like(best)
-            known = [self.gold(sentences[i]) for i in group]
-            for row, ids in enumerate(known):
-                gold[row, : len(ids or [])] = ids or []
-            logp = chain.log_probability(gold)
-            for row, i in enumerate(group):
-                tags = self.labels.written(best[row, : len(sentences[i].words)])
-                yield i, tags, -float(logp[row]) if known[row] is not None else None
+    def paths(self, chain: Chain, sentences: Sequence[Sentence]) -> tuple[np.ndarray, list[float | None]]:
+        """Of the sentences of a group: their best paths (B, T), and -log p of their own tags in nats or None."""
+        best, known = self.best(chain, [s.words for s in sentences]), [self.gold(s) for s in sentences]
+        gold = np.zeros_like(best)
+        for row, ids in enumerate(known):
+            gold[row, : len(ids or [])] = ids or []
+        logp = chain.log_probability(gold)
+        return best, [-float(p) if ids is not None else None for p, ids in zip(logp, known, strict=True)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from seqcli import console, registry, schemes
-from seqcli.datasets import corpus, sources
+from seqcli import registry
+from seqcli.datasets import corpus, sources, targets
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading
@@ -21,6 +21,7 @@ from seqcli.files import named
 from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
+from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, with_tags
 
 # The formats that have tags, those of tags alone first.
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
@@ -28,6 +29,9 @@ Format = Annotated[str | None, known_format(FORMATS, "with tags")]
 TOKENIZED = False  # words are given: a recipe has no tokenizer
 OF_TEXT = ("vectors", "keep_all_vectors", "restore")  # keys that frames have no use for
 NO_TAGS = "<none>"  # no column has the tags
+
+
+Tags = str | Annotated[list[str], Field(min_length=1)] | None
 
 
 class Config(BaseModel, extra="forbid"):
@@ -38,7 +42,8 @@ class Config(BaseModel, extra="forbid"):
     test: sources.Held = None
     format: Format = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
     columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
-    tag: str | None = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl)
+    tag: Tags = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl), or several
+    edits: list[str] | None = None  # those whose tags are edits of the word; default: of several the one named lemma
     separator: str = "auto"  # conll: tab, space, or any text
     comments: str | None = None  # conll: lines that begin so are comments
     field: str | None = None  # jsonl: the key of the words
@@ -59,8 +64,16 @@ class Config(BaseModel, extra="forbid"):
 
     @model_validator(mode="after")
     def _tag_among_columns(self) -> Config:
-        if self.columns and self.tag and self.tag not in self.columns:
-            raise ValueError(f"tag: no column is named {self.tag!r}; columns: {', '.join(self.columns)}")
+        names = [self.tag] if isinstance(self.tag, str) else self.tag or []
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"tag: {twice[0]!r} is named twice")
+        for name in names if self.columns else ():
+            if name not in (self.columns or ()):
+                raise ValueError(f"tag: no column is named {name!r}; columns: {', '.join(self.columns or ())}")
+        if len(names) > 1 and self.scheme not in ("auto", "none"):
+            raise ValueError("scheme: several targets have their own, as their tags show; leave it away")
+        if odd := [name for name in self.edits or () if name not in names]:
+            raise ValueError(f"edits: {odd[0]!r} is none of the targets; tag names them")
         odd = [k for k in ("columns", "tag", "comments", "field") if getattr(self, k)]
         odd += ["format"] if self.format not in (None, "conllu") else []
         if self.restore and odd:
@@ -73,9 +86,11 @@ TURNED = re.compile(r"\w+-[BIESLU]")  # PER-B
 
 @dataclass(frozen=True)
 class Corpus(corpus.Corpus[Sentence]):
-    """The sentences of each split, their tags as written."""
+    """The sentences of each split, their tags as written; those of further targets are among `features`."""
 
     scheme: str | None  # of the tags, where they are spans
+    schemes: Mapping[str, str | None] = field(default_factory=dict)  # of further targets
+    edits: Collection[str] = ()  # targets whose tags are edits of the word; "" is the only one
 
     UNIT = "words"
 
@@ -93,6 +108,18 @@ class Corpus(corpus.Corpus[Sentence]):
             said = f"the tags look like spans written the other way round ({tag}): as {right} they are spans"
             return [*super().doubts(), said]
         return super().doubts()
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets where there are several; the first one's tags are those of the sentences."""
+        return [str(self.options.tag), *self.options.further_tags] if self.schemes else []
+
+    def of(self, name: str) -> Corpus:
+        """With the tags of one of several targets alone."""
+        if name not in self.schemes:
+            return self
+        splits = {split: [aimed(s, name) for s in own] for split, own in self.splits.items()}
+        return replace(self, splits=splits, scheme=self.schemes[name])
 
     @property
     def restore(self) -> str | None:
@@ -126,11 +153,13 @@ class Corpus(corpus.Corpus[Sentence]):
 
     def facts(self, *columns: Any) -> dict[str, Any]:
         found = {**super().facts(*columns), "restore": self.restore, "scheme": self.scheme}
+        if self.schemes:
+            found["schemes"] = dict(self.schemes)
         del found["roles"]
         return found
 
     def sha256(self, split: str, header: Mapping[str, Any]) -> str:
-        return fingerprint(self.splits[split], header["model"].get("features", []))
+        return fingerprint(self.splits[split], [*header["model"].get("features", []), *self.schemes])
 
     def about(self, records: Sequence[Sentence], *columns: Any) -> dict[str, Any]:
         sizes = {"sentences": len(records), "tokens": sum(len(s.words) for s in records)}
@@ -152,19 +181,31 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
     format_name = plan.format(config.format, _guess_text if config.restore else guess)
     if config.restore and format_name != "conllu":
         format_name = "text"
-    options = Options(TAGGED, **{**plan.settings, **stated(config, TAGGED)}, gold=not config.restore, numbers=numbers)
+    several, first = targets.named(config.tag), targets.first_of(config.tag) or plan.settings.get("tag")
+    own = {**plan.settings, **stated(config, TAGGED), "tag": first, "further_tags": tuple(several[1:])}
+    options = Options(TAGGED, **own, gold=not config.restore, numbers=numbers)
     records = Records(format_name, options, plan.encoding)
     splits = {
         split: list(read_sentences(records, paths, config.restore, f"reading {split}", joined=split == "train"))
         for split, paths in plan.files.items()
     }
     splits |= _share_out(splits["train"], plan.shares)
-    scheme = None
+    for name in several[1:]:
+        if lacking := next((s for own in splits.values() for s in own if name not in s.features), None):
+            raise UsageError(f"data.tag: {lacking.place(0)}: {format_name} has no {name!r} here")
+    scheme, further = None, {}
+    edits = {name for name in several if name.lower() in targets.LEMMAS} if config.edits is None else config.edits
     if not config.restore:
-        splits["train"] = _outside(splits["train"], format_name)
-        scheme = _scheme(config.scheme, splits["train"])
-        splits = {split: in_scheme(s, scheme, split) if split != "train" else s for split, s in splits.items()}
-    return Corpus.made(config, plan, format_name, options, splits, roles={}, scheme=scheme)
+        wanted = "none" if edits and not several else config.scheme
+        splits, scheme = in_one_scheme(splits, format_name, wanted)
+    for name in several[1:]:
+        own = {split: [aimed(s, name) for s in given] for split, given in splits.items()}
+        own, further[name] = in_one_scheme(own, format_name, "none" if name in edits else config.scheme)
+        for split, given in splits.items():
+            splits[split] = [with_tags(s, name, a.tags or []) for s, a in zip(given, own[split], strict=True)]
+    found = set(edits) if several else {""} if edits else set()
+    about = {"scheme": scheme, "schemes": further, "edits": found}
+    return Corpus.made(config, plan, format_name, options, splits, roles={}, **about)
 
 
 def read_sentences(
@@ -208,40 +249,6 @@ def _guess_text(path: Path) -> str:
     return "conllu" if detect(TAGGED, str(path), corpus.beginning(path)) == "conllu" else "text"
 
 
-def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
-    """Spans in CoNLL-U with O for what is in none: there a word in no span has no key."""
-    if format_name != "conllu" or not any("_" in (s.tags or []) for s in sentences):
-        return sentences
-    changed = [replace(s, tags=["O" if tag == "_" else tag for tag in s.tags or []]) for s in sentences]
-    return changed if schemes.recognise([s.tags or [] for s in changed]) else sentences
-
-
-def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[Sentence]:
-    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted."""
-    if not scheme:
-        return sentences
-    tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
-    own = schemes.recognise(tags)
-    if own in (None, scheme):
-        if not any("_" in (s.tags or []) for s in sentences):
-            return sentences
-    elif schemes.violations(tags, scheme):
-        console.say(f"{what}: spans are written in {own}; they are read as {scheme}")
-        tags = [schemes.convert(t, own, scheme) for t in tags]
-    return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
-
-
-def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
-    """The scheme of the tags: as said, or as they look; what breaks it is told."""
-    if wanted == "none":
-        return None
-    tags = [s.tags or [] for s in sentences]
-    scheme = schemes.recognise(tags) if wanted == "auto" else wanted
-    if scheme and (count := schemes.violations(tags, scheme)):
-        console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
-    return scheme
-
-
 # files that are scored
 
 
@@ -259,8 +266,14 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     if options.tag == NO_TAGS:
         raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
     options = replace(options, gold=not data["restore"])
-    found = read_sentences(Records(read, options, data["encoding"]), paths, data["restore"], "reading")
-    return in_scheme(list(found), data["scheme"], named(paths))
+    records = Records(read, options, data["encoding"])
+    found = list(read_sentences(records, paths, data["restore"], "reading"))
+    known = {**data.get("schemes", {}), header["vocabulary"].get("target", ""): data["scheme"]}
+    found = in_scheme(found, known.get(said.tag, data["scheme"]), named(paths))
+    for name in options.further_tags:
+        own = in_scheme([aimed(s, name) for s in found], data["schemes"][name], named(paths))
+        found = [with_tags(s, name, a.tags or []) for s, a in zip(found, own, strict=True)]
+    return found
 
 
 def _format(path: Path, trained: str) -> str:
@@ -277,8 +290,10 @@ def options_for(header: Mapping[str, Any], read: str, said: Reading, *, kept: Se
 
     `kept` are columns that cannot be the tags where nothing says which are.
     """
-    data = header["data"]
+    data, known = header["data"], header["vocabulary"]
     own = dict(data["options"]) if data["format"] == read else {}
+    if "target" in known:  # several, which are called alike everywhere
+        own |= {"tag": known["target"], "further_tags": tuple(known["further"]) if said.tag is None else ()}
     own |= {"gold": False, "columns": tuple(own.get("columns") or ())}
     trained = _tag_column(own["columns"], own.get("tag"), ())
     own |= said.said("separator", "comments", "field", "tag")

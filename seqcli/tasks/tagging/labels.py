@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from seqcli import schemes
+from seqcli import edit_trees, schemes
+
+LITTLE = 1e-4  # probability of an edit that does not count
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Labels:
         """Tags of the data in the letters that are written."""
         return schemes.convert(tags, self.outside, self.outside) if self.outside in schemes.LETTERS else list(tags)
 
-    def written(self, path: np.ndarray) -> list[str]:
-        """The tags of a path of labels (T,)."""
+    def written(self, path: np.ndarray, words: Sequence[str] = ()) -> list[str]:
+        """The tags of a path of labels (T,), of words."""
         labels = [self.names[k] for k in path.tolist()]
         if self.inside and self.outside and self.inside != self.outside:
             return schemes.convert(labels, self.inside, self.outside)
@@ -88,6 +90,49 @@ class Labels:
             for tag in tags | {schemes.in_letters(tag, self.outside) for tag in tags} | {name or label}:
                 found.setdefault(tag, []).append(k)
         return found
+
+
+class Edits(Labels):
+    """Labels that are edits of words (`edit_trees`): what is written is what they make of a word."""
+
+    def applied(
+        self, paths: np.ndarray, scores: Callable[[int, int], np.ndarray], words: Sequence[Sequence[str]]
+    ) -> None:
+        """Put into paths (B, T), where an edit does not apply to its word, the best one that does; `scores(b, t)` are
+        those of a word's labels (K,)."""
+        for b, own in enumerate(words):
+            for t, word in enumerate(own):
+                if edit_trees.apply(self.names[paths[b, t]], word) is None:
+                    order = np.argsort(-scores(b, t), kind="stable").tolist()
+                    applying = (k for k in order if edit_trees.apply(self.names[k], word) is not None)
+                    paths[b, t] = next(applying, paths[b, t])
+
+    def written(self, path: np.ndarray, words: Sequence[str] = ()) -> list[str]:
+        """What the edits of a path make of the words; a word stays where its edit does not apply."""
+        pairs = zip(words, path.tolist(), strict=True)
+        return [found if (found := edit_trees.apply(self.names[k], w)) is not None else w for w, k in pairs]
+
+    def merged(self, path: np.ndarray, marginals: np.ndarray, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Path (T,) and marginals (T, K) in which edits that make the same of a word are one, the one that training
+        would have; what is less probable than LITTLE stays where it is."""
+        path, marginals = path.copy(), marginals.copy()
+        for t, word in enumerate(words):
+            own = self._same(path[t], word)
+            for k in np.flatnonzero(marginals[t] > LITTLE).tolist():
+                if (to := self._same(k, word)) != k:
+                    marginals[t, to] += marginals[t, k]
+                    marginals[t, k] = 0.0
+            path[t] = own
+        return path, marginals
+
+    def _same(self, k: int, word: str) -> int:
+        """The label that training has for what a label makes of a word; itself where it has none."""
+        made = edit_trees.apply(self.names[k], word)
+        return k if made is None else self._ids.get(edit_trees.script(word, made), k)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.names)}
 
 
 def _spelt(prefix: str, name: str) -> str:

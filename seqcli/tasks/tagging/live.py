@@ -21,6 +21,8 @@ class Live(live.Live):
     name = "label"
 
     def __init__(self, tagger: Tagger):
+        if tagger.targets:
+            raise UsageError("it has several targets", hint="from Python of(NAME) gives one of them")
         if tagger.crf is not None:
             softmax = "model.head: softmax" if tagger.model.chain is not None else "data.scheme: none"
             raise UsageError(

@@ -17,7 +17,8 @@ from seqcli.tasks.tagging.predict import Tagger
 
 def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int, *, recurrent: bool = True) -> Unrolled:
     """The first words of sentences of one length, of `steps` or as many as the longest ones have: the losses are
-    those of the tags that the model gives, each by itself."""
+    those of the tags that the model gives, each by itself; of several targets those of the first."""
+    own = own.first
     model = network(own, recurrent=recurrent)
     sentences = [own.ready(own.prepare(record, own.settings())) for record in records]
     steps = min(steps, max((len(s.words) for s in sentences), default=0))
@@ -51,6 +52,7 @@ def _labels(own: Tagger, sentence: Sentence) -> list[str]:
 
 def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:
     """The tags of the first sentence of at least two words, each by itself; unless told which, the least sure one."""
+    own = own.first
     network(own, recurrent=False)
     for record in records:
         sentence = own.ready(own.prepare(record, own.settings()))

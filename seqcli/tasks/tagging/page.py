@@ -16,9 +16,10 @@ ERRORS = 30
 
 
 def shown(own: Tagger, records: Sequence[Sentence]) -> tuple[Report, Shown]:
-    """The report of sentences with tags; how sure each tag was, or each span where tags are spans."""
+    """The report of sentences with tags; how sure each tag was, or each span where tags are spans, of several targets
+    those of the first."""
     sentences = [s for s in records if s.words]
-    report = evaluate(own, sentences, what="scoring")
+    report, own = evaluate(own, sentences, what="scoring"), own.first
     found = Shown(wrong="where a wrong answer stands")
     errors: list[tuple[float, Coloured]] = []
     for s, answer in zip(sentences, own.answer(sentences, Settings(confidence=True)), strict=True):

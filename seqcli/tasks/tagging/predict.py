@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.frames import Frames, located, named
 from seqcli.insight.leaving import TINY, WORDS, odds, short
+from seqcli.predictor import BasePredictor
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.restoration.sentences import TOKEN
 from seqcli.tasks.tagging.chains import Allowed, Scored
+from seqcli.tasks.tagging.labels import Edits
 from seqcli.tasks.tagging.raw import Words
 
 if TYPE_CHECKING:
+    from seqcli.report import Report
     from seqcli.tasks.tagging.forced import Forced
 
 
@@ -54,13 +57,26 @@ class Tagger(Scored):
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Tagger:
         vocabulary, header = Vocabulary.of(stored), stored.header
-        temperature = header.get("decoding", {}).get("temperature", 1.0)
+        fitted = header.get("decoding", {})
         model, scheme = models.restore(stored, vocabulary), header["data"]["scheme"]
         if scheme and not vocabulary.scheme:
             raise ValueError(f"data.scheme is {scheme!r}, the labels are in none")
         found = Words.of(header)
         frames = Frames.of(stored) if "frames" in header else None
-        return cls(model, vocabulary, scheme, temperature, found, frames, header=header, files=(stored.path,))
+        schemes, temperatures = header["data"].get("schemes", {}), fitted.get("temperatures", {})
+        if schemes.keys() != vocabulary.further.keys():
+            raise ValueError("data.schemes has other targets than the vocabulary")
+        return cls(
+            model, vocabulary, scheme, fitted.get("temperature", 1.0), found, frames, schemes, temperatures,
+            header=header, files=(stored.path,),
+        )  # fmt: skip
+
+    def packed(self) -> Callable[[], BasePredictor]:
+        return partial(_opened, super().packed(), self.target) if self.target else super().packed()
+
+    def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
+        own = self.of(asked["tag"]) if self.targets and asked.get("tag") else self
+        return super(Tagger, own).evaluate(files, **asked)
 
     @property
     def divides(self) -> bool:
@@ -123,7 +139,8 @@ class Tagger(Scored):
     def tag(
         self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
     ) -> list[tuple[str, str, float]]:
-        """(word, tag, probability) of each word of a raw text, or of words that are given.
+        """(word, tag, probability) of each word of a raw text, or of words that are given; of several targets the
+        first one's tag (`of(NAME)` gives the others').
 
         `features` gives the further columns that the model reads, where it reads any.
         """
@@ -165,21 +182,21 @@ class Tagger(Scored):
         if settings.forced or settings.lexicon:
             allowed = [self._allowed(s, settings) for s in sentences]
         found = [self._nothing(settings) for _ in sentences]
-        for group, chain in self.chains(sentences, allowed):
-            paths, _ = chain.viterbi()
-            marginals = chain.marginals() if settings.posterior else None
-            best = chain.nbest(settings.n_best) if settings.n_best else None
-            spans = self._spans(chain, paths, [len(sentences[i].words) for i in group], settings)
-            for row, i in enumerate(group):
-                n = len(sentences[i].words)
-                path = paths[row, :n]
-                answer = Answer(tags=self.labels.written(path), spans=spans[row] if self.scheme else None)
-                if marginals is not None:
-                    answer.probabilities = self._probabilities(path, marginals[row, :n])
-                if best is not None:
-                    answer.alternatives = [(self.labels.written(p), float(np.exp(logp))) for p, logp in best[row]]
-                found[i] = self._confident(answer, settings, marginals[row, :n] if marginals is not None else None)
-        if settings.explain:
+        for group, emissions, lengths, mask in self.scores(sentences, allowed):
+            own = [sentences[i].words for i in group]
+            if not self.targets:
+                answers = self._of_group(self.chain(emissions, lengths, mask), own, settings)
+            else:
+                each = {
+                    name: target._of_group(
+                        target.chain(emissions[..., self.vocabulary.slices[name]], lengths), own, settings
+                    )
+                    for name, target in self.targets.items()
+                }
+                answers = [joint(dict(zip(each, row, strict=True))) for row in zip(*each.values(), strict=True)]
+            for i, answer in zip(group, answers, strict=True):
+                found[i] = answer
+        if settings.explain:  # of one target
             for sentence, answer in zip(sentences, found, strict=True):
                 if short(len(sentence.words), WORDS):
                     answer.explained = self.explained(sentence, answer.tags)
@@ -187,6 +204,25 @@ class Tagger(Scored):
             restore = registry.load("restoration", self.words.restore).restore
             for sentence, answer in zip(sentences, found, strict=True):
                 answer.text = restore(sentence.words, answer.tags)
+        return found
+
+    def _of_group(self, chain: Chain, words: Sequence[Sequence[str]], settings: Settings) -> list[Answer]:
+        """The answers for the sentences of a group."""
+        paths = self.best(chain, words)
+        marginals = chain.marginals() if settings.posterior else None
+        best = chain.nbest(settings.n_best) if settings.n_best else None
+        spans = self._spans(chain, paths, [len(own) for own in words], settings)
+        found = []
+        for row, own in enumerate(words):
+            n = len(own)
+            path, p = paths[row, :n], None
+            answer = Answer(tags=self.labels.written(path, own), spans=spans[row] if self.scheme else None)
+            if marginals is not None:
+                p = marginals[row, :n]
+                answer.probabilities = self._probabilities(path, p, own)
+            if best is not None:
+                answer.alternatives = [(self.labels.written(q, own), float(np.exp(logp))) for q, logp in best[row]]
+            found.append(self._confident(answer, settings, p))
         return found
 
     def explained(
@@ -221,6 +257,8 @@ class Tagger(Scored):
 
     def _nothing(self, settings: Settings) -> Answer:
         """The answer for a sentence without words."""
+        if self.targets:
+            return joint({name: target._nothing(settings) for name, target in self.targets.items()})
         return Answer(
             [],
             [] if settings.posterior else None,
@@ -228,8 +266,10 @@ class Tagger(Scored):
             [([], 1.0)] if settings.n_best else None,
         )
 
-    def _probabilities(self, path: np.ndarray, marginals: np.ndarray) -> list[float]:
+    def _probabilities(self, path: np.ndarray, marginals: np.ndarray, words: Sequence[str]) -> list[float]:
         """Of each word's tag: of all labels that say the same (see `Labels.parts`)."""
+        if isinstance(self.labels, Edits):
+            path, marginals = self.labels.merged(path, marginals, words)
         part = self.labels.part_ids
         same = part[path][:, None] == part[None]  # (T, K)
         return np.minimum((marginals * same).sum(axis=1), 1.0).tolist()
@@ -278,6 +318,16 @@ class Tagger(Scored):
             pairs = zip(answer.tags, answer.probabilities, strict=True)
             answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
         return answer
+
+
+def _opened(opened: Callable[[], Any], target: str) -> Tagger:
+    return opened().of(target)
+
+
+def joint(answers: dict[str, Answer]) -> Answer:
+    """The answers of several targets as one."""
+    first, *further = answers
+    return replace(answers[first], further={name: answers[name] for name in further})
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seqcli import forms
-from seqcli.records import TAGGED, Answer, Excerpt, Options, Sentence, word_tag
+from seqcli.records import TAGGED, Answer, Excerpt, Options, Sentence, jsonl, word_tag
 from seqcli.tasks.tagging.running import Sentences
 
 
 class Writer(forms.Writer):
-    """The text that tags restore, where they do; else words with their tags."""
+    """The text that tags restore, where they do; else words with their tags, of several targets as objects."""
 
     def line(self, record: Sentence, answer: Answer) -> str:
         """As text, with its line end."""
+        if answer.further:
+            return jsonl.Writer(Options(TAGGED)).write(record, answer)
         return (
             word_tag.Writer(Options(TAGGED)).write(record, answer)
             if answer.text is None

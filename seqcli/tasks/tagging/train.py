@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqcli import console, ops, registry, schemes, words
+from seqcli import console, edit_trees, ops, registry, schemes, words
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
 from seqcli.datasets.batch import STEPS, up, word_batch
 from seqcli.datasets.buckets import Buckets
+from seqcli.datasets.targets import Target
 from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import Frames
 from seqcli.recipe.schema import Recipe
-from seqcli.records import Sentence
+from seqcli.records import TAGGED, Options, Sentence
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.raw import Words
-from seqcli.tasks.tagging.score import Report, evaluate, fit_temperature, headline, summary
+from seqcli.tasks.tagging.score import Report, evaluate, fitted, headline, summary
+from seqcli.tasks.tagging.tags import aimed
 
 KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
+OFTEN = 2  # times that an edit of a word must be in the training split to be a label
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
 
 
@@ -47,6 +52,9 @@ class Task(BaseTask):
         recipe = without_stdin(recipe, corpus.files["train"][0])
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         _check_columns(corpus, getattr(recipe.model, "features", []))
+        if corpus.targets and not hasattr(recipe.model, "targets"):
+            said = f"data.tag: a {recipe.model.kind} has one target, not {len(corpus.targets)}"
+            raise UsageError(said, hint="train one for each")
         if recipe.frames is not None and recipe.frames.augment.shift:
             raise UsageError(
                 "frames.augment.shift: each frame has its tag, which a shift would not take along",
@@ -63,7 +71,7 @@ class Task(BaseTask):
         buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
         header = {
             "vocabulary": vocabulary.header(),
-            "data": corpus.facts(list(vocabulary.features)),
+            "data": corpus.facts([*vocabulary.features, *vocabulary.further]),
             "splitting": splitting,
         }
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
@@ -80,7 +88,7 @@ class Task(BaseTask):
 
     def batch(self, epoch: int, index: int) -> Any:
         """What `models/tagger.py` reads of B sentences, padded to T words or frames: see `ReadsWords.inputs`; beside
-        it `features` (F, T, B) and `tags` (T, B)."""
+        it `features` (F, T, B), `tags` (T, B), and of further targets theirs, `further` (·, T, B)."""
         v, config = self.vocabulary, self.recipe.model
         sentences = self.buckets.batch(epoch, index)[self.rows]
         if not sentences:
@@ -100,15 +108,25 @@ class Task(BaseTask):
             steps = len(made["index"])
         tags = np.zeros((steps, len(sentences)), np.int64)
         features = np.zeros((len(v.features), *tags.shape), np.int64)
+        further = np.zeros((len(v.further), *tags.shape), np.int64)
         for b, s in enumerate(sentences):
-            tags[: len(s.words), b] = self._labels(s)
+            tags[: len(s.words), b], *others = self._labels(s)
+            for f, ids in enumerate(others):
+                further[f, : len(s.words), b] = ids
             for f, name in enumerate(v.features):
                 features[f, : len(s.words), b] = v.feature_ids(name, s.features[name])
-        return {**made, "features": features, "tags": tags}
+        return {**made, "features": features, "tags": tags, **({"further": further} if v.further else {})}
 
-    def _labels(self, sentence: Sentence) -> list[int]:
-        tags = self.vocabulary.as_labels(sentence.tags or [], self.corpus.scheme)
-        return [self.vocabulary.label_ids[tag] for tag in tags]
+    def _labels(self, sentence: Sentence) -> list[list[int]]:
+        """The labels of each target; -1 for a rare edit."""
+        return [
+            _ids(v, aimed(sentence, name), self.corpus.schemes.get(name, self.corpus.scheme))
+            for name, v in self._each.items()
+        ]
+
+    @cached_property
+    def _each(self) -> dict[str, Vocabulary]:
+        return of_each(self.vocabulary)
 
     def size(self, batch: dict[str, np.ndarray]) -> int:
         return int(batch["lengths"].sum())
@@ -117,8 +135,8 @@ class Task(BaseTask):
         return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()
 
     def predictor(self, model: Any) -> Tagger:
-        found = Words.of(self.header)
-        return Tagger(model, self.vocabulary, self.corpus.scheme, words=found, frames=self.frames)
+        found, own = Words.of(self.header), self.corpus.schemes
+        return Tagger(model, self.vocabulary, self.corpus.scheme, 1.0, found, self.frames, own)
 
     def count(self, kind: Any) -> Any:
         return _count(kind, kind.Config(**self.recipe.model.model_dump()), self.corpus, self.vocabulary)
@@ -132,7 +150,10 @@ class Task(BaseTask):
         )
         v = self.vocabulary
         scheme = f" ({v.scheme} inside, {self.corpus.scheme} in the data)" if v.scheme else ""
-        return f"{self.corpus.name}: {splits}; {len(v.labels)} labels{scheme}, {len(v.words):,} words"
+        labels = [f"{len(v.labels)} labels{scheme}"]
+        if v.further:
+            labels = [f"{name} {len(own.labels):,} labels" for name, own in self._each.items()]
+        return f"{self.corpus.name}: {splits}; {', '.join(labels)}, {len(v.words):,} words"
 
     def details(self) -> list[str]:
         v = self.vocabulary
@@ -163,13 +184,16 @@ class Task(BaseTask):
     def finish(self, stored: Artifact) -> Ending:
         ending = Ending.of(stored, Tagger.open(stored))
         if valid := self.corpus.splits.get("valid"):
-            temperature = fit_temperature(ending.predictor, valid)
-            ending.header["decoding"] = {"temperature": temperature}
-            ending.predictor = replace(ending.predictor, temperature=temperature)
-            console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
+            ending.predictor, ending.header["decoding"] = fitted(ending.predictor, valid)
+            own = [ending.predictor.temperature, *ending.predictor.temperatures.values()]
+            said = ", ".join(f"{t:.3f}" for t in own)
+            console.say(f"temperature of the probabilities, fitted on valid: {said}", level=1)
         return ending
 
     def figures(self, report: Report) -> str:
+        if report.targets:
+            each = (f"{name}: {self.figures(own)}" for name, own in report.targets.items())
+            return "\n  ".join([summary(report.metrics), *each])
         return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
 
     def baseline(self, split: str) -> Baseline | None:
@@ -177,10 +201,14 @@ class Task(BaseTask):
         name = "frequency-tagger"
         if self.recipe.model.kind == name:
             return None
-        kind = registry.load("models", name)
-        tagger = replace(self.predictor(_count(kind, kind.Config(), self.corpus, self.vocabulary)), frames=None)
-        theirs = evaluate(tagger, self.corpus.splits[split], probabilities=False).metrics[headline(tagger)]
-        return Baseline(name, "the most-frequent-tag baseline", theirs, "train longer")
+        kind, figures = registry.load("models", name), []
+        for target, v in self._each.items():
+            corpus = self.corpus.of(target)
+            counted, found = _count(kind, kind.Config(), corpus, v), Words.of(self.header)
+            tagger = Tagger(counted, v, corpus.scheme, words=found)
+            report = evaluate(tagger, corpus.splits[split], probabilities=False)
+            figures.append(report.metrics[headline(tagger)])
+        return Baseline(name, "the most-frequent-tag baseline", float(np.mean(figures)), "train longer")
 
     def example(self, predictor: Tagger) -> str:
         pool = [s for s in self.splits.get("valid", self.splits["train"]) if 4 <= len(s.words) <= 60]
@@ -189,8 +217,10 @@ class Task(BaseTask):
         answer = predictor.answer([pool[0]])[0]
         text = answer.text
         if text is None:
-            writer = registry.load("records", "word-tag").Writer(self.corpus.options)
-            text = writer.write(pool[0], answer).rstrip("\n")
+            form = "conll" if answer.further else "word-tag"
+            options = Options(TAGGED, gold=False)
+            text = registry.load("records", form).Writer(options).write(replace(pool[0], raw=None), answer)
+            text = text.rstrip("\n").replace("\n", "\n  ")
         return f"an example:\n  {text}"
 
     def use(self) -> str:
@@ -200,8 +230,21 @@ class Task(BaseTask):
         return f'echo "{text}" | seqcli tag -m MODEL'
 
 
+def _ids(vocabulary: Vocabulary, s: Sentence, scheme: str | None) -> list[int]:
+    """The labels of a sentence's tags; -1 for a rare edit of a word."""
+    labels, known = vocabulary.as_labels(s.tags or [], scheme, s.words), vocabulary.label_ids
+    return [known.get(label, -1) for label in labels] if vocabulary.edits else [known[label] for label in labels]
+
+
+def of_each(vocabulary: Vocabulary) -> dict[str, Vocabulary]:
+    """The vocabularies of single targets; of a model with one itself, without a name."""
+    return {name: vocabulary.only(name) for name in vocabulary.slices} if vocabulary.further else {"": vocabulary}
+
+
 def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:
-    """Raise SeqcliError where a sentence lacks a column that the model is to read."""
+    """Raise SeqcliError where a sentence lacks a column that the model is to read, or where that is a target."""
+    if both := [name for name in features if name in corpus.targets]:
+        raise UsageError(f"model.features: {both[0]} is a target (data.tag): it cannot be read too")
     for name in features:
         for s in (s for sentences in corpus.splits.values() for s in sentences):
             if name not in s.features:
@@ -212,12 +255,17 @@ def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:
 
 def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifact) -> None:
     """Raise SeqcliError where a tag of the training split is none of a stored model's labels."""
+    if corpus.targets != (list(vocabulary.slices) if vocabulary.further else []):
+        named = ", ".join(vocabulary.slices) if vocabulary.further else "one target"
+        raise UsageError(f"{stored.path} has {named}: data.tag names others", hint="a model keeps its targets")
+    for name in corpus.schemes:
+        _check_labels(replace(corpus.of(name), schemes={}), vocabulary.only(name), stored)
     if (corpus.scheme is None) != (vocabulary.scheme is None):
         has, lacks = ("the data", "the model's") if corpus.scheme else (f"{stored.path}", "the data's")
         raise UsageError(f"the tags of {has} are spans, {lacks} are not", hint="see data.scheme")
     for s in corpus.splits["train"]:
         tags = s.tags or []
-        for t, tag in enumerate(vocabulary.as_labels(tags, corpus.scheme)):
+        for t, tag in enumerate(() if vocabulary.edits else vocabulary.as_labels(tags, corpus.scheme)):
             if tag not in vocabulary.label_ids:
                 raise SeqcliError(
                     f"{s.place(t, tag=True)}: {stored.path} has no label for the tag {tags[t]!r}",
@@ -228,28 +276,42 @@ def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifa
 def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
     """What the training split has, and the vectors of its words."""
     config, train = recipe.model.model_dump(), corpus.splits["train"]
-    inside = config.get("scheme", "iobes") if corpus.scheme else None
-    tags = [s.tags or [] for s in train]
-    if inside and corpus.scheme:
-        tags = [schemes.convert(t, corpus.scheme, inside) for t in tags]
+    first, *others = [_labels_of(corpus.of(name), name, config) for name in corpus.targets or [""]]
     found = Vocabulary.learn(
         train if recipe.frames is None else (),
-        tags,
+        [first.labels],
         config.get("features", []),
-        scheme=inside,
+        scheme=first.scheme,
         lowercase=config.get("lowercase", True),
         fold_digits=config.get("fold_digits", True),
         min_count=config.get("min_count", 1),
         by_character=bool(config.get("characters")),
     )
-    if inside:  # every part of a span, though the training split may lack one
-        names = {name for prefix, name in map(schemes.divide, found.labels) if prefix not in ("", "O")}
-        parts = "BIES" if inside == "iobes" else "BI"
-        whole = {f"{p}-{name}" if name else p for name in names for p in parts}  # one kind of span needs no name
-        found = replace(found, labels=sorted({*found.labels, "O", *whole}))
+    found = replace(found, edits=first.edits)
+    if others:
+        further = dict(zip(corpus.targets[1:], others, strict=True))
+        found = replace(found, target=corpus.targets[0], further=further)
     if recipe.data.vectors:
         found = with_vectors(found, recipe.data, recipe.base)
     return found
+
+
+def _labels_of(corpus: dataset.Corpus, name: str, config: Mapping[str, Any]) -> Target:
+    """The labels of a target, of the training split."""
+    train = corpus.splits["train"]
+    if name in corpus.edits:
+        counts = Counter(edit for s in train for edit in edit_trees.scripts(s.words, s.tags or []))
+        often = {edit for edit, n in counts.items() if n >= OFTEN}
+        return Target(sorted({*often, edit_trees.UNCHANGED}), edits=True)
+    inside = config.get("scheme", "iobes") if corpus.scheme else None
+    tags = [s.tags or [] for s in train]
+    if not inside or not corpus.scheme:
+        return Target(sorted({tag for own in tags for tag in own}))
+    labels = {tag for own in tags for tag in schemes.convert(own, corpus.scheme, inside)}
+    names = {name for prefix, name in map(schemes.divide, labels) if prefix not in ("", "O")}
+    parts = "BIES" if inside == "iobes" else "BI"  # every part of a span, though the training split may lack one
+    whole = {f"{p}-{name}" if name else p for name in names for p in parts}  # one kind of span needs no name
+    return Target(sorted({*labels, "O", *whole}), inside)
 
 
 def _splitting(corpus: dataset.Corpus) -> Mapping[str, Any]:
@@ -270,7 +332,8 @@ def _count(kind: Any, config: Any, corpus: dataset.Corpus, vocabulary: Vocabular
 
         def labelled() -> Any:
             for s in train:
-                tags = vocabulary.as_labels(s.tags or [], corpus.scheme)
-                yield s.words, [vocabulary.label_ids[tag] for tag in tags]
+                pairs = zip(s.words, _ids(vocabulary, s, corpus.scheme), strict=True)
+                kept = [(word, label) for word, label in pairs if label >= 0]
+                yield [word for word, _ in kept], [label for _, label in kept]
 
         return kind.Model.fit(labelled(), len(vocabulary.labels), config, advance)

@@ -1,0 +1,65 @@
+"""The tags of sentences: those of several targets, and the scheme that spans are written in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seqcli import console, schemes
+from seqcli.records import Sentence
+
+
+def aimed(sentence: Sentence, name: str) -> Sentence:
+    """A sentence with the tags of a further target; as it is where it has none by that name."""
+    if name not in sentence.features:
+        return sentence
+    return replace(sentence, tags=sentence.features[name], tag_places=())
+
+
+def with_tags(sentence: Sentence, name: str, tags: list[str]) -> Sentence:
+    """The sentence with the tags of a further target as they are read."""
+    if sentence.features.get(name) == tags:
+        return sentence
+    return replace(sentence, features={**sentence.features, name: tags})
+
+
+def in_one_scheme(
+    splits: dict[str, list[Sentence]], format_name: str, wanted: str
+) -> tuple[dict[str, list[Sentence]], str | None]:
+    """The splits with their tags in the training split's scheme, and which it is."""
+    train = _outside(splits["train"], format_name)
+    scheme = _scheme(wanted, train)
+    return {split: in_scheme(s, scheme, split) if split != "train" else train for split, s in splits.items()}, scheme
+
+
+def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
+    """Spans in CoNLL-U with O for what is in none: there a word in no span has no key."""
+    if format_name != "conllu" or not any("_" in (s.tags or []) for s in sentences):
+        return sentences
+    changed = [replace(s, tags=["O" if tag == "_" else tag for tag in s.tags or []]) for s in sentences]
+    return changed if schemes.recognise([s.tags or [] for s in changed]) else sentences
+
+
+def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[Sentence]:
+    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted."""
+    if not scheme:
+        return sentences
+    tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
+    own = schemes.recognise(tags)
+    if own in (None, scheme):
+        if not any("_" in (s.tags or []) for s in sentences):
+            return sentences
+    elif schemes.violations(tags, scheme):
+        console.say(f"{what}: spans are written in {own}; they are read as {scheme}")
+        tags = [schemes.convert(t, own, scheme) for t in tags]
+    return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
+
+
+def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
+    """The scheme of the tags: as said, or as they look; what breaks it is told."""
+    if wanted == "none":
+        return None
+    tags = [s.tags or [] for s in sentences]
+    scheme = schemes.recognise(tags) if wanted == "auto" else wanted
+    if scheme and (count := schemes.violations(tags, scheme)):
+        console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
+    return scheme
