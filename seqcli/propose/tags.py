@@ -53,6 +53,9 @@ def tagging(name: str, look: Look) -> Found:
     if name == "conllu":
         outside = [["O" if t == "_" else t for t in own] for own in tags]
         tags = outside if schemes.recognise(outside) else tags
+        found.notes.append(
+            "`restore: sentences` in the place of tag learns its sentences and words: docs/sentences.md"
+        )
     found.scheme = schemes.recognise(tags)
     found.counts = Counter(t for own in tags for t in own)
     found.records, found.words = len(tags), sum(map(len, tags))

@@ -26,6 +26,8 @@ from seqcli.tasks.tagging.labels import Edits, Labels
 from seqcli.tasks.tagging.raw import Words
 
 GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
+LONG = 256  # words of a sentence: of those, WIDER times as many are, for each step then has a batch worth its call
+WIDER = 3
 
 Allowed = Sequence[Sequence[str] | None]  # of each word, the tags it may have; None or nothing: any
 
@@ -165,7 +167,8 @@ class Scored(BasePredictor):
             self.check(s)
         order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
         while order:
-            most = max(GROUP // len(sentences[order[0]].words), 1)
+            longest = len(sentences[order[0]].words)
+            most = max(GROUP * (WIDER if longest >= LONG else 1) // longest, 1)
             group, order = order[:most], order[most:]
             words = [self.read(sentences[i]) for i in group]
             features = [sentences[i].features for i in group] if self.features else ()

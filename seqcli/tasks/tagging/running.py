@@ -18,8 +18,8 @@ from seqcli.records import Answer, Excerpt, Place, Places, Sentence
 from seqcli.restoration.sentences import SENTENCE, TOKEN, WORD, located
 from seqcli.streams import BOM, Chunk
 
-CORE = 1024  # units of a window
-CONTEXT = 128  # that are read on either side of them
+CORE = 256  # units of a window
+CONTEXT = 64  # that are read on either side of them
 LONGEST = 10_000  # units: a sentence that would be longer ends between two words
 TOGETHER = 64  # windows answered at once where sentences are found for another model
 
