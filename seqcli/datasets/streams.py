@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 
 from seqcli.errors import SeqcliError
+
+SHORTER, DEVIATION, SHORTEST = 0.05, 5.0, 5  # of varied lengths: how many are half as long, by how much, at least
 
 
 class Streams:
     """A stream of ids (N,) cut into B parallel streams, read T tokens at a time.
 
     Batch i of an epoch is followed in every stream by batch i + 1, so that the recurrent state carries over. All
-    batches have the same shape (fused kernels are created once for each shape); what is left over, fewer than B·T
-    tokens, is another stretch every epoch, since each epoch begins at an offset drawn from (seed, epoch).
+    batches have the same shape (fused kernels are created once for each shape), but where lengths are varied: then T
+    is their mean. What is left over, fewer than B·T tokens, is another stretch every epoch, since each epoch begins
+    at an offset drawn from (seed, epoch). A partial shuffle rotates each stream within itself by an amount of its
+    own, so that other tokens stand beside it every epoch, and at its ends (Press 2019, "Partially shuffling the
+    training data to improve language models").
     """
 
-    def __init__(self, ids: np.ndarray, batch_size: int, sequence_length: int, seed: int):
+    def __init__(
+        self,
+        ids: np.ndarray,
+        batch_size: int,
+        sequence_length: int,
+        seed: int,
+        *,
+        varied: bool = False,
+        shuffled: bool = False,
+    ):
         pairs = len(ids) - 1  # a token and the one it is to predict
         if pairs < sequence_length:
             raise SeqcliError(
@@ -24,17 +40,43 @@ class Streams:
             )
         self.batch_size = min(batch_size, pairs // sequence_length)
         self.sequence_length, self._ids, self._seed = sequence_length, ids, seed
+        self.varied, self._shuffled = varied, shuffled
         self.batches = pairs // (self.batch_size * sequence_length)  # an epoch
         self._each = self.batches * sequence_length  # tokens of one stream
         self._slack = pairs - self._each * self.batch_size
+        self._known: tuple[int, np.ndarray] = -1, np.zeros(0, np.int64)
+
+    @classmethod
+    def of(cls, ids: np.ndarray, train: Any) -> Self:
+        """As a recipe's `train` has it."""
+        varied, shuffled = train.vary_length, train.partial_shuffle
+        return cls(ids, train.batch_size, train.sequence_length, train.seed, varied=varied, shuffled=shuffled)
 
     def offset(self, epoch: int) -> int:
         """The first token of an epoch."""
         return int(np.random.default_rng([self._seed, epoch]).integers(self._slack + 1)) if epoch else 0
 
+    def _cuts(self, epoch: int) -> np.ndarray:
+        """Where the batches of an epoch begin within each stream, and where the last one ends (batches + 1,)."""
+        if self._known[0] != epoch:
+            self._known = epoch, self._made_cuts(epoch)
+        return self._known[1]
+
+    def _made_cuts(self, epoch: int) -> np.ndarray:
+        T = self.sequence_length
+        if not self.varied or T <= SHORTEST:
+            return np.arange(self.batches + 1) * T
+        rng = np.random.default_rng([self._seed, epoch, 1])
+        half = rng.random(self.batches) < SHORTER
+        wanted = np.where(half, T / 2, T) + rng.normal(0, DEVIATION, self.batches)
+        wanted = wanted.clip(SHORTEST)
+        return np.rint(np.concatenate([[0], wanted.cumsum() * (self._each / wanted.sum())])).astype(np.int64)
+
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets (T, B), int64: targets are the inputs one token later."""
-        first = self.offset(epoch) + index * self.sequence_length
-        starts = first + self._each * np.arange(self.batch_size)
-        rows = np.stack([self._ids[s : s + self.sequence_length + 1] for s in starts]).astype(np.int64)
-        return np.ascontiguousarray(rows[:, :-1].T), np.ascontiguousarray(rows[:, 1:].T)
+        cuts, first = self._cuts(epoch), self.offset(epoch)
+        within = np.arange(cuts[index], cuts[index + 1])[:, None]  # (T, 1)
+        if self._shuffled:
+            within = within + np.random.default_rng([self._seed, epoch, 2]).integers(self._each, size=self.batch_size)
+        places = first + self._each * np.arange(self.batch_size) + within % self._each  # (T, B)
+        return self._ids[places].astype(np.int64), self._ids[places + 1].astype(np.int64)

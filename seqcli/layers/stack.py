@@ -140,8 +140,10 @@ class Stack:
         *,
         lengths: Array | None = None,
         between: Between = lambda y: y,
+        within: Between | None = None,
     ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
-        """All time steps: x (T, B, I) -> y (T, B, H·directions) and the last states.
+        """All time steps: x (T, B, I) -> y (T, B, H·directions) and the last states. What `within` makes of a state's
+        first part (B, H) is what that part is multiplied by wherever the cell itself reads it.
 
         With `lengths` (B,) the sequences are padded on the right: outputs beyond a length are zero, a last state is
         the one at the sequence's own end, and the backward direction begins there.
@@ -153,7 +155,7 @@ class Stack:
         for depth, (layer, own) in enumerate(zip(self.cells, state, strict=True)):
             read, ys, ends = self._enter(depth, x, between), [], []
             for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
-                y, end = _unroll(cell, _reverse(read, lengths) if direction else read, start, lengths)
+                y, end = _unroll(cell, _reverse(read, lengths) if direction else read, start, lengths, within)
                 ys.append(_reverse(y, lengths) if direction else y)
                 ends.append(end)
             x = self._leave(depth, x, read, ys, between)
@@ -179,8 +181,16 @@ class Stack:
         return x
 
 
-def _unroll(cell: BaseCell, x: Array, state: State, lengths: Array | None) -> tuple[Array, State]:
+def _unroll(
+    cell: BaseCell, x: Array, state: State, lengths: Array | None, within: Between | None
+) -> tuple[Array, State]:
     """A cell over sequences of several lengths."""
+    if within is not None:
+        mask, px, found = within(state[0]), cell.project(x), []
+        for t in range(len(x)):
+            state = cell.recur(px[t], (state[0] * mask, *state[1:]))
+            found.append(state[0])
+        return ops.stack(found), state
     if lengths is None:
         return cell.unroll(x, state)
     inside = _inside(len(x), lengths, x)  # (T, B, 1)

@@ -20,6 +20,7 @@ from seqcli.ops import Array
 Size = Annotated[int, Field(gt=0)]
 Depth = Annotated[int, Field(gt=0, le=1000)]  # layers: of more no machine makes a model
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Penalty = Annotated[float, Field(ge=0)]
 SPARE = 1 << 16  # numbers that are made of a file that has none of them
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
 
@@ -51,9 +52,10 @@ class Trained:
         """All its arrays by dotted name."""
         return layers.arrays(self)
 
-    def drop(self, x: Array, rng: Any) -> Array:
-        """Dropout of x (T, B, ·) by the generator; without one nothing is dropped."""
-        return drop(x, self.dropout, rng, (1, *x.shape[1:]) if self.variational else None)
+    def drop(self, x: Array, rng: Any, rate: float | None = None) -> Array:
+        """Dropout of x (T, B, ·) by the generator, at the model's rate or another; without one nothing is dropped."""
+        rate = self.dropout if rate is None else rate
+        return drop(x, rate, rng, (1, *x.shape[1:]) if self.variational else None)
 
 
 def stack(cell: Any, input_size: int, sizes: list[int], rng: Rng, *, bidirectional: bool = False) -> Stack:

@@ -17,7 +17,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec
 from seqcli.layers.stack import Stack
 from seqcli.models import State
-from seqcli.models._base import Depth, Rate, Size, head, stack
+from seqcli.models._base import Depth, Penalty, Rate, Size, head, stack
 from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
@@ -40,7 +40,13 @@ class Config(BaseModel, extra="forbid"):
     layers: Depth = 1
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
     variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
+    embedding_dropout: Rate = 0.0  # of symbols, everywhere in a batch at once (Gal & Ghahramani 2016)
+    input_dropout: Rate | None = None  # of what the first layer reads; default: dropout
+    output_dropout: Rate | None = None  # of what the softmax reads; default: dropout
+    state_dropout: Rate = 0.0  # of h from step to step, one mask for a sequence; step by step, which is slow
     weight_drop: Rate = 0.0  # of the recurrent weights, drawn anew for every batch (Merity et al. 2018)
+    activation_penalty: Penalty = 0.0  # times the mean square of what the softmax reads (Merity et al. 2017)
+    temporal_penalty: Penalty = 0.0  # times the mean square of its change from step to step, before dropout
     tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
 
@@ -57,6 +63,8 @@ class Config(BaseModel, extra="forbid"):
             )
         if self.weight_drop and not registry.load("cells", self.cell["kind"]).Cell.recurrent:  # type: ignore[index]
             raise ValueError(f"weight_drop: the cell {self.cell['kind']} has no recurrent weights")  # type: ignore[index]
+        if self.state_dropout and not registry.load("cells", self.cell["kind"]).Cell.recurrent:  # type: ignore[index]
+            raise ValueError(f"state_dropout: the cell {self.cell['kind']} has no recurrent weights")  # type: ignore[index]
         return self
 
 
@@ -70,7 +78,13 @@ class Model(PredictsSymbols):
     output_bias: Array  # (V,)
     dropout: float = 0.0
     variational: bool = False
+    embedding_dropout: float = 0.0
+    input_dropout: float | None = None
+    output_dropout: float | None = None
+    state_dropout: float = 0.0
     weight_drop: float = 0.0
+    activation_penalty: float = 0.0
+    temporal_penalty: float = 0.0
     blur: float = 0.0
 
     kind = "language-model"
@@ -110,16 +124,38 @@ class Model(PredictsSymbols):
         masks = {n: ops.dropout_mask(tuple(w.shape), self.weight_drop, rng, w) for n, w in recurrent.items()}
         return layers.replace(self, {n: w * masks[n] for n, w in recurrent.items()})
 
+    def _unrolled(self, ids: Array, state: State, rng: Any) -> tuple[Array, State]:
+        """What the stack gives: ids (T, B) -> (T, B, H), and the last state."""
+        x = ops.embedding(ids, self.embedding)
+        if rng is not None and self.embedding_dropout:
+            kept = ops.dropout_mask((self.vocabulary_size, 1), self.embedding_dropout, rng, x)
+            x = x * ops.embedding(ids, kept)
+        x = self.drop(x, rng, self.input_dropout)  # (T, B, E)
+        masked = rng is not None and self.state_dropout
+        return self.stack.unroll(
+            x,
+            state,
+            between=lambda y: self.drop(y, rng),
+            within=(lambda h: ops.dropout_mask(tuple(h.shape), self.state_dropout, rng, h)) if masked else None,
+        )
+
     def hidden(self, ids: Array, state: State, rng: Any = None) -> tuple[Array, State]:
         """What the softmax reads: ids (T, B) -> (T, B, H), and the last state."""
-        x = self.drop(ops.embedding(ids, self.embedding), rng)  # (T, B, E)
-        y, state = self.stack.unroll(x, state, between=lambda y: self.drop(y, rng))  # (T, B, H)
-        return self.drop(y, rng), state
+        y, state = self._unrolled(ids, state, rng)
+        return self.drop(y, rng, self.output_dropout), state
 
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
-        """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state."""
-        h, state = self.weights_dropped(rng).hidden(inputs, state, rng)
-        return self.blurred(h, targets, rng).mean(), state
+        """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state. What is penalised in
+        training is in its gradient alone."""
+        y, state = self.weights_dropped(rng)._unrolled(inputs, state, rng)
+        h = self.drop(y, rng, self.output_dropout)
+        nats = self.blurred(h, targets, rng).mean()
+        if rng is not None and (self.activation_penalty or self.temporal_penalty):
+            penalty = self.activation_penalty * (h * h).mean()
+            if len(y) > 1:
+                penalty = penalty + self.temporal_penalty * ((y[1:] - y[:-1]) ** 2).mean()
+            nats = nats + (penalty - penalty.detach())
+        return nats, state
 
     # a language model: scoring and stepping
 

@@ -21,6 +21,8 @@ class TrainConfig(BaseModel, extra="forbid"):
     steps: Positive | None = None
     minutes: Annotated[float, Field(gt=0)] | None = None
     sequence_length: Positive = 64  # tokens back-propagated through (truncated back-propagation through time)
+    vary_length: bool = False  # by about 5, anew for every batch; one in twenty has half of it (Merity et al. 2018)
+    partial_shuffle: bool = False  # each of the parallel streams begins elsewhere every epoch (Press 2019)
     batch_size: Positive = 32
     batch_tokens: Positive | None = None  # sequence-to-sequence: tokens a batch, both sides, instead of batch_size
     accumulate: Positive = 1  # batches whose gradients are added up for one step

@@ -244,16 +244,69 @@ def test_a_variational_mask_is_one_for_all_time_steps(variational: bool) -> None
 
 
 def test_dropout_is_on_the_input_between_the_layers_and_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound, _ = bind(make(dropout=0.4, layers=3, embedding=12, hidden=16))
-    shapes: list[tuple[int, ...]] = []
+    shapes: list[tuple[Any, ...]] = []
 
-    def drop(self: Model, x: Any, rng: Any) -> Any:
-        shapes.append(tuple(x.shape))
+    def drop(self: Model, x: Any, rng: Any, rate: float | None = None) -> Any:
+        shapes.append((*x.shape, rate))
         return x
 
     monkeypatch.setattr(Model, "drop", drop)
-    bound.hidden(torch.from_numpy(INPUTS.T.copy()), bound.initial_state(B), torch.Generator())
-    assert shapes == [(T, B, 12), (T, B, 16), (T, B, 16), (T, B, 16)]
+    for rates in ({}, {"input_dropout": 0.1, "output_dropout": 0.2}):
+        bound, _ = bind(make(dropout=0.4, layers=3, embedding=12, hidden=16, **rates))
+        shapes.clear()
+        bound.hidden(torch.from_numpy(INPUTS.T.copy()), bound.initial_state(B), torch.Generator())
+        first, last = rates.get("input_dropout"), rates.get("output_dropout")
+        assert shapes == [(T, B, 12, first), (T, B, 16, None), (T, B, 16, None), (T, B, 16, last)]
+
+
+def test_embedding_dropout_is_of_symbols_wherever_they_stand() -> None:
+    bound, weights = bind(make(embedding_dropout=0.5))
+    table = weights["embedding"]
+    ids = torch.from_numpy(INPUTS.T.copy())
+    seen: list[Any] = []
+    spied = layers.replace(bound, {})
+    object.__setattr__(spied, "stack", type("Spy", (), {"unroll": lambda _, x, s, **how: (seen.append(x) or x, s)})())
+    spied._unrolled(ids, bound.initial_state(B), torch.Generator().manual_seed(3))
+    dropped = (seen[0] == 0).all(-1)
+    for symbol in range(V):
+        own = dropped[ids == symbol]
+        assert own.all() or not own.any()
+    assert 0 < dropped.float().mean() < 1
+    torch.testing.assert_close(seen[0][~dropped], 2 * table[ids][~dropped])
+
+
+def test_state_dropout_is_one_mask_on_what_the_cell_reads_of_its_state() -> None:
+    """By hand: torch's cell over h times the mask, for all steps the same one."""
+    bound, _ = bind(make(state_dropout=0.4, layers=1, cell="gru"))
+    mask = ops.dropout_mask((B, 16), 0.4, torch.Generator().manual_seed(5), bound.embedding)
+    assert mask.unique().tolist() == pytest.approx([0.0, 1 / 0.6], rel=0.01)
+    h, _ = bound.hidden(torch.from_numpy(INPUTS.T.copy()), bound.initial_state(B), torch.Generator().manual_seed(5))
+    (cell,) = bound.stack.cells[0]
+    state, rows = bound.initial_state(B)[0][0], []
+    for t in range(T):
+        state = cell.step(ops.embedding(torch.from_numpy(INPUTS[:, t]), bound.embedding), (state[0] * mask,))
+        rows.append(state[0])
+    torch.testing.assert_close(h, torch.stack(rows))
+    with pytest.raises(ValueError, match="state_dropout: the cell mingru has no recurrent weights"):
+        Config(cell="mingru", state_dropout=0.1)
+
+
+def test_penalties_are_in_the_gradient_and_not_in_the_loss() -> None:
+    """Merity et al. 2017: α times the mean square of the outputs, β times that of their change."""
+    ids = [torch.from_numpy(a.T.copy()) for a in (INPUTS, TARGETS)]
+    found = {}
+    for name, options in (("plain", {}), ("both", {"activation_penalty": 2.0, "temporal_penalty": 3.0})):
+        bound, weights = bind(make(**options))
+        loss, _ = bound.loss(*ids, bound.initial_state(B), torch.Generator())
+        bare, _ = bound.loss(*ids, bound.initial_state(B))
+        assert loss.item() == pytest.approx(bare.item())
+        found[name] = torch.autograd.grad(loss, list(weights.values()))
+    bound, weights = bind(make())
+    h, _ = bound.hidden(ids[0], bound.initial_state(B))
+    penalty = 2 * (h**2).mean() + 3 * ((h[1:] - h[:-1]) ** 2).mean()
+    own = torch.autograd.grad(penalty, list(weights.values()), allow_unused=True)
+    for plain, both, more in zip(found["plain"], found["both"], own, strict=True):
+        torch.testing.assert_close(both, plain + (0 if more is None else more), atol=1e-6, rtol=1e-4)
 
 
 def test_weight_drop_zeroes_recurrent_weights_alone_and_scales_the_rest() -> None:

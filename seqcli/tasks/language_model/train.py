@@ -23,7 +23,10 @@ from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 from seqcli.tasks.language_model.score import evaluate
 from seqcli.temperature import fit_temperature
 
-KEPT = ("dropout", "variational", "weight_drop")  # model keys that fine-tuning takes from its recipe
+KEPT = (  # model keys that fine-tuning takes from its recipe
+    *("dropout", "variational", "embedding_dropout", "input_dropout", "output_dropout", "state_dropout"),
+    *("weight_drop", "activation_penalty", "temporal_penalty"),
+)
 COUNT_BYTES = 75  # of memory a token takes to be counted, at most
 VALID_TOKENS = 1_000_000  # of the validation split, at most, while training
 SCORED_TOKENS = 300_000  # and the closing scores are measured on so many at most
@@ -56,7 +59,7 @@ class Task(BaseTask):
                 raise SeqcliError(f"the {split} split has fewer than two tokens", hint="give it a larger share")
         recipe, t = adapted(recipe, start, KEPT, "the tokenizer"), recipe.train
         recipe = _with_window(recipe)
-        streams = Streams(ids["train"], t.batch_size, t.sequence_length, t.seed) if t else None  # raises: too short
+        streams = Streams.of(ids["train"], t) if t else None  # raises: too short
         model = _of_numbers(beginning(recipe, tokenizer.size, start), recipe, fresh=start is None)
         about, arrays = tokenizers.to_artifact(tokenizer)
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
@@ -89,7 +92,11 @@ class Task(BaseTask):
 
     def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
         inputs, targets = (ops.integers(a, model.embedding) for a in batch)
-        return model.loss(inputs, targets, state, rng)
+        loss, state = model.loss(inputs, targets, state, rng)
+        if rng is not None and self.streams.varied:  # a step for each token of the same size
+            share = len(inputs) / self.streams.sequence_length
+            loss = loss.detach() + share * (loss - loss.detach())
+        return loss, state
 
     def evaluate(self, model: Any) -> Evaluation | None:
         """Mean nats per token of the validation split, read in as many parallel streams as a batch has.
