@@ -20,7 +20,7 @@ from seqcli.training.group import Group
 
 FIXED = (  # keys of `train` that a resumed run keeps
     *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
-    *("seed", "device"),
+    *("seed", "device", "vary_length", "partial_shuffle"),
 )
 LABELS = ("longest", "ratio", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of it
 
@@ -138,19 +138,27 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     if saved:
-        _same_recipe(saved.header, header, run)
+        _same_recipe(saved.header, header, recipe, run)
         header |= {key: saved.header[key] for key in ("created", "data")}
         header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
     return Session(recipe, run, task, header, saved, group)
 
 
-def _same_recipe(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
-    """Raise UsageError where a recipe is not the one that the run began with, but for what may change."""
+def _same_recipe(old: dict[str, Any], new: dict[str, Any], recipe: Recipe, run: Run) -> None:
+    """Raise UsageError where a recipe is not the one that the run began with, but for what may change. A key that has
+    come with a later version was at its default."""
+
+    def before(section: str, key: str) -> Any:
+        stored = old["recipe"].get(section) or {}
+        if key in stored or section not in old["recipe"]:
+            return stored.get(key)
+        return type(getattr(recipe, section)).model_fields[key].get_default(call_default_factory=True)
+
     odd = [
         f"{section}.{key}"
         for section in SECTIONS[1:]
         for key, value in (new["recipe"].get(section) or {}).items()
-        if (old["recipe"].get(section) or {}).get(key) != value
+        if before(section, key) != value
         and (section != "data" or key in LABELS)
         and (section != "train" or key in FIXED)
         and not (key == "path" and "tokenizer" in section)  # it is kept itself; its file may be called from elsewhere
