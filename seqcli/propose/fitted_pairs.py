@@ -194,8 +194,8 @@ def _edits(pairs: float) -> tuple[Section, Section]:
         Entry("hidden", 100 if few else 128, "of each direction"),
         Entry("dropout", 0.3, "the features are read at every step, and are not edited"),
     ]
-    epochs = 100 if pairs < 300 else 40 if few else 12 if pairs < 20_000 else 6
-    train = fitted.training(epochs, 16 if few else 32, 2e-3, 0, 1.0, f"for {pairs:,.0f} forms")
+    epochs = 100 if pairs < 300 else 40 if few else 16 if pairs < 20_000 else 8
+    train = fitted.training(epochs, 16 if few else 32, 2e-3 if few else 5e-3, 0, 1.0, f"for {pairs:,.0f} forms")
     average = Entry("average", 0.98 if pairs < 300 else 0.998, "the mean of the weights as they move is what is kept")
     return model, [*train[:-1], average, train[-1]]
 
