@@ -186,13 +186,11 @@ def _edits(pairs: float) -> tuple[Section, Section]:
     """Model and training for forms that are edits of their lemmas, as recipes/inflection.yaml has measured them."""
     few = pairs < 2_000
     model = [
-        Entry(
-            "kind", "transducer", "a form is edits of its lemma; seq2seq must learn from many forms what is copied"
-        ),
+        Entry("kind", "transducer", "a form is edits of its lemma, and features are read at every step; or seq2seq"),
         Entry("cell", "lstm", ""),
         Entry("embedding", 100, ""),
         Entry("hidden", 100 if few else 128, "of each direction"),
-        Entry("dropout", 0.3, "the features are read at every step, and are not edited"),
+        Entry("dropout", 0.3 if few else 0.2, "more on fewer forms"),
     ]
     epochs = 100 if pairs < 300 else 40 if few else 16 if pairs < 20_000 else 8
     train = fitted.training(epochs, 16 if few else 32, 2e-3 if few else 5e-3, 0, 1.0, f"for {pairs:,.0f} forms")

@@ -10,6 +10,8 @@ from support.new_recipes import made_fixture, new_fixture, words  # noqa: F401
 
 from seqcli.propose import inflections
 from seqcli.propose.columns import Column
+from seqcli.recipe.load import load_recipe
+from seqcli.resources import share
 
 TAGS = [("N;SG", ""), ("N;PL", "s"), ("V;PST", "ed"), ("V;PRS;3", "es")]
 SOURCE = {"column": 3, "tokenizer": {"kind": "word", "size": None, "min_count": 1, "lowercase": False, "split": ";"}}
@@ -89,3 +91,5 @@ def test_the_tables_of_the_shared_task(made, data_folder, language):
     recipe, _, err = made(*files)
     assert (plain(recipe.data.source), recipe.data.target) == ([SOURCE, 1], 2)
     assert "warning" not in err
+    shipped = load_recipe(share("recipes") / "inflection.yaml")
+    assert recipe.model == shipped.model  # what was measured
