@@ -125,6 +125,11 @@ class Continuing:
     stop: Annotated[
         list[str] | None, option(r"End before this text; \n and \t are understood. Repeatable."), LANGUAGE
     ] = None
+    condition: Annotated[
+        str | None,
+        option("The label that it writes under (data.condition).", metavar="NAME"),
+        LANGUAGE,
+    ] = None
     next_: Annotated[
         int | None, option("List the K most probable next tokens instead.", "--next", metavar="K", min=1), LANGUAGE
     ] = None

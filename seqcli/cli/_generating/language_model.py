@@ -16,6 +16,7 @@ from seqcli.decoding.sampling import Sampling
 from seqcli.errors import UsageError
 from seqcli.records import ROWS, Example
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model.condition import ends
 from seqcli.tasks.language_model.predict import Generator, Settings
 from seqcli.tasks.language_model.show import Writer
 
@@ -65,13 +66,14 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         Sampling(temperature, drawing.top_k, drawing.top_p, drawing.repetition_penalty),
         Settings.max_tokens if writing.max_tokens is None else writing.max_tokens,
         samples,
-        tuple(map(unescape, asked.continuing.stop or ())),
+        (*map(unescape, asked.continuing.stop or ()), *ends(stored.header)),
         drawing.seeded(temperature > 0 and asked.continuing.next_ is None),
         asked.continuing.next_,
         objects,
         not objects,
         quantiles=asked.continuing.shares,
         explain=writing.explain,
+        condition=asked.continuing.condition,
         grammar=asked.demanding.grammar,
     )
     if asked.continuing.device != "cpu" and (flags := given.flags(("mix", "cache"))):
@@ -88,6 +90,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     series = None if generator.tokenizer.kind != "bins" else "\n\n" if blank else "\n"
     drawn = {"seed": settings.seed, "samples": samples, "quantiles": settings.quantiles}
     writer = Writer(asked.continuing.echo, next_, symbol, **drawn, series=series)
+    generator.lead(settings)
     generator.followed(settings, 1)  # refused before anything is read
     if asked.prompt is not None:
         _one(asked, generator, settings, writer)

@@ -41,7 +41,7 @@ def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
     if not window or wanted is not None:  # one stream is probed; windows are tiles, which one thread multiplies best
         threads.choose_for(predictor.model, wanted)
     if not asked.per_line.asked:
-        if flags := given.flags(RECORDS):
+        if (flags := given.flags(RECORDS)) and "condition" not in predictor.header["data"]:
             raise UsageError(f"{flags[0]} says how records are read: a text is scored as a whole", hint=PER_LINE)
         if asked.contexts.horizon:
             if "forecast" not in predictor.header:

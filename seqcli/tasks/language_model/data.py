@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from seqcli import console
 from seqcli.artifact import replacing
@@ -21,6 +21,8 @@ from seqcli.datasets.tokens import tokens
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing
 from seqcli.streams import Chunk, read_text, without_marks
+from seqcli.tasks.classification import data as labelled
+from seqcli.tasks.language_model.condition import Condition, values_of
 from seqcli.tokenizers import BaseTokenizer
 
 TOKENIZED = True  # a recipe names a tokenizer
@@ -34,6 +36,18 @@ class Config(BaseModel, extra="forbid"):
     test: Held = None
     encoding: Encoding = "utf-8"
     split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
+    condition: str | int | None = None  # of records: the column or key of the label that texts are written under
+    text: str | int | None = None  # and of their text
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.condition is None and self.text is not None:
+            raise ValueError("text: a column or key is named of records alone, with condition")
+        if self.condition is not None and self.split_at:
+            raise ValueError("split_at: with condition shares are of each label's records; leave it away")
+        if self.condition is not None and self.train in ("-", ["-"]):
+            raise ValueError("train: standard input is plain text; with condition name a file of records")
+        return self
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,7 @@ class Corpus:
     splits: dict[str, list[Part]]
     digests: dict[str, str]
     encoding: str
+    condition: Mapping[str, Any] | None = None  # what its records are conditioned on, and how they are read
 
     def texts(self, split: str, what: str) -> Iterator[str]:
         """The text of a split in chunks of whole lines, with progress on stderr."""
@@ -71,11 +86,14 @@ class Corpus:
     def facts(self) -> dict[str, Any]:
         """What the artifact keeps of it: name, and bytes and hash of each split."""
         splits = {s: {"bytes": size(p), "sha256": self.digests[s]} for s, p in self.splits.items()}
-        return {"name": self.name, "encoding": self.encoding, "splits": splits}
+        found = {"name": self.name, "encoding": self.encoding, "splits": splits}
+        return found if self.condition is None else {**found, "condition": self.condition}
 
 
 def open_corpus(config: Config, base: Path) -> Corpus:
     """Find the files, cut the shares, hash the splits. Raises SeqcliError for what is missing or empty."""
+    if config.condition is not None:
+        return _of_records(config, base)
     named = named_set(config.train, base)
     if named and named.format != "text":
         raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
@@ -96,6 +114,27 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     ordered = {s: splits[s] for s in SPLITS if s in splits}
     digests = {s: digest(p) for s, p in ordered.items()}
     return Corpus(named.name if named else describe(config.train), ordered, digests, encoding)
+
+
+def _of_records(config: Config, base: Path) -> Corpus:
+    """Records with labels, as lines that begin with their label's symbol, kept in the cache by their hash."""
+    own, name = config.model_dump(exclude={"split_at", "condition"}), str(config.condition)
+    found = labelled.open_corpus(labelled.Config(**own, label=config.condition), base)
+    condition = Condition(name, values_of(found.splits["train"], name))
+    splits = {}
+    for split, examples in found.splits.items():
+        for example in examples:
+            if (label := (example.labels or [""])[0]) not in condition.values:
+                raise labelled.unknown_label(example, label, condition.values)
+        text = condition.text(examples).encode("utf-8", errors="surrogatepass")
+        path = catalog.cache_folder() / "records" / f"{hashlib.sha256(text).hexdigest()[:32]}.txt"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                file.write(text)
+        splits[split] = whole([path], [found.called(split)])
+    about = {"name": name, "values": list(condition.values), "records": found.facts()}
+    return Corpus(found.name, splits, {s: digest(p) for s, p in splits.items()}, "utf-8", about)
 
 
 def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
@@ -148,5 +187,9 @@ def _called(paths: list[Path]) -> list[str]:
 
 
 def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable[Chunk]:
-    """The text of files that are scored."""
+    """The text of files that are scored; of a model under a condition, records with their labels."""
+    if (condition := Condition.of(header)) is not None:
+        records = {"data": header["data"]["condition"]["records"]}
+        examples = labelled.read_scored(records, paths, said)
+        return [Chunk(condition.line(e), e.source, e.line) for e in examples]
     return without_marks(read_text(paths, cut_long_lines=True, end_lines=True))

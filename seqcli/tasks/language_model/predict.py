@@ -28,6 +28,7 @@ from seqcli.insight.leaving import tokens as left_out
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model.condition import ends, lead
 from seqcli.tokenizers import BaseTokenizer
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Settings:
     lines: bool = True  # a continuation ends with its first line
     quantiles: tuple[float, ...] = ()  # of the samples' values at each step, instead; of models of numbers
     explain: bool = False  # what each token of a prompt does to the probability of a continuation
+    condition: str | None = None  # the label under which is written, of a model that was trained with some
     grammar: str | None = None  # a regular expression that a continuation, a line, matches as a whole
 
     @property
@@ -75,6 +77,7 @@ class Ready(NamedTuple):
     lacking: list[tuple[int, str]]
     sample: int = 0
     text: str = ""
+    lead: int = 0  # so many of the ids say the condition
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,16 @@ class Generator(BasePredictor):
         known = len(ids) or (carried is not None and len(carried.last))
         return ids.astype(np.int64) if known else np.array([self.tokenizer.newline_id or 0])
 
+    def lead(self, settings: Settings) -> np.ndarray:
+        """The ids (T,) of what stands before every text. Raises UsageError for a condition that is none."""
+        return lead(self.header, settings.condition, self.tokenizer)
+
+    def _led(self, record: Ready, settings: Settings) -> Ready:
+        """A prompt behind its condition, where the model has one."""
+        before = self.lead(settings)
+        ids = np.concatenate([before, record.ids if record.text else record.ids[:0]])
+        return record._replace(ids=ids, lead=len(before)) if len(before) else record
+
     def lacking(self, record: Ready | None) -> Sequence[tuple[int, str]]:
         """What a prompt holds that the model has no symbol for."""
         return record.lacking if record else ()
@@ -147,6 +160,7 @@ class Generator(BasePredictor):
 
     def answer(self, records: Sequence[Ready | None], settings: Settings) -> list[Any]:
         """All samples of each prompt, or the most probable next tokens; nothing for a blank line among objects."""
+        records = [record and self._led(record, settings) for record in records]
         if settings.next is not None or settings.quantiles:
             answers = self._quantiles if settings.next is None else self._next
             return [answers(r, settings) if r else [] for r in records]
@@ -181,7 +195,7 @@ class Generator(BasePredictor):
 
     def _drawn(self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings) -> list[Text]:
         """A sample each, from a state that has read all but the last id."""
-        texts = [Written(self.tokenizer, ready.ids, settings.ends) for ready in asked]
+        texts = [Written(self.tokenizer, self._begun(ready.ids[ready.lead :]), settings.ends) for ready in asked]
         tokens: list[list[Token]] = [[] for _ in asked]
         on, prompts = np.ones(len(asked), bool), [ready.ids for ready in asked]
         rngs = [_rng(ready, settings) for ready in asked]
@@ -217,8 +231,8 @@ class Generator(BasePredictor):
         ids, written = record.ids, np.array([token.id for token in drawn], np.int64)
         if not spans or not len(written) or not short(len(spans)):
             return []
-        n = len(spans)
-        begun = [self._begun(np.delete(ids, i)) for i in range(n)] + [ids[: i + 1] for i in range(n)]
+        n, lead = len(spans), record.lead
+        begun = [self._begun(np.delete(ids, lead + i)) for i in range(n)] + [ids[: lead + i + 1] for i in range(n)]
         logp = np.array([self._logprob(prompt, written) for prompt in begun])
         return left_out(spans, sum(token.logprob for token in drawn), logp[:n], logp[n:])
 
@@ -233,12 +247,13 @@ class Generator(BasePredictor):
     ) -> Pieces[str, None, Carried]:
         """A continuation of a prompt as it comes; its `tokens` are collected. Returns what is carried on: all that
         was drawn, also what a stop text cut off."""
-        stream = carried or Carried()
+        stream, record = carried or Carried(), self._led(record, settings)
         drawn = sample(
             self.model, record.ids, settings.sampling, _rng(record, settings), settings.max_tokens,
             logprobs=tokens is not None, carried=stream, rule=self.followed(settings, 1),
         )  # fmt: skip
-        yield from until_stop(stream_text(drawn, self.tokenizer, record.ids, tokens), settings.ends)
+        before = record.ids if not record.lead else self._begun(record.ids[record.lead :])
+        yield from until_stop(stream_text(drawn, self.tokenizer, before, tokens), settings.ends)
         return stream
 
     # from Python
@@ -254,6 +269,7 @@ class Generator(BasePredictor):
         repetition_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
         grammar: str | None = None,
+        condition: str | None = None,
         seed: int | None = None,
         carried: Carried | None = None,
     ) -> Iterator[str]:
@@ -263,20 +279,22 @@ class Generator(BasePredictor):
         Raises SeqcliError for a character that the model has no symbol for.
         """
         sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
-        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        stops = (*((stop,) if isinstance(stop, str) else stop), *ends(self.header))
         settings = Settings(
             sampling, max_tokens, 1, stops, secrets.randbits(63) if seed is None else seed, lines=False,
-            grammar=grammar,
+            grammar=grammar, condition=condition,
         )  # fmt: skip
-        return self.pieces(Ready(self._begun(self.tokenizer.encode(prompt), carried), 0, []), settings, carried)
+        prompted = Ready(self._begun(self.tokenizer.encode(prompt), carried), 0, [], text=prompt)
+        return self.pieces(prompted, settings, carried)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """The continuation of a prompt; options as for `stream`."""
         return "".join(self.stream(prompt, **options))
 
-    def next(self, prompt: str, count: int = 10) -> list[tuple[str, float]]:
+    def next(self, prompt: str, count: int = 10, *, condition: str | None = None) -> list[tuple[str, float]]:
         """The most probable next tokens and their probabilities."""
-        return self._next(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), Settings(next=count))
+        ready = Ready(self._begun(self.tokenizer.encode(prompt)), 0, [], text=prompt)
+        return self.answer([ready], Settings(next=count, condition=condition))[0]
 
     def forecast(
         self,

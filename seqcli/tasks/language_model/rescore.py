@@ -10,6 +10,7 @@ import numpy as np
 
 from seqcli.decoding.rescoring import UNHEARD
 from seqcli.nbest import Best
+from seqcli.tasks.language_model.condition import without_condition
 from seqcli.tasks.language_model.predict import Generator
 
 
@@ -37,7 +38,8 @@ class Rescorer(Generator):
         return Texts(record.texts)
 
     def ready(self, record: Best | Texts) -> Ready:  # type: ignore[override]
-        """Its answers as ids."""
+        """Its answers as ids. Raises UsageError of a model under a condition."""
+        without_condition(self.header, self.path)
         read = [self.tokenizer.read(text) for text in (record if isinstance(record, Texts) else record.texts)]
         lacking = [(i, what) for i, (_, found) in enumerate(read) for _, what in found]
         return Ready([ids for ids, _ in read], lacking)

@@ -24,6 +24,7 @@ from seqcli.models import LanguageModel
 from seqcli.report import Report
 from seqcli.streams import Chunk
 from seqcli.tasks.language_model import METRICS, forecast
+from seqcli.tasks.language_model.condition import Condition, without_condition, without_leads
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers import BaseTokenizer
 
@@ -60,12 +61,14 @@ def _evaluate(
     kept: Kept | None,
 ) -> Report:
     measured, digest, tokenizer = Measures(METRICS), hashlib.sha256(), own.tokenizer
-    score = _windows(own.model, window) if window else _stateful(own.model)
+    counts = Counted.of(own)
+    score = _windows(own.model, window, counts) if window else _stateful(own.model, counts)
     next(score)  # to its first yield
 
     def scored(part: np.ndarray) -> None:
         unknown = int((part[1:] == tokenizer.unk_id).sum())
-        measured.update(Found(nats=score.send(part), tokens=len(part) - 1, unknown_tokens=unknown))
+        tokens = len(part) - 1 if counts is None else int(counts(part[:-1], part[1:]).sum())
+        measured.update(Found(nats=score.send(part), tokens=tokens, unknown_tokens=unknown))
         advance(len(part) - 1)
 
     stream = np.zeros(0, np.int64)  # not scored yet; its first token is context
@@ -84,7 +87,8 @@ def _evaluate(
             spans = tokenizer.offsets(beginning) or tokenizer.offsets(text)
             first = text[: spans[0][1]]
             unknown -= _unknown_characters(tokenizer, first, ids[:1])
-            text = text[len(first) :]
+            text = text[len(first) :] if counts is None else text
+        text = text if counts is None else without_leads(text)
         measured.update(Found(nats=0.0, text=text, unknown_characters=unknown, represented=tokenizer.lossless))
         total += len(ids)
         stream = np.concatenate([stream, ids])
@@ -135,7 +139,29 @@ def signature(tokenizer: BaseTokenizer, protocol: str, digest: str, tokens: int)
 Scorer = Any  # a generator: send a stretch (T + 1,) -> its nats; send None -> what is left
 
 
-def _stateful(model: LanguageModel) -> Scorer:
+@dataclass(frozen=True)
+class Counted:
+    """Which pairs of tokens are scored where a symbol says what a record is conditioned on: not those symbols, nor
+    the blank behind each."""
+
+    symbols: np.ndarray  # (V,) bool
+    blank: int  # -1: words have none
+
+    @classmethod
+    def of(cls, own: Generator) -> Counted | None:
+        """Of a model under a condition; of any other all are."""
+        condition = Condition.of(own.header)
+        if condition is None:
+            return None
+        lead = condition.ids(condition.values[0], own.tokenizer).tolist()
+        return cls(condition.uncounted(own.tokenizer), lead[1] if len(lead) > 1 else -1)
+
+    def __call__(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Inputs and targets (T,) -> (T,) bool."""
+        return ~(self.symbols[targets] | (self.symbols[inputs] & (targets == self.blank)))
+
+
+def _stateful(model: LanguageModel, counts: Counted | None) -> Scorer:
     """One stream, the state carried."""
     state, nll = model.initial_state(1), 0.0
     while True:
@@ -145,10 +171,11 @@ def _stateful(model: LanguageModel) -> Scorer:
             return
         part = part[None]
         logp, state = model.score(part[:, :-1], part[:, 1:], state)
+        logp = logp if counts is None else logp[:, counts(part[0, :-1], part[0, 1:])]
         nll = -float(logp.sum(dtype=np.float64))
 
 
-def _windows(model: LanguageModel, window: int) -> Scorer:
+def _windows(model: LanguageModel, window: int, counts: Counted | None) -> Scorer:
     """Windows of N pairs, scored in batches (the last window padded): a row does not depend on its batch-mates."""
     batch = window * max(2, min(BATCH, HELD // window))
     left = np.zeros((0, 2), np.int64)  # pairs (input, target) not scored yet
@@ -159,21 +186,22 @@ def _windows(model: LanguageModel, window: int) -> Scorer:
         if part is not None:
             left = np.concatenate([left, np.stack([part[:-1], part[1:]], axis=1)])
         while len(left) >= batch:
-            nll += _score_windows(model, left[:batch], window)
+            nll += _score_windows(model, left[:batch], window, counts)
             left = left[batch:]
         if part is None:
-            yield nll + (_score_windows(model, left, window) if len(left) else 0.0)
+            yield nll + (_score_windows(model, left, window, counts) if len(left) else 0.0)
             return
 
 
-def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int) -> float:
+def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int, counts: Counted | None) -> float:
     rows = max(2, -(-len(pairs) // window))  # a batch of one would be computed another way
     window = min(window, len(pairs))
     grid = np.zeros((rows * window, 2), np.int64)
     grid[: len(pairs)] = pairs
     grid = grid.reshape(rows, window, 2)
     logp, _ = model.score(grid[:, :, 0], grid[:, :, 1], model.initial_state(rows))
-    return -float(logp.reshape(-1)[: len(pairs)].sum(dtype=np.float64))
+    logp = logp.reshape(-1)[: len(pairs)]
+    return -float((logp if counts is None else logp[counts(*pairs.T)]).sum(dtype=np.float64))
 
 
 def _unknown_characters(tokenizer: BaseTokenizer, text: str, ids: np.ndarray) -> int:
@@ -202,7 +230,8 @@ class Lines(Generator):
     """Scores each line by itself, as a filter."""
 
     def ready(self, record: Any) -> tuple[np.ndarray, list[tuple[int, str]]]:  # type: ignore[override]
-        """A line's ids, and what it holds that the model has no symbol for."""
+        """A line's ids, and what it holds that the model has no symbol for. Raises UsageError under a condition."""
+        without_condition(self.header, self.path)
         return self.tokenizer.read(record.text)
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
 from seqcli.task import BaseTask, Batch, Evaluation, State, adapted, beginning, without_stdin
+from seqcli.tasks.language_model.condition import TOKENIZERS, Condition
 from seqcli.tasks.language_model.data import Corpus, open_corpus
 from seqcli.tasks.language_model.forecast import distributions
 from seqcli.tasks.language_model.linear import Linear
@@ -33,6 +35,7 @@ SCORED_TOKENS = 300_000  # and the closing scores are measured on so many at mos
 BASELINE_TOKENS = 2_000_000  # the n-gram baseline is counted on so many at most
 BASELINE_ORDER = {"char": 6, "byte": 6}
 SHARPENED = 10_000  # tokens of the validation split that a model of numbers is calibrated on, at most
+SHOWN_VALUES = 5  # labels under which a sample is shown
 SHOWN = 256  # values behind which a forecast is shown
 OTHER_ORDER = 3  # of words and sub-words
 
@@ -51,6 +54,7 @@ class Task(BaseTask):
         corpus = open_corpus(recipe.data, recipe.base)
         recipe = without_stdin(recipe, corpus.splits["train"][0].path)
         tokenizer = _tokenizer(recipe, corpus, saved or start)
+        _check_condition(corpus, tokenizer, saved or start)
         if start:
             recipe = replace(recipe, tokenizer=_config_of_tokenizer(start))
         ids = {split: corpus.tokens(split, tokenizer) for split in corpus.splits}
@@ -186,7 +190,8 @@ class Task(BaseTask):
             order = 1
         train = np.asarray(self.ids["train"][:BASELINE_TOKENS])
         counted = ngram.Model.fit(train, self.tokenizer.size, ngram.Config(order=order))
-        found = self.scored(Generator(counted, self.tokenizer), split)
+        header = self.header if self.corpus.condition else {}  # what of the text is scored
+        found = self.scored(Generator(counted, self.tokenizer, header=header), split)
         return Baseline(
             "ngram",
             f"the {order}-gram baseline",
@@ -202,6 +207,12 @@ class Task(BaseTask):
             settings = Settings(max_tokens=8, samples=100, quantiles=(0.1, 0.5, 0.9))
             rows = ["  ".join(f"{x:.6g}" for x in row) for row in predictor.answer([ready], settings)[0]]
             return "\n  ".join(["what follows the training series, quantiles 0.1, 0.5, 0.9:", *rows])
+        if condition := Condition.of(self.header):
+            texts = []
+            for value in condition.values[:SHOWN_VALUES]:
+                settings = Settings(Sampling(temperature=0.8), 60, condition=value, stops=("\n",))
+                texts.append(f"{value}: " + "".join(predictor.pieces(Ready(np.zeros(0, np.int64), 0, []), settings)))
+            return f"samples of {condition.name}, at temperature 0.8:\n" + _indented("\n".join(texts))
         newline = self.tokenizer.newline_id
         prompt = np.array([newline if newline is not None else int(self.ids["train"][0])])
         count = 60 if self.tokenizer.kind in ("word", "sentencepiece") else 240
@@ -213,7 +224,9 @@ class Task(BaseTask):
         if self.tokenizer.kind == "bins":
             last = " ".join(self.tokenizer.symbol(int(i)) for i in self.ids["train"][-4:] if i)
             return f'seqcli generate -m MODEL --quantiles 0.1,0.5,0.9 --prompt "{last}"'
-        return f'seqcli generate -m MODEL --prompt "{self._prompt()}"'
+        condition = Condition.of(self.header)
+        under = f"--condition {shlex.quote(condition.values[0])} " if condition else ""
+        return f'seqcli generate -m MODEL {under}--prompt "{self._prompt()}"'
 
     def _prompt(self) -> str:
         """A first word of the training text, to show how a prompt is given."""
@@ -272,6 +285,22 @@ def _tokenizer(recipe: Recipe, corpus: Corpus, stored: Artifact | None) -> token
     if stored:
         return tokenizers.from_artifact(stored)
     return tokenizers.learn(recipe.tokenizer, corpus.texts("train", "learning the vocabulary"), recipe.base)
+
+
+def _check_condition(corpus: Corpus, tokenizer: tokenizers.BaseTokenizer, stored: Artifact | None) -> None:
+    """Raise UsageError where a condition has no symbols of its own, or others than a stored model's."""
+    own = Condition(corpus.condition["name"], tuple(corpus.condition["values"])) if corpus.condition else None
+    if own is not None and tokenizer.kind not in TOKENIZERS:
+        raise UsageError(
+            f"data.condition: labels are symbols of their own, and {tokenizer.kind} has none to give them",
+            hint=f"use tokenizer: {' or '.join(TOKENIZERS)}",
+        )
+    theirs = Condition.of(stored.header) if stored else own
+    if (own and own.values) != (theirs and theirs.values):
+        raise UsageError(
+            "data.condition: the model was trained with other labels, or with none",
+            hint="train a new one, or give it records with the same labels",
+        )
 
 
 def _config_of_tokenizer(start: Artifact) -> Any:
