@@ -174,7 +174,7 @@ def _generated(name: str, builtin: str, known: dict[str, str]) -> dict[str, list
     paths = {s: cache_folder() / "data" / f"{name}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
     if not all(path.is_file() and _sha256(path) == known[split] for split, path in paths.items()):
         module = import_module(f"seqcli.datasets.{builtin}")
-        for split, records in (module.splits(name) if builtin == "lags" else module.splits()).items():
+        for split, records in (module.splits(name) if builtin in ("lags", "stories") else module.splits()).items():
             path = paths[split]
             _write(path, "".join("\t".join(columns) + "\n" for columns in records).encode())
             if _sha256(path) != known[split]:

@@ -9,7 +9,8 @@ hand them to whoever is at the same place and has free hands. All that a questio
 - `Who has the kettle?`: whoever took it or was handed it last; `nobody` where it was put down since.
 - `What is Ines carrying?`, of people who carried something: the thing, or `nothing`.
 
-Each kind is asked as often where all can be asked. Every sentence is one of a few forms, drawn for each.
+Each kind is asked as often where all can be asked. Every sentence is one of a few forms, drawn for each. The set
+`stories-sentences` is the same, a sentence or question a word: `_` stands in the place of the blanks within.
 """
 
 from __future__ import annotations
@@ -110,7 +111,13 @@ def made(draw: Draw, sentences: int) -> tuple[str, str, str]:
     return story, *world.ask()
 
 
-def splits(seed: int = 1) -> dict[str, list[tuple[str, ...]]]:
+def as_words(record: tuple[str, str, str]) -> tuple[str, str, str]:
+    """A record whose sentences are words."""
+    story, question, answer = record
+    return story.replace(" ", "_").replace("._", ". "), question.replace(" ", "_"), answer
+
+
+def splits(name: str = "stories", seed: int = 1) -> dict[str, list[tuple[str, ...]]]:
     """The columns of each split, their names first; no story is there twice."""
     draw, seen = Draw(seed), set()
     found: dict[str, list[tuple[str, ...]]] = {split: [COLUMNS] for split in COUNTS}
@@ -119,5 +126,5 @@ def splits(seed: int = 1) -> dict[str, list[tuple[str, ...]]]:
             record = made(draw, LEAST + (len(found[split]) - 1) % (MOST - LEAST + 1))
             if record[0] not in seen:
                 seen.add(record[0])
-                found[split].append(record)
+                found[split].append(as_words(record) if name == "stories-sentences" else record)
     return found

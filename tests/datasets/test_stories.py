@@ -55,6 +55,14 @@ def answer(story: str, question: str) -> str:
     return next((t for t in moved if last(found, t)[1] != "drop" and last(found, t)[2] == match[1]), NOTHING)
 
 
+def test_sentences_as_words_are_the_same_sentences() -> None:
+    assert stories.as_words(("Tom walks to the mill. Tom takes it.", "Where is Tom?", "mill")) == (
+        "Tom_walks_to_the_mill. Tom_takes_it.",
+        "Where_is_Tom?",
+        "mill",
+    )
+
+
 def drawn(count: int, seed: int) -> list[tuple[str, str, str]]:
     draw = Draw(seed)
     return [stories.made(draw, LEAST + i % (MOST - LEAST + 1)) for i in range(count)]
