@@ -47,6 +47,8 @@ class Config(BaseModel, extra="forbid"):
     weight_drop: Rate = 0.0  # of the recurrent weights, drawn anew for every batch (Merity et al. 2018)
     activation_penalty: Penalty = 0.0  # times the mean square of what the softmax reads (Merity et al. 2017)
     temporal_penalty: Penalty = 0.0  # times the mean square of its change from step to step, before dropout
+    teacher: list[str] = []  # models over the same symbols: it learns their mean probabilities too (Hinton 2015)
+    teacher_weight: Rate = 0.5  # their share of what is learnt; the rest is the text's own
     tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
 
@@ -85,6 +87,7 @@ class Model(PredictsSymbols):
     weight_drop: float = 0.0
     activation_penalty: float = 0.0
     temporal_penalty: float = 0.0
+    teacher_weight: float = 0.5
     blur: float = 0.0
 
     kind = "language-model"
@@ -144,18 +147,28 @@ class Model(PredictsSymbols):
         y, state = self._unrolled(ids, state, rng)
         return self.drop(y, rng, self.output_dropout), state
 
-    def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
+    def loss(
+        self, inputs: Array, targets: Array, state: State, rng: Any = None, taught: Array | None = None
+    ) -> tuple[Array, State]:
         """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state. What is penalised in
-        training is in its gradient alone."""
+        training is in its gradient alone, and so is what a teacher gives: probabilities `taught` (T, B, V)."""
         y, state = self.weights_dropped(rng)._unrolled(inputs, state, rng)
         h = self.drop(y, rng, self.output_dropout)
         nats = self.blurred(h, targets, rng).mean()
+        if taught is not None:
+            other = -(taught * ops.log_softmax(self.logits(h).float())).sum(-1).mean()
+            nats = nats.detach() + _silent(nats + self.teacher_weight * (other - nats))
         if rng is not None and (self.activation_penalty or self.temporal_penalty):
             penalty = self.activation_penalty * (h * h).mean()
             if len(y) > 1:
                 penalty = penalty + self.temporal_penalty * ((y[1:] - y[:-1]) ** 2).mean()
-            nats = nats + (penalty - penalty.detach())
+            nats = nats + _silent(penalty)
         return nats, state
+
+    def probabilities(self, inputs: Array, state: State) -> tuple[Array, State]:
+        """p (T, B, V) of what follows each of inputs (T, B), and the last state."""
+        h, state = self.hidden(inputs, state)
+        return ops.softmax(self.logits(h).float()), state
 
     # a language model: scoring and stepping
 
@@ -216,3 +229,8 @@ class Model(PredictsSymbols):
         if ops.is_torch(self.embedding):
             return self.stack.project(ops.embedding(ops.integers(ids, self.embedding), self.embedding))
         return self._bank(ids)
+
+
+def _silent(x: Array) -> Array:
+    """Nothing, with the gradient of x."""
+    return x - x.detach()

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, layers, ops, registry, threads, tokenizers
+from seqcli import console, layers, ops, registry, runs, threads, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.streams import Streams
@@ -27,7 +27,7 @@ from seqcli.temperature import fit_temperature
 
 KEPT = (  # model keys that fine-tuning takes from its recipe
     *("dropout", "variational", "embedding_dropout", "input_dropout", "output_dropout", "state_dropout"),
-    *("weight_drop", "activation_penalty", "temporal_penalty"),
+    *("weight_drop", "activation_penalty", "temporal_penalty", "teacher", "teacher_weight"),
 )
 COUNT_BYTES = 75  # of memory a token takes to be counted, at most
 VALID_TOKENS = 1_000_000  # of the validation split, at most, while training
@@ -48,6 +48,7 @@ class Task(BaseTask):
     tokenizer: tokenizers.BaseTokenizer = None  # type: ignore[assignment]
     ids: dict[str, np.ndarray] = None  # type: ignore[assignment]
     streams: Streams = None  # type: ignore[assignment]  # of a gradient-trained kind
+    teachers: tuple[Any, ...] = ()  # models
 
     @classmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
@@ -69,7 +70,8 @@ class Task(BaseTask):
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
         if tokenizer.kind == "bins":
             header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
-        return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams)  # type: ignore[arg-type]
+        teachers = tuple(_teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
+        return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams, teachers)  # type: ignore[arg-type]
 
     @property
     def batches(self) -> int:  # type: ignore[override]
@@ -92,11 +94,22 @@ class Task(BaseTask):
         return batch[0].size
 
     def initial_state(self, model: Any) -> State:
-        return model.initial_state(len(range(self.streams.batch_size)[self.rows]))
+        rows = len(range(self.streams.batch_size)[self.rows])
+        own = model.initial_state(rows)
+        if not self.teachers:
+            return own
+        self.teachers = tuple(_beside(teacher, model) for teacher in self.teachers)
+        return own, tuple(teacher.initial_state(rows) for teacher in self.teachers)
 
     def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
         inputs, targets = (ops.integers(a, model.embedding) for a in batch)
-        loss, state = model.loss(inputs, targets, state, rng)
+        if self.teachers:
+            own, others = state
+            taught, others = _taught(self.teachers, inputs, others)
+            loss, own = model.loss(inputs, targets, own, rng, taught)
+            state = own, others
+        else:
+            loss, state = model.loss(inputs, targets, state, rng)
         if rng is not None and self.streams.varied:  # a step for each token of the same size
             share = len(inputs) / self.streams.sequence_length
             loss = loss.detach() + share * (loss - loss.detach())
@@ -121,7 +134,8 @@ class Task(BaseTask):
             length = min(stretch, each - first)
             part = np.stack([valid[s + first : s + first + length + 1] for s in starts]).astype(np.int64).T
             block = np.ascontiguousarray(part)
-            loss, state = self.loss(model, (block[:-1], block[1:]), state, None)
+            inputs, targets = (ops.integers(a, model.embedding) for a in (block[:-1], block[1:]))
+            loss, state = model.loss(inputs, targets, state)
             total += loss.item() * length
         return Evaluation({"valid_loss": total / each})
 
@@ -233,6 +247,33 @@ class Task(BaseTask):
         text = next(self.corpus.texts("train", ""))[:2000]
         word = next((w for w in text.split() if w.isalpha() and w.isascii()), "")
         return f"{word} " if f"{word} " in text else word[:1]
+
+
+def _teacher(name: str, tokenizer: tokenizers.BaseTokenizer) -> Any:
+    """A model that teaches. Raises UsageError for one that cannot teach a model over these symbols."""
+    own = Generator.open(runs.open_model(name, "generate"))
+    if not hasattr(own.model, "probabilities"):
+        raise UsageError(f"model.teacher: {own.path} is a {own.model.kind} model: a recurrent one can teach")
+    if own.tokenizer.fingerprint() != tokenizer.fingerprint():
+        raise UsageError(
+            f"model.teacher: {own.path} has other symbols",
+            hint="train both on the same text with the same tokenizer",
+        )
+    return own.model
+
+
+def _beside(teacher: Any, model: Any) -> Any:
+    """A teacher where the model is, in its precision."""
+    return layers.replace(
+        teacher, {n: ops.put(ops.to_numpy(a), model.embedding) for n, a in teacher.arrays().items()}
+    )
+
+
+def _taught(teachers: tuple[Any, ...], inputs: Any, states: Any) -> tuple[Any, Any]:
+    """The mean of what teachers hold probable (T, B, V), and their last states."""
+    with ops.no_gradients(teachers[0].embedding):
+        found = [teacher.probabilities(inputs, state) for teacher, state in zip(teachers, states, strict=True)]
+        return sum(p for p, _ in found) / len(found), tuple(state for _, state in found)
 
 
 def _with_window(recipe: Recipe) -> Recipe:
