@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, layers, ops, registry, runs, threads, tokenizers
+from seqcli import console, layers, ops, registry, threads, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.streams import Streams
@@ -23,6 +23,7 @@ from seqcli.tasks.language_model.forecast import distributions
 from seqcli.tasks.language_model.linear import Linear
 from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 from seqcli.tasks.language_model.score import evaluate
+from seqcli.tasks.language_model.teaching import beside, taught, teacher
 from seqcli.temperature import fit_temperature
 
 KEPT = (  # model keys that fine-tuning takes from its recipe
@@ -70,7 +71,7 @@ class Task(BaseTask):
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
         if tokenizer.kind == "bins":
             header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
-        teachers = tuple(_teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
+        teachers = tuple(teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
         return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams, teachers)  # type: ignore[arg-type]
 
     @property
@@ -98,15 +99,15 @@ class Task(BaseTask):
         own = model.initial_state(rows)
         if not self.teachers:
             return own
-        self.teachers = tuple(_beside(teacher, model) for teacher in self.teachers)
-        return own, tuple(teacher.initial_state(rows) for teacher in self.teachers)
+        self.teachers = tuple(beside(one, model) for one in self.teachers)
+        return own, tuple(one.initial_state(rows) for one in self.teachers)
 
     def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
         inputs, targets = (ops.integers(a, model.embedding) for a in batch)
         if self.teachers:
             own, others = state
-            taught, others = _taught(self.teachers, inputs, others)
-            loss, own = model.loss(inputs, targets, own, rng, taught)
+            given, others = taught(self.teachers, inputs, others)
+            loss, own = model.loss(inputs, targets, own, rng, given)
             state = own, others
         else:
             loss, state = model.loss(inputs, targets, state, rng)
@@ -247,33 +248,6 @@ class Task(BaseTask):
         text = next(self.corpus.texts("train", ""))[:2000]
         word = next((w for w in text.split() if w.isalpha() and w.isascii()), "")
         return f"{word} " if f"{word} " in text else word[:1]
-
-
-def _teacher(name: str, tokenizer: tokenizers.BaseTokenizer) -> Any:
-    """A model that teaches. Raises UsageError for one that cannot teach a model over these symbols."""
-    own = Generator.open(runs.open_model(name, "generate"))
-    if not hasattr(own.model, "probabilities"):
-        raise UsageError(f"model.teacher: {own.path} is a {own.model.kind} model: a recurrent one can teach")
-    if own.tokenizer.fingerprint() != tokenizer.fingerprint():
-        raise UsageError(
-            f"model.teacher: {own.path} has other symbols",
-            hint="train both on the same text with the same tokenizer",
-        )
-    return own.model
-
-
-def _beside(teacher: Any, model: Any) -> Any:
-    """A teacher where the model is, in its precision."""
-    return layers.replace(
-        teacher, {n: ops.put(ops.to_numpy(a), model.embedding) for n, a in teacher.arrays().items()}
-    )
-
-
-def _taught(teachers: tuple[Any, ...], inputs: Any, states: Any) -> tuple[Any, Any]:
-    """The mean of what teachers hold probable (T, B, V), and their last states."""
-    with ops.no_gradients(teachers[0].embedding):
-        found = [teacher.probabilities(inputs, state) for teacher, state in zip(teachers, states, strict=True)]
-        return sum(p for p, _ in found) / len(found), tuple(state for _, state in found)
 
 
 def _with_window(recipe: Recipe) -> Recipe:

@@ -1,0 +1,35 @@
+"""Distillation: the models that a language model learns from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcli import layers, ops, runs, tokenizers
+from seqcli.errors import UsageError
+from seqcli.tasks.language_model.predict import Generator
+
+
+def teacher(name: str, tokenizer: tokenizers.BaseTokenizer) -> Any:
+    """A model that teaches. Raises UsageError for one that cannot teach a model over these symbols."""
+    own = Generator.open(runs.open_model(name, "generate"))
+    if not hasattr(own.model, "probabilities"):
+        raise UsageError(f"model.teacher: {own.path} is a {own.model.kind} model: a recurrent one can teach")
+    if own.tokenizer.fingerprint() != tokenizer.fingerprint():
+        raise UsageError(
+            f"model.teacher: {own.path} has other symbols",
+            hint="train both on the same text with the same tokenizer",
+        )
+    return own.model
+
+
+def beside(own: Any, model: Any) -> Any:
+    """A teacher where the model is, in its precision."""
+    arrays = {name: ops.put(ops.to_numpy(a), model.embedding) for name, a in own.arrays().items()}
+    return layers.replace(own, arrays)
+
+
+def taught(teachers: tuple[Any, ...], inputs: Any, states: Any) -> tuple[Any, Any]:
+    """The mean of what teachers hold probable (T, B, V), and their last states."""
+    with ops.no_gradients(teachers[0].embedding):
+        found = [one.probabilities(inputs, state) for one, state in zip(teachers, states, strict=True)]
+        return sum(p for p, _ in found) / len(found), tuple(state for _, state in found)
