@@ -37,8 +37,10 @@ def tagging(name: str, look: Look) -> Found:
         found.keys += [("field", words, "the key of the words"), ("tag", tags, "the key of their tags")]
         options = {"field": words, "tag": tags}
     if name == "conllu":
-        found.keys.append(("tag", _conllu_tag(look), "or xpos, deprel, feats.NAME, misc.NAME"))
-        options["tag"] = found.keys[-1][1]
+        tag, others = _conllu_tag(look), _filled(look)
+        several = f", or several of one model: [{', '.join([tag, *others])}]" if others else ""
+        found.keys.append(("tag", tag, f"or xpos, deprel, feats.NAME, misc.NAME{several}"))
+        options["tag"] = tag
     sentences = [s for s in _sentences(name, look, options) if s.words]
     width = _width(look) if name == "conll" else 0
     if width > 2:
@@ -76,6 +78,12 @@ def _conllu_tag(look: Look) -> str:
             return "upos"
     filled = any(len(c := line.split("\t")) == 10 and c[4] != "_" for line in look.text.split("\n"))
     return "xpos" if filled else "upos"
+
+
+def _filled(look: Look) -> list[str]:
+    """Which of the features and the lemmas a treebank has."""
+    rows = [c for line in look.text.split("\n") if len(c := line.split("\t")) == 10 and c[0].isdecimal()]
+    return [name for name, column in (("feats", 5), ("lemma", 2)) if any(row[column] != "_" for row in rows)]
 
 
 def _sentences(name: str, look: Look, options: dict[str, Any]) -> list[Any]:

@@ -357,6 +357,15 @@ def test_tagged_words(made, text, form, keys):
     assert ("the tags are spans in iob2" in err) == (form in ("conll", "jsonl"))
 
 
+def test_a_treebank_offers_several_targets(made):
+    Path("data.conllu").write_text(conllu(20))
+    assert "several of one model" not in made("data.conllu")[1]
+    Path("full.conllu").write_text(conllu(20).replace("\t_\tNOUN\tNN1\t_\t", "\tword\tNOUN\tNN1\tNumber=Sing\t"))
+    recipe, text, _ = made("full.conllu")
+    assert recipe.data.tag == "upos"
+    assert "or several of one model: [upos, feats, lemma]" in text
+
+
 # folders and splits
 
 
