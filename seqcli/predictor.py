@@ -203,6 +203,15 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(member, str) for member in value)
 
 
+def _is_target(value: Any) -> bool:
+    """Whether it says what a further target's labels are."""
+    own = value if isinstance(value, dict) else {}
+    fits = (
+        own.keys() == {"labels", "scheme", "edits"} and _are_texts(own["labels"]) and isinstance(own["edits"], bool)
+    )
+    return fits and (own["scheme"] is None or isinstance(own["scheme"], str))
+
+
 def _are_columns(options: Mapping[str, Any]) -> bool:
     """Whether the columns of a source are texts, where it has several."""
     return not options.get("parts") or (isinstance(options.get("source"), str) and _are_texts(options["parts"]))
@@ -211,6 +220,8 @@ def _are_columns(options: Mapping[str, Any]) -> bool:
 PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whatever task has them
     ("vocabulary", "labels"): _are_texts,
     ("vocabulary", "scheme"): lambda v: v is None or isinstance(v, str),
+    ("vocabulary", "edits"): lambda v: isinstance(v, bool),
+    ("vocabulary", "further"): lambda v: isinstance(v, dict) and all(map(_is_target, v.values())),
     ("data", "scheme"): lambda v: v is None or isinstance(v, str),
     ("data", "schemes"): lambda v: isinstance(v, dict) and all(s is None or isinstance(s, str) for s in v.values()),
     ("data", "options"): lambda v: not isinstance(v, dict) or _are_columns(v),

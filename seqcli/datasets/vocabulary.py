@@ -256,6 +256,7 @@ class Vocabulary:
         lists = [text[n] for n in text if n != "features"] + [*found.features.values()]
         lists += [target.labels for target in found.further.values()]
         fits = all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists)
+        fits &= isinstance(found.target, str)
         fits &= vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == len(found.vector_words)
         if not (fits and found.header() == {n: header.get(n) for n in found.header()} and np.isfinite(vectors).all()):
             raise SeqcliError("the stored vocabulary contradicts itself", hint="train the model again")
