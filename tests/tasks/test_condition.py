@@ -94,6 +94,8 @@ def test_scores_are_of_the_texts_alone(place: Path) -> None:
         (("generate", "--prompt", "a"), "this model writes under a condition, its author"),
         (("generate", "--prompt", "a", "--condition", "Bi"), "the model knows no author 'Bi'"),
         (("eval", "--per-line", "train.tsv"), "it scores records, not lines by themselves"),
+        (("eval", "--split", "valid", "--cache", "9"), "it is not mixed with others"),
+        (("generate", "--prompt", "a", "--condition", "Bo", "--cache", "9"), "it is not mixed with others"),
     ],
 )
 def test_what_lacks_one_is_refused(place: Path, args: tuple[str, ...], message: str) -> None:

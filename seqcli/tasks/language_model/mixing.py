@@ -68,6 +68,8 @@ def mixed(own: Generator, mixing: Mixing, base: Any = None) -> Generator:
     fitted on the validation split, and said. Raises UsageError for what does not go together."""
     if "forecast" in own.header:
         raise UsageError(f"{own.path} is a model of numbers: it is not mixed with others")
+    if own.header["data"].get("condition"):
+        raise UsageError(f"{own.path} writes under a condition: it is not mixed with others")
     others = [_other(own, name) for name in mixing.models]
     first = own.model if base is None else base
     if mixing.cache is not None and not hasattr(first, "scored"):
