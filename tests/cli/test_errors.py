@@ -231,11 +231,11 @@ def test_divergence(forks, fails, place):
 
 @pytest.fixture
 def small_disk(place) -> Iterator[Path]:
-    """runs/ as a file system of 600 KB, where this process may mount one."""
+    """runs/ as a file system of 660 KB, where this process may mount one."""
     disk = place / "runs"
     disk.mkdir()
     mount = shutil.which("mount")
-    options = ["-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]
+    options = ["-t", "tmpfs", "-o", "size=660k", "tmpfs", str(disk)]
     if (
         mount is None
         or os.geteuid()

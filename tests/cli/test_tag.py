@@ -78,7 +78,7 @@ def test_every_line_is_a_record_whatever_it_holds(here, lines, ended):
     assert ["".join(w) for w in words] == ["".join(line.split()) for line in plain]  # all but white space
     for format in FORMATS[:3]:
         out = here(text, "--format", format, "--input", "text").decode()
-        assert records(format, out) == len(lines)
+        assert records(format, out) == (sum(map(bool, words)) if format == "conllu" else len(lines))
         if format == "word-tag":
             assert [s.words for s in read(format, out)] == words
         else:
