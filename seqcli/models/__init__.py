@@ -21,7 +21,7 @@ labels of whole texts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -78,6 +78,16 @@ class LanguageModel(Protocol):
     def step(self, ids: np.ndarray, memory: Any, state: State) -> tuple[np.ndarray, State]:
         """Feed ids (B,): logits (B, V), whose log-softmax is log p(next | all fed so far), and the next state."""
         ...
+
+
+def joined(stretches: Iterable[tuple[Any, np.ndarray, State]], rows: int, state: State) -> tuple[np.ndarray, State]:
+    """What a language model scores a stretch at a time, as one: of triples with log-probabilities (B, t) and the
+    state behind them the log-probabilities (B, T), B `rows`, and the last state; of none the `state` before."""
+    parts = [np.zeros((rows, 0), np.float32)]
+    for _, logp, after in stretches:
+        parts.append(logp)
+        state = after
+    return np.concatenate(parts, axis=1), state
 
 
 class TaggingModel(Protocol):

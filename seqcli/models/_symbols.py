@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcli import layers, ops
 from seqcli.layers.blank import Rng
-from seqcli.models import State
+from seqcli.models import State, joined
 from seqcli.models._base import Trained
 from seqcli.ops import Array
 
@@ -101,11 +101,7 @@ class PredictsSymbols(Trained, ABC):
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """As LanguageModel.score."""
-        parts = [np.zeros((len(inputs), 0), np.float32)]
-        for _, logp, after in self.scored(inputs, targets, state):
-            parts.append(logp)
-            state = after
-        return np.concatenate(parts, axis=1), state
+        return joined(self.scored(inputs, targets, state), len(inputs), state)
 
     def step(self, ids: np.ndarray, memory: None, state: State) -> tuple[np.ndarray, State]:
         """As LanguageModel.step."""

@@ -77,6 +77,11 @@ def bind(model: Any, weights: Mapping[str, torch.Tensor], precision: str) -> Any
     return layers.replace(model, weights)
 
 
+def detached(state: Any) -> Any:
+    """A carried state, nested tuples of tensors, through which no gradient flows back."""
+    return tuple(map(detached, state)) if isinstance(state, tuple) else state.detach()
+
+
 def to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Copies of tensors as NumPy arrays (bfloat16 as float32: NumPy has no such type)."""
 

@@ -18,6 +18,7 @@ import torch
 from seqcli import console, ops
 from seqcli.datasets.streams import Streams
 from seqcli.errors import UsageError
+from seqcli.models import joined
 from seqcli.training import device
 
 STREAMS, BATCHES = 32, 100  # of the training text, over which gradients are squared, at most
@@ -67,7 +68,7 @@ class Dynamic:
         with console.progress("squaring gradients of the training text", count, " batches") as advance:
             for index in range(count):
                 inputs, targets = (ops.integers(a, self._bound.embedding) for a in streams.batch(0, index))
-                loss, state = self._bound.loss(inputs, targets, _detached(state))
+                loss, state = self._bound.loss(inputs, targets, device.detached(state))
                 for name, g in self._gradients(loss).items():
                     squares[name] += g * g
                 advance(1)
@@ -110,7 +111,7 @@ class Dynamic:
                 ops.integers(np.ascontiguousarray(a[:, at : at + self.settings.segment].T), self._bound.embedding)
                 for a in (inputs, targets)
             )
-            h, state = self._bound.hidden(x, _detached(state))
+            h, state = self._bound.hidden(x, device.detached(state))
             nats = self._bound.nats(h, y)
             gradients = self._gradients(nats.mean())
             with torch.no_grad():
@@ -118,17 +119,9 @@ class Dynamic:
                     w = self._weights[name]
                     w -= self._rates[name] * g
                     w += self._pulls[name] * (self._first[name] - w)
-            state = _detached(state)
+            state = device.detached(state)
             yield h.detach().swapaxes(0, 1), -ops.to_numpy(nats)[None], state
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
         """As LanguageModel.score, of one stream."""
-        parts = [np.zeros((len(inputs), 0), np.float32)]
-        for _, logp, after in self.scored(inputs, targets, state):
-            parts.append(logp)
-            state = after
-        return np.concatenate(parts, axis=1), state
-
-
-def _detached(state: Any) -> Any:
-    return tuple(map(_detached, state)) if isinstance(state, tuple) else state.detach()
+        return joined(self.scored(inputs, targets, state), len(inputs), state)

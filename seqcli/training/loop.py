@@ -189,7 +189,7 @@ class Trainer:
         model = device.bind(self.task.model, self.weights, self.config.precision)
         loss, state = self.task.loss(model, batch, self.state, self.generator)
         (loss / (self.config.accumulate / share)).backward()
-        self.state = _detached(state)
+        self.state = device.detached(state)
         return loss.item() / self.config.accumulate * share
 
     @torch.no_grad()
@@ -319,7 +319,3 @@ class Trainer:
 
     def _fresh_state(self) -> Any:
         return self.task.initial_state(device.bind(self.task.model, self.weights, self.config.precision))
-
-
-def _detached(state: Any) -> Any:
-    return tuple(_detached(s) for s in state) if isinstance(state, tuple) else state.detach()

@@ -14,9 +14,9 @@ from seqcli.decoding.mixture import Mixture, fit, weighted
 from seqcli.errors import UsageError
 from seqcli.tasks.language_model.data import open_corpus
 from seqcli.tasks.language_model.predict import Generator
+from seqcli.tasks.language_model.score import STRETCH
 
 FITTED = 50_000  # tokens of the validation split that weights are fitted on, at most
-STRETCH = 4096  # tokens scored at once
 FLATNESS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8)  # tried, where none is given
 
 
