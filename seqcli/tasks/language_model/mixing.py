@@ -12,6 +12,7 @@ from seqcli import console, ops, runs, scoring
 from seqcli.decoding.cache import Cache
 from seqcli.decoding.mixture import Mixture, fit, weighted
 from seqcli.errors import UsageError
+from seqcli.tasks.language_model.condition import Condition
 from seqcli.tasks.language_model.data import open_corpus
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import STRETCH
@@ -68,7 +69,7 @@ def mixed(own: Generator, mixing: Mixing, base: Any = None) -> Generator:
     fitted on the validation split, and said. Raises UsageError for what does not go together."""
     if "forecast" in own.header:
         raise UsageError(f"{own.path} is a model of numbers: it is not mixed with others")
-    if own.header["data"].get("condition"):
+    if Condition.of(own.header) is not None:
         raise UsageError(f"{own.path} writes under a condition: it is not mixed with others")
     others = [_other(own, name) for name in mixing.models]
     first = own.model if base is None else base
