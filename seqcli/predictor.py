@@ -12,14 +12,14 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from seqcli import artifact, registry
 from seqcli.artifact import Artifact
-from seqcli.errors import SeqcliError, UsageError
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.forms import Writer
 from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
@@ -187,6 +187,43 @@ class BasePredictor(Answering):
         return scored(self, listed, asked)
 
 
+class HasTargets(ABC):
+    """A predictor whose model may have several targets: each is answered alone by what `of` gives."""
+
+    vocabulary: Any
+    target: str = ""  # which of a model's several targets this is
+
+    @cached_property
+    def targets(self) -> dict[str, Self]:
+        """What answers each of several targets alone, with the same layers; none of a model with one."""
+        return {name: self._only(name) for name in self.vocabulary.slices} if self.vocabulary.further else {}
+
+    def of(self, name: str) -> Self:
+        """What answers one of several targets alone. Raises UsageError for one that the model has not."""
+        if name not in self.targets:
+            hint = did_you_mean(name, self.targets) if self.targets else "the model has one"
+            raise UsageError(f"the model has no target {name!r}", hint=hint)
+        return self.targets[name]
+
+    @property
+    def first(self) -> Self:
+        """Itself; of several targets what answers the first."""
+        return next(iter(self.targets.values()), self)
+
+    @abstractmethod
+    def _only(self, name: str) -> Self:
+        """What answers a target alone."""
+
+    def packed(self) -> Callable[[], BasePredictor]:
+        """What opens the same files, and answers the same target."""
+        opened = super().packed()  # type: ignore[misc]
+        return partial(_aimed, opened, self.target) if self.target else opened
+
+
+def _aimed(opened: Callable[[], Any], target: str) -> BasePredictor:
+    return opened().of(target)
+
+
 def _check(header: Mapping[str, Any]) -> None:
     """Raise ValueError where a part of a header that answers depend on is not what it must be."""
     for (section, name), fits in PARTS.items():
@@ -232,6 +269,7 @@ PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whate
     ("decoding", "temperature"): lambda v: _is_number(v) and v > 0,
     ("decoding", "temperatures"): lambda v: isinstance(v, dict) and all(_is_number(t) and t > 0 for t in v.values()),
     ("decoding", "linear_share"): _is_number,
+    ("decoding", "linear_shares"): lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
     ("decoding", "confidence"): lambda v: isinstance(v, list) and len(v) == 3 and all(map(_is_number, v)),
     ("decoding", "label_thresholds"): lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
     ("splitting", "differing"): lambda v: isinstance(v, dict) and all(map(_are_texts, v.values())),

@@ -60,10 +60,14 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     if writing.nodes:
         classifier.nodes(Example(""))
     reader = TEXTS.reader(read, reading, stored.header)
+    if classifier.targets and sure.target_precision is not None:
+        several = ", ".join(classifier.targets)
+        raise UsageError(f"--target-precision is for one target: this model gives {several}")
     least = sure.least(classifier)
     most = writing.top or (None if classifier.multi_label else 1)
     settings = Settings(least, most, writing.nodes, writing.attention or bool(writing.draw), writing.explain)
-    writer = Writer(writing.top, writing.otherwise, least, classifier.multi_label, writing.attention)
+    further = [*classifier.targets][1:]
+    writer = Writer(writing.top, writing.otherwise, least, classifier.multi_label, writing.attention, further)
     written = forms.form(read, writing.jsonl, reader, writer)
     drawn: list[tuple[Example, Answer]] = []
 

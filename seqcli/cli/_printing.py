@@ -24,7 +24,8 @@ def show(
     if confusion and wanted:
         raise UsageError("--confusion shows all figures: leave --metric away")
     if confusion and report.targets:
-        raise UsageError("--confusion is of one target", hint=f"--tag {next(iter(report.targets))} scores one alone")
+        flag = "--label" if report.unit == "text" else "--tag"
+        raise UsageError("--confusion is of one target", hint=f"{flag} {next(iter(report.targets))} scores one alone")
     if confusion and report.confusion is None:
         raise UsageError("--confusion is for texts with one label each: this model gives several")
     for name in wanted:

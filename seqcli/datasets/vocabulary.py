@@ -266,6 +266,11 @@ class Vocabulary:
         return found
 
 
+def of_each(vocabulary: Vocabulary) -> dict[str, Vocabulary]:
+    """The vocabularies of single targets; of a model with one itself, without a name."""
+    return {name: vocabulary.only(name) for name in vocabulary.slices} if vocabulary.further else {"": vocabulary}
+
+
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     """The most frequent first, ties by code point: the same for every order of the data."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -18,6 +18,7 @@ from seqcli.inference.words import form_of
 from seqcli.layers import objective
 from seqcli.layers.blank import Rng
 from seqcli.models._base import Trained
+from seqcli.models._heads import HasHeads
 from seqcli.ops import Array
 
 ENCODED = 1024  # words encoded at once: bounds the memory
@@ -83,8 +84,8 @@ class ReadsWords(Trained):
         return form_of(self.stack)
 
 
-class LabelsTexts(ReadsWords):
-    """A model that scores the labels of texts in padded batches."""
+class LabelsTexts(HasHeads, ReadsWords):
+    """A model that scores the labels of texts in padded batches, those of several targets side by side."""
 
     label_smoothing: float
 
@@ -94,9 +95,19 @@ class LabelsTexts(ReadsWords):
         of two texts that were read as one begins, of a model that parts them."""
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a record of a padded batch (see `tasks/classification` for its parts), by their weights."""
+        """Mean nats a record of a padded batch (see `tasks/classification` for its parts), by their weights; of
+        several targets the sum of theirs."""
         logits = self.scores(*self.inputs(batch), rng, *(batch[n] for n in batch if n == "seconds"))
-        return (batch["weights"] * objective.nats(logits, batch["targets"], smoothing=self.label_smoothing)).mean()
+        if "further" not in batch:
+            return (batch["weights"] * self._nats(logits, batch["targets"])).mean()
+        first, *others = self.vocabulary.slices.items()
+        found = {first[0]: (batch["weights"] * self._nats(logits[:, first[1]], batch["targets"])).mean()}
+        for (name, own), labels in zip(others, batch["further"], strict=True):
+            found[name] = self._nats(logits[:, own], labels).mean()
+        return self.weighted(found)
+
+    def _nats(self, logits: Array, targets: Array) -> Array:
+        return objective.nats(logits, targets, smoothing=self.label_smoothing)
 
 
 def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bool) -> np.ndarray | None:

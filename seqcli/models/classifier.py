@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +18,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.pairs import Hop, Pair, compared, look, look_flat
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
+from seqcli.models import _heads
 from seqcli.models._base import ClassWeights, Depth, Rate, Size, head, stack
 from seqcli.models._words import LabelsTexts, encoder, front_end, table
 from seqcli.ops import Array
@@ -51,6 +52,7 @@ class BaseConfig(BaseModel, extra="forbid"):
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
     label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
     class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
+    targets: dict[str, _heads.Keys] = {}  # of several (data.label) by name: weight
     linear: bool = False  # add the scores of an ngram-linear model, as much as the validation split asks for
 
     @model_validator(mode="after")
@@ -75,7 +77,7 @@ class Config(BaseConfig):
 class Model(LabelsTexts):
     """W pool(y_1 ... y_T) + b over the outputs y_t of the stack; of two texts see `layers/pairs.py`.
 
-    Letters as everywhere: T, B, E, H; U different words of a batch, K labels, C = H·directions.
+    Letters as everywhere: T, B, E, H; U different words of a batch, K labels (of all targets), C = H·directions.
     """
 
     embedding: Array | None  # (words + 1, E)
@@ -87,6 +89,7 @@ class Model(LabelsTexts):
     output_weight: Array  # (K, C), of two texts compared (K, 4 C)
     output_bias: Array  # (K,)
     vocabulary: Vocabulary = layers.static()
+    weights: Mapping[str, float] = layers.static()
     pooling: Kind = "max"
     pair: Pair = "joined"
     dropout: float = 0.0
@@ -104,7 +107,7 @@ class Model(LabelsTexts):
     @classmethod
     def create(cls, config: Any, vocabulary: Vocabulary, rng: Rng) -> Self:
         characters, size = encoder(config, vocabulary, rng)
-        cells, labels = cls.stacked(config, size, rng), len(vocabulary.labels)
+        cells, labels = cls.stacked(config, size, rng), vocabulary.width
         C, hops = cells.output_size, config.hops if config.pair == "attend" else 0
         return cls(
             embedding=table(vocabulary, config.embedding, rng, unknown_is_trained=False),
@@ -116,6 +119,7 @@ class Model(LabelsTexts):
             output_weight=head(labels, 4 * C if config.pair == "compare" else C, rng),
             output_bias=np.zeros(labels, np.float32),
             vocabulary=vocabulary,
+            weights=_heads.weights(config, vocabulary),
             **cls.numbers(config),
         )
 

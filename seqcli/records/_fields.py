@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 from seqcli.columns import possible, well_known
@@ -22,7 +23,7 @@ from seqcli.records import LABELLED, TAGGED, Example, Pair, Place, Places, Sente
 from seqcli.records._json import RESULT, short, whole
 from seqcli.records._kinds import SOURCES, TARGETS
 from seqcli.records._lines import Line, LineReader
-from seqcli.records._record import Find
+from seqcli.records._record import Find, value_place
 from seqcli.records._rows import in_recipe
 from seqcli.records._texts import add_texts
 
@@ -72,6 +73,9 @@ class FieldReader(LineReader):
             own = (key, *self.options.parts)
             record.join([(self._text(fields, k, "source", line, number), k) for k in own])
         goal = (self._labels if labels else self._target)(fields, goal_key, record)
+        for name in self.options.further_labels if self.options.gold else ():
+            own = self._labels(fields, name, record, whole=True) or []
+            record.targets = [*record.targets, (name, own, name)]
         prefix = None if labels else self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
             record.prefix = self._text(fields, prefix, "prefix", line, number)
@@ -194,7 +198,7 @@ class FieldReader(LineReader):
         strings = [k for k, v in fields.items() if isinstance(v, kinds) and k not in (label_key, *LABEL_KEYS)]
         return self._only(strings, "text", fields, number)
 
-    def _labels(self, fields: Fields, key: str | None, example: Example) -> list[str] | None:
+    def _labels(self, fields: Fields, key: str | None, example: Example, *, whole: bool = False) -> list[str] | None:
         gold, number = self.options.gold, example.line
         if key is None or key not in fields:
             if gold:
@@ -214,9 +218,8 @@ class FieldReader(LineReader):
             if member is not None:
                 written = member if isinstance(member, str) else json.dumps(member)
                 split = isinstance(member, str) and not isinstance(value, list)
-                found |= dict.fromkeys(
-                    labels_of(written, self.options, lambda: example.place(label=True), split=split)
-                )
+                at = partial(value_place, self.find, example, key)
+                found |= dict.fromkeys(labels_of(written, self.options, at, split=split, whole=whole))
         return list(found) if found or value is not None else ([] if gold else None)
 
     # pairs

@@ -52,7 +52,7 @@ LABELLED = Kind(
     Example,
     ("text", "label"),
     (TEXT_NAMES, LABEL_NAMES),
-    ("text", "further", "label", *_ROWS, *_LABELS, "gold"),
+    ("text", "further", "label", "further_labels", *_ROWS, *_LABELS, "gold"),
 )
 PAIRED = Kind(
     *("pairs", Pair, ("source", "target", "prefix"), (SOURCES, TARGETS)),
@@ -73,6 +73,8 @@ class Options:
     text: str | None = None  # labels: the text's column, by name or number from 1 (tsv, csv), or key (jsonl)
     further: Sequence[str] = ()  # and those of further texts, which are read as one with the first
     label: str | None = None  # the label's
+    further_labels: Sequence[str] = ()  # and those of further targets; where there are no columns (fasttext,
+    # label-text) what they are called: they are the whole label, the first is cut at `label_until`
     source: str | None = None  # pairs: the source's; lines: the part of a file's name that says that it has the
     # sources (default: its ending)
     parts: Sequence[str] = ()  # tsv, csv, jsonl: the columns or keys of what follows it in the source, behind a tab
@@ -126,9 +128,8 @@ class Options:
     def kept(self) -> dict[str, Any]:
         """What a model's header keeps; `Options(kind, **kept)` gives it back."""
         kept = {name: getattr(self, name) for name in self.kind.kept}
-        return {
-            name: value for name, value in kept.items() if value or name not in ("further", "parts", "further_tags")
-        }
+        several = ("further", "parts", "further_tags", "further_labels")
+        return {name: value for name, value in kept.items() if value or name not in several}
 
 
 def separator_of(delimiter: str | None, default: str) -> str:
@@ -139,6 +140,15 @@ def separator_of(delimiter: str | None, default: str) -> str:
 def between(delimiter: str) -> str:
     """What separates cells, as an error calls it."""
     return {"\t": "a tab", ",": "a comma", " ": "a space"}.get(delimiter, repr(delimiter))
+
+
+def another_delimiter(separator: str, cells: Sequence[str]) -> str:
+    """A hint where what is one cell holds what may separate columns."""
+    for other in "\t;,|":
+        if len(cells) == 1 and other != separator and other in cells[0]:
+            said = f"{between(separator)} separates columns, but the row holds {between(other)}"
+            return f"{said}: say --delimiter (a recipe: data.delimiter)"
+    return ""
 
 
 def counted(columns: int) -> str:
@@ -176,13 +186,17 @@ def find_column(name: str, cells: Sequence[str]) -> int | None:
     return folded.index(name.strip().casefold()) + 1 if name.strip().casefold() in folded else None
 
 
-def further_columns(
-    role: str, names: Sequence[str] | None, cells: Sequence[str], header: bool, place: str
-) -> tuple[int, ...]:
-    """The columns of further targets, or of further parts of the source, of a first row. Raises SeqcliError for one
-    that is not there."""
+def further_columns(options: Options, cells: Sequence[str], header: bool, place: str) -> list[tuple[int, ...]]:
+    """The columns of further references, of further parts of the source, and with gold of further labels, of a first
+    row. Raises SeqcliError for one that is not there."""
+    labels = options.further_labels if options.gold else ()
+    named = {"reference": options.references or (), "source": options.parts, "label": labels}
+    return [_columns(role, names, cells, header, place) for role, names in named.items()]
+
+
+def _columns(role: str, names: Sequence[str], cells: Sequence[str], header: bool, place: str) -> tuple[int, ...]:
     found = []
-    for name in names or ():
+    for name in names:
         number = column_number(name)
         column = number if number is not None else find_column(name, cells) if header else None
         if not column or column > len(cells):
@@ -193,17 +207,20 @@ def further_columns(
     return tuple(found)
 
 
-def labels_of(written: str, options: Options, place: Callable[[], str], *, split: bool = True) -> list[str]:
+def labels_of(
+    written: str, options: Options, place: Callable[[], str], *, split: bool = True, whole: bool = False
+) -> list[str]:
     """The labels that a cell says; none of an empty one. A label is read without the blanks around it, cut at
-    `label_until`; where `label_separator` divides a cell, or a format has several labels, an empty one is none and
-    one that is there twice counts once.
+    `label_until` unless the `whole` is asked for; where `label_separator` divides a cell, or a format has several
+    labels, an empty one is none and one that is there twice counts once.
 
     Raises SeqcliError, with gold, for a label that no line of output can hold.
     """
     parts = written.split(options.label_separator) if split and options.label_separator else [written]
     found: dict[str, None] = {}
     for part in parts:
-        label = (part.partition(options.label_until)[0] if options.label_until else part).strip(BLANKS)
+        until = None if whole else options.label_until
+        label = (part.partition(until)[0] if until else part).strip(BLANKS)
         if label:
             found[label] = None
             if options.gold and UNPRINTABLE.search(label):

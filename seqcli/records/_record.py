@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -144,6 +144,12 @@ class Aimed(Record):
         return f"{(self.goal_source if goal else None) or self.source}:{line}:{column + at}"
 
 
+def value_place(find: Find, record: Record, key: str | None) -> str:
+    """`file:line:column` of a value in a line of named fields, behind its quote."""
+    assert record.raw is not None
+    return f"{record.source}:{record.line}:{_value_column(find, record.raw.body, key)}"
+
+
 def _value_column(find: Find, body: str, key: str | None) -> int:
     """The column, from 1, of a value in a line of named fields, behind its quote."""
     start = 0 if key is None else find(body, key)[0]
@@ -159,6 +165,16 @@ class Example(Aimed):
     words: list[str] | None = None  # filled in by the caller; of a tree its leaves
     tree: Any = None  # a `trees.Tree`
     frames: Any = None  # (T, D), filled in by the caller, of a model that reads frames
+    targets: Sequence[tuple[str, list[str], str | Place]] = ()  # further ones: name, labels, key or line and column
+
+    def aimed(self, name: str) -> Example:
+        """With the labels of a further target; as it is where it has none by that name."""
+        for own, labels, place in self.targets:
+            if own == name and isinstance(place, str):
+                return replace(self, labels=labels, keys=self.keys and (*self.keys[:2], place))
+            if own == name:
+                return replace(self, labels=labels, goal_line=place[0], goal_column=place[1])
+        return self
 
     @property
     def length(self) -> int:

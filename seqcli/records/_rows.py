@@ -18,6 +18,7 @@ from seqcli.records import BOM, Options, Reader, body_of
 from seqcli.records._kinds import (
     LABELLED,
     QUOTE,
+    another_delimiter,
     between,
     by_name,
     counted,
@@ -65,6 +66,7 @@ class RowReader(Reader):
         for role in self.roles:
             options.check_column(role)
         said = [*self._given.values(), *(options.references or ()), *options.further, *options.parts]
+        said += options.further_labels
         self._names = [n for n in said if n is not None and column_number(n) is None]
         self._needed = [n for n in self._names if any(n == self._given[r] and self._must(r) for r in self.roles)]
         if self.options.header is False and self._needed:
@@ -179,6 +181,11 @@ class RowReader(Reader):
             record.goal_line = goal_line if goal_line != line else None
             if self.kind is LABELLED:
                 record.labels = labels_of(cells[goal - 1], self.options, lambda: record.place(label=True))
+                for name, n in zip(self.options.further_labels, self._targets, strict=False):
+                    at = self._place(cells, places, n - 1, number)
+                    said = f"{record.source}:{at[0]}:{at[1]}"
+                    labels = labels_of(cells[n - 1], self.options, lambda said=said: said, whole=True)
+                    record.targets = [*record.targets, (name, labels, at)]
             else:
                 record.target = cells[goal - 1]
         if self._further:
@@ -213,20 +220,13 @@ class RowReader(Reader):
                 raise SeqcliError(
                     f"{self._source}:{number}:{column}: the row has {counted(len(cells))},"
                     f" the {role} is column {need}",
-                    hint=self._another_delimiter(cells) or f"{between(self.separator)} separates columns",
+                    hint=another_delimiter(self.separator, cells) or f"{between(self.separator)} separates columns",
                 )
         if len(cells) < self._width:
             raise SeqcliError(
                 f"{self._source}:{number}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
                 hint=f"empty cells have {between(self.separator)} beside them; where one holds a line's end, {how}",
             )
-
-    def _another_delimiter(self, cells: Sequence[str]) -> str:
-        for other in "\t;,|":
-            if len(cells) == 1 and other != self.separator and other in cells[0]:
-                said = f"{between(self.separator)} separates columns, but the row holds {between(other)}"
-                return f"{said}: say --delimiter (a recipe: data.delimiter)"
-        return ""
 
     # which column is which
 
@@ -239,8 +239,7 @@ class RowReader(Reader):
         if self._needed and not header:
             raise self._no_column(self._needed[0], cells, place)
         self._width = len(cells)
-        self._references = further_columns("reference", self.options.references, cells, header, place)
-        self._parts = further_columns("source", self.options.parts, cells, header, place)
+        self._references, self._parts, self._targets = further_columns(self.options, cells, header, place)
         found = [self._given_column(role, cells, place) for role in self.roles]
         first, self._further = text_columns(self.options, self.trained, cells, header, place)
         found[0] = found[0] or first
@@ -282,7 +281,8 @@ class RowReader(Reader):
             spaced = [" " in cell.strip(" ") for cell in cells]
             text = None if spaced[0] == spaced[1] else 1 if spaced[0] else 2
         open_ = [text is None, goal is None and not self._given[self.roles[1]]]
-        free = {*range(1, count + 1)} - {text, goal, *further, *self._references, *self._further, *self._parts}
+        taken = {text, goal, *further, *self._references, *self._further, *self._parts, *self._targets}
+        free = {*range(1, count + 1)} - taken
         asks = sum(open_) == 2 if labels else header and self._ambiguous(cells, open_)
         if not asks and (len(free) == sum(open_) or (len(free) == 1 and open_[0] and not gold)):
             left = iter(sorted(free))
@@ -306,7 +306,7 @@ class RowReader(Reader):
             if number > len(cells) and self._must(role):
                 raise SeqcliError(
                     f"{place}: there is no column {number}: the row has {counted(len(cells))}",
-                    hint=self._another_delimiter(cells) or "columns are numbered from 1",
+                    hint=another_delimiter(self.separator, cells) or "columns are numbered from 1",
                 )
             return number if number <= len(cells) else None
         found = find_column(name, cells) if name else None
@@ -319,10 +319,11 @@ class RowReader(Reader):
         hint = did_you_mean(name, [n for n in names if n]) or "the first row names the columns"
         if self.options.header is None:
             hint += f"\nwhere the first row names no columns, {self._numbers(name)}"
-        return SeqcliError(f"{place}: no column is named {name!r}", hint=self._another_delimiter(cells) or hint)
+        hint = another_delimiter(self.separator, cells) or hint
+        return SeqcliError(f"{place}: no column is named {name!r}", hint=hint)
 
     def _too_few(self, cells: list[str], place: str) -> SeqcliError:
-        hint = self._another_delimiter(cells) or f"{between(self.separator)} separates columns"
+        hint = another_delimiter(self.separator, cells) or f"{between(self.separator)} separates columns"
         return SeqcliError(
             f"{place}: the row has one column: a {self.roles[0]} and its {self.roles[1]} are two", hint=hint
         )

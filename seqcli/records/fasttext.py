@@ -37,6 +37,7 @@ class Reader(LineReader):
         body, source = line.body, self._source or ""
         label_column = 1
         labels: dict[str, None] = {}
+        uncut: dict[str, None] = {}
         kept: list[str] = []
         at = start = len(body) - len(body.lstrip(BLANKS))
         if self._prefix in body:
@@ -45,6 +46,8 @@ class Reader(LineReader):
                 label_column = label_column if labels else column
                 own = labels_of(found[1], self.options, lambda c=column: f"{source}:{number}:{c}")
                 labels.update(dict.fromkeys(own))
+                if self.options.further_labels:
+                    uncut |= dict.fromkeys(labels_of(found[1], self.options, str, whole=True))
                 kept.append(body[at : found.start()])
                 at = found.end()
                 start = start if any(kept) else at
@@ -60,4 +63,6 @@ class Reader(LineReader):
                 " begin with, and data.multi_label: true that texts may have none",
             )
         found = list(labels) if labels or several else None
-        return self._made(text, line, number, labels=found, column=start + 1, goal_column=label_column)
+        targets = [(name, list(uncut), (number, label_column)) for name in self.options.further_labels]
+        made = {"labels": found, "column": start + 1, "goal_column": label_column, "targets": targets}
+        return self._made(text, line, number, **made)

@@ -48,4 +48,7 @@ class Reader(LineReader):
         source, column = self._source or "", found.start(1) + 1
         labels = labels_of(found[1], self.options, lambda: f"{source}:{number}:{column}")
         more = {"labels": labels, "column": found.end() + 1, "goal_column": column}
+        if self.options.further_labels:
+            whole = labels_of(found[1], self.options, lambda: f"{source}:{number}:{column}", whole=True)
+            more["targets"] = [(name, whole, (number, column)) for name in self.options.further_labels]
         return self._made(line.body[found.end() :], line, number, **more)

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import LABELLED, Example, formats_of
 from seqcli.tasks.classification import data as dataset
-from seqcli.tasks.classification.data import FORMATS, Config, Corpus, counts, fingerprint, open_corpus
+from seqcli.tasks.classification import labels
+from seqcli.tasks.classification.data import FORMATS, Config, Corpus, fingerprint, open_corpus
+from seqcli.tasks.classification.labels import counts
 
 Row = tuple[str, str]  # label, text
 ROWS: list[Row] = [("good", "a fine film"), ("bad", "dull , slow"), ("good", "it shines"), ("bad", "no")] * 6
@@ -244,15 +246,15 @@ def test_several_labels_must_be_said(corpus: Callable[..., Corpus]) -> None:
     assert "data.multi_label: true" in error.value.hint
     with pytest.raises(SeqcliError, match=r"t\.txt:2:14: the record has no label"):
         corpus('{"text": "a", "label": "x"}\n{"label": null, "text": "b"}\n'.replace('{"label"', '   {"label"'))
-    dataset.check_labels([Example("a", []), Example("b", ["x", "y"])], multi_label=True)
-    dataset.check_labels([Example("b", ["x"])], multi_label=False)
+    labels.check_labels([Example("a", []), Example("b", ["x", "y"])], multi_label=True)
+    labels.check_labels([Example("b", ["x"])], multi_label=False)
 
 
 def test_a_label_that_a_model_lacks_has_its_place_and_the_nearest() -> None:
     example = Example("a film", ["god"], source="f.tsv", line=3, column=5, goal_column=1)
-    error = dataset.unknown_label(example, "god", ["bad", "good"])
+    error = labels.unknown_label(example, "god", ["bad", "good"])
     assert str(error) == "f.tsv:3:1: the model does not know the label 'god'\ndid you mean 'good'?\nlabels: bad, good"
-    many = dataset.unknown_label(example, "x", [f"L{i}" for i in range(50)])
+    many = labels.unknown_label(example, "x", [f"L{i}" for i in range(50)])
     assert "\nlabels:" not in many.hint
 
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from seqcli.datasets.corpus import Records
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.records import LABELLED, Example, Options
-from seqcli.tasks.classification.data import Config, Corpus, open_corpus, read_examples, unknown_label
+from seqcli.tasks.classification.data import Config, Corpus, open_corpus, read_examples
+from seqcli.tasks.classification.labels import unknown_label
 
 TSV = "text\tlabel\na b\tgood\nc d\tbad\n"
 

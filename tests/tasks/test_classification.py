@@ -17,10 +17,11 @@ from seqcli.recipe.load import resolve_recipe
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
 from seqcli.runs import Run
-from seqcli.tasks.classification import data as dataset
+from seqcli.tasks.classification.fitting import HIGHEST, LOWEST
+from seqcli.tasks.classification.labels import counts as counts_of
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.reading import Reading
-from seqcli.tasks.classification.score import HIGHEST, LOWEST, evaluate
+from seqcli.tasks.classification.score import evaluate
 from seqcli.tasks.classification.train import Task, fitted
 from seqcli.training import device
 
@@ -209,7 +210,7 @@ def test_targets_of_several_labels(recipe: Callable[..., Recipe], tmp_path: Path
         batch = task.batch(0, i)
         assert (batch["targets"].dtype, batch["targets"].shape) == (np.float32, (len(batch["lengths"]), 3))
         seen += batch["targets"].sum(axis=0)
-    assert dict(zip(task.vocabulary.labels, seen, strict=True)) == dataset.counts(task.corpus.splits["train"])
+    assert dict(zip(task.vocabulary.labels, seen, strict=True)) == counts_of(task.corpus.splits["train"])
     found = task.evaluate(bound(task))
     assert found is not None and set(found.scores) == {"micro-f1", "valid_loss"}  # noqa: PT018
     assert np.isfinite(task.loss(bound(task), batch, (), None)[0].item())
@@ -218,7 +219,7 @@ def test_targets_of_several_labels(recipe: Callable[..., Recipe], tmp_path: Path
 @pytest.mark.parametrize("wanted", ["balanced", {"bad": 4.0}, {"bad": 0.5, "good": 3.0}])
 def test_weights_of_classes_have_a_mean_of_one_record(recipe: Callable[..., Recipe], wanted: Any) -> None:
     task = Task.prepare(recipe({"class_weights": wanted}), None, None)
-    counts = dataset.counts(task.examples)
+    counts = counts_of(task.examples)
     batches = [task.batch(0, i) for i in range(task.batches)]
     assert np.concatenate([b["weights"] for b in batches]).mean() == pytest.approx(1)
     by_label = dict(zip(task.vocabulary.labels, task.weights, strict=True))

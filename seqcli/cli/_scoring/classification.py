@@ -16,13 +16,14 @@ def run(asked: Asked, predictor: Classifier, given: Given) -> None:
     """Score FILES or a split, and print."""
     limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
     if not asked.labels.compare:
-        report(asked, predictor, given, unknown=asked.labels.unknown)
+        report(asked, predictor.scored_by(asked.reading.label), given, unknown=asked.labels.unknown)
         return
     if asked.labels.confusion:
         raise UsageError("--confusion is of one model: leave --compare away")
     what, examples = scoring.records(predictor, asked.files, reading(asked, given), asked.scoring.split)
     other = other_of(asked, predictor)
-    _compare(asked, (predictor, Classifier.open(other)), what, examples)
+    pair = [own.scored_by(asked.reading.label).first for own in (predictor, Classifier.open(other))]
+    _compare(asked, (pair[0], pair[1]), what, [e.aimed(pair[0].target) for e in examples])
 
 
 def _compare(asked: Asked, pair: tuple[Classifier, Classifier], what: str, examples: list[Example]) -> None:

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from seqcli import console, streams
-from seqcli.datasets import corpus, sources
+from seqcli.datasets import corpus, sources, targets
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, said_texts, trained_roles, with_texts
-from seqcli.errors import SeqcliError, UsageError, did_you_mean, nearest
+from seqcli.errors import UsageError, did_you_mean
 from seqcli.frames import ENDINGS, content
 from seqcli.records import (
     BLANKS,
@@ -30,12 +30,12 @@ from seqcli.records import (
     formats_of,
     labels_of,
 )
+from seqcli.tasks.classification.labels import LEVELS, check_labels, check_renamed, check_targets, renamed
 
 FORMATS = list(formats_of(LABELLED, "GOLD"))  # the formats that have labels
 Format = Annotated[str | None, known_format(FORMATS, "with labels")]
 TOKENIZED = True  # a recipe names a tokenizer, unless the model reads text by itself
 OF_TEXT = ("vectors", "keep_all_vectors", "phrases")  # keys that frames have no use for
-SHOWN = 20  # labels that a message lists
 
 
 LabelFrom = Literal["record", "file", "folder"]
@@ -51,6 +51,7 @@ def _name(value: str) -> str:
 
 
 Texts = str | int | Annotated[list[str | int], Field(min_length=2)] | None
+Labels = Texts
 
 
 class Config(BaseModel, extra="forbid"):
@@ -63,7 +64,9 @@ class Config(BaseModel, extra="forbid"):
     test: sources.Held = None
     format: Format = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
     text: Texts = None  # the text's column, by name or number (tsv, csv), or key (jsonl); a list: several, as one
-    label: str | int | None = None  # the label's column or key
+    # the label's column or key; a list: those of several targets. Where there are neither it names the levels of one
+    # label: the first ends at label_until, the second is the whole
+    label: Labels = None
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
     quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
@@ -87,6 +90,10 @@ class Config(BaseModel, extra="forbid"):
             raise ValueError("label_separator: it is for texts with several labels; set multi_label too")
         if self.label_from != "record" and self.format:
             raise ValueError(f"format: with label_from: {self.label_from} files are plain text; leave it away")
+        if targets.named(self.label):
+            names = ("label_from",) * (self.label_from != "record") + ("multi_label",) * self.multi_label
+            if odd := [*names, *("phrases",) * self.phrases]:
+                raise ValueError(f"label: several targets do not go with {odd[0]}")
         if self.phrases and self.format not in (None, "trees"):
             raise ValueError(f"phrases: they are of trees, not of {self.format}")
         return self
@@ -100,7 +107,18 @@ class Corpus(corpus.Corpus[Example]):
 
     @staticmethod
     def row(record: Example) -> list[Any]:
-        return [record.text, record.labels, *content(record)]
+        return [record.text, record.labels, *content(record), *(labels for _, labels, _ in record.targets)]
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets where there are several; the first one's labels are those of the examples."""
+        further = self.options.further_labels
+        return [str(self.options.label), *further] if further else []
+
+    def of(self, name: str) -> Corpus:
+        """With the labels of one of several targets alone."""
+        splits = {split: [e.aimed(name) for e in own] for split, own in self.splits.items()}
+        return replace(self, splits=splits)
 
     def doubts(self) -> list[str]:
         """As ever, and labels that cannot be meant."""
@@ -147,7 +165,11 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no labelled texts")
     if config.phrases and format_name != "trees":
         raise UsageError(f"data.phrases is for trees; {sources.describe(config.train)} is {format_name}")
-    options = Options(LABELLED, **with_texts({**plan.settings, **stated(config, LABELLED)}), numbers=numbers)
+    own = {**plan.settings, **stated(config, LABELLED)}
+    if several := targets.named(config.label):
+        own |= {"label": several[0], "further_labels": tuple(several[1:])}
+        check_targets(several, format_name, own)
+    options = Options(LABELLED, **with_texts(own), numbers=numbers)
     if options.further and (numbers or format_name not in (*ROWS, "jsonl")):
         what = "frames are read from one" if numbers else f"{format_name} has neither"
         raise UsageError(f"data.text: a list names several columns or keys: {what}")
@@ -156,10 +178,12 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
         split: list(read_examples(records, paths, config.label_from, f"reading {split}"))
         for split, paths in plan.files.items()
     }
-    _check_renamed(config.labels, splits)
+    check_renamed(config.labels, splits)
     splits = {split: list(renamed(examples, config.labels)) for split, examples in splits.items()}
     for examples in splits.values():
         check_labels(examples, config.multi_label)
+        for name in several[1:]:
+            check_labels((e.aimed(name) for e in examples), False)
     splits |= _share_out(splits["train"], plan.shares)
     return Corpus.made(config, plan, format_name, options, splits, roles=records.found)
 
@@ -211,45 +235,6 @@ def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
     yield Example(text=" ".join("".join(parts).split("\n")).strip(), source=str(path))
 
 
-def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Iterator[Example]:
-    """Examples with their labels renamed, without those whose label is left out; "" names the lack of one."""
-    for example in examples:
-        own = example.labels or ([""] if "" in names else [])
-        if own:
-            kept = [name for label in own if (name := names.get(label, label)) is not None]
-            if not kept:
-                continue
-            example.labels = list(dict.fromkeys(kept))
-        yield example
-
-
-def _check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequence[Example]]) -> None:
-    """Raise SeqcliError for a label to be renamed that no record has, nor a phrase of one."""
-    known: set[str] = set()
-    for example in (e for examples in splits.values() for e in examples) if names else ():
-        known.update(example.labels or [""])
-        if example.tree is not None and not known.issuperset(names):
-            known.update(node.label for node in example.tree.nodes() if node.label)
-    for label in names:
-        if label not in known:
-            raise SeqcliError(
-                f"data.labels: no record has the label {label!r}", hint=_suggestion(label, sorted(known - {""}))
-            )
-
-
-def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
-    """Raise SeqcliError where a record has not one label, and the data is not multi-label."""
-    for example in examples:
-        if multi_label or (example.labels is not None and len(example.labels) == 1):
-            continue
-        labels = example.labels or []
-        what = f"{len(labels)} labels ({', '.join(labels[:3])})" if labels else "no label"
-        hint = "where texts may have several labels or none, say so: data.multi_label: true"
-        if not labels:
-            hint = f'to leave out what has none: data.labels: {{"": null}}; {hint}'
-        raise SeqcliError(f"{example.place(label=True)}: the record has {what}", hint=hint)
-
-
 def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list[Example]]:
     """Draw the shares from each label's records; the order within the splits stays that of the data."""
     if not shares:
@@ -273,27 +258,6 @@ def guess(path: Path) -> str:
     return found
 
 
-def unknown_label(example: Example, label: str, known: Sequence[str]) -> SeqcliError:
-    """The error for a label that a model does not have."""
-    message = f"{example.place(label=True)}: the model does not know the label {label!r}"
-    return SeqcliError(message, hint=_suggestion(label, known))
-
-
-def _suggestion(label: str, known: Sequence[str]) -> str:
-    """The nearest of the known labels, and all of them where they are few."""
-    best = nearest(label, known)
-    said = [f"did you mean {best!r}?"] if best else []
-    if not best or len(known) <= SHOWN:
-        more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
-        said += [f"labels: {', '.join(known[:SHOWN])}{more}"] if known else []
-    return "\n".join(said)
-
-
-def counts(examples: Iterable[Example]) -> Counter[str]:
-    """How often each label is given."""
-    return Counter(label for example in examples for label in example.labels or ())
-
-
 # files that are scored
 
 
@@ -302,25 +266,34 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     data = header["data"]
     given = said.said("text", "label", "delimiter", "field")
     kept = "record" if said.input or given else data["label_from"]
-    read = _scored_format(said, paths, data) if kept == "record" else "text"
+    first, further = data["options"]["label"], tuple(data["options"].get("further_labels", ()))
+    levels = bool(further) and said.label in (first, *further)
+    read = _scored_format(said, paths, data, levels=levels) if kept == "record" else "text"
     own = {k: v for k, v in data["options"].items() if k != "gold"} if read == data["format"] else {}
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
+    if further:  # called alike everywhere; one that is said is scored alone
+        said_of_levels = tuple(name for name in further if name == said.label and read in LEVELS)
+        own |= {"label": first, "further_labels": further if said.label is None else said_of_levels}
     given |= {name: value for name, value in said_texts(header, given.pop("field", said.text)).items() if value}
     options = Options(LABELLED, **{**own, **given}, numbers="frames" in header)
     roles = trained_roles(header)
     found = read_examples(Records(read, options, data["encoding"], roles), paths, kept, "reading")
     examples = list(renamed(found, data["labels"]))
+    if read in LEVELS and said.label:
+        examples = [e.aimed(said.label) for e in examples]
     if said.skip:
         examples = [example for example in examples if example.labels or data["multi_label"]]
     check_labels(examples, data["multi_label"])
+    for name in options.further_labels:
+        check_labels((e.aimed(name) for e in examples), False)
     return examples
 
 
-def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any]) -> str:
-    """What is read: as said, as the first file looks, else as the training data was. Raises UsageError for what has
-    no labels, or does not go together."""
+def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any], *, levels: bool) -> str:
+    """What is read: as said, as the first file looks, else as the training data was; `levels`: the label that is said
+    may be a level. Raises UsageError for what has no labels, or does not go together."""
     known, read = FORMATS, said.input or ("jsonl" if said.field else None)
     trained = data["format"] if data["format"] in known else None  # None: files' names were the labels
     if read is None and "-" not in paths:
@@ -337,5 +310,6 @@ def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any])
         raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
     if said.field and said.text:
         raise UsageError("--field and --text both say where the text is: give one")
-    said.check_format(read)
+    if not (levels and read in LEVELS):
+        said.check_format(read)
     return read

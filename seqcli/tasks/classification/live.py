@@ -23,6 +23,7 @@ class Live(live.Live):
     def __init__(self, classifier: Classifier):
         if classifier.multi_label:
             raise UsageError("it gives a record several labels", hint="train one with data.multi_label: false")
+        classifier = classifier.first
         super().__init__(classifier.reading.frames, classifier.model)
         self._classifier, self._said, self._end = classifier, "", Heard(-1, "", 0.0)
         self._running = Running(self.model.pooling, self.model.attention)

@@ -21,6 +21,7 @@ def unrolled(
 ) -> Unrolled:
     """The first tokens of texts of one length, of `steps` or as many as the longest ones have: the loss, that of the
     label that the model gives, stands at the last step."""
+    own = own.first
     model = network(own, recurrent=recurrent)
     if getattr(model, "pair", None) == "compare":
         raise UsageError(
@@ -65,6 +66,7 @@ def attention(own: Classifier, records: Sequence[Example], count: int, longest: 
 
 def why(own: Classifier, records: Iterable[Example], most: int) -> Asked:
     """The label of the first text of at least two tokens; of the network alone, where a linear model is beside it."""
+    own = own.first
     network(own, recurrent=False)
     for record in records:
         example = own.ready(record)

@@ -11,14 +11,16 @@ from seqcli.records import Example
 from seqcli.report import Report
 from seqcli.tasks.classification.explain import explained
 from seqcli.tasks.classification.predict import Classifier
-from seqcli.tasks.classification.score import gold_of, report, scored
+from seqcli.tasks.classification.score import gold_of, report_of_each, scored_each
 
 ERRORS, RIGHT, LONGEST = 20, 6, 300  # texts that are shown; tokens of one that is explained
 
 
 def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
-    """The report of texts with labels; how sure each label was; texts with the words for and against their label."""
-    probabilities = scored(own, records, "scoring")
+    """The report of texts with labels; how sure each label was, of several targets those of the
+    first; texts with the words for and against their label."""
+    each = scored_each(own, records, "scoring")
+    report, own, probabilities = report_of_each(own, records, each), own.first, next(iter(each.values()))
     given, gold = own.given(probabilities), gold_of(own, records)
     rows, labels = np.nonzero(given)
     sure, right = probabilities[rows, labels], gold[rows, labels]
@@ -39,7 +41,7 @@ def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
     found.errors = texts(order[~right[order]][:ERRORS])
     sound = order[right[order]]
     found.texts = texts(sound[np.linspace(0, len(sound) - 1, RIGHT).astype(int)] if len(sound) else sound)
-    return report(own, records, probabilities), found
+    return report, found
 
 
 def _weights(own: Classifier, example: Example, label: int, p: float) -> list[tuple[int, int, float]]:

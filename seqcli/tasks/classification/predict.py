@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seqcli import models, registry
 from seqcli.artifact import Artifact
-from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token
 from seqcli.models import ClassifyingModel
-from seqcli.predictor import BasePredictor
+from seqcli.predictor import BasePredictor, HasTargets
 from seqcli.records import LABELLED, Example, together
 from seqcli.tasks.classification.explain import Terms, explained, summed
 from seqcli.tasks.classification.reading import Reading
+
+if TYPE_CHECKING:
+    from seqcli.report import Report
 
 HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
 
@@ -49,14 +52,24 @@ class Answer(NamedTuple):
         None  # of each token, its weight in each hop, where one text looks over the other
     )
     steps: list[tuple[int, float]] | None = None  # (first frame, weight) of what is looked at, in the place of tokens
+    further: Mapping[str, Answer] = {}  # of the other targets, where there are several
 
 
-_NONE = Answer([], [])  # for a blank text
+NOTHING = Answer([], [])  # for a blank text
+
+
+class Fitted(NamedTuple):
+    """What is fitted on the validation split to the scores of one target."""
+
+    temperature: float = 1.0
+    beside: ClassifyingModel | None = None  # a linear model of the same texts whose logits are added, so often
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
-class Classifier(BasePredictor):
-    """A model with all that turns its scores into answers, in the shell and from Python."""
+class Classifier(HasTargets, BasePredictor):
+    """A model with all that turns its scores into answers, in the shell and from Python; of several targets the
+    labels are those of the first, and an answer has the others'."""
 
     task = "classification"
     kind = LABELLED
@@ -68,18 +81,21 @@ class Classifier(BasePredictor):
     multi_label: bool = False
     temperature: float = 1.0
     thresholds: np.ndarray | None = None  # (K,) of multi-label data
-    beside: ClassifyingModel | None = None  # a linear model of the same texts whose logits are added, so often
+    beside: ClassifyingModel | None = None  # see `Fitted`
     share: float = 0.0
+    others: Mapping[str, Fitted] = field(default_factory=dict)  # of further targets
+    target: str = ""
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Classifier:
         vocabulary, header = Vocabulary.of(stored), stored.header
         decoding: Mapping[str, Any] = header.get("decoding", {})
         thresholds = decoding.get("label_thresholds")
-        beside = None
-        if "linear" in header:
-            kind = registry.load("models", header["linear"]["kind"])
-            beside = kind.Model.restore(kind.Config(**header["linear"]), vocabulary, stored.part("linear"))
+        own, further, shares = of_each(vocabulary), {}, decoding.get("linear_shares", {})
+        beside = [_linear(stored, v, part_of_linear(i)) for i, v in enumerate(own.values())]
+        for linear, name in zip(beside[1:], vocabulary.further, strict=True):
+            temperature = decoding.get("temperatures", {}).get(name, 1.0)
+            further[name] = Fitted(temperature, linear, shares.get(name, 0.0))
         return cls(
             models.restore(stored, vocabulary),
             vocabulary,
@@ -87,11 +103,24 @@ class Classifier(BasePredictor):
             header["data"]["multi_label"],
             decoding.get("temperature", 1.0),
             None if thresholds is None else np.array([thresholds[label] for label in vocabulary.labels]),
-            beside,
+            beside[0],
             decoding.get("linear_share", 0.0),
+            further,
             header=header,
             files=(stored.path,),
         )
+
+    def _only(self, name: str) -> Classifier:
+        own = self.others[name] if name in self.others else Fitted(self.temperature, self.beside, self.share)
+        model, known = self.model.only(name), self.vocabulary.only(name)  # type: ignore[attr-defined]
+        return replace(self, model=model, vocabulary=known, others={}, target=name, **own._asdict())
+
+    def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
+        return super(Classifier, self.scored_by(asked.get("label"))).evaluate(files, **asked)
+
+    def scored_by(self, label: str | None) -> Classifier:
+        """What is scored where a column or key of labels is said: one of several targets alone, by its name."""
+        return self if label is None else self.targets.get(label, self.first)
 
     @property
     def labels(self) -> list[str]:
@@ -147,9 +176,13 @@ class Classifier(BasePredictor):
 
     # answers
 
+    def writer(self) -> Any:
+        return registry.load("tasks/classification", "show").Writer(targets=[*self.targets][1:])
+
     def probabilities(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float64 of examples that are ready: they add up to 1, or are each their own (multi-label)."""
-        return self.of_logits(self.logits(examples), self.temperature)
+        """(N, K) float64 of examples that are ready, of the first target: they add up to 1, or are each their own
+        (multi-label)."""
+        return next(iter(self.each(self.model.logits(examples), examples).values()))
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """(N, K) float64 of examples that are ready, those of the linear model added where there is one."""
@@ -160,6 +193,13 @@ class Classifier(BasePredictor):
         if self.beside is None or not self.share:
             return own
         return own + self.share * self.beside.logits(examples).astype(np.float64)
+
+    def each(self, logits: np.ndarray, examples: Sequence[Example]) -> dict[str, np.ndarray]:
+        """The probabilities (N, K) of each target of a model's logits of examples."""
+        if not self.targets:
+            return {"": self.of_logits(self._with_linear(logits, examples), self.temperature)}
+        parts = zip(self.targets.items(), self.vocabulary.slices.values(), strict=True)
+        return {name: own.each(logits[:, at], examples)[""] for (name, own), at in parts}
 
     def of_logits(self, logits: np.ndarray, temperature: float) -> np.ndarray:
         """Probabilities of logits (N, K) float64, at a temperature."""
@@ -181,15 +221,36 @@ class Classifier(BasePredictor):
             plain = self.answer(examples, replace(settings, explain=False))
             ids = self.vocabulary.label_ids
             best = [(ids[a.ranking[0][0]], a.ranking[0][1]) if a.ranking else (0, 0.0) for a in plain]
-            tokens = explained(self, examples, best)
-            sums = summed(self, examples, [label for label, _ in best])
+            tokens = explained(self.first, examples, best)
+            sums = summed(self.first, examples, [label for label, _ in best])
             found = zip(plain, tokens, sums, strict=True)
             return [a._replace(explained=t, terms=s) if a.ranking else a._replace(explained=[]) for a, t, s in found]
         if settings.nodes:
             plain = self.answer(examples, replace(settings, nodes=False))
             return [a._replace(nodes=self.nodes(e)) for a, e in zip(plain, examples, strict=True)]
         logits, weights = self._read(examples, settings.attention)
-        probabilities = self.of_logits(self._with_linear(logits, examples), self.temperature)
+        first, *further = self.each(logits, examples).items()
+        found = self._answers(examples, first[1], weights, settings)
+        others = [
+            self.targets[name]._answers(examples, p, None, replace(settings, attention=False)) for name, p in further
+        ]
+        return (
+            [
+                a._replace(further={name: own[i] for (name, _), own in zip(further, others, strict=True)})
+                for i, a in enumerate(found)
+            ]
+            if further
+            else found
+        )
+
+    def _answers(
+        self,
+        examples: Sequence[Example],
+        probabilities: np.ndarray,
+        weights: list[np.ndarray] | None,
+        settings: Settings,
+    ) -> list[Answer]:
+        """Answers with the probabilities (N, K) of one target, and what each token weighs."""
         if settings.most == 1 and not self.multi_label and weights is None:
             return self._best(examples, probabilities, settings.least)
         given = (self.given(probabilities) & (probabilities >= settings.least)).tolist()
@@ -246,7 +307,7 @@ class Classifier(BasePredictor):
         return [
             Answer([label] if p >= least else [], [(label, p)])
             if not example.text.isspace() and example.text
-            else _NONE
+            else NOTHING
             for example, label, p in zip(examples, [labels[k] for k in best.tolist()], most, strict=True)
         ]
 
@@ -258,6 +319,19 @@ class Classifier(BasePredictor):
             how = "train one with model.pooling: attention, or of two texts with model.pair: attend"
             raise UsageError("this model does not weigh its tokens", hint=how)
         return self.model.read(examples)  # type: ignore[attr-defined]
+
+
+def part_of_linear(target: int) -> str:
+    """Under which name a model's file has the arrays of the linear model beside the first, second … target."""
+    return f"linear{target or ''}"
+
+
+def _linear(stored: Artifact, vocabulary: Vocabulary, part: str) -> ClassifyingModel | None:
+    """The linear model of one target in a model's file."""
+    if "linear" not in stored.header:
+        return None
+    kind = registry.load("models", stored.header["linear"]["kind"])
+    return kind.Model.restore(kind.Config(**stored.header["linear"]), vocabulary, stored.part(part))
 
 
 Predictor = Classifier

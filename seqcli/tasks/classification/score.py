@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,19 +10,16 @@ import numpy as np
 from seqcli import __version__, console
 from seqcli.bootstrap import Interval, paired
 from seqcli.errors import UsageError
-from seqcli.metrics import Found, Measures, classification, multi_label
+from seqcli.metrics import Found, Measures, classification
 from seqcli.records import Example
-from seqcli.report import Report
+from seqcli.report import Report, of_targets
 from seqcli.tasks.classification import METRICS, MULTI_LABEL
-from seqcli.tasks.classification.data import fingerprint, unknown_label
+from seqcli.tasks.classification.data import fingerprint
+from seqcli.tasks.classification.labels import unknown_label
 from seqcli.tasks.classification.predict import Classifier
-from seqcli.temperature import fit_temperature as least_cost
 
 Unknown = Literal["error", "skip", "count-wrong"]
 BATCH = 512  # texts scored at once
-FITTED = 30_000  # texts that the temperature is fitted on, at most
-LOWEST, HIGHEST = 0.1, 20.0  # temperatures: the scores of two models together may be far too sure
-SHARES = [round(0.1 * n, 1) for n in range(31)]  # of the linear model's logits, that are tried
 
 
 def headline(multi_label: bool) -> str:
@@ -39,8 +35,23 @@ def evaluate(
     A label that the model does not know is an error with its place, or its record is left out (`skip`), or it is
     wrong whatever is predicted.
     """
-    kept = known_or_not(classifier, examples, unknown)
-    return report(classifier, kept, scored(classifier, kept, what), len(examples) - len(kept))
+    targets = classifier.targets or {classifier.target: classifier}
+    kept = [e for e in examples if all(known_or_not(own, [e.aimed(name)], unknown) for name, own in targets.items())]
+    return report_of_each(classifier, kept, scored_each(classifier, kept, what), len(examples) - len(kept))
+
+
+def report_of_each(
+    classifier: Classifier, kept: Sequence[Example], found: Mapping[str, np.ndarray], left_out: int = 0
+) -> Report:
+    """The report of texts with labels and what a classifier gives each, (N, K) of each target."""
+    targets = classifier.targets
+    if not targets:
+        return report(classifier, [e.aimed(classifier.target) for e in kept], found[""], left_out)
+    aimed = {name: [e.aimed(name) for e in kept] for name in targets}
+    reports = {name: report(own, aimed[name], found[name], left_out) for name, own in targets.items()}
+    right = [own.given(found[name]) == gold_of(own, aimed[name]) for name, own in targets.items()]
+    decide = dict.fromkeys(targets, headline(multi_label=False))
+    return of_targets(reports, decide, np.logical_and.reduce([r.all(axis=1) for r in right]), signature(kept))
 
 
 def report(classifier: Classifier, kept: Sequence[Example], probabilities: np.ndarray, left_out: int = 0) -> Report:
@@ -79,14 +90,21 @@ def known_or_not(classifier: Classifier, examples: Sequence[Example], unknown: U
 
 
 def scored(classifier: Classifier, examples: Sequence[Example], what: str = "") -> np.ndarray:
-    """Probabilities (N, K) of examples, a batch at a time."""
-    found = [np.zeros((0, len(classifier.labels)))]
+    """Probabilities (N, K) of examples, a batch at a time; of several targets those of the first."""
+    return next(iter(scored_each(classifier, examples, what).values()))
+
+
+def scored_each(classifier: Classifier, examples: Sequence[Example], what: str = "") -> dict[str, np.ndarray]:
+    """Probabilities (N, K) of examples, a batch at a time, of each target."""
+    targets = classifier.targets or {"": classifier}
+    found = {name: [np.zeros((0, len(own.labels)))] for name, own in targets.items()}
     with console.progress(what, len(examples), " texts") as advance:
         for first in range(0, len(examples), BATCH):
             part = [classifier.made_ready(e) for e in examples[first : first + BATCH]]
-            found.append(classifier.probabilities(part))
+            for name, p in classifier.each(classifier.model.logits(part), part).items():
+                found[name].append(p)
             advance(len(part))
-    return np.concatenate(found)
+    return {name: np.concatenate(own) for name, own in found.items()}
 
 
 def gold_of(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
@@ -146,57 +164,6 @@ def compare(
     return values[0], values[1], paired(*parts, statistic=statistic, resamples=resamples)
 
 
-# what is fitted on the validation split
-
-
-def fit_temperature(classifier: Classifier, examples: Sequence[Example]) -> float:
-    """The temperature whose probabilities give the examples' own labels the least cross-entropy (Guo et al. 2017)."""
-    known, gold = _fitted_on(classifier, examples)
-    return _least(classifier, _logits(classifier, known), gold)[0] if known else 1.0
-
-
-def fit_share(classifier: Classifier, examples: Sequence[Example]) -> float:
-    """How often the linear model's logits are added, for the least cross-entropy at the temperature that then fits
-    best: a log-linear pool of two experts whose weights are fitted on what neither has seen (Heskes 1998)."""
-    known, gold = _fitted_on(classifier, examples)
-    if not known or classifier.beside is None:
-        return 0.0
-    own = _logits(replace(classifier, beside=None), known)
-    added = _logits(replace(classifier, model=classifier.beside, beside=None), known)
-    costs = [_least(classifier, own + share * added, gold)[1] for share in SHARES]
-    return SHARES[int(np.argmin(costs))]
-
-
-def _fitted_on(classifier: Classifier, examples: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
-    """The examples whose labels the model knows, and their labels (N, K)."""
-    ids, several = classifier.vocabulary.label_ids.keys(), classifier.multi_label
-    known = [e for e in examples if e.labels is not None and (several or ids >= set(e.labels))]
-    return known[:FITTED], gold_of(classifier, known[:FITTED])
-
-
-def _logits(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
-    prepared = [classifier.ready(e) for e in examples]
-    return np.concatenate([classifier.logits(prepared[i : i + BATCH]) for i in range(0, len(prepared), BATCH)])
-
-
-def _least(classifier: Classifier, logits: np.ndarray, gold: np.ndarray) -> tuple[float, float]:
-    """The temperature of the least cross-entropy, and that (nats in all)."""
-
-    def cost(temperature: float) -> float:
-        p = classifier.of_logits(logits, temperature)
-        p = np.where(gold, p, 1 - p) if classifier.multi_label else p[gold]
-        return -float(np.log(np.maximum(p, 1e-300)).sum())
-
-    found = least_cost(cost, LOWEST, HIGHEST)
-    return found, cost(found)
-
-
-def fit_thresholds(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:
-    """The probability from which on each label is given, for the most F1 of each (multi-label)."""
-    found = multi_label.best_thresholds(scored(classifier, examples), gold_of(classifier, examples))
-    return dict(zip(classifier.labels, found.tolist(), strict=True))
-
-
 def answers_judged(classifier: Classifier, examples: Sequence[Example]) -> list[tuple[float, bool]]:
     """(probability, whether right) of every label that is given."""
     probabilities = scored(classifier, examples)
@@ -207,7 +174,7 @@ def answers_judged(classifier: Classifier, examples: Sequence[Example]) -> list[
 def summary(metrics: Mapping[str, float]) -> str:
     """The figures that a line has room for."""
     shown = [("accuracy", "accuracy"), ("subset-accuracy", "all labels right"), ("micro-f1", "micro F1")]
-    shown += [("macro-f1", "macro F1")]
+    shown += [("macro-f1", "macro F1"), ("targets-mean", "mean of the targets"), ("targets-all", "all right")]
     skipped = {"micro-f1"} if "accuracy" in metrics else set()
     return ", ".join(
         f"{label} {metrics[name]:.4f}" for name, label in shown if name in metrics and name not in skipped

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from seqcli import forms
 from seqcli.insight.coloured import painted
 from seqcli.insight.leaving import TINY, as_objects
 from seqcli.records import Example, cell
-from seqcli.tasks.classification.predict import Answer
+from seqcli.tasks.classification.predict import NOTHING, Answer
 
 SEPARATOR = ","  # of several labels in one cell
 NONE = "-"  # stands for a label where there is none
@@ -25,7 +25,13 @@ class Writer(forms.Writer):
     least: float = 0.0
     several: bool = False  # whether the model gives a text several labels
     attention: bool = False
-    names: ClassVar[Sequence[str]] = ("predicted", "probability")
+    targets: Sequence[str] = ()  # names of further targets
+
+    @property
+    def names(self) -> Sequence[str]:  # type: ignore[override]
+        """Two more columns, and two for each further target."""
+        further = [name for target in self.targets for name in (f"predicted-{target}", f"probability-{target}")]
+        return ["predicted", "probability", *further]
 
     def given(self, answer: Answer) -> list[tuple[str, float]]:
         """The labels that are written, with their probabilities."""
@@ -40,9 +46,13 @@ class Writer(forms.Writer):
         return [part for label, p in self.given(answer) or [(self.otherwise, best)] for part in (label, f"{p:.4f}")]
 
     def cells(self, answer: Answer) -> list[str]:
-        """Two cells: labels and probabilities; several labels share their cell."""
-        cells = self.parts(answer)
-        return [SEPARATOR.join(cells[0::2]), SEPARATOR.join(cells[1::2])]
+        """Two cells a target: labels and probabilities; several labels share their cell."""
+        each = [self.parts(own) for own in self.of_each(answer)]
+        return [SEPARATOR.join(cells[i::2]) for cells in each for i in range(2)]
+
+    def of_each(self, answer: Answer) -> list[Answer]:
+        """The answers of all targets; a blank text has none."""
+        return [answer, *(answer.further.get(name, NOTHING) for name in self.targets)]
 
     def line(self, example: Example, answer: Answer) -> str:
         """As text; on a terminal with the words that spoke for the label, where that is asked for."""
@@ -50,10 +60,12 @@ class Writer(forms.Writer):
             top = max([TINY, *(token.weight for token in answer.explained)])
             grounds = [(t.start, t.end, t.weight / top) for t in answer.explained]
             return f"{self.line(example, answer._replace(explained=None))}  {painted(example.text, grounds)}\n"
-        if len(answer.labels) == len(answer.ranking) == 1 and not self.top:  # the common case, at half the cost
+        if (
+            len(answer.labels) == len(answer.ranking) == 1 and not self.top and not self.targets
+        ):  # the common case, at half the cost
             label, p = answer.ranking[0]
             return f"{cell(label)}\t{p:.4f}\n"
-        return "\t".join(map(cell, self.parts(answer))) + "\n"
+        return "\t".join(cell(part) for own in self.of_each(answer) for part in self.parts(own)) + "\n"
 
     def results(self, example: Example, answer: Answer) -> list[dict[str, Any]]:
         """What stands under `seqcli` in a JSON object."""
@@ -87,4 +99,6 @@ class Writer(forms.Writer):
             found["nodes"] = [
                 {"start": a, "end": b, "label": label, "probability": round(p, 6)} for a, b, label, p in answer.nodes
             ]
+        for name, own in answer.further.items():
+            found.setdefault("further", {})[name] = self.results(example, own)[0]
         return [found]

@@ -10,12 +10,14 @@ import numpy as np
 
 from seqcli import tokenizers
 from seqcli.artifact import Artifact
+from seqcli.datasets.targets import Target
 from seqcli.datasets.vectors import with_vectors
-from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
 from seqcli.tasks.classification import data as dataset
+from seqcli.tasks.classification.labels import counts, unknown_label
 
 
 def targets(examples: Sequence[Example], vocabulary: Vocabulary, multi_label: bool) -> np.ndarray:
@@ -32,9 +34,9 @@ def targets(examples: Sequence[Example], vocabulary: Vocabulary, multi_label: bo
 def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabulary) -> np.ndarray:
     """(K,) how much each label counts, so that the mean over all labels of the records is 1. Raises UsageError."""
     found = np.ones(len(vocabulary.labels))
-    counts = dataset.counts(examples)
+    given = counts(examples)
     if wanted == "balanced":
-        found = np.array([1 / max(counts[label], 1) for label in vocabulary.labels])
+        found = np.array([1 / max(given[label], 1) for label in vocabulary.labels])
     elif isinstance(wanted, dict):
         for label, weight in wanted.items():
             if label not in vocabulary.label_ids:
@@ -43,7 +45,7 @@ def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabula
                     hint=did_you_mean(label, vocabulary.labels),
                 )
             found[vocabulary.label_ids[label]] = weight
-    each = np.array([counts[label] for label in vocabulary.labels])
+    each = np.array([given[label] for label in vocabulary.labels])
     return (found * max(each.sum(), 1) / max(float((each * found).sum()), 1e-30)).astype(np.float32)
 
 
@@ -65,11 +67,15 @@ def learn(
     recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any, dimensions: int = 0
 ) -> Vocabulary:
     """The labels of the training split, the tokenizer's symbols as words, their characters and vectors."""
-    labels = sorted(dataset.counts(examples))
+    labels = sorted(counts(examples))
     if len(labels) < (1 if corpus.config.multi_label else 2):
         only = f"only the label {labels[0]!r}" if labels else "no label"
         raise SeqcliError(f"the train split has {only}: there is nothing to tell apart", hint="see data.label")
     found = Vocabulary([], [], {}, labels, fold_digits=False, dimensions=dimensions)
+    if corpus.targets:
+        first, *others = corpus.targets
+        further = {name: Target(sorted(counts(e.aimed(name) for e in examples))) for name in others}
+        found = replace(found, target=first, further=further)
     if tokenizer is None:
         return found
     symbols = list(tokenizer.words if tokenizer.kind == "word" else tokenizer.vocabulary())
@@ -90,8 +96,13 @@ def learn(
 
 def check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifact) -> None:
     """Raise SeqcliError where a label of the training split is none of a stored model's."""
-    for example in corpus.splits["train"]:
-        for label in example.labels or ():
-            if label not in vocabulary.label_ids:
-                error = dataset.unknown_label(example, label, vocabulary.labels)
-                raise SeqcliError(error.message, hint="a model keeps its labels; train a new one instead")
+    known = of_each(vocabulary)
+    if corpus.targets != [name for name in known if name]:
+        named = ", ".join(known) if vocabulary.further else "one target"
+        raise UsageError(f"{stored.path} has {named}: data.label names others", hint="a model keeps its targets")
+    for name, own in known.items():
+        for example in corpus.of(name).splits["train"]:
+            for label in example.labels or ():
+                if label not in own.label_ids:
+                    error = unknown_label(example, label, own.labels)
+                    raise SeqcliError(error.message, hint="a model keeps its labels; train a new one instead")

@@ -15,7 +15,7 @@ from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
-from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import UsageError
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example, apart, second, together
@@ -23,15 +23,12 @@ from seqcli.report import Report
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled
-from seqcli.tasks.classification.predict import Classifier, Settings
+from seqcli.tasks.classification.fitting import BASELINE, fitted, with_linear
+from seqcli.tasks.classification.labels import counts
+from seqcli.tasks.classification.predict import Classifier, Settings, part_of_linear
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tasks.classification.score import (
-    HIGHEST,
-    LOWEST,
     evaluate,
-    fit_share,
-    fit_temperature,
-    fit_thresholds,
     headline,
     summary,
 )
@@ -45,7 +42,7 @@ KEPT = (
     "node_loss",
     "linear",
 )  # of the recipe
-BASELINE, FRAMES_BASELINE = "ngram-linear", "frames-linear"
+FRAMES_BASELINE = "frames-linear"
 
 
 @dataclass
@@ -79,6 +76,9 @@ class Task(BaseTask):
             raise UsageError("model.linear: its share is fitted on a validation split; set data.valid")
         if recursive and recipe.tokenizer is not None and recipe.tokenizer.kind != "word":
             raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
+        if corpus.targets and not hasattr(recipe.model, "targets"):
+            said = f"data.label: a {recipe.model.kind} has one target, not {len(corpus.targets)}"
+            raise UsageError(said, hint="model.kind classifier and transformer-classification can have several")
         _check_pair(getattr(recipe.model, "pair", "joined"), 1 + len(corpus.options.further))
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
@@ -111,8 +111,9 @@ class Task(BaseTask):
         return self.buckets.batches
 
     def batch(self, epoch: int, index: int) -> Any:
-        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); `seconds` (B,)
-        where one of two texts looks over the other; or what the kind of model makes of trees."""
+        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); of further targets
+        theirs, `further` (·, B); `seconds` (B,) where one of two texts looks over the other; or what the kind of
+        model makes of trees."""
         config, examples = self.recipe.model, self.buckets.batch(epoch, index)[self.rows]
         if not examples:
             return None
@@ -150,7 +151,13 @@ class Task(BaseTask):
             [self.weights[[self.vocabulary.label_ids[label] for label in e.labels or ()]].mean() if e.labels else 1.0
              for e in examples], np.float32
         )  # fmt: skip
-        return {**made, "targets": targets, "weights": weights}
+        further = [labelled.targets([e.aimed(name) for e in examples], v, False) for name, v in self._further.items()]
+        return {**made, "targets": targets, "weights": weights, **({"further": np.stack(further)} if further else {})}
+
+    @cached_property
+    def _further(self) -> dict[str, Vocabulary]:
+        """The labels of further targets."""
+        return {name: v for name, v in of_each(self.vocabulary).items() if name != self.vocabulary.target}
 
     def size(self, batch: Any) -> int:
         return int(batch["lengths"].sum()) if "lengths" in batch else len(batch["ids"])
@@ -168,15 +175,22 @@ class Task(BaseTask):
         weights = self.weights if self.recipe.model.class_weights != "none" else None
         return self._fit(kind, self.recipe.model, self.examples, weights)
 
-    def _fit(self, kind: Any, config: Any, examples: Sequence[Example], weights: np.ndarray | None = None) -> Any:
-        """Fit a counted kind."""
-        multi_label = self.corpus.config.multi_label
-        targets = labelled.targets(examples, self.vocabulary, multi_label)
+    def _fit(
+        self,
+        kind: Any,
+        config: Any,
+        examples: Sequence[Example],
+        weights: np.ndarray | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> Any:
+        """Fit a counted kind, of the first target or of those labels."""
+        multi_label, vocabulary = self.corpus.config.multi_label, vocabulary or self.vocabulary
+        targets = labelled.targets(examples, vocabulary, multi_label)
         with console.progress("fitting", config.iterations, " iterations") as advance:
             return kind.Model.fit(
                 examples,
                 targets,
-                self.vocabulary,
+                vocabulary,
                 config,
                 multi_label=multi_label,
                 class_weights=weights,
@@ -190,11 +204,12 @@ class Task(BaseTask):
         more = f"; {len(self.examples):,} phrases to train on" if self.corpus.config.phrases else ""
         v = self.vocabulary
         words = f", vocabulary of {len(v.words):,}" if v.words else ""
-        return f"{self.corpus.name}: {splits} texts{more}; {len(v.labels)} labels{words}"
+        labels = ", ".join(f"{name} {len(own.labels)}".lstrip() + " labels" for name, own in of_each(v).items())
+        return f"{self.corpus.name}: {splits} texts{more}; {labels}{words}"
 
     def details(self) -> list[str]:
-        counts = dataset.counts(self.examples)
-        lines = ["labels: " + ", ".join(f"{label} {counts[label]:,}" for label in self.vocabulary.labels)]
+        given = counts(self.examples)
+        lines = ["labels: " + ", ".join(f"{label} {given[label]:,}" for label in self.vocabulary.labels)]
         for split, examples in self.corpus.splits.items():
             lines.append(f"{split}: {len(examples):,} texts")
         if self.model is not None:
@@ -215,25 +230,28 @@ class Task(BaseTask):
 
     @property
     def headline(self) -> Headline:
-        return Headline(headline(self.corpus.config.multi_label))
+        return Headline("targets-mean" if self.corpus.targets else headline(self.corpus.config.multi_label))
 
     def finish(self, stored: Artifact) -> Ending:
-        ending = Ending.of(stored, replace(Classifier.open(stored), beside=None, share=0.0))
+        ending = Ending.of(stored, replace(Classifier.open(stored), beside=None, share=0.0, others={}))
         ending.header.pop("linear", None)
-        ending.arrays = {n: a for n, a in stored.arrays.items() if not n.startswith("linear.")}
+        ending.arrays = {n: a for n, a in stored.arrays.items() if not n.partition(".")[0].startswith("linear")}
         valid, alone = self.splits.get("valid"), ending.predictor
         if valid and self.linear is not None and getattr(self.recipe.model, "linear", False):
-            own = replace(ending.predictor, beside=self.linear)
-            if share := fit_share(own, valid):
-                ending.predictor, ending.alone = replace(own, share=share), fitted(alone, valid)[0]
+            together = with_linear(alone, self.linear, valid)
+            if any(own.share for own in (together, *together.others.values())):
+                ending.predictor, ending.alone = together, fitted(alone, valid)[0]
                 ending.header["linear"] = registry.load("models", BASELINE).Config().model_dump(mode="json")
-                ending.arrays |= {f"linear.{n}": a for n, a in self.linear.arrays().items()}
-            console.say(f"the scores of {BASELINE} are added {share:g} times, fitted on valid")
+                for i, linear in enumerate(self.linear.values()):
+                    ending.arrays |= {f"{part_of_linear(i)}.{n}": a for n, a in linear.arrays().items()}
         if valid:
             ending.predictor, ending.header["decoding"] = fitted(ending.predictor, valid)
         return ending
 
     def figures(self, report: Report) -> str:
+        if report.targets:
+            each = (f"{name}: {self.figures(own)}" for name, own in report.targets.items())
+            return "\n  ".join([summary(report.metrics), *each])
         return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
 
     @property
@@ -242,8 +260,9 @@ class Task(BaseTask):
         return BASELINE if self.reading.frames is None else FRAMES_BASELINE
 
     @cached_property
-    def linear(self) -> Any:
-        """The linear model of the same labels, those of a tree's phrases too; None where the run's own is one."""
+    def linear(self) -> dict[str, Any] | None:
+        """The linear model of the same labels of each target, those of a tree's phrases too; None where the run's own
+        is one."""
         if self.recipe.model.kind == self.plain:
             return None
         kind = registry.load("models", self.plain)
@@ -252,17 +271,22 @@ class Task(BaseTask):
         if of_trees:  # a label that no whole text has is none of the model's
             known = self.vocabulary.label_ids
             examples = [e for e in self.corpus.phrases() if all(label in known for label in e.labels or ())]
-        return self._fit(kind, kind.Config(), examples)
+        each = of_each(self.vocabulary).items()
+        return {n: self._fit(kind, kind.Config(), [e.aimed(n) for e in examples], vocabulary=v) for n, v in each}
 
     def baseline(self, split: str) -> Baseline | None:
         """The linear model."""
         if self.linear is None:
             return None
-        reading = replace(self.reading, tokenizer=None)
-        classifier = replace(self.predictor(self.linear), reading=reading)
-        if self.corpus.config.multi_label and "valid" in self.splits:
-            classifier, _ = fitted(classifier, self.splits["valid"])
-        theirs = evaluate(classifier, self.splits[split]).metrics[self.headline.metric]
+        reading, figures = replace(self.reading, tokenizer=None), []
+        for name, v in of_each(self.vocabulary).items():
+            corpus = self.corpus.of(name)
+            classifier = Classifier(self.linear[name], v, reading, corpus.config.multi_label)
+            if corpus.config.multi_label and "valid" in corpus.splits:
+                classifier, _ = fitted(classifier, corpus.splits["valid"])
+            report = evaluate(classifier, corpus.splits[split])
+            figures.append(report.metrics[headline(corpus.config.multi_label)])
+        theirs = float(np.mean(figures))
         advice = f"--set model={self.plain} --set tokenizer=null --set train=null trains that in seconds"
         return Baseline(self.plain, f"the {self.plain} baseline", theirs, advice)
 
@@ -271,8 +295,10 @@ class Task(BaseTask):
         if not pool:
             return ""
         answer = predictor.answer([predictor.ready(pool[0])], Settings())[0]
-        shown = ", ".join(f"{label} {p:.4f}" for label, p in answer.ranking[:3])
-        return f"an example:\n  {pool[0].text}\n  {shown}"
+        given = [
+            ", ".join(f"{label} {p:.4f}" for label, p in a.ranking[:3]) for a in (answer, *answer.further.values())
+        ]
+        return "\n  ".join(["an example:", pool[0].text, *given])
 
     def use(self) -> str:
         texts = ["your text here", *["another"] * (self.reading.texts - 1)]
@@ -288,23 +314,3 @@ def _check_pair(pair: str, texts: int) -> None:
             f"model.pair: {pair} is of two texts, and this recipe {has}",
             hint="name two columns or keys: data.text: [question, passage]; model.pair: joined reads any number",
         )
-
-
-def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:
-    """A classifier with what is fitted on the validation split, and the same as a header has it."""
-    temperature = fit_temperature(classifier, valid)
-    classifier = replace(classifier, temperature=temperature)
-    console.say(f"temperature of the probabilities, fitted on valid: {temperature:.3f}", level=1)
-    if not LOWEST * 1.02 < temperature < HIGHEST / 1.02:
-        console.warn(
-            f"the temperature stopped at {temperature:.2f}, the end of its range: {len(valid):,} texts of valid may"
-            " be too few to say how sure the model may be"
-        )
-    about: dict[str, Any] = {"temperature": temperature}
-    if classifier.beside is not None:
-        about["linear_share"] = classifier.share
-    if classifier.multi_label:
-        about["label_thresholds"] = fit_thresholds(classifier, valid)
-        values = np.array([about["label_thresholds"][label] for label in classifier.labels])
-        classifier = replace(classifier, thresholds=values)
-    return classifier, about

@@ -22,6 +22,7 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing
 from seqcli.streams import Chunk, read_text, without_marks
 from seqcli.tasks.classification import data as labelled
+from seqcli.tasks.classification.labels import unknown_label
 from seqcli.tasks.language_model.condition import Condition, values_of
 from seqcli.tokenizers import BaseTokenizer
 
@@ -125,7 +126,7 @@ def _of_records(config: Config, base: Path) -> Corpus:
     for split, examples in found.splits.items():
         for example in examples:
             if (label := (example.labels or [""])[0]) not in condition.values:
-                raise labelled.unknown_label(example, label, condition.values)
+                raise unknown_label(example, label, condition.values)
         text = condition.text(examples).encode("utf-8", errors="surrogatepass")
         path = catalog.cache_folder() / "records" / f"{hashlib.sha256(text).hexdigest()[:32]}.txt"
         if not path.is_file():

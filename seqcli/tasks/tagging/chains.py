@@ -15,12 +15,12 @@ import numpy as np
 
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
-from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.frames import Frames, named
 from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
-from seqcli.predictor import BasePredictor
+from seqcli.predictor import BasePredictor, HasTargets
 from seqcli.records import Sentence
 from seqcli.tasks.tagging.labels import Edits, Labels
 from seqcli.tasks.tagging.raw import Words
@@ -33,7 +33,7 @@ Allowed = Sequence[Sequence[str] | None]  # of each word, the tags it may have; 
 
 
 @dataclass(frozen=True)
-class Scored(BasePredictor):
+class Scored(HasTargets, BasePredictor):
     """A model with all that turns its scores into probabilities."""
 
     model: TaggingModel
@@ -46,30 +46,12 @@ class Scored(BasePredictor):
     temperatures: Mapping[str, float] = field(default_factory=dict)
     target: str = ""  # which of a model's several targets this is
 
-    @cached_property
-    def targets(self) -> dict[str, Self]:
-        """What answers each of several targets alone, with the same layers; none of a model with one."""
-        names = self.vocabulary.slices if self.vocabulary.further else ()
-        return {name: self._only(name) for name in names}
-
-    def of(self, name: str) -> Self:
-        """What answers one of several targets alone. Raises UsageError for one that the model has not."""
-        if name not in self.targets:
-            hint = did_you_mean(name, self.targets) if self.targets else "the model has one"
-            raise UsageError(f"the model has no target {name!r}", hint=hint)
-        return self.targets[name]
-
     def _only(self, name: str) -> Self:
         own: dict[str, Any] = {"scheme": self.schemes[name]} if name in self.schemes else {}
         if name in self.temperatures:
             own["temperature"] = self.temperatures[name]
         model, known = self.model.only(name), self.vocabulary.only(name)  # type: ignore[attr-defined]
         return replace(self, model=model, vocabulary=known, **own, schemes={}, temperatures={}, target=name)
-
-    @property
-    def first(self) -> Self:
-        """Itself; of several targets what answers the first."""
-        return next(iter(self.targets.values()), self)
 
     @property
     def read_columns(self) -> list[str]:

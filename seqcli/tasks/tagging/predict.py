@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.frames import Frames, located, named
 from seqcli.insight.leaving import TINY, WORDS, odds, short
-from seqcli.predictor import BasePredictor
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.restoration.sentences import TOKEN
 from seqcli.tasks.tagging.chains import Allowed, Scored
@@ -70,9 +69,6 @@ class Tagger(Scored):
             model, vocabulary, scheme, fitted.get("temperature", 1.0), found, frames, schemes, temperatures,
             header=header, files=(stored.path,),
         )  # fmt: skip
-
-    def packed(self) -> Callable[[], BasePredictor]:
-        return partial(_opened, super().packed(), self.target) if self.target else super().packed()
 
     def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
         own = self.of(asked["tag"]) if self.targets and asked.get("tag") else self
@@ -318,10 +314,6 @@ class Tagger(Scored):
             pairs = zip(answer.tags, answer.probabilities, strict=True)
             answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
         return answer
-
-
-def _opened(opened: Callable[[], Any], target: str) -> Tagger:
-    return opened().of(target)
 
 
 def joint(answers: dict[str, Answer]) -> Answer:

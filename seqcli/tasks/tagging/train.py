@@ -18,7 +18,7 @@ from seqcli.datasets.batch import STEPS, up, word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.targets import Target
 from seqcli.datasets.vectors import with_vectors
-from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import Frames
 from seqcli.recipe.schema import Recipe
@@ -234,11 +234,6 @@ def _ids(vocabulary: Vocabulary, s: Sentence, scheme: str | None) -> list[int]:
     """The labels of a sentence's tags; -1 for a rare edit of a word."""
     labels, known = vocabulary.as_labels(s.tags or [], scheme, s.words), vocabulary.label_ids
     return [known.get(label, -1) for label in labels] if vocabulary.edits else [known[label] for label in labels]
-
-
-def of_each(vocabulary: Vocabulary) -> dict[str, Vocabulary]:
-    """The vocabularies of single targets; of a model with one itself, without a name."""
-    return {name: vocabulary.only(name) for name in vocabulary.slices} if vocabulary.further else {"": vocabulary}
 
 
 def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:

@@ -11,19 +11,8 @@ import pytest
 from sklearn import metrics as sklearn
 
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.tasks.classification.score import (
-    BATCH,
-    SHARES,
-    answers_judged,
-    evaluate,
-    fit_share,
-    fit_temperature,
-    fit_thresholds,
-    headline,
-    scored,
-    signature,
-    summary,
-)
+from seqcli.tasks.classification.fitting import SHARES, fit_share, fit_temperature, fit_thresholds
+from seqcli.tasks.classification.score import BATCH, answers_judged, evaluate, headline, scored, signature, summary
 
 # one label a text
 
