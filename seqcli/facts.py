@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from seqcli import registry
 
 SPLITS = ("train", "valid", "test")
@@ -14,7 +16,7 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     facts = [("file", f"{kind}, {size:,} bytes, format {header['format']}, seqcli {header['version']}")]
     if model:
         cell = model.get("cell")
-        shown = f", cell {cell['kind'] if isinstance(cell, dict) else cell}" if cell else ""
+        shown = f", cell {cell_name(cell)}" if cell else ""
         facts.append(("model", f"{model['kind']}{shown}{_attention(model)}, {weights:,} parameters"))
     known = header.get("vocabulary")
     if isinstance(known, dict) and "labels" in known:
@@ -53,6 +55,13 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if "created" in header:
         facts.append(("created", header["created"]))
     return facts
+
+
+def cell_name(spec: Any) -> str:
+    """What a `cell` key, validated or as it stands in a recipe, is called in a line of text: lstm; rglru, rglru,
+    local-attention."""
+    each = spec if isinstance(spec, list) else [spec]
+    return ", ".join(str(own.get("kind")) if isinstance(own, dict) else str(own) for own in each)
 
 
 def _attention(model: dict) -> str:

@@ -13,7 +13,7 @@ from seqcli import ops
 from seqcli.characters import UNSEEN
 from seqcli.inference.batch import BatchForm
 from seqcli.layers.blank import Rng
-from seqcli.layers.choice import CellSpec
+from seqcli.layers.choice import OneCellSpec
 from seqcli.layers.stack import Stack
 from seqcli.ops import Array
 
@@ -24,7 +24,7 @@ class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model.characters: {kind: rnn}`."""
 
     kind: Literal["rnn"] = "rnn"
-    cell: CellSpec = Field(default="lstm", validate_default=True)
+    cell: OneCellSpec = Field(default="lstm", validate_default=True)
     embedding: Size = 32
     hidden: Size = 64  # of a direction: it gives twice as much
 
@@ -40,15 +40,12 @@ class Encoder:
     def create(cls, config: Config, characters: int, rng: Rng) -> Encoder:
         """Fresh weights."""
         assert isinstance(config.cell, dict)
-        options = dict(config.cell)
         scale = 1.0 / np.sqrt(config.embedding)
         embedding = rng.normal(0.0, scale, (characters, config.embedding)).astype(np.float32)
         embedding[UNSEEN] = 0.0
         return cls(
             embedding=embedding,
-            stack=Stack.create(
-                options.pop("kind"), config.embedding, [config.hidden], rng, options=options, bidirectional=True
-            ),
+            stack=Stack.create([config.cell], config.embedding, [config.hidden], rng, bidirectional=True),
         )
 
     @property

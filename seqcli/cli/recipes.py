@@ -13,6 +13,7 @@ from seqcli import console
 from seqcli.cli import _complete
 from seqcli.cli._options import option
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.facts import cell_name
 from seqcli.streams import Output
 
 app = typer.Typer(
@@ -63,7 +64,7 @@ def _model(model: object) -> str:
     if isinstance(model, str):
         return model
     cell = model.get("cell") if isinstance(model, dict) else None
-    cell = cell.get("kind") if isinstance(cell, dict) else cell
+    cell = cell_name(cell) if cell else None
     kind = model.get("kind") if isinstance(model, dict) else None
     return " ".join(str(part) for part in (kind, cell) if part is not None) or "default"
 

@@ -52,7 +52,7 @@ def embeddings(own: Any) -> np.ndarray:
     """The table of what a predictor's model reads. Raises SeqcliError where it has none."""
     if getattr(own.model, "embedding", None) is None:
         raise SeqcliError(f"{own.path}: a model of this kind has no embeddings")
-    return own.model.embedding
+    return getattr(own.model, "table", own.model.embedding)
 
 
 class Gate(NamedTuple):

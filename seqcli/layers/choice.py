@@ -78,8 +78,25 @@ def _or_none(value: str | Spec) -> Spec:
     return checker("attention", "attention", "general")(value)
 
 
-CellSpec = Annotated[str | Spec, AfterValidator(checker("cells", "cell", "lstm"))]
-"""The `cell` key of a recurrent model's configuration; after validation always a dict with `kind`."""
+def _each(value: str | Spec | list[str | Spec]) -> Spec | list[Spec]:
+    """A cell, or one for each layer."""
+    check = checker("cells", "cell", "lstm")
+    if not isinstance(value, list):
+        return check(value)
+    if not value:
+        raise ValueError("names no cell")
+    return [check(own) for own in value]
+
+
+def cells(spec: Spec | list[Spec]) -> list[Spec]:
+    """The cells of a `cell` key after its validation, a mapping with `kind` each."""
+    return spec if isinstance(spec, list) else [spec]
+
+
+OneCellSpec = Annotated[str | Spec, AfterValidator(checker("cells", "cell", "lstm"))]
+"""The `cell` key of what has one layer; after validation always a dict with `kind`."""
+CellSpec = Annotated[str | Spec | list[str | Spec], AfterValidator(_each)]
+"""The `cell` key of a recurrent model's configuration; after validation a dict with `kind`, or a list of those."""
 AttentionSpec = Annotated[str | Spec, AfterValidator(_or_none)]
 """The `attention` key; after validation always a dict with `kind`, which may be `none`."""
 FrontEndSpec = Annotated[

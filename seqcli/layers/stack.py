@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,23 +40,22 @@ class Stack:
     @classmethod
     def create(
         cls,
-        cell: str,
+        cell: str | Sequence[Mapping[str, Any]],
         input_size: int,
         hidden_sizes: list[int],
         rng: Rng,
         *,
-        options: Mapping[str, Any] | None = None,
         bidirectional: bool = False,
         block: bool = False,
     ) -> Stack:
-        """One layer for each hidden size (of one direction), in residual blocks if asked: their sizes are one."""
-        kind, layers, first = registry.load("cells", cell).Cell, [], input_size
+        """One layer for each hidden size (of one direction), in residual blocks if asked: their sizes are one. Cells
+        are mappings of `kind` and options, taken in turn, from the first on again where there are more layers."""
+        layers, first, turn = [], input_size, cycle([{"kind": cell}] if isinstance(cell, str) else cell)
         if block:
             input_size = hidden_sizes[0]
-        for hidden in hidden_sizes:
-            layers.append(
-                tuple(kind.create(input_size, hidden, rng, **(options or {})) for _ in range(1 + bidirectional))
-            )
+        for hidden, own in zip(hidden_sizes, turn, strict=False):
+            kind, options = registry.load("cells", own["kind"]).Cell, {k: v for k, v in own.items() if k != "kind"}
+            layers.append(tuple(kind.create(input_size, hidden, rng, **options) for _ in range(1 + bidirectional)))
             input_size = hidden if block else hidden * (1 + bidirectional)
         size, wide = hidden_sizes[0], hidden_sizes[0] * (1 + bidirectional)
         frame = Frame.create(first, size, wide, len(hidden_sizes), rng) if block else None
@@ -185,7 +185,7 @@ def _unroll(
     cell: BaseCell, x: Array, state: State, lengths: Array | None, within: Between | None
 ) -> tuple[Array, State]:
     """A cell over sequences of several lengths."""
-    if within is not None:
+    if within is not None and cell.recurrent:
         mask, px, found = within(state[0]), cell.project(x), []
         for t in range(len(x)):
             state = cell.recur(px[t], (state[0] * mask, *state[1:]))

@@ -13,6 +13,7 @@ from pydantic import Field
 from seqcli import layers
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Blank, Rng
+from seqcli.layers.choice import cells
 from seqcli.layers.dropout import drop
 from seqcli.layers.stack import Stack
 from seqcli.ops import Array
@@ -59,19 +60,23 @@ class Trained:
 
 
 def stack(cell: Any, input_size: int, sizes: list[int], rng: Rng, *, bidirectional: bool = False) -> Stack:
-    """Fresh layers of a recipe's `cell`, as validation made it: a kind, its options, whether it stands in blocks.
+    """Fresh layers of a recipe's `cell`, as validation made it: a kind, its options, whether it stands in blocks; or
+    a list of those, which are taken in turn.
 
-    Raises UsageError where layers in blocks are to have different sizes.
+    Raises UsageError where layers in blocks are to have different sizes, or there are fewer than cells.
     """
-    options = dict(cell)
-    block = options.pop("block", False)
+    each = cells(cell)
+    if len(each) > len(sizes):
+        said = f"model.cell names {len(each)} cells, one a layer, and there are {len(sizes)} layers"
+        raise UsageError(said, hint=f"set model.layers: {len(each)}, or more: then they are taken in turn again")
+    block = any(own.get("block") for own in each)
     if block and len(set(sizes)) > 1:
         raise UsageError(
             f"model.cell: block: its layers add to one path, and cannot have {' and '.join(map(str, sizes))} units",
             hint="give embedding and hidden one size where tied is true",
         )
-    kind = options.pop("kind")
-    return Stack.create(kind, input_size, sizes, rng, options=options, bidirectional=bidirectional, block=block)
+    plain = [{key: value for key, value in own.items() if key != "block"} for own in each]
+    return Stack.create(plain, input_size, sizes, rng, bidirectional=bidirectional, block=block)
 
 
 def head(outputs: int, inputs: int, rng: Rng) -> np.ndarray:

@@ -31,9 +31,14 @@ class PredictsSymbols(Trained, ABC):
         return len(self.embedding)
 
     @property
+    def table(self) -> Array:
+        """What symbols are (V, E)."""
+        return self.embedding
+
+    @property
     def output(self) -> Array:
         """The weight of the softmax (V, H)."""
-        return self.embedding if self.output_weight is None else self.output_weight
+        return self.table if self.output_weight is None else self.output_weight
 
     def logits(self, h: Array) -> Array:
         """Scores of every next token: (..., H) -> (..., V)."""

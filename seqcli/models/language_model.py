@@ -14,7 +14,7 @@ from seqcli import layers, ops, registry
 from seqcli.inference.bank import Bank
 from seqcli.inference.stream import StreamForm
 from seqcli.layers.blank import Rng
-from seqcli.layers.choice import CellSpec
+from seqcli.layers.choice import CellSpec, cells
 from seqcli.layers.stack import Stack
 from seqcli.models import State
 from seqcli.models._base import Depth, Penalty, Rate, Size, head, stack
@@ -36,6 +36,9 @@ class Config(BaseModel, extra="forbid"):
         default="lstm", validate_default=True
     )  # a file of seqcli/cells, or {kind: rnn, nonlinearity: relu}
     embedding: Size = 128  # E
+    embedding_rank: Size | None = (
+        None  # R: the table is a product of (V, R) and (R, E) (Lan et al. 2020); default: none
+    )
     hidden: Size = 256  # H
     layers: Depth = 1
     dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
@@ -63,10 +66,11 @@ class Config(BaseModel, extra="forbid"):
             raise ValueError(
                 f"tied: with one layer embedding and hidden must be equal, not {self.embedding} and {self.hidden}"
             )
-        if self.weight_drop and not registry.load("cells", self.cell["kind"]).Cell.recurrent:  # type: ignore[index]
-            raise ValueError(f"weight_drop: the cell {self.cell['kind']} has no recurrent weights")  # type: ignore[index]
-        if self.state_dropout and not registry.load("cells", self.cell["kind"]).Cell.recurrent:  # type: ignore[index]
-            raise ValueError(f"state_dropout: the cell {self.cell['kind']} has no recurrent weights")  # type: ignore[index]
+        kinds = [own["kind"] for own in cells(self.cell)]  # type: ignore[arg-type]
+        recurrent = any(registry.load("cells", kind).Cell.recurrent for kind in kinds)
+        for key in ("weight_drop", "state_dropout"):
+            if getattr(self, key) and not recurrent:
+                raise ValueError(f"{key}: the cell {', '.join(kinds)} has no recurrent weights")
         return self
 
 
@@ -74,7 +78,8 @@ class Config(BaseModel, extra="forbid"):
 class Model(PredictsSymbols):
     """p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
 
-    embedding: Array  # (V, E)
+    embedding: Array  # (V, E), or (V, R)
+    factor: Array | None  # (R, E)
     stack: Stack
     output_weight: Array | None  # (V, H); None: tied to the embedding
     output_bias: Array  # (V,)
@@ -98,11 +103,16 @@ class Model(PredictsSymbols):
         if config.tied:
             sizes[-1] = config.embedding
         scale = 1.0 / np.sqrt(config.embedding) if config.tied else 1.0
-        embedding = rng.normal(0.0, scale, (vocabulary_size, config.embedding)).astype(np.float32)
+        rank = config.embedding_rank or config.embedding
+        embedding = rng.normal(0.0, scale, (vocabulary_size, rank)).astype(np.float32)
+        factor = None
+        if config.embedding_rank:
+            factor = rng.normal(0.0, rank**-0.5, (rank, config.embedding)).astype(np.float32)
         cells = stack(config.cell, config.embedding, sizes, rng)
         output = head(vocabulary_size, sizes[-1], rng)
         model = cls(
             embedding=embedding,
+            factor=factor,
             stack=cells,
             output_weight=None if config.tied else output,
             output_bias=np.zeros(vocabulary_size, np.float32),
@@ -119,6 +129,23 @@ class Model(PredictsSymbols):
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
+    @property
+    def table(self) -> Array:
+        return self._product if self.factor is not None and not ops.is_torch(self.factor) else self._multiplied()
+
+    def _multiplied(self) -> Array:
+        return self.embedding if self.factor is None else self.embedding @ self.factor
+
+    @cached_property
+    def _product(self) -> Array:
+        return self._multiplied()
+
+    def symbols(self, ids: Array) -> Array:
+        """What the stack reads of ids (...): (..., E)."""
+        if self.factor is not None and ops.is_torch(self.factor):
+            return ops.embedding(ids, self.embedding) @ self.factor
+        return ops.embedding(ids, self.table)
+
     def weights_dropped(self, rng: Any) -> Model:
         """The model with some recurrent weights at zero (DropConnect), the same for all time steps."""
         if rng is None or not self.weight_drop:
@@ -129,7 +156,7 @@ class Model(PredictsSymbols):
 
     def _unrolled(self, ids: Array, state: State, rng: Any) -> tuple[Array, State]:
         """What the stack gives: ids (T, B) -> (T, B, H), and the last state."""
-        x = ops.embedding(ids, self.embedding)
+        x = self.symbols(ids)
         if rng is not None and self.embedding_dropout:
             kept = ops.dropout_mask((self.vocabulary_size, 1), self.embedding_dropout, rng, x)
             x = x * ops.embedding(ids, kept)
@@ -174,12 +201,12 @@ class Model(PredictsSymbols):
 
     @cached_property
     def _stream(self) -> StreamForm:
-        return StreamForm(self.embedding, self.stack)
+        return StreamForm(self.table, self.stack)
 
     @cached_property
     def _bank(self) -> Bank:
         width = len(self.stack.first[0])
-        return Bank(self.vocabulary_size, width, lambda ids: self.stack.project(ops.embedding(ids, self.embedding)))
+        return Bank(self.vocabulary_size, width, lambda ids: self.stack.project(self.symbols(ids)))
 
     def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
         """As PredictsSymbols. A batch of one runs on matrix-vector products, a larger one on tiles."""
@@ -227,7 +254,7 @@ class Model(PredictsSymbols):
     def _projected(self, ids: np.ndarray) -> Array:
         """What is read first makes of symbols (B,): (B, W)."""
         if ops.is_torch(self.embedding):
-            return self.stack.project(ops.embedding(ops.integers(ids, self.embedding), self.embedding))
+            return self.stack.project(self.symbols(ops.integers(ids, self.embedding)))
         return self._bank(ids)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from seqcli import __version__, console, predictor, registry
 from seqcli.artifact import Artifact, replacing
 from seqcli.errors import SeqcliError
-from seqcli.facts import facts
+from seqcli.facts import cell_name, facts
 from seqcli.insight.shown import Coloured, Shown
 from seqcli.metrics import offers, selective
 from seqcli.page import svg
@@ -125,8 +125,7 @@ def overview(runs: Sequence[Seen]) -> list[dict[str, Any]]:
         baseline = scores.get("baseline", {})
         metric = baseline.get("metric") or next(iter(scores.get("valid", {})), None)
         model = run.header["model"]
-        cell = model.get("cell") or ""
-        cell = cell if isinstance(cell, str) else cell["kind"]
+        cell = cell_name(model.get("cell") or "")
         rows.append(
             {
                 "name": run.name,

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from seqcli import console, layers
+from seqcli.facts import cell_name
 from seqcli.recipe.dump import dump_yaml
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _shape(config: Any) -> str:
         decoder = getattr(config, "decoder_layers", 0)
         of_both = f" and {decoder or config.layers}" if decoder != 0 else ""
         return f"{config.kind}, {config.layers}{of_both} layers, {config.size} wide"
-    cell = config.cell["kind"] if isinstance(config.cell, dict) else config.cell
+    cell = cell_name(config.cell)
     if not hasattr(config, "layers"):
         return f"{config.kind} {config.hidden} {cell}"
     both = ", both directions" if getattr(config, "bidirectional", False) else ""

@@ -196,3 +196,18 @@ def test_a_scan_of_halves_adds_in_float32() -> None:
     y = ops.scan(a.bfloat16(), b.bfloat16(), torch.zeros(1).bfloat16())
     assert y.dtype == torch.bfloat16
     assert y[-1].item() == 4  # in bfloat16 sums end at 0.25
+
+
+def test_local_attention_is_softmax_over_the_last_inputs_of_each_head() -> None:
+    drawn, window, heads, x = np.random.default_rng(3), 4, 4, inputs()
+    cell = registry.load("cells", "local-attention").Cell.create(I, H, drawn, window=window)
+    cell = layers.replace(cell, {n: drawn.normal(0, 0.5, a.shape) for n, a in layers.arrays(cell).items()})
+    q, k, v = (part.reshape(T, B, heads, -1) for part in gates(cell, x))
+    bias = cell.distance_bias.reshape(window, heads)
+    for t, y in enumerate(unrolled(cell, x)):
+        seen = range(max(0, t - window + 1), t + 1)
+        for b in range(B):
+            for head in range(heads):
+                e = np.exp([q[t, b, head] @ k[j, b, head] / np.sqrt(H / heads) + bias[t - j, head] for j in seen])
+                expected = (e / e.sum()) @ np.stack([v[j, b, head] for j in seen])
+                np.testing.assert_allclose(y[b].reshape(heads, -1)[head], expected, atol=1e-12)

@@ -189,7 +189,7 @@ def test_offers(here, monkeypatch):
     monkeypatch.chdir(here)
     assert ("good", "A model that is good") in _complete.recipes("")
     assert _complete.recipes("zzz") == []
-    assert [n for n, _ in _complete.entries("cells")("l")] == ["lstm"]
+    assert [n for n, _ in _complete.entries("cells")("ls")] == ["lstm"]
     assert ("train", "") in _complete.sections("t")
     for number, name in enumerate(["old", "new", "[x]"]):
         (here / "runs" / name).mkdir(parents=True)

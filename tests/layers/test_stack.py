@@ -121,5 +121,5 @@ def test_layers_may_have_different_sizes_and_between_sees_all_but_the_last() -> 
 
 
 def test_options_reach_every_cell() -> None:
-    stack = Stack.create("rnn", I, [3, 3], np.random.default_rng(0), options={"nonlinearity": "relu"})
+    stack = Stack.create([{"kind": "rnn", "nonlinearity": "relu"}], I, [3, 3], np.random.default_rng(0))
     assert [vars(cell)["nonlinearity"] for layer in stack.cells for cell in layer] == ["relu", "relu"]

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from support.cells import CELLS, kind_of
 from support.examples import examples
 
 from seqcli import layers, ops
+from seqcli.errors import UsageError
 from seqcli.models import language_model
 from seqcli.models.language_model import Config, Model
 
@@ -62,6 +64,9 @@ VARIANTS: list[dict[str, Any]] = [
     {"cell": "lstm", "layers": 1},
     {"cell": "gru", "layers": 3, "tied": True},
     {"cell": {"kind": "rnn", "nonlinearity": "relu"}, "uniform_init": 0.2},
+    {"cell": [{"kind": "lstm", "block": True}, {"kind": "local-attention", "window": 4}], "layers": 3},
+    {"cell": "gru", "embedding_rank": 5},
+    {"cell": "lstm", "embedding_rank": 5, "tied": True},
 ]
 variants = pytest.mark.parametrize("options", VARIANTS, ids=str)
 
@@ -179,7 +184,8 @@ def loss_of(model: Model, rng: Any = None) -> Any:
 @variants
 def test_the_loss_is_the_mean_of_the_scores(options: dict[str, Any]) -> None:
     cell = options["cell"]
-    recurrent = kind_of(cell if isinstance(cell, str) else cell["kind"]).recurrent
+    names = [c if isinstance(c, str) else c["kind"] for c in (cell if isinstance(cell, list) else [cell])]
+    recurrent = any(kind_of(name).recurrent for name in names)
     model = make(**options, dropout=0.5, weight_drop=0.5 if recurrent else 0.0)
     scores, _ = model.score(INPUTS, TARGETS, model.initial_state(B))
     assert loss_of(model) == pytest.approx(-scores.mean(), abs=1e-5)
@@ -324,3 +330,38 @@ def test_weight_drop_zeroes_recurrent_weights_alone_and_scales_the_rest() -> Non
     total = sum(dropped[n].sum() for n in recurrent)
     for name, gradient in zip(recurrent, torch.autograd.grad(total, [weights[n] for n in recurrent]), strict=True):
         assert torch.equal(gradient != 0, dropped[name] != 0)  # what is dropped learns nothing in this batch
+
+
+# what it is made of
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_factored_table_is_a_product(tied: bool) -> None:
+    factored = make(embedding_rank=5, tied=tied)
+    plain = make(tied=tied)
+    arrays = {n: a for n, a in factored.arrays().items() if n in plain.arrays()}
+    plain = layers.replace(plain, {**arrays, "embedding": factored.embedding @ factored.factor})
+    np.testing.assert_array_equal(logits_of(factored, INPUTS), logits_of(plain, INPUTS))
+    assert factored.embedding.shape == (V, 5)
+    assert sum(a.size for a in plain.arrays().values()) - sum(
+        a.size for a in factored.arrays().values()
+    ) == 12 * V - 5 * (V + 12)
+
+
+def test_cells_stand_in_turn() -> None:
+    cells = [{"kind": "lstm", "block": True}, {"kind": "local-attention", "window": 3}, "lstm"]
+    model = make(cell=cells, layers=5, hidden=8)
+    kinds = [type(cell).__module__.rpartition(".")[2] for (cell,) in model.stack.cells]
+    assert kinds == ["lstm", "local_attention", "lstm", "lstm", "local_attention"]
+    assert model.stack.frame is not None  # one in a block brings all into blocks
+    assert [cell.window for (cell,) in model.stack.cells if hasattr(cell, "window")] == [3, 3]
+    with pytest.raises(UsageError, match="names 3 cells, one a layer, and there are 2 layers"):
+        make(cell=cells, layers=2)
+    with pytest.raises(UsageError, match="must hold two inputs at least, not 1"):
+        make(cell={"kind": "local-attention", "window": 1})
+    with pytest.raises(ValidationError, match="names no cell"):
+        Config(cell=[])
+    with pytest.raises(ValidationError, match="the cell gru has no option 'window'"):
+        Config(cell=["lstm", {"kind": "gru", "window": 3}])
+    with pytest.raises(ValidationError, match="weight_drop: the cell qrnn, local-attention has no recurrent weights"):
+        Config(cell=["qrnn", "local-attention"], layers=2, weight_drop=0.2)

@@ -75,7 +75,7 @@ def neurons(own: Generator, chunks: Iterable[Chunk], most: int) -> tuple[Read, l
         layers.setdefault(step.layer, []).append(step.state[0][0])
         return step.state
 
-    model.stack.watch(ops.embedding(seen.ids[:, None], model.embedding), see)
+    model.stack.watch(model.symbols(seen.ids[:, None]), see)
     states = [np.stack(layers[depth]) for depth in sorted(layers)]
     return seen, follow(seen.text, [end for _, end in seen.places], states)
 
@@ -94,7 +94,7 @@ def of_ids(model: Any, ids: np.ndarray) -> Unrolled:
     def losses(bound: Any, y: Any) -> Any:
         return bound.nats(y, ops.integers(np.array(ids[1:]), y)).reshape(ids[1:].shape)
 
-    return Unrolled(model, ops.embedding(ids[:-1], model.embedding), losses)
+    return Unrolled(model, model.symbols(ids[:-1]), losses)
 
 
 def why(own: Generator, chunks: Iterable[Chunk], most: int) -> Asked:

@@ -127,12 +127,13 @@ def _fitted(
     ids = np.asarray(training_ids(own, "valid")[: FITTED + 1], np.int64)[None]
     inputs, targets = ids[:, :-1], ids[:, 1:]
     with console.progress("fitting weights on valid", len(models) * inputs.size, " tokens") as advance:
-        first, states = _own(models[0], inputs, targets, cache is not None, advance)
+        seen: list[np.ndarray] | None = None if cache is None else []
+        first = _scores(models[0], inputs, targets, advance, seen)
         found = [first, *(_scores(model, inputs, targets, advance) for model in models[1:])]
     best = fit(np.array(found))
     alone = -float(found[0].mean())
     if cache is not None:
-        tried = []
+        states, tried = np.concatenate(seen or [], axis=1), []
         for flatness in FLATNESS if mixing.flatness is None else (mixing.flatness,):
             one = Cache(cache.size, flatness)
             logp, _ = one.score(one.begin(1, states.shape[2]), states, targets)
@@ -150,29 +151,21 @@ def _fitted(
     return cache, best[0]
 
 
-def _own(
-    model: Any, inputs: np.ndarray, targets: np.ndarray, reads: bool, advance: Callable[[float], None]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The log-probabilities (T,) of the first model, and what its softmax read (1, T, H) where that is asked for."""
-    if not reads:
-        return _scores(model, inputs, targets, advance), np.zeros((1, 0, 0))
-    state, logps, states = model.initial_state(1), [], []
-    for at in range(0, inputs.shape[1], STRETCH):
-        part = slice(at, at + STRETCH)
-        for h, logp, after in model.scored(inputs[:, part], targets[:, part], state):
-            states.append(ops.to_numpy(h))
-            logps.append(logp[0])
-            advance(logp.size)
-            state = after
-    return np.concatenate(logps), np.concatenate(states, axis=1)
-
-
-def _scores(model: Any, inputs: np.ndarray, targets: np.ndarray, advance: Callable[[float], None]) -> np.ndarray:
-    """The log-probabilities (T,) of a model."""
+def _scores(
+    model: Any,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    advance: Callable[[float], None],
+    seen: list[np.ndarray] | None = None,
+) -> np.ndarray:
+    """The log-probabilities (T,) of a model; what its softmax reads is put into `seen`, (1, t, H) at a time."""
     state, found = model.initial_state(1), []
     for at in range(0, inputs.shape[1], STRETCH):
-        part = slice(at, at + STRETCH)
-        logp, state = model.score(inputs[:, part], targets[:, part], state)
-        found.append(logp[0])
-        advance(logp.size)
+        given = inputs[:, at : at + STRETCH], targets[:, at : at + STRETCH], state
+        for h, logp, after in [(None, *model.score(*given))] if seen is None else model.scored(*given):
+            found.append(logp[0])
+            advance(logp.size)
+            if seen is not None:
+                seen.append(ops.to_numpy(h))
+            state = after
     return np.concatenate(found)

@@ -23,12 +23,11 @@ from seqcli.decoding.sampling import Carried, Sampling, Token, next_tokens, samp
 from seqcli.decoding.text import Written, stream_text, until_stop
 from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token as Left
-from seqcli.insight.leaving import short
-from seqcli.insight.leaving import tokens as left_out
 from seqcli.predictor import BasePredictor
 from seqcli.records import LABELLED, Example
 from seqcli.streams import Chunk
 from seqcli.tasks.language_model.condition import ends, lead
+from seqcli.tasks.language_model.explain import explained
 from seqcli.tokenizers import BaseTokenizer
 
 if TYPE_CHECKING:
@@ -123,9 +122,9 @@ class Generator(BasePredictor):
         if record is None or _is_blank(record):
             return None
         ids, lacking = self.tokenizer.read(record.text)
-        return Ready(self._begun(ids), record.record, lacking, text=record.text)
+        return Ready(self.begun(ids), record.record, lacking, text=record.text)
 
-    def _begun(self, ids: np.ndarray, carried: Carried | None = None) -> np.ndarray:
+    def begun(self, ids: np.ndarray, carried: Carried | None = None) -> np.ndarray:
         """At least one id, where nothing was read before: an empty prompt is what follows a line end."""
         known = len(ids) or (carried is not None and len(carried.last))
         return ids.astype(np.int64) if known else np.array([self.tokenizer.newline_id or 0])
@@ -136,9 +135,10 @@ class Generator(BasePredictor):
 
     def _led(self, record: Ready, settings: Settings) -> Ready:
         """A prompt behind its condition, where the model has one."""
-        before = self.lead(settings)
+        if not len(before := self.lead(settings)):
+            return record
         ids = np.concatenate([before, record.ids if record.text else record.ids[:0]])
-        return record._replace(ids=ids, lead=len(before)) if len(before) else record
+        return record._replace(ids=ids, lead=len(before))
 
     def lacking(self, record: Ready | None) -> Sequence[tuple[int, str]]:
         """What a prompt holds that the model has no symbol for."""
@@ -195,7 +195,7 @@ class Generator(BasePredictor):
 
     def _drawn(self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings) -> list[Text]:
         """A sample each, from a state that has read all but the last id."""
-        texts = [Written(self.tokenizer, self._begun(ready.ids[ready.lead :]), settings.ends) for ready in asked]
+        texts = [Written(self.tokenizer, self.begun(ready.ids[ready.lead :]), settings.ends) for ready in asked]
         tokens: list[list[Token]] = [[] for _ in asked]
         on, prompts = np.ones(len(asked), bool), [ready.ids for ready in asked]
         rngs = [_rng(ready, settings) for ready in asked]
@@ -220,27 +220,9 @@ class Generator(BasePredictor):
                 on[row] = texts[row].push(id)
                 tokens[row].append(Token(id, chance))
         return [
-            Text(text.text, own if settings.tokens else [], self._explained(ready, own) if settings.explain else None)
+            Text(text.text, own if settings.tokens else [], explained(self, ready, own) if settings.explain else None)
             for ready, text, own in zip(asked, texts, tokens, strict=True)
         ]
-
-    def _explained(self, record: Ready, drawn: Sequence[Token]) -> list[Left]:
-        """What each token of a prompt does to the probability of what was drawn; nothing of a prompt that holds what
-        the model has no symbol for."""
-        spans = [] if record.lacking else self.tokenizer.offsets(record.text)
-        ids, written = record.ids, np.array([token.id for token in drawn], np.int64)
-        if not spans or not len(written) or not short(len(spans)):
-            return []
-        n, lead = len(spans), record.lead
-        begun = [self._begun(np.delete(ids, lead + i)) for i in range(n)] + [ids[: lead + i + 1] for i in range(n)]
-        logp = np.array([self._logprob(prompt, written) for prompt in begun])
-        return left_out(spans, sum(token.logprob for token in drawn), logp[:n], logp[n:])
-
-    def _logprob(self, prompt: np.ndarray, written: np.ndarray) -> float:
-        """log p of ids after a prompt (nats)."""
-        both = np.concatenate([prompt, written])
-        logp, _ = self.model.score(both[None, :-1], both[None, 1:], self.model.initial_state(1))
-        return float(logp[0, -len(written) :].sum(dtype=np.float64))
 
     def pieces(
         self, record: Ready, settings: Settings, carried: Carried | None = None, *, tokens: list[Token] | None = None
@@ -252,7 +234,7 @@ class Generator(BasePredictor):
             self.model, record.ids, settings.sampling, _rng(record, settings), settings.max_tokens,
             logprobs=tokens is not None, carried=stream, rule=self.followed(settings, 1),
         )  # fmt: skip
-        before = record.ids if not record.lead else self._begun(record.ids[record.lead :])
+        before = record.ids if not record.lead else self.begun(record.ids[record.lead :])
         yield from until_stop(stream_text(drawn, self.tokenizer, before, tokens), settings.ends)
         return stream
 
@@ -284,7 +266,7 @@ class Generator(BasePredictor):
             sampling, max_tokens, 1, stops, secrets.randbits(63) if seed is None else seed, lines=False,
             grammar=grammar, condition=condition,
         )  # fmt: skip
-        prompted = Ready(self._begun(self.tokenizer.encode(prompt), carried), 0, [], text=prompt)
+        prompted = Ready(self.begun(self.tokenizer.encode(prompt), carried), 0, [], text=prompt)
         return self.pieces(prompted, settings, carried)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
@@ -293,7 +275,7 @@ class Generator(BasePredictor):
 
     def next(self, prompt: str, count: int = 10, *, condition: str | None = None) -> list[tuple[str, float]]:
         """The most probable next tokens and their probabilities."""
-        ready = Ready(self._begun(self.tokenizer.encode(prompt)), 0, [], text=prompt)
+        ready = Ready(self.begun(self.tokenizer.encode(prompt)), 0, [], text=prompt)
         return self.answer([ready], Settings(next=count, condition=condition))[0]
 
     def forecast(
@@ -311,7 +293,7 @@ class Generator(BasePredictor):
             raise UsageError(f"forecasts are of models of numbers: this one reads {self.tokenizer.kind}")
         seed = secrets.randbits(63) if seed is None else seed
         settings = Settings(max_tokens=steps, samples=samples, seed=seed, quantiles=tuple(quantiles))
-        return np.array(self._quantiles(Ready(self._begun(self.tokenizer.encode(prompt)), 0, []), settings))
+        return np.array(self._quantiles(Ready(self.begun(self.tokenizer.encode(prompt)), 0, []), settings))
 
     def evaluate(self, text: str | None = None, **asked: Any) -> Report:  # type: ignore[override]
         """Perplexity and its other forms on a text; without one on `files`, or on a split of its own data."""

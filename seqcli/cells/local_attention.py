@@ -1,0 +1,105 @@
+"""Local attention (Beltagy et al. 2020; De et al. 2024): a look back over the last inputs, as a cell among others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.cells import BaseCell, State
+from seqcli.errors import UsageError
+from seqcli.layers.blank import Rng
+from seqcli.ops import Array
+
+HEADS = 4  # where they divide H
+CHUNK = 128  # time steps that training takes at once
+
+
+@dataclass(frozen=True)
+class Cell(BaseCell):
+    """h_t = Σ_{i<W} a_i v_{t-i} with a = softmax(q_t·k_{t-i} / √d + b_i), for each head of d = H / heads units.
+
+    Gates q, k, v; b_i is learnt, one a distance and head. The state is h, the last W - 1 keys and as many values, the
+    newest first, and how many of them there are (in every unit alike), W - 1 at most. Without positions but b, it may
+    stand anywhere in a text of any length.
+    """
+
+    distance_bias: Array  # (W·heads,)
+    window: int = 32  # W
+
+    gates, recurrent = 3, False
+
+    @classmethod
+    def create(cls, input_size: int, hidden_size: int, rng: Rng, *, window: int = 32) -> Cell:
+        """As BaseCell; no distance is preferred. Raises UsageError for a window that holds nothing but the input."""
+        if window < 2:
+            raise UsageError(f"the window of local-attention must hold two inputs at least, not {window}")
+        bias = np.zeros(window * math.gcd(HEADS, hidden_size), np.float32)
+        return super().create(input_size, hidden_size, rng, distance_bias=bias, window=window)
+
+    @property
+    def states(self) -> int:  # type: ignore[override]
+        return 2 * self.window
+
+    def _bias(self, like: Array) -> Array:
+        """(W, heads)."""
+        return ops.like(self.distance_bias, like).reshape(self.window, -1)
+
+    def combine(self, px: Array, ph: Array, state: State) -> State:
+        q, k, v = ops.split(px, 3)
+        bias, before, count = self._bias(q), self.window - 1, state[-1]
+        keys, values = (k, *state[1 : 1 + before]), (v, *state[1 + before : -1])
+        heads = (*q.shape[:-1], bias.shape[1], -1)
+        known = [count[..., :1] > i - 1 for i in range(self.window)]
+        scores = [(q * key).reshape(heads).sum(-1) * self._scale + bias[i] for i, key in enumerate(keys)]
+        low = ops.zeros((1,), q) - np.inf
+        rows = [s if not i else ops.where(known[i], s, low) for i, s in enumerate(scores)]
+        weights = ops.softmax(ops.stack(rows).swapaxes(0, -1)).swapaxes(0, -1)[..., None]  # (W, ..., heads, 1)
+        h = sum(w * value.reshape(heads) for w, value in zip(weights, values, strict=True)).reshape(q.shape)
+        most = ops.zeros((1,), count) + before
+        more = ops.where(count + 1 < most, count + 1, most + 0 * count)
+        return h, *keys[:before], *values[:before], more
+
+    @property
+    def _scale(self) -> float:
+        return (self.hidden_size / math.gcd(HEADS, self.hidden_size)) ** -0.5
+
+    def unroll(self, x: Array, state: State) -> tuple[Array, State]:
+        """Training takes some steps at once."""
+        if not ops.is_torch(x):
+            return super().unroll(x, state)
+        before, q = self.window - 1, ops.at_least_float32(self.project(x))
+        q, k, v = ops.split(q, 3)
+        old = [ops.like(s, q) for s in state]
+        keys, values = (
+            ops.concat([ops.stack([*reversed(own)]), new], axis=0)
+            for own, new in ((old[1 : 1 + before], k), (old[1 + before : -1], v))
+        )
+        parts = range(0, len(q), CHUNK)
+        y = ops.concat(
+            [
+                self._look(q[t : t + CHUNK], *(a[t : t + CHUNK + before] for a in (keys, values)), old[-1][:, :1] + t)
+                for t in parts
+            ],
+            axis=0,
+        )
+        last = [a.flip(0)[:before] for a in (keys, values)]
+        count = old[-1] + len(q)
+        end = (y[-1], *last[0], *last[1], ops.where(count < before, count, before + 0 * count))
+        return ops.like(y, x), tuple(ops.like(s, x) for s in end)
+
+    def _look(self, q: Any, keys: Any, values: Any, count: Any) -> Any:
+        """Outputs (C, B, H) in torch: queries (C, B, H), keys and values of these and the W - 1 before (W - 1 + C, B,
+        H), and how many of the latter there are (B, 1)."""
+        bias, before = self._bias(q), self.window - 1
+        steps, places = (ops.integers(np.arange(n), q) for n in (len(q), len(keys)))
+        away = steps[:, None] + before - places  # (C, W - 1 + C)
+        near = (away >= 0) & (away <= before)
+        there = (away <= 0) | (count[..., None] + steps[:, None] > away - 1)  # (B, C, W - 1 + C)
+        own = bias[away.clamp(0, before)].movedim(-1, 0).masked_fill(~near, -np.inf)  # (heads, C, W - 1 + C)
+        q, keys, values = (a.reshape(*a.shape[:2], bias.shape[1], -1).movedim(0, 2) for a in (q, keys, values))
+        scores = (q @ keys.mT * self._scale + own).masked_fill(~there[:, None], -np.inf)
+        return (ops.softmax(scores) @ values).movedim(2, 0).flatten(2)
