@@ -223,6 +223,12 @@ def test_a_language_model_of_other_symbols_is_refused():
             transcribing.Lines(artifact.read(NET / f"{name}.safetensors"), TARGET, 5)
 
 
+def test_a_language_model_under_a_condition_is_refused(lm):
+    under = {**lm.header, "data": {**lm.header["data"], "condition": {"name": "by", "values": ["a", "b"]}}}
+    with pytest.raises(UsageError, match=r"--lm: .* writes under a condition"):
+        transcribing.Lines(replace(lm, header=under), TARGET, 5)
+
+
 def test_the_weights_are_the_best_of_the_grid(lm, monkeypatch):
     monkeypatch.setattr(transcribing, "WEIGHTS", (0.0, 0.5))
     monkeypatch.setattr(transcribing, "BONUSES", (-1.0, 2.0))

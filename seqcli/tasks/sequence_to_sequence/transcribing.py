@@ -17,6 +17,7 @@ from seqcli.decoding.ctc import Following
 from seqcli.decoding.rescoring import UNHEARD
 from seqcli.errors import UsageError
 from seqcli.records import Pair
+from seqcli.tasks.language_model.condition import without_condition
 from seqcli.tokenizers import BaseTokenizer
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Lines:
         """`size` is V, the blank among the symbols. Raises UsageError where the symbols are of another kind."""
         if stored.header["task"] != "language-model":
             raise UsageError(f"--lm: {stored.path} is no language model, but one for {stored.header['task']}")
+        without_condition(stored.header, f"--lm: {stored.path}")
         own = tokenizers.from_artifact(stored)
         if own.kind != target.kind or own.newline_id is None:
             raise UsageError(
