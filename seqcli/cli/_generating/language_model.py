@@ -67,10 +67,9 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         Settings.max_tokens if writing.max_tokens is None else writing.max_tokens,
         samples,
         (*map(unescape, asked.continuing.stop or ()), *ends(stored.header)),
-        drawing.seeded(temperature > 0 and asked.continuing.next_ is None),
-        asked.continuing.next_,
-        objects,
-        not objects,
+        next=asked.continuing.next_,
+        tokens=objects,
+        lines=not objects,
         quantiles=asked.continuing.shares,
         explain=writing.explain,
         condition=asked.continuing.condition,
@@ -88,10 +87,11 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
         generator = replace(generator, model=_on_device(generator.model, asked.continuing.device))
     symbol, next_ = generator.tokenizer.symbol, settings.next is not None
     series = None if generator.tokenizer.kind != "bins" else "\n\n" if blank else "\n"
-    drawn = {"seed": settings.seed, "samples": samples, "quantiles": settings.quantiles}
-    writer = Writer(asked.continuing.echo, next_, symbol, **drawn, series=series)
     generator.lead(settings)
     generator.followed(settings, 1)  # refused before anything is read
+    settings = replace(settings, seed=drawing.seeded(temperature > 0 and not next_))
+    drawn = {"seed": settings.seed, "samples": samples, "quantiles": settings.quantiles}
+    writer = Writer(asked.continuing.echo, next_, symbol, **drawn, series=series)
     if asked.prompt is not None:
         _one(asked, generator, settings, writer)
         return
