@@ -90,6 +90,12 @@ class BaseCell:
         )
 
     @property
+    def begins(self) -> int:
+        """So many arrays of the state, from the first on, may begin as anything, as a summary of what was read; the
+        others begin with zeros."""
+        return self.states
+
+    @property
     def input_size(self) -> int:
         return self.weight_ih.shape[1]
 

@@ -16,6 +16,7 @@ from seqcli.ops import Array
 
 HEADS = 4  # where they divide H
 CHUNK = 128  # time steps that training takes at once
+LARGEST = 256  # window: bfloat16 counts so far
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,20 @@ class Cell(BaseCell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng, *, window: int = 32) -> Cell:
-        """As BaseCell; no distance is preferred. Raises UsageError for a window that holds nothing but the input."""
-        if window < 2:
-            raise UsageError(f"the window of local-attention must hold two inputs at least, not {window}")
+        """As BaseCell; no distance is preferred. Raises UsageError for a window that holds nothing but the input, or
+        more than a count in bfloat16 can tell apart."""
+        if not 2 <= window <= LARGEST:
+            raise UsageError(f"the window of local-attention holds 2 to {LARGEST} inputs, not {window}")
         bias = np.zeros(window * math.gcd(HEADS, hidden_size), np.float32)
         return super().create(input_size, hidden_size, rng, distance_bias=bias, window=window)
 
     @property
     def states(self) -> int:  # type: ignore[override]
         return 2 * self.window
+
+    @property
+    def begins(self) -> int:
+        return 0  # what was never read has no key
 
     def _bias(self, like: Array) -> Array:
         """(W, heads)."""

@@ -68,7 +68,9 @@ def stack(cell: Any, input_size: int, sizes: list[int], rng: Rng, *, bidirection
     each = cells(cell)
     if len(each) > len(sizes):
         said = f"model.cell names {len(each)} cells, one a layer, and there are {len(sizes)} layers"
-        raise UsageError(said, hint=f"set model.layers: {len(each)}, or more: then they are taken in turn again")
+        raise UsageError(
+            said, hint=f"at least {len(each)} layers, of the decoder too; of more they are taken in turn again"
+        )
     block = any(own.get("block") for own in each)
     if block and len(set(sizes)) > 1:
         raise UsageError(

@@ -117,9 +117,15 @@ class Model(Encodes, BaseSeq2Seq):
             raise UsageError("model.sources: apart is for several columns", hint="name them: data.source: [1, 2]")
         begins = tuple(first for first, *_ in sizes.columns) if config.sources else ()
         scale = E**-0.5
-        states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
+        states = sum(cell.hidden_size * cell.begins for (cell,) in decoder.cells)
         read = H + (attention.context_size(C) if attention else 0)
-        zero = config.bridge == "zero"
+        zero = config.bridge == "zero" or not states
+        if zero and attention is None:
+            raise UsageError(
+                "model.attention: none, and no state of the decoder's cells begins with what was read: nothing of the"
+                " source reaches it",
+                hint="attention: general, or a recurrent cell among decoder_cell",
+            )
         return cls(
             source_embedding=None if sizes.dimensions else normal(sizes.source, E, rng),
             front_end=config.front(sizes, E, rng),
@@ -149,12 +155,14 @@ class Model(Encodes, BaseSeq2Seq):
         wide = source.shape[1] if self.front_end is None else -(-int(counts.max(initial=1)) // TILE) * TILE
         y = np.zeros((len(counts), wide, flat.shape[1]), np.float32)
         y[np.arange(wide) < counts[:, None]] = flat
-        summary = None if self.bridge == "zero" else pool_flat(self.bridge, flat, counts, both=self.encoder.both)[0]
+        summary = (
+            None if self.bridge_weight is None else pool_flat(self.bridge, flat, counts, both=self.encoder.both)[0]
+        )
         return self._remembered(y, summary, counts)
 
     def remembered(self, y: Array, lengths: Array) -> tuple[Memory, State]:
         """Memory and the state before BOS, of the encoder's outputs (S, B, C)."""
-        summary = None if self.bridge == "zero" else pool(self.bridge, y, lengths, both=self.encoder.both)
+        summary = None if self.bridge_weight is None else pool(self.bridge, y, lengths, both=self.encoder.both)
         return self._remembered(y.swapaxes(0, 1), summary, lengths)
 
     def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
@@ -172,10 +180,10 @@ class Model(Encodes, BaseSeq2Seq):
         flat, at, found = ops.tanh(ops.linear(summary, self.bridge_weight, self.bridge_bias)), 0, []  # type: ignore[arg-type]
         for (cell,) in self.decoder.cells:
             own = []
-            for _ in range(cell.states):
+            for _ in range(cell.begins):
                 own.append(flat[:, at : at + cell.hidden_size])
                 at += cell.hidden_size
-            found.append((tuple(own),))
+            found.append(((*own, *cell.initial_state(len(summary))[len(own) :]),))
         return tuple(found)
 
     def _readout(self, h: Array, context: Array | None) -> Array:

@@ -75,8 +75,8 @@ class Model(seq2seq.Model):
         F = E if conditions else 0
         H, depth = config.decoder_hidden or C, config.decoder_layers or config.layers
         decoder = stack(config.decoder_cell or config.cell, E + C + F, [H] * depth, rng)
-        states = sum(cell.hidden_size * cell.states for (cell,) in decoder.cells)
-        zero = config.bridge == "zero"
+        states = sum(cell.hidden_size * cell.begins for (cell,) in decoder.cells)
+        zero = config.bridge == "zero" or not states
         return cls(
             source_embedding=normal(sizes.source, E, rng),
             front_end=None,

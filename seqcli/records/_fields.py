@@ -73,9 +73,8 @@ class FieldReader(LineReader):
             own = (key, *self.options.parts)
             record.join([(self._text(fields, k, "source", line, number), k) for k in own])
         goal = (self._labels if labels else self._target)(fields, goal_key, record)
-        for name in self.options.further_labels if self.options.gold else ():
-            own = self._labels(fields, name, record, whole=True) or []
-            record.targets = [*record.targets, (name, own, name)]
+        names = self.options.further_labels if self.options.gold else ()
+        further_labels = [(name, self._labels(fields, name, record, whole=True) or [], name) for name in names]
         prefix = None if labels else self.options.prefix
         if prefix is not None and fields.get(prefix) is not None:
             record.prefix = self._text(fields, prefix, "prefix", line, number)
@@ -86,12 +85,12 @@ class FieldReader(LineReader):
         if "\\u" in line.body:  # only an escape can stand for half a character
             parts = [(key, record.text), *further, *([(prefix, record.prefix)] if prefix is not None else [])]
             broken = [name for name, part in parts if not whole(part or "")]
-            if not whole("".join(goal or ())):
+            if not whole("".join([*(goal or ()), *(label for _, own, _ in further_labels for label in own)])):
                 broken, goal = broken + [goal_key] * self.options.gold, None
             if broken:
                 raise self._half_a_character(line, number, broken[0])
         if labels:
-            record.labels = goal
+            record.labels, record.targets = goal, further_labels
         elif isinstance(goal, list):
             record.target, record.references = goal[0], tuple(text for text in goal[1:] if text.strip())
         else:
@@ -191,11 +190,12 @@ class FieldReader(LineReader):
 
     def _text_key(self, fields: Fields, label_key: str | None, number: int) -> str:
         """The key of the text where nothing says it."""
+        taken = (label_key, *LABEL_KEYS, *self.options.further_labels)
         for key in TEXT_KEYS:
-            if key in fields and key != label_key:
+            if key in fields and key not in taken:
                 return key
         kinds = (str, list) if self.options.numbers else str
-        strings = [k for k, v in fields.items() if isinstance(v, kinds) and k not in (label_key, *LABEL_KEYS)]
+        strings = [k for k, v in fields.items() if isinstance(v, kinds) and k not in taken]
         return self._only(strings, "text", fields, number)
 
     def _labels(self, fields: Fields, key: str | None, example: Example, *, whole: bool = False) -> list[str] | None:

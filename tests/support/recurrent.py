@@ -30,7 +30,9 @@ VARIANTS: list[dict[str, Any]] = [
     {"copy_source": True, "bridge": "zero", "input_feeding": True},
 ]
 OF_CELLS: list[dict[str, Any]] = [
-    {"cell": name, "layers": 2, "input_feeding": True} for name in OWN
+    *({"cell": name, "layers": 2, "input_feeding": True} for name in OWN),
+    {"cell": ["gru", {"kind": "local-attention", "window": 3}], "layers": 2},
+    {"decoder_cell": {"kind": "local-attention", "window": 3}},
 ]  # not torch.nn's
 INFERENCE = [*(VARIANTS[i] for i in (0, 1, 2, 4, 5, 7, 9)), *OF_CELLS]
 

@@ -16,14 +16,15 @@ def run(asked: Asked, predictor: Classifier, given: Given) -> None:
     """Score FILES or a split, and print."""
     limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
     if not asked.labels.compare:
-        report(asked, predictor.scored_by(asked.reading.label), given, unknown=asked.labels.unknown)
+        report(asked, predictor.scored_by(asked.reading.label, asked.files), given, unknown=asked.labels.unknown)
         return
     if asked.labels.confusion:
         raise UsageError("--confusion is of one model: leave --compare away")
     what, examples = scoring.records(predictor, asked.files, reading(asked, given), asked.scoring.split)
     other = other_of(asked, predictor)
-    pair = [own.scored_by(asked.reading.label).first for own in (predictor, Classifier.open(other))]
-    _compare(asked, (pair[0], pair[1]), what, [e.aimed(pair[0].target) for e in examples])
+    first, second = predictor.scored_by(asked.reading.label, asked.files).first, Classifier.open(other)
+    second = second.of(first.target) if second.targets and first.target else second.first
+    _compare(asked, (first, second), what, [e.aimed(first.target) for e in examples])
 
 
 def _compare(asked: Asked, pair: tuple[Classifier, Classifier], what: str, examples: list[Example]) -> None:

@@ -20,6 +20,8 @@ def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
         named = [roles.get("text", options.get("text")), *further]
         found.append(("texts", f"{', '.join(map(str, named))}: {READ[header['model'].get('pair', 'joined')]}"))
     if "linear" in header:
-        share = header["decoding"]["linear_share"]
-        found.append(("beside it", f"{header['linear']['kind']}, whose scores are added {share:g} times"))
+        decoding = header["decoding"]
+        shares = [decoding["linear_share"], *decoding.get("linear_shares", {}).values()]
+        times = ", ".join(f"{share:g}" for share in shares)
+        found.append(("beside it", f"{header['linear']['kind']}, whose scores are added {times} times"))
     return found

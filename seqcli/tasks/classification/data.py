@@ -183,7 +183,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
     for examples in splits.values():
         check_labels(examples, config.multi_label)
         for name in several[1:]:
-            check_labels((e.aimed(name) for e in examples), False)
+            check_labels((e.aimed(name) for e in examples), False, name)
     splits |= _share_out(splits["train"], plan.shares)
     return Corpus.made(config, plan, format_name, options, splits, roles=records.found)
 
@@ -273,6 +273,9 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
+    second = said.label in further and read not in LEVELS  # it was read whole, under its own names
+    if second:
+        own["label_until"] = None
     if further:  # called alike everywhere; one that is said is scored alone
         said_of_levels = tuple(name for name in further if name == said.label and read in LEVELS)
         own |= {"label": first, "further_labels": further if said.label is None else said_of_levels}
@@ -280,14 +283,15 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     options = Options(LABELLED, **{**own, **given}, numbers="frames" in header)
     roles = trained_roles(header)
     found = read_examples(Records(read, options, data["encoding"], roles), paths, kept, "reading")
-    examples = list(renamed(found, data["labels"]))
+    examples = list(renamed(found, {} if second else data["labels"]))
     if read in LEVELS and said.label:
         examples = [e.aimed(said.label) for e in examples]
     if said.skip:
-        examples = [example for example in examples if example.labels or data["multi_label"]]
+        examples = [e for e in examples if e.labels or data["multi_label"]]
+        examples = [e for e in examples if all(e.aimed(name).labels for name in options.further_labels)]
     check_labels(examples, data["multi_label"])
     for name in options.further_labels:
-        check_labels((e.aimed(name) for e in examples), False)
+        check_labels((e.aimed(name) for e in examples), False, name)
     return examples
 
 

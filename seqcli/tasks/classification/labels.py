@@ -39,8 +39,8 @@ def check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequence
             )
 
 
-def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
-    """Raise SeqcliError where a record has not one label, and the data is not multi-label."""
+def check_labels(examples: Iterable[Example], multi_label: bool, target: str = "") -> None:
+    """Raise SeqcliError where a record has not one label, and the data is not multi-label; of a further `target`."""
     for example in examples:
         if multi_label or (example.labels is not None and len(example.labels) == 1):
             continue
@@ -49,6 +49,8 @@ def check_labels(examples: Iterable[Example], multi_label: bool) -> None:
         hint = "where texts may have several labels or none, say so: data.multi_label: true"
         if not labels:
             hint = f'to leave out what has none: data.labels: {{"": null}}; {hint}'
+        if target:
+            what, hint = f"{what} of {target!r}", "every target has one; --unknown-label skip leaves it out of scores"
         raise SeqcliError(f"{example.place(label=True)}: the record has {what}", hint=hint)
 
 
@@ -77,8 +79,10 @@ def check_targets(names: Sequence[str], format_name: str, options: Mapping[str, 
     """Raise UsageError for several targets that a format cannot have."""
     if format_name not in (*ROWS, "jsonl", *LEVELS):
         raise UsageError(f"data.label: a list names several columns or keys: {format_name} has neither")
-    if len({*names}) < len(names):
-        raise UsageError(f"data.label: {', '.join(names)}: a target is named twice")
+    texts = options.get("text")
+    taken = [*names, *map(str, texts if isinstance(texts, list | tuple) else [texts])]
+    if twice := next((name for name in names if taken.count(name) > 1), None):
+        raise UsageError(f"data.label: {twice} is named twice, or is the text")
     if format_name in LEVELS and (len(names) > 2 or not options.get("label_until")):
         hint = "set data.label_until, as to ':' where a label is written DESC:manner"
         raise UsageError(f"data.label: {format_name} has one label a text, of two levels at most", hint=hint)

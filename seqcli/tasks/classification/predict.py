@@ -116,11 +116,14 @@ class Classifier(HasTargets, BasePredictor):
         return replace(self, model=model, vocabulary=known, others={}, target=name, **own._asdict())
 
     def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
-        return super(Classifier, self.scored_by(asked.get("label"))).evaluate(files, **asked)
+        return super(Classifier, self.scored_by(asked.get("label"), files)).evaluate(files, **asked)
 
-    def scored_by(self, label: str | None) -> Classifier:
-        """What is scored where a column or key of labels is said: one of several targets alone, by its name."""
-        return self if label is None else self.targets.get(label, self.first)
+    def scored_by(self, label: str | None, files: Any) -> Classifier:
+        """What is scored where a label is said: one of several targets alone, by its name; the first, where it is
+        another column or key of files. Raises UsageError where there are none, and no such target."""
+        if label is None or not self.targets:
+            return self
+        return self.targets.get(label, self.first) if files else self.of(label)
 
     @property
     def labels(self) -> list[str]:

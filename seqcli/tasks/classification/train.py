@@ -41,6 +41,7 @@ KEPT = (
     "class_weights",
     "node_loss",
     "linear",
+    "targets",
 )  # of the recipe
 FRAMES_BASELINE = "frames-linear"
 

@@ -30,7 +30,7 @@ from seqcli.tasks.tagging.raw import Words
 from seqcli.tasks.tagging.score import Report, evaluate, fitted, headline, summary
 from seqcli.tasks.tagging.tags import aimed
 
-KEPT = ("dropout", "variational", "word_dropout")  # model keys that fine-tuning takes from its recipe
+KEPT = ("dropout", "variational", "word_dropout", "targets")  # model keys that fine-tuning takes from its recipe
 OFTEN = 2  # times that an edit of a word must be in the training split to be a label
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
 

@@ -194,7 +194,8 @@ def test_a_run_of_levels_scores_files_of_levels_and_of_columns(folder: Path) -> 
     ("changes", "said"),
     [
         (["data.label=[coarse, fin]"], "no column 'fin' for --label"),
-        (["data.label=[coarse, coarse]"], "a target is named twice"),
+        (["data.label=[coarse, coarse]"], "coarse is named twice, or is the text"),
+        (["data.label=[coarse, text]"], "text is named twice, or is the text"),
         (["data.multi_label=true"], "several targets do not go with multi_label"),
         (["model.targets={fin: {weight: 2}}"], "there is no target 'fin'"),
         (["model=ngram-linear", "tokenizer=null", "train=null"], "a ngram-linear has one target, not 2"),
@@ -212,10 +213,10 @@ def test_what_several_targets_cannot_be_is_refused(folder: Path, changes: list[s
 def test_a_record_without_a_further_label_is_named(folder: Path, tmp_path: Path) -> None:
     for name, text in (("a.csv", "coarse,fine,text\nPLACE,PLACE:town,Rome\nPLACE,,the Rhine\n"),):
         (tmp_path / name).write_text(text)
-        with pytest.raises(SeqcliError, match=r"a\.csv:3:7: the record has no label"):
+        with pytest.raises(SeqcliError, match=r"a\.csv:3:7: the record has no label of 'fine'"):
             dataset.open_corpus(dataset.Config(train=name, label=["coarse", "fine"], text="text"), tmp_path)
     (tmp_path / "a.jsonl").write_text('{"text": "Rome", "coarse": "PLACE", "fine": []}\n')
-    with pytest.raises(SeqcliError, match=r"a\.jsonl:1:45: the record has no label"):
+    with pytest.raises(SeqcliError, match=r"a\.jsonl:1:45: the record has no label of 'fine'"):
         dataset.open_corpus(dataset.Config(train="a.jsonl", label=["coarse", "fine"]), tmp_path)
 
 
@@ -226,3 +227,49 @@ def test_a_file_whose_further_shares_are_no_numbers_is_refused(folder: Path, tmp
         artifact.write(tmp_path / "m.safetensors", header, stored.arrays)
         with pytest.raises(SeqcliError, match="decoding"):
             load(tmp_path / "m.safetensors")
+
+
+def test_a_target_that_is_scored_alone_is_read_as_in_training(tmp_path: Path) -> None:
+    """Whole, where the first is cut at label_until, and under its own names."""
+    rows = [("a b", "A:x", "A:x"), ("c d", "B:y", "B:y"), ("a d", "A:z", "neg"), ("c b", "B:x", "C:w")] * 8
+    (tmp_path / "a.tsv").write_text("text\tone\ttwo\n" + "".join("\t".join(row) + "\n" for row in rows))
+    data = "{train: a.tsv, valid: a.tsv, label: [one, two], label_until: ':', labels: {B: neg}}"
+    lines = ["task: classification", "tokenizer: word", f"data: {data}"]
+    lines += ["model: {cell: gru, embedding: 4, hidden: 4}", "train: {steps: 2, threads: 1}"]
+    (tmp_path / "r.yaml").write_text("\n".join(lines) + "\n")
+    done = seqcli("train", "r.yaml", "--name", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    own = load(tmp_path / "runs/r")
+    assert [own.of(name).labels for name in ("one", "two")] == [["A", "neg"], ["A:x", "B:y", "C:w", "neg"]]
+    alone, whole = own.evaluate(tmp_path / "a.tsv", label="two"), own.evaluate(tmp_path / "a.tsv")
+    assert alone.metrics == whole.targets["two"].metrics
+    assert alone.counts["texts"] == 32
+    with pytest.raises(UsageError, match="no target 'too'"):
+        own.evaluate(split="valid", label="too")
+    (tmp_path / "b.tsv").write_text("text\tone\ttwo\na b\tA:x\t\na b\tA:x\tA:x\n")
+    ask = ("eval", "-m", "r", "b.tsv", "--json")
+    assert "has no label of 'two'" in seqcli(*ask, cwd=tmp_path).stderr
+    left = json.loads(seqcli("-q", *ask, "--unknown-label", "skip", cwd=tmp_path).text)
+    assert left["counts"]["texts"] == 1
+
+
+def test_two_models_are_compared_by_the_same_target(folder: Path) -> None:
+    sets = ["--set", "data.label=[fine, coarse]", "--set", "model.linear=false", "--set", "train.steps=2"]
+    done = seqcli("train", "topic.yaml", "--name", "turned", *sets, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    ask = ("-q", "eval", "--compare", "runs/topic", "runs/turned", "--json", "valid.csv")
+    found = json.loads(seqcli(*ask, cwd=folder).text)["metrics"]["accuracy"]
+    wanted = [
+        load(folder / f"runs/{name}").evaluate(folder / "valid.csv", label="coarse") for name in ("topic", "turned")
+    ]
+    assert [found["first"], found["second"]] == [r.metrics["accuracy"] for r in wanted]
+
+
+def test_a_further_label_is_no_text_and_no_half_a_character(tmp_path: Path) -> None:
+    row = {"utterance": "hello there", "intent": "greet", "sentence": "glad"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
+    corpus = dataset.open_corpus(dataset.Config(train="a.jsonl", label=["intent", "sentence"]), tmp_path)
+    assert corpus.splits["train"][0].text == "hello there"
+    (tmp_path / "b.jsonl").write_text('{"text": "x", "intent": "a", "mood": "\\ud800"}\n')
+    with pytest.raises(SeqcliError, match="half a character"):
+        dataset.open_corpus(dataset.Config(train="b.jsonl", label=["intent", "mood"]), tmp_path)
