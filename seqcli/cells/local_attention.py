@@ -64,10 +64,12 @@ class Cell(BaseCell):
         low = ops.zeros((1,), q) - np.inf
         rows = [s if not i else ops.where(known[i], s, low) for i, s in enumerate(scores)]
         weights = ops.softmax(ops.stack(rows).swapaxes(0, -1)).swapaxes(0, -1)[..., None]  # (W, ..., heads, 1)
-        h = sum(w * value.reshape(heads) for w, value in zip(weights, values, strict=True)).reshape(q.shape)
+        h = weights[0] * v.reshape(heads)
+        for w, value in zip(weights[1:], values[1:], strict=True):
+            h = h + w * value.reshape(heads)
         most = ops.zeros((1,), count) + before
         more = ops.where(count + 1 < most, count + 1, most + 0 * count)
-        return h, *keys[:before], *values[:before], more
+        return h.reshape(q.shape), *keys[:before], *values[:before], more
 
     @property
     def _scale(self) -> float:
@@ -77,21 +79,15 @@ class Cell(BaseCell):
         """Training takes some steps at once."""
         if not ops.is_torch(x):
             return super().unroll(x, state)
-        before, q = self.window - 1, ops.at_least_float32(self.project(x))
-        q, k, v = ops.split(q, 3)
-        old = [ops.like(s, q) for s in state]
-        keys, values = (
-            ops.concat([ops.stack([*reversed(own)]), new], axis=0)
-            for own, new in ((old[1 : 1 + before], k), (old[1 + before : -1], v))
-        )
-        parts = range(0, len(q), CHUNK)
-        y = ops.concat(
-            [
-                self._look(q[t : t + CHUNK], *(a[t : t + CHUNK + before] for a in (keys, values)), old[-1][:, :1] + t)
-                for t in parts
-            ],
-            axis=0,
-        )
+        q, k, v = ops.split(ops.at_least_float32(self.project(x)), 3)
+        before, old = self.window - 1, [ops.like(s, q) for s in state]
+        keys = ops.concat([ops.stack(old[before:0:-1]), k], axis=0)  # the oldest first
+        values = ops.concat([ops.stack(old[-2:before:-1]), v], axis=0)
+        parts = []
+        for t in range(0, len(q), CHUNK):
+            near = slice(t, t + CHUNK + before)
+            parts.append(self._look(q[t : t + CHUNK], keys[near], values[near], old[-1][:, :1] + t))
+        y = ops.concat(parts, axis=0)
         last = [a.flip(0)[:before] for a in (keys, values)]
         count = old[-1] + len(q)
         end = (y[-1], *last[0], *last[1], ops.where(count < before, count, before + 0 * count))

@@ -155,14 +155,16 @@ class Model(Encodes, BaseSeq2Seq):
         wide = source.shape[1] if self.front_end is None else -(-int(counts.max(initial=1)) // TILE) * TILE
         y = np.zeros((len(counts), wide, flat.shape[1]), np.float32)
         y[np.arange(wide) < counts[:, None]] = flat
-        summary = (
-            None if self.bridge_weight is None else pool_flat(self.bridge, flat, counts, both=self.encoder.both)[0]
-        )
+        summary = None
+        if self.bridge != "zero" and self.bridge_weight is not None:
+            summary, _ = pool_flat(self.bridge, flat, counts, both=self.encoder.both)
         return self._remembered(y, summary, counts)
 
     def remembered(self, y: Array, lengths: Array) -> tuple[Memory, State]:
         """Memory and the state before BOS, of the encoder's outputs (S, B, C)."""
-        summary = None if self.bridge_weight is None else pool(self.bridge, y, lengths, both=self.encoder.both)
+        summary = None
+        if self.bridge != "zero" and self.bridge_weight is not None:
+            summary = pool(self.bridge, y, lengths, both=self.encoder.both)
         return self._remembered(y.swapaxes(0, 1), summary, lengths)
 
     def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
