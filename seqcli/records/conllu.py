@@ -155,7 +155,7 @@ class Reader(BlockReader):
             return tags
         if not self.options.gold:
             return None
-        if tags and COLUMNS[column] == "upos" and not self.options.partial:  # what a treebank must fill
+        if tags and COLUMNS[column] == "upos":  # the one column that a treebank must fill
             raise SeqcliError(
                 f"{sentence.place(0, tag=True)}: no word of this sentence has a part of speech (UPOS is _)",
                 hint="name the field with the tags, as in: tag: xpos",

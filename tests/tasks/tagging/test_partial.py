@@ -151,15 +151,6 @@ def test_spans_of_some_kinds_alone_leave_the_others_open(tmp_path: Path) -> None
     assert np.isfinite(float(task.loss(task.model, task.batch(0, 0), (), None)[0]))
 
 
-def test_a_treebank_s_sentence_may_have_no_tag_at_all(tmp_path: Path) -> None:
-    rows = [f"{i}\t{w}\t_\t{t}" + "\t_" * 6 for i, (w, t) in enumerate([("a", "_"), ("b", "_")], 1)]
-    (tmp_path / "a.conllu").write_text("\n".join([*rows, "", rows[0].replace("\t_\t_", "\t_\tDET", 1), "", ""]))
-    config = dataset.Config(train="a.conllu", partial=True)
-    assert [s.tags for s in dataset.open_corpus(config, tmp_path).splits["train"]] == [["_", "_"], ["DET"]]
-    with pytest.raises(SeqcliError, match="no word of this sentence has a part of speech"):
-        dataset.open_corpus(dataset.Config(train="a.conllu"), tmp_path)
-
-
 def test_an_open_tag_within_a_span_does_not_hide_its_scheme() -> None:
     assert partial.closed(["B-PER", "_", "I-PER", "!LOC", "O"]) == ["B-PER", "I-PER", "I-PER", "O", "O"]
     assert partial.closed(["_", "B", "_", "E"]) == ["O", "B", "I", "E"]
