@@ -47,9 +47,8 @@ class CRF:
         start, transitions, end = limits
         return CRF(_limit(self.transitions, transitions), _limit(self.start, start), _limit(self.end, end))
 
-    def loss(self, emissions: Array, tags: Array | None, lengths: Array) -> Array:
-        """-log p(tags | emissions) in nats: emissions (T, B, K), tags (T, B), lengths (B,) -> (B,); without tags the
-        log of the sum over all of them.
+    def loss(self, emissions: Array, tags: Array, lengths: Array) -> Array:
+        """-log p(tags | emissions) in nats: emissions (T, B, K), tags (T, B), lengths (B,) -> (B,).
 
         What lies beyond a length has no influence, whatever it is, and no gradient; length 0 gives 0. float32 under
         bfloat16. On torch the fused form is taken where it is exact.
@@ -60,21 +59,14 @@ class CRF:
             return emissions.sum(axis=(0, 2))
         inside = ops.integers(np.arange(T), emissions)[:, None] < lengths[None]  # (T, B)
         emissions = ops.where(inside[..., None], emissions, ops.zeros((1,), emissions))
-        tags = None if tags is None else ops.where(inside, tags, 0)
+        tags = ops.where(inside, tags, 0)
         weights = (ops.at_least_float32(w) for w in (self.transitions, self.start, self.end))
         crf = CRF(*weights)
         if ops.is_torch(emissions) and (fused := crf.fused(emissions, tags, lengths, inside)) is not None:
             return fused
         return crf.equation(emissions, tags, lengths, inside)
 
-    def partial_loss(self, emissions: Array, allowed: Array, lengths: Array) -> Array:
-        """-log of the probability of all tags that are allowed together (Tsuboi et al. 2008): as `loss`, allowed
-        (T, B, K) above 0 where a label is. Where nothing goes with the limits too, those are broken."""
-        emissions = ops.at_least_float32(emissions)
-        held = ops.where(allowed > 0, emissions, emissions + 2 * FORBIDDEN)
-        return self.loss(emissions, None, lengths) - self.loss(held, None, lengths)
-
-    def equation(self, emissions: Array, tags: Array | None, lengths: Array, inside: Array) -> Array:
+    def equation(self, emissions: Array, tags: Array, lengths: Array, inside: Array) -> Array:
         """log Z - score, in log space. inside (T, B); beyond it emissions and tags are 0."""
         T, B, _ = emissions.shape
         into = self.transitions.T  # (K, K) [to, from]
@@ -84,14 +76,12 @@ class CRF:
             a = ops.where(inside[t][:, None], new, a)
         log_z = ops.logsumexp(a + self.end)
         zero = ops.zeros((1,), emissions)
-        if tags is None:
-            return ops.where(inside[0], log_z, zero)
         steps = ops.where(inside[1:], self.transitions[tags[:-1], tags[1:]], zero)
         last = tags[lengths - 1, ops.integers(np.arange(B), emissions)]
         score = self.start[tags[0]] + ops.take_along(emissions, tags).sum(0) + steps.sum(0) + self.end[last]
         return ops.where(inside[0], log_z - score, zero)
 
-    def fused(self, emissions: Any, tags: Any | None, lengths: Any, inside: Any) -> Any | None:
+    def fused(self, emissions: Any, tags: Any, lengths: Any, inside: Any) -> Any | None:
         """`equation` by forward-backward in float64 probabilities, its gradient the marginals: torch, or None where
         it might not be exact.
 
@@ -151,10 +141,8 @@ def _fused() -> Any:
             back = torch.where(inside, lengths[None] - 1 - times, times)  # (T, B): a sequence reversed in its length
             last = (lengths - 1).clamp(min=0)
             e, trans, first, final = (x.double() for x in (emissions, transitions, start, end))
-            score = 0.0
-            if tags is not None:
-                score = e.gather(-1, tags[..., None])[..., 0].sum(0) + first[tags[0]] + final[tags[last, columns]]
-                score += (trans[tags[:-1], tags[1:]] * inside[1:]).sum(0)
+            score = e.gather(-1, tags[..., None])[..., 0].sum(0) + first[tags[0]] + final[tags[last, columns]]
+            score += (trans[tags[:-1], tags[1:]] * inside[1:]).sum(0)
 
             # both directions at once, (2, B, K): forward, and backward over the reversed sequences
             tops = e.amax(-1, keepdim=True), trans.max(), first.max(), final.max()
@@ -189,24 +177,22 @@ def _fused() -> Any:
                     torch.where(within[1:], forward[:-1] / norms[1:, 0], 0.0),
                     torch.where(within[1:], (x * after / total)[1:], 0.0),
                     moves[0],
-                    *(last, inside),
-                    *(() if tags is None else (tags,)),
+                    *(tags, last, inside),
                 )
             return torch.where(inside[0], log_z - score, 0.0).to(emissions.dtype)
 
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, *grads: Any) -> Any:
-            marginals, left, right, moves, last, inside, *tags = ctx.saved_tensors
+            marginals, left, right, moves, tags, last, inside = ctx.saved_tensors
             _, B, K = marginals.shape
             weight = torch.where(inside[0], grads[0].double(), 0.0)  # (B,)
-            columns = torch.arange(B, device=last.device)
+            columns = torch.arange(B, device=tags.device)
+            # expected less observed
+            d = marginals.scatter_add(-1, tags[..., None], -inside[..., None].double()) * weight[:, None]
             pairs = left.reshape(-1, K).T @ (right * weight[:, None]).reshape(-1, K) * moves
-            for own in tags:  # expected less observed
-                marginals = marginals.scatter_add(-1, own[..., None], -inside[..., None].double())
-                seen = (own[:-1] * K + own[1:]).reshape(-1)
-                pairs = pairs.reshape(-1).index_add(0, seen, -(inside[1:] * weight).reshape(-1)).reshape(K, K)
-            d = marginals * weight[:, None]
+            seen = (tags[:-1] * K + tags[1:]).reshape(-1)
+            pairs = pairs.reshape(-1).index_add(0, seen, -(inside[1:] * weight).reshape(-1)).reshape(K, K)
             return d, pairs, d[0].sum(0), d[last, columns].sum(0), None, None, None  # autograd casts them
 
     return Fused

@@ -156,30 +156,21 @@ class Model(_heads.HasHeads, ReadsWords):
         x, lengths = self.inputs(batch)
         emissions = self.scores(x, batch["features"], lengths, rng)
         if not self.vocabulary.further:
-            return self._nats(emissions, batch["tags"], lengths, batch.get("allowed"))
+            return self._nats(emissions, batch["tags"], lengths)
         found = {}
         for i, (name, own) in enumerate(self.vocabulary.slices.items()):
             tags = batch["further"][i - 1] if i else batch["tags"]
             found[name] = self.only(name)._nats(emissions[..., own], tags, lengths)
         return self.weighted(found)
 
-    def _nats(self, emissions: Array, tags: Array, lengths: Array, allowed: Array | None = None) -> Array:
-        """Mean nats a token of one target: emissions (T, B, K), tags (T, B); of a softmax those below 0 are none.
-        Where tags are known in part, allowed (T, B, K) says in their place which labels may be."""
-        if self.chain is not None and allowed is not None:
-            return self.chain.partial_loss(emissions, allowed, lengths).sum() / lengths.sum()
+    def _nats(self, emissions: Array, tags: Array, lengths: Array) -> Array:
+        """Mean nats a token of one target: emissions (T, B, K), tags (T, B); of a softmax those below 0 are none."""
         if self.chain is not None:
             return self.chain.loss(emissions, tags, lengths).sum() / lengths.sum()
         T, B, K = emissions.shape
         inside = (ops.integers(np.arange(T), emissions)[:, None] < lengths[None]) & (tags >= 0)
-        if allowed is not None:
-            wide = ops.at_least_float32(emissions)
-            low = ops.zeros((1,), wide) - np.inf
-            held = ops.where((allowed > 0) | ~inside[..., None], wide, low)
-            nats = ops.logsumexp(wide) - ops.logsumexp(held)
-        else:
-            tags = ops.where(inside, tags, 0)
-            nats = ops.cross_entropy(emissions.reshape(T * B, K), tags.reshape(T * B)).reshape(T, B)
+        tags = ops.where(inside, tags, 0)
+        nats = ops.cross_entropy(emissions.reshape(T * B, K), tags.reshape(T * B)).reshape(T, B)
         return ops.where(inside, nats, ops.zeros((1,), nats)).sum() / lengths.sum()
 
     def only(self, name: str) -> Self:

@@ -45,7 +45,7 @@ _COLUMNS = ("columns", "tag", "word", "separator", "comments", "docstart", "empt
 _LABELS = ("label_prefix", "label_until", "label_separator", "multi_label")
 TAGGED = Kind(
     *("tags", partial(Sentence, split=False), ("field", "tag"), ()),
-    kept=(*_COLUMNS, "further_tags", "partial", "gold", "replace", "confidence"),
+    kept=(*_COLUMNS, "further_tags", "gold", "replace", "confidence"),
 )
 LABELLED = Kind(
     "labels",
@@ -99,9 +99,6 @@ class Options:
     separator: str = "auto"  # conll: "tab", "space" (runs of blanks), "auto" (by the first line), or any string
     comments: str | None = None  # conll: lines that begin so are comments; None: there are none
     docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
-    partial: bool = (
-        False  # tags: jsonl: a list is one of several, and where `annotated` names kinds, O may hide others
-    )
     empty_tag: str = "_"  # how a token without a tag is written
     numbers: bool = False  # a text says where numbers are: an array of them is one too (jsonl)
     labels: tuple[str, ...] = ()  # series: what a filter's rows may have in the label's column, and need not
@@ -131,7 +128,7 @@ class Options:
     def kept(self) -> dict[str, Any]:
         """What a model's header keeps; `Options(kind, **kept)` gives it back."""
         kept = {name: getattr(self, name) for name in self.kind.kept}
-        several = ("further", "parts", "further_tags", "further_labels", "partial")
+        several = ("further", "parts", "further_tags", "further_labels")
         return {name: value for name, value in kept.items() if value or name not in several}
 
 

@@ -21,9 +21,8 @@ from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
 from seqcli.predictor import BasePredictor, HasTargets
-from seqcli.records import Sentence, is_open
+from seqcli.records import Sentence
 from seqcli.tasks.tagging.labels import Edits, Labels
-from seqcli.tasks.tagging.partial import allowed, closed
 from seqcli.tasks.tagging.raw import Words
 
 GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
@@ -46,7 +45,6 @@ class Scored(HasTargets, BasePredictor):
     schemes: Mapping[str, str | None] = field(default_factory=dict)  # of further targets
     temperatures: Mapping[str, float] = field(default_factory=dict)
     target: str = ""  # which of a model's several targets this is
-    partial: bool = False  # tags of data are known in part
 
     def _only(self, name: str) -> Self:
         own: dict[str, Any] = {"scheme": self.schemes[name]} if name in self.schemes else {}
@@ -175,28 +173,14 @@ class Scored(HasTargets, BasePredictor):
         return named(sentence, lambda: frames(sentence)) if sentence.frames is None else sentence.frames
 
     def gold(self, sentence: Sentence) -> list[int] | None:
-        """The labels of a sentence's own tags, -1 where a tag is known in part; None where the model does not know
-        one."""
-        own = sentence.tags or []
-        tags = self.vocabulary.as_labels(closed(own) if self.partial else own, self.scheme, sentence.words)
+        """The labels of a sentence's own tags; None where the model does not know one."""
+        tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme, sentence.words)
         ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
-        known = [id for id, has in zip(ids, self.known(sentence), strict=True) if has]
-        return None if -1 in known else [id if has else -1 for id, has in zip(ids, self.known(sentence), strict=True)]
-
-    def partial_nats(self, emissions: np.ndarray, sentence: Sentence) -> float:
-        """-log p of all that a sentence's tags allow; emissions (1, T, K) are its row of the chain's."""
-        lengths = np.array([emissions.shape[1]])
-        every = self.chain(emissions, lengths).log_z[0]
-        return float(every - self.chain(emissions, lengths, allowed(self.labels, sentence)[None]).log_z[0])
-
-    def known(self, sentence: Sentence) -> list[bool]:
-        """Whether each tag of a sentence is known, and not in part alone."""
-        return [not (self.partial and is_open(tag)) for tag in sentence.tags or ()]
+        return None if -1 in ids else ids
 
     def paths(self, chain: Chain, sentences: Sequence[Sentence]) -> tuple[np.ndarray, list[float | None]]:
         """Of the sentences of a group: their best paths (B, T), and -log p of their own tags in nats or None."""
         best, known = self.best(chain, [s.words for s in sentences]), [self.gold(s) for s in sentences]
-        known = [None if ids and -1 in ids else ids for ids in known]
         gold = np.zeros_like(best)
         for row, ids in enumerate(known):
             gold[row, : len(ids or [])] = ids or []

@@ -21,7 +21,6 @@ from seqcli.files import named
 from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
 from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
-from seqcli.tasks.tagging.partial import outside
 from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, with_tags
 
 # The formats that have tags, those of tags alone first.
@@ -44,10 +43,6 @@ class Config(BaseModel, extra="forbid"):
     format: Format = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
     columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
     tag: Tags = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl), or several
-    partial: bool = (
-        False  # tags may be unknown (_, JSON null), one of several (NOUN|PROPN, a list), none of some (!PER)
-    )
-    annotated: list[str] | None = None  # kinds of span that alone are marked in the training split: O may hide others
     edits: list[str] | None = None  # those whose tags are edits of the word; default: of several the one named lemma
     separator: str = "auto"  # conll: tab, space, or any text
     comments: str | None = None  # conll: lines that begin so are comments
@@ -77,11 +72,6 @@ class Config(BaseModel, extra="forbid"):
                 raise ValueError(f"tag: no column is named {name!r}; columns: {', '.join(self.columns or ())}")
         if len(names) > 1 and self.scheme not in ("auto", "none"):
             raise ValueError("scheme: several targets have their own, as their tags show; leave it away")
-        if self.annotated and not self.partial:
-            raise ValueError("annotated: it makes O a tag that is known in part: set partial: true too")
-        if self.partial and (len(names) > 1 or self.edits or self.restore):
-            other = "several targets" if len(names) > 1 else "edits" if self.edits else "restore"
-            raise ValueError(f"partial: tags known in part do not go with {other}")
         if odd := [name for name in self.edits or () if name not in names]:
             raise ValueError(f"edits: {odd[0]!r} is none of the targets; tag names them")
         odd = [k for k in ("columns", "tag", "comments", "field") if getattr(self, k)]
@@ -165,8 +155,6 @@ class Corpus(corpus.Corpus[Sentence]):
         found = {**super().facts(*columns), "restore": self.restore, "scheme": self.scheme}
         if self.schemes:
             found["schemes"] = dict(self.schemes)
-        if self.config.partial:
-            found["partial"] = True
         del found["roles"]
         return found
 
@@ -209,11 +197,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
     edits = {name for name in several if name.lower() in targets.LEMMAS} if config.edits is None else config.edits
     if not config.restore:
         wanted = "none" if edits and not several else config.scheme
-        splits, scheme = in_one_scheme(splits, format_name, wanted, partial=config.partial)
-    if config.annotated:
-        if scheme is None:
-            raise UsageError("data.annotated: the tags mark no spans", hint="see data.scheme")
-        splits["train"] = outside(splits["train"], config.annotated)
+        splits, scheme = in_one_scheme(splits, format_name, wanted)
     for name in several[1:]:
         own = {split: [aimed(s, name) for s in given] for split, given in splits.items()}
         own, further[name] = in_one_scheme(own, format_name, "none" if name in edits else config.scheme)
@@ -281,12 +265,11 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     options = options_for(header, read, said, kept=list(header["vocabulary"]["features"]))
     if options.tag == NO_TAGS:
         raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
-    partial = data.get("partial", False)
-    options = replace(options, gold=not data["restore"], partial=partial)
+    options = replace(options, gold=not data["restore"])
     records = Records(read, options, data["encoding"])
     found = list(read_sentences(records, paths, data["restore"], "reading"))
     known = {**data.get("schemes", {}), header["vocabulary"].get("target", ""): data["scheme"]}
-    found = in_scheme(found, known.get(said.tag, data["scheme"]), named(paths), partial=partial)
+    found = in_scheme(found, known.get(said.tag, data["scheme"]), named(paths))
     for name in options.further_tags:
         own = in_scheme([aimed(s, name) for s in found], data["schemes"][name], named(paths))
         found = [with_tags(s, name, a.tags or []) for s, a in zip(found, own, strict=True)]

@@ -82,7 +82,7 @@ class Scoring:
         self.measured = Measures(METRICS, scheme=tagger.scheme, restore=tagger.words.restore)
         self.numbers = tagger.frames is not None
         self.places = dict(zip(tagger.labels.parts, tagger.labels.part_ids.tolist(), strict=True))
-        self.known, self.new, self.strange, self.open = set(tagger.tags), 0, 0, 0
+        self.known, self.new, self.strange = set(tagger.tags), 0, 0
         self.right = [np.zeros(0, bool)] * len(sentences)
 
     def add(self, group: Sequence[int], emissions: np.ndarray, lengths: np.ndarray) -> None:
@@ -98,13 +98,9 @@ class Scoring:
             self.right[i] = np.array([a == b for a, b in zip(predicted, gold, strict=True)], bool)
             known, written = [self.numbers or w in forms for w in s.words], s.tags if tagger.scheme else None
             self.new += known.count(False)
-            told = tagger.known(s)
-            if not all(told) and nats[row] is None:
-                nats[row] = tagger.partial_nats(emissions[row : row + 1, :n], s)
             labels = tagger.vocabulary.as_labels(s.tags or [], None, s.words)
             strange = labels if tagger.vocabulary.edits else gold
-            self.strange += sum(tag not in self.known for tag, has in zip(strange, told, strict=True) if has)
-            self.open += told.count(False)
+            self.strange += n - sum(map(self.known.__contains__, strange))
             beliefs: tuple[Any, Any, Any] = (None, None, None)
             if believed is not None:
                 p = believed[row, :n]
@@ -115,7 +111,7 @@ class Scoring:
                 truth = [self.places.get(tag, -1) for tag in tagger.labels.parts_of(labels)]
                 beliefs = (own, truth, part[path])
             found = Found(predicted, gold, known, s.words, written, *beliefs, nats=nats[row], tokens=n)
-            self.measured.update(found if all(told) else _of_known(found, told))
+            self.measured.update(found)
 
     def report(self, signature: str, more: dict[str, int]) -> Report:
         """What was found."""
@@ -124,19 +120,8 @@ class Scoring:
             "tokens": sum(len(s.words) for s in self.sentences),
             "unknown words": self.new,
             "tokens of unknown tags": self.strange,
-            **({"tokens with a tag known in part": self.open} if self.tagger.partial else {}),
         }
         return Report.of(self.measured, counts | more, signature, "sentences", wide=8)
-
-
-def _of_known(found: Found, told: Sequence[bool]) -> Found:
-    """What was found of the tokens of a sentence whose tags are known."""
-    kept = np.flatnonzero(told)
-    lists = ("predicted", "gold", "known", "units", "written")
-    parts = {name: [own[t] for t in kept.tolist()] for name in lists if (own := getattr(found, name)) is not None}
-    arrays = ("probabilities", "truth", "chosen")
-    parts |= {name: np.asarray(own)[kept] for name in arrays if (own := getattr(found, name)) is not None}
-    return found._replace(**parts)
 
 
 class _Knowing:
@@ -147,8 +132,8 @@ class _Knowing:
 
     def all_of(self, s: Sentence, unknown: Unknown) -> bool:
         """Whether it knows all tags of a sentence. Raises SeqcliError, if `unknown` is an error."""
-        spelt, told = self.tagger.labels.spelt(s.tags or []), self.tagger.known(s)
-        odd = next((t for t, tag in enumerate(spelt) if told[t] and tag not in self.known), None)
+        spelt = self.tagger.labels.spelt(s.tags or [])
+        odd = next((t for t, tag in enumerate(spelt) if tag not in self.known), None)
         if odd is None or self.tagger.vocabulary.edits or self.tagger.gold(s) is not None:
             return True
         if unknown == "error":
@@ -184,7 +169,7 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
     """
     chosen, golds, tokens = [], [], 0
     for s in (aimed(s, tagger.target) for s in sentences):
-        if s.words and (ids := tagger.gold(s)) is not None and max(ids) >= 0:
+        if s.words and (ids := tagger.gold(s)) is not None:
             chosen.append(s)
             golds.append(np.array(ids))
             tokens += len(s.words)
@@ -199,8 +184,7 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
         for group, emissions, lengths, _ in groups:
             marginals = Chain(emissions, lengths, crf, temperature=temperature).marginals()
             for row, i in enumerate(group):
-                at = np.flatnonzero(golds[i] >= 0)
-                p = marginals[row, at, golds[i][at]]
+                p = marginals[row, np.arange(len(golds[i])), golds[i]]
                 total -= float(np.log(np.maximum(p, 1e-300)).sum())
         return total
 
@@ -220,8 +204,8 @@ def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[
             found += [(a.probability or 0.0, (a.start, a.end, a.label) in gold) for a in answer.spans]
         else:
             assert answer.probabilities is not None
-            rows = zip(answer.probabilities, answer.tags, s.tags or [], tagger.known(s), strict=True)
-            found += [(p, a == b) for p, a, b, told in rows if told]
+            pairs = zip(answer.tags, s.tags or [], strict=True)
+            found += [(p, a == b) for p, (a, b) in zip(answer.probabilities, pairs, strict=True)]
     return found
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seqcli import console, schemes
-from seqcli.errors import SeqcliError
-from seqcli.records import Sentence, is_open
-from seqcli.tasks.tagging.partial import closed
+from seqcli.records import Sentence
 
 
 def aimed(sentence: Sentence, name: str) -> Sentence:
@@ -25,13 +23,12 @@ def with_tags(sentence: Sentence, name: str, tags: list[str]) -> Sentence:
 
 
 def in_one_scheme(
-    splits: dict[str, list[Sentence]], format_name: str, wanted: str, *, partial: bool = False
+    splits: dict[str, list[Sentence]], format_name: str, wanted: str
 ) -> tuple[dict[str, list[Sentence]], str | None]:
-    """The splits with their tags in the training split's scheme, and which it is; `partial`: some are open."""
-    train = splits["train"] if partial else _outside(splits["train"], format_name)
-    scheme = _scheme(wanted, train, partial=partial)
-    others = {split: in_scheme(s, scheme, split, partial=partial) for split, s in splits.items() if split != "train"}
-    return {split: others.get(split, train) for split in splits}, scheme
+    """The splits with their tags in the training split's scheme, and which it is."""
+    train = _outside(splits["train"], format_name)
+    scheme = _scheme(wanted, train)
+    return {split: in_scheme(s, scheme, split) if split != "train" else train for split, s in splits.items()}, scheme
 
 
 def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
@@ -42,20 +39,10 @@ def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
     return changed if schemes.recognise([s.tags or [] for s in changed]) else sentences
 
 
-def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, partial: bool = False) -> list[Sentence]:
-    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted. Raises
-    SeqcliError where they are and some are open."""
+def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[Sentence]:
+    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted."""
     if not scheme:
         return sentences
-    if partial:
-        open_ = [any(map(is_open, s.tags or ())) for s in sentences]
-        whole = [s for s, has in zip(sentences, open_, strict=True) if not has]
-        found = in_scheme(whole, scheme, what)
-        if found is not whole and len(whole) < len(sentences):
-            first = sentences[open_.index(True)]
-            message = f"{first.place(0, tag=True)}: tags known in part must be written in {scheme}, as in training"
-            raise SeqcliError(message, hint="write all tags of the file so")
-        return sentences if found is whole else found
     tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
     own = schemes.recognise(tags)
     if own in (None, scheme):
@@ -67,11 +54,11 @@ def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, parti
     return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
 
 
-def _scheme(wanted: str, sentences: list[Sentence], *, partial: bool) -> str | None:
+def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
     """The scheme of the tags: as said, or as they look; what breaks it is told."""
     if wanted == "none":
         return None
-    tags = [closed(s.tags or []) if partial else s.tags or [] for s in sentences]
+    tags = [s.tags or [] for s in sentences]
     scheme = schemes.recognise(tags) if wanted == "auto" else wanted
     if scheme and (count := schemes.violations(tags, scheme)):
         console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
