@@ -212,7 +212,8 @@ def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also:
     own = recipe.model.model_dump(mode="json")
     mine = {k: v for k, v in own.items() if k in kept}
     shape = {k: v for k, v in stored.items() if k not in mine}
-    if odd := [k for k, v in shape.items() if own.get(k) != v]:
+    usual = {k: f.get_default(call_default_factory=True) for k, f in type(recipe.model).model_fields.items()}
+    if odd := [k for k in {**shape, **own} if k not in mine and own.get(k) != stored.get(k, usual.get(k))]:
         console.warn(f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and {also}")
     if getattr(recipe.data, "vectors", None):
         console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from support.tiny import tiny_recipe
 
-from seqcli import layers, registry
+from seqcli import layers, registry, task
 from seqcli.layers.crf import CRF
 from seqcli.recipe import discover
 from seqcli.recipe.load import load_recipe, task_model, tasks
@@ -237,3 +238,13 @@ def test_without_a_validation_split_nothing_is_scored(name: str, recipe: Callabl
     task = registry.load(f"tasks/{name}", "train").Task.prepare(recipe(name, "data.valid=null"), None, None)
     assert task.evaluate(task.model) is None
     assert task.watched == "train_loss"
+
+
+def test_a_key_that_a_stored_model_is_older_than_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["task: language-model", "tokenizer: char", "data: {train: a.txt}", "train: {steps: 1}"]
+    (tmp_path / "r.yaml").write_text("\n".join([*lines, "model: {hidden: 8, embedding_rank: 4}"]) + "\n")
+    recipe = load_recipe(tmp_path / "r.yaml")
+    older = {k: v for k, v in recipe.model.model_dump(mode="json").items() if k not in ("embedding_rank", "teacher")}
+    start: Any = SimpleNamespace(header={"model": older}, path="old")
+    assert task.adapted(recipe, start, (), "the tokenizer").model.embedding_rank is None
+    assert "taken from old instead of the recipe: model.embedding_rank, and the tokenizer" in capsys.readouterr().err
