@@ -60,10 +60,12 @@ class Cell(BaseCell):
         keys, values = (k, *state[1 : 1 + before]), (v, *state[1 + before : -1])
         heads = (*q.shape[:-1], bias.shape[1], -1)
         known = [count[..., :1] > i - 1 for i in range(self.window)]
-        scores = [(q * key).reshape(heads).sum(-1) * self._scale + bias[i] for i, key in enumerate(keys)]
+        scores = [ops.row_by_row((q * k).reshape(heads)).sum(-1) * self._scale + bias[i] for i, k in enumerate(keys)]
         low = ops.zeros((1,), q) - np.inf
         rows = [s if not i else ops.where(known[i], s, low) for i, s in enumerate(scores)]
-        weights = ops.softmax(ops.stack(rows).swapaxes(0, -1)).swapaxes(0, -1)[..., None]  # (W, ..., heads, 1)
+        weights = ops.softmax(ops.row_by_row(ops.stack(rows).swapaxes(0, -1))).swapaxes(0, -1)[
+            ..., None
+        ]  # (W, ..., heads, 1)
         h = weights[0] * v.reshape(heads)
         for w, value in zip(weights[1:], values[1:], strict=True):
             h = h + w * value.reshape(heads)
