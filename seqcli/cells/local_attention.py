@@ -59,19 +59,19 @@ class Cell(BaseCell):
         bias, before, count = self._bias(q), self.window - 1, state[-1]
         keys, values = (k, *state[1 : 1 + before]), (v, *state[1 + before : -1])
         heads = (*q.shape[:-1], bias.shape[1], -1)
-        known = [count[..., :1] > i - 1 for i in range(self.window)]
         scores = [ops.row_by_row((q * k).reshape(heads)).sum(-1) * self._scale + bias[i] for i, k in enumerate(keys)]
         low = ops.zeros((1,), q) - np.inf
-        rows = [s if not i else ops.where(known[i], s, low) for i, s in enumerate(scores)]
-        weights = ops.softmax(ops.row_by_row(ops.stack(rows).swapaxes(0, -1))).swapaxes(0, -1)[
-            ..., None
-        ]  # (W, ..., heads, 1)
+        rows = [scores[0], *(ops.where(count[..., :1] > i, s, low) for i, s in enumerate(scores[1:]))]
+        weights = ops.softmax(ops.row_by_row(ops.stack(rows).swapaxes(0, -1)))
+        weights = weights.swapaxes(0, -1)[..., None]  # (W, ..., heads, 1)
         h = weights[0] * v.reshape(heads)
         for w, value in zip(weights[1:], values[1:], strict=True):
             h = h + w * value.reshape(heads)
-        most = ops.zeros((1,), count) + before
-        more = ops.where(count + 1 < most, count + 1, most + 0 * count)
-        return h.reshape(q.shape), *keys[:before], *values[:before], more
+        return h.reshape(q.shape), *keys[:before], *values[:before], self._counted(count + 1)
+
+    def _counted(self, count: Array) -> Array:
+        """How many keys there are, of so many inputs that were read."""
+        return ops.where(count < self.window - 1, count, self.window - 1 + 0 * count)
 
     @property
     def _scale(self) -> float:
@@ -91,8 +91,7 @@ class Cell(BaseCell):
             parts.append(self._look(q[t : t + CHUNK], keys[near], values[near], old[-1][:, :1] + t))
         y = ops.concat(parts, axis=0)
         last = [a.flip(0)[:before] for a in (keys, values)]
-        count = old[-1] + len(q)
-        end = (y[-1], *last[0], *last[1], ops.where(count < before, count, before + 0 * count))
+        end = (y[-1], *last[0], *last[1], self._counted(old[-1] + len(q)))
         return ops.like(y, x), tuple(ops.like(s, x) for s in end)
 
     def _look(self, q: Any, keys: Any, values: Any, count: Any) -> Any:
