@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # of the products measured here, too
+
 import numpy as np
 from figures import begin
 
