@@ -57,8 +57,8 @@ def divide(tag: str) -> tuple[str, str]:
     return "", tag
 
 
-def recognise(sequences: Iterable[Sequence[str]]) -> str | None:
-    """The scheme of these tag sequences; None where they mark no spans.
+def recognise(sequences: Iterable[Sequence[str | None]]) -> str | None:
+    """The scheme of these tag sequences; None where they mark no spans. A tag that is None is not known.
 
     The scheme in which the fewest tags are out of place, so that data with a few slips keep their scheme:
     `violations` counts them, and `convert` from a scheme to itself puts them right. Data with a span in
@@ -69,7 +69,7 @@ def recognise(sequences: Iterable[Sequence[str]]) -> str | None:
     pairs = _pairs(sequences)
     prefixes: Counter[str] = Counter()
     for (_, tag), count in pairs.items():
-        prefixes[divide(tag)[0]] += count
+        prefixes[divide(tag or "O")[0]] += count
     if sum(prefixes[letter] for letter in _FOLDED) <= prefixes[""]:
         return None
     scheme = min(SCHEMES, key=lambda scheme: _count(pairs, scheme))
@@ -78,8 +78,9 @@ def recognise(sequences: Iterable[Sequence[str]]) -> str | None:
     return max(LETTERS, key=lambda name: sum(prefixes[letter] for letter in LETTERS[name]))
 
 
-def violations(sequences: Iterable[Sequence[str]], scheme: str) -> int:
-    """In how many places a tag may not follow the one before it, or may not begin or end a sequence."""
+def violations(sequences: Iterable[Sequence[str | None]], scheme: str) -> int:
+    """In how many places a tag may not follow the one before it, or may not begin or end a sequence; none beside a
+    tag that is None."""
     return _count(_pairs(sequences), _known(scheme))
 
 
@@ -134,6 +135,14 @@ def spans(tags: Sequence[str]) -> list[Span]:
     if last != "O":
         found.append(Span(start, len(tags), label))
     return found
+
+
+def tags_of(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
+    """The tags of so many tokens with these spans, in a scheme."""
+    tags = ["O"] * length
+    for start, end, label in spans:
+        tags[start:end] = [f"{p}-{label}" if label else p for p in "B" + "I" * (end - start - 1)]
+    return convert(tags, "iob2", scheme)
 
 
 def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
@@ -211,16 +220,17 @@ def _follows(a: tuple[str, str], b: tuple[str, str], scheme: str) -> bool:
     return inside and b[0] in "IE" if a[0] in "BI" else b[0] in "OBS"
 
 
-def _pairs(sequences: Iterable[Sequence[str]]) -> Counter[tuple[str, str]]:
+def _pairs(sequences: Iterable[Sequence[str | None]]) -> Counter[tuple[str | None, str | None]]:
     """How often each tag follows each other; every sequence begins and ends with an O that is not its own."""
-    pairs: Counter[tuple[str, str]] = Counter()
+    pairs: Counter[tuple[str | None, str | None]] = Counter()
     for tags in sequences:
         pairs.update(pairwise(("O", *tags, "O")))
     return pairs
 
 
-def _count(pairs: Counter[tuple[str, str]], scheme: str) -> int:
-    return sum(n for (a, b), n in pairs.items() if not _follows(_read(a), _read(b), scheme))
+def _count(pairs: Counter[tuple[str | None, str | None]], scheme: str) -> int:
+    known = ((a, b, n) for (a, b), n in pairs.items() if a is not None and b is not None)
+    return sum(n for a, b, n in known if not _follows(_read(a), _read(b), scheme))
 
 
 def _known(scheme: str) -> str:

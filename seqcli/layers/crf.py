@@ -53,21 +53,35 @@ class CRF:
         What lies beyond a length has no influence, whatever it is, and no gradient; length 0 gives 0. float32 under
         bfloat16. On torch the fused form is taken where it is exact.
         """
+        return self._summed(emissions, tags, lengths)
+
+    def partial_loss(self, emissions: Array, allowed: Array, lengths: Array) -> Array:
+        """-log of the probability of all paths together that are allowed (Tsuboi et al. 2008), in nats: as `loss`,
+        with allowed (T, B, K) above 0 where a label may be; 0 where all may be everywhere. Sums are float64.
+
+        A token must allow a label. Where no path goes with the limits too, it is those that are broken.
+        """
+        wide = ops.float64(emissions)
+        held = ops.where(allowed > 0, wide, wide + 2 * FORBIDDEN)
+        return self._summed(wide, None, lengths) - self._summed(held, None, lengths)
+
+    def _summed(self, emissions: Array, tags: Array | None, lengths: Array) -> Array:
+        """`loss`; without tags log Z alone."""
         T = len(emissions)
         emissions = ops.at_least_float32(emissions)
         if not T:
             return emissions.sum(axis=(0, 2))
         inside = ops.integers(np.arange(T), emissions)[:, None] < lengths[None]  # (T, B)
         emissions = ops.where(inside[..., None], emissions, ops.zeros((1,), emissions))
-        tags = ops.where(inside, tags, 0)
+        tags = None if tags is None else ops.where(inside, tags, 0)
         weights = (ops.at_least_float32(w) for w in (self.transitions, self.start, self.end))
         crf = CRF(*weights)
         if ops.is_torch(emissions) and (fused := crf.fused(emissions, tags, lengths, inside)) is not None:
             return fused
         return crf.equation(emissions, tags, lengths, inside)
 
-    def equation(self, emissions: Array, tags: Array, lengths: Array, inside: Array) -> Array:
-        """log Z - score, in log space. inside (T, B); beyond it emissions and tags are 0."""
+    def equation(self, emissions: Array, tags: Array | None, lengths: Array, inside: Array) -> Array:
+        """log Z - score, in log space; without tags log Z. inside (T, B); beyond it emissions and tags are 0."""
         T, B, _ = emissions.shape
         into = self.transitions.T  # (K, K) [to, from]
         a = self.start + emissions[0]  # (B, K): log of the sum over all paths that end here
@@ -76,12 +90,14 @@ class CRF:
             a = ops.where(inside[t][:, None], new, a)
         log_z = ops.logsumexp(a + self.end)
         zero = ops.zeros((1,), emissions)
+        if tags is None:
+            return ops.where(inside[0], log_z, zero)
         steps = ops.where(inside[1:], self.transitions[tags[:-1], tags[1:]], zero)
         last = tags[lengths - 1, ops.integers(np.arange(B), emissions)]
         score = self.start[tags[0]] + ops.take_along(emissions, tags).sum(0) + steps.sum(0) + self.end[last]
         return ops.where(inside[0], log_z - score, zero)
 
-    def fused(self, emissions: Any, tags: Any, lengths: Any, inside: Any) -> Any | None:
+    def fused(self, emissions: Any, tags: Any | None, lengths: Any, inside: Any) -> Any | None:
         """`equation` by forward-backward in float64 probabilities, its gradient the marginals: torch, or None where
         it might not be exact.
 
@@ -141,8 +157,10 @@ def _fused() -> Any:
             back = torch.where(inside, lengths[None] - 1 - times, times)  # (T, B): a sequence reversed in its length
             last = (lengths - 1).clamp(min=0)
             e, trans, first, final = (x.double() for x in (emissions, transitions, start, end))
-            score = e.gather(-1, tags[..., None])[..., 0].sum(0) + first[tags[0]] + final[tags[last, columns]]
-            score += (trans[tags[:-1], tags[1:]] * inside[1:]).sum(0)
+            score = 0.0
+            if tags is not None:
+                score = e.gather(-1, tags[..., None])[..., 0].sum(0) + first[tags[0]] + final[tags[last, columns]]
+                score += (trans[tags[:-1], tags[1:]] * inside[1:]).sum(0)
 
             # both directions at once, (2, B, K): forward, and backward over the reversed sequences
             tops = e.amax(-1, keepdim=True), trans.max(), first.max(), final.max()
@@ -177,22 +195,24 @@ def _fused() -> Any:
                     torch.where(within[1:], forward[:-1] / norms[1:, 0], 0.0),
                     torch.where(within[1:], (x * after / total)[1:], 0.0),
                     moves[0],
-                    *(tags, last, inside),
+                    *(last, inside),
+                    *(() if tags is None else (tags,)),
                 )
             return torch.where(inside[0], log_z - score, 0.0).to(emissions.dtype)
 
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, *grads: Any) -> Any:
-            marginals, left, right, moves, tags, last, inside = ctx.saved_tensors
+            marginals, left, right, moves, last, inside, *tags = ctx.saved_tensors
             _, B, K = marginals.shape
             weight = torch.where(inside[0], grads[0].double(), 0.0)  # (B,)
-            columns = torch.arange(B, device=tags.device)
-            # expected less observed
-            d = marginals.scatter_add(-1, tags[..., None], -inside[..., None].double()) * weight[:, None]
+            columns = torch.arange(B, device=last.device)
             pairs = left.reshape(-1, K).T @ (right * weight[:, None]).reshape(-1, K) * moves
-            seen = (tags[:-1] * K + tags[1:]).reshape(-1)
-            pairs = pairs.reshape(-1).index_add(0, seen, -(inside[1:] * weight).reshape(-1)).reshape(K, K)
+            for own in tags:  # expected less observed
+                marginals = marginals.scatter_add(-1, own[..., None], -inside[..., None].double())
+                seen = (own[:-1] * K + own[1:]).reshape(-1)
+                pairs = pairs.reshape(-1).index_add(0, seen, -(inside[1:] * weight).reshape(-1)).reshape(K, K)
+            d = marginals * weight[:, None]
             return d, pairs, d[0].sum(0), d[last, columns].sum(0), None, None, None  # autograd casts them
 
     return Fused

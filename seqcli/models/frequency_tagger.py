@@ -135,21 +135,23 @@ class Model:
     @classmethod
     def fit(
         cls,
-        sentences: Iterable[tuple[Sequence[str], Sequence[int]]],
+        sentences: Iterable[tuple[Sequence[str], Sequence[int | None]]],
         labels: int,
         config: Config,
         advance: Callable[[int], object] = lambda n: None,
     ) -> Model:
-        """Count sentences of T words and T labels 0 .. labels-1; `advance` is told the tokens of each.
+        """Count sentences of T words and T labels 0 .. labels-1, or None where a word has none; `advance` is told the
+        tokens of each.
 
         Raises SeqcliError where there is no token, ValueError for a label out of range or lengths that differ.
         """
         everywhere: Counter[tuple[str, int]] = Counter()
         first: Counter[tuple[str, int]] = Counter()  # of these, how many at the beginning of a sentence
         for words, tags in sentences:
-            pairs = list(zip(words, map(int, tags), strict=True))
-            everywhere.update(pairs)
-            first.update(pairs[:1])
+            pairs = [(word, None if tag is None else int(tag)) for word, tag in zip(words, tags, strict=True)]
+            labelled = [(word, tag) for word, tag in pairs if tag is not None]
+            everywhere.update(labelled)
+            first.update(labelled[:1] if pairs[:1] == labelled[:1] else ())
             advance(len(pairs))
         if not everywhere:
             raise SeqcliError(

@@ -156,22 +156,40 @@ class Model(_heads.HasHeads, ReadsWords):
         x, lengths = self.inputs(batch)
         emissions = self.scores(x, batch["features"], lengths, rng)
         if not self.vocabulary.further:
-            return self._nats(emissions, batch["tags"], lengths)
+            return self._nats(emissions, batch["tags"], lengths, batch.get("allowed"))
         found = {}
         for i, (name, own) in enumerate(self.vocabulary.slices.items()):
             tags = batch["further"][i - 1] if i else batch["tags"]
             found[name] = self.only(name)._nats(emissions[..., own], tags, lengths)
         return self.weighted(found)
 
-    def _nats(self, emissions: Array, tags: Array, lengths: Array) -> Array:
-        """Mean nats a token of one target: emissions (T, B, K), tags (T, B); of a softmax those below 0 are none."""
-        if self.chain is not None:
+    def _nats(self, emissions: Array, tags: Array, lengths: Array, allowed: Array | None = None) -> Array:
+        """Mean nats a token of one target: emissions (T, B, K), tags (T, B); of a softmax those below 0 are none.
+
+        Where tags are known in part, allowed (T, B, K) stands in their place, above 0 where a label may be: the mean
+        is over the tokens where not every one may.
+        """
+        if self.chain is not None and allowed is None:
             return self.chain.loss(emissions, tags, lengths).sum() / lengths.sum()
         T, B, K = emissions.shape
-        inside = (ops.integers(np.arange(T), emissions)[:, None] < lengths[None]) & (tags >= 0)
+        inside = ops.integers(np.arange(T), emissions)[:, None] < lengths[None]
+        if allowed is not None:
+            said = inside & ~(allowed > 0).all(-1)
+            count = said.sum()
+            return self._partial(emissions, allowed, lengths, said) / (count + (count == 0))
+        inside = inside & (tags >= 0)
         tags = ops.where(inside, tags, 0)
         nats = ops.cross_entropy(emissions.reshape(T * B, K), tags.reshape(T * B)).reshape(T, B)
         return ops.where(inside, nats, ops.zeros((1,), nats)).sum() / lengths.sum()
+
+    def _partial(self, emissions: Array, allowed: Array, lengths: Array, said: Array) -> Array:
+        """-log p, all together, of the labels that are allowed; said (T, B) where not every one is."""
+        if self.chain is not None:
+            return self.chain.partial_loss(emissions, allowed, lengths).sum()
+        wide = ops.at_least_float32(emissions)
+        low = ops.zeros((1,), wide) - np.inf
+        nats = ops.logsumexp(wide) - ops.logsumexp(ops.where((allowed > 0) | ~said[..., None], wide, low))
+        return ops.where(said, nats, ops.zeros((1,), nats)).sum()
 
     def only(self, name: str) -> Self:
         crfs = dict(zip(self.vocabulary.slices, (self.crf, *self.further_crfs), strict=True))

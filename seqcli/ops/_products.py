@@ -187,3 +187,8 @@ def at_least_float32(x: Array) -> Array:
     if x.dtype.itemsize >= 4:
         return x
     return x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()
+
+
+def float64(x: Array) -> Array:
+    """x as float64: for the difference of two sums that are near each other."""
+    return x.astype(np.float64) if isinstance(x, np.ndarray) else x.double()

@@ -23,6 +23,7 @@ from seqcli.records import LABELLED, TAGGED, Example, Pair, Place, Places, Sente
 from seqcli.records._json import RESULT, short, whole
 from seqcli.records._kinds import SOURCES, TARGETS
 from seqcli.records._lines import Line, LineReader
+from seqcli.records._partial import tags_of
 from seqcli.records._record import Find, value_place
 from seqcli.records._rows import in_recipe
 from seqcli.records._texts import add_texts
@@ -145,15 +146,14 @@ class FieldReader(LineReader):
 
     def _tags_of(self, name: str, sentence: Sentence, fields: Fields, line: Line, number: int) -> Any:
         """The tags under a key, and their places; None where a filter's record has none."""
-        empty, gold = self.options.empty_tag, self.options.gold
-        value = fields.get(name)
+        gold, value = self.options.gold, fields.get(name)
         if not isinstance(value, list):
             if gold:
                 wrong = "is not a list" if name in fields else "is not there"
                 hint = "give one tag a token" if name in fields else did_you_mean(name, fields)
                 raise SeqcliError(f"{self._at(line, number, name)}: the list of tags {name!r} {wrong}", hint=hint)
             return None
-        tags = [empty if tag is None or tag == "" else tag for tag in value]
+        tags = tags_of(name, fields, self.options, lambda key, i=None: self._at(line, number, key, i))
         if gold:
             self._strings(tags, line, number, name)
             if len(tags) != len(sentence.words):

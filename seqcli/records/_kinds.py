@@ -99,6 +99,7 @@ class Options:
     separator: str = "auto"  # conll: "tab", "space" (runs of blanks), "auto" (by the first line), or any string
     comments: str | None = None  # conll: lines that begin so are comments; None: there are none
     docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
+    partial: bool = False  # tags may be known in part: see `_partial.py`
     empty_tag: str = "_"  # how a token without a tag is written
     numbers: bool = False  # a text says where numbers are: an array of them is one too (jsonl)
     labels: tuple[str, ...] = ()  # series: what a filter's rows may have in the label's column, and need not

@@ -62,14 +62,14 @@ def field_of(name: str) -> Field:
     return Field(_MISC, name)
 
 
-def value_of(pairs: str, key: str) -> str:
-    """The value of a name in FEATS or MISC; `_` where it is absent."""
+def value_of(pairs: str, key: str, absent: str = NOTHING) -> str:
+    """The value of a name in FEATS or MISC; `absent` where there is none."""
     if pairs != NOTHING:
         for pair in pairs.split("|"):
             name, equals, value = pair.partition("=")
             if equals and name == key:
                 return value
-    return NOTHING
+    return absent
 
 
 def set_value(pairs: str, key: str, value: str, *, ordered: bool) -> str:
@@ -101,6 +101,9 @@ class Reader(BlockReader):
         super().__init__(options, trained)
         self._field = field_of(options.tag or "upos")
         self._further = {name: field_of(name) for name in options.further_tags}
+        if options.partial and (self._field.column == _FEATS or self._field == Field(_MISC)):
+            said = f"tags known in part do not go with {options.tag}: | and _ are no open tags there"
+            raise UsageError(said, hint="see data.partial; upos, xpos and misc.NAME can be known in part")
         hidden = COLUMNS[self._field.column]
         self._features = [(name, i) for i, name in enumerate(COLUMNS) if name in _FEATURES and name != hidden]
 
@@ -148,14 +151,15 @@ class Reader(BlockReader):
 
     def _tags(self, columns: list[list[str]], sentence: Sentence) -> list[str] | None:
         column, key = self._field
-        if key:
-            return [value_of(pairs, key) for pairs in columns[column]]
+        if key:  # where tags are known in part, `_` must be said
+            absent = "O" if self.options.partial else NOTHING
+            return [value_of(pairs, key, absent) for pairs in columns[column]]
         tags = columns[column]
         if any(tag != NOTHING for tag in tags):
             return tags
         if not self.options.gold:
             return None
-        if tags and COLUMNS[column] == "upos":  # the one column that a treebank must fill
+        if tags and COLUMNS[column] == "upos" and not self.options.partial:  # what a treebank must fill
             raise SeqcliError(
                 f"{sentence.place(0, tag=True)}: no word of this sentence has a part of speech (UPOS is _)",
                 hint="name the field with the tags, as in: tag: xpos",

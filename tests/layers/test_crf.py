@@ -292,3 +292,35 @@ def test_limits_are_added_for_both_libraries_alike() -> None:
     for a, b, allowed in zip(layers.arrays(ours).values(), layers.arrays(theirs).values(), (1, 0, 2), strict=True):
         np.testing.assert_array_equal(a, b.numpy())
         assert ((a < FORBIDDEN / 2) == ~scheme(5)[allowed]).all()
+
+
+@settings(max_examples=examples(60))
+@given(cases(largest=3.0), st.integers(0, 2**32))
+def test_a_partial_loss_is_of_all_paths_that_are_allowed(case: Any, seed: int) -> None:
+    weights, e, _, n, _ = case
+    held = np.random.default_rng(seed).random(e.shape) < 0.6
+    held[np.arange(len(e))[:, None], np.arange(e.shape[1]), np.random.default_rng(seed).integers(0, e.shape[2])] = (
+        True
+    )
+    crf, emissions, arrays = leaves(weights, e)
+    weight = torch.linspace(0.5, 2.0, len(n), dtype=torch.float64)
+    expected = []
+    for b, length in enumerate(n.tolist()):
+        paths = [*itertools.product(range(e.shape[2]), repeat=length)]
+        every = [
+            brute_loss(emissions[:length, b : b + 1], torch.tensor(p)[:, None], n[b : b + 1], crf)[0] for p in paths
+        ]
+        kept = [loss for p, loss in zip(paths, every, strict=True) if held[np.arange(length), b, list(p)].all()]
+        expected.append(-torch.stack([-loss for loss in kept]).logsumexp(0) if length else emissions.sum() * 0)
+    expected = torch.stack(expected)
+    allowed = torch.from_numpy(held.astype(float))
+    found = crf.partial_loss(emissions, allowed, torch.from_numpy(n))
+    np.testing.assert_allclose(found.detach(), expected.detach(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(weights.partial_loss(e, held, n), expected.detach(), rtol=1e-9, atol=1e-9)
+    for a, b in zip(gradients(found, arrays, weight), gradients(expected, arrays, weight), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)
+    one = torch.nn.functional.one_hot(torch.zeros(e.shape[:2], dtype=torch.int64), e.shape[2])
+    whole = crf.loss(emissions, torch.zeros(e.shape[:2], dtype=torch.int64), torch.from_numpy(n))
+    np.testing.assert_allclose(
+        crf.partial_loss(emissions, one, torch.from_numpy(n)).detach(), whole.detach(), rtol=1e-9, atol=1e-9
+    )

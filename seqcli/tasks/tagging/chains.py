@@ -21,8 +21,9 @@ from seqcli.layers.blank import Blank
 from seqcli.layers.crf import CRF
 from seqcli.models import TaggingModel
 from seqcli.predictor import BasePredictor, HasTargets
-from seqcli.records import Sentence
+from seqcli.records import Sentence, is_open
 from seqcli.tasks.tagging.labels import Edits, Labels
+from seqcli.tasks.tagging.partial import InPart, Meaning
 from seqcli.tasks.tagging.raw import Words
 
 GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
@@ -45,6 +46,7 @@ class Scored(HasTargets, BasePredictor):
     schemes: Mapping[str, str | None] = field(default_factory=dict)  # of further targets
     temperatures: Mapping[str, float] = field(default_factory=dict)
     target: str = ""  # which of a model's several targets this is
+    partial: bool = False  # tags of data are known in part
 
     def _only(self, name: str) -> Self:
         own: dict[str, Any] = {"scheme": self.schemes[name]} if name in self.schemes else {}
@@ -173,10 +175,35 @@ class Scored(HasTargets, BasePredictor):
         return named(sentence, lambda: frames(sentence)) if sentence.frames is None else sentence.frames
 
     def gold(self, sentence: Sentence) -> list[int] | None:
-        """The labels of a sentence's own tags; None where the model does not know one."""
+        """The labels of a sentence's own tags; None where the model does not know one, or they are known in part."""
+        if self._is_open(sentence):
+            return None
         tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme, sentence.words)
         ids = [self.vocabulary.label_ids.get(tag, -1) for tag in tags]
         return None if -1 in ids else ids
+
+    def _is_open(self, sentence: Sentence) -> bool:
+        return self.partial and any(map(is_open, sentence.tags or ()))
+
+    @cached_property
+    def _meaning(self) -> Meaning:
+        return Meaning(self.labels)
+
+    def in_part(self, sentence: Sentence) -> InPart | None:
+        """What a sentence's tags say where they are known in part; None where all are known."""
+        return self._meaning.of(sentence.tags or []) if self._is_open(sentence) else None
+
+    def partial_nats(self, chain: Chain, emissions: np.ndarray, parts: Mapping[int, InPart]) -> dict[int, float]:
+        """-log p of all that the tags of some sentences of a group allow, by their rows; emissions (B, T, K) are the
+        group's. None of one with a tag that the model does not know."""
+        rows = [row for row, part in parts.items() if part.allowed.any(1).all()]
+        if not rows:
+            return {}
+        mask = np.ones((len(rows), *emissions.shape[1:]), bool)
+        for own, row in zip(mask, rows, strict=True):
+            own[: len(parts[row].allowed)] = parts[row].allowed
+        allowed = self.chain(emissions[rows], chain.lengths[rows], mask)
+        return {row: float(chain.log_z[row] - z) for row, z in zip(rows, allowed.log_z, strict=True)}
 
     def paths(self, chain: Chain, sentences: Sequence[Sentence]) -> tuple[np.ndarray, list[float | None]]:
         """Of the sentences of a group: their best paths (B, T), and -log p of their own tags in nats or None."""

@@ -19,8 +19,9 @@ from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
 from seqcli.frames import content
-from seqcli.records import TAGGED, Options, Sentence, detect, formats_of
+from seqcli.records import TAGGED, Options, Sentence, conllu, detect, formats_of
 from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
+from seqcli.tasks.tagging.partial import outside, readable
 from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, with_tags
 
 # The formats that have tags, those of tags alone first.
@@ -31,6 +32,7 @@ OF_TEXT = ("vectors", "keep_all_vectors", "restore")  # keys that frames have no
 NO_TAGS = "<none>"  # no column has the tags
 
 
+Kinds = Annotated[list[str], Field(min_length=1)] | None
 Tags = str | Annotated[list[str], Field(min_length=1)] | None
 
 
@@ -43,6 +45,8 @@ class Config(BaseModel, extra="forbid"):
     format: Format = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
     columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
     tag: Tags = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl), or several
+    partial: bool = False  # tags may be unknown (_, null), one of several (NOUN|PROPN, a list), none of some (!PER)
+    annotated: Kinds = None  # kinds of span that alone are marked in the training split, where O may hide others
     edits: list[str] | None = None  # those whose tags are edits of the word; default: of several the one named lemma
     separator: str = "auto"  # conll: tab, space, or any text
     comments: str | None = None  # conll: lines that begin so are comments
@@ -72,6 +76,12 @@ class Config(BaseModel, extra="forbid"):
                 raise ValueError(f"tag: no column is named {name!r}; columns: {', '.join(self.columns or ())}")
         if len(names) > 1 and self.scheme not in ("auto", "none"):
             raise ValueError("scheme: several targets have their own, as their tags show; leave it away")
+        if self.annotated and not self.partial:
+            raise ValueError("annotated: it makes O a tag that is known in part: set partial: true too")
+        others = {"several targets": len(names) > 1, "edits of words": self.edits, "restore": self.restore}
+        others |= {"lemmas": any(name.lower() in targets.LEMMAS for name in names)}
+        if self.partial and (has := [name for name, there in others.items() if there]):
+            raise ValueError(f"partial: tags known in part do not go with {has[0]}")
         if odd := [name for name in self.edits or () if name not in names]:
             raise ValueError(f"edits: {odd[0]!r} is none of the targets; tag names them")
         odd = [k for k in ("columns", "tag", "comments", "field") if getattr(self, k)]
@@ -155,6 +165,8 @@ class Corpus(corpus.Corpus[Sentence]):
         found = {**super().facts(*columns), "restore": self.restore, "scheme": self.scheme}
         if self.schemes:
             found["schemes"] = dict(self.schemes)
+        if self.config.partial:
+            found["partial"] = True
         del found["roles"]
         return found
 
@@ -183,7 +195,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
         format_name = "text"
     several, first = targets.named(config.tag), targets.first_of(config.tag) or plan.settings.get("tag")
     own = {**plan.settings, **stated(config, TAGGED), "tag": first, "further_tags": tuple(several[1:])}
-    options = Options(TAGGED, **own, gold=not config.restore, numbers=numbers)
+    options = Options(TAGGED, **own, gold=not config.restore, numbers=numbers, partial=config.partial)
     records = Records(format_name, options, plan.encoding)
     splits = {
         split: list(read_sentences(records, paths, config.restore, f"reading {split}", joined=split == "train"))
@@ -197,7 +209,16 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
     edits = {name for name in several if name.lower() in targets.LEMMAS} if config.edits is None else config.edits
     if not config.restore:
         wanted = "none" if edits and not several else config.scheme
-        splits, scheme = in_one_scheme(splits, format_name, wanted)
+        splits, scheme = in_one_scheme(splits, format_name, wanted, partial=config.partial)
+    if config.partial:
+        if scheme is None and format_name == "conllu" and conllu.field_of(first or "upos").key:
+            hint = "what a word without the key is can be learnt where the key marks spans, without partial otherwise"
+            raise UsageError(f"data.partial: the tags of {first} mark no spans", hint=hint)
+        if config.annotated is not None:
+            own = {split: splits[split] for split in ("train", *plan.shares)}
+            splits = splits | outside(own, config.annotated, scheme)
+        for split, sentences in splits.items():
+            readable(sentences, f"the {split} split")
     for name in several[1:]:
         own = {split: [aimed(s, name) for s in given] for split, given in splits.items()}
         own, further[name] = in_one_scheme(own, format_name, "none" if name in edits else config.scheme)
@@ -265,11 +286,14 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     options = options_for(header, read, said, kept=list(header["vocabulary"]["features"]))
     if options.tag == NO_TAGS:
         raise UsageError("--columns names no column of tags", hint="name it too, as in --columns word,pos,tag")
-    options = replace(options, gold=not data["restore"])
+    partial = data.get("partial", False)
+    options = replace(options, gold=not data["restore"], partial=partial)
     records = Records(read, options, data["encoding"])
     found = list(read_sentences(records, paths, data["restore"], "reading"))
     known = {**data.get("schemes", {}), header["vocabulary"].get("target", ""): data["scheme"]}
-    found = in_scheme(found, known.get(said.tag, data["scheme"]), named(paths))
+    found = in_scheme(found, known.get(said.tag, data["scheme"]), named(paths), partial=partial)
+    if partial:
+        readable(found, named(paths))
     for name in options.further_tags:
         own = in_scheme([aimed(s, name) for s in found], data["schemes"][name], named(paths))
         found = [with_tags(s, name, a.tags or []) for s, a in zip(found, own, strict=True)]

@@ -67,7 +67,7 @@ class Tagger(Scored):
             raise ValueError("data.schemes has other targets than the vocabulary")
         return cls(
             model, vocabulary, scheme, fitted.get("temperature", 1.0), found, frames, schemes, temperatures,
-            header=header, files=(stored.path,),
+            partial=header["data"].get("partial", False), header=header, files=(stored.path,),
         )  # fmt: skip
 
     def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:

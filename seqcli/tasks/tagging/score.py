@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from seqcli import __version__, console, temperature
+from seqcli import __version__, console, schemes, temperature
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.metrics import Found, Measures
@@ -17,7 +17,8 @@ from seqcli.report import Report, of_targets
 from seqcli.tasks.tagging import METRICS
 from seqcli.tasks.tagging.data import fingerprint
 from seqcli.tasks.tagging.labels import Edits
-from seqcli.tasks.tagging.predict import Tagger
+from seqcli.tasks.tagging.partial import InPart
+from seqcli.tasks.tagging.predict import Settings, Tagger
 from seqcli.tasks.tagging.tags import aimed
 
 Unknown = Literal["error", "skip", "count-wrong"]
@@ -82,22 +83,30 @@ class Scoring:
         self.measured = Measures(METRICS, scheme=tagger.scheme, restore=tagger.words.restore)
         self.numbers = tagger.frames is not None
         self.places = dict(zip(tagger.labels.parts, tagger.labels.part_ids.tolist(), strict=True))
-        self.known, self.new, self.strange = set(tagger.tags), 0, 0
+        self.known, self.new, self.strange, self.open = set(tagger.tags), 0, 0, 0
         self.right = [np.zeros(0, bool)] * len(sentences)
 
     def add(self, group: Sequence[int], emissions: np.ndarray, lengths: np.ndarray) -> None:
         """Score a group of the sentences (their places) by the scores of their labels (B, T, K)."""
-        tagger, forms, part = self.tagger, self.tagger.vocabulary.forms, self.tagger.labels.part_ids
+        tagger, forms, part_ids = self.tagger, self.tagger.vocabulary.forms, self.tagger.labels.part_ids
         chain = tagger.chain(emissions, lengths)
-        paths, nats = tagger.paths(chain, [self.sentences[i] for i in group])
+        own = [self.sentences[i] for i in group]
+        paths, nats = tagger.paths(chain, own)
         believed = chain.marginals() if self.probabilities else None
+        parts = {row: part for row, s in enumerate(own) if (part := tagger.in_part(s)) is not None}
+        of_parts = tagger.partial_nats(chain, emissions, parts) if parts else {}
         for row, i in enumerate(group):
             s, n = self.sentences[i], int(lengths[row])
-            gold, path = tagger.labels.spelt(s.tags or []), paths[row, :n]
-            predicted = tagger.labels.written(path, s.words)
-            self.right[i] = np.array([a == b for a, b in zip(predicted, gold, strict=True)], bool)
-            known, written = [self.numbers or w in forms for w in s.words], s.tags if tagger.scheme else None
+            path = paths[row, :n]
+            predicted, known = tagger.labels.written(path, s.words), [self.numbers or w in forms for w in s.words]
             self.new += known.count(False)
+            if (part := parts.get(row)) is not None:
+                p = None if believed is None else believed[row, :n]
+                self._add_part(part, i, predicted, known, path, p, of_parts.get(row))
+                continue
+            gold = tagger.labels.spelt(s.tags or [])
+            self.right[i] = np.array([a == b for a, b in zip(predicted, gold, strict=True)], bool)
+            written = s.tags if tagger.scheme else None
             labels = tagger.vocabulary.as_labels(s.tags or [], None, s.words)
             strange = labels if tagger.vocabulary.edits else gold
             self.strange += n - sum(map(self.known.__contains__, strange))
@@ -106,12 +115,42 @@ class Scoring:
                 p = believed[row, :n]
                 if isinstance(tagger.labels, Edits):
                     path, p = tagger.labels.merged(path, p, s.words)
-                own = np.zeros((n, len(self.places)))
-                np.add.at(own.T, part, p.T)
                 truth = [self.places.get(tag, -1) for tag in tagger.labels.parts_of(labels)]
-                beliefs = (own, truth, part[path])
-            found = Found(predicted, gold, known, s.words, written, *beliefs, nats=nats[row], tokens=n)
-            self.measured.update(found)
+                beliefs = (self._of_parts(p), truth, part_ids[path])
+            self.measured.update(Found(predicted, gold, known, s.words, written, *beliefs, nats=nats[row], tokens=n))
+
+    def _of_parts(self, p: np.ndarray) -> np.ndarray:
+        """Probabilities (T, K) of labels as those of the parts that they say (see `Labels.parts`)."""
+        own = np.zeros((len(p), len(self.places)))
+        np.add.at(own.T, self.tagger.labels.part_ids, p.T)
+        return own
+
+    def _add_part(
+        self,
+        part: InPart,
+        i: int,
+        predicted: list[str],
+        known: list[bool],
+        path: np.ndarray,
+        p: np.ndarray | None,
+        nats: float | None,
+    ) -> None:
+        """Score a sentence whose tags are known in part: tokens whose tag is known, and what is known of spans."""
+        scheme, told = self.tagger.scheme, np.flatnonzero(part.told).tolist()
+        self.open += len(part.told) - len(told)
+        self.strange += int((~part.allowed.any(1)).sum())
+        self.right[i] = np.array([predicted[t] == part.tags[t] for t in told], bool)
+        tokens, own = [predicted[t] for t in told], [part.tags[t] for t in told]
+        said = int((~part.allowed.all(1)).sum())
+        self.measured.update(Found(tokens, own, [known[t] for t in told], nats=nats, tokens=said))
+        if scheme:
+            judged = [s for s in schemes.spans(predicted) if part.judged(s) is not None]
+            pair = (schemes.tags_of(spans, len(predicted), scheme) for spans in (judged, part.spans))
+            self.measured.update(Found(predicted=next(pair), written=next(pair)))
+        if p is not None:
+            sure = np.flatnonzero(part.told & (part.certain > -2))
+            beliefs = self._of_parts(p[sure]), part.certain[sure], self.tagger.labels.part_ids[path[sure]]
+            self.measured.update(Found(probabilities=beliefs[0], truth=beliefs[1], chosen=beliefs[2]))
 
     def report(self, signature: str, more: dict[str, int]) -> Report:
         """What was found."""
@@ -120,6 +159,7 @@ class Scoring:
             "tokens": sum(len(s.words) for s in self.sentences),
             "unknown words": self.new,
             "tokens of unknown tags": self.strange,
+            **({"tokens with a tag known in part": self.open} if self.tagger.partial else {}),
         }
         return Report.of(self.measured, counts | more, signature, "sentences", wide=8)
 
@@ -132,8 +172,11 @@ class _Knowing:
 
     def all_of(self, s: Sentence, unknown: Unknown) -> bool:
         """Whether it knows all tags of a sentence. Raises SeqcliError, if `unknown` is an error."""
-        spelt = self.tagger.labels.spelt(s.tags or [])
-        odd = next((t for t, tag in enumerate(spelt) if tag not in self.known), None)
+        if (part := self.tagger.in_part(s)) is not None:
+            odd = next(iter(np.flatnonzero(~part.allowed.any(1)).tolist()), None)
+        else:
+            spelt = self.tagger.labels.spelt(s.tags or [])
+            odd = next((t for t, tag in enumerate(spelt) if tag not in self.known), None)
         if odd is None or self.tagger.vocabulary.edits or self.tagger.gold(s) is not None:
             return True
         if unknown == "error":
@@ -169,9 +212,9 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
     """
     chosen, golds, tokens = [], [], 0
     for s in (aimed(s, tagger.target) for s in sentences):
-        if s.words and (ids := tagger.gold(s)) is not None:
+        if s.words and (own := _gold_labels(tagger, s)) is not None:
             chosen.append(s)
-            golds.append(np.array(ids))
+            golds.append(own)
             tokens += len(s.words)
         if tokens >= most:
             break
@@ -184,29 +227,59 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
         for group, emissions, lengths, _ in groups:
             marginals = Chain(emissions, lengths, crf, temperature=temperature).marginals()
             for row, i in enumerate(group):
-                p = marginals[row, np.arange(len(golds[i])), golds[i]]
+                at, own = golds[i]
+                p = marginals[row, at, own] if own.ndim == 1 else (marginals[row, at] * own).sum(-1)
                 total -= float(np.log(np.maximum(p, 1e-300)).sum())
         return total
 
     return temperature.fit_temperature(cost)
 
 
+def _gold_labels(tagger: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray] | None:
+    """The tokens of a sentence whose tag is known (N,), and their labels (N,), or all that each may have (N, K); None
+    where the model does not know one."""
+    if (part := tagger.in_part(s)) is not None:
+        at = np.flatnonzero(part.told)
+        return (at, part.allowed[at]) if len(at) and part.allowed[at].any(1).all() else None
+    ids = tagger.gold(s)
+    return None if ids is None else (np.arange(len(ids)), np.array(ids))
+
+
+class Judged(NamedTuple):
+    """An answer: a tag, or a span where tags are spans."""
+
+    start: int
+    end: int
+    given: str
+    gold: str
+    probability: float
+    right: bool
+
+
+def judged(tagger: Tagger, sentences: Sequence[Sentence]) -> Iterator[tuple[Sentence, list[Judged]]]:
+    """Sentences with what is known of each answer to them; of a tagger with one target."""
+    for s, answer in zip(sentences, tagger.answer(sentences, Settings(confidence=True)), strict=True):
+        part = tagger.in_part(s)
+        if answer.spans is None:
+            assert answer.probabilities is not None
+            told = range(len(s.words)) if part is None else np.flatnonzero(part.told).tolist()
+            rows = ((t, answer.tags[t], (s.tags or [])[t]) for t in told)
+            yield s, [Judged(t, t + 1, a, b, answer.probabilities[t], a == b) for t, a, b in rows]
+            continue
+        gold = {(a, b): label for a, b, label in (schemes.spans(s.tags or []) if part is None else part.spans)}
+        found = []
+        for own in answer.spans:
+            span, label = schemes.Span(own.start, own.end, own.label), gold.get((own.start, own.end))
+            right = label == own.label if part is None else part.judged(span)
+            if right is not None:
+                found.append(Judged(*span, "none" if label is None else label, own.probability or 0.0, right))
+        yield s, found
+
+
 def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[float, bool]]:
     """(probability, whether right) of every tag, or of every span where tags are spans."""
-    from seqcli import schemes
-    from seqcli.tasks.tagging.predict import Settings
-
     sentences = [aimed(s, tagger.target) for s in sentences if s.words]
-    found: list[tuple[float, bool]] = []
-    for s, answer in zip(sentences, tagger.answer(sentences, Settings(confidence=True)), strict=True):
-        if answer.spans is not None:
-            gold = set(schemes.spans(s.tags or []))
-            found += [(a.probability or 0.0, (a.start, a.end, a.label) in gold) for a in answer.spans]
-        else:
-            assert answer.probabilities is not None
-            pairs = zip(answer.tags, s.tags or [], strict=True)
-            found += [(p, a == b) for p, (a, b) in zip(answer.probabilities, pairs, strict=True)]
-    return found
+    return [(own.probability, own.right) for _, each in judged(tagger, sentences) for own in each]
 
 
 def summary(metrics: Mapping[str, float]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seqcli import console, schemes
-from seqcli.records import Sentence
+from seqcli.errors import SeqcliError
+from seqcli.records import Sentence, is_open
 
 
 def aimed(sentence: Sentence, name: str) -> Sentence:
@@ -23,12 +24,13 @@ def with_tags(sentence: Sentence, name: str, tags: list[str]) -> Sentence:
 
 
 def in_one_scheme(
-    splits: dict[str, list[Sentence]], format_name: str, wanted: str
+    splits: dict[str, list[Sentence]], format_name: str, wanted: str, *, partial: bool = False
 ) -> tuple[dict[str, list[Sentence]], str | None]:
-    """The splits with their tags in the training split's scheme, and which it is."""
-    train = _outside(splits["train"], format_name)
-    scheme = _scheme(wanted, train)
-    return {split: in_scheme(s, scheme, split) if split != "train" else train for split, s in splits.items()}, scheme
+    """The splits with their tags in the training split's scheme, and which it is; `partial`: some are open."""
+    train = splits["train"] if partial else _outside(splits["train"], format_name)
+    scheme = _scheme(wanted, train, partial=partial)
+    others = {split: in_scheme(s, scheme, split, partial=partial) for split, s in splits.items() if split != "train"}
+    return {split: others.get(split, train) for split in splits}, scheme
 
 
 def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
@@ -39,9 +41,17 @@ def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
     return changed if schemes.recognise([s.tags or [] for s in changed]) else sentences
 
 
-def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[Sentence]:
-    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted."""
+def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, partial: bool = False) -> list[Sentence]:
+    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted. Raises
+    SeqcliError where they are and some are open."""
     if not scheme:
+        return sentences
+    if partial and (first := next((s for s in sentences if any(map(is_open, s.tags or ()))), None)):
+        known = _known(sentences)
+        own = schemes.recognise(known)
+        if own not in (None, scheme) and schemes.violations(known, scheme):
+            said = f"{first.place(0, tag=True)}: {what} writes its spans in {own}, the training split in {scheme}"
+            raise SeqcliError(said, hint="tags known in part must be in the scheme of the training split")
         return sentences
     tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
     own = schemes.recognise(tags)
@@ -54,12 +64,17 @@ def in_scheme(sentences: list[Sentence], scheme: str | None, what: str) -> list[
     return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
 
 
-def _scheme(wanted: str, sentences: list[Sentence]) -> str | None:
+def _scheme(wanted: str, sentences: list[Sentence], *, partial: bool) -> str | None:
     """The scheme of the tags: as said, or as they look; what breaks it is told."""
     if wanted == "none":
         return None
-    tags = [s.tags or [] for s in sentences]
+    tags = _known(sentences) if partial else [s.tags or [] for s in sentences]
     scheme = schemes.recognise(tags) if wanted == "auto" else wanted
     if scheme and (count := schemes.violations(tags, scheme)):
         console.warn(f"{count:,} tags of the training split break {scheme}; they are read by conlleval's rules")
     return scheme
+
+
+def _known(sentences: list[Sentence]) -> list[list[str | None]]:
+    """Their tags, None where one is open."""
+    return [[None if is_open(tag) else tag for tag in s.tags or ()] for s in sentences]

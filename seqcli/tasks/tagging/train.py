@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqcli import console, edit_trees, ops, registry, schemes, words
+from seqcli import console, ops, registry
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
 from seqcli.datasets.batch import STEPS, up, word_batch
 from seqcli.datasets.buckets import Buckets
-from seqcli.datasets.targets import Target
-from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import Frames
@@ -25,14 +21,15 @@ from seqcli.recipe.schema import Recipe
 from seqcli.records import TAGGED, Options, Sentence
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
 from seqcli.tasks.tagging import data as dataset
+from seqcli.tasks.tagging.labels import Labels
+from seqcli.tasks.tagging.learning import count, label_ids, learn, rule_for_words
+from seqcli.tasks.tagging.partial import Meaning
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.raw import Words
 from seqcli.tasks.tagging.score import Report, evaluate, fitted, headline, summary
 from seqcli.tasks.tagging.tags import aimed
 
 KEPT = ("dropout", "variational", "word_dropout", "targets")  # model keys that fine-tuning takes from its recipe
-OFTEN = 2  # times that an edit of a word must be in the training split to be a label
-FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
 
 
 @dataclass
@@ -65,8 +62,12 @@ class Task(BaseTask):
             vocabulary, splitting = Vocabulary.of(stored), stored.header["splitting"]
             _check_labels(corpus, vocabulary, stored)
         else:
-            vocabulary, splitting = _learn(corpus, recipe), {"vectors": True} if frames else _splitting(corpus)
+            vocabulary, splitting = learn(corpus, recipe), {"vectors": True} if frames else rule_for_words(corpus)
             vocabulary = replace(vocabulary, dimensions=frames.dimensions) if frames else vocabulary
+        if recipe.data.partial:
+            whose = f"{stored.path} has" if stored else "the training split has"
+            own = Labels(vocabulary.labels, vocabulary.scheme, corpus.scheme)
+            Meaning(own).check(corpus.splits["train"], whose)
         model, t = beginning(recipe, vocabulary, start), recipe.train
         buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
         header = {
@@ -88,7 +89,8 @@ class Task(BaseTask):
 
     def batch(self, epoch: int, index: int) -> Any:
         """What `models/tagger.py` reads of B sentences, padded to T words or frames: see `ReadsWords.inputs`; beside
-        it `features` (F, T, B), `tags` (T, B), and of further targets theirs, `further` (·, T, B)."""
+        it `features` (F, T, B), `tags` (T, B), and of further targets theirs, `further` (·, T, B);
+        where tags are known in part `allowed` (T, B, K) stands in their place, true where a label may be."""
         v, config = self.vocabulary, self.recipe.model
         sentences = self.buckets.batch(epoch, index)[self.rows]
         if not sentences:
@@ -109,20 +111,30 @@ class Task(BaseTask):
         tags = np.zeros((steps, len(sentences)), np.int64)
         features = np.zeros((len(v.features), *tags.shape), np.int64)
         further = np.zeros((len(v.further), *tags.shape), np.int64)
+        if self.corpus.config.partial:
+            made["allowed"] = np.ones((*tags.shape, v.width), bool)
         for b, s in enumerate(sentences):
+            for f, name in enumerate(v.features):
+                features[f, : len(s.words), b] = v.feature_ids(name, s.features[name])
+            if self.corpus.config.partial:
+                made["allowed"][: len(s.words), b] = self.meaning.of(s.tags or []).allowed
+                continue
             tags[: len(s.words), b], *others = self._labels(s)
             for f, ids in enumerate(others):
                 further[f, : len(s.words), b] = ids
-            for f, name in enumerate(v.features):
-                features[f, : len(s.words), b] = v.feature_ids(name, s.features[name])
         return {**made, "features": features, "tags": tags, **({"further": further} if v.further else {})}
 
     def _labels(self, sentence: Sentence) -> list[list[int]]:
         """The labels of each target; -1 for a rare edit."""
         return [
-            _ids(v, aimed(sentence, name), self.corpus.schemes.get(name, self.corpus.scheme))
+            label_ids(v, aimed(sentence, name), self.corpus.schemes.get(name, self.corpus.scheme))
             for name, v in self._each.items()
         ]
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """What tags that are known in part mean in the model's labels."""
+        return Meaning(Labels(self.vocabulary.labels, self.vocabulary.scheme, self.corpus.scheme))
 
     @cached_property
     def _each(self) -> dict[str, Vocabulary]:
@@ -131,15 +143,20 @@ class Task(BaseTask):
     def size(self, batch: dict[str, np.ndarray]) -> int:
         return int(batch["lengths"].sum())
 
+    def weight(self, batch: dict[str, np.ndarray]) -> float:
+        """The tokens of which something is said."""
+        return int((~batch["allowed"].all(-1)).sum()) if "allowed" in batch else self.size(batch)
+
     def loss(self, model: Any, batch: dict[str, np.ndarray], state: State, rng: Any) -> tuple[Any, State]:
         return model.loss({name: ops.put(a, model.output_bias) for name, a in batch.items()}, rng), ()
 
     def predictor(self, model: Any) -> Tagger:
         found, own = Words.of(self.header), self.corpus.schemes
-        return Tagger(model, self.vocabulary, self.corpus.scheme, 1.0, found, self.frames, own)
+        partial = self.corpus.config.partial
+        return Tagger(model, self.vocabulary, self.corpus.scheme, 1.0, found, self.frames, own, partial=partial)
 
     def count(self, kind: Any) -> Any:
-        return _count(kind, kind.Config(**self.recipe.model.model_dump()), self.corpus, self.vocabulary)
+        return count(kind, kind.Config(**self.recipe.model.model_dump()), self.corpus, self.vocabulary)
 
     # what a person sees
 
@@ -194,7 +211,8 @@ class Task(BaseTask):
         if report.targets:
             each = (f"{name}: {self.figures(own)}" for name, own in report.targets.items())
             return "\n  ".join([summary(report.metrics), *each])
-        return f"{summary(report.metrics)}, calibration error {report.metrics['calibration-error']:.4f}"
+        found = report.metrics.get("calibration-error")  # there is none where no label is certain
+        return summary(report.metrics) + ("" if found is None else f", calibration error {found:.4f}")
 
     def baseline(self, split: str) -> Baseline | None:
         """Give each word its most frequent tag."""
@@ -204,8 +222,8 @@ class Task(BaseTask):
         kind, figures = registry.load("models", name), []
         for target, v in self._each.items():
             corpus = self.corpus.of(target)
-            counted, found = _count(kind, kind.Config(), corpus, v), Words.of(self.header)
-            tagger = Tagger(counted, v, corpus.scheme, words=found)
+            counted, found = count(kind, kind.Config(), corpus, v), Words.of(self.header)
+            tagger = Tagger(counted, v, corpus.scheme, words=found, partial=corpus.config.partial)
             report = evaluate(tagger, corpus.splits[split], probabilities=False)
             figures.append(report.metrics[headline(tagger)])
         return Baseline(name, "the most-frequent-tag baseline", float(np.mean(figures)), "train longer")
@@ -230,12 +248,6 @@ class Task(BaseTask):
         return f'echo "{text}" | seqcli tag -m MODEL'
 
 
-def _ids(vocabulary: Vocabulary, s: Sentence, scheme: str | None) -> list[int]:
-    """The labels of a sentence's tags; -1 for a rare edit of a word."""
-    labels, known = vocabulary.as_labels(s.tags or [], scheme, s.words), vocabulary.label_ids
-    return [known.get(label, -1) for label in labels] if vocabulary.edits else [known[label] for label in labels]
-
-
 def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:
     """Raise SeqcliError where a sentence lacks a column that the model is to read, or where that is a target."""
     if both := [name for name in features if name in corpus.targets]:
@@ -258,7 +270,7 @@ def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifa
     if (corpus.scheme is None) != (vocabulary.scheme is None):
         has, lacks = ("the data", "the model's") if corpus.scheme else (f"{stored.path}", "the data's")
         raise UsageError(f"the tags of {has} are spans, {lacks} are not", hint="see data.scheme")
-    for s in corpus.splits["train"]:
+    for s in () if corpus.config.partial else corpus.splits["train"]:
         tags = s.tags or []
         for t, tag in enumerate(() if vocabulary.edits else vocabulary.as_labels(tags, corpus.scheme)):
             if tag not in vocabulary.label_ids:
@@ -266,69 +278,3 @@ def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifa
                     f"{s.place(t, tag=True)}: {stored.path} has no label for the tag {tags[t]!r}",
                     hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; train a new one instead",
                 )
-
-
-def _learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
-    """What the training split has, and the vectors of its words."""
-    config, train = recipe.model.model_dump(), corpus.splits["train"]
-    first, *others = [_labels_of(corpus.of(name), name, config) for name in corpus.targets or [""]]
-    found = Vocabulary.learn(
-        train if recipe.frames is None else (),
-        [first.labels],
-        config.get("features", []),
-        scheme=first.scheme,
-        lowercase=config.get("lowercase", True),
-        fold_digits=config.get("fold_digits", True),
-        min_count=config.get("min_count", 1),
-        by_character=bool(config.get("characters")),
-    )
-    found = replace(found, edits=first.edits)
-    if others:
-        further = dict(zip(corpus.targets[1:], others, strict=True))
-        found = replace(found, target=corpus.targets[0], further=further)
-    if recipe.data.vectors:
-        found = with_vectors(found, recipe.data, recipe.base)
-    return found
-
-
-def _labels_of(corpus: dataset.Corpus, name: str, config: Mapping[str, Any]) -> Target:
-    """The labels of a target, of the training split."""
-    train = corpus.splits["train"]
-    if name in corpus.edits:
-        counts = Counter(edit for s in train for edit in edit_trees.scripts(s.words, s.tags or []))
-        often = {edit for edit, n in counts.items() if n >= OFTEN}
-        return Target(sorted({*often, edit_trees.UNCHANGED}), edits=True)
-    inside = config.get("scheme", "iobes") if corpus.scheme else None
-    tags = [s.tags or [] for s in train]
-    if not inside or not corpus.scheme:
-        return Target(sorted({tag for own in tags for tag in own}))
-    labels = {tag for own in tags for tag in schemes.convert(own, corpus.scheme, inside)}
-    names = {name for prefix, name in map(schemes.divide, labels) if prefix not in ("", "O")}
-    parts = "BIES" if inside == "iobes" else "BI"  # every part of a span, though the training split may lack one
-    whole = {f"{p}-{name}" if name else p for name in names for p in parts}  # one kind of span needs no name
-    return Target(sorted({*labels, "O", *whole}), inside)
-
-
-def _splitting(corpus: dataset.Corpus) -> Mapping[str, Any]:
-    """How the model is to find its words in raw text."""
-    if corpus.restore:
-        return {"restore": corpus.restore}
-    pairs = [(s.text, s.spread()) for s in corpus.splits["train"][:FITTED]]
-    fitted = words.fit(pairs)
-    about = {"rule": fitted.rule.to_dict(), "agreement": round(fitted.agreement, 4)}
-    console.say(f"the rule for raw text finds the training split's words with F1 {fitted.agreement:.4f}", level=1)
-    return {**about, "differing": fitted.differing}
-
-
-def _count(kind: Any, config: Any, corpus: dataset.Corpus, vocabulary: Vocabulary) -> Any:
-    """Fit a counted tagger."""
-    train = corpus.splits["train"]
-    with console.progress("counting", sum(len(s.words) for s in train), " tokens") as advance:
-
-        def labelled() -> Any:
-            for s in train:
-                pairs = zip(s.words, _ids(vocabulary, s, corpus.scheme), strict=True)
-                kept = [(word, label) for word, label in pairs if label >= 0]
-                yield [word for word, _ in kept], [label for _, label in kept]
-
-        return kind.Model.fit(labelled(), len(vocabulary.labels), config, advance)
