@@ -59,6 +59,18 @@ class BaseTask(ABC):
             return "train_loss"
         return "valid_loss" if self.recipe.train and self.recipe.train.watch == "loss" else self.headline.metric
 
+    def check_watched(self) -> None:
+        """Raise UsageError where `train.watch` is neither the loss nor the figure that decides, or has no split."""
+        assert self.recipe.train is not None
+        watch, figure = self.recipe.train.watch, self.headline.metric
+        if watch not in (None, "loss", figure):
+            raise UsageError(
+                f"train.watch: {watch!r} does not decide which model is kept here",
+                hint=f"known: {figure} (default), loss",
+            )
+        if watch == figure and "valid" not in self.splits:
+            raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
+
     @classmethod
     @abstractmethod
     def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:

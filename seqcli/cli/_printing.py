@@ -15,6 +15,7 @@ from seqcli.streams import Output
 
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of a horizon, that are shown, and its last
 MISTAKES = 30  # pairs of labels that are listed
+ROWS = 100  # labels in the table: lemmas are thousands
 
 
 def show(
@@ -24,14 +25,16 @@ def show(
     if confusion and wanted:
         raise UsageError("--confusion shows all figures: leave --metric away")
     if confusion and report.targets:
-        flag = "--label" if report.unit == "text" else "--tag"
-        raise UsageError("--confusion is of one target", hint=f"{flag} {next(iter(report.targets))} scores one alone")
+        hint = f"{_flag(report)} {next(iter(report.targets))} scores one alone"
+        raise UsageError("--confusion is of one target", hint=hint)
     if confusion and report.confusion is None:
         raise UsageError("--confusion is for texts with one label each: this model gives several")
     for name in wanted:
         if name not in report.metrics:
-            known = ", ".join(report.metrics)
-            raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=f"what can: {known}")
+            hint = f"what can: {', '.join(report.metrics)}"
+            if owner := next((n for n, own in report.targets.items() if name in own.metrics), None):
+                hint = f"{_flag(report)} {owner} scores one target alone\n{hint}"
+            raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=hint)
     out = Output()
     if as_json:
         record = {**report.to_json(wanted), "text": what, "model": model}
@@ -50,6 +53,11 @@ def show(
             _mistakes(out, report.confusion)
         out.line(report.signature)
     out.flush()
+
+
+def _flag(report: Report) -> str:
+    """What names one of several targets."""
+    return "--label" if report.unit == "text" else "--tag"
 
 
 def _figures(out: Output, report: Report, what: str) -> None:
@@ -87,11 +95,13 @@ def _steps(out: Output, steps: Mapping[str, Sequence[float | None]]) -> None:
 
 def _labels(out: Output, report: Report) -> None:
     rows = sorted(report.labels.items(), key=lambda item: (-item[1]["support"], item[0]))
-    wide = max([len("label"), *(len(one_line(label)) for label, _ in rows)])
+    wide = max([len("label"), *(len(one_line(label)) for label, _ in rows[:ROWS])])
     out.line(f"  {'label':<{wide}}  precision  recall      F1  support")
-    for label, s in rows:
+    for label, s in rows[:ROWS]:
         figures = f"{s['precision']:>9.4f}  {s['recall']:>6.4f}  {s['f1']:>6.4f}  {s['support']:>7,}"
         out.line(f"  {one_line(label):<{wide}}  {figures}")
+    if len(rows) > ROWS:
+        out.line(f"  and {len(rows) - ROWS:,} rarer labels: --json has them")
 
 
 def _matrix(out: Output, confusion: Confusion, most: int = 12) -> None:

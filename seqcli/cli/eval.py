@@ -188,8 +188,15 @@ class Labels:
     """Labels (classifiers, taggers)."""
 
     unknown_label: Annotated[
-        str, option("One that the model does not know: error, skip or count-wrong.", "--unknown-label"), LABELS
-    ] = "error"
+        str | None,
+        option(
+            "One that the model does not know: error, skip or count-wrong. Default: error in FILES; in the run's own"
+            " data count-wrong, as when it was trained.",
+            "--unknown-label",
+            metavar="error|skip|count-wrong",
+        ),
+        LABELS,
+    ] = None
     confusion: Annotated[bool, option("Which were taken for which, most frequent first.", "--confusion"), LABELS] = (
         False
     )
@@ -199,9 +206,10 @@ class Labels:
         For(("classification", "sequence-to-sequence")),
     ] = None
 
-    @property
-    def unknown(self) -> Unknown:
+    def unknown(self, files: list[str]) -> Unknown:
         """What becomes of a label that the model does not know. Raises UsageError."""
+        if self.unknown_label is None:
+            return "error" if files else "count-wrong"
         if self.unknown_label not in UNKNOWN:
             said = f"--unknown-label: {self.unknown_label!r} is none of them"
             raise UsageError(said, hint=f"known: {', '.join(UNKNOWN)}")
@@ -238,6 +246,11 @@ class Asked:
     per_line: PerLine
     labels: Labels
     answers: Answers
+
+    @property
+    def unknown(self) -> Unknown:
+        """What becomes of a label that the model does not know. Raises UsageError."""
+        return self.labels.unknown(self.files)
 
 
 @grouped

@@ -104,8 +104,8 @@ def copy(
     output, text, changes = Output(), source.text, []
     if not parse(text, source.label).problems:
         text, changes = rebase_text(text, source.base, path.parent)
-    launch = f"# seqcli train {shlex.quote(str(path))}"
-    text = re.sub(r"\A# seqcli train [^\s#-]\S*", lambda _: launch, text)
+    launch = f"seqcli train {shlex.quote(str(path))}"
+    text = re.sub(r"\A(# (?:\w+=\S+ )?)seqcli train [^\s#-]\S*", lambda found: found[1] + launch, text)
     write_recipe(path, text)
     for key, old, new in changes:
         console.say(f"{key}: {old} is now {new}")

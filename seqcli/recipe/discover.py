@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from seqcli.resources import share
 from seqcli.streams import stdin_is_interactive
 
 LOCAL = Path("recipes")
+_COMMAND = re.compile(r"(\w+=\S+ )?seqcli ")
 
 
 @dataclass(frozen=True)
@@ -100,4 +102,4 @@ def comments(text: str) -> list[str]:
 
 def summary(text: str) -> str:
     """What a recipe says it is: its first comment line that is not the command to launch it."""
-    return next((c for c in comments(text) if c and not c.startswith("seqcli ")), "")
+    return next((c for c in comments(text) if c and not _COMMAND.match(c)), "")

@@ -303,8 +303,9 @@ class _Checker:
             if len(keys) < 3 and section != top and key in config.model_fields and key != "kind":
                 return f"unknown key; did you mean '{section}.{key}'?"
         change = self.overrides.kinds.get(keys[:-1])
-        if change and change[0] != change[1] and not nearest(key, known):
-            old, new, place = change
+        old, new, place = change or ("", "", None)
+        was = old in registry.names("models") and key in registry.load("models", old).Config.model_fields
+        if place and old != new and (was or not nearest(key, known)):
             whole = f"--set '{top}={{kind: {new}}}'"
             return f"{new} has no such key, and {place.where} put it in the place of {old}; replace all: {whole}"
         return unknown_key(key, known, "seqcli recipes keys" + (f" {top}" if top in SECTIONS else ""))

@@ -37,7 +37,7 @@ class TrainConfig(BaseModel, extra="forbid"):
     decay_from: Annotated[float, Field(ge=0)] = 0.0  # step: epochs at the full rate
     decay_every: Annotated[float, Field(gt=0)] = 1.0  # step: epochs from one decay to the next
     decay_patience: Annotated[int, Field(ge=0)] = 0  # plateau: evaluations without a gain that are let pass
-    watch: str | None = None  # what decides which model is kept: a metric of the task (default), or loss
+    watch: str | None = None  # what decides which model is kept: loss, or the task's own figure; of pairs any metric
     average: Share = 0.0  # keep an exponential moving average of the weights with this decay, as 0.999; 0: none
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

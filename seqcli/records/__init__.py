@@ -112,8 +112,9 @@ class Reader(ABC):
         if named and own != name and (role, name) not in self._told:
             self._told.add((role, name))
             shown = f"{what} {name}" if isinstance(name, int) else repr(name)
+            read = "first text" if role == "text" and self.options.further else role
             console.warn(
-                f"{place}: there is no {what} {own!r}, which the model was trained on: {shown} is read as the {role}"
+                f"{place}: there is no {what} {own!r}, which the model was trained on: {shown} is read as the {read}"
             )
 
     def feed(self, chunk: Chunk) -> Iterator[Any]:

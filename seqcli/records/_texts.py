@@ -71,6 +71,7 @@ def text_columns(
             hint = did_you_mean(name, [cell for cell in cells if cell]) if header else _NUMBERS
             raise SeqcliError(f"{place}: {named}, which is one of the texts", hint=hint)
         found.append(column)
-    if len({*found}) < len(found):
+    first = numbers[0] or (find_column(names[0], cells) if header else None)
+    if len({first, *found}) <= len(found):
         raise UsageError(f"text: {', '.join(names)}: two of them are one column", hint="each is named once")
     return None, tuple(found)

@@ -182,7 +182,8 @@ class Reader(BlockReader):
     def _wrong(self, count: int, layout: Layout, line: str, number: int) -> SeqcliError:
         found = f"{count} column{'s' * (count != 1)}"
         if layout.line:  # no names: the first line counts
-            wanted, hint = f"line {layout.line} has {len(layout.names)}", "every word needs the same columns"
+            wanted = f"line {layout.line} has {len(layout.names)}"
+            hint = "every word needs the same columns; raw text: --input text"
         else:
             wanted = f"expected {len(layout.names)} ({', '.join(name or '_' for name in layout.names)})"
             hint = "name the columns in their order, with _ for one to ignore, as in: columns: [word, _, tag]"

@@ -117,7 +117,7 @@ class Reader(BlockReader):
             return False
         raise SeqcliError(
             f"{self._source}:{number}:1: {id[:40]!r} is no word number, so this is no CoNLL-U",
-            hint="other columns are read as `conll`",
+            hint="other columns are read as `conll`, raw text as `text` (--input text)",
         )
 
     def _sentence(self, block: Block, first: int) -> Sentence:

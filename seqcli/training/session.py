@@ -122,6 +122,7 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
         from seqcli.training import averaging, device
 
         assert recipe.train is not None
+        task.check_watched()
         averaging.check(recipe.train, task)
         recipe = replace(
             recipe,
@@ -233,7 +234,8 @@ def _descend(session: Session, trainer: Any) -> int:
     with Display(session.task.watched) as display, Interrupt(display.notice, same) as interrupt:
         ended = trainer.fit(display, interrupt) or interrupt.wanted
     if ended:
-        console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}")
+        several = f" --processes {n}" if (n := session.group.size) > 1 and n == session.group.local else ""
+        console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}{several}")
         return 128 + ended
     report.training(trainer.progress, session)
     return 0

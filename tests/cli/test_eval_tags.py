@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 
 import pytest
@@ -121,6 +122,17 @@ def test_an_unknown_tag_is_named(forks, taggers, odd):
         )
         assert "--unknown-label skip or count-wrong" in done.stderr
         assert done.stdout == ""
+
+
+def test_an_unknown_tag_of_the_runs_own_split_counts_as_wrong_as_when_it_was_trained(forks, taggers, odd, tmp_path):
+    shutil.copytree(taggers / "runs/ner", tmp_path / "runs/ner")
+    for split in ("train", "valid"):
+        shutil.copy(taggers / f"ner-{split}.conll", tmp_path)
+    odd.rename(tmp_path / "ner-test.conll")
+    own = json.loads(forks.ok("eval", "-m", "ner", "--json", cwd=tmp_path).stdout)
+    assert own["counts"]["tokens of unknown tags"] == 1
+    done = forks("eval", "-m", "ner", "--unknown-label", "error", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_an_unknown_tag_counts_as_wrong(report, odd):

@@ -111,7 +111,7 @@ def test_a_signal_saves_and_ends_all(program: Any, place: Path, number: int, sta
     (os.killpg if to == "group" else os.kill)(found[1] if to == "rank" else running.pid, number)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out) == (status, b"")
-    assert err.count(b"go on with: seqcli train runs/tiny/recipe.yaml --resume") == 1
+    assert err.count(b"go on with: seqcli train runs/tiny/recipe.yaml --resume --processes 2\n") == 1
     assert err.count(b"stopping after this step") == (to != "rank")
     for process in found:
         ended(process, 1)

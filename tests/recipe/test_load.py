@@ -259,6 +259,7 @@ def test_summary():
     assert discover.summary(GOOD) == "A small model"
     assert discover.summary("# What it is\ntask: x # no\n# later") == "What it is"
     assert discover.summary("task: x") == ""
+    assert discover.summary("# DATA=... seqcli train x.yaml\n# What it is\ntask: x") == "What it is"
 
 
 # stored recipes, and whatever may come

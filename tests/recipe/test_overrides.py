@@ -18,6 +18,7 @@ model: {cell: gru, hidden: 64}
 train: {learning_rate: 4e-3, steps: 1e3}
 """
 COUNTED = "task: language-model\ntokenizer: char\ndata: {train: a.txt}\nmodel: {kind: ngram, order: 3}\n"
+PAIRS = "task: sequence-to-sequence\ntokenizer: char\ndata: {train: a.tsv}\nmodel: {kind: seq2seq, sources: apart}\n"
 
 
 def lines_of(source: str, overrides: list[str]) -> list[str]:
@@ -95,6 +96,9 @@ def test_a_replaced_kind_and_the_old_ones_keys(write):
         "x.yaml:4: model.order: language-model has no such key, and --set model.kind=language-model"
     )
     assert "place of ngram" in line
+    write(PAIRS)
+    (line,) = lines_of("x.yaml", ["model.kind=transformer"])  # which has a copy_source
+    assert line.startswith("x.yaml:4: model.sources: transformer has no such key, and --set model.kind=transformer")
 
 
 @pytest.mark.skipif("byte" not in registry.names("tokenizers"), reason="there is one kind of tokenizer")

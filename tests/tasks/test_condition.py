@@ -51,6 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("condition")
     (folder / "train.tsv").write_text("author\ttext\n" + "".join(f"{a}\t{t}\n" for a, t in ROWS))
+    (folder / "odd.tsv").write_text("author\ttext\nAdda\taab\n")
     (folder / "train.jsonl").write_text("".join(json.dumps({"author": a, "text": t}) + "\n" for a, t in ROWS))
     (folder / "r.yaml").write_text(RECIPE)
     done = inprocess.seqcli("-q", "train", "r.yaml", cwd=folder)
@@ -94,6 +95,7 @@ def test_scores_are_of_the_texts_alone(place: Path) -> None:
         (("generate", "--prompt", "a"), "this model writes under a condition, its author"),
         (("generate", "--prompt", "a", "--condition", "Bi"), "the model knows no author 'Bi'"),
         (("eval", "--per-line", "train.tsv"), "it scores records, not lines by themselves"),
+        (("eval", "odd.tsv"), "odd.tsv:2:1: the model does not know the label 'Adda'\n  hint: did you mean 'Ada'?"),
         (("eval", "--split", "valid", "--cache", "9"), "it is not mixed with others"),
         (("generate", "--prompt", "a", "--condition", "Bo", "--cache", "9"), "it is not mixed with others"),
     ],

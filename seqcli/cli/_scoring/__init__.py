@@ -26,7 +26,7 @@ def reading(asked: Asked, given: Given) -> Reading:
         columns=columns.names,
         separator=columns.separator,
         comments=columns.comments,
-        skip=asked.labels.unknown == "skip",
+        skip=asked.unknown == "skip",
         check=given.check_format,
     )
 

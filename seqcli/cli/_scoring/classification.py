@@ -16,7 +16,7 @@ def run(asked: Asked, predictor: Classifier, given: Given) -> None:
     """Score FILES or a split, and print."""
     limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
     if not asked.labels.compare:
-        report(asked, predictor.scored_by(asked.reading.label, asked.files), given, unknown=asked.labels.unknown)
+        report(asked, predictor.scored_by(asked.reading.label, asked.files), given, unknown=asked.unknown)
         return
     if asked.labels.confusion:
         raise UsageError("--confusion is of one model: leave --compare away")
@@ -29,9 +29,9 @@ def run(asked: Asked, predictor: Classifier, given: Given) -> None:
 
 def _compare(asked: Asked, pair: tuple[Classifier, Classifier], what: str, examples: list[Example]) -> None:
     """Both scores, and their difference with its interval."""
-    if asked.labels.unknown != "count-wrong":
+    if asked.unknown != "count-wrong":
         for own in pair:
-            examples = known_or_not(own, examples, asked.labels.unknown)
+            examples = known_or_not(own, examples, asked.unknown)
     if not examples:
         raise SeqcliError(f"{what}: nothing to score")
     wanted = asked.scoring.metric or [headline(pair[0].multi_label)]

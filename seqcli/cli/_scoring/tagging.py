@@ -15,4 +15,4 @@ def run(asked: Asked, predictor: Any, given: Given) -> None:
     limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
     if predictor.targets and asked.reading.tag:
         predictor = predictor.of(asked.reading.tag)
-    report(asked, predictor, given, unknown=asked.labels.unknown)
+    report(asked, predictor, given, unknown=asked.unknown)

@@ -288,7 +288,8 @@ class Task(BaseTask):
             report = evaluate(classifier, corpus.splits[split])
             figures.append(report.metrics[headline(corpus.config.multi_label)])
         theirs = float(np.mean(figures))
-        advice = f"--set model={self.plain} --set tokenizer=null --set train=null trains that in seconds"
+        one = f"--set data.label={self.corpus.targets[0]} " if self.corpus.targets else ""  # it has one target
+        advice = f"{one}--set model={self.plain} --set tokenizer=null --set train=null trains that in seconds"
         return Baseline(self.plain, f"the {self.plain} baseline", theirs, advice)
 
     def example(self, predictor: Classifier) -> str:

@@ -20,6 +20,7 @@ from seqcli.datasets.sources import SPLITS, Files, Held, describe, encoding_of, 
 from seqcli.datasets.tokens import tokens
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing
+from seqcli.records import Example
 from seqcli.streams import Chunk, read_text, without_marks
 from seqcli.tasks.classification import data as labelled
 from seqcli.tasks.classification.labels import unknown_label
@@ -124,9 +125,7 @@ def _of_records(config: Config, base: Path) -> Corpus:
     condition = Condition(name, values_of(found.splits["train"], name))
     splits = {}
     for split, examples in found.splits.items():
-        for example in examples:
-            if (label := (example.labels or [""])[0]) not in condition.values:
-                raise unknown_label(example, label, condition.values)
+        _check_labels(examples, condition)
         text = condition.text(examples).encode("utf-8", errors="surrogatepass")
         path = catalog.cache_folder() / "records" / f"{hashlib.sha256(text).hexdigest()[:32]}.txt"
         if not path.is_file():
@@ -136,6 +135,13 @@ def _of_records(config: Config, base: Path) -> Corpus:
         splits[split] = whole([path], [found.called(split)])
     about = {"name": name, "values": list(condition.values), "records": found.facts()}
     return Corpus(found.name, splits, {s: digest(p) for s, p in splits.items()}, "utf-8", about)
+
+
+def _check_labels(examples: Iterable[Example], condition: Condition) -> None:
+    """Raise SeqcliError for a record whose label is none that texts are written under."""
+    for example in examples:
+        if (label := (example.labels or [""])[0]) not in condition.values:
+            raise unknown_label(example, label, condition.values)
 
 
 def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
@@ -192,5 +198,6 @@ def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable
     if (condition := Condition.of(header)) is not None:
         records = {"data": header["data"]["condition"]["records"]}
         examples = labelled.read_scored(records, paths, said)
+        _check_labels(examples, condition)
         return [Chunk(condition.line(e), e.source, e.line) for e in examples]
     return without_marks(read_text(paths, cut_long_lines=True, end_lines=True))

@@ -17,6 +17,7 @@ from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.columns import Together
 from seqcli.tokenizers import BaseTokenizer, visible
 
+Texts = str | Sequence[str]  # of a source: one, or those of its columns
 TOLD = 3  # sources that are cut: of more it is not said
 
 
@@ -108,6 +109,15 @@ class Codec:
         """Raise SeqcliError, without a place, where a source is not made of as many columns as the model reads."""
         if isinstance(self.reads, Together) and text.strip():
             self.reads.check(text)
+
+    def joined(self, text: Texts) -> str:
+        """A source as one text, a tab between its columns. Raises SeqcliError as `check`."""
+        if not isinstance(text, str):
+            if not self.columns:
+                raise UsageError("the model reads one text, not several columns")
+            text = "\t".join(part.replace("\t", " ") for part in text)
+        self.check(text)
+        return text
 
     @property
     def unknown_sources(self) -> tuple[int, ...]:

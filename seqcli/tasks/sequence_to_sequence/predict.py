@@ -23,7 +23,7 @@ from seqcli.predictor import BasePredictor
 from seqcli.records import PAIRED, Pair
 from seqcli.tasks.sequence_to_sequence._copying import Copying
 from seqcli.tasks.sequence_to_sequence.answers import Answer, Settings, settings_of
-from seqcli.tasks.sequence_to_sequence.codec import TOLD, Codec, warn_of_cuts
+from seqcli.tasks.sequence_to_sequence.codec import TOLD, Codec, Texts, warn_of_cuts
 from seqcli.tasks.sequence_to_sequence.demands import Demand, Rules, room
 from seqcli.tasks.sequence_to_sequence.editing import edited, steered
 from seqcli.tasks.sequence_to_sequence.explain import explained
@@ -149,22 +149,22 @@ class Translator(BasePredictor):
 
     # from Python
 
-    def translate(self, text: str, **options: Any) -> str:
-        """The best answer to a text; options are `beam`, `length_penalty`, `coverage_penalty`, `no_repeat`,
-        `min_length`, `max_tokens`, `prefix` (what it must begin with), `replace_unknown`, and what it is asked to
-        be: `must`, `must_not`, `keep`, `glossary`, `grammar`, as `seqcli generate` has them. With `temperature`,
-        `top_k` or `top_p` it is drawn; the same `seed` gives the same text as there. Raises SeqcliError where no
-        answer is as asked."""
+    def translate(self, text: Texts, **options: Any) -> str:
+        """The best answer to a text, or a tuple of several columns'; options are `beam`, `length_penalty`,
+        `coverage_penalty`, `no_repeat`, `min_length`, `max_tokens`, `prefix` (what it must begin with),
+        `replace_unknown`, and what it is asked to be: `must`, `must_not`, `keep`, `glossary`, `grammar`, as `seqcli
+        generate` has them. With `temperature`, `top_k` or `top_p` it is drawn; the same `seed` gives the same text as
+        there. Raises SeqcliError where no answer is as asked."""
         return self._answers(text, **options)[0].text
 
-    def answers(self, text: str, n: int = 5, beam: int = 5, **options: Any) -> list[tuple[str, float]]:
+    def answers(self, text: Texts, n: int = 5, beam: int = 5, **options: Any) -> list[tuple[str, float]]:
         """The n best answers that a beam finds, the best first, with their log-probabilities (nats); other options
         as for `translate`, those that draw aside. n above the beam makes it wider."""
         if drawing := options.keys() & {"temperature", "top_k", "top_p", "seed"}:
             raise UsageError(f"answers are searched, not drawn: leave {min(drawing)} away")
         return [(a.text, a.logprob) for a in self._answers(text, n_best=n, beam=max(n, beam), **options)]
 
-    def attention(self, text: str, **options: Any) -> tuple[list[str], list[str], np.ndarray]:
+    def attention(self, text: Texts, **options: Any) -> tuple[list[str], list[str], np.ndarray]:
         """Tokens (S,) of the text and tokens (T,) of its best answer, both with `<eos>`, and how much of its weight
         each of these gave to each of those: (T, S). Empty for a blank text. Raises UsageError where the model has no
         attention."""
@@ -176,9 +176,8 @@ class Translator(BasePredictor):
         target = [*answer.symbols, "<eos>"][: len(answer.attention)]
         return answer.source_symbols, target, answer.attention
 
-    def _answers(self, text: str, *, prefix: str | None = None, **options: Any) -> list[Answer]:
-        settings, pair = settings_of(self.search, **options), Pair(text, prefix=prefix)
-        self.codec.check(text)
+    def _answers(self, text: Texts, *, prefix: str | None = None, **options: Any) -> list[Answer]:
+        settings, pair = settings_of(self.search, **options), Pair(self.codec.joined(text), prefix=prefix)
         self.counted["cuts"] = warn_of_cuts(self.codec, [pair], self.counted["cuts"])
         answers = self.answer([pair], settings)[0]
         if answers[0].unmet:

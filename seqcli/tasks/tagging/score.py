@@ -71,7 +71,8 @@ def evaluate(
     if not tagger.targets:
         return scorings[0].report(said, more)
     reports = {name: s.report(said, more) for name, s in zip(targets, scorings, strict=True)}
-    right = np.concatenate([np.logical_and.reduce(rows) for rows in zip(*(s.right for s in scorings), strict=True)])
+    right = [np.logical_and.reduce(rows) for rows in zip(*(s.right for s in scorings), strict=True)]
+    right = np.concatenate([np.zeros(0, bool), *right])
     return of_targets(reports, {name: headline(own) for name, own in targets.items()}, right, said)
 
 

@@ -198,6 +198,11 @@ def test_a_run_of_levels_scores_files_of_levels_and_of_columns(folder: Path) -> 
         (["data.label=[coarse, text]"], "text is named twice, or is the text"),
         (["data.multi_label=true"], "several targets do not go with multi_label"),
         (["model.targets={fin: {weight: 2}}"], "there is no target 'fin'"),
+        (["train.watch=fine"], "'fine' does not decide which model is kept here\n  hint: known: targets-mean"),
+        (
+            ["train.watch=targets-mean", "data.valid=null", "model.linear=false"],
+            "targets-mean is measured on a validation split",
+        ),
         (["model=ngram-linear", "tokenizer=null", "train=null"], "a ngram-linear has one target, not 2"),
         (["data.train=train.ft", "data.valid=null", "data.text=null"], "one label a text, of two levels at most"),
         (["data.train=train.label", "data.format=trees", "data.valid=null"], "trees has neither"),
@@ -208,6 +213,15 @@ def test_what_several_targets_cannot_be_is_refused(folder: Path, changes: list[s
     done = seqcli("train", "topic.yaml", "--name", "no", *sets, cwd=folder)
     assert done.returncode in (1, 2)
     assert said in done.stderr
+
+
+def test_the_linear_model_that_a_run_is_compared_with_is_trained_as_is_said(folder: Path) -> None:
+    baseline = Task.prepare(load_recipe(folder / "topic.yaml"), None, None).baseline("valid")
+    assert baseline is not None
+    options = baseline.advice.rpartition(" trains ")[0].split()
+    done = seqcli("train", "topic.yaml", "--name", "linear", *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "2 labels" in done.stderr
 
 
 def test_a_record_without_a_further_label_is_named(folder: Path, tmp_path: Path) -> None:

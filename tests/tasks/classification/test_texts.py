@@ -96,6 +96,8 @@ def test_what_is_missing_is_told_with_its_place(name: str, text: str, message: s
 def test_a_column_is_one_of_the_texts_once() -> None:
     with pytest.raises(UsageError, match="two of them are one column"):
         read("tsv", FILES["tsv"], further=("question", "2"))
+    with pytest.raises(UsageError, match="two of them are one column"):
+        read("tsv", FILES["tsv"], text="question", further=("question",))
 
 
 @pytest.mark.parametrize("split", ["whitespace", "punctuation", "rule"])
@@ -143,6 +145,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("texts")
     (folder / "train.tsv").write_text(tsv(ROWS))
+    (folder / "four.tsv").write_text(tsv([(*row, "x") for row in ROWS], "story\tquestion\tanswer\tmore\n"))
     (folder / "r.yaml").write_text(RECIPE)
     for name, text in FILES.items():
         (folder / f"file.{name}").write_text(text)
@@ -196,6 +199,12 @@ def test_a_filter_says_what_is_missing(place: Path, args: tuple[str, ...], text:
     done = inprocess.seqcli("classify", "-m", "r", *args, cwd=place, input=text)
     assert done.returncode in (1, 2)
     assert message in done.stderr
+
+
+def test_a_filter_says_where_it_reads_them_if_not_where_training_did(place: Path) -> None:
+    done = inprocess.seqcli("classify", "-m", "r", "--input", "tsv", cwd=place, input="a\tb\n")
+    assert done.returncode == 0
+    assert "trained on: column 1 is read as the first text" in done.stderr
 
 
 def test_blank_records_stay_blank_and_places_reach_into_the_second_text(place: Path) -> None:
@@ -304,7 +313,10 @@ def test_a_parted_pair_says_why(place: Path, parted: str) -> None:
     ("sets", "message"),
     [
         (("data.text=story",), "model.pair: compare is of two texts, and this recipe reads one text"),
-        (("data.text=[story, question, 1]",), "model.pair: compare is of two texts, and this recipe joins 3"),
+        (
+            ("data.text=[story, question, more]", "data.train=four.tsv", "data.valid=null"),
+            "model.pair: compare is of two texts, and this recipe joins 3",
+        ),
         (("model.hops=3",), "model.hops: how often"),
     ],
 )

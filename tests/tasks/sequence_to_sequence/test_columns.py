@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +92,11 @@ def test_another_number_of_columns_is_an_error(text: str, said: str) -> None:
     with pytest.raises(SeqcliError, match=said) as error:
         codec.check(text)
     assert "tags TAB lemma" in error.value.hint
+    with pytest.raises(SeqcliError, match=said):
+        codec.joined(text.split("\t"))
+    assert codec.joined(("V;PST", "ge\then")) == "V;PST\tge hen"
+    with pytest.raises(UsageError, match="reads one text"):
+        replace(codec, reads=codec.target).joined(("V", "gehen"))
 
 
 def test_what_is_made_of_other_symbols_is_not_copied() -> None:

@@ -120,6 +120,23 @@ def test_what_is_of_one_target_is_refused_with_several(folder: Path, options: li
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("", [], "<stdin>: nothing to score"),
+        ("1\tx\tx\tQ\t_\t_\t0\troot\t_\t_\n\n", ["--unknown-label", "skip"], "left every sentence out"),
+        (None, ["--metric", "accuracy"], "hint: --tag upos scores one target alone"),
+    ],
+)
+def test_what_cannot_be_scored_of_several_targets_is_said(
+    folder: Path, text: str | None, options: list[str], said: str
+) -> None:
+    given = text if text is not None else (folder / "forms-test.conllu").read_text()
+    done = seqcli("eval", "-m", MODEL, "-", "--input", "conllu", *options, cwd=folder, input=given)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert said in done.stderr
+
+
 # edits
 
 
