@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 TEXT_NAMES = (  # the likeliest first
@@ -61,6 +61,12 @@ def are_names(cells: Sequence[str]) -> bool:
 def possible(names: Sequence[str], known: Collection[str]) -> list[str]:
     """Those of the names that are among the known ones."""
     return [name for name in names if name.strip().casefold() in known]
+
+
+def couples(names: Iterable[str | None]) -> set[str]:
+    """Those of the names that go together as two texts of one record."""
+    folded = {name.strip().casefold(): name for name in names if name}
+    return {folded[name] for pair in TEXT_PAIRS if folded.keys() >= {*pair} for name in pair}
 
 
 def likeliest(known: Sequence[str], names: Sequence[str], other: int | None) -> int | None:

@@ -63,7 +63,8 @@ class Lacked:
         """Tell it, once, at the end."""
         if self.records:
             shown = ", ".join(repr(what) for what in list(self.different)[:SHOWN])
-            more = f" and {len(self.different) - SHOWN:,} others" if len(self.different) > SHOWN else ""
+            left = len(self.different) - SHOWN
+            more = f" and {left:,} other{'s' * (left > 1)}" if left > 0 else ""
             times, records = "s" * (self.times > 1), "s" * (self.records > 1)
             often = f"{self.times:,} time{times} in {self.records:,} record{records}"
             said = "answered all the same; --unknown strict stops there"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqcli import registry
-from seqcli.columns import LABEL_NAMES, NAME, TEXT_NAMES, column_number
+from seqcli.columns import LABEL_NAMES, NAME, TEXT_NAMES, column_number, couples
 from seqcli.errors import USAGE, SeqcliError, UsageError, did_you_mean
 from seqcli.frames import located
 from seqcli.records import LABELLED, Options
@@ -80,6 +80,8 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     filled = [c for c in columns if any(v.strip() for v in c.values)]
     said_label, said_text = (given(what, columns) if what else None for what in (label, text))
     candidates = [c for c in filled if c is not said_text and not is_split(c) and fits(c)]
+    pairs = couples(c.name for c in filled)
+    candidates = [c for c in candidates if c.name not in pairs] or candidates
     named = [c for c in candidates if _known(LABEL_NAMES, c) is not None]
     named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
     rows = max((len(c.values) for c in filled), default=0)

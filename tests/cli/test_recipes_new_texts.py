@@ -55,6 +55,14 @@ def test_names_that_go_together_are_two_texts(
     assert "is long too" not in said
 
 
+def test_a_text_that_repeats_as_labels_do_is_no_label(tmp_path: Path) -> None:
+    asked = [(("where", "who")[i % 2], words(i, 20), ("attic", "barn", "mill")[i % 3]) for i in range(60)]
+    (tmp_path / "t.tsv").write_text("".join("\t".join(r) + "\n" for r in (("question", "story", "answer"), *asked)))
+    done = inprocess.seqcli("recipes", "new", "t.tsv", "-o", "r.yaml", cwd=tmp_path)
+    data = yaml.safe_load((tmp_path / "r.yaml").read_text())["data"]
+    assert (data["text"], data["label"]) == (["question", "story"], "answer"), done.stderr
+
+
 def test_what_is_said_decides(tmp_path: Path) -> None:
     recipe, _ = made(tmp_path, ("a", "b", "label"), (8, 9))
     assert recipe["data"]["text"] == "b"

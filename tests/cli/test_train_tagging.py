@@ -233,7 +233,8 @@ def test_a_restoring_model_gives_its_text_in_json_too(forks, tmp_path):
         "task: tagging\ndata: {train: text.txt, restore: spaces}\n"
         "model: {embedding: 8, characters: none, hidden: 16}\ntrain: {steps: 60, learning_rate: 0.02, threads: 1}\n"
     )
-    forks.ok("train", "spaces.yaml", cwd=tmp_path)
+    said = forks.ok("train", "spaces.yaml", cwd=tmp_path).stderr
+    assert "train 80 texts of 1,040 characters; 2 labels, 12 characters\n" in said
     done = forks.ok("tag", "--jsonl", input="thecatsat\n", cwd=tmp_path)
     record = json.loads(done.stdout)
     assert record["text"] == "thecatsat"

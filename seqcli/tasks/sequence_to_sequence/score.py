@@ -152,7 +152,8 @@ class Targets(Translator):
         """The pair, if it has a target, or is blank; says where a source is too long. Raises SeqcliError."""
         if record.target is None and record.text.strip():
             raise SeqcliError(
-                f"{record.place()}: the record has no target to score", hint="say where it is: --target COLUMN or KEY"
+                f"{record.place()}: the record has no target to score",
+                hint="say where it is: --target COLUMN or KEY; in a file beside it: --input lines --target de",
             )
         return super().prepare(record, asked)
 

@@ -30,6 +30,7 @@ from seqcli.tasks.tagging.score import Report, evaluate, fitted, headline, summa
 from seqcli.tasks.tagging.tags import aimed
 
 KEPT = ("dropout", "variational", "word_dropout", "targets")  # model keys that fine-tuning takes from its recipe
+SENTENCES, TEXTS = ("sentences", "tokens", "words"), ("texts", "characters", "characters")  # what is counted
 
 
 @dataclass
@@ -161,8 +162,9 @@ class Task(BaseTask):
     # what a person sees
 
     def opening(self) -> str:
+        texts, tokens, words = TEXTS if self.corpus.restore else SENTENCES
         splits = ", ".join(
-            f"{split} {len(s):,} sentences of {sum(len(x.words) for x in s):,} tokens"
+            f"{split} {len(s):,} {texts} of {sum(len(x.words) for x in s):,} {tokens}"
             for split, s in self.corpus.splits.items()
         )
         v = self.vocabulary
@@ -170,13 +172,14 @@ class Task(BaseTask):
         labels = [f"{len(v.labels)} labels{scheme}"]
         if v.further:
             labels = [f"{name} {len(own.labels):,} labels" for name, own in self._each.items()]
-        return f"{self.corpus.name}: {splits}; {', '.join(labels)}, {len(v.words):,} words"
+        return f"{self.corpus.name}: {splits}; {', '.join(labels)}, {len(v.words):,} {words}"
 
     def details(self) -> list[str]:
-        v = self.vocabulary
-        lines = [f"labels: {', '.join(v.labels)}", f"words: {len(v.words):,}, characters: {len(v.characters):,}"]
+        v, (texts, tokens, words) = self.vocabulary, TEXTS if self.corpus.restore else SENTENCES
+        inside = "" if self.corpus.restore else f", characters: {len(v.characters):,}"
+        lines = [f"labels: {', '.join(v.labels)}", f"{words}: {len(v.words):,}{inside}"]
         for split, sentences in self.corpus.splits.items():
-            lines.append(f"{split}: {len(sentences):,} sentences, {sum(len(s.words) for s in sentences):,} tokens")
+            lines.append(f"{split}: {len(sentences):,} {texts}, {sum(len(s.words) for s in sentences):,} {tokens}")
         if self.model is not None:
             shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items())
             lines.append(f"batches: {shapes}")
