@@ -24,6 +24,11 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if "task" in header:
         facts += registry.load(f"tasks/{header['task']}", "about").facts(header)
     facts += _decoding(header)
+    for i, part in enumerate(header.get("reader", [])):
+        way = "from the end" if part["reversed"] else "forward"
+        seen = "".join(f"; {n:,} texts of {split} were in its training text" for split, n in part["seen"].items())
+        shown = f"{part['name']}, {cell_name(part['model']['cell'])}, {part['tokenizer']['kind']}, {way}{seen}"
+        facts.append(("" if i else "reader", shown))
     if frames := header.get("frames"):
         how = {"training": ", to mean 0 and deviation 1 by training", "record": ", each record to mean 0"}
         normal, size = how.get(frames["config"]["normalize"], ""), frames["dimensions"]

@@ -139,6 +139,8 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
     """The verbs that use a file: what its kind of model says; none for what is not a model, or not known here."""
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
     known = isinstance(kind, str) and kind in registry.names("models")
+    if known and header.get("data", {}).get("reversed"):
+        return ("eval",)  # what it writes comes from its end
     return registry.load("models", kind).VERBS if known else ()  # type: ignore[arg-type]
 
 

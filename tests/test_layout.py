@@ -37,6 +37,7 @@ ORDER = [
     "report",
     "models",
     "forms runs",
+    "reader",  # language models that read for other models
     "insight",
     "scoring",
     "predictor closing",

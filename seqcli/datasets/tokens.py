@@ -10,6 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,11 @@ def smallest_type(vocabulary_size: int) -> np.dtype:
     return np.min_scalar_type(max(vocabulary_size - 1, 0))
 
 
+def turned(chunk: Chunk) -> Chunk:
+    """A chunk with the characters of each line in reverse."""
+    return replace(chunk, text="\n".join(line[::-1] for line in chunk.text.split("\n")))
+
+
 def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
     """Ids of a chunk. Raises SeqcliError naming file:line:column of a character the tokenizer does not know."""
     try:
@@ -37,10 +43,18 @@ def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
 
 
 def tokens(
-    parts: Sequence[Part], content: str, tokenizer: BaseTokenizer, encoding: str, what: str = "tokenizing"
+    parts: Sequence[Part],
+    content: str,
+    tokenizer: BaseTokenizer,
+    encoding: str,
+    what: str = "tokenizing",
+    *,
+    backwards: bool = False,
 ) -> np.ndarray:
-    """Ids (N,) of parts as a read-only memory map; `content` is the hash of their bytes."""
-    key = hashlib.sha256(f"{content} {encoding} {tokenizer.fingerprint()}".encode()).hexdigest()[:32]
+    """Ids (N,) of parts as a read-only memory map; `content` is the hash of their bytes. With `backwards` every line
+    is read from its end."""
+    way = " backwards" * backwards
+    key = hashlib.sha256(f"{content} {encoding} {tokenizer.fingerprint()}{way}".encode()).hexdigest()[:32]
     path = cache_folder() / "tokens" / f"{key}.bin"
     dtype = smallest_type(tokenizer.size)
     console.say(f"{what}: ids are kept in {path}", level=1)
@@ -50,7 +64,7 @@ def tokens(
     checksum = 0
     with replacing(path) as file, console.progress(what, size(parts)) as advance:
         for chunk in chunks(parts, encoding, advance):
-            data = encode_chunk(chunk, tokenizer).astype(dtype).tobytes()
+            data = encode_chunk(turned(chunk) if backwards else chunk, tokenizer).astype(dtype).tobytes()
             checksum = zlib.crc32(data, checksum)
             file.write(data)
     about = {"files": sorted({p.path.name for p in parts}), "tokenizer": tokenizer.kind, "vocabulary": tokenizer.size}

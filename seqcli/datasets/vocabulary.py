@@ -44,6 +44,8 @@ class Vocabulary:
     vector_words: list[str] = field(default_factory=list)
     vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (N, D), not trained
     dimensions: int = 0  # numbers of a frame, of a model that reads frames instead of words
+    states: int = 0  # numbers that language models give for a word beside it
+    reader: Any = field(default=None, repr=False, compare=False)  # those, a `seqcli.reader.Reader`
     target: str = ""  # what the labels are called, where the model has several targets
     edits: bool = False  # labels are edits of the word (`edit_trees`), what they make of it the tags
     further: dict[str, Target] = field(default_factory=dict)  # the labels of the other targets
@@ -205,7 +207,7 @@ class Vocabulary:
 
     def header(self) -> dict[str, Any]:
         """What an artifact's header says."""
-        own: dict[str, Any] = {"dimensions": self.dimensions} if self.dimensions else {}
+        own: dict[str, Any] = {name: n for name in ("dimensions", "states") if (n := getattr(self, name))}
         if self.edits:
             own["edits"] = True
         if self.further:
@@ -249,6 +251,7 @@ class Vocabulary:
             **{k: header[k] for k in kept},
             vectors=vectors,
             dimensions=header.get("dimensions", 0),
+            states=header.get("states", 0),
             target=header.get("target", ""),
             edits=header.get("edits", False),
             further={name: Target(**own) for name, own in header.get("further", {}).items()},

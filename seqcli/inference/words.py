@@ -24,7 +24,8 @@ def form_of(stack: Any) -> Any:
 class WordBank:
     """The bank of a model that reads words (`of_words`, `features`, `stack`, `vocabulary`).
 
-    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables.
+    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables, and what
+    language models give for a word (`states`, beside the columns) is projected alone.
     """
 
     def __init__(self, model: Any):
@@ -32,7 +33,8 @@ class WordBank:
         self.model, self.form = model, form_of(own)
         size = self._size = own.first[0].shape[1]
         at = size - sum(table.shape[1] for table in model.features)
-        nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
+        nothing = self._nothing = self.form.project(np.zeros((1, size), np.float32))  # the biases
+        self._states_at = slice(at - model.vocabulary.states, at)
         self._tables = []
         for table in model.features:
             x = np.zeros((len(table), size), np.float32)
@@ -44,8 +46,26 @@ class WordBank:
         self._known: dict[str, int] = {}
         self._characters = 0  # of the words known
 
-    def inputs(self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()) -> Any:
+    def inputs(
+        self,
+        sentences: Sequence[Sequence[str]],
+        features: Sequence[Mapping[str, Sequence[str]]] = (),
+        states: Sequence[np.ndarray] = (),
+    ) -> Any:
         """What BatchForm.read asks for: places of tokens to their projected inputs."""
+        words = self._of_words(sentences, features)
+        if not self.model.vocabulary.states:
+            return words
+        read = np.concatenate(states)
+
+        def added(places: np.ndarray, d: int) -> np.ndarray:
+            wide = np.zeros((len(places), self._size), np.float32)
+            wide[:, self._states_at] = read[places]
+            return words(places, d) + (self.form.project(wide)[d] - self._nothing[d])
+
+        return added
+
+    def _of_words(self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]]) -> Any:
         flat = [w for words in sentences for w in words]
         new = [w for w in dict.fromkeys(flat) if w not in self._known]
         self._characters += sum(map(len, new))

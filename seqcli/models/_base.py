@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from seqcli import layers
 from seqcli.errors import UsageError
@@ -23,6 +23,7 @@ Depth = Annotated[int, Field(gt=0, le=1000)]  # layers: of more no machine makes
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0)]
 SPARE = 1 << 16  # numbers that are made of a file that has none of them
+ReaderSpec = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]  # a name, or several
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
 
 

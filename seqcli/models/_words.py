@@ -50,12 +50,18 @@ class ReadsWords(Trained):
 
     def inputs(self, batch: Mapping[str, Array]) -> tuple[Array, Array]:
         """What the stack reads of a padded batch: (T, B, ·), and lengths (B,). Its words are `ids`, `vectors`,
-        `characters` (see `words`) and `index` (T, B) into them; or it has `frames` (N, D), end to end."""
+        `characters` (see `words`) and `index` (T, B) into them, and `states` (T, B, S) where language models read
+        them too; or it has `frames` (N, D), end to end."""
         if self.front_end is not None:
             rows, lengths = self.front_end.read(batch["frames"], ops.to_numpy(batch["lengths"]))
             return padded(rows, lengths, up(int(lengths.max()), STEPS)), ops.integers(lengths, rows)
         words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
-        return ops.embedding(batch["index"], words), batch["lengths"]
+        x = ops.embedding(batch["index"], words)
+        return (ops.concat([x, batch["states"]]) if self.vocabulary.states else x), batch["lengths"]
+
+    def states(self, records: Sequence[Any]) -> Sequence[np.ndarray]:
+        """What language models give for the words of records, (T, S) each; nothing of a model without."""
+        return self.vocabulary.reader(records) if self.vocabulary.states else ()
 
     def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
         """What words are, in NumPy: (U, ·), made up with zeros to a width."""
@@ -128,12 +134,13 @@ def front_end(config: Any, vocabulary: Vocabulary, rng: Rng) -> Any:
 
 
 def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:
-    """A fresh encoder of words' characters, as a recipe says, or None, and how many numbers a word is in all.
+    """A fresh encoder of words' characters, as a recipe says, or None, and how many numbers a word is in all, what
+    language models give for it among them.
 
     Raises SeqcliError where the vocabulary is of other columns than the recipe's."""
     if sorted(vocabulary.features) != sorted(getattr(config, "features", ())):
         raise SeqcliError(f"the vocabulary has the columns {[*vocabulary.features]}, the model reads others")
-    spec, size = config.characters, config.embedding + vocabulary.vectors.shape[1]
+    spec, size = config.characters, config.embedding + vocabulary.vectors.shape[1] + vocabulary.states
     if spec is None or vocabulary.dimensions:
         return None, size
     module = registry.load("characters", spec["kind"])

@@ -19,7 +19,7 @@ from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.pairs import Hop, Pair, compared, look, look_flat
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.models import _heads
-from seqcli.models._base import ClassWeights, Depth, Rate, Size, head, stack
+from seqcli.models._base import ClassWeights, Depth, Rate, ReaderSpec, Size, head, stack
 from seqcli.models._words import LabelsTexts, encoder, front_end, table
 from seqcli.ops import Array
 from seqcli.records import MARK, Example, apart, second
@@ -42,6 +42,7 @@ class BaseConfig(BaseModel, extra="forbid"):
     kind: str
     embedding: Size = 128  # E: of words, characters or pieces, or of what a front end makes of frames
     characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
+    reader: ReaderSpec = []  # language models whose states stand beside each word, as runs/lm, or several
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     pooling: Kind = "max"  # over time: last, mean, max, attention
     pair: Pair = (
@@ -183,7 +184,8 @@ class Model(LabelsTexts):
             else:
                 sequences = [examples[i].words or [] for i in group]
                 lengths = np.array([len(s) for s in sequences], np.int64)
-                y = self._bank.form.read(lengths, self._bank.inputs(sequences))
+                states = self.states([examples[i] for i in group])
+                y = self._bank.form.read(lengths, self._bank.inputs(sequences, states=states))
             if self.pair == "attend":
                 pooled[group], weights = self._looked(y, lengths, np.array([second(s) for s in sequences]))
             else:

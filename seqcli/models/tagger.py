@@ -19,7 +19,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.crf import CRF
 from seqcli.models import _heads
-from seqcli.models._base import Depth, Rate, Size, head, stack
+from seqcli.models._base import Depth, Rate, ReaderSpec, Size, head, stack
 from seqcli.models._words import ReadsWords, encoder, front_end, table
 from seqcli.ops import Array
 
@@ -48,6 +48,7 @@ class BaseConfig(BaseModel, extra="forbid"):
     embedding: Size = 100  # E: of words
     characters: CharactersSpec = Field(default="cnn", validate_default=True)  # a file of seqcli/characters, or none
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
+    reader: ReaderSpec = []  # language models whose states stand beside each word, as runs/lm, or several
     feature_embedding: Size = 16
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, one output a frame; default: linear
     head: Head = "crf"
@@ -202,18 +203,21 @@ class Model(_heads.HasHeads, ReadsWords):
         return WordBank(self)
 
     def emissions(
-        self, sentences: Sequence[Any], features: Sequence[Mapping[str, Sequence[str]]] = ()
+        self,
+        sentences: Sequence[Any],
+        features: Sequence[Mapping[str, Sequence[str]]] = (),
+        states: Sequence[np.ndarray] = (),
     ) -> list[np.ndarray]:
         """Emissions (T, K) of each sentence, of all targets, the same to the last bit whatever stands beside it.
 
         A sentence is its words, or its frames (T, D) where the model reads those. `features` gives each sentence's
-        further columns by name, where the model reads any.
+        further columns by name, where the model reads any, `states` (T, S) what language models make of its words.
         """
         lengths = np.array([len(s) for s in sentences], np.int64)
         if self.front_end is not None:
             y, _ = self.of_frames(sentences)
         else:
-            y = self._bank.form.read(lengths, self._bank.inputs(sentences, features))
+            y = self._bank.form.read(lengths, self._bank.inputs(sentences, features, states))
         scores = ops.linear(y, self.output_weight, self.output_bias)
         ends = np.cumsum(lengths)
         return [scores[end - n : end] for end, n in zip(ends, lengths, strict=True)]

@@ -34,6 +34,7 @@ class Record:
     source: str = "<text>"  # the file
     line: int = 1  # where the text begins
     raw: Any = field(default=None, repr=False)  # the Line or Block that it is: gives the record back
+    states: Any = field(default=None, repr=False)  # (T, S) of its words, where language models have read them before
 
     @property
     def size(self) -> int:
@@ -163,6 +164,7 @@ class Example(Aimed):
     text: str
     labels: list[str] | None = None  # None: none given
     words: list[str] | None = None  # filled in by the caller; of a tree its leaves
+    offsets: list[tuple[int, int]] | None = None  # where they stand, of a model that asks; None: with a space between
     tree: Any = None  # a `trees.Tree`
     frames: Any = None  # (T, D), filled in by the caller, of a model that reads frames
     targets: Sequence[tuple[str, list[str], str | Place]] = ()  # further ones: name, labels, key or line and column

@@ -16,6 +16,7 @@ from seqcli.errors import UsageError
 from seqcli.insight.leaving import Token
 from seqcli.models import ClassifyingModel
 from seqcli.predictor import BasePredictor, HasTargets
+from seqcli.reader import known
 from seqcli.records import LABELLED, Example, together
 from seqcli.tasks.classification.explain import Terms, explained, summed
 from seqcli.tasks.classification.reading import Reading
@@ -88,7 +89,7 @@ class Classifier(HasTargets, BasePredictor):
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Classifier:
-        vocabulary, header = Vocabulary.of(stored), stored.header
+        vocabulary, header = known(stored), stored.header
         decoding: Mapping[str, Any] = header.get("decoding", {})
         thresholds = decoding.get("label_thresholds")
         own, further, shares = of_each(vocabulary), {}, decoding.get("linear_shares", {})

@@ -28,6 +28,7 @@ class Reading:
     longest: int  # tokens, or frames
     frames: Frames | None = None
     texts: int = 1  # of a record, read as one with a mark between
+    placed: bool = False  # an example is to know where its words stand: language models read its text too
 
     @classmethod
     def of(cls, stored: Artifact) -> Reading:
@@ -36,7 +37,8 @@ class Reading:
         frames = Frames.of(stored) if "frames" in stored.header else None
         data = stored.header["data"]
         texts = 1 + len(data.get("options", {}).get("further", ()))
-        return cls(tokenizers.from_artifact(stored) if has else None, data["longest"], frames, texts)
+        tokenizer = tokenizers.from_artifact(stored) if has else None
+        return cls(tokenizer, data["longest"], frames, texts, bool(stored.header.get("reader")))
 
     def __call__(self, example: Example) -> Example:
         """The example with its words or frames; one that has them (a tree's leaves) is as it is. Raises SeqcliError
@@ -55,13 +57,14 @@ class Reading:
             return replace(example, frames=own[: self.longest])
         if self.tokenizer is None:
             return example
-        if example.words is not None and self.tokenizer.kind == "word":
-            return (
-                example
-                if len(example.words) <= self.longest
-                else replace(example, words=example.words[: self.longest])
-            )
-        return replace(example, words=self.words(example.text))
+        words = example.words
+        if words is None or self.tokenizer.kind != "word":
+            words = self.words(example.text)
+        elif len(words) > self.longest:
+            words = words[: self.longest]
+        if words is not example.words:
+            example = replace(example, words=words)
+        return replace(example, offsets=self.places(example)) if self.placed else example
 
     def places(self, example: Example) -> list[tuple[int, int]]:
         """(start, end) of the words of an example that was read, in code points of its text."""

@@ -13,10 +13,11 @@ from seqcli import console, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
-from seqcli.datasets.batch import word_batch
+from seqcli.datasets.batch import padded, word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import UsageError
+from seqcli.reader import known, of_recipe, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example, apart, second, together
 from seqcli.report import Report
@@ -85,13 +86,25 @@ class Task(BaseTask):
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
         frames = framed.of_corpus(recipe, corpus, stored)
         tokenizer = labelled.tokenizer(recipe, examples, stored)
-        reading = Reading(tokenizer, recipe.data.longest, frames, 1 + len(corpus.options.further))
+        placed = bool(stored.header.get("reader") if stored else getattr(recipe.model, "reader", []))
+        reading = Reading(tokenizer, recipe.data.longest, frames, 1 + len(corpus.options.further), placed)
+        if placed and (frames or reading.texts > 1):
+            what = "frames" if frames else "several texts of a record"
+            raise UsageError(
+                f"model.reader reads the words of one text; this recipe has {what}", hint="leave it away"
+            )
         examples = [reading(e) for e in (examples if frames is None else corpus.splits["train"])]
         if stored:
-            vocabulary = Vocabulary.of(stored)
+            vocabulary = known(stored)
             labelled.check_labels(corpus, vocabulary, stored)
         else:
             vocabulary = labelled.learn(recipe, examples, corpus, tokenizer, frames.dimensions if frames else 0)
+            vocabulary = with_reader(vocabulary, of_recipe(recipe.model, corpus.splits))
+        if vocabulary.reader:
+            held = [reading(e) for e in corpus.splits.get("valid", ())]
+            vocabulary.reader.attach({"train": examples, "valid": held})
+            for e, own in zip(corpus.splits.get("valid", ()), held, strict=True):
+                e.states = own.states
         model, t = beginning(recipe, vocabulary, start), recipe.train
         buckets = Buckets([e for e in examples if e.length], t.batch_size, t.seed) if t else None
         header: dict[str, Any] = {"vocabulary": vocabulary.header(), "data": corpus.facts()}
@@ -101,6 +114,9 @@ class Task(BaseTask):
             arrays |= own
         if frames is not None:
             header["frames"], own = frames.stored()
+            arrays |= own
+        if vocabulary.reader:
+            header["reader"], own = vocabulary.reader.stored()
             arrays |= own
         weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
         return cls(recipe, model, header, arrays, corpus, vocabulary, reading, examples, buckets, weights)  # type: ignore[arg-type]
@@ -145,6 +161,8 @@ class Task(BaseTask):
                 word_dropout=config.word_dropout,
                 seed=seed,
             )._asdict()
+            if self.vocabulary.states:
+                made["states"] = padded(self.vocabulary.reader(examples), len(made["index"]))
             if pair == "attend":
                 made["seconds"] = np.array([second(words) for words in sequences])
         targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)

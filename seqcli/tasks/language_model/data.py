@@ -17,10 +17,11 @@ from seqcli.datasets import catalog
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.parts import Part, chunks, cut, digest, size, whole
 from seqcli.datasets.sources import SPLITS, Files, Held, describe, encoding_of, find_splits, named_set
-from seqcli.datasets.tokens import tokens
+from seqcli.datasets.tokens import tokens, turned
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing
 from seqcli.records import Example
+from seqcli.reader import line_hashes
 from seqcli.streams import Chunk, read_text, without_marks
 from seqcli.tasks.classification import data as labelled
 from seqcli.tasks.classification.labels import unknown_label
@@ -38,6 +39,7 @@ class Config(BaseModel, extra="forbid"):
     test: Held = None
     encoding: Encoding = "utf-8"
     split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
+    reversed: bool = False  # read every line from its end: for a model's `reader`, beside one that reads forward
     condition: str | int | None = None  # of records: the column or key of the label that texts are written under
     text: str | int | None = None  # and of their text
 
@@ -45,6 +47,8 @@ class Config(BaseModel, extra="forbid"):
     def _consistent(self) -> Config:
         if self.condition is None and self.text is not None:
             raise ValueError("text: a column or key is named of records alone, with condition")
+        if self.condition is not None and self.reversed:
+            raise ValueError("reversed: with condition a line begins with its label; leave it away")
         if self.condition is not None and self.split_at:
             raise ValueError("split_at: with condition shares are of each label's records; leave it away")
         if self.condition is not None and self.train in ("-", ["-"]):
@@ -61,25 +65,34 @@ class Corpus:
     digests: dict[str, str]
     encoding: str
     condition: Mapping[str, Any] | None = None  # what its records are conditioned on, and how they are read
+    reversed: bool = False  # each line from its end
 
     def texts(self, split: str, what: str) -> Iterator[str]:
         """The text of a split in chunks of whole lines, with progress on stderr."""
         parts = self.splits[split]
         with console.progress(what, size(parts)) as advance:
             for chunk in chunks(parts, self.encoding, advance):
-                yield chunk.text
+                yield self._read(chunk).text
+
+    def _read(self, chunk: Chunk) -> Chunk:
+        return turned(chunk) if self.reversed else chunk
 
     def tokens(self, split: str, tokenizer: BaseTokenizer) -> np.ndarray:
         """Ids (N,) of a split, memory-mapped."""
-        return tokens(self.splits[split], self.digests[split], tokenizer, self.encoding, f"tokenizing {split}")
+        parts, what = self.splits[split], f"tokenizing {split}"
+        return tokens(parts, self.digests[split], tokenizer, self.encoding, what, backwards=self.reversed)
 
     def called(self, split: str) -> str:
         """The name of a split with its data set's."""
         return f"{self.name} {split}"
 
+    def lines(self) -> np.ndarray:
+        """What tells the lines of the training split from others (see `line_hashes`)."""
+        return line_hashes(chunk.text for chunk in chunks(self.splits["train"], self.encoding))
+
     def records(self, split: str) -> Iterator[Chunk]:
         """The text of a split, in chunks of whole lines."""
-        return chunks(self.splits[split], self.encoding)
+        return map(self._read, chunks(self.splits[split], self.encoding))
 
     def sha256(self, split: str, header: Any) -> str:
         """The hash of a split."""
@@ -89,6 +102,7 @@ class Corpus:
         """What the artifact keeps of it: name, and bytes and hash of each split."""
         splits = {s: {"bytes": size(p), "sha256": self.digests[s]} for s, p in self.splits.items()}
         found = {"name": self.name, "encoding": self.encoding, "splits": splits}
+        found |= {"reversed": True} if self.reversed else {}
         return found if self.condition is None else {**found, "condition": self.condition}
 
 
@@ -115,12 +129,13 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     encoding = encoding_of(config.encoding, named)
     ordered = {s: splits[s] for s in SPLITS if s in splits}
     digests = {s: digest(p) for s, p in ordered.items()}
-    return Corpus(named.name if named else describe(config.train), ordered, digests, encoding)
+    called = named.name if named else describe(config.train)
+    return Corpus(called, ordered, digests, encoding, reversed=config.reversed)
 
 
 def _of_records(config: Config, base: Path) -> Corpus:
     """Records with labels, as lines that begin with their label's symbol, kept in the cache by their hash."""
-    own, name = config.model_dump(exclude={"split_at", "condition"}), str(config.condition)
+    own, name = config.model_dump(exclude={"split_at", "condition", "reversed"}), str(config.condition)
     found = labelled.open_corpus(labelled.Config(**own, label=config.condition), base)
     condition = Condition(name, values_of(found.splits["train"], name))
     splits = {}
@@ -200,4 +215,5 @@ def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable
         examples = labelled.read_scored(records, paths, said)
         _check_labels(examples, condition)
         return [Chunk(condition.line(e), e.source, e.line) for e in examples]
-    return without_marks(read_text(paths, cut_long_lines=True, end_lines=True))
+    read = without_marks(read_text(paths, cut_long_lines=True, end_lines=True))
+    return map(turned, read) if header["data"].get("reversed") else read

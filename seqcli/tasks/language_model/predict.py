@@ -14,6 +14,7 @@ import numpy as np
 
 from seqcli import artifact, models, ops, tokenizers
 from seqcli.artifact import Artifact
+from seqcli.datasets.tokens import turned
 from seqcli.decoding.automata import matching
 from seqcli.decoding.cache import Cache
 from seqcli.decoding.guide import NEVER, Followed, Lexicon, Rule
@@ -299,7 +300,8 @@ class Generator(BasePredictor):
         """Perplexity and its other forms on a text; without one on `files`, or on a split of its own data."""
         if text is None:
             return super().evaluate(**asked)
-        return self.score([Chunk(text, "<text>", 1)], **asked)
+        chunk = Chunk(text, "<text>", 1)
+        return self.score([turned(chunk) if self.header.get("data", {}).get("reversed") else chunk], **asked)
 
 
 def _reopened(kind: type[Generator], files: Sequence[Path], weights: np.ndarray, cache: Cache | None) -> Generator:

@@ -68,6 +68,8 @@ class Task(BaseTask):
         streams = Streams.of(ids["train"], t) if t else None  # raises: too short
         model = _of_numbers(beginning(recipe, tokenizer.size, start), recipe, fresh=start is None)
         about, arrays = tokenizers.to_artifact(tokenizer)
+        if tokenizer.kind != "bins":
+            arrays["lines"] = saved.arrays["lines"] if saved and "lines" in saved.arrays else corpus.lines()
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
         if tokenizer.kind == "bins":
             header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
@@ -239,6 +241,8 @@ class Task(BaseTask):
         if self.tokenizer.kind == "bins":
             last = " ".join(self.tokenizer.symbol(int(i)) for i in self.ids["train"][-4:] if i)
             return f'seqcli generate -m MODEL --quantiles 0.1,0.5,0.9 --prompt "{last}"'
+        if self.corpus.reversed:
+            return "seqcli eval -m MODEL"
         condition = Condition.of(self.header)
         under = f"--condition {shlex.quote(condition.values[0])} " if condition else ""
         return f'seqcli generate -m MODEL {under}--prompt "{self._prompt()}"'

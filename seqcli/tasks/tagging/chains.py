@@ -156,7 +156,8 @@ class Scored(HasTargets, BasePredictor):
             group, order = order[:most], order[most:]
             words = [self.read(sentences[i]) for i in group]
             features = [sentences[i].features for i in group] if self.features else ()
-            rows = self.model.emissions(words, features)
+            states = (self.model.states([sentences[i] for i in group]),) if hasattr(self.model, "states") else ()  # type: ignore[attr-defined]
+            rows = self.model.emissions(words, features, *states)
             lengths = np.array([len(w) for w in words], np.int64)
             emissions = np.zeros((len(group), int(lengths[0]), self.vocabulary.width), np.float32)
             masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []

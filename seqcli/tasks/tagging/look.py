@@ -39,6 +39,7 @@ def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int, *,
 def of_words(model: Any, sentence: Sentence, steps: int) -> np.ndarray:
     """What the stack reads of the first words (T, I)."""
     parts = [model.of_words(sentence.words[:steps])]
+    parts += [own[:steps] for own in model.states([sentence])]
     for table, name in zip(model.features, model.vocabulary.features, strict=True):
         parts.append(table[model.vocabulary.feature_ids(name, sentence.features[name][:steps])])
     return np.concatenate(parts, axis=1)
@@ -46,8 +47,8 @@ def of_words(model: Any, sentence: Sentence, steps: int) -> np.ndarray:
 
 def _labels(own: Tagger, sentence: Sentence) -> list[str]:
     """The most probable label of each word, by its emission."""
-    emissions = own.model.emissions([sentence.words], [sentence.features])[0]
-    return [own.vocabulary.labels[k] for k in emissions.argmax(axis=1).tolist()]
+    (_, emissions, _, _), *_ = own.scores([sentence])
+    return [own.vocabulary.labels[k] for k in emissions[0].argmax(axis=1).tolist()]
 
 
 def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:

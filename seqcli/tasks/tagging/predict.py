@@ -13,11 +13,11 @@ import numpy as np
 
 from seqcli import console, models, registry, schemes
 from seqcli.artifact import Artifact
-from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.frames import Frames, located, named
 from seqcli.insight.leaving import TINY, WORDS, odds, short
+from seqcli.reader import known
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.restoration.sentences import TOKEN
 from seqcli.tasks.tagging.chains import Allowed, Scored
@@ -55,7 +55,7 @@ class Tagger(Scored):
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Tagger:
-        vocabulary, header = Vocabulary.of(stored), stored.header
+        vocabulary, header = known(stored), stored.header
         fitted = header.get("decoding", {})
         model, scheme = models.restore(stored, vocabulary), header["data"]["scheme"]
         if scheme and not vocabulary.scheme:

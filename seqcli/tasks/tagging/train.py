@@ -12,11 +12,12 @@ from seqcli import console, ops, registry
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
-from seqcli.datasets.batch import STEPS, up, word_batch
+from seqcli.datasets.batch import STEPS, padded, up, word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import Frames
+from seqcli.reader import known, of_recipe, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import TAGGED, Options, Sentence
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
@@ -59,16 +60,22 @@ class Task(BaseTask):
                 hint="leave it away",
             )
         frames = framed.of_corpus(recipe, corpus, saved or start)
+        if getattr(recipe.model, "reader", []) and (frames or corpus.restore):
+            what = "frames" if frames else f"data.restore: {corpus.restore}"
+            raise UsageError(f"model.reader reads words of a text; this recipe has {what}", hint="leave it away")
         if stored := saved or start:
-            vocabulary, splitting = Vocabulary.of(stored), stored.header["splitting"]
+            vocabulary, splitting = known(stored), stored.header["splitting"]
             _check_labels(corpus, vocabulary, stored)
         else:
             vocabulary, splitting = learn(corpus, recipe), {"vectors": True} if frames else rule_for_words(corpus)
             vocabulary = replace(vocabulary, dimensions=frames.dimensions) if frames else vocabulary
+            vocabulary = with_reader(vocabulary, of_recipe(recipe.model, corpus.splits))
         if recipe.data.partial:
             whose = f"{stored.path} has" if stored else "the training split has"
             own = Labels(vocabulary.labels, vocabulary.scheme, corpus.scheme)
             Meaning(own).check(corpus.splits["train"], whose)
+        if vocabulary.reader:
+            vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
         model, t = beginning(recipe, vocabulary, start), recipe.train
         buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
         header = {
@@ -79,6 +86,9 @@ class Task(BaseTask):
         arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
         if frames is not None:
             header["frames"], own = frames.stored()
+            arrays |= own
+        if vocabulary.reader:
+            header["reader"], own = vocabulary.reader.stored()
             arrays |= own
         return cls(recipe, model, header, arrays, corpus, vocabulary, buckets, frames)  # type: ignore[arg-type]
 
@@ -109,6 +119,8 @@ class Task(BaseTask):
                 seed=seed,
             )._asdict()
             steps = len(made["index"])
+            if v.states:
+                made["states"] = padded(v.reader(sentences), steps)
         tags = np.zeros((steps, len(sentences)), np.int64)
         features = np.zeros((len(v.features), *tags.shape), np.int64)
         further = np.zeros((len(v.further), *tags.shape), np.int64)

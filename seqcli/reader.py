@@ -1,0 +1,239 @@
+"""Language models that read for another model: their states at the ends of words stand beside the words' embeddings.
+
+The contextual string embeddings of Akbik, Blythe and Vollgraf (2018): a language model over characters or sub-words
+reads the text up to a word's last symbol, one that was trained on reversed lines (`data.reversed`) from its other end
+down to the first. They are not trained further, so that the states of a corpus are computed once; what they need is
+kept in the file of the model that they read for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from seqcli import console, models, runs, tokenizers
+from seqcli.artifact import Artifact, replacing
+from seqcli.datasets.catalog import cache_folder
+from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.errors import UsageError
+from seqcli.inference.batch import BatchForm
+from seqcli.tokenizers import BaseTokenizer
+
+GROUP = 1 << 15  # symbols read at once; one text may be longer
+LEAST = 20  # characters, white space left out, of a line that tells whether a text was read before
+KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # of a language model's header
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One language model: `header` is what is kept of its own, with `name`, `reversed` and `seen`."""
+
+    model: Any
+    tokenizer: BaseTokenizer
+    header: Mapping[str, Any]
+
+    @property
+    def width(self) -> int:
+        """Numbers of a state."""
+        return self.model.stack.output_size
+
+    @cached_property
+    def _form(self) -> BatchForm:
+        return BatchForm(self.model.stack)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """What the first layer makes of every symbol."""
+        return self._form.project(np.asarray(self.model.table, np.float32))
+
+    def read(self, texts: Sequence[str], places: Sequence[Sequence[Place]]) -> list[np.ndarray]:
+        """States (T, width) at the ends of the words that stand at `places` (start, end) of each text, read from the
+        text's other end; the same to the last bit whatever is read beside it."""
+        ids, ends = zip(*(self._symbols(*given) for given in zip(texts, places, strict=True)), strict=True)
+        found: list[np.ndarray] = [np.zeros((0, self.width), np.float32)] * len(ids)
+        order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+        while order:
+            n = max(GROUP // len(ids[order[0]]), 1)
+            group, order = order[:n], order[n:]
+            flat = np.concatenate([ids[i] for i in group])
+            lengths = np.array([len(ids[i]) for i in group], np.int64)
+            y = self._form.read(lengths, lambda at, d, flat=flat: self._table[d].take(flat[at], axis=0))
+            for i, first in zip(group, (np.cumsum(lengths) - lengths).tolist(), strict=True):
+                found[i] = y[first + ends[i]]
+        return found
+
+    def _symbols(self, text: str, places: Sequence[Place]) -> tuple[np.ndarray, np.ndarray]:
+        """The symbols of a text behind that of a line's end, and which of them ends each word."""
+        text = text.replace("\n", " ")
+        lasts = [end - 1 for _, end in places]
+        if self.header["reversed"]:
+            text, lasts = text[::-1], [len(text) - 1 - start for start, _ in places]
+        ids, lacking = self.tokenizer.read(text)
+        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # those are left out
+            gone = {i for i, _ in lacking}
+            left = np.cumsum([i not in gone for i in range(len(text))])
+            text, lasts = "".join(c for i, c in enumerate(text) if i not in gone), [int(left[i]) - 1 for i in lasts]
+        begin = [] if self.tokenizer.newline_id is None else [self.tokenizer.newline_id]
+        starts = [start for start, _ in self.tokenizer.offsets(text)]
+        ends = np.searchsorted(starts, np.array(lasts, np.int64) + 1) + len(begin) - 1
+        symbols = np.concatenate([np.array(begin, np.int64), ids]).astype(np.int64)
+        return (symbols, ends.clip(0, len(symbols) - 1)) if len(symbols) else (np.zeros(1, np.int64), ends * 0)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The language models of a recipe's `model.reader`, side by side."""
+
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def named(cls, names: Sequence[str]) -> Reader:
+        """Those runs or files. Raises SeqcliError for what is no recurrent language model of text."""
+        return cls(tuple(map(_opened, names)))
+
+    @classmethod
+    def of(cls, stored: Artifact) -> Reader | None:
+        """Those that a model's file holds; None where there are none."""
+        headers = stored.header.get("reader", [])
+        parts = [Artifact(stored.path, h, stored.part(f"reader{i}")) for i, h in enumerate(headers)]
+        return cls(tuple(map(_restored, parts))) if parts else None
+
+    @property
+    def width(self) -> int:
+        """Numbers that it gives for a word."""
+        return sum(part.width for part in self.parts)
+
+    def stored(self) -> tuple[list[Mapping[str, Any]], dict[str, np.ndarray]]:
+        """What goes into a model's file: the header's `reader`, and arrays by name."""
+        arrays = {}
+        for i, part in enumerate(self.parts):
+            own = {f"model.{name}": a for name, a in part.model.arrays().items()}
+            own |= tokenizers.to_artifact(part.tokenizer)[1]
+            arrays |= {f"reader{i}.{name}": a for name, a in own.items()}
+        return [part.header for part in self.parts], arrays
+
+    def __call__(self, records: Sequence[Any]) -> list[np.ndarray]:
+        """States (T, width) of the words of each record: those that it has, else read from its text."""
+        left = [i for i, r in enumerate(records) if r.states is None]
+        found = [r.states for r in records]
+        given = [placed(records[i]) for i in left]
+        if left:
+            each = [part.read([text for text, _ in given], [places for _, places in given]) for part in self.parts]
+            for row, i in enumerate(left):
+                found[i] = np.concatenate([own[row] for own in each], axis=1)
+        return found
+
+    def attach(self, splits: Mapping[str, Sequence[Any]]) -> None:
+        """Give every record of splits its states, as views of a file in the cache that is written once."""
+        digest = hashlib.sha256(" ".join(part.header["checksum"] for part in self.parts).encode())
+        for records in splits.values():
+            for text, places in map(placed, records):
+                digest.update(repr((text, places)).encode("utf-8", "surrogatepass"))
+        path = cache_folder() / "states" / f"{digest.hexdigest()[:32]}.bin"
+        total = sum(r.length for records in splits.values() for r in records)
+        size = total * self.width * 4
+        if not path.is_file() or path.stat().st_size != size:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            console.say(f"states of {total:,} words take {size / 1e6:,.0f} MB: {path}", level=1)
+            with replacing(path) as file, console.progress("reading", total, " words") as advance:
+                for records in splits.values():
+                    for first in range(0, len(records), 512):
+                        for own in self(records[first : first + 512]):
+                            file.write(own.tobytes())
+                            advance(len(own))
+        whole = np.memmap(path, np.float32, "r").reshape(total, self.width) if total else np.zeros((0, self.width))
+        at = 0
+        for record in (r for records in splits.values() for r in records):
+            record.states = whole[at : (at := at + record.length)]
+
+    def seen(self, splits: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Reader:
+        """With how many records of each held-out split stand, as whole lines, in the text that a model was trained
+        on; says so."""
+        parts = []
+        for part, name in zip(self.parts, names, strict=True):
+            lines, found = _lines_of(name), {}
+            for split in ("valid", "test"):
+                own = {h for record in splits.get(split, ()) if (h := line_hash(placed(record)[0])) is not None}
+                count = len(own & lines)
+                if count:
+                    found[split] = count
+                    console.warn(
+                        f"model.reader: {name} was trained on {count:,} of the {len(own):,} long texts of the {split}"
+                        " split: its score is not that of new text"
+                    )
+            parts.append(replace(part, header={**part.header, "seen": found}))
+        return replace(self, parts=tuple(parts))
+
+
+def placed(record: Any) -> tuple[str, Sequence[Place]]:
+    """The text that a record's words stand in, and where; without offsets they have a space between."""
+    words = record.words or []
+    if record.offsets is not None:
+        return record.text, record.offsets
+    starts = accumulate((len(word) + 1 for word in words), initial=0)
+    return " ".join(words), [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
+
+
+def of_recipe(config: Any, splits: Mapping[str, Sequence[Any]]) -> Reader | None:
+    """The reader of a recipe's `model`, None where it names none; says what of held-out splits it has seen."""
+    names = getattr(config, "reader", [])
+    return Reader.named(names).seen(splits, names) if names else None
+
+
+def with_reader(vocabulary: Vocabulary, reader: Reader | None) -> Vocabulary:
+    """A vocabulary whose words are read by language models too."""
+    return vocabulary if reader is None else replace(vocabulary, reader=reader, states=reader.width)
+
+
+def known(stored: Artifact) -> Vocabulary:
+    """What a model's file knows of words, with its reader. Raises ValueError where the two contradict each other."""
+    found, reader = Vocabulary.of(stored), Reader.of(stored)
+    if found.states != (reader.width if reader else 0):
+        raise ValueError("its reader is another one than its vocabulary says")
+    return with_reader(found, reader)
+
+
+def line_hash(text: str) -> int | None:
+    """A number that tells a line from others, however it is spaced; None of a short one."""
+    bare = "".join(text.split())
+    return zlib.crc32(bare.encode("utf-8", "surrogatepass")) if len(bare) >= LEAST else None
+
+
+def line_hashes(texts: Iterable[str]) -> np.ndarray:
+    """The hashes of the lines of texts (N,), sorted, each once."""
+    found = {line_hash(line) for text in texts for line in text.split("\n")} - {None}
+    return np.array(sorted(found), np.uint32)  # type: ignore[type-var]
+
+
+def _lines_of(name: str) -> set[int]:
+    stored = runs.open_model(name, "eval")
+    return set(stored.arrays["lines"].tolist()) if "lines" in stored.arrays else set()
+
+
+def _opened(name: str) -> Part:
+    stored = runs.open_model(name, "eval")
+    header = stored.header
+    if header["task"] != "language-model" or header["model"]["kind"] != "language-model":
+        raise UsageError(
+            f"model.reader: {name} is a {header['model']['kind']} model",
+            hint="a reader is a recurrent language model: seqcli train with task: language-model",
+        )
+    if header["data"].get("condition") or header["tokenizer"]["kind"] == "bins":
+        what = "writes under a condition" if header["data"].get("condition") else "is of numbers"
+        raise UsageError(f"model.reader: {name} {what}: a reader is a language model of plain text")
+    own = {key: header[key] for key in KEPT if key in header}
+    own |= {"name": name, "reversed": bool(header["data"].get("reversed")), "seen": {}}
+    return _restored(Artifact(stored.path, own, stored.arrays))
+
+
+def _restored(stored: Artifact) -> Part:
+    return Part(models.restore(stored, stored.header["vocabulary"]), tokenizers.from_artifact(stored), stored.header)
