@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
@@ -19,16 +19,20 @@ from typing import Any
 import numpy as np
 
 from seqcli import console, models, runs, tokenizers
-from seqcli.artifact import Artifact, replacing
+from seqcli.artifact import Artifact, restoring
 from seqcli.datasets.catalog import cache_folder
+from seqcli.datasets.tokens import cached
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.inference.batch import BatchForm
 from seqcli.tokenizers import BaseTokenizer
 
+TOGETHER = 512  # records read at once
 GROUP = 1 << 15  # symbols read at once; one text may be longer
 LEAST = 20  # characters, white space left out, of a line that tells whether a text was read before
 KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # of a language model's header
+OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # what must stand in it
+VERSION = 1  # of what states are made of
 
 Place = tuple[int, int]
 
@@ -134,25 +138,24 @@ class Reader:
 
     def attach(self, splits: Mapping[str, Sequence[Any]]) -> None:
         """Give every record of splits its states, as views of a file in the cache that is written once."""
-        digest = hashlib.sha256(" ".join(part.header["checksum"] for part in self.parts).encode())
+        digest = hashlib.sha256(" ".join([str(VERSION), *(p.header["checksum"] for p in self.parts)]).encode())
         for records in splits.values():
             for text, places in map(placed, records):
                 digest.update(repr((text, places)).encode("utf-8", "surrogatepass"))
         path = cache_folder() / "states" / f"{digest.hexdigest()[:32]}.bin"
-        total = sum(r.length for records in splits.values() for r in records)
-        size = total * self.width * 4
-        if not path.is_file() or path.stat().st_size != size:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            console.say(f"states of {total:,} words take {size / 1e6:,.0f} MB: {path}", level=1)
-            with replacing(path) as file, console.progress("reading", total, " words") as advance:
-                for records in splits.values():
-                    for first in range(0, len(records), 512):
-                        for own in self(records[first : first + 512]):
-                            file.write(own.tobytes())
-                            advance(len(own))
-        whole = np.memmap(path, np.float32, "r").reshape(total, self.width) if total else np.zeros((0, self.width))
-        at = 0
-        for record in (r for records in splits.values() for r in records):
+        flat = [record for records in splits.values() for record in records]
+        total = sum(record.length for record in flat)
+        console.say(f"states of {total:,} words take {total * self.width * 4 / 1e6:,.0f} MB: {path}", level=1)
+
+        def made() -> Iterator[np.ndarray]:
+            with console.progress("reading", total, " words") as advance:
+                for first in range(0, len(flat), TOGETHER):
+                    for own in self(flat[first : first + TOGETHER]):
+                        yield own
+                        advance(len(own))
+
+        whole, at = cached(path, np.dtype(np.float32), made, {"words": total}).reshape(total, self.width), 0
+        for record in flat:
             record.states = whole[at : (at := at + record.length)]
 
     def seen(self, splits: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Reader:
@@ -162,7 +165,11 @@ class Reader:
         for part, name in zip(self.parts, names, strict=True):
             lines, found = _lines_of(name), {}
             for split in ("valid", "test"):
-                own = {h for record in splits.get(split, ()) if (h := line_hash(placed(record)[0])) is not None}
+                own = {
+                    h
+                    for record in splits.get(split, ())
+                    if (h := line_hash(record.text or placed(record)[0])) is not None
+                }
                 count = len(own & lines)
                 if count:
                     found[split] = count
@@ -195,11 +202,12 @@ def with_reader(vocabulary: Vocabulary, reader: Reader | None) -> Vocabulary:
 
 
 def known(stored: Artifact) -> Vocabulary:
-    """What a model's file knows of words, with its reader. Raises ValueError where the two contradict each other."""
-    found, reader = Vocabulary.of(stored), Reader.of(stored)
-    if found.states != (reader.width if reader else 0):
-        raise ValueError("its reader is another one than its vocabulary says")
-    return with_reader(found, reader)
+    """What a model's file knows of words, with its reader. Raises SeqcliError where the two contradict each other."""
+    with restoring(stored.path):
+        found, reader = Vocabulary.of(stored), Reader.of(stored)
+        if found.states != (reader.width if reader else 0):
+            raise ValueError("its reader is another one than its vocabulary says")
+        return with_reader(found, reader)
 
 
 def line_hash(text: str) -> int | None:
@@ -210,8 +218,11 @@ def line_hash(text: str) -> int | None:
 
 def line_hashes(texts: Iterable[str]) -> np.ndarray:
     """The hashes of the lines of texts (N,), sorted, each once."""
-    found = {line_hash(line) for text in texts for line in text.split("\n")} - {None}
-    return np.array(sorted(found), np.uint32)  # type: ignore[type-var]
+    parts = [np.zeros(0, np.uint32)]
+    for text in texts:
+        found = {line_hash(line) for line in text.split("\n")} - {None}
+        parts.append(np.array([*found], np.uint32))  # type: ignore[type-var]
+    return np.unique(np.concatenate(parts))
 
 
 def _lines_of(name: str) -> set[int]:
@@ -232,8 +243,33 @@ def _opened(name: str) -> Part:
         raise UsageError(f"model.reader: {name} {what}: a reader is a language model of plain text")
     own = {key: header[key] for key in KEPT if key in header}
     own |= {"name": name, "reversed": bool(header["data"].get("reversed")), "seen": {}}
-    return _restored(Artifact(stored.path, own, stored.arrays))
+    with restoring(stored.path):
+        return _restored(Artifact(stored.path, own, stored.arrays))
 
 
 def _restored(stored: Artifact) -> Part:
-    return Part(models.restore(stored, stored.header["vocabulary"]), tokenizers.from_artifact(stored), stored.header)
+    header = stored.header
+    if odd := [name for name, kind in OWN.items() if not isinstance(header.get(name), kind)]:
+        raise ValueError(f"its reader's {odd[0]} is {str(header.get(odd[0]))[:40]!r}")
+    model, tokenizer = models.restore(stored, header["vocabulary"]), tokenizers.from_artifact(stored)
+    if tokenizer.size != header["vocabulary"]:
+        raise ValueError(f"its reader's tokenizer has {tokenizer.size} symbols, the model {header['vocabulary']}")
+    return Part(model, tokenizer, header)
+
+
+def left(record: Any, kept: Sequence[int]) -> tuple[str, list[Place]]:
+    """The text of a record with only the words that are kept, spaced as they were, and where those stand then."""
+    text, places = placed(record)
+    parts: list[str] = []
+    found: list[Place] = []
+    at = 0
+    for i in kept:
+        start, end = places[i]
+        if found and (start, end) == places[kept[len(found) - 1]]:  # words of one token
+            found.append(found[-1])
+            continue
+        before = text[places[i - 1][1] : start] if i else text[:start]
+        parts += [before if parts or not i else "", text[start:end]]
+        at += len(parts[-2])
+        found.append((at, at := at + end - start))
+    return "".join(parts), found

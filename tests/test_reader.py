@@ -11,7 +11,8 @@ import pytest
 from support.inprocess import seqcli
 
 from seqcli import artifact, load, ops
-from seqcli.reader import Reader, line_hash, line_hashes, placed
+from seqcli.errors import UsageError
+from seqcli.reader import Reader, left, line_hash, line_hashes, placed
 from seqcli.records import Example, Sentence
 
 TEXT = "the dog barks.\na cat doesn't bark!\nthe cats and dogs sleep, all of them.\n" * 12
@@ -214,6 +215,85 @@ def test_lines_are_told_apart_however_they_are_spaced() -> None:
     found = line_hashes([f"{line}\nshort\n", f"{line}!\n{line}\n"])
     assert found.tolist() == sorted(found.tolist())
     assert set(found.tolist()) == {line_hash(line), line_hash(f"{line}!")}
+
+
+def test_a_text_without_some_of_its_words_keeps_its_spaces() -> None:
+    own = RECORDS[0]
+    assert left(own, range(6)) == (own.text, own.offsets)
+    assert left(own, [1, 2, 4, 5]) == ("dog does bark.", [(0, 3), (4, 8), (9, 13), (13, 14)])
+    assert left(own, []) == ("", [])
+    both = sentence("au lit", (0, 2), (0, 2), (3, 6))  # two words of one token
+    assert left(both, [0, 1, 2]) == ("au lit", [(0, 2), (0, 2), (3, 6)])
+    assert left(both, [1, 2]) == ("au lit", [(0, 2), (3, 6)])
+
+
+def test_long_sentences_are_cut_with_their_states(folder: Path) -> None:
+    trained(folder, "tag", "cut", "data.longest=3")
+
+
+def test_classifiers_count_what_a_reader_has_seen(folder: Path) -> None:
+    line = "the cats and dogs sleep , all of them ."
+    (folder / "seen.tsv").write_text(f"text\tlabel\n{line}\tno\nthe dog\tyes\n")
+    said = trained(folder, "classify", "seen2", "data.valid=seen.tsv")
+    assert "runs/f was trained on 1 of the 1 long texts of the valid split" in said
+
+
+@pytest.mark.parametrize("mode", ["why", "gates", "flow"])
+@pytest.mark.parametrize(("name", "data"), [("classify", "valid.tsv"), ("tag", "valid.conll")])
+def test_networks_with_a_reader_can_be_looked_at(folder: Path, mode: str, name: str, data: str) -> None:
+    done = seqcli("look", mode, "-m", f"runs/{name}", data, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_explained_is_read_as_it_stands(here: Path) -> None:
+    own = load("runs/classify")
+    (answer,) = own.answer([own.ready("the  dog, barks")], own.asked(explain=True))
+    assert answer.explained[-1].read == pytest.approx(answer.ranking[0][1], abs=1e-6)
+    own = load("runs/tag")
+    record = sentence("the dog doesn't bark.", (0, 3), (4, 7), (8, 12), (12, 15), (16, 20), (20, 21))
+    (answer,) = own.answer([record], own.asked(explain=True, confidence=True))
+    read = [rows[1][-1] for rows in answer.explained]
+    assert read == pytest.approx(answer.probabilities, abs=1e-5)
+
+
+def test_damaged_readers_are_told(here: Path, tmp_path: Path) -> None:
+    stored = artifact.read("runs/tag/model.safetensors")
+    header = {k: v for k, v in stored.header.items() if k != "checksum"}
+    first, second = header["reader"]
+    for odd in (5, {"a": 1}, [first, {**second, "reversed": 3}], [first, {**second, "checksum": None}], [first, {}],
+                [first, {**second, "tokenizer": {**second["tokenizer"], "characters": "abc"}}]):  # fmt: skip
+        artifact.write(tmp_path / "odd.safetensors", {**header, "reader": odd}, stored.arrays)
+        done = seqcli("tag", "-m", tmp_path / "odd.safetensors", input="the dog\n", cwd=here)
+        again = seqcli("train", "tag.yaml", "--name", "odd", "--init-from", tmp_path / "odd.safetensors", cwd=here)
+        for found in (done, again):
+            assert found.returncode == 1, found.stderr
+            assert "odd.safetensors" in found.stderr
+            assert "bug" not in found.stderr
+
+
+def test_models_that_read_the_other_way_are_not_taken_together(here: Path) -> None:
+    (here / "z.txt").write_text("the dog\nabcdefZ\n")
+    trained(here, "lm", "strict", "data.reversed=true", "tokenizer={kind: char}")
+    done = seqcli("eval", "-m", "runs/strict", "z.txt", cwd=here)
+    assert "z.txt:2:7: the character 'Z'" in done.stderr
+    done = seqcli("eval", "-m", "runs/b", "--mix", "runs/f=0.5", "a.txt", cwd=here)
+    assert "not mixed" in done.stderr
+    with pytest.raises(UsageError, match="backwards"):
+        load("runs/b").generate("the")
+    done = seqcli("train", "lm.yaml", "--name", "o", "--init-from", "runs/b", "--set", "data.reversed=true", cwd=here)
+    assert done.returncode == 0, done.stderr
+    done = seqcli("train", "lm.yaml", "--name", "o2", "--init-from", "runs/f", "--set", "data.reversed=true", cwd=here)
+    assert "from the other end" in done.stderr
+
+
+def test_a_tuned_model_knows_the_lines_of_its_first_text(here: Path) -> None:
+    (here / "short.txt").write_text("the dog\n" * 40)
+    done = seqcli(
+        "train", "lm.yaml", "--name", "f2", "--init-from", "runs/f", "--set", "data.train=short.txt", cwd=here
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [artifact.read(f"runs/{name}/model.safetensors").arrays["lines"].tolist() for name in ("f", "f2")]
+    assert lines[0] == lines[1] != []
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +29,19 @@ def smallest_type(vocabulary_size: int) -> np.dtype:
     return np.min_scalar_type(max(vocabulary_size - 1, 0))
 
 
-def turned(chunk: Chunk) -> Chunk:
+class Turned(Chunk):
     """A chunk with the characters of each line in reverse."""
-    return replace(chunk, text="\n".join(line[::-1] for line in chunk.text.split("\n")))
+
+    def place(self, offset: int = 0) -> str:
+        begin = self.text.rfind("\n", 0, offset) + 1
+        end = self.text.find("\n", offset)
+        return super().place(begin + (len(self.text) if end < 0 else end) - 1 - offset)
+
+
+def turned(chunk: Chunk) -> Chunk:
+    """A chunk with the characters of each line in reverse; it knows where they stood."""
+    text = "\n".join(line[::-1] for line in chunk.text.split("\n"))
+    return Turned(text, chunk.source, chunk.line, chunk.column)
 
 
 def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
@@ -58,23 +68,37 @@ def tokens(
     path = cache_folder() / "tokens" / f"{key}.bin"
     dtype = smallest_type(tokenizer.size)
     console.say(f"{what}: ids are kept in {path}", level=1)
+
+    def encoded() -> Iterator[np.ndarray]:
+        with console.progress(what, size(parts)) as advance:
+            for chunk in chunks(parts, encoding, advance):
+                yield encode_chunk(turned(chunk) if backwards else chunk, tokenizer).astype(dtype)
+
+    about = {"files": sorted({p.path.name for p in parts}), "tokenizer": tokenizer.kind, "vocabulary": tokenizer.size}
+    return cached(path, dtype, encoded, about)
+
+
+def cached(
+    path: Path, dtype: np.dtype, made: Callable[[], Iterable[np.ndarray]], about: Mapping[str, Any]
+) -> np.ndarray:
+    """An array (N,) in a file, as a read-only memory map: of an earlier run, or put together of what is `made`. What
+    it is `about` and its checksum stand beside it."""
     if (kept := _kept(path, dtype)) is not None:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
     checksum = 0
-    with replacing(path) as file, console.progress(what, size(parts)) as advance:
-        for chunk in chunks(parts, encoding, advance):
-            data = encode_chunk(turned(chunk) if backwards else chunk, tokenizer).astype(dtype).tobytes()
+    with replacing(path) as file:
+        for part in made():
+            data = part.tobytes()
             checksum = zlib.crc32(data, checksum)
             file.write(data)
-    about = {"files": sorted({p.path.name for p in parts}), "tokenizer": tokenizer.kind, "vocabulary": tokenizer.size}
     with replacing(path.with_suffix(".json")) as file:
         file.write((json.dumps({**about, "crc32": checksum}) + "\n").encode())
     return map_ids(path, dtype)
 
 
 def _kept(path: Path, dtype: np.dtype) -> np.ndarray | None:
-    """The ids of an earlier run; None where there are none, or they are not what was written."""
+    """The array of an earlier run; None where there is none, or it is not what was written."""
     try:
         checksum = json.loads(path.with_suffix(".json").read_bytes())["crc32"]
         ids = map_ids(path, dtype)
@@ -84,7 +108,7 @@ def _kept(path: Path, dtype: np.dtype) -> np.ndarray | None:
         return None
     except (OSError, ValueError, TypeError):
         pass
-    console.warn(f"{path} is damaged: its text is tokenized again")
+    console.warn(f"{path} is damaged: it is made again")
     return None
 
 

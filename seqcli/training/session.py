@@ -113,6 +113,7 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     group = group or Group()
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
     verb = registry.load("models", recipe.model.kind).VERBS[0]
+    verb = "eval" if getattr(recipe.data, "reversed", False) else verb  # such a model writes nothing
     start = runs.open_model(options.init_from, verb) if options.init_from else None
     task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start)
     recipe = task.recipe

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqcli.errors import UsageError
 from seqcli.insight.leaving import TINY, Token, short, tokens, variants
+from seqcli.reader import left
 from seqcli.records import MARK, Example
 
 if TYPE_CHECKING:
@@ -73,4 +74,8 @@ def _variants(own: Classifier, example: Example, spans: list[tuple[int, int]]) -
     for i, text in enumerate(variants(example.text, spans)):
         kept = None if words is None else words[:i] + words[i + 1 :] if i < n else words[: i - n + 1]
         kept = words if words and i < n and words[i] == MARK else kept
-        yield Example(text, words=kept)
+        if example.offsets is None:
+            yield Example(text, words=kept)
+            continue
+        text, offsets = left(example, [*range(i), *range(i + 1, n)] if i < n else range(i - n + 1))
+        yield Example(text, words=kept, offsets=offsets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,17 @@ def unrolled(
             f"{own.path}: this model reads two texts apart, which is no one sequence to look at",
             hint="classify --explain says what their words do; with model.pair: attend they are one sequence",
         )
-    words = [own.ready(record).words or [] for record in records]
-    steps = min(steps, max(map(len, words), default=0))
-    chosen = [w[:steps] for w in words if len(w) >= steps][:rows]
+    examples = [own.ready(record) for record in records]
+    steps = min(steps, max((len(e.words or ()) for e in examples), default=0))
+    kept = [_first(e, steps) for e in examples if len(e.words or ()) >= steps][:rows]
+    chosen = [e.words or [] for e in kept]
     if steps < 2:
         raise SeqcliError("a text needs at least two tokens to be looked at")
-    x = np.stack([model.of_words(w) for w in chosen], axis=1)
-    ids = model.logits([Example(" ".join(w), words=w) for w in chosen]).argmax(axis=1)
+    states = [own[:steps] for own in model.states(kept)] or [np.zeros((steps, 0), np.float32)] * len(chosen)
+    x = np.stack(
+        [np.concatenate([model.of_words(w), s], axis=1) for w, s in zip(chosen, states, strict=True)], axis=1
+    )
+    ids = model.logits(kept).argmax(axis=1)
 
     def losses(bound: Any, y: Any) -> Any:
         lengths = ops.integers(np.full(len(chosen), steps), y)
@@ -43,6 +48,13 @@ def unrolled(
         return ops.cross_entropy(logits, ops.integers(ids, y))[None]
 
     return Unrolled(model, x, losses)
+
+
+def _first(example: Example, steps: int) -> Example:
+    """A text's first tokens."""
+    text, offsets = example.text, example.offsets and example.offsets[:steps]
+    words = (example.words or [])[:steps]
+    return replace(example, text=text[: offsets[-1][1]] if offsets else text, words=words, offsets=offsets)
 
 
 def attention(own: Classifier, records: Sequence[Example], count: int, longest: int) -> Shown:

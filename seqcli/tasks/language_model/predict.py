@@ -261,6 +261,8 @@ class Generator(BasePredictor):
         What is `carried`, a `decoding.sampling.Carried`, was read before the prompt, and is carried on.
         Raises SeqcliError for a character that the model has no symbol for.
         """
+        if self.header.get("data", {}).get("reversed"):
+            raise UsageError(f"{self.path} reads lines from their ends: what it wrote would be backwards")
         sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
         stops = (*((stop,) if isinstance(stop, str) else stop), *ends(self.header))
         settings = Settings(

@@ -232,7 +232,8 @@ class Lines(Generator):
     def ready(self, record: Any) -> tuple[np.ndarray, list[tuple[int, str]]]:  # type: ignore[override]
         """A line's ids, and what it holds that the model has no symbol for. Raises UsageError under a condition."""
         without_condition(self.header, self.path)
-        return self.tokenizer.read(record.text)
+        way = -1 if self.header.get("data", {}).get("reversed") else 1
+        return self.tokenizer.read(record.text[::way])
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
         """That."""

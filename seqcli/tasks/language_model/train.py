@@ -68,11 +68,15 @@ class Task(BaseTask):
         streams = Streams.of(ids["train"], t) if t else None  # raises: too short
         model = _of_numbers(beginning(recipe, tokenizer.size, start), recipe, fresh=start is None)
         about, arrays = tokenizers.to_artifact(tokenizer)
-        if tokenizer.kind != "bins":
-            arrays["lines"] = saved.arrays["lines"] if saved and "lines" in saved.arrays else corpus.lines()
+        if recipe.model.kind == "language-model" and tokenizer.kind != "bins" and not corpus.condition:
+            arrays["lines"] = _lines(corpus, saved, start)
         header = {"tokenizer": about, "vocabulary": tokenizer.size, "data": corpus.facts()}
         if tokenizer.kind == "bins":
             header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
+        if corpus.reversed and getattr(recipe.model, "teacher", ()):
+            raise UsageError("model.teacher: teachers read forward, data.reversed is true", hint="leave one away")
+        if start and bool(start.header["data"].get("reversed")) != corpus.reversed:
+            raise UsageError(f"data.reversed: {start.path} reads lines from the other end")
         teachers = tuple(teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
         return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams, teachers)  # type: ignore[arg-type]
 
@@ -297,6 +301,13 @@ def _sharpen(ending: Ending, valid: np.ndarray) -> None:
     ending.header["decoding"] = {"sharpened": temperature}
     ending.arrays |= {f"model.{name}": array for name, array in sharp.items()}
     ending.predictor = replace(ending.predictor, model=layers.replace(model, sharp))
+
+
+def _lines(corpus: Corpus, saved: Artifact | None, start: Artifact | None) -> np.ndarray:
+    """What tells the lines that a model was trained on from others, those of the model that it began as too."""
+    if saved and "lines" in saved.arrays:
+        return saved.arrays["lines"]
+    return corpus.lines() if start is None else np.union1d(corpus.lines(), start.arrays.get("lines", []))
 
 
 def _tokenizer(recipe: Recipe, corpus: Corpus, stored: Artifact | None) -> tokenizers.BaseTokenizer:

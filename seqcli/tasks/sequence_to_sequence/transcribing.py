@@ -178,7 +178,10 @@ def with_language_model(
         )
     if path is None:
         return replace(settings, fusion=Fusion(None, 0.0, bonus))
-    model = Lines(runs.open_model(path, "eval"), own.codec.target, len(own.model.output_bias))
+    stored = runs.open_model(path, "eval")
+    if stored.header.get("data", {}).get("reversed"):
+        raise UsageError(f"--lm: {stored.path} reads lines from their ends")
+    model = Lines(stored, own.codec.target, len(own.model.output_bias))
     if weight is not None:
         return replace(settings, fusion=Fusion(model, weight, bonus))
     from seqcli import scoring  # recipes and data sets, which a filter needs not

@@ -155,6 +155,7 @@ class Corpus(corpus.Corpus[Sentence]):
                         tags=tags,
                         features=features,
                         frames=None if s.frames is None else s.frames[part],
+                        states=None if s.states is None else s.states[part],
                     )
                     if first or len(s.words) > self.config.longest
                     else s

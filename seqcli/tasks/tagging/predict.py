@@ -17,7 +17,7 @@ from seqcli.decoding.chain import Chain
 from seqcli.errors import UsageError
 from seqcli.frames import Frames, located, named
 from seqcli.insight.leaving import TINY, WORDS, odds, short
-from seqcli.reader import known
+from seqcli.reader import known, left
 from seqcli.records import TAGGED, Answer, Sentence, SpanAnswer
 from seqcli.restoration.sentences import TOKEN
 from seqcli.tasks.tagging.chains import Allowed, Scored
@@ -230,9 +230,13 @@ class Tagger(Scored):
         wanted = [place[part] for part in self.labels.parts_of(tags)]
         places = [[*range(i), *range(i + 1, n)] for i in range(n)] + [list(range(i + 1)) for i in range(n)]
         frames = sentence.frames
-        asked = [Sentence([sentence.words[t] for t in own], features={
-            name: [column[t] for t in own] for name, column in sentence.features.items()
-        }, frames=None if frames is None else frames[own]) for own in [list(range(n)), *places]]  # fmt: skip
+        asked = []
+        for own in [list(range(n)), *places]:
+            text, offsets = left(sentence, own)
+            features = {name: [column[t] for t in own] for name, column in sentence.features.items()}
+            part = None if frames is None else frames[own]
+            words = [sentence.words[t] for t in own]
+            asked.append(Sentence(words, features=features, offsets=offsets, frames=part, text=text))
         logp = np.full((1 + 2 * n, n), np.nan)
         for group, chain in self.chains(asked):
             marginals = chain.marginals()
