@@ -282,7 +282,9 @@ def test_models_that_read_the_other_way_are_not_taken_together(here: Path) -> No
         load("runs/b").generate("the")
     done = seqcli("train", "lm.yaml", "--name", "o", "--init-from", "runs/b", "--set", "data.reversed=true", cwd=here)
     assert done.returncode == 0, done.stderr
-    done = seqcli("train", "lm.yaml", "--name", "o2", "--init-from", "runs/f", "--set", "data.reversed=true", cwd=here)
+    done = seqcli(
+        "train", "lm.yaml", "--name", "o2", "--init-from", "runs/f", "--set", "data.reversed=true", cwd=here
+    )
     assert "from the other end" in done.stderr
 
 
