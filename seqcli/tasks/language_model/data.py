@@ -20,8 +20,8 @@ from seqcli.datasets.sources import SPLITS, Files, Held, describe, encoding_of, 
 from seqcli.datasets.tokens import tokens, turned
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import open_source, packing
-from seqcli.records import Example
 from seqcli.reader import line_hashes
+from seqcli.records import Example
 from seqcli.streams import Chunk, read_text, without_marks
 from seqcli.tasks.classification import data as labelled
 from seqcli.tasks.classification.labels import unknown_label
