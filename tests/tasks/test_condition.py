@@ -89,6 +89,13 @@ def test_scores_are_of_the_texts_alone(place: Path) -> None:
     assert "condition   author: Ada, Bo" in inprocess.seqcli("inspect", "r", cwd=place).text
 
 
+def test_a_report_shows_what_it_writes_under_each_label(place: Path) -> None:
+    done = inprocess.seqcli("report", "runs/r", "-o", "page.html", cwd=place)
+    assert done.returncode == 0, done.stderr
+    page = (place / "page.html").read_text()
+    assert all(f"sample, author {author}, temperature 0.8" in page for author in ("Ada", "Bo"))
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from seqcli.errors import SeqcliError
 from seqcli.insight.shown import Coloured, Shown
 from seqcli.report import Report
 from seqcli.streams import Chunk
+from seqcli.tasks.language_model.condition import Condition
 from seqcli.tasks.language_model.look import surprise
 from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 
@@ -22,14 +25,24 @@ def shown(own: Generator, records: Any) -> tuple[Report | None, Shown]:
     whole text again would take minutes."""
     found = [_coloured(own, records, READ, "validation text")]
     settings = Settings(Sampling(temperature=0.8), WRITTEN, SAMPLES, seed=1, lines=False)
-    begin = np.array([own.tokenizer.newline_id or 0])
-    for number, written in enumerate(own.answer([Ready(begin, 0, [])], settings)[0], 1):
+    for head, text in _samples(own, settings):
         try:
-            chunk = Chunk(written.text, "<sample>", 1)
-            found.append(_coloured(own, [chunk], WRITTEN, f"sample {number}, temperature 0.8, seed 1"))
+            found.append(_coloured(own, [Chunk(text, "<sample>", 1)], WRITTEN, f"{head}, temperature 0.8, seed 1"))
         except SeqcliError:  # too short a sample says nothing
             continue
     return None, Shown(colours="what each token costs: the darker, the more nats", texts=found)
+
+
+def _samples(own: Generator, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What each sample is called, and its text; under a condition a line of each of the first labels."""
+    if (condition := Condition.of(own.header)) is None:
+        begin = Ready(np.array([own.tokenizer.newline_id or 0]), 0, [])
+        yield from ((f"sample {n}", written.text) for n, written in enumerate(own.answer([begin], settings)[0], 1))
+        return
+    for value in condition.values[:SAMPLES]:
+        under = replace(settings, samples=1, condition=value, lines=True)
+        written = own.answer([Ready(np.zeros(0, np.int64), 0, [])], under)[0][0]
+        yield f"sample, {condition.name} {value}", f"{condition.lead(value)}{written.text}"
 
 
 def _coloured(own: Generator, chunks: Any, most: int, head: str) -> Coloured:
