@@ -55,7 +55,7 @@ def written(source: Path, target: Path, change: Callable[[list[list[str]]], None
 def trained(recipe: str, name: str, seed: int, folder: Path, changes: list[str]) -> dict[str, float]:
     """The scores of a run on the test split."""
     command = [sys.executable, "-m", "seqcli", "-q", "train", str(ROOT / f"recipes/{recipe}.yaml"), "--name", name]
-    sets = [part for change in [f"train.seed={seed}", *changes] for part in ("--set", change)]
+    sets = [part for change in [f"train.seed={seed}", "train.threads=1", *changes] for part in ("--set", change)]
     subprocess.run([*command, *sets], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return artifact.read_header(folder / "runs" / name / "model.safetensors")["scores"]["test"]
 
@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", choices=("ewt-upos", "wnut17-ner"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--steps", type=int, help="of each training; default: the recipe's epochs")
+    parser.add_argument("--every", type=int, default=1, help="take every second, third, ... training sentence alone")
     parser.add_argument("--only", nargs="+", help="of the conditions")
     parser.add_argument("--folder", type=Path, help="where data and runs are kept; default: nowhere")
     options, figures = begin(parser)
@@ -74,16 +74,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         data = Path(os.environ["SEQCLI_DATA"])
-        rng = random.Random(1)
+        rng, every = random.Random(1), options.every
         if options.data == "ewt-upos":
             metric, own = "accuracy", data / "ud-en-ewt"
             train, valid, test = (own / f"en_ewt-ud-{split}.conllu" for split in ("train", "dev", "test"))
             files = [f"data.valid={valid}", f"data.test={test}", "data.tag=upos"]
-            written(train, folder / "hidden.conllu", lambda rows: hidden(rows, rng))
-            written(train, folder / "half.conllu", lambda rows: None, every=2)
+            written(train, folder / "hidden.conllu", lambda rows: hidden(rows, rng), every)
+            written(train, folder / "half.conllu", lambda rows: None, 2 * every)
             made = {"half of the tags": ["data.partial=true", f"data.train={folder / 'hidden.conllu'}"]}
             made["half of the sentences"] = [f"data.train={folder / 'half.conllu'}"]
-            made["all"] = [f"data.train={train}"]
+            written(train, folder / "all.conllu", lambda rows: None, every)
+            made["all"] = [f"data.train={folder / 'all.conllu'}"]
         else:
             metric, own = "span-f1", data / "wnut17"
             valid, test = own / "emerging.dev.conll", own / "emerging.test.annotated"
@@ -95,12 +96,12 @@ def main() -> None:
                     own / "wnut17train.conll",
                     folder / f"{name}.conll",
                     lambda rows, outside=outside, same=same: annotated(rows, same, outside),
+                    every,
                 )
             made = {"one kind a sentence": ["data.partial=true", f"data.train={folder / 'open.conll'}"]}
             made["the same, O elsewhere"] = [f"data.train={folder / 'as-o.conll'}"]
-            made["all"] = [f"data.train={own / 'wnut17train.conll'}"]
-        if options.steps:
-            files += ["train.epochs=null", f"train.steps={options.steps}", "train.threads=1"]
+            written(own / "wnut17train.conll", folder / "all.conll", lambda rows: None, every)
+            made["all"] = [f"data.train={folder / 'all.conll'}"]
         for condition in options.only or made:
             found = []
             for seed in options.seeds:
