@@ -129,6 +129,8 @@ def test_what_an_answer_looks_at_are_the_symbols_of_each_column(run, folder):
     assert [t["text"] for t in found["seqcli"]["explanation"]] == ["V", "PST", "d", "u"]
     (folder / "one.tsv").write_text("du\tdued\tV;PST\n")
     assert "V PST d u <eos>" in run("look", "attention", "-m", "recurrent", "one.tsv").text
+    done = run("look", "why", "-m", "copying", "one.tsv")
+    assert (done.returncode, "hint: `seqcli look attention` shows what it copies" in done.stderr) == (2, True)
     table = run("look", "why", "-m", "recurrent", "one.tsv").text.splitlines()
     assert [line.split()[0] for line in table[-5:]] == ["V", "PST", "d", "u", "<eos>"]
     shown = run("inspect", "recurrent").text

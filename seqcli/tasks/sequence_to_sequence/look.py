@@ -63,7 +63,10 @@ def _answered(own: Translator, pairs: Sequence[Pair]) -> tuple[Unrolled, list[st
     if not hasattr(model, "readouts"):
         raise UsageError(f"{own.path}: a CTC model has no probability for each token of its answer to look at")
     if own.copies:
-        raise SeqcliError(f"{own.path}: of a model that copies the source's words are more than its vectors")
+        raise UsageError(
+            f"{own.path} copies words of its source, which have no symbol of its own to look at",
+            hint="`seqcli look attention` shows what it copies; the others serve models without copy_source",
+        )
     one = replace(own.search, n_best=1)
     answers = [found[0] for found in own.answer(pairs, Settings(one))]
     targets = [own.codec.target_ids(a.text) for a in answers]
