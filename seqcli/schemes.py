@@ -229,8 +229,13 @@ def _pairs(sequences: Iterable[Sequence[str | None]]) -> Counter[tuple[str | Non
 
 
 def _count(pairs: Counter[tuple[str | None, str | None]], scheme: str) -> int:
-    known = ((a, b, n) for (a, b), n in pairs.items() if a is not None and b is not None)
-    return sum(n for a, b, n in known if not _follows(_read(a), _read(b), scheme))
+    wrong = 0
+    for (a, b), n in pairs.items():
+        if a is not None and b is not None:
+            wrong += n * (not _follows(_read(a), _read(b), scheme))
+        elif b is not None:  # what stands before it is not known
+            wrong += n * (_read(b)[0] not in _PREFIXES[scheme])
+    return wrong
 
 
 def _known(scheme: str) -> str:

@@ -157,6 +157,17 @@ class Meaning:
                 said = f"{s.place(t, tag=True)}: {tags[t]!r} leaves none of the labels"
                 raise SeqcliError(said, hint=f"they are {', '.join(self.labels.names[:20])}")
 
+    def check_spans(self, sentences: Sequence[Sentence], split: str) -> None:
+        """Raise SeqcliError where there are spans and none of them is known from its beginning to its end: nothing
+        could be said of what a model finds."""
+        if not self.labels.inside or any(self.of(s.tags or ()).spans for s in sentences):
+            return
+        for s in sentences:
+            for t, tag in enumerate(s.tags or ()):
+                if not is_open(tag) and part_of(tag)[0]:
+                    said = f"{s.place(t, tag=True)}: no span of {split} is known from its beginning to its end"
+                    raise SeqcliError(said, hint="label the word behind it too: O, or !PER where it is no person")
+
     def _odd(self, tag: str) -> str | None:
         """The first name in a tag that means nothing."""
         said = self._read(tag)

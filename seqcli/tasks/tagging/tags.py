@@ -49,9 +49,12 @@ def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, parti
     if partial and (first := next((s for s in sentences if any(map(is_open, s.tags or ()))), None)):
         known = _known(sentences)
         own = schemes.recognise(known)
-        if own not in (None, scheme) and schemes.violations(known, scheme):
+        if own in (None, scheme) or not (count := schemes.violations(known, scheme)):
+            return sentences
+        if own in schemes.LETTERS or scheme in schemes.LETTERS:  # its tags are others
             said = f"{first.place(0, tag=True)}: {what} writes its spans in {own}, the training split in {scheme}"
             raise SeqcliError(said, hint="tags known in part must be in the scheme of the training split")
+        console.say(f"{what}: {count:,} tags break {scheme}; they are read by conlleval's rules")
         return sentences
     tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
     own = schemes.recognise(tags)

@@ -73,7 +73,9 @@ class Task(BaseTask):
         if recipe.data.partial:
             whose = f"{stored.path} has" if stored else "the training split has"
             own = Labels(vocabulary.labels, vocabulary.scheme, corpus.scheme)
-            Meaning(own).check(corpus.splits["train"], whose)
+            meaning = Meaning(own)
+            meaning.check(corpus.splits["train"], whose)
+            meaning.check_spans(corpus.splits.get("valid", ()), "the validation split")
         if vocabulary.reader:
             vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
         model, t = beginning(recipe, vocabulary, start), recipe.train

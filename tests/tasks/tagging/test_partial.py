@@ -415,3 +415,25 @@ def test_a_model_keeps_its_labels_and_spans_their_scheme(folder: Path, tmp_path:
 def spans_in(folder: Path) -> Path:
     (folder / "train.conll").write_text("a\tB-PER\nb\tI-PER\nc\tO\nd\t_\n")
     return folder
+
+
+def test_a_slip_in_a_file_with_open_tags_is_told_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "valid.conll").write_text("a\tO\nb\tI-PER\nc\t_\nd\tB-PER\ne\tO\n")
+    config = dataset.Config(train="train.conll", valid="valid.conll", partial=True)
+    found = dataset.open_corpus(config, spans_in(tmp_path))
+    assert found.splits["valid"][0].tags == ["O", "I-PER", "_", "B-PER", "O"]
+    assert "1 tags break iob2" in capsys.readouterr().err
+
+
+def test_letters_beside_open_tags_tell_the_scheme() -> None:
+    assert schemes.recognise([[None, "S-PER", None], ["O", None]]) == "iobes"
+    assert schemes.recognise([[None, "B-PER", None], ["O", None]]) == "iob2"
+
+
+def test_a_validation_split_whose_spans_have_no_known_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "valid.conll").write_text("in\t_\nAnna\tB-PER\nto\t_\n")
+    (spans_in(tmp_path) / "part.yaml").write_text(RECIPE)
+    with pytest.raises(SeqcliError, match=r"valid.conll:2:6: no span of the validation split is known"):
+        Task.prepare(load_recipe(tmp_path / "part.yaml", []), None, None)
+    (tmp_path / "valid.conll").write_text("in\t_\nAnna\tB-PER\nto\tO\n")
+    Task.prepare(load_recipe(tmp_path / "part.yaml", []), None, None)
