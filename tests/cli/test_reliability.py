@@ -151,7 +151,7 @@ def test_a_damaged_cache_is_made_anew(forks, place, tmp_path):
         kept.unlink()
         kept.write_bytes(damaged)
         said, arrays = train(f"after-{len(damaged)}")
-        assert f"{kept} is damaged: its text is tokenized again" in said
+        assert f"{kept} is damaged: it is made again" in said
         assert all(np.array_equal(a, arrays[n]) for n, a in whole.items())
         assert kept.read_bytes() == good
 
