@@ -13,18 +13,18 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from seqcli import console, models, runs, tokenizers
+from seqcli import console, front_ends, models, runs, tokenizers
 from seqcli.artifact import Artifact, restoring
 from seqcli.datasets.catalog import cache_folder
 from seqcli.datasets.tokens import cached
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.inference.batch import BatchForm
+from seqcli.records import spaced
 from seqcli.tokenizers import BaseTokenizer
 
 TOGETHER = 512  # records read at once
@@ -116,6 +116,11 @@ class Reader:
         """Numbers that it gives for a word."""
         return sum(part.width for part in self.parts)
 
+    def padded(self, records: Sequence[Any], steps: int) -> np.ndarray:
+        """The states of records as (steps, B, S), zeros behind their ends."""
+        rows = self(records)
+        return front_ends.padded(np.concatenate(rows), np.array([len(own) for own in rows]), steps)
+
     def stored(self) -> tuple[list[Mapping[str, Any]], dict[str, np.ndarray]]:
         """What goes into a model's file: the header's `reader`, and arrays by name."""
         arrays = {}
@@ -183,11 +188,7 @@ class Reader:
 
 def placed(record: Any) -> tuple[str, Sequence[Place]]:
     """The text that a record's words stand in, and where; without offsets they have a space between."""
-    words = record.words or []
-    if record.offsets is not None:
-        return record.text, record.offsets
-    starts = accumulate((len(word) + 1 for word in words), initial=0)
-    return " ".join(words), [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
+    return spaced(record.words or []) if record.offsets is None else (record.text, record.offsets)
 
 
 def of_recipe(config: Any, splits: Mapping[str, Sequence[Any]]) -> Reader | None:
@@ -208,6 +209,16 @@ def known(stored: Artifact) -> Vocabulary:
         if found.states != (reader.width if reader else 0):
             raise ValueError("its reader is another one than its vocabulary says")
         return with_reader(found, reader)
+
+
+def to_artifact(vocabulary: Vocabulary) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What `known` reads again: parts of a header, and arrays by name."""
+    header: dict[str, Any] = {"vocabulary": vocabulary.header()}
+    arrays = {f"vocabulary.{name}": a for name, a in vocabulary.arrays().items()}
+    if vocabulary.reader is not None:
+        header["reader"], own = vocabulary.reader.stored()
+        arrays |= own
+    return header, arrays
 
 
 def line_hash(text: str) -> int | None:
@@ -242,7 +253,7 @@ def _opened(name: str) -> Part:
         what = "writes under a condition" if header["data"].get("condition") else "is of numbers"
         raise UsageError(f"model.reader: {name} {what}: a reader is a language model of plain text")
     own = {key: header[key] for key in KEPT if key in header}
-    own |= {"name": name, "reversed": bool(header["data"].get("reversed")), "seen": {}}
+    own |= {"name": name, "reversed": runs.is_reversed(header), "seen": {}}
     with restoring(stored.path):
         return _restored(Artifact(stored.path, own, stored.arrays))
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,11 +135,16 @@ def _locked(folder: Path) -> int | None:
     )
 
 
+def is_reversed(header: Mapping[str, Any]) -> bool:
+    """Whether it is of a language model that reads lines from their ends."""
+    return bool(header.get("data", {}).get("reversed"))
+
+
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:
     """The verbs that use a file: what its kind of model says; none for what is not a model, or not known here."""
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
     known = isinstance(kind, str) and kind in registry.names("models")
-    if known and header.get("data", {}).get("reversed"):
+    if known and is_reversed(header):
         return ("eval",)  # what it writes comes from its end
     return registry.load("models", kind).VERBS if known else ()  # type: ignore[arg-type]
 

@@ -52,14 +52,6 @@ def word_batch(
     return WordBatch(ids, vocabulary.vector_rows(different), characters, character_lengths, index, lengths)
 
 
-def padded(rows: Sequence[np.ndarray], steps: int) -> np.ndarray:
-    """Sequences of vectors (T, S) each as (steps, B, S), zeros behind their ends."""
-    made = np.zeros((steps, len(rows), rows[0].shape[1]), np.float32)
-    for b, own in enumerate(rows):
-        made[: len(own), b] = own
-    return made
-
-
 def up(number: int, step: int) -> int:
     """Rounded up to a multiple of a step."""
     return -(-number // step) * step

@@ -29,7 +29,7 @@ from seqcli.files import suffix
 from seqcli.records._json import is_object, joined, new_object
 from seqcli.records._kinds import BLANKS, KINDS, LABELLED, PAIRED, TAGGED, UNPRINTABLE, Kind, Options, labels_of
 from seqcli.records._partial import NOT, NOTHING, is_name, is_open, names_in, other_than
-from seqcli.records._record import Answer, Example, Excerpt, Pair, Place, Places, Record, Sentence, SpanAnswer
+from seqcli.records._record import Answer, Example, Excerpt, Pair, Place, Places, Record, Sentence, SpanAnswer, spaced
 from seqcli.records._texts import MARK, apart, second, together
 from seqcli.streams import BOM, Chunk
 

@@ -26,6 +26,12 @@ class Places(Sequence[Place]):
         return self.find(*self.given)[index]
 
 
+def spaced(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Words joined by one space, and where each stands, (start, end)."""
+    starts = accumulate((len(word) + 1 for word in words), initial=0)
+    return " ".join(words), [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
+
+
 @dataclass(slots=True, kw_only=True)
 class Record:
     """What all records have. Lines and columns count from 1, columns in code points."""
@@ -87,10 +93,7 @@ class Sentence(Record):
 
     def spread(self) -> list[tuple[int, int]]:
         """The offsets (start, end) of each word in `text`, computed where words are joined by one space."""
-        if self.offsets is not None:
-            return self.offsets
-        starts = accumulate((len(w) + 1 for w in self.words), initial=0)
-        return [(s, s + len(w)) for s, w in zip(starts, self.words, strict=False)]
+        return spaced(self.words)[1] if self.offsets is None else self.offsets
 
     def place(self, word: int, *, tag: bool = False) -> str:
         """`file:line:column` of a word, or of its tag, for a message."""

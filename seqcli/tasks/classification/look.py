@@ -35,10 +35,7 @@ def unrolled(
     chosen = [e.words or [] for e in kept]
     if steps < 2:
         raise SeqcliError("a text needs at least two tokens to be looked at")
-    states = [own[:steps] for own in model.states(kept)] or [np.zeros((steps, 0), np.float32)] * len(chosen)
-    x = np.stack(
-        [np.concatenate([model.of_words(w), s], axis=1) for w, s in zip(chosen, states, strict=True)], axis=1
-    )
+    x = [np.concatenate([model.of_words(e.words or []), *model.states([e])], axis=1) for e in kept]
     ids = model.logits(kept).argmax(axis=1)
 
     def losses(bound: Any, y: Any) -> Any:
@@ -47,7 +44,7 @@ def unrolled(
         logits = bound.read_off(y, lengths, seconds=seconds)
         return ops.cross_entropy(logits, ops.integers(ids, y))[None]
 
-    return Unrolled(model, x, losses)
+    return Unrolled(model, np.stack(x, axis=1), losses)
 
 
 def _first(example: Example, steps: int) -> Example:

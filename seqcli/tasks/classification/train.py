@@ -13,11 +13,11 @@ from seqcli import console, ops, registry, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
-from seqcli.datasets.batch import padded, word_batch
+from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import UsageError
-from seqcli.reader import known, of_recipe, with_reader
+from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example, apart, second, together
 from seqcli.report import Report
@@ -107,16 +107,13 @@ class Task(BaseTask):
                 e.states = own.states
         model, t = beginning(recipe, vocabulary, start), recipe.train
         buckets = Buckets([e for e in examples if e.length], t.batch_size, t.seed) if t else None
-        header: dict[str, Any] = {"vocabulary": vocabulary.header(), "data": corpus.facts()}
-        arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
+        header, arrays = to_artifact(vocabulary)
+        header["data"] = corpus.facts()
         if tokenizer is not None:
             header["tokenizer"], own = tokenizers.to_artifact(tokenizer)
             arrays |= own
         if frames is not None:
             header["frames"], own = frames.stored()
-            arrays |= own
-        if vocabulary.reader:
-            header["reader"], own = vocabulary.reader.stored()
             arrays |= own
         weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
         return cls(recipe, model, header, arrays, corpus, vocabulary, reading, examples, buckets, weights)  # type: ignore[arg-type]
@@ -162,7 +159,7 @@ class Task(BaseTask):
                 seed=seed,
             )._asdict()
             if self.vocabulary.states:
-                made["states"] = padded(self.vocabulary.reader(examples), len(made["index"]))
+                made["states"] = self.vocabulary.reader.padded(examples, len(made["index"]))
             if pair == "attend":
                 made["seconds"] = np.array([second(words) for words in sequences])
         targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, model_validator
 
-from seqcli import console
+from seqcli import console, runs
 from seqcli.artifact import replacing
 from seqcli.datasets import catalog
 from seqcli.datasets.entry import Encoding
@@ -216,4 +216,4 @@ def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable
         _check_labels(examples, condition)
         return [Chunk(condition.line(e), e.source, e.line) for e in examples]
     read = without_marks(read_text(paths, cut_long_lines=True, end_lines=True))
-    return map(turned, read) if header["data"].get("reversed") else read
+    return map(turned, read) if runs.is_reversed(header) else read

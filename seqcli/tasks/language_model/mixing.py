@@ -69,7 +69,7 @@ def mixed(own: Generator, mixing: Mixing, base: Any = None) -> Generator:
     fitted on the validation split, and said. Raises UsageError for what does not go together."""
     if "forecast" in own.header:
         raise UsageError(f"{own.path} is a model of numbers: it is not mixed with others")
-    if own.header.get("data", {}).get("reversed"):
+    if runs.is_reversed(own.header):
         raise UsageError(f"{own.path} reads lines from their ends: it is not mixed with others")
     if Condition.of(own.header) is not None:
         raise UsageError(f"{own.path} writes under a condition: it is not mixed with others")

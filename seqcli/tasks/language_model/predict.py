@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqcli import artifact, models, ops, tokenizers
+from seqcli import artifact, models, ops, runs, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.tokens import turned
 from seqcli.decoding.automata import matching
@@ -261,7 +261,7 @@ class Generator(BasePredictor):
         What is `carried`, a `decoding.sampling.Carried`, was read before the prompt, and is carried on.
         Raises SeqcliError for a character that the model has no symbol for.
         """
-        if self.header.get("data", {}).get("reversed"):
+        if runs.is_reversed(self.header):
             raise UsageError(f"{self.path} reads lines from their ends: what it wrote would be backwards")
         sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
         stops = (*((stop,) if isinstance(stop, str) else stop), *ends(self.header))
@@ -303,7 +303,7 @@ class Generator(BasePredictor):
         if text is None:
             return super().evaluate(**asked)
         chunk = Chunk(text, "<text>", 1)
-        return self.score([turned(chunk) if self.header.get("data", {}).get("reversed") else chunk], **asked)
+        return self.score([turned(chunk) if runs.is_reversed(self.header) else chunk], **asked)
 
 
 def _reopened(kind: type[Generator], files: Sequence[Path], weights: np.ndarray, cache: Cache | None) -> Generator:

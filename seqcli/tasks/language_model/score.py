@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcli import __version__, console
+from seqcli import __version__, console, runs
 from seqcli.datasets.tokens import encode_chunk
 from seqcli.errors import UsageError
 from seqcli.forms import Cost
@@ -232,7 +232,7 @@ class Lines(Generator):
     def ready(self, record: Any) -> tuple[np.ndarray, list[tuple[int, str]]]:  # type: ignore[override]
         """A line's ids, and what it holds that the model has no symbol for. Raises UsageError under a condition."""
         without_condition(self.header, self.path)
-        way = -1 if self.header.get("data", {}).get("reversed") else 1
+        way = -1 if runs.is_reversed(self.header) else 1
         return self.tokenizer.read(record.text[::way])
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli import console, layers, ops, registry, threads, tokenizers
+from seqcli import console, layers, ops, registry, runs, threads, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets.streams import Streams
@@ -75,7 +75,7 @@ class Task(BaseTask):
             header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
         if corpus.reversed and getattr(recipe.model, "teacher", ()):
             raise UsageError("model.teacher: teachers read forward, data.reversed is true", hint="leave one away")
-        if start and bool(start.header["data"].get("reversed")) != corpus.reversed:
+        if start and runs.is_reversed(start.header) != corpus.reversed:
             raise UsageError(f"data.reversed: {start.path} reads lines from the other end")
         teachers = tuple(teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
         return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams, teachers)  # type: ignore[arg-type]

@@ -179,7 +179,7 @@ def with_language_model(
     if path is None:
         return replace(settings, fusion=Fusion(None, 0.0, bonus))
     stored = runs.open_model(path, "eval")
-    if stored.header.get("data", {}).get("reversed"):
+    if runs.is_reversed(stored.header):
         raise UsageError(f"--lm: {stored.path} reads lines from their ends")
     model = Lines(stored, own.codec.target, len(own.model.output_bias))
     if weight is not None:

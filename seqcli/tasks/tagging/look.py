@@ -11,7 +11,7 @@ from seqcli import ops
 from seqcli.errors import SeqcliError
 from seqcli.insight.flow import Unrolled, embeddings, network
 from seqcli.insight.why import Asked
-from seqcli.records import Sentence
+from seqcli.records import Sentence, spaced
 from seqcli.tasks.tagging.predict import Tagger
 
 
@@ -63,16 +63,10 @@ def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:
                 hint="give a file that has it",
             )
         if 2 <= len(sentence.words) <= most:
-            text, places = joined(sentence.words)
+            text, places = spaced(sentence.words)
             tags = [f"{word}: {tag}" for word, tag in zip(sentence.words, _labels(own, sentence), strict=True)]
             return Asked(text, places, unrolled(own, [record], most, 1, recurrent=False), None, tags)
     raise SeqcliError(f"no sentence of 2 to {most:,} words to look at")
-
-
-def joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """Words with spaces between, and where each stands."""
-    ends = np.cumsum([len(word) + 1 for word in words]) - 1
-    return " ".join(words), [(int(end) - len(word), int(end)) for word, end in zip(words, ends, strict=True)]
 
 
 def table(own: Tagger) -> tuple[list[str], np.ndarray]:

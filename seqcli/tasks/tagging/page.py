@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqcli.insight.shown import Coloured, Shown
-from seqcli.records import Sentence
+from seqcli.records import Sentence, spaced
 from seqcli.report import Report
-from seqcli.tasks.tagging.look import joined
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.score import evaluate, judged
 
@@ -22,7 +21,7 @@ def shown(own: Tagger, records: Sequence[Sentence]) -> tuple[Report, Shown]:
     found = Shown(wrong="where a wrong answer stands")
     errors: list[tuple[float, Coloured]] = []
     for s, answers in judged(own, sentences):
-        text, places = joined(s.words)
+        text, places = spaced(s.words)
         for start, end, given, gold, p, right in answers:
             found.judged.append((round(p, 4), right))
             if not right:

@@ -12,12 +12,12 @@ from seqcli import console, ops, registry
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
-from seqcli.datasets.batch import STEPS, padded, up, word_batch
+from seqcli.datasets.batch import STEPS, up, word_batch
 from seqcli.datasets.buckets import Buckets
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import Frames
-from seqcli.reader import known, of_recipe, with_reader
+from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import TAGGED, Options, Sentence
 from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
@@ -80,17 +80,11 @@ class Task(BaseTask):
             vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
         model, t = beginning(recipe, vocabulary, start), recipe.train
         buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
-        header = {
-            "vocabulary": vocabulary.header(),
-            "data": corpus.facts([*vocabulary.features, *vocabulary.further]),
-            "splitting": splitting,
-        }
-        arrays = {f"vocabulary.{n}": a for n, a in vocabulary.arrays().items()}
+        header, arrays = to_artifact(vocabulary)
+        header["data"] = corpus.facts([*vocabulary.features, *vocabulary.further])
+        header["splitting"] = splitting
         if frames is not None:
             header["frames"], own = frames.stored()
-            arrays |= own
-        if vocabulary.reader:
-            header["reader"], own = vocabulary.reader.stored()
             arrays |= own
         return cls(recipe, model, header, arrays, corpus, vocabulary, buckets, frames)  # type: ignore[arg-type]
 
@@ -122,7 +116,7 @@ class Task(BaseTask):
             )._asdict()
             steps = len(made["index"])
             if v.states:
-                made["states"] = padded(v.reader(sentences), steps)
+                made["states"] = v.reader.padded(sentences, steps)
         tags = np.zeros((steps, len(sentences)), np.int64)
         features = np.zeros((len(v.features), *tags.shape), np.int64)
         further = np.zeros((len(v.further), *tags.shape), np.int64)

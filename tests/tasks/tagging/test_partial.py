@@ -375,33 +375,14 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path, changes: list[str]
 
 
 def test_a_model_keeps_its_labels_and_spans_their_scheme(folder: Path, tmp_path: Path) -> None:
+    more = ["train", "part.yaml", "--init-from", "runs/crf", "--name", "more", "--set", "data.train=more.conll"]
     (folder / "more.conll").write_text("the\tDET\ndog\tNOUN|NEW\n")
-    done = seqcli(
-        "train",
-        "part.yaml",
-        "--init-from",
-        "runs/crf",
-        "--name",
-        "more",
-        "--set",
-        "data.train=more.conll",
-        cwd=folder,
-    )
+    done = seqcli(*more, cwd=folder)
     assert "more.conll:2:5: runs/crf/model.safetensors has no tag 'NEW' (in 'NOUN|NEW')" in " ".join(
         done.stderr.split()
     )
     (folder / "more.conll").write_text("the\tDET\ndog\t_\nsees\tNOUN|VERB\n")
-    done = seqcli(
-        "train",
-        "part.yaml",
-        "--init-from",
-        "runs/crf",
-        "--name",
-        "more",
-        "--set",
-        "data.train=more.conll",
-        cwd=folder,
-    )
+    done = seqcli(*more, cwd=folder)
     assert done.returncode == 0, done.stderr
     (tmp_path / "valid.conll").write_text("a\tS-PER\nb\tB-PER\nc\tE-PER\nd\t_\n")
     with pytest.raises(
