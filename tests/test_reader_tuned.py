@@ -111,7 +111,9 @@ def test_what_stands_behind_the_last_word_is_not_read(here: Path) -> None:
 @pytest.mark.parametrize("recipe", ["tag", "classify"])
 def test_gradients_are_those_of_finite_differences(here: Path, recipe: str) -> None:
     task = prepared(recipe)
-    leaves = {n: w.double().detach().requires_grad_() for n, w in device.leaves(task.model, "cpu").items()}
+    leaves: dict[str, Any] = {
+        n: w.double().detach().requires_grad_() for n, w in device.leaves(task.model, "cpu").items()
+    }
     batch = task.batch(0, 0)
 
     def loss() -> Any:
