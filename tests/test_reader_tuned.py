@@ -19,7 +19,7 @@ from seqcli.runs import Run
 
 torch = pytest.importorskip("torch")
 
-from seqcli.training import device, session  # noqa: E402
+from seqcli.training import averaging, device, session  # noqa: E402
 
 LM = """task: language-model
 tokenizer: {kind: char, unk: true}
@@ -232,6 +232,35 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(here: Path, stopped: in
         np.testing.assert_array_equal(array, parts[1][name], err_msg=name)
 
 
+def test_pieces_of_a_long_sentence_are_read_behind_the_words_before_them(here: Path) -> None:
+    task = prepared("tag", "data.longest=2", "train.batch_size=200")
+    model, pieces = task.model, task.buckets.batch(0, 0)
+    found = model.read_through(task.batch(0, 0))
+    wholes = {tuple(s.words): task.vocabulary.reader([s])[0] for s in task.splits["train"]}
+    seen = 0
+    for b, piece in enumerate(pieces):
+        if piece.offsets is None:
+            np.testing.assert_allclose(found[: len(piece.words), b], wholes[tuple(piece.words)], atol=1e-6)
+            continue
+        words = tuple(piece.text.split())
+        first = piece.text[: piece.offsets[0][0]].count(" ")
+        seen += first > 0
+        np.testing.assert_allclose(
+            found[: len(piece.words), b], wholes[words][first : first + len(piece.words)], atol=1e-6
+        )
+    assert seen > 10
+
+
+def test_the_mean_of_snapshots_is_of_the_readers_too(here: Path) -> None:
+    trained(here, "tag", "mean", "train.epochs=2", "train.snapshot_every=5", "train.average_snapshots=2")
+    paths = [Run(Path("runs/mean")).snapshot(step) for step in (5, 10)]
+    names = [*layers.arrays(prepared("tag").model)]
+    assert any(name.startswith(READERS) for name in names)
+    for name, mean in averaging.mean(paths, names).items():
+        both = [artifact.read(path).arrays[filed(name)].astype(np.float64) for path in paths]
+        np.testing.assert_array_equal(mean, ((both[0] + both[1]) / 2).astype(np.float32))
+
+
 def test_fine_tuning_by_layers(here: Path) -> None:
     """The first step of plain gradient descent moves a layer by its share of the rate; what sleeps stays."""
     trained(here, "tag", "base", "train.reader_rate=0", "train.epochs=1")
@@ -246,6 +275,15 @@ def test_fine_tuning_by_layers(here: Path) -> None:
         assert np.abs(even - before).max() > 1e-4
         np.testing.assert_allclose(less - before, share * (even - before), atol=1e-6)
         np.testing.assert_array_equal(head, even if share == 1 else before)
+
+
+def test_language_models_are_fine_tuned_by_layers_too(here: Path) -> None:
+    sets = ["train.unfreeze_every=4", "train.layer_rate=0.4", "train.epochs=7", "train.steps=null"]
+    trained(here, "lm", "slow", *sets, more=("--init-from", "runs/f"))
+    before, behind = arrays("f"), arrays("slow", "last")
+    same = {n for n in before if n.startswith("model.") and np.array_equal(before[n], behind[n])}
+    assert same == {"model.embedding", *(n for n in same if n.startswith("model.stack.cells.0.0."))}
+    assert len(same) == 5
 
 
 def test_a_fine_tuned_run_goes_on_by_layers(here: Path) -> None:
