@@ -39,7 +39,7 @@ def build(
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Make `rate` the learning rate; each group's is its share of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["share"]
+        group["lr"] = rate * group.get("share", 1.0)
 
 
 def learning_rate(config: TrainConfig, *, step: int, epoch: float, share: float, factor: float) -> float:
