@@ -26,8 +26,9 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     facts += _decoding(header)
     for i, part in enumerate(header.get("reader", [])):
         way = "from the end" if part["reversed"] else "forward"
+        tuned = ", trained further" if part.get("tuned") else ""
         seen = "".join(f"; {n:,} texts of {split} were in its training text" for split, n in part["seen"].items())
-        shown = f"{part['name']}, {cell_name(part['model']['cell'])}, {part['tokenizer']['kind']}, {way}{seen}"
+        shown = f"{part['name']}, {cell_name(part['model']['cell'])}, {part['tokenizer']['kind']}, {way}{tuned}{seen}"
         facts.append(("" if i else "reader", shown))
     if frames := header.get("frames"):
         how = {"training": ", to mean 0 and deviation 1 by training", "record": ", each record to mean 0"}

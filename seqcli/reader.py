@@ -2,8 +2,8 @@
 
 The contextual string embeddings of Akbik, Blythe and Vollgraf (2018): a language model over characters or sub-words
 reads the text up to a word's last symbol, one that was trained on reversed lines (`data.reversed`) from its other end
-down to the first. They are not trained further, so that the states of a corpus are computed once; what they need is
-kept in the file of the model that they read for.
+down to the first. Where they are not trained further (`train.reader_rate`), the states of a corpus are computed once.
+What they need is kept in the file of the model that they read for.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ import numpy as np
 
 from seqcli import console, front_ends, models, runs, tokenizers
 from seqcli.artifact import Artifact, restoring
+from seqcli.datasets.batch import up
 from seqcli.datasets.catalog import cache_folder
 from seqcli.datasets.tokens import cached
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
 from seqcli.inference.batch import BatchForm
+from seqcli.layers.depth import READERS
 from seqcli.records import spaced
 from seqcli.tokenizers import BaseTokenizer
 
 TOGETHER = 512  # records read at once
 GROUP = 1 << 15  # symbols read at once; one text may be longer
+ROUND = 16  # the symbols of a batch in training are made up to a multiple of this
 LEAST = 20  # characters, white space left out, of a line that tells whether a text was read before
 KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # of a language model's header
 OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # what must stand in it
@@ -62,7 +65,7 @@ class Part:
     def read(self, texts: Sequence[str], places: Sequence[Sequence[Place]]) -> list[np.ndarray]:
         """States (T, width) at the ends of the words that stand at `places` (start, end) of each text, read from the
         text's other end; the same to the last bit whatever is read beside it."""
-        ids, ends = zip(*(self._symbols(*given) for given in zip(texts, places, strict=True)), strict=True)
+        ids, ends = zip(*map(self.symbols, texts, places), strict=True)
         found: list[np.ndarray] = [np.zeros((0, self.width), np.float32)] * len(ids)
         order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
         while order:
@@ -75,7 +78,7 @@ class Part:
                 found[i] = y[first + ends[i]]
         return found
 
-    def _symbols(self, text: str, places: Sequence[Place]) -> tuple[np.ndarray, np.ndarray]:
+    def symbols(self, text: str, places: Sequence[Place]) -> tuple[np.ndarray, np.ndarray]:
         """The symbols of a text behind that of a line's end, and which of them ends each word."""
         text = text.replace("\n", " ")
         lasts = [end - 1 for _, end in places]
@@ -98,6 +101,7 @@ class Reader:
     """The language models of a recipe's `model.reader`, side by side."""
 
     parts: tuple[Part, ...]
+    changed: bool = False  # since the states were computed that records have: they are read anew
 
     @classmethod
     def named(cls, names: Sequence[str]) -> Reader:
@@ -116,6 +120,34 @@ class Reader:
         """Numbers that it gives for a word."""
         return sum(part.width for part in self.parts)
 
+    @property
+    def models(self) -> tuple[Any, ...]:
+        """The language models alone."""
+        return tuple(part.model for part in self.parts)
+
+    def trained(self, models: Sequence[Any]) -> Reader:
+        """With other weights of its models, of NumPy arrays; itself where they are the same."""
+        both = [(part.model.arrays(), own.arrays()) for part, own in zip(self.parts, models, strict=True)]
+        if all(np.array_equal(old[name], new[name]) for old, new in both for name in old):
+            return self
+        own = (replace(part, model=model) for part, model in zip(self.parts, models, strict=True))
+        return replace(self, parts=tuple(own), changed=True)
+
+    def batch(self, records: Sequence[Any], steps: int) -> dict[str, np.ndarray]:
+        """What the models are to read of a batch, in the graph: see `read_through` of `models/_words.py`. What stands
+        behind a record's last word is not read."""
+        made = {}
+        for i, part in enumerate(self.parts):
+            own = [part.symbols(*placed(record)) for record in records]
+            lengths = [int(ends.max(initial=-1)) + 1 for _, ends in own]
+            L, B = up(max(lengths), ROUND), len(records)
+            symbols, index = np.zeros((L, B), np.int64), np.full((steps, B), L * B)
+            for b, ((ids, ends), n) in enumerate(zip(own, lengths, strict=True)):
+                symbols[:n, b] = ids[:n]
+                index[: len(ends), b] = ends * B + b
+            made |= {f"symbols{i}": symbols, f"ends{i}": index}
+        return made
+
     def padded(self, records: Sequence[Any], steps: int) -> np.ndarray:
         """The states of records as (steps, B, S), zeros behind their ends."""
         rows = self(records)
@@ -132,7 +164,7 @@ class Reader:
 
     def __call__(self, records: Sequence[Any]) -> list[np.ndarray]:
         """States (T, width) of the words of each record: those that it has, else read from its text."""
-        left = [i for i, r in enumerate(records) if r.states is None]
+        left = [i for i, r in enumerate(records) if self.changed or r.states is None]
         found = [r.states for r in records]
         given = [placed(records[i]) for i in left]
         if left:
@@ -144,6 +176,9 @@ class Reader:
     def attach(self, splits: Mapping[str, Sequence[Any]]) -> None:
         """Give every record of splits its states, as views of a file in the cache that is written once."""
         digest = hashlib.sha256(" ".join([str(VERSION), *(p.header["checksum"] for p in self.parts)]).encode())
+        for part in (p for p in self.parts if p.header.get("tuned")):  # it is no longer what that file holds
+            for array in part.model.arrays().values():
+                digest.update(array.tobytes())
         for records in splits.values():
             for text, places in map(placed, records):
                 digest.update(repr((text, places)).encode("utf-8", "surrogatepass"))
@@ -219,6 +254,12 @@ def to_artifact(vocabulary: Vocabulary) -> tuple[dict[str, Any], dict[str, np.nd
         header["reader"], own = vocabulary.reader.stored()
         arrays |= own
     return header, arrays
+
+
+def filed(name: str) -> str:
+    """What an array of a model in training is called in its file: one of a reader as if that stood still."""
+    own, i, rest = (*name.split(".", 2), "", "")[:3]
+    return f"reader{i}.model.{rest}" if f"{own}." == READERS else f"model.{name}"
 
 
 def line_hash(text: str) -> int | None:

@@ -9,8 +9,9 @@ to it where they are.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,6 +21,7 @@ from seqcli import artifact, console, layers, ops, registry
 from seqcli.artifact import Artifact
 from seqcli.closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
 from seqcli.errors import UsageError
+from seqcli.layers.depth import Depth
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
 from seqcli.runs import Run
@@ -80,6 +82,37 @@ class BaseTask(ABC):
         """
 
     # gradient-trained kinds
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the language models that read for the model are trained too."""
+        return bool(getattr(self.model, "readers", ()))
+
+    @cached_property
+    def depth(self) -> Depth:
+        """How deep the model's arrays lie; those of a fresh one are a group."""
+        return Depth.of(layers.arrays(self.model), self.recipe.train, fresh="tuned_from" not in self.header)
+
+    def check_depth(self) -> None:
+        """Raise UsageError for keys of `train` that ask for layers, or readers, where there is nothing trained."""
+        train = self.recipe.train
+        assert train is not None
+        if train.reader_rate and not self.tuned:
+            raise UsageError("train.reader_rate: no language models read for this model", hint="see model.reader")
+        for key, given in (("layer_rate", train.layer_rate != 1), ("unfreeze_every", train.unfreeze_every)):
+            if given and len(self.depth.groups) == 1:
+                raise UsageError(
+                    f"train.{key}: the model is new, all of it: there are no trained layers",
+                    hint="it is for models that are fine-tuned (--init-from) and readers (train.reader_rate)",
+                )
+
+    def read(self, reader: Any, records: Sequence[Any], steps: int, place: tuple[int, int]) -> dict[str, np.ndarray]:
+        """What language models make of the words of a batch (epoch, index), padded to `steps`: their `states`; once
+        they learn, what they are to read."""
+        epoch, index = place
+        if self.tuned and self.depth.learning(epoch + index / self.batches) > self.depth.own:
+            return reader.batch(records, steps)
+        return {"states": reader.padded(records, steps)}
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Batch | None:
@@ -171,6 +204,8 @@ class BaseTask(ABC):
 
     def closing(self, run: Run) -> None:
         """Score the kept model on every split, and a baseline beside it; write the scores; show what it does."""
+        for record in (r for split in self.splits.values() for r in split) if self.tuned else ():
+            record.states = None  # those of readers before they were trained
         ending = self.finish(artifact.read(run.model))
         reports: dict[str, Report] = {}
         for split in (s for s in JUDGED if s in self.splits):
@@ -241,3 +276,8 @@ def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None) -> Any:
         return kind.Model.restore(recipe.model, vocabulary, start.part("model"))
     assert recipe.train is not None
     return kind.Model.create(recipe.model, vocabulary, np.random.default_rng(recipe.train.seed))
+
+
+def with_readers(model: Any, reader: Any, train: Any) -> Any:
+    """A model that trains the language models that read for it too, where the recipe says so."""
+    return replace(model, readers=reader.models) if reader and train and train.reader_rate else model

@@ -32,6 +32,7 @@ class ReadsWords(Trained):
     front_end: Any  # what reads frames, or None: words are read
     stack: Any  # what reads sequences of words: cells, or blocks of attention
     vocabulary: Vocabulary
+    readers: tuple[Any, ...]  # the language models of `vocabulary.reader`, while they are trained too; else none
 
     def words(
         self, ids: Array, vectors: Array, characters: Array | None = None, lengths: Array | None = None
@@ -51,17 +52,35 @@ class ReadsWords(Trained):
     def inputs(self, batch: Mapping[str, Array]) -> tuple[Array, Array]:
         """What the stack reads of a padded batch: (T, B, ·), and lengths (B,). Its words are `ids`, `vectors`,
         `characters` (see `words`) and `index` (T, B) into them, and `states` (T, B, S) where language models read
-        them too; or it has `frames` (N, D), end to end."""
+        them too, or what those are to read (see `read`); or it has `frames` (N, D), end to end."""
         if self.front_end is not None:
             rows, lengths = self.front_end.read(batch["frames"], ops.to_numpy(batch["lengths"]))
             return padded(rows, lengths, up(int(lengths.max()), STEPS)), ops.integers(lengths, rows)
         words = self.words(batch["ids"], batch["vectors"], batch["characters"], batch["character_lengths"])
         x = ops.embedding(batch["index"], words)
-        return (ops.concat([x, batch["states"]]) if self.vocabulary.states else x), batch["lengths"]
+        if self.vocabulary.states:
+            x = ops.concat([x, batch["states"] if "states" in batch else self.read_through(batch)])
+        return x, batch["lengths"]
+
+    def read_through(self, batch: Mapping[str, Array]) -> Array:
+        """States (T, B, S) by the model's own `readers`, with gradients: the first one reads `symbols0`
+        (L, B), and `ends0` (T, B) is which of its states (L·B, ·) is each word's, L·B behind a record's last."""
+        found = []
+        for i, own in enumerate(self.readers):
+            symbols = batch[f"symbols{i}"]
+            y, _ = own.hidden(symbols, own.initial_state(symbols.shape[1]))
+            rows = y.reshape(-1, y.shape[-1])
+            rows = ops.concat([rows, ops.zeros((1, rows.shape[1]), rows)], axis=0)
+            found.append(ops.embedding(batch[f"ends{i}"], rows))
+        return ops.concat(found)
 
     def states(self, records: Sequence[Any]) -> Sequence[np.ndarray]:
         """What language models give for the words of records, (T, S) each; nothing of a model without."""
-        return self.vocabulary.reader(records) if self.vocabulary.states else ()
+        return self._reader(records) if self.vocabulary.states else ()
+
+    @cached_property
+    def _reader(self) -> Any:
+        return self.vocabulary.reader.trained(self.readers) if self.readers else self.vocabulary.reader
 
     def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
         """What words are, in NumPy: (U, ·), made up with zeros to a width."""

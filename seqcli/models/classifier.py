@@ -93,6 +93,7 @@ class Model(LabelsTexts):
     weights: Mapping[str, float] = layers.static()
     pooling: Kind = "max"
     pair: Pair = "joined"
+    readers: tuple[Any, ...] = ()
     dropout: float = 0.0
     variational: bool = False
     label_smoothing: float = 0.0

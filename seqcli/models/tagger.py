@@ -105,6 +105,7 @@ class Model(_heads.HasHeads, ReadsWords):
     further_crfs: tuple[CRF | None, ...]  # of the others
     vocabulary: Vocabulary = layers.static()
     weights: Mapping[str, float] = layers.static()
+    readers: tuple[Any, ...] = ()
     dropout: float = 0.0
     variational: bool = False
 

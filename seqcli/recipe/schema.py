@@ -28,6 +28,9 @@ class TrainConfig(BaseModel, extra="forbid"):
     accumulate: Positive = 1  # batches whose gradients are added up for one step
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    layer_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # fine-tuning: each layer's rate, of that above, as 0.38
+    unfreeze_every: Annotated[float, Field(gt=0)] | None = None  # fine-tuning: epochs until the next layer learns too
+    reader_rate: Annotated[float, Field(ge=0, le=1)] = 0.0  # model.reader learns at this share of the rate; 0: not
     weight_decay: Annotated[float, Field(ge=0)] = 0.01  # on matrices alone
     momentum: Share = 0.0  # sgd, rmsprop
     betas: tuple[Share, Share] = (0.9, 0.99)  # adamw
@@ -49,6 +52,11 @@ class TrainConfig(BaseModel, extra="forbid"):
     save_every: Annotated[float, Field(gt=0)] = 60.0  # seconds between saves of last.safetensors
     snapshot_every: Positive | None = None  # steps between kept copies of the model
     average_snapshots: Positive | None = None  # at the end the mean of so many copies is kept, if it scores better
+
+    @property
+    def reads_anew(self) -> bool:
+        """Whether language models that read for the model learn from the first step: no states of theirs are kept."""
+        return self.reader_rate > 0 and self.unfreeze_every is None
 
     @model_validator(mode="after")
     def _snapshots_to_average(self) -> TrainConfig:

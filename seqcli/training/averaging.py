@@ -17,6 +17,7 @@ import torch
 
 from seqcli import artifact, console
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.reader import filed
 from seqcli.recipe.schema import TrainConfig
 from seqcli.task import BaseTask
 from seqcli.training import device
@@ -45,9 +46,9 @@ def mean(paths: Sequence[Path], names: Sequence[str]) -> dict[str, np.ndarray]:
     """
     total: dict[str, np.ndarray] = {}
     for path in paths:
-        arrays = artifact.read(path).part("model")
+        arrays = artifact.read(path).arrays
         for name in names:
-            own = arrays[name].astype(np.float64)
+            own = arrays[filed(name)].astype(np.float64)
             total[name] = total[name] + own if name in total else own
     return {name: (array / len(paths)).astype(np.float32) for name, array in total.items()}
 

@@ -17,6 +17,7 @@ import torch
 
 from seqcli import artifact, layers
 from seqcli.errors import SeqcliError
+from seqcli.reader import filed
 from seqcli.recipe.schema import TrainConfig
 from seqcli.runs import Run
 from seqcli.task import BaseTask, Evaluation
@@ -45,7 +46,8 @@ class Trainer:
             self.config = config = config.model_copy(update={"precision": "float32"})
             self.header["recipe"]["train"]["precision"] = "float32"
         self.averaged = {n: w.detach().clone() for n, w in self.weights.items()} if config.average else None
-        self.optimizer = optimizers.build(config, self.weights)
+        self.optimizer = optimizers.build(config, self.weights, task.depth.rates())
+        self.learning = 0  # groups of `task.depth`
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(config.seed)
         task.rows = self.group.rows
@@ -153,9 +155,9 @@ class Trainer:
         rate = optimizers.learning_rate(
             config, step=p.step, epoch=self.epochs_done, share=self.share, factor=p.factor
         )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        optimizers.set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
+        self._unfreeze()
         self.group.draw(self.generator, config.seed, p.step)
         total = 0.0
         for _ in range(config.accumulate):
@@ -177,6 +179,15 @@ class Trainer:
         self._average()
         p.loss_sum, p.norm_sum, p.steps_since = p.loss_sum + total, p.norm_sum + norm, p.steps_since + 1
         return total, norm, rate
+
+    def _unfreeze(self) -> None:
+        """Let the weights have gradients whose turn it is, and no others."""
+        learning = self.task.depth.learning(self.epochs_done)
+        if learning != self.learning:
+            self.learning = learning
+            for i, names in enumerate(self.task.depth.groups):
+                for name in names:
+                    self.weights[name].requires_grad_(i < learning)
 
     def _descend(self, batch: Any) -> float:
         """Add a batch's part in the gradient of a step, or that of this process's rows (None: there are none); its
@@ -265,8 +276,8 @@ class Trainer:
         p = self.progress
         path.parent.mkdir(exist_ok=True)
         header = {**self.header, "scores": {**scores, "step": p.step, "epoch": round(self.epochs_done, 4)}}
-        arrays = {f"model.{n}": a for n, a in device.to_numpy(weights or self.kept).items()}
-        artifact.write(path, header, arrays | self.task.arrays)
+        arrays = {filed(n): a for n, a in device.to_numpy(weights or self.kept).items()}
+        artifact.write(path, header, self.task.arrays | arrays)
 
     def save(self) -> None:
         """Write last.safetensors: all that decides what comes next."""

@@ -15,13 +15,18 @@ def decays(name: str, weight: torch.Tensor) -> bool:
     return weight.ndim >= 2 and "embedding" not in name
 
 
-def build(config: TrainConfig, weights: Mapping[str, torch.Tensor]) -> torch.optim.Optimizer:
-    """torch's optimizer over the leaves, in two groups: with and without weight decay."""
+def build(
+    config: TrainConfig, weights: Mapping[str, torch.Tensor], shares: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
+    """torch's optimizer over the leaves, in groups: with and without weight decay, and by `share`, what the learning
+    rate of each array is multiplied by (1 where `shares` does not name it)."""
+    kinds: dict[tuple[float, bool], list[torch.Tensor]] = {}
+    for name, weight in weights.items():
+        kinds.setdefault(((shares or {}).get(name, 1.0), decays(name, weight)), []).append(weight)
     groups = [
-        {"params": [w for n, w in weights.items() if decays(n, w)], "weight_decay": config.weight_decay},
-        {"params": [w for n, w in weights.items() if not decays(n, w)], "weight_decay": 0.0},
+        {"params": kinds[share, decay], "weight_decay": config.weight_decay * decay, "share": share}
+        for share, decay in sorted(kinds, reverse=True)
     ]
-    groups = [g for g in groups if g["params"]]
     rate = config.learning_rate
     if config.optimizer == "adamw":
         fused = config.device in ("cpu", "cuda")
@@ -29,6 +34,12 @@ def build(config: TrainConfig, weights: Mapping[str, torch.Tensor]) -> torch.opt
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=config.momentum)
     return torch.optim.RMSprop(groups, lr=rate, alpha=config.betas[1], momentum=config.momentum)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Make `rate` the learning rate; each group's is its share of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("share", 1.0)
 
 
 def learning_rate(config: TrainConfig, *, step: int, epoch: float, share: float, factor: float) -> float:

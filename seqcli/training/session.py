@@ -20,7 +20,7 @@ from seqcli.training.group import Group
 
 FIXED = (  # keys of `train` that a resumed run keeps
     *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
-    *("seed", "device", "vary_length", "partial_shuffle"),
+    *("seed", "device", "vary_length", "partial_shuffle", "reader_rate"),
 )
 LABELS = ("longest", "ratio", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of it
 
@@ -117,6 +117,8 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     start = runs.open_model(options.init_from, verb) if options.init_from else None
     task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start)
     recipe = task.recipe
+    if began := start.header.get("checksum") if start else saved and saved.header.get("tuned_from"):
+        task.header["tuned_from"] = began
     if saved:
         _same_data(saved.header, task.header, run)
     if task.model is not None:
@@ -124,13 +126,13 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
 
         assert recipe.train is not None
         task.check_watched()
+        task.check_depth()
         averaging.check(recipe.train, task)
-        recipe = replace(
-            recipe,
-            train=device.resolve(
-                recipe.train, getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0)), group.local
-            ),
-        )
+        hidden = getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0))
+        if task.tuned:
+            task.header["reader"] = [{**own, "tuned": True} for own in task.header["reader"]]
+            hidden = max(hidden, *(own.stack.output_size for own in task.model.readers))
+        recipe = replace(recipe, train=device.resolve(recipe.train, hidden, group.local))
     header = {
         "kind": "model",
         "task": recipe.task,

@@ -21,7 +21,7 @@ from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example, apart, second, together
 from seqcli.report import Report
-from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
+from seqcli.task import BaseTask, State, adapted, beginning, with_readers, without_stdin
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled
 from seqcli.tasks.classification.fitting import BASELINE, fitted, with_linear
@@ -100,12 +100,13 @@ class Task(BaseTask):
         else:
             vocabulary = labelled.learn(recipe, examples, corpus, tokenizer, frames.dimensions if frames else 0)
             vocabulary = with_reader(vocabulary, of_recipe(recipe.model, corpus.splits))
-        if vocabulary.reader:
+        model, t = beginning(recipe, vocabulary, start), recipe.train
+        if vocabulary.reader and not (t and t.reads_anew):
             held = [reading(e) for e in corpus.splits.get("valid", ())]
             vocabulary.reader.attach({"train": examples, "valid": held})
             for e, own in zip(corpus.splits.get("valid", ()), held, strict=True):
                 e.states = own.states
-        model, t = beginning(recipe, vocabulary, start), recipe.train
+        model = with_readers(model, vocabulary.reader, t)
         buckets = Buckets([e for e in examples if e.length], t.batch_size, t.seed) if t else None
         header, arrays = to_artifact(vocabulary)
         header["data"] = corpus.facts()
@@ -159,7 +160,7 @@ class Task(BaseTask):
                 seed=seed,
             )._asdict()
             if self.vocabulary.states:
-                made["states"] = self.vocabulary.reader.padded(examples, len(made["index"]))
+                made |= self.read(self.vocabulary.reader, examples, len(made["index"]), (epoch, index))
             if pair == "attend":
                 made["seconds"] = np.array([second(words) for words in sequences])
         targets = labelled.targets(examples, self.vocabulary, self.corpus.config.multi_label)

@@ -19,7 +19,7 @@ from seqcli.datasets.reading import Reading
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
 from seqcli.frames import content
-from seqcli.records import TAGGED, Options, Sentence, conllu, detect, formats_of
+from seqcli.records import TAGGED, Options, Sentence, conllu, detect, formats_of, spaced
 from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
 from seqcli.tasks.tagging.partial import outside, readable
 from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, with_tags
@@ -144,6 +144,7 @@ class Corpus(corpus.Corpus[Sentence]):
         """The sentences of a split, those of more than `longest` words cut."""
         found = []
         for s in self.splits[split]:
+            text, places = (s.text, s.offsets) if s.offsets is not None else spaced(s.words)
             for first in range(0, len(s.words), self.config.longest):
                 part = slice(first, first + self.config.longest)
                 features = {name: values[part] for name, values in s.features.items()}
@@ -154,6 +155,8 @@ class Corpus(corpus.Corpus[Sentence]):
                         words=s.words[part],
                         tags=tags,
                         features=features,
+                        text=text,
+                        offsets=places[part],
                         frames=None if s.frames is None else s.frames[part],
                         states=None if s.states is None else s.states[part],
                     )

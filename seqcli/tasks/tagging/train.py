@@ -20,7 +20,7 @@ from seqcli.frames import Frames
 from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import TAGGED, Options, Sentence
-from seqcli.task import BaseTask, State, adapted, beginning, without_stdin
+from seqcli.task import BaseTask, State, adapted, beginning, with_readers, without_stdin
 from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.labels import Labels
 from seqcli.tasks.tagging.learning import count, label_ids, learn, rule_for_words
@@ -76,9 +76,10 @@ class Task(BaseTask):
             meaning = Meaning(own)
             meaning.check(corpus.splits["train"], whose)
             meaning.check_spans(corpus.splits.get("valid", ()), "the validation split")
-        if vocabulary.reader:
-            vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
         model, t = beginning(recipe, vocabulary, start), recipe.train
+        if vocabulary.reader and not (t and t.reads_anew):
+            vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
+        model = with_readers(model, vocabulary.reader, t)
         buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
         header, arrays = to_artifact(vocabulary)
         header["data"] = corpus.facts([*vocabulary.features, *vocabulary.further])
@@ -116,7 +117,7 @@ class Task(BaseTask):
             )._asdict()
             steps = len(made["index"])
             if v.states:
-                made["states"] = v.reader.padded(sentences, steps)
+                made |= self.read(v.reader, sentences, steps, (epoch, index))
         tags = np.zeros((steps, len(sentences)), np.int64)
         features = np.zeros((len(v.features), *tags.shape), np.int64)
         further = np.zeros((len(v.further), *tags.shape), np.int64)

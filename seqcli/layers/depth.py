@@ -1,0 +1,80 @@
+"""How deep in a network an array lies: groups from the output down, which learn at rates and times of their own.
+
+Howard and Ruder (2018): what was trained before keeps what it knows where lower layers learn more slowly than higher
+ones (discriminative fine-tuning), and begin to learn later (gradual unfreezing).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+READERS = "readers."  # what names of language models begin with that read for a model
+_INPUTS = re.compile(
+    r"(source_|target_)?(embedding|positions)$|factor$|(characters|front_end|features)\.|(stack|encoder|decoder)\.(frame\.)?(weight|bias)$"
+)
+_LAYER = re.compile(r"(stack\.|encoder\.|decoder\.)?((frame\.)?(cells|blocks)\.)?(\d+)\.")
+_HEAD, _DECODER, _STACK, _INPUT = range(4)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Groups of names of arrays, the output's first. The last ones are of language models that read for the model."""
+
+    groups: tuple[tuple[str, ...], ...]
+    own: int  # how many of them are the model's own
+    every: float | None  # epochs from one group's beginning to learn to the next one's; None: all learn at once
+    layer_rate: float  # a group's learning rate, of that of the one above
+    reader_rate: float  # that of the first group of readers, of the recipe's
+
+    @classmethod
+    def of(cls, names: Iterable[str], train: Any, *, fresh: bool) -> Depth:
+        """The groups of a model's arrays; `train` has the keys. What is `fresh` learns as one group."""
+        own = [name for name in names if not name.startswith(READERS)]
+        mine = [tuple(own)] if fresh else _groups({name: name for name in own})
+        found = {name: name.split(".", 2)[2] for name in names if name.startswith(READERS)}
+        groups = (*mine, *_groups(found))
+        return cls(groups, len(mine), train.unfreeze_every, train.layer_rate, train.reader_rate)
+
+    def learning(self, epochs: float) -> int:
+        """How many groups learn, the first ones, once so many epochs are done."""
+        return len(self.groups) if self.every is None else min(1 + int(epochs / self.every), len(self.groups))
+
+    def rates(self) -> dict[str, float]:
+        """What the learning rate of every array is multiplied by."""
+        found = {}
+        for i, names in enumerate(self.groups):
+            deep = i - self.own
+            rate = self.layer_rate**i if deep < 0 else self.reader_rate * self.layer_rate**deep
+            found |= dict.fromkeys(names, rate)
+        return found
+
+
+def _groups(names: dict[str, str]) -> list[tuple[str, ...]]:
+    """Names by the depth of what each stands for in its model: the output, and what is in no layer; the layers from
+    the top down, a decoder's before an encoder's; what reads symbols, words or frames. Layers of several models go
+    together by how far they are from the top of their own."""
+    places = {name: (name.removesuffix(own), *_place(own)) for name, own in names.items()}
+    tops: dict[tuple[str, int], int] = {}
+    for model, kind, layer in places.values():
+        tops[model, kind] = max(tops.get((model, kind), 0), layer)
+    found: dict[tuple[int, int], list[str]] = {}
+    for name, (model, kind, layer) in places.items():
+        place = (
+            (_STACK, 0) if model and kind == _HEAD else (kind, tops[model, kind] - layer)
+        )  # readers have no output
+        found.setdefault(place, []).append(name)
+    return [tuple(found[place]) for place in sorted(found)]
+
+
+def _place(name: str) -> tuple[int, int]:
+    """What an array belongs to, and its layer there."""
+    if _INPUTS.match(name):
+        return _INPUT, 0
+    if name.startswith("tree."):
+        return _STACK, 0
+    if layer := _LAYER.match(name):
+        return _DECODER if name.startswith("decoder") else _STACK, int(layer[5])
+    return _HEAD, 0
