@@ -502,7 +502,8 @@ NUMBERS = [
 
 GROUPS = {
     "language": LANGUAGE, "tagging": TAGGING, "classification": CLASSIFICATION, "pairs": PAIRS,
-    "embedding": EMBEDDING, "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "numbers": NUMBERS, "mistakes": MISTAKES,
+    "embedding": EMBEDDING, "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "numbers": NUMBERS,
+    "mistakes": MISTAKES,
 }  # fmt: skip
 
 
