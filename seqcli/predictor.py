@@ -15,12 +15,15 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
-from seqcli import artifact, registry
+import numpy as np
+
+from seqcli import artifact, registry, runs
 from seqcli.artifact import Artifact
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.forms import Writer
+from seqcli.layers.pooling import whole
 from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
 
@@ -30,6 +33,26 @@ if TYPE_CHECKING:
 
 Predictor = TypeVar("Predictor", bound="BasePredictor")
 LINES = 512  # that `filter` answers together
+POOLS = ("mean", "last", "max")  # how the vectors of a record's words become one
+
+
+class Pooling(NamedTuple):
+    """Which vectors are asked for: one a record, or one a word."""
+
+    kind: str | None = None  # one of POOLS; None: what the model's last layer reads of a record, else the mean
+    each: bool = False  # one a word
+
+    @classmethod
+    def of(cls, kind: str | None, *, each: bool) -> Self:
+        """Those. Raises UsageError for what is no way to pool, and for words that are pooled."""
+        if kind is not None and kind not in POOLS:
+            raise UsageError(f"--pool {kind}: it is one of {', '.join(POOLS)}")
+        if kind is not None and each:
+            raise UsageError("--pool makes one vector of a record's words: it does not go with --per word")
+        return cls(kind, each)
+
+
+WHOLE = Pooling()
 
 
 class Answering(ABC):
@@ -139,7 +162,44 @@ class BasePredictor(Answering):
         """What it scores on records with their answers; see `evaluate` in the task's `score.py`."""
         return registry.load(f"tasks/{self.task}", "score").evaluate(self, records, **how)
 
+    # vectors
+
+    @property
+    def vectoring(self) -> Any:
+        """How the task makes vectors, its `vectors.py`. Raises UsageError for a model that has none."""
+        if "embed" not in runs.verbs(dict(self.header)):
+            kind = self.header["model"]["kind"]
+            raise UsageError(f"{self.path}: a model of the kind {kind} has no vectors", hint=runs.INSTEAD["embed"])
+        return registry.load(f"tasks/{self.task}", "vectors")
+
+    def encoded(self, records: Sequence[Any], asked: Pooling = WHOLE) -> list[np.ndarray]:
+        """The vector (C,) of each ready record, zeros of a blank one; where each word's are asked for, (T, C): to the
+        last bit its own whatever stands beside it. Raises UsageError for a model that has none."""
+        how = self.vectoring
+        if asked == WHOLE and hasattr(how, "summary"):
+            return how.summary(self, records)
+        found = how.states(self, records)
+        if asked.each:
+            return found
+        kind, both = asked.kind or "mean", getattr(getattr(self.model, "stack", None), "both", False)  # type: ignore[attr-defined]
+        way = -1 if runs.is_reversed(self.header) else 1  # the last is what was read last
+        return [whole(kind, x[::way], both=both) for x in found]
+
     # the Python door
+
+    def vectors(self, texts: Iterable[Any], *, pool: str | None = None, each: bool = False) -> Any:
+        """The vectors (N, C) float32 of texts, or of records, as `seqcli embed` gives them; with `each` a list of
+        those of every text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model that has none."""
+        asked, own, found, how = Pooling.of(pool, each=each), replace(self, counted=Counter()), [], self.vectoring
+        settings, source = self.asked(), iter(texts)
+        while part := list(islice(source, LINES)):
+            records = [own.prepare(x if hasattr(x, "raw") else how.record(own, x), settings) for x in part]
+            found += own.encoded([own.made_ready(record) for record in records], asked)
+        return found if each else np.stack(found) if found else np.zeros((0, own.width(asked)), np.float32)
+
+    def width(self, asked: Pooling = WHOLE) -> int:
+        """C: numbers of a vector."""
+        return self.encoded([self.made_ready(self.vectoring.record(self, ""))], asked)[0].shape[-1]
 
     @property
     def path(self) -> Path:

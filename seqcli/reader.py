@@ -12,7 +12,6 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,13 +23,11 @@ from seqcli.datasets.catalog import cache_folder
 from seqcli.datasets.tokens import cached
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import UsageError
-from seqcli.inference.batch import BatchForm
 from seqcli.layers.depth import READERS
 from seqcli.records import spaced
 from seqcli.tokenizers import BaseTokenizer
 
 TOGETHER = 512  # records read at once
-GROUP = 1 << 15  # symbols read at once; one text may be longer
 ROUND = 16  # the symbols of a batch in training are made up to a multiple of this
 LEAST = 20  # characters, white space left out, of a line that tells whether a text was read before
 KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # of a language model's header
@@ -51,32 +48,13 @@ class Part:
     @property
     def width(self) -> int:
         """Numbers of a state."""
-        return self.model.stack.output_size
-
-    @cached_property
-    def _form(self) -> BatchForm:
-        return BatchForm(self.model.stack)
-
-    @cached_property
-    def _table(self) -> np.ndarray:
-        """What the first layer makes of every symbol."""
-        return self._form.project(np.asarray(self.model.table, np.float32))
+        return self.model.encoded_size
 
     def read(self, texts: Sequence[str], places: Sequence[Sequence[Place]]) -> list[np.ndarray]:
         """States (T, width) at the ends of the words that stand at `places` (start, end) of each text, read from the
         text's other end; the same to the last bit whatever is read beside it."""
         ids, ends = zip(*map(self.symbols, texts, places), strict=True)
-        found: list[np.ndarray] = [np.zeros((0, self.width), np.float32)] * len(ids)
-        order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
-        while order:
-            n = max(GROUP // len(ids[order[0]]), 1)
-            group, order = order[:n], order[n:]
-            flat = np.concatenate([ids[i] for i in group])
-            lengths = np.array([len(ids[i]) for i in group], np.int64)
-            y = self._form.read(lengths, lambda at, d, flat=flat: self._table[d].take(flat[at], axis=0))
-            for i, first in zip(group, (np.cumsum(lengths) - lengths).tolist(), strict=True):
-                found[i] = y[first + ends[i]]
-        return found
+        return [y[own] for y, own in zip(self.model.encoded(ids), ends, strict=True)]
 
     def symbols(self, text: str, places: Sequence[Place]) -> tuple[np.ndarray, np.ndarray]:
         """The symbols of a text behind that of a line's end, and which of them ends each word."""

@@ -145,11 +145,12 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
     known = isinstance(kind, str) and kind in registry.names("models")
     if known and is_reversed(header):
-        return ("eval",)  # what it writes comes from its end
+        return tuple(v for v in ("eval", "embed") if v in registry.load("models", kind).VERBS)  # type: ignore[arg-type]
     return registry.load("models", kind).VERBS if known else ()  # type: ignore[arg-type]
 
 
 ANY = ("inspect", "look", "tokenize")
+INSTEAD = {"embed": "vectors are a network's: train one on the same data (leave model.kind away)"}
 EXAMPLES = {  # recipes to begin with
     "tag": ["pos-tagger"],
     "classify": ["sentiment"],
@@ -212,6 +213,7 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         kind = opened.header.get("model", {}).get("kind")
         raise UsageError(
-            f"{path} is a model of the kind {kind}: `{verb}` does not serve it", hint=f"use: {right} -m {path}"
+            f"{path} is a model of the kind {kind}: `{verb}` does not serve it",
+            hint=INSTEAD.get(verb) or f"use: {right} -m {path}",
         )
     return opened

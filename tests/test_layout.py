@@ -41,6 +41,7 @@ ORDER = [
     "insight",
     "scoring",
     "predictor closing",
+    "vectors",
     "task",
     "tasks",
     "api facts",

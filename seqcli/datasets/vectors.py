@@ -1,14 +1,14 @@
-"""Word vectors from text files, packed or not: word2vec's and fastText's, whose first line is `N D`, and GloVe's.
+"""Word vectors in text: word2vec's and fastText's, whose first line is `N D`, read and written, and GloVe's, read.
 
 A line is a word, then D numbers, between single spaces or tabs. A word may hold spaces (GloVe 840B has `. . .`): the
 last D fields are the numbers, and D is what the header says, or the fields of the first line less one. Only the rows
-that are wanted are kept, so that memory is bounded by them and the file may be of any size.
+that are wanted are kept, so that memory is bounded by them and the file, packed or not, may be of any size.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from seqcli import console
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.files import expand, open_source
+from seqcli.records import cell
 from seqcli.streams import decode
 
 LONGEST = 1 << 20  # bytes of a line
@@ -38,6 +39,19 @@ class Vectors:
     matrix: np.ndarray
     total: int
     dimension: int
+
+
+def numbers(row: np.ndarray) -> str:
+    """A vector (D,) as text: numbers of six digits, a space between."""
+    return " ".join(["%.6g"] * len(row)) % tuple(row.tolist())
+
+
+def written(words: Sequence[str], matrix: np.ndarray) -> Iterator[str]:
+    """The lines of word2vec's text of words and their vectors (N, D), with their ends: `N D`, then a word and its
+    numbers, six digits each. What is blank in a word is written as U+00A0, for others divide lines there."""
+    yield f"{len(words)} {matrix.shape[1]}\n"
+    for word, row in zip(words, matrix, strict=True):
+        yield f"{cell(word, blanks=True)} {numbers(row)}\n"
 
 
 def with_vectors(vocabulary: Vocabulary, config: Any, base: Path) -> Vocabulary:

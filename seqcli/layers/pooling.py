@@ -7,7 +7,7 @@ end, in NumPy, where a sequence's result is its own to the last bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -78,6 +78,13 @@ def pool_flat(
     assert attention is not None
     weights = share_out(attention.scores(y), starts, lengths)
     return np.add.reduceat(weights[:, None] * y, starts, axis=0), weights
+
+
+def whole(kind: Any, y: np.ndarray, *, both: bool = False) -> np.ndarray:
+    """One sequence as a vector: y (T, C) -> (C,), zeros of none; `kind` is mean, last or max."""
+    if not len(y):
+        return np.zeros(y.shape[1], y.dtype)
+    return pool_flat(kind, y, np.array([len(y)]), both=both)[0][0]
 
 
 def share_out(scores: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

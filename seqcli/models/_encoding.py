@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -43,6 +44,27 @@ class Encodes(Trained):
         if self.begins:
             return self.drop(self._apart(x, ops.to_numpy(source), ops.to_numpy(lengths), rng), rng), lengths
         return self.drop(self.encoder.read(x, lengths, between=lambda y: self.drop(y, rng)), rng), lengths
+
+    @property
+    def encoded_size(self) -> int:
+        """C: numbers that the encoder gives for a step."""
+        return self.encoder.output_size
+
+    def encoded(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """What the encoder makes of sources, ids and EOS or frames: (S, C) each, of frames as many as their front end
+        leaves, in NumPy, the same to the last bit whatever is read beside them."""
+        flat, counts = self.joined(sources)
+        return np.split(flat, np.cumsum(counts)[:-1])
+
+    def joined(self, sources: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The same end to end, (N, C), and the length of each."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        if self.front_end is not None:
+            return self.outputs_flat(np.concatenate(sources), lengths)
+        given = np.zeros((len(sources), int(lengths.max())), np.int64)
+        for row, ids in zip(given, sources, strict=True):
+            row[: len(ids)] = ids
+        return self.outputs_flat(given, lengths)
 
     def outputs_flat(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same end to end, in NumPy: (N, C), and lengths (B,); each row independent of its batch-mates."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, Self
 
@@ -90,6 +90,16 @@ class PredictsSymbols(Trained, ABC):
     @abstractmethod
     def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
         """What the softmax reads of ids (B, T), a stretch at a time: (B, t, H), and the state behind it."""
+
+    @abstractmethod
+    def encoded(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The same of many texts, each from nothing: ids (T,) -> (T, H) each, to the last bit its own whatever is
+        read beside it."""
+
+    @property
+    def encoded_size(self) -> int:
+        """H: numbers that the softmax reads."""
+        return self.output.shape[1]
 
     @abstractmethod
     def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:

@@ -45,6 +45,11 @@ class ReadsWords(Trained):
             parts.append(self.characters.encode(characters, lengths))
         return ops.concat(parts)
 
+    @property
+    def encoded_size(self) -> int:
+        """C: numbers that the stack gives for a word or frame."""
+        return self.stack.output_size
+
     def encode(self, x: Array, lengths: Array, rng: Any = None) -> Array:
         """What the stack makes of a padded batch: x (T, B, I), lengths (B,) -> (T, B, C)."""
         return self.stack.read(self.drop(x, rng), lengths, between=lambda y: self.drop(y, rng))

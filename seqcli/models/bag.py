@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from seqcli.ops import Array
 from seqcli.records import Example
 
 TASK = "classification"
-VERBS = ("classify", "eval")
+VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
 
 
@@ -71,11 +71,31 @@ class Model(LabelsTexts):
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """(N, K) of texts whose words are found, the same to the last bit whatever stands beside them."""
-        means = np.zeros((len(examples), self.output_weight.shape[1]), np.float32)
+        return ops.linear(self.summary(examples), self.output_weight, self.output_bias)
+
+    def summary(self, examples: Sequence[Example]) -> np.ndarray:
+        """The means of words (N, C), which the last layer reads; zeros of a text without words."""
+        means = np.zeros((len(examples), self.encoded_size), np.float32)
+        for group, x, lengths in self._grouped(examples):
+            means[group], _ = pool_flat("mean", x, lengths)
+        return means
+
+    def encoded(self, examples: Sequence[Example]) -> list[np.ndarray]:
+        """What the words of each text are, (T, C)."""
+        found = [np.zeros((0, self.encoded_size), np.float32)] * len(examples)
+        for group, x, lengths in self._grouped(examples):
+            for i, part in zip(group, np.split(x, np.cumsum(lengths)[:-1]), strict=True):
+                found[i] = part
+        return found
+
+    @property
+    def encoded_size(self) -> int:
+        return self.output_weight.shape[1]
+
+    def _grouped(self, examples: Sequence[Example]) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+        """Places of texts with words, what these are (N, C), end to end, and how many (B,) each text has."""
         for group in groups([len(e.words or ()) for e in examples]):
             flat = [w for i in group for w in examples[i].words or ()]
             places = {w: n for n, w in enumerate(dict.fromkeys(flat))}
             x = self.of_words(list(places))[[places[w] for w in flat]]
-            lengths = np.array([len(examples[i].words or ()) for i in group], np.int64)
-            means[group], _ = pool_flat("mean", x, lengths)
-        return ops.linear(means, self.output_weight, self.output_bias)
+            yield group, x, np.array([len(examples[i].words or ()) for i in group], np.int64)

@@ -25,7 +25,7 @@ from seqcli.ops import Array
 from seqcli.records import MARK, Example, apart, second
 
 TASK = "classification"
-VERBS = ("classify", "eval")
+VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = ("characters", "word_dropout", "linear")  # keys that frames have no use for
@@ -161,9 +161,27 @@ class Model(LabelsTexts):
 
         A text without words has the logits of a pooled vector of zeros.
         """
+        summary, attention = self._summed(examples)
+        return ops.linear(summary, self.output_weight, self.output_bias), attention
+
+    def summary(self, examples: Sequence[Example]) -> np.ndarray:
+        """What the last layer reads of texts whose words are found, (N, C), of two that are compared (N, 4 C): zeros
+        of one without words; the same to the last bit whatever stands beside them."""
+        return self._summed(examples)[0]
+
+    def encoded(self, examples: Sequence[Example]) -> list[np.ndarray]:
+        """Outputs (T, C) for each text's words or frames, alike."""
+        found = [np.zeros((0, self.encoded_size), np.float32)] * len(examples)
+        for group in groups([e.length for e in examples]):
+            y, lengths = self._outputs([examples[i] for i in group])
+            for i, part in zip(group, np.split(y, np.cumsum(lengths)[:-1]), strict=True):
+                found[i] = part
+        return found
+
+    def _summed(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """What the last layer reads, and attention as `read` gives it."""
         if self.pair != "compare":
-            pooled, attention = self._pooled(examples)
-            return ops.linear(pooled, self.output_weight, self.output_bias), attention
+            return self._pooled(examples)
         pairs, n = [apart(e.words or []) for e in examples], len(examples)
         pooled, weights = self._pooled([Example("", words=[*pair[i]]) for i in (0, 1) for pair in pairs])
         attention = []
@@ -173,28 +191,31 @@ class Model(LabelsTexts):
             if len(a):
                 at = words.index(MARK) if MARK in words else len(words)
                 attention[-1][:at], attention[-1][at + 1 :] = a[:at] / 2, b[: max(len(words) - at - 1, 0)] / 2
-        return ops.linear(compared(pooled[:n], pooled[n:]), self.output_weight, self.output_bias), attention
+        return compared(pooled[:n], pooled[n:]), attention
 
     def _pooled(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
         """The vectors (N, C) that labels are read off, and the attention of each text's words."""
         pooled = np.zeros((len(examples), self.stack.output_size), np.float32)
         attention = [np.zeros(0, np.float32)] * len(examples)
         for group in groups([e.length for e in examples]):
-            if self.front_end is not None:
-                y, lengths = self.of_frames([examples[i].frames for i in group])
-            else:
-                sequences = [examples[i].words or [] for i in group]
-                lengths = np.array([len(s) for s in sequences], np.int64)
-                states = self.states([examples[i] for i in group])
-                y = self._bank.form.read(lengths, self._bank.inputs(sequences, states=states))
+            y, lengths = self._outputs([examples[i] for i in group])
             if self.pair == "attend":
-                pooled[group], weights = self._looked(y, lengths, np.array([second(s) for s in sequences]))
+                seconds = np.array([second(examples[i].words or []) for i in group])
+                pooled[group], weights = self._looked(y, lengths, seconds)
             else:
                 pooled[group], weights = pool_flat(self.pooling, y, lengths, self.attention, both=self.stack.both)
             if weights is not None:
                 for i, part in zip(group, np.split(weights, np.cumsum(lengths)[:-1]), strict=True):
                     attention[i] = part
         return pooled, attention
+
+    def _outputs(self, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (N, C) of texts that are not empty, end to end, and the length of each."""
+        if self.front_end is not None:
+            return self.of_frames([example.frames for example in examples])
+        sequences = [example.words or [] for example in examples]
+        lengths = np.array([len(s) for s in sequences], np.int64)
+        return self._bank.form.read(lengths, self._bank.inputs(sequences, states=self.states(examples))), lengths
 
     def _looked(self, y: np.ndarray, lengths: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same of texts that look over others: of outputs y (N, C), and the attention (N, hops)."""

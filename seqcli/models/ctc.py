@@ -25,7 +25,7 @@ from seqcli.models._seq2seq import normal
 from seqcli.ops import Array
 
 TASK = "sequence-to-sequence"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "embed")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = ("word_dropout",)  # keys that frames have no use for
@@ -101,14 +101,7 @@ class Model(Encodes):
 
     def posteriors(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Log-probabilities (T, V + 1) float32 of each source's steps, independent of the other sources."""
-        lengths = np.array([len(s) for s in sources], np.int64)
-        if self.front_end is not None:
-            given = np.concatenate(sources)
-        else:
-            given = np.zeros((len(sources), int(lengths.max())), np.int64)
-            for row, ids in zip(given, sources, strict=True):
-                row[: len(ids)] = ids
-        flat, counts = self.outputs_flat(given, lengths)
+        flat, counts = self.joined(sources)
         logprobs = ops.log_softmax(ops.linear(flat, self.output_weight, self.output_bias))
         return np.split(logprobs, np.cumsum(counts)[:-1])
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from seqcli import layers, ops, registry
 from seqcli.inference.bank import Bank
+from seqcli.inference.batch import BatchForm
 from seqcli.inference.stream import StreamForm
 from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, cells
@@ -22,10 +23,11 @@ from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
 TASK = "language-model"
-VERBS = ("generate", "eval", "rescore")
+VERBS = ("generate", "eval", "rescore", "embed")
 TRAINED = "gradient"
 
 CHUNK = 512  # time steps scored at once: bounds the memory of the logits
+GROUP = 1 << 15  # symbols read at once; one text may be longer
 
 
 class Config(BaseModel, extra="forbid"):
@@ -198,6 +200,25 @@ class Model(PredictsSymbols):
         return ops.softmax(self.logits(h).float()), state
 
     # a language model: scoring and stepping
+
+    @cached_property
+    def _form(self) -> BatchForm:
+        return BatchForm(self.stack)
+
+    def encoded(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As PredictsSymbols: sequences of like length together."""
+        found = [np.zeros((0, self.encoded_size), np.float32)] * len(sequences)
+        order = sorted((i for i, ids in enumerate(sequences) if len(ids)), key=lambda i: -len(sequences[i]))
+        while order:
+            n = max(GROUP // len(sequences[order[0]]), 1)
+            group, order = order[:n], order[n:]
+            known, places = np.unique(np.concatenate([sequences[i] for i in group]), return_inverse=True)
+            projected = self._form.project(np.asarray(self.symbols(known), np.float32))
+            lengths = np.array([len(sequences[i]) for i in group], np.int64)
+            y = self._form.read(lengths, lambda at, d, own=projected, of=places: own[d].take(of[at], axis=0))
+            for i, part in zip(group, np.split(y, np.cumsum(lengths)[:-1]), strict=True):
+                found[i] = part
+        return found
 
     @cached_property
     def _stream(self) -> StreamForm:

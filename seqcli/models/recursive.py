@@ -22,7 +22,7 @@ from seqcli.records import Example
 from seqcli.records.trees import Tree, balanced, right_branching
 
 TASK = "classification"
-VERBS = ("classify", "eval")
+VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
 
 NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights", "total")  # of a batch's parts
@@ -97,11 +97,15 @@ class Model(ReadsWords):
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """(N, K) in nats up to a constant a row, at the roots; each row the same to the last bit whatever stands
         beside it. A text without a tree gets the fallback's."""
+        return self.scores(self.summary(examples))
+
+    def summary(self, examples: Sequence[Example]) -> np.ndarray:
+        """The states (N, H) at the roots, which their labels are read off."""
         _remark(examples, self.config)
-        found = [np.zeros((0, len(self.output_bias)), np.float32)]
+        found = [np.zeros((0, self.output_weight.shape[1]), np.float32)]
         for trees in _grouped(tree_of(example, self.config) for example in examples):
             forest = Forest.build(trees, binary=self.tree.arity == 2)
-            found.append(self.scores(self._states(forest)[forest.roots]))
+            found.append(self._states(forest)[forest.roots])
         return np.concatenate(found)
 
     def node_logits(self, example: Example) -> list[tuple[Tree, np.ndarray]]:

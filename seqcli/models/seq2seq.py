@@ -25,7 +25,7 @@ from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, norma
 from seqcli.ops import TILE, Array
 
 TASK = "sequence-to-sequence"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "embed")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = ("copy_source", "tied: all")  # keys, or a value of one, that frames have no use for

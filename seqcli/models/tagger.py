@@ -24,7 +24,7 @@ from seqcli.models._words import ReadsWords, encoder, front_end, table
 from seqcli.ops import Array
 
 TASK = "tagging"
-VERBS = ("tag", "eval")
+VERBS = ("tag", "eval", "embed")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = ("features", "word_dropout")  # keys that frames have no use for
@@ -214,19 +214,34 @@ class Model(_heads.HasHeads, ReadsWords):
         A sentence is its words, or its frames (T, D) where the model reads those. `features` gives each sentence's
         further columns by name, where the model reads any, `states` (T, S) what language models make of its words.
         """
+        y, lengths = self._outputs(sentences, features, states)
+        return _parted(ops.linear(y, self.output_weight, self.output_bias), lengths)
+
+    def encoded(
+        self,
+        sentences: Sequence[Any],
+        features: Sequence[Mapping[str, Sequence[str]]] = (),
+        states: Sequence[np.ndarray] = (),
+    ) -> list[np.ndarray]:
+        """What the last layer reads of the same: outputs (T, C) for each sentence's words or frames."""
+        return _parted(*self._outputs(sentences, features, states))
+
+    def _outputs(self, sentences: Sequence[Any], features: Any, states: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (N, C) end to end, and the length of each sentence."""
         lengths = np.array([len(s) for s in sentences], np.int64)
         if self.front_end is not None:
-            y, _ = self.of_frames(sentences)
-        else:
-            y = self._bank.form.read(lengths, self._bank.inputs(sentences, features, states))
-        scores = ops.linear(y, self.output_weight, self.output_bias)
-        ends = np.cumsum(lengths)
-        return [scores[end - n : end] for end, n in zip(ends, lengths, strict=True)]
+            return self.of_frames(sentences)[0], lengths
+        return self._bank.form.read(lengths, self._bank.inputs(sentences, features, states)), lengths
 
     @property
     def chain(self) -> CRF | None:
         """The CRF with what the scheme forbids; None where labels are independent."""
         return None if self.crf is None else self.crf.limited(self.vocabulary.limits)
+
+
+def _parted(rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """Rows (N, ·) of sentences end to end, by sentences."""
+    return [rows[end - n : end] for end, n in zip(np.cumsum(lengths), lengths, strict=True)]
 
 
 def crf(config: Any, vocabulary: Vocabulary, target: str, rng: Rng) -> CRF | None:

@@ -26,7 +26,7 @@ from seqcli.models.seq2seq import Bridge
 from seqcli.ops import TILE, Array
 
 TASK = "sequence-to-sequence"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "embed")
 TRAINED = "gradient"
 EDITS = True  # what it writes are edits of the source
 
@@ -106,7 +106,7 @@ class Model(seq2seq.Model):
     def strings(self, pairs: Pairs, unknown: int) -> list[Strings]:
         """Pairs as they are aligned: target symbols that only the source has are inserted as `unknown`."""
         V = self.sizes.target
-        edited = [(x[own], y[:-1], copies[own, None]) for x, y, copies in pairs for own in [self._edited(x)[:-1]]]
+        edited = [(x[own], y[:-1], copies[own, None]) for x, y, copies in pairs for own in [self.edited(x)[:-1]]]
         return [Strings(x, np.where(y < V, y, unknown), copies == y) for x, y, copies in edited]
 
     def costs(self, pairs: Pairs, unknown: int) -> Costs:
@@ -126,9 +126,12 @@ class Model(seq2seq.Model):
             found |= (source >= first) & (source < end)
         return found
 
-    def _edited(self, source: np.ndarray) -> np.ndarray:
-        """The places of a source's other symbols."""
+    def edited(self, source: np.ndarray) -> np.ndarray:
+        """The places of a source's other symbols, those that the encoder reads."""
         return np.flatnonzero(~self._conditional(source))
+
+    def encoded(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return super().encoded([source[self.edited(source)] for source in sources])
 
     def _divided(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of sources (B, S) the places (B, S) of what is edited, then of conditions, then of padding; how many (B,)
@@ -200,7 +203,7 @@ class Model(seq2seq.Model):
         memory, state = self.read(padded(sources, wide), lengths)
         same, places = (
             padded(none if copies is None else copies, wide, -1),
-            padded(list(map(self._edited, sources)), wide),
+            padded(list(map(self.edited, sources)), wide),
         )
         return (*memory, np.take_along_axis(same, places, 1), places), state
 
@@ -224,7 +227,7 @@ class Model(seq2seq.Model):
     def spelt(self, found: Hypothesis, source: np.ndarray, copies: np.ndarray) -> Hypothesis:
         """A hypothesis of edits of a source as one of the symbols that they write: deletions count to the symbol that
         follows them, and attention is where the head stood."""
-        V, at, waiting, copies = self.sizes.target, 0, 0.0, copies[self._edited(source)]
+        V, at, waiting, copies = self.sizes.target, 0, 0.0, copies[self.edited(source)]
         ids, nats, rows = [], [], []
         for row, (edit, logprob) in enumerate(zip(found.ids.tolist(), found.logprobs.tolist(), strict=False)):
             waiting += logprob

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,11 +15,11 @@ from seqcli.layers.norm import Norm
 from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, waves, with_room
 from seqcli.models import Sizes
 from seqcli.models._base import Depth, Rate, Size
-from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal
-from seqcli.ops import Array
+from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal, padded
+from seqcli.ops import TILE, Array
 
 TASK = "sequence-to-sequence"
-VERBS = ("generate", "eval")
+VERBS = ("generate", "eval", "embed")
 TRAINED = "gradient"
 
 
@@ -114,8 +115,9 @@ class Model(BaseSeq2Seq):
             return ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned) * D**0.5
         return waves(places, D, like)
 
-    def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
-        B, S = source.shape
+    def _encode(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
+        """What the encoder makes of sources (B, S): (B, S, D), in NumPy end to end (N, D); and which are inside."""
+        S = source.shape[1]
         times = ops.integers(np.arange(S), source)[None]
         inside = (times < lengths[:, None]) | (times == 0)  # a row that only fills a batch has something, too
         if isinstance(source, np.ndarray):  # what is inside, end to end
@@ -128,6 +130,23 @@ class Model(BaseSeq2Seq):
             x = block.read(x, inside, rng)
         if self.encoder_norm is not None:
             x = self.encoder_norm(x)
+        return x, inside
+
+    @property
+    def encoded_size(self) -> int:
+        """D: numbers that the encoder gives for a symbol."""
+        return self.targets.shape[1]
+
+    def encoded(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """What the encoder makes of sources, ids and EOS: (S, D) each, in NumPy, the same to the last bit whatever is
+        read beside them."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        flat, _ = self._encode(padded(sources, -(-int(lengths.max()) // TILE) * TILE), lengths)
+        return np.split(flat, np.cumsum(lengths)[:-1])
+
+    def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
+        x, inside = self._encode(source, lengths, rng)
+        B = len(source)
         sources = tuple(block.remember(x, inside) for block in self.decoder)
         nothing = ops.zeros((B, 0, self.targets.shape[1]), self.output_bias)
         count = ops.integers(np.zeros(B, np.int64), source)

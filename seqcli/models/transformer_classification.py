@@ -9,7 +9,7 @@ from seqcli.models import classifier
 from seqcli.models._attending import Attending, Keys
 
 TASK = "classification"
-VERBS = ("classify", "eval")
+VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = classifier.OF_TEXT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
 TASK = "language-model"
-VERBS = ("generate", "eval", "rescore")
+VERBS = ("generate", "eval", "rescore", "embed")
 TRAINED = "gradient"
 
 UNTRAINED = 256  # tokens that are seen where neither a recipe's model nor its training says how many
@@ -158,6 +158,14 @@ class Model(PredictsSymbols):
             h, state = self._read(ops.concat([known, new], axis=1))
             yield h[:, known.shape[1] :], state
             at += new.shape[1]
+
+    def encoded(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As PredictsSymbols."""
+        none = [np.zeros((0, self.encoded_size), np.float32)]
+        return [
+            np.concatenate([*none, *(h[0] for h, _ in self.read(ids[None], self.initial_state(1)))])
+            for ids in sequences
+        ]
 
     def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
         """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""

@@ -9,7 +9,7 @@ from seqcli.models import tagger
 from seqcli.models._attending import Attending, Keys
 
 TASK = "tagging"
-VERBS = ("tag", "eval")
+VERBS = ("tag", "eval", "embed")
 TRAINED = "gradient"
 FRAMES = True  # it reads them too
 OF_TEXT = tagger.OF_TEXT

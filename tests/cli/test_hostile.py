@@ -29,6 +29,7 @@ LEFT = {
     *("compare", "split", "metric", "input", "text", "source", "target", "prefix", "field", "label", "header"),
     *("delimiter", "tag", "columns", "separator", "comments", "force", "lexicon", "ensemble", "device"),
     *("target_precision", "jobs", "longest", "errors", "max_tokens"),
+    *("per", "pool", "similar", "words", "output"),
     *(
         "condition",
         "mix",

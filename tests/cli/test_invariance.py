@@ -26,6 +26,7 @@ MODELS = sorted(p for p in (ROOT / "tests/net/models").glob("*.safetensors") if 
 ASKED = {  # forms of a verb's answers, the first with every number that there is
     "tag": ["--format jsonl --n-best 2", "", "--format conll --confidence"],
     "classify": ["--jsonl --top 3", ""],
+    "embed": ["", "--jsonl"],
     "generate": ["--jsonl --temperature 0 --max-tokens 6", "--temperature 0 --max-tokens 6"],
     "eval": ["--per-line --jsonl", "--per-line"],
     "tokenize": ["--jsonl", ""],

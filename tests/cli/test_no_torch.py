@@ -115,6 +115,8 @@ CLASSIFIED = [
     ["classify", "-m", "bag", "--min-confidence", "0.7", "remarks-test.tsv"],
     ["classify", "-m", "linear", "remarks-test.tsv"],
     ["classify", "-m", "trees", "--input", "trees", "trees-test.txt"],
+    ["embed", "-m", "remarks", "--similar", "names-test.txt", "names-test.txt"],
+    ["embed", "-m", "pieces", "--words"],
     ["eval", "-m", "remarks", "--confusion"],
     ["eval", "--compare", "remarks", "linear"],
     ["inspect", "topics"],

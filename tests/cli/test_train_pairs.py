@@ -280,4 +280,7 @@ def test_inspect(forks, translators):
     for verb in ("tag", "classify"):
         refused = forks(verb, "-m", "back", cwd=translators, input="a\n")
         assert refused.returncode == 2
-        assert f"`{verb}` does not serve it\n  hint: use: seqcli generate or seqcli eval -m " in refused.stderr
+        assert (
+            f"`{verb}` does not serve it\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m "
+            in refused.stderr
+        )

@@ -369,7 +369,7 @@ def test_mistakes_are_named(keys: dict[str, Any], said: str) -> None:
 
 def test_it_keeps_the_contract() -> None:
     about = (recursive.TASK, recursive.TRAINED, Model.kind, recursive.VERBS)
-    assert about == ("classification", "gradient", "recursive", ("classify", "eval"))
+    assert about == ("classification", "gradient", "recursive", ("classify", "eval", "embed"))
 
 
 @pytest.mark.parametrize("cell", CELLS)

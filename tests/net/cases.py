@@ -349,6 +349,32 @@ PAIRS = [
     "generate -m back --errors replace < bad.txt",
 ]
 
+EMBEDDING = [
+    *(
+        f"embed -m {m} < lines.txt"
+        for m in ("remarks", "remarks-attention", "topics", "trees", "pos", "pos-attention")
+    ),
+    *(f"embed -m {m} < lines.txt" for m in ("lm", "lm-words", "lm-attention", "digits", "back", "plurals", "spaces")),
+    *(f"embed -m {m} --per word < open.txt" for m in ("remarks", "pos", "lm", "digits")),
+    *(f"embed -m pos --pool {p} < open.txt" for p in ("mean", "last", "max")),
+    "embed -m forms --jsonl --per word < open.txt",
+    "embed -m remarks --jsonl < lines.txt",
+    "embed -m remarks --field text < exact.jsonl",
+    "embed -m remarks remarks.csv",
+    "embed -m remarks --similar lines.txt --top 2 < lines.txt",
+    "embed -m remarks --similar lines.txt --top 2 --jsonl < open.txt",
+    "embed -m remarks --similar lines.txt --top 1 remarks.csv",
+    "embed -m ner --input conll --columns word,pos < two.conll",
+    "embed -m ner < lines.txt",
+    "embed -m waves < waves.txt",
+    "embed -m tides < series.txt",
+    "embed -m remarks < bad.txt",
+    "embed -m remarks < empty.txt",
+    "embed -m remarks --unknown strict < lines.txt",
+    "embed -m linear < lines.txt",
+    *(f"embed -m {m} --words" for m in ("remarks", "digits", "lm-words")),
+]
+
 TOKENS = [
     *(
         f"tokenize {k}{o} < {i}"
@@ -476,7 +502,8 @@ NUMBERS = [
 
 GROUPS = {
     "language": LANGUAGE, "tagging": TAGGING, "classification": CLASSIFICATION, "pairs": PAIRS,
-    "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "numbers": NUMBERS, "mistakes": MISTAKES,
+    "embedding": EMBEDDING, "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "numbers": NUMBERS,
+    "mistakes": MISTAKES,
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ VERBS = {
     "tag": "tag -m pos",
     "classify": "classify -m remarks",
     "translate": "generate -m back",
+    "embed": "embed -m remarks",
 }
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 PLAIN = "the cat sat\n\na dog ran\n"

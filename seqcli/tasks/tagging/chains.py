@@ -147,6 +147,20 @@ class Scored(HasTargets, BasePredictor):
     ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray | None]]:
         """Groups of sentences: their places, emissions (B, T, K) of all targets' labels, lengths (B,), and what is
         allowed (B, T, K)."""
+        for group, given in self.groups(sentences):
+            rows = self.model.emissions(*given)
+            lengths = np.array([len(w) for w in given[0]], np.int64)
+            emissions = np.zeros((len(group), int(lengths[0]), self.vocabulary.width), np.float32)
+            masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []
+            mask = np.ones(emissions.shape, bool) if any(m is not None for m in masks) else None
+            for row, scores in enumerate(rows):
+                emissions[row, : len(scores)] = scores
+                if mask is not None and (own := masks[row]) is not None:
+                    mask[row, : len(own)] = own
+            yield group, emissions, lengths, mask
+
+    def groups(self, sentences: Sequence[Sentence]) -> Iterator[tuple[list[int], tuple[Any, ...]]]:
+        """The sentences that have words in groups of like length: their places, and what the model reads of them."""
         for s in sentences if self.vocabulary.features else ():
             self.check(s)
         order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
@@ -157,16 +171,7 @@ class Scored(HasTargets, BasePredictor):
             words = [self.read(sentences[i]) for i in group]
             features = [sentences[i].features for i in group] if self.features else ()
             states = (self.model.states([sentences[i] for i in group]),) if hasattr(self.model, "states") else ()  # type: ignore[attr-defined]
-            rows = self.model.emissions(words, features, *states)
-            lengths = np.array([len(w) for w in words], np.int64)
-            emissions = np.zeros((len(group), int(lengths[0]), self.vocabulary.width), np.float32)
-            masks = [self._mask(allowed[i], len(sentences[i].words), sentences[i]) for i in group] if allowed else []
-            mask = np.ones(emissions.shape, bool) if any(m is not None for m in masks) else None
-            for row, scores in enumerate(rows):
-                emissions[row, : len(scores)] = scores
-                if mask is not None and (own := masks[row]) is not None:
-                    mask[row, : len(own)] = own
-            yield group, emissions, lengths, mask
+            yield group, (words, features, *states)
 
     def read(self, sentence: Sentence) -> Any:
         """What the model reads of a sentence: its words, or its frames. Raises SeqcliError that names it."""

@@ -1,0 +1,188 @@
+"""The work of `seqcli embed`: texts in, vectors or similar texts out, in order, by one process or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seqcli import console, forms, predictor, registry, runs, streams, threads
+from seqcli.artifact import Artifact
+from seqcli.cli import _filter
+from seqcli.cli._generating.language_model import Paragraphs
+from seqcli.cli._options import Columns, Filtering, Given
+from seqcli.cli._reading import SOURCES, TEXTS, Reads, named_format
+from seqcli.datasets.reading import Reading as Said
+from seqcli.datasets.vectors import written
+from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.files import sources
+from seqcli.predictor import BasePredictor, Pooling
+from seqcli.records import KINDS, ROWS, TAGGED, Sentence, formats_of
+from seqcli.tasks.tagging.data import options_for
+from seqcli.vectors import Candidates, Embedder, Found, Neighbours, Writer, array_file
+
+if TYPE_CHECKING:
+    from seqcli.cli.embed import Making, Reading, Writing
+
+BATCH = 512  # records answered together, where nothing else is said
+MORE = "further columns"
+READ: dict[str, Reads] = {"classification": replace(TEXTS, more=MORE), "language-model": replace(TEXTS, more=MORE)}
+READ["sequence-to-sequence"] = replace(SOURCES, role="text", more=MORE)
+ENDING = {False: ".npy", True: ".npz"}  # of files of arrays; True: of words
+
+
+class Asked(NamedTuple):
+    """What the command line asks for."""
+
+    reading: Reading
+    columns: Columns
+    making: Making
+    writing: Writing
+    how: Filtering
+
+
+def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
+    """Make vectors of what FILES say, or write the table of words. Raises SeqcliError."""
+    making, writing, how = asked.making, asked.writing, asked.how
+    pooling = _check(files, making, writing, given)
+    stored = runs.open_model(model, "embed")
+    given.check_model(stored)
+    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    if making.words:
+        _write_words(predictor.load(stored))
+        return
+    files = files or ["-"]
+    read = _chosen(files, asked, stored, given)
+    if pooling.each and read in ROWS and writing.output is None:
+        raise UsageError(f"--per word: {read} comes back with {MORE} a row", hint="read lines or jsonl, or give -o")
+    own = predictor.load(stored)
+    size, reader = own.width(pooling), _reader(read, asked, own)  # the first refuses what the model has not
+    loop: dict[str, Any] = {"batch_size": how.batch_size or BATCH, "how": how, "what": "embedding"}
+    if writing.output is not None:
+        with array_file(writing.output, size, each=pooling.each) as write:
+            _filter.run(files, reader, Embedder(own), pooling, _of_records(write), **loop)
+        return
+    embedder, writer = Embedder(own), Writer(each=pooling.each)
+    if making.similar is not None:
+        embedder, writer = _with_candidates(making, embedder, pooling, asked)
+    form = forms.form(read, writing.jsonl, reader, writer)
+    _filter.run(files, reader, embedder, pooling, _of_records(form), **loop)
+    forms.finish(form)
+
+
+def _check(files: Sequence[str], making: Making, writing: Writing, given: Given) -> Pooling:
+    """Which vectors are asked for. Raises UsageError for what does not go together."""
+    if making.per not in ("text", "word"):
+        raise UsageError(f"--per {making.per}: it is one of text, word")
+    pooling = Pooling.of(making.pool, each=making.per == "word")
+    if making.words and (odd := [*files, *given.flags(n for n in given if n not in ("words", "model", "threads"))]):
+        raise UsageError(f"--words writes the model's table, and reads nothing: {odd[0]} does not go with it")
+    if making.similar is not None and (odd := given.flags(("output", "per") if pooling.each else ("output",))):
+        raise UsageError(f"--similar writes texts for each record: {odd[0]} does not go with it")
+    if (output := writing.output) is not None:
+        if writing.jsonl:
+            raise UsageError("-o writes an array in the place of lines: --jsonl does not go with it")
+        if not output.endswith(ending := ENDING[pooling.each]):
+            said = f"-o {output}: vectors for each {making.per} are written as {ending}"
+            raise UsageError(said, hint=f"name it so: FILE{ending}")
+    return pooling
+
+
+# what is read
+
+
+def _chosen(files: Sequence[str], asked: Asked, stored: Artifact, given: Given) -> str:
+    """The format that is read. Raises UsageError for what does not go together."""
+    reading, header, jsonl = asked.reading, stored.header, asked.writing.jsonl
+    if header["task"] != "tagging":
+        if odd := given.flags(("columns", "separator", "comments")):
+            raise UsageError(f"{odd[0]} does not serve {stored.path}: it is of columns of words, which taggers read")
+        trained = header["data"].get("format")
+        return READ[header["task"]].chosen(files, reading.input, reading.field, jsonl, given, trained)
+    read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED)) or "text"
+    if read not in formats_of(TAGGED):
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
+    given.check_format(read)
+    if reading.field and read != "jsonl":
+        raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
+    if asked.columns.separator and read != "conll":
+        raise UsageError(f"--separator goes with conll: {read} is read")
+    return read
+
+
+def _reader(read: str, asked: Asked, own: BasePredictor) -> Any:
+    """The reader of a format."""
+    reading, columns = asked.reading, asked.columns
+    if own.task != "tagging":
+        if read == "text" and getattr(getattr(own, "tokenizer", None), "ends", "") == "blank":
+            return Paragraphs()  # its values are lines: a series ends with a blank one
+        return READ[own.task].reader(read, reading, own.header)
+    said = Said(field=reading.field, columns=columns.names, separator=columns.separator, comments=columns.comments)
+    kept = list(own.header["vocabulary"]["features"])
+    return registry.load("records", read).Reader(options_for(own.header, read, said, kept=kept))
+
+
+def _of_records(write: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+    """A form that writes nothing for what a source ends with that is no record."""
+
+    def form(record: Any, answer: Found) -> str:
+        return "" if isinstance(record, Sentence) and not record.record else write(record, answer)
+
+    return form
+
+
+# similar texts
+
+
+def _with_candidates(
+    making: Making, embedder: Embedder, pooling: Pooling, asked: Asked
+) -> tuple[Embedder, Neighbours]:
+    """What finds the most similar texts of a file, which is read as its name says, else as lines; blank ones are left
+    out. Raises SeqcliError."""
+    own, path = embedder.predictor, str(making.similar)
+    kind = TAGGED if own.task == "tagging" else KINDS[READ[own.task].kind]
+    reader = _reader(named_format([path], kind) or "text", asked, own)
+    texts: list[str] = []
+    lines: list[int] = []
+    parts = [np.zeros((0, own.width(pooling)), np.float32)]
+    with console.progress(f"embedding {path}", None, " texts") as advance:
+        for records in _batches(path, reader):
+            prepared = [embedder.prepare(record, pooling) for record in records]
+            found = np.stack(own.encoded([embedder.made_ready(record) for record in prepared], pooling))
+            kept = np.flatnonzero(found.any(axis=1)).tolist()
+            parts.append(found[kept])
+            texts += [prepared[i].text or " ".join(getattr(prepared[i], "words", None) or ()) for i in kept]
+            lines += [prepared[i].line for i in kept]
+            advance(len(records))
+    if not texts:
+        raise SeqcliError(f"{path}: there is no text to compare with")
+    candidates = Candidates.of(np.concatenate(parts), making.top)
+    return replace(embedder, candidates=candidates), Neighbours(texts, lines, candidates.most)
+
+
+def _batches(path: str, reader: Any) -> Iterator[list[Any]]:
+    """The records of a file, some at a time."""
+    held: list[Any] = []
+    for chunk in streams.read_text(sources([path]), end_lines=True):
+        for record in reader.feed(chunk):
+            held.append(record)
+            if len(held) == BATCH:
+                yield held
+                held = []
+    if held := [*held, *reader.close()]:
+        yield held
+
+
+# the table
+
+
+def _write_words(own: BasePredictor) -> None:
+    """The words that a model knows, and the rows of its table, as word2vec's text."""
+    words, matrix = registry.load(f"tasks/{own.task}", "look").table(own)
+    first = int(words[:1] == ["<unknown>"])
+    out = streams.Output()
+    for line in written(words[first:], matrix[first:]):
+        out.write(line)
+    out.flush()

@@ -1,0 +1,120 @@
+"""Make vectors of texts, or of their words; find the most similar texts.
+
+A filter: a record in, its vector out, in order. The vector is what the model makes of a text: of a classifier what
+its last layer reads; of taggers, language models and models from one sequence to another the mean of the states of
+its words, tokens or symbols (--pool says last or max), or with --per word each of those. A blank text has zeros.
+
+\b
+  lines    a vector a line: numbers, a space between (default), as numpy.loadtxt and awk read them
+  --jsonl  one JSON object a line
+  -o FILE  an array of float32: .npy, with --per word .npz
+  csv, tsv and jsonl come back with what was found
+
+\b
+  seqcli embed -m trec -o train.npy train.txt
+  seqcli embed -m ewt-upos --per word --jsonl < text.txt
+  echo "Who wrote Hamlet ?" | seqcli embed -m trec --similar train.txt --top 3
+  seqcli embed -m trec --words > words.txt         # the table of its words, as word2vec's text
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._options import (
+    IN_ROWS,
+    NAMED,
+    Columns,
+    DelimiterOption,
+    FieldOption,
+    Filtering,
+    For,
+    Given,
+    HeaderOption,
+    Model,
+    grouped,
+    nothing_to_read,
+    option,
+)
+
+SIMILAR = For(needs="--similar")
+TEXTS = For(("classification", "language-model", "sequence-to-sequence"))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read."""
+
+    input: Annotated[
+        str | None,
+        option(
+            "text, tsv, csv, jsonl; of taggers text, tokens, conll, conllu, jsonl … Default: as the file's name says,"
+            " or text.",
+            metavar="FORMAT",
+        ),
+    ] = None
+    text: Annotated[
+        str | None,
+        option(
+            "The text's column, by name or number (tsv, csv), or key (jsonl); of several texts: title,body.",
+            metavar="COLUMN",
+        ),
+        NAMED,
+        TEXTS,
+    ] = None
+    field: Annotated[str | None, FieldOption] = None
+    delimiter: Annotated[str | None, DelimiterOption, IN_ROWS, TEXTS] = None
+    header: Annotated[bool | None, HeaderOption, IN_ROWS, TEXTS] = None
+
+
+@dataclass(frozen=True)
+class Making:
+    """What is made."""
+
+    per: Annotated[str, option("A vector for each text, or for each word.", metavar="text|word")] = "text"
+    pool: Annotated[
+        str | None,
+        option(
+            "How the states of words become one vector. Default: mean; of classifiers what the last layer reads.",
+            metavar="mean|last|max",
+        ),
+    ] = None
+    similar: Annotated[
+        str | None, option("The lines of FILE that are most similar instead, by the cosine.", metavar="FILE")
+    ] = None
+    top: Annotated[int, option("So many of them.", min=1), SIMILAR] = 5
+    words: Annotated[bool, option("Write the table of the model's words instead, as word2vec's text.", "--words")] = (
+        False
+    )
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is written."""
+
+    jsonl: Annotated[bool, option("One JSON object a line.", "--jsonl")] = False
+    output: Annotated[
+        str | None, option("Write an array there: .npy, with --per word .npz.", "-o", "--output", metavar="FILE")
+    ] = None
+
+
+@grouped
+def command(
+    reading: Reading,
+    columns: Columns,
+    making: Making,
+    writing: Writing,
+    how: Filtering,
+    given: Given,
+    files: Annotated[list[str] | None, typer.Argument(help="Files of text; - is standard input.")] = None,
+    model: Model = None,
+) -> int | None:
+    from seqcli.cli import _embedding
+
+    if not files and not making.words and nothing_to_read():
+        return given.help()
+    _embedding.run(files or [], model, _embedding.Asked(reading, columns, making, writing, how), given)
+    return None
