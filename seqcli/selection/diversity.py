@@ -1,0 +1,67 @@
+"""Texts that are unlike each other, among those of which a model is unsure: the greedy k-center.
+
+The first text is the most uncertain one; each further one is that which is farthest from all that are chosen, so that
+none is farther from a chosen one than twice what is possible (Gonzalez 1985; as active learning Sener and Savarese
+2018). It is among POOL times as many texts as are wanted, the most uncertain ones (Zhdanov 2019). A text is the hashed
+counts of its words and of its words' three to five characters, weighted by how few of the texts have them (TF-IDF).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seqcli.ngrams import buckets_of, hash_characters, hash_words, words_of
+
+POOL = 10  # times as many texts as are wanted are chosen from
+BUCKETS = 1 << 18
+CHARACTERS = 3, 5  # shortest and longest n-gram of a word's characters
+
+
+class Vectors(NamedTuple):
+    """Texts as vectors of length 1, end to end; of a text without words 0."""
+
+    starts: np.ndarray  # (N + 1,)
+    buckets: np.ndarray  # (M,)
+    weights: np.ndarray  # (M,)
+
+    def nearness(self, i: int) -> np.ndarray:
+        """The cosine of text i with each (N,)."""
+        own = slice(*self.starts[i : i + 2])
+        dense = np.zeros(BUCKETS)
+        dense[self.buckets[own]] = self.weights[own]
+        sums = np.concatenate([[0.0], np.cumsum(self.weights * dense[self.buckets])])
+        return sums[self.starts[1:]] - sums[self.starts[:-1]]
+
+
+def vectors(texts: Sequence[str]) -> Vectors:
+    """Texts as vectors."""
+    rows = [np.unique(_features(text), return_counts=True) for text in texts]
+    sizes = [len(buckets) for buckets, _ in rows]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    buckets = np.concatenate([np.zeros(0, np.int64), *(own for own, _ in rows)])
+    counts = np.concatenate([np.zeros(0), *(own for _, own in rows)])
+    texts_with = np.bincount(buckets, minlength=BUCKETS)[buckets]
+    weights = counts * (1 + np.log((1 + len(texts)) / (1 + texts_with)))
+    norms = [max(float(np.sqrt(np.square(weights[a:b]).sum())), 1e-12) for a, b in zip(starts, starts[1:], strict=False)]
+    return Vectors(starts, buckets, weights / np.repeat(norms, sizes))
+
+
+def _features(text: str) -> np.ndarray:
+    """The buckets of a text's words and of their n-grams."""
+    words = words_of(text, lowercase=True)
+    return buckets_of(np.concatenate([hash_words(words), hash_characters(words, *CHARACTERS)[0]]), BUCKETS)
+
+
+def spread(texts: Sequence[str], count: int) -> list[int]:
+    """The numbers of `count` texts that are unlike each other, as they are chosen; of equally far ones the first, so
+    that the most uncertain texts come first."""
+    own, chosen = vectors(texts), [0][: min(count, len(texts))]
+    nearest = np.full(len(texts), -np.inf)  # to any that is chosen
+    while 0 < len(chosen) < min(count, len(texts)):
+        nearest = np.maximum(nearest, own.nearness(chosen[-1]))
+        nearest[chosen[-1]] = np.inf
+        chosen.append(int(np.round(nearest, 9).argmin()))  # equal texts are equally far, whatever the rounding
+    return chosen
