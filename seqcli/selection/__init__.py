@@ -1,1 +1,1 @@
-"""What is worth a person's labels: how unsure a model is, texts that are unlike each other, labels that it contradicts."""
+"""What is worth a person's time: what a model is unsure of, texts unlike each other, labels it contradicts."""

@@ -2,13 +2,14 @@
 
 The first text is the most uncertain one; each further one is that which is farthest from all that are chosen, so that
 none is farther from a chosen one than twice what is possible (Gonzalez 1985; as active learning Sener and Savarese
-2018). It is among POOL times as many texts as are wanted, the most uncertain ones (Zhdanov 2019). A text is the hashed
-counts of its words and of its words' three to five characters, weighted by how few of the texts have them (TF-IDF).
+2018). It is among POOL times as many texts as are wanted, the most uncertain ones (Zhdanov 2019). A text is the
+hashed counts of its words and of their n-grams of characters, weighted by how few of the texts have them (TF-IDF).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ def vectors(texts: Sequence[str]) -> Vectors:
     counts = np.concatenate([np.zeros(0), *(own for _, own in rows)])
     texts_with = np.bincount(buckets, minlength=BUCKETS)[buckets]
     weights = counts * (1 + np.log((1 + len(texts)) / (1 + texts_with)))
-    norms = [max(float(np.sqrt(np.square(weights[a:b]).sum())), 1e-12) for a, b in zip(starts, starts[1:], strict=False)]
+    norms = [max(float(np.sqrt(np.square(weights[a:b]).sum())), 1e-12) for a, b in pairwise(starts)]
     return Vectors(starts, buckets, weights / np.repeat(norms, sizes))
 
 

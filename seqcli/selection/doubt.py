@@ -23,6 +23,18 @@ class Doubt(NamedTuple):
     probability: float  # of that
 
 
+class Contradicted(NamedTuple):
+    """A doubtful label as it is shown."""
+
+    place: str  # file:line:column
+    gold: str
+    confidence: float  # the probability of that
+    predicted: str
+    probability: float
+    text: str
+    word: str | None = None  # whose tag it is
+
+
 class Doubts:
     """Collects the probabilities of labelled records, in bounded memory: of those that are not contradicted, sums."""
 

@@ -1,4 +1,4 @@
-"""How unsure a model is of an answer, from exact probabilities; the higher, the more its label would teach (Settles 2009).
+"""How unsure a model is of an answer, from exact probabilities: what is worth a label (Settles 2009).
 
 margin   1 - (p1 - p2) of the two most probable answers (Scheffer, Decomain and Wrobel 2001)
 entropy  of all answers, nats
@@ -18,8 +18,8 @@ TINY = 1e-300
 
 
 def of_labels(p: np.ndarray, by: str, *, several: bool = False) -> np.ndarray:
-    """The uncertainty (N,) of probabilities p (N, K) by a way of WAYS. `several`: a text may have several labels, each
-    independent of the others, so that an answer is one of 2^K."""
+    """The uncertainty (N,) of probabilities p (N, K) by a way of WAYS. `several`: a text may have several labels,
+    each independent of the others, so that an answer is one of 2^K."""
     if several:
         q = np.maximum(p, 1 - p)
         if by == "entropy":

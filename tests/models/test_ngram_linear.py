@@ -20,8 +20,8 @@ from support.questions import TEXTS, labelled, lines, toy
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models import ngram_linear
-from seqcli.ngrams import MARK, hash_characters, hash_sequences, hash_words, tokenized
 from seqcli.models.ngram_linear import Config, Model
+from seqcli.ngrams import MARK, hash_characters, hash_sequences, hash_words, tokenized
 
 pytest.importorskip("scipy", reason="fitting needs SciPy, of the extra `train`")
 
