@@ -21,12 +21,12 @@ def open(asked: Asked, own: Tagger, given: Given) -> Opened:
     read = reading.input or ("jsonl" if reading.field else named_format(asked.files, TAGGED)) or "text"
     if read not in formats_of(TAGGED):
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
-    given.check_format(read)
     if reading.field and read != "jsonl":
         raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
     write = asked.format or (read if read in WRITES else trained if trained in WRITES else "conll")
     if write not in WRITES:
         raise UsageError(f"unknown format {write!r} in --format", hint=did_you_mean(write, WRITES))
+    given.check_format("conll" if write == "conll" else read)
     if own.targets and write == "word-tag":
         raise UsageError(f"--format word-tag has one tag a word: {own.path} gives {', '.join(own.targets)}")
     if own.frames is not None and write != "jsonl":
