@@ -36,7 +36,7 @@ WAYS: dict[str, list[str]] = {
 def seqcli(*args: object, cwd: Path, input: str | None = None) -> str:
     """What a command writes."""
     command = [sys.executable, "-m", "seqcli", "-q", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, input=input, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=cwd, input=input, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def trained(recipe: str, name: str, folder: Path, changes: list[str]) -> dict[str, float]:
@@ -86,7 +86,7 @@ def curve(options: argparse.Namespace, folder: Path, figures: Figures) -> None:
                     (folder / "labelled.conllu").write_text("".join(f"{every[n]}\n\n" for n in own), encoding="utf-8")
                     steps = max(options.steps, size * options.epochs // 16)
                     changes = [f"train.steps={steps}", "train.epochs=null", f"train.evaluate_every={steps}"]
-                    changes += ["data.train=labelled.conllu", f"data.valid={dev}", "data.tag=upos"]
+                    changes += [f"data.train={folder / 'labelled.conllu'}", f"data.valid={dev}", "data.tag=upos"]
                     changes += [f"train.seed={seed}", "train.average=0.99"]
                     name = f"{way}-{seed}" if at else f"first-{seed}"
                     scores = trained("ewt-upos", name, folder, changes)
@@ -113,7 +113,7 @@ def doubtful(options: argparse.Namespace, folder: Path, figures: Figures) -> Non
             text = "".join(f"{given[i]} {pairs[i][1]}\n" for i in own)
             (folder / f"{name}.txt").write_text(text, encoding="utf-8")
         for name in halves:
-            sets = [f"data.train={name}.txt", "data.format=label-text", "data.valid=0.1"]
+            sets = [f"data.train={folder / name}.txt", "data.format=label-text", "data.valid=0.1"]
             trained("trec-linear", name, folder, sets)
         found: dict[str, list[tuple[float, int]]] = {"half": [], "own": []}
         for kind, model, file in (("half", "a", "b"), ("half", "b", "a"), ("own", "all", "all")):
