@@ -42,12 +42,13 @@ class Doubts:
         self.count, self.sum = np.zeros(labels, np.int64), np.zeros(labels)
         self._held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def add(self, records: np.ndarray, own: np.ndarray, p: np.ndarray) -> None:
-        """Records by their numbers (N,), their labels (N,), and what the model gives them, p (N, K)."""
+    def add(self, records: np.ndarray, own: np.ndarray, p: np.ndarray, answers: np.ndarray | None = None) -> None:
+        """Records by their numbers (N,), their labels (N,), and what the model gives them, p (N, K); its answers (N,)
+        where those are not the most probable labels."""
         confidence = p[np.arange(len(own)), own]
         np.add.at(self.count, own, 1)
         np.add.at(self.sum, own, confidence)
-        held = confidence < p.max(axis=1, initial=0.0)
+        held = confidence < p.max(axis=1, initial=0.0) if answers is None else answers != own
         self._held.append((records[held], own[held], p[held]))
 
     def found(self) -> list[Doubt]:

@@ -135,10 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("what", choices=("curve", "doubtful"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[250, 500, 1000, 2000, 3000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000, 4000])
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["random", "least", "least-whole"])
     parser.add_argument("--epochs", type=int, default=10, help="of the sentences of a round")
-    parser.add_argument("--steps", type=int, default=400, help="that a round has at least")
+    parser.add_argument("--steps", type=int, default=800, help="that a round has at least")
     parser.add_argument("--share", type=float, default=0.05, help="of the labels that are changed")
     options, figures = begin(parser)
     with tempfile.TemporaryDirectory() as temporary:

@@ -173,9 +173,11 @@ def doubts(
         p = own.probabilities([own.made_ready(e) for e in part])
         unknown += sum(label not in known for e in aimed for label in e.labels or ())
         if several:
+            given = own.given(p).astype(np.int64)
             for k, label in enumerate(labels):
                 there = np.array([label in (e.labels or ()) for e in aimed], np.int64)
-                collected[k].add(first + np.arange(len(part)), there, np.stack([1 - p[:, k], p[:, k]], axis=1))
+                each = np.stack([1 - p[:, k], p[:, k]], axis=1)
+                collected[k].add(first + np.arange(len(part)), there, each, given[:, k])
         else:
             ids = np.array([known.get((e.labels or [""])[0], -1) for e in aimed], np.int64)
             rows = np.flatnonzero(ids >= 0)
