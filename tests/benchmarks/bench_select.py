@@ -87,7 +87,7 @@ def curve(options: argparse.Namespace, folder: Path, figures: Figures) -> None:
                     steps = max(options.steps, size * options.epochs // 16)
                     changes = [f"train.steps={steps}", "train.epochs=null", f"train.evaluate_every={steps}"]
                     changes += [f"data.train={folder / 'labelled.conllu'}", f"data.valid={dev}", "data.tag=upos"]
-                    changes += [f"train.seed={seed}", "train.average=0.99"]
+                    changes += [f"train.seed={seed}", "train.average=0.99", *options.set]
                     name = f"{way}-{seed}" if at else f"first-{seed}"
                     scores = trained("ewt-upos", name, folder, changes)
                 record = {"seed": seed, "way": way, "sentences": len(own), "words": words}
@@ -135,10 +135,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("what", choices=("curve", "doubtful"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000, 4000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000])
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["random", "least", "least-whole"])
     parser.add_argument("--epochs", type=int, default=10, help="of the sentences of a round")
     parser.add_argument("--steps", type=int, default=800, help="that a round has at least")
+    parser.add_argument("--set", nargs="+", default=[], help="of the recipe of the curve")
     parser.add_argument("--share", type=float, default=0.05, help="of the labels that are changed")
     options, figures = begin(parser)
     with tempfile.TemporaryDirectory() as temporary:
