@@ -353,7 +353,7 @@ def test_labels_that_the_model_does_not_know_are_left_out(folder: Path) -> None:
         input="text\tlabel\na film\todd\n",
     )
     assert done.returncode == 0
-    assert "1 labels are left out" in done.stderr
+    assert "which are left out: 1" in done.stderr
 
 
 # what does not go

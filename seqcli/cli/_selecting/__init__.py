@@ -118,8 +118,7 @@ def run(asked: Asked, stored: Artifact, given: Given) -> None:
 def _doubtful(asked: Asked, own: Any, task: Any, given: Given) -> None:
     """Write the labels of files that the model contradicts."""
     said = asked.said(given)
-    name = said.tag or said.label
-    own = own.of(name) if name in own.targets else own.first
+    own = own.of(said.tag) if own.targets and said.tag else own.targets.get(said.label, own.first)
     what, records = scoring.records(own, asked.files, said)
     if seen := scoring.trained_on(own, records):
         console.warn(
@@ -129,7 +128,7 @@ def _doubtful(asked: Asked, own: Any, task: Any, given: Given) -> None:
     with console.progress("looking for doubts", len(records), " records") as advance:
         found, unknown = task.doubts(own, records, advance)
     if unknown:
-        console.warn(f"{what}: {unknown:,} labels are left out, which the model does not know")
+        console.warn(f"{what}: labels that the model does not know, which are left out: {unknown:,}")
     out, shown = Output(), found[: asked.choosing.count]
     for doubt in shown:
         if asked.writing.jsonl:
