@@ -1,9 +1,10 @@
-"""Texts that are unlike each other, among those of which a model is unsure: the greedy k-center.
+"""Texts that are unlike each other, among those of which a model is unsure: maximal marginal relevance.
 
-The first text is the most uncertain one; each further one is that which is farthest from all that are chosen, so that
-none is farther from a chosen one than twice what is possible (Gonzalez 1985; as active learning Sener and Savarese
-2018). It is among POOL times as many texts as are wanted, the most uncertain ones (Zhdanov 2019). A text is the
-hashed counts of its words and of their n-grams of characters, weighted by how few of the texts have them (TF-IDF).
+The first text is the most uncertain one; each further one is that whose uncertainty, from 0 to 1 among all, is the
+greatest less its likeness to the text that is chosen already and most like it (Carbonell and Goldstein 1998; as active
+learning Kim, Song, Kim and Lee 2006, here with both parts of one weight). It is chosen among POOL times as many texts
+as are wanted, the most uncertain ones (Zhdanov 2019). Likeness is the cosine of the hashed counts of words and of their
+n-grams of characters, weighted by how few of the texts have them (TF-IDF).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Vectors(NamedTuple):
     buckets: np.ndarray  # (M,)
     weights: np.ndarray  # (M,)
 
-    def nearness(self, i: int) -> np.ndarray:
+    def likeness(self, i: int) -> np.ndarray:
         """The cosine of text i with each (N,)."""
         own = slice(*self.starts[i : i + 2])
         dense = np.zeros(BUCKETS)
@@ -56,13 +57,16 @@ def _features(text: str) -> np.ndarray:
     return buckets_of(np.concatenate([hash_words(words), hash_characters(words, *CHARACTERS)[0]]), BUCKETS)
 
 
-def spread(texts: Sequence[str], count: int) -> list[int]:
-    """The numbers of `count` texts that are unlike each other, as they are chosen; of equally far ones the first, so
-    that the most uncertain texts come first."""
+def spread(texts: Sequence[str], uncertainty: Sequence[float], count: int) -> list[int]:
+    """The numbers of `count` texts that a model is unsure of and that are unlike each other, as they are chosen. The
+    texts come with the most uncertain one first; of equally good ones it is the first."""
     own, chosen = vectors(texts), [0][: min(count, len(texts))]
-    nearest = np.full(len(texts), -np.inf)  # to any that is chosen
+    unsure = np.array(uncertainty, np.float64)
+    unsure -= unsure.min(initial=np.inf) if len(unsure) else 0.0
+    unsure /= max(float(unsure.max(initial=0.0)), 1e-12)
+    likeness = np.full(len(texts), -np.inf)  # to any that is chosen
     while 0 < len(chosen) < min(count, len(texts)):
-        nearest = np.maximum(nearest, own.nearness(chosen[-1]))
-        nearest[chosen[-1]] = np.inf
-        chosen.append(int(np.round(nearest, 9).argmin()))  # equal texts are equally far, whatever the rounding
+        likeness = np.maximum(likeness, own.likeness(chosen[-1]))
+        likeness[chosen[-1]] = np.inf
+        chosen.append(int(np.round(unsure - likeness, 9).argmax()))  # equal texts are alike, whatever the rounding
     return chosen

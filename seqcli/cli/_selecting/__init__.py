@@ -78,9 +78,9 @@ class Best:
                 heapq.heapreplace(self.held, (*key, self.write(record, answer), record.text))
         return ""
 
-    def ranked(self) -> list[tuple[str, str]]:
-        """What is written of each, and its text, the most uncertain first."""
-        return [(written, text) for *_, written, text in sorted(self.held, reverse=True)]
+    def ranked(self) -> list[tuple[float, str, str]]:
+        """The uncertainty of each, what is written of it, and its text, the most uncertain first."""
+        return [(unsure, written, text) for unsure, _, written, text in sorted(self.held, reverse=True)]
 
 
 def run(asked: Asked, stored: Artifact, given: Given) -> None:
@@ -108,9 +108,10 @@ def run(asked: Asked, stored: Artifact, given: Given) -> None:
     )  # fmt: skip
     ranked = best.ranked()
     if choosing.diverse:
-        ranked = [ranked[i] for i in spread([text for _, text in ranked], choosing.count)]
+        chosen = spread([text for *_, text in ranked], [unsure for unsure, *_ in ranked], choosing.count)
+        ranked = [ranked[i] for i in chosen]
     out = Output()
-    out.write(write.head() + "".join(written for written, _ in ranked))
+    out.write(write.head() + "".join(written for _, written, _ in ranked))
     out.flush()
     console.say(f"{len(ranked):,} of {best.count:,} records, by {by}")
 
