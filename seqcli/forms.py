@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -100,6 +101,9 @@ def _again(record: Any, results: list[dict[str, Any]]) -> str:
     return raw.before + (raw.end or "\n").join(joined(raw.body, result) for result in results) + raw.end
 
 
+_IN_QUOTES = re.compile(r'"(?:[^"]|"")*"')
+
+
 @dataclass
 class Rows:
     """Rows as they were read, with what was found as further columns; a header with their names."""
@@ -120,11 +124,25 @@ class Rows:
         return "" if line is None else self._longer(line.before + line.body, self.names, line.end)
 
     def _longer(self, body: str, cells: Sequence[str], end: str) -> str:
-        return body + self.reader.separator + self._row(cells) + (end or "\n")
-
-    def _row(self, cells: Sequence[str]) -> str:
         between = self.reader.separator
-        if not self.reader.quoted:
-            return between.join(one_line(c).replace(between, " ") for c in cells)
-        odd = (between, '"', "\n", "\r")
-        return between.join('"' + c.replace('"', '""') + '"' if any(o in c for o in odd) else c for c in cells)
+        return body + between + row(cells, between, quoted=self.reader.quoted) + (end or "\n")
+
+
+def row(cells: Sequence[str], between: str, *, quoted: bool) -> str:
+    """Cells as a row, without its end; one that holds what divides them is quoted, or that is replaced."""
+    if not quoted:
+        return between.join(one_line(c).replace(between, " ") for c in cells)
+    odd = (between, '"', "\n", "\r")
+    return between.join('"' + c.replace('"', '""') + '"' if any(o in c for o in odd) else c for c in cells)
+
+
+def cells_of(row: str, between: str, *, quoted: bool) -> list[str]:
+    """The cells of a row as they are written, those in quotes with them; `row` puts them together again."""
+    found, at = [], 0
+    while True:
+        whole = _IN_QUOTES.match(row, at) if quoted else None
+        end = row.find(between, whole.end() if whole else at)
+        found.append(row[at : end if end >= 0 else None])
+        if end < 0:
+            return found
+        at = end + len(between)

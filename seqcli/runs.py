@@ -149,13 +149,22 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
     return registry.load("models", kind).VERBS if known else ()  # type: ignore[arg-type]
 
 
+def serves(verb: str, header: dict[str, Any]) -> bool:
+    """Whether a verb uses a model's file."""
+    known = verbs(header)
+    of_task = bool(known) and verb in OF_TASKS and verb in registry.names(f"tasks/{header['task']}")
+    return verb in ANY or verb in known or of_task
+
+
 ANY = ("inspect", "look", "tokenize")
 INSTEAD = {"embed": "vectors are a network's: train one on the same data (leave model.kind away)"}
+OF_TASKS = ("select",)  # verbs for any model of a task that has a file of that name
 EXAMPLES = {  # recipes to begin with
     "tag": ["pos-tagger"],
     "classify": ["sentiment"],
     "generate": ["charlm", "dates"],
     "rescore": ["charlm"],
+    "select": ["pos-tagger", "sentiment"],
 }
 
 
@@ -188,7 +197,7 @@ def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
 def find_model(model: str | None, verb: str) -> Path:
     """The model file that -m names (a file, a run folder, or a run's name), or the newest that fits the verb."""
     if model is None:
-        path = newest(verb, lambda header: verb in ANY or verb in verbs(header))
+        path = newest(verb, lambda header: serves(verb, header))
         console.say(f"using {path}")
         return path
     for candidate in (Path(model), Path(model) / "model.safetensors", ROOT / model / "model.safetensors"):
@@ -209,7 +218,7 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
         raise UsageError(f"{path} is a {opened.header.get('kind', 'file')}, not a model", hint="see: seqcli inspect")
     if not isinstance(opened.header.get("model", {}).get("kind"), str):
         raise SeqcliError(f"{path}: its header is damaged: it names no kind of model", hint="train it again")
-    if verb not in ANY and verb not in verbs(opened.header):
+    if not serves(verb, opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         kind = opened.header.get("model", {}).get("kind")
         raise UsageError(

@@ -61,6 +61,24 @@ def records(
     return named(files), read(predictor.header, sources(files), reading)
 
 
+def trained_on(predictor: BasePredictor, records: Sequence[Any]) -> int:
+    """How many of some records stand word for word in the training split, as far as it can be found."""
+    data = registry.load(f"tasks/{predictor.task}", "data")
+    splits = predictor.header["data"]["splits"]
+    if splits["train"].get("sha256") == data.fingerprint(records):
+        return len(records)
+    recipe = recipe_of(predictor.header, predictor.path)
+    if recipe.data.train == "-":
+        return 0
+    try:
+        how = {} if recipe.frames is None else {"numbers": True}
+        corpus = data.open_corpus(recipe.data, recipe.base, **how)
+    except (SeqcliError, OSError):  # it is elsewhere
+        return 0
+    known = {corpus.given(record) for record in corpus.records("train")}
+    return sum(corpus.given(record) in known for record in records)
+
+
 def score(predictor: BasePredictor, what: str, found: Any, **how: Any) -> Report:
     """The report of records called `what`. Raises SeqcliError where there is nothing to score."""
     report = predictor.score(found, what=f"scoring {what}", **how)

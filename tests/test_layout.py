@@ -22,7 +22,7 @@ ORDER = [
     "registry ops console threads",
     "files",
     "streams artifact",
-    "schemes words columns edit_trees",
+    "schemes words columns edit_trees ngrams",
     "records restoration",
     "nbest",
     "layers",  # layers as named arrays, and the blank generator: cells are made of them
@@ -34,6 +34,7 @@ ORDER = [
     "recipe",
     "datasets",
     "metrics decoding bootstrap temperature confidence",
+    "selection",  # what is worth a label, and which labels are doubtful
     "report",
     "models",
     "forms runs",

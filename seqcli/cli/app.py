@@ -32,6 +32,7 @@ ORDER = (
     "classify",
     "embed",
     "rescore",
+    "select",
     "look",
     "inspect",
     "recipes",

@@ -16,6 +16,7 @@ import numpy as np
 from seqcli.decoding._chain_steps import best, log_sum, recursion, total
 from seqcli.layers.crf import CRF, FORBIDDEN
 
+ENTRIES = 1 << 22  # numbers of a step over pairs of labels that are held at once
 Span = tuple[int, int, Sequence[int]]  # sentence, first token, its tags as label indices
 
 
@@ -172,6 +173,32 @@ class Chain:
         last = tags[np.maximum(self.lengths[self._order] - 1, 0), np.arange(B)]
         scores = (terms + self._end[last])[self._place]
         return np.where(self.lengths > 0, scores - self.log_z, 0.0)
+
+    def entropy(self) -> np.ndarray:
+        """The entropy of each sentence's paths, exact: (B,), nats; 0 for no tokens.
+
+        Token by token, the entropy of what leads to each label (Hernando, Crespi and Cybenko 2005).
+        """
+        found = np.zeros(self.shape[0])
+        if self._independent:
+            p = self.marginals()
+            each = -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1)  # (B, T)
+            return np.cumsum(each, axis=1)[:, -1] if self.shape[1] else found
+        K, moves = self.shape[2], self._transitions[:, :, None]
+        x, most = np.zeros((K, len(found))), max(1, ENTRIES // (K * K))
+        for t, now in enumerate(self._longer):
+            x = x[:, :now]
+            for first in range(0, int(now) if t else 0, most):
+                part = slice(first, min(first + most, int(now)))
+                logp = self._alpha[t - 1, :, None, part] + moves  # (K from, K to, n)
+                logp -= logp.max(axis=0)
+                logp -= np.log(np.exp(logp).sum(axis=0))
+                x[:, part] = (np.exp(logp) * (x[:, None, part] - logp)).sum(axis=0)
+            ending = slice(int(self._longer[t + 1]) if t + 1 < len(self._longer) else 0, int(now))
+            own = self._order[ending]
+            logp = (self._alpha[t, :, ending] + self._end[:, None]).T - self.log_z[own, None]
+            found[own] = np.ascontiguousarray(np.exp(logp) * (x[:, ending].T - logp)).sum(axis=-1)
+        return found
 
     def span_probabilities(self, spans: Sequence[Span], continues: np.ndarray) -> np.ndarray:
         """p(the tokens of a span carry exactly its tags, and the span ends there): (N,) of (sentence, start, tags).

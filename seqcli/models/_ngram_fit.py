@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcli.errors import SeqcliError
 from seqcli.models._log_linear import Loss, minimise
-from seqcli.models._ngrams import buckets_of, hash_characters, hash_sequences, hash_words, numbers, tokenized
+from seqcli.ngrams import buckets_of, hash_characters, hash_sequences, hash_words, numbers, tokenized
 
 if TYPE_CHECKING:
     from seqcli.models.ngram_linear import Config

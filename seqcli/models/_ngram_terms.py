@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqcli.models._ngrams import MARK, hash_characters, hash_sequences, hash_words, numbers, places_of
+from seqcli.ngrams import MARK, hash_characters, hash_sequences, hash_words, numbers, places_of
 
 if TYPE_CHECKING:
     from seqcli.models.ngram_linear import Model

@@ -32,7 +32,7 @@ from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models._base import ClassWeights
 from seqcli.models._ngram_terms import Term, terms
-from seqcli.models._ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
+from seqcli.ngrams import MARK, buckets_of, hash_characters, hash_sequences, hash_words, numbers, words_of
 from seqcli.records import Example
 
 TASK = "classification"

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from seqcli import console, registry
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import suffix
-from seqcli.records._json import is_object, joined, new_object
+from seqcli.records._json import RESULT, dumps, is_object, joined, new_object, with_members
 from seqcli.records._kinds import BLANKS, KINDS, LABELLED, PAIRED, TAGGED, UNPRINTABLE, Kind, Options, labels_of
 from seqcli.records._partial import NOT, NOTHING, is_name, is_open, names_in, other_than
 from seqcli.records._record import Answer, Example, Excerpt, Pair, Place, Places, Record, Sentence, SpanAnswer, spaced

@@ -74,12 +74,18 @@ def dumps(value: Any) -> str:
 
 def joined(body: str, result: dict[str, Any]) -> str:
     """A line with an object, as it stands, and `result` as its last member."""
+    return with_members(body, {RESULT: result})
+
+
+def with_members(body: str, new: dict[str, Any]) -> str:
+    """A line with an object, as it stands, and further members at its end; those of their names are replaced."""
     record = json.loads(body)
-    if RESULT in record:  # the other members stay as they are written
-        del record[RESULT]
-        body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name != RESULT) + "}"
+    if any(name in record for name in new):  # the other members stay as they are written
+        record = {name: value for name, value in record.items() if name not in new}
+        body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name not in new) + "}"
     head = body.rstrip(WHITE)[:-1]
-    return f'{head}{", " if record else ""}"{RESULT}": {dumps(result)}}}'
+    added = ", ".join(f"{dumps(name)}: {dumps(value)}" for name, value in new.items())
+    return f"{head}{', ' if record else ''}{added}}}"
 
 
 def new_object(members: dict[str, Any], result: dict[str, Any]) -> str:

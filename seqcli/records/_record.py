@@ -221,3 +221,4 @@ class Answer:
     further: dict[str, Answer] = field(default_factory=dict)  # of the other targets, where there are several
     explained: list[tuple[list[float | None], list[float | None]]] | None = None
     """Of each tag: the log-odds (nats) that it has by each word, and its probability as far as each was read."""
+    uncertainty: float | None = None  # where records are ranked by it, see `selection`

@@ -20,8 +20,8 @@ from support.questions import TEXTS, labelled, lines, toy
 from seqcli.datasets.vocabulary import Vocabulary
 from seqcli.errors import SeqcliError
 from seqcli.models import ngram_linear
-from seqcli.models._ngrams import MARK, hash_characters, hash_sequences, hash_words, tokenized
 from seqcli.models.ngram_linear import Config, Model
+from seqcli.ngrams import MARK, hash_characters, hash_sequences, hash_words, tokenized
 
 pytest.importorskip("scipy", reason="fitting needs SciPy, of the extra `train`")
 
@@ -46,7 +46,7 @@ ODD = [
 
 
 def by_hand(model: Model, text: str) -> np.ndarray:
-    """The equation of the module's docstring, one feature at a time; tests/models/test_ngrams.py proves the hashes."""
+    """The equation of the module's docstring, one feature at a time; tests/test_ngrams.py proves the hashes."""
     config = model.config
     tokens, lengths = tokenized([text], config.lowercase)
     pairs = hash_sequences(hash_words(tokens), lengths, range(1, config.words + 1), config.opening)

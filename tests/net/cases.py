@@ -500,10 +500,40 @@ NUMBERS = [
     "inspect tides",
 ]
 
+SELECTING = [
+    *(
+        f"select -m {m}{o} < lines.txt"
+        for m in ("pos", "linear", "topics")
+        for o in ("", " --jsonl", " --by entropy")
+    ),
+    "select -m pos -n 2 --whole --format conllu < lines.txt",
+    "select -m pos --by margin --jsonl < crlf.txt",
+    "select -m pos --diverse -n 2 open.txt bom.txt",
+    "select -m pos ud.conllu",
+    "select -m pos --input jsonl < tokens.jsonl",
+    "select -m forms --tag lemma --jsonl < lines.txt",
+    "select -m ner --by span ner.conll",
+    "select -m ner --by span < lines.txt",
+    "select -m linear remarks.csv",
+    "select -m linear --input tsv < headless.tsv",
+    "select -m linear --field say < objects.jsonl",
+    "select -m linear one.csv two.csv",
+    "select -m waves --text wave waves.jsonl",
+    "select -m pos --doubtful tagged.txt --input word-tag",
+    "select -m pos --doubtful tokens.jsonl",
+    "select -m remarks --doubtful remarks.csv",
+    "select -m remarks --doubtful remarks.csv --jsonl",
+    "select -m pos --doubtful --diverse tagged.txt",
+    "select -m lm < lines.txt",
+    "select -m spaces < lines.txt",
+    "select -m pos < bad.txt",
+    "select -m pos < empty.txt",
+]
+
 GROUPS = {
     "language": LANGUAGE, "tagging": TAGGING, "classification": CLASSIFICATION, "pairs": PAIRS,
     "embedding": EMBEDDING, "tokens": TOKENS, "looking": LOOKING, "frames": FRAMES, "numbers": NUMBERS,
-    "mistakes": MISTAKES,
+    "mistakes": MISTAKES, "selecting": SELECTING,
 }  # fmt: skip
 
 

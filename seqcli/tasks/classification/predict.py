@@ -54,6 +54,7 @@ class Answer(NamedTuple):
     )
     steps: list[tuple[int, float]] | None = None  # (first frame, weight) of what is looked at, in the place of tokens
     further: Mapping[str, Answer] = {}  # of the other targets, where there are several
+    uncertainty: float | None = None  # where records are ranked by it, see `selection`
 
 
 NOTHING = Answer([], [])  # for a blank text

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.models import _ngrams
-from seqcli.models._ngrams import MARK, hash_characters, hash_sequences, hash_words, numbers, words_of
+from seqcli import ngrams
+from seqcli.ngrams import MARK, hash_characters, hash_sequences, hash_words, numbers, words_of
 
 MODULO = 1 << 64
 
@@ -84,7 +84,7 @@ def test_hashes_are_the_same_for_ever() -> None:
         7973990096769852831,
         6974968289172358319,
     ]
-    code = "from seqcli.models._ngrams import hash_words; print(hash_words(['film'])[0])"
+    code = "from seqcli.ngrams import hash_words; print(hash_words(['film'])[0])"
     again = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -105,14 +105,14 @@ def test_few_collisions() -> None:
     different = len(set(words) | {f"\n{w}\n"[i : i + 6] + "c" for w in words for i in range(len(w) - 3)})
     assert len(np.unique(hashes)) == different
     buckets = 1 << 16
-    used = len(np.unique(_ngrams.buckets_of(np.unique(hashes), buckets)))
+    used = len(np.unique(ngrams.buckets_of(np.unique(hashes), buckets)))
     assert used == pytest.approx(buckets * (1 - (1 - 1 / buckets) ** different), rel=0.02)
 
 
 @pytest.mark.parametrize("buckets", [1, 3, 1000, 1 << 22, 1 << 32])
 def test_every_bucket_can_be_met_and_none_beyond(buckets: int) -> None:
     ends = np.array([0, MODULO - 1], np.uint64)
-    assert _ngrams.buckets_of(ends, buckets).tolist() == [0, buckets - 1]
+    assert ngrams.buckets_of(ends, buckets).tolist() == [0, buckets - 1]
 
 
 def test_words() -> None:

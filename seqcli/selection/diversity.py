@@ -1,0 +1,72 @@
+"""Texts that are unlike each other, among those of which a model is unsure: maximal marginal relevance.
+
+The first text is the most uncertain one; each further one is that whose uncertainty, from 0 to 1 among all, is the
+greatest less its likeness to the text that is chosen already and most like it (Carbonell and Goldstein 1998; as active
+learning Kim, Song, Kim and Lee 2006, here with both parts of one weight). It is chosen among POOL times as many texts
+as are wanted, the most uncertain ones (Zhdanov 2019). Likeness is the cosine of the hashed counts of words and of their
+n-grams of characters, weighted by how few of the texts have them (TF-IDF).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from seqcli.ngrams import buckets_of, hash_characters, hash_words, words_of
+
+POOL = 10  # times as many texts as are wanted are chosen from
+BUCKETS = 1 << 18
+CHARACTERS = 3, 5  # shortest and longest n-gram of a word's characters
+
+
+class Vectors(NamedTuple):
+    """Texts as vectors of length 1, end to end; of a text without words 0."""
+
+    starts: np.ndarray  # (N + 1,)
+    buckets: np.ndarray  # (M,)
+    weights: np.ndarray  # (M,)
+
+    def likeness(self, i: int) -> np.ndarray:
+        """The cosine of text i with each (N,)."""
+        own = slice(*self.starts[i : i + 2])
+        dense = np.zeros(BUCKETS)
+        dense[self.buckets[own]] = self.weights[own]
+        sums = np.concatenate([[0.0], np.cumsum(self.weights * dense[self.buckets])])
+        return sums[self.starts[1:]] - sums[self.starts[:-1]]
+
+
+def vectors(texts: Sequence[str]) -> Vectors:
+    """Texts as vectors."""
+    rows = [np.unique(_features(text), return_counts=True) for text in texts]
+    sizes = [len(buckets) for buckets, _ in rows]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    buckets = np.concatenate([np.zeros(0, np.int64), *(own for own, _ in rows)])
+    counts = np.concatenate([np.zeros(0), *(own for _, own in rows)])
+    texts_with = np.bincount(buckets, minlength=BUCKETS)[buckets]
+    weights = counts * (1 + np.log((1 + len(texts)) / (1 + texts_with)))
+    norms = [max(float(np.sqrt(np.square(weights[a:b]).sum())), 1e-12) for a, b in pairwise(starts)]
+    return Vectors(starts, buckets, weights / np.repeat(norms, sizes))
+
+
+def _features(text: str) -> np.ndarray:
+    """The buckets of a text's words and of their n-grams."""
+    words = words_of(text, lowercase=True)
+    return buckets_of(np.concatenate([hash_words(words), hash_characters(words, *CHARACTERS)[0]]), BUCKETS)
+
+
+def spread(texts: Sequence[str], uncertainty: Sequence[float], count: int) -> list[int]:
+    """The numbers of `count` texts that a model is unsure of and that are unlike each other, as they are chosen. The
+    texts come with the most uncertain one first; of equally good ones it is the first."""
+    own, chosen = vectors(texts), [0][: min(count, len(texts))]
+    unsure = np.array(uncertainty, np.float64)
+    unsure -= unsure.min(initial=np.inf) if len(unsure) else 0.0
+    unsure /= max(float(unsure.max(initial=0.0)), 1e-12)
+    likeness = np.full(len(texts), -np.inf)  # to any that is chosen
+    while 0 < len(chosen) < min(count, len(texts)):
+        likeness = np.maximum(likeness, own.likeness(chosen[-1]))
+        likeness[chosen[-1]] = np.inf
+        chosen.append(int(np.round(unsure - likeness, 9).argmax()))  # equal texts are alike, whatever the rounding
+    return chosen

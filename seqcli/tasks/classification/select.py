@@ -1,0 +1,198 @@
+"""What is worth a label among texts, and which labels of texts a model contradicts; how such texts are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqcli import forms
+from seqcli.columns import LABEL_NAMES
+from seqcli.datasets.reading import trained_roles
+from seqcli.records import BOM, MARK, NOT, RESULT, ROWS, Example, as_read, one_line, with_members
+from seqcli.selection import uncertainty
+from seqcli.selection.doubt import Contradicted, Doubts
+from seqcli.tasks.classification.predict import Answer, Classifier, Settings
+from seqcli.tasks.classification.show import SEPARATOR
+
+WAYS = uncertainty.WAYS
+DEFAULT = "margin"
+WRITES = ("tsv", "csv", "jsonl", "label-text", "fasttext")
+SCORE = "uncertainty"  # the column or key that has it
+BATCH = 512  # texts whose labels are looked at together
+
+
+@dataclass(frozen=True)
+class Asked(Settings):
+    """How texts are ranked."""
+
+    by: str = DEFAULT
+    target: str = ""  # which of several targets ranks them; "": the first
+
+
+@dataclass(frozen=True)
+class Selector(Classifier):
+    """A classifier that says beside each answer how unsure it is of it."""
+
+    settings: ClassVar[type] = Asked
+
+    def answer(self, examples: Sequence[Example], settings: Asked = Asked()) -> list[Answer]:  # type: ignore[override]
+        """An answer for each example with its `uncertainty`; a blank text has none."""
+        found = super().answer(examples, settings)
+        return [a._replace(uncertainty=a.further.get(settings.target, a).uncertainty) for a in found]
+
+    def _answers(  # type: ignore[override]
+        self, examples: Sequence[Example], probabilities: np.ndarray, weights: Any, settings: Asked
+    ) -> list[Answer]:
+        found = super()._answers(examples, probabilities, weights, settings)
+        unsure = uncertainty.of_labels(probabilities, settings.by, several=self.multi_label).tolist()
+        return [a._replace(uncertainty=u) if a.ranking else a for a, u in zip(found, unsure, strict=True)]
+
+
+def asked(own: Classifier, by: str, per_word: bool | None, reading: Any) -> Asked:
+    """The settings: of several targets `reading.label` names the one that ranks. Raises UsageError."""
+    target = reading.label if own.targets and reading.label else ""
+    if target:
+        own.of(target)
+    return Asked(most=None if own.multi_label else 1, by=by, target=target)
+
+
+@dataclass
+class Writer:
+    """Texts with the labels that a model gives, as it was trained on them: rows and objects that were read with their
+    labels filled in, else new records."""
+
+    format: str
+    read: str  # the format that was read
+    reader: Any
+    names: Sequence[str]  # the columns or keys of the labels, one a target
+    texts: Sequence[str]  # and of the texts
+    multi_label: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)  # how the training data were read
+
+    @classmethod
+    def of(cls, own: Classifier, format: str, read: str, reader: Any, label: str | None) -> Writer:
+        """As a model's data were; `label` is the column or key of its only target."""
+        data, roles = own.header["data"], trained_roles(own.header)
+        named = {role: name for role, name in roles.items() if not str(name).isdigit()}
+        texts = [str(named.get("text", "text")), *data["options"].get("further", ())]
+        names = list(own.targets) or [label or str(named.get("label", "labels" if own.multi_label else "label"))]
+        return cls(format, read, reader, names, texts, own.multi_label, data["options"])
+
+    def __call__(self, example: Example, answer: Answer) -> str:
+        """A record, with its line end."""
+        each = dict(zip(self.names, [answer, *answer.further.values()], strict=True))
+        score = round(answer.uncertainty or 0.0, 6)
+        if self.format == "jsonl":
+            members: dict[str, Any] = (
+                {} if self.read == "jsonl" else dict(zip(self.texts, _texts(example), strict=True))
+            )
+            members |= {name: own.labels if self.multi_label else own.labels[0] for name, own in each.items()}
+            body = as_read(example)[0].removeprefix(BOM) if self.read == "jsonl" else "{}"
+            return with_members(body, members | {RESULT: {SCORE: score}}) + "\n"
+        between = self.options.get("label_separator") or SEPARATOR
+        labels = {name: between.join(own.labels) for name, own in each.items()}
+        if self.format in ROWS:
+            return self._row(example, {**labels, SCORE: f"{score:.6f}"})
+        own = [*each.values()][-1].labels  # of two levels the whole
+        if self.format == "fasttext":
+            own = [self.options.get("label_prefix", "__label__") + label for label in own]
+        return one_line(" ".join([*own, example.text])) + "\n"
+
+    def head(self) -> str:
+        """The row with the columns' names; nothing where there is none."""
+        if self.format not in ROWS:
+            return ""
+        if self.read != self.format:
+            between, quoted = self._division
+            return forms.row([*self._fresh, SCORE], between, quoted=quoted) + "\n"
+        if (line := self.reader.head) is None:
+            return ""
+        between, quoted = self._division
+        more = [name for name in (*self.names, SCORE) if self._place(name) is None]
+        return between.join([line.body, *filter(None, [forms.row(more, between, quoted=quoted)])]) + (
+            line.end or "\n"
+        )
+
+    @property
+    def _fresh(self) -> list[str]:
+        """The columns of new rows: the labels stand where training had them, before or behind the texts."""
+        roles = {role: str(self.options.get(role) or "") for role in ("text", "label")}
+        behind = all(name.isdigit() for name in roles.values()) and int(roles["text"]) < int(roles["label"])
+        return [*self.texts, *self.names] if behind else [*self.names, *self.texts]
+
+    @property
+    def _division(self) -> tuple[str, bool]:
+        """What separates cells, and whether they may stand in quotes."""
+        if self.read == self.format:
+            return self.reader.separator, self.reader.quoted
+        return ("\t", False) if self.format == "tsv" else (",", True)
+
+    def _row(self, example: Example, values: Mapping[str, str]) -> str:
+        between, quoted = self._division
+        if self.read != self.format:
+            own = {**dict(zip(self.texts, _texts(example), strict=True)), **values}
+            return forms.row([own[name] for name in [*self._fresh, SCORE]], between, quoted=quoted) + "\n"
+        body, end = as_read(example)
+        cells = forms.cells_of(body.removeprefix(BOM), between, quoted=quoted) + [""] * example.missing
+        for name, value in values.items():
+            at, written = self._place(name), forms.row([value], between, quoted=quoted)
+            cells[len(cells) if at is None else at : None if at is None else at + 1] = [written]
+        return between.join(cells) + (end or "\n")
+
+    def _place(self, name: str) -> int | None:
+        """Which column that was read has what is written; None where none does."""
+        known = [cell.strip().casefold() for cell in self.reader.header or ()]
+        wanted = [name.casefold(), *(LABEL_NAMES if [name] == self.names else ())]
+        return next((known.index(own) for own in wanted if own in known), None)
+
+
+_BETWEEN = re.compile(f" ?{MARK} ?")
+
+
+def _texts(example: Example) -> list[str]:
+    """The texts of a record, one or several."""
+    return _BETWEEN.split(example.text)
+
+
+def doubts(
+    own: Classifier, examples: Sequence[Example], advance: Callable[[int], Any]
+) -> tuple[list[Contradicted], int]:
+    """The labels of texts that a classifier contradicts, the most doubtful first, and how many labels it does not
+    know. Of several targets, the first one's. Where a text may have several labels, each is asked for, and for not
+    being there: `!label`."""
+    own, several = own.first, own.multi_label
+    known, labels = own.vocabulary.label_ids, own.labels
+    collected = [Doubts(2) for _ in labels] if several else [Doubts(len(labels))]
+    unknown = 0
+    for first, part in _batches(examples):
+        aimed = [e.aimed(own.target) for e in part]
+        p = own.probabilities([own.made_ready(e) for e in part])
+        unknown += sum(label not in known for e in aimed for label in e.labels or ())
+        if several:
+            given = own.given(p).astype(np.int64)
+            for k, label in enumerate(labels):
+                there = np.array([label in (e.labels or ()) for e in aimed], np.int64)
+                each = np.stack([1 - p[:, k], p[:, k]], axis=1)
+                collected[k].add(first + np.arange(len(part)), there, each, given[:, k])
+        else:
+            ids = np.array([known.get((e.labels or [""])[0], -1) for e in aimed], np.int64)
+            rows = np.flatnonzero(ids >= 0)
+            collected[0].add(first + rows, ids[rows], p[rows])
+        advance(len(part))
+    found = [(k, doubt) for k, each in enumerate(collected) for doubt in each.found()]
+    shown = []
+    for k, doubt in sorted(found, key=lambda pair: (pair[1].confidence, pair[1].record, pair[0])):
+        example = examples[doubt.record].aimed(own.target)
+        names = [NOT + labels[k], labels[k]] if several else labels
+        gold, other = names[doubt.label], names[doubt.other]
+        place = example.place(label=True)
+        shown.append(Contradicted(place, gold, doubt.confidence, other, doubt.probability, example.text))
+    return shown, unknown
+
+
+def _batches(examples: Sequence[Example]) -> Iterator[tuple[int, Sequence[Example]]]:
+    return ((first, examples[first : first + BATCH]) for first in range(0, len(examples), BATCH))

@@ -1,0 +1,197 @@
+"""What is worth tags among sentences, and which tags a model contradicts; how such sentences are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqcli import registry, schemes
+from seqcli.decoding.chain import Chain
+from seqcli.errors import UsageError
+from seqcli.records import BOM, RESULT, Answer, Options, Sentence, as_read, with_members
+from seqcli.selection import uncertainty
+from seqcli.selection.doubt import Contradicted, Doubts
+from seqcli.tasks.tagging.predict import Settings, Tagger
+from seqcli.tasks.tagging.tags import aimed
+
+WAYS = (*uncertainty.WAYS, "span")
+DEFAULT = "least"
+WRITES = ("conll", "conllu", "jsonl", "word-tag")
+SCORE = "uncertainty"  # the key or comment that has it
+BATCH = 1024  # sentences whose tags are looked at together
+
+
+@dataclass(frozen=True)
+class Asked(Settings):
+    """How sentences are ranked."""
+
+    by: str = DEFAULT
+    per_word: bool = True
+    target: str = ""  # which of several targets ranks them; "": the first
+
+
+@dataclass(frozen=True)
+class Selector(Tagger):
+    """A tagger that says beside each answer how unsure it is of it."""
+
+    settings: ClassVar[type] = Asked
+
+    def answer(  # type: ignore[override]
+        self, sentences: Sequence[Sentence], settings: Asked = Asked(), allowed: Any = ()
+    ) -> list[Answer]:
+        """An answer for each sentence with its `uncertainty`; one without words has none."""
+        found = super().answer(sentences, settings, allowed)
+        for answer in found:
+            answer.uncertainty = answer.further.get(settings.target, answer).uncertainty
+        return found
+
+    def _of_group(self, chain: Chain, words: Sequence[Sequence[str]], settings: Asked) -> list[Answer]:  # type: ignore[override]
+        found = super()._of_group(chain, words, settings)
+        unsure = self._of_spans(chain, words, settings) if settings.by == "span" else None
+        unsure = uncertainty.of_paths(chain, settings.by) if unsure is None else unsure
+        for answer, own, n in zip(found, unsure.tolist(), map(len, words), strict=True):
+            answer.uncertainty = own / n if settings.per_word else own
+        return found
+
+    def _of_spans(self, chain: Chain, words: Sequence[Sequence[str]], settings: Asked) -> np.ndarray | None:
+        """Of the spans of a group's answers; None of a target whose tags are no spans."""
+        if not self.scheme:
+            return None
+        spans = self._spans(chain, self.best(chain, words), [*map(len, words)], replace(settings, confidence=True))
+        right = np.array([sum(span.probability or 0.0 for span in own) for own in spans])
+        return uncertainty.of_spans(chain, self._begins, right, np.array([*map(len, spans)]))
+
+    @cached_property
+    def _begins(self) -> np.ndarray:
+        return np.array([schemes.divide(label)[0] in ("B", "S") for label in self.vocabulary.labels])
+
+
+@dataclass
+class Writer:
+    """Sentences with the tags that a model gives, in a format that has tags; what was read in it keeps all else."""
+
+    format: str
+    options: Options  # of what is written
+    framed: bool = False  # words are the numbers of frames
+
+    @cached_property
+    def _own(self) -> Any:
+        return registry.load("records", self.format).Writer(self.options)
+
+    def head(self) -> str:
+        """No format of sentences begins with anything."""
+        return ""
+
+    def __call__(self, sentence: Sentence, answer: Answer) -> str:
+        """A record with its line ends; how unsure its tags are as a key, or a comment where there are any."""
+        score = round(answer.uncertainty or 0.0, 6)
+        if self.format == "jsonl":
+            return self._object(sentence, answer, score)
+        text = self._own.write(sentence, answer).removeprefix(BOM)
+        text += "" if text.endswith("\n") else "\n"
+        mark = "#" if self.format == "conllu" else self.options.comments
+        if self.format == "word-tag":
+            return text
+        lines = text.split("\n")
+        if lines[-2].strip():  # the last sentence of a source
+            lines.insert(-1, "")
+        first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+        if mark:
+            at = next(i for i, line in enumerate(lines) if line.strip() and not line.startswith(mark))
+            lines.insert(at, f"{mark} {SCORE} = {score:.6f}")
+        return "\n".join(lines[first:])
+
+    def _object(self, sentence: Sentence, answer: Answer, score: float) -> str:
+        """A line: the object that was read, or a new one, with its tokens and tags."""
+        raw = sentence.raw
+        own = getattr(raw, "format", "") == "jsonl"
+        members: dict[str, Any] = {} if own or sentence.offsets is None else {"text": sentence.text}
+        if not (own and sentence.places) and not self.framed:
+            members["tokens"] = sentence.words
+        members[self.options.tag or "tags"] = answer.tags
+        members |= {name: further.tags for name, further in answer.further.items()}
+        body = as_read(sentence)[0].removeprefix(BOM) if own else "{}"
+        return with_members(body, members | {RESULT: {SCORE: score}}) + "\n"
+
+
+def asked(own: Tagger, by: str, per_word: bool | None, reading: Any) -> Asked:
+    """The settings: of several targets `reading.tag` names the one that ranks. Raises UsageError."""
+    target = reading.tag if own.targets and reading.tag else ""
+    ranks = own.of(target) if target else own.first
+    if by == "span" and not ranks.scheme:
+        raise UsageError(
+            f"--by span: the tags of {own.path} are no spans", hint=f"--by {', '.join(uncertainty.WAYS)}"
+        )
+    if by == "margin" and per_word:
+        raise UsageError("--per-word divides what adds up over words: a margin of probabilities does not")
+    return Asked(by=by, per_word=by != "margin" if per_word is None else per_word, target=target)
+
+
+def check(own: Tagger, path: Any) -> None:
+    """Raise UsageError for a tagger whose labels no person writes."""
+    if own.words.restore:
+        said = f"{path} restores {own.words.restore}, which it learns from plain text"
+        raise UsageError(
+            f"{said}: there is nothing to label", hint="give it more text: data.train takes several files"
+        )
+
+
+def doubts(
+    own: Tagger, sentences: Sequence[Sentence], advance: Callable[[int], Any]
+) -> tuple[list[Contradicted], int]:
+    """The tags of words that a tagger contradicts, the most doubtful first, and how many tags it does not know. Of
+    several targets, the first one's. Tags that are known in part are left out."""
+    own = own.first
+    collected, unknown, words = (
+        Doubts(int(own.labels.part_ids.max(initial=-1)) + 1),
+        0,
+        [len(s.words) for s in sentences],
+    )
+    starts = np.cumsum([0, *words])
+    for begin in range(0, len(sentences), BATCH):
+        part = [aimed(s, own.target) for s in sentences[begin : begin + BATCH]]
+        for group, chain in own.chains(part):
+            marginals = chain.marginals()
+            for row, i in enumerate(group):
+                ids, told = _gold(own, part[i])
+                unknown += int((told & (ids < 0)).sum())
+                at = np.flatnonzero(ids >= 0)
+                p = np.zeros((len(at), len(collected.count)))
+                np.add.at(p.T, own.labels.part_ids, marginals[row, at].T)
+                collected.add(starts[begin + i] + at, ids[at], p)
+        advance(len(part))
+    names = dict(zip(own.labels.part_ids.tolist(), own.labels.parts, strict=True))
+    found = []
+    for doubt in collected.found():
+        i = int(np.searchsorted(starts, doubt.record, side="right")) - 1
+        s, t = aimed(sentences[i], own.target), doubt.record - int(starts[i])
+        gold, other = (_written(own, names[k], s.words[t]) for k in (doubt.label, doubt.other))
+        if gold != other:
+            given = s.place(t, tag=True), gold, doubt.confidence, other, doubt.probability, s.text, s.words[t]
+            found.append(Contradicted(*given))
+    return found, unknown
+
+
+def _gold(own: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray]:
+    """What each tag is among the parts (T,), -1 where that is not known; and (T,) whether a tag says something."""
+    parts = own.labels.part_ids
+    if (part := own.in_part(s)) is not None:
+        each = [
+            set(parts[allowed].tolist()) if told else set()
+            for allowed, told in zip(part.allowed, part.told, strict=True)
+        ]
+        return np.array([each_.pop() if len(each_) == 1 else -1 for each_ in each]), np.zeros(len(each), bool)
+    known = own.vocabulary.label_ids
+    ids = [known.get(label, -1) for label in own.vocabulary.as_labels(s.tags or [], own.scheme, s.words)]
+    return np.array([parts[k] if k >= 0 else -1 for k in ids], np.int64), np.ones(len(ids), bool)
+
+
+def _written(own: Tagger, part: str, word: str) -> str:
+    """A part as it is written of a word."""
+    if own.vocabulary.edits:
+        return own.labels.written(np.array([own.vocabulary.label_ids[part]]), [word])[0]
+    return schemes.in_letters(part, own.scheme)
