@@ -36,11 +36,13 @@ ORDER = [
     "metrics decoding bootstrap temperature confidence",
     "report",
     "models",
+    "growing",
     "forms runs",
     "reader",  # language models that read for other models
     "insight",
     "scoring",
     "predictor closing",
+    "former",
     "task",
     "tasks",
     "api facts",
