@@ -145,7 +145,7 @@ def of_vocabulary(before: Vocabulary, now: Vocabulary) -> Growth:
     places, like = [], {}
     for i, (name, own) in enumerate(now.slices.items()):
         labels, first = before.only(name), before.slices[name].start
-        rows = _of_labels(labels.labels, now.only(name).labels, labels.scheme)
+        rows = of_labels(labels.labels, now.only(name).labels, labels.scheme)
         parts[f"chain {i}"] = rows
         places.append(rows.places + own.start)
         like |= {row + own.start: old + first for row, old in rows.like.items()}
@@ -217,7 +217,7 @@ def _of_edits(before: Sizes, now: Sizes, allowed: np.ndarray) -> Rows:
     return Rows(np.concatenate([own, W + own, [2 * W, 2 * W + 1]]), like)
 
 
-def _of_labels(before: Sequence[str], now: Sequence[str], scheme: str | None) -> Rows:
+def of_labels(before: Sequence[str], now: Sequence[str], scheme: str | None) -> Rows:
     """The rows of labels; of spans a new part is like the same part of every kind."""
     rows = Rows.behind(len(before), len(now))
     if not scheme:

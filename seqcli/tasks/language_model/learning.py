@@ -28,11 +28,12 @@ def learnt(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer | None, former: F
     return kept.grown(new, lambda: corpus.texts("train", ""), former.texts(lambda old: old.texts("train", "")))
 
 
-def strange(corpus: Corpus, tokenizer: BaseTokenizer) -> list[str]:
-    """What of the training split a tokenizer reads as unknown, each once."""
-    if tokenizer.unk_id is None:
+def strange(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer) -> list[str]:
+    """The symbols of the training split that a kept tokenizer of characters or words lacks."""
+    if kept.kind not in TOKENIZERS:
         return []
-    return sorted({what for text in corpus.texts("train", "") for _, what in tokenizer.read(text)[1]})
+    known = set(kept.vocabulary())
+    return [symbol for symbol in learnt(recipe, corpus, None, None).vocabulary() if symbol not in known]
 
 
 def known_values(saved: Artifact | None, start: Artifact | None, *, grow: bool) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ class Task(BaseTask):
         corpus = replaying(
             open_corpus(recipe.data, recipe.base, known_values(saved, start, grow=grow)), recipe, former
         )
+        if REPLAY in corpus.splits and former and former.stored.header["data"]["encoding"] != corpus.encoding:
+            raise UsageError(f"data.replay: the text of {former.name} has another encoding than {corpus.encoding}")
         recipe = without_stdin(recipe, corpus.splits["train"][0].path)
         if start:
             recipe = replace(recipe, tokenizer=config_of(start))
@@ -71,7 +73,8 @@ class Task(BaseTask):
         kept = tokenizers.from_artifact(stored) if stored else None
         tokenizer = learnt(recipe, corpus, kept, former) if kept is None or grow else kept
         check_condition(corpus, tokenizer, stored, former if grow else None)
-        say_lacking(None if grow else former, {"characters": strange(corpus, tokenizer) if start else ()})
+        if start and not grow:
+            say_lacking(former, {"symbols": strange(recipe, corpus, tokenizer)})
         ids = {split: corpus.tokens(split, tokenizer) for split in corpus.splits}
         for split in ids.keys() - {"train"}:
             if len(ids[split]) < 2:
