@@ -47,7 +47,9 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
     if origin := header.get("origin"):
         added = ", ".join(f"{n:,} {what if n > 1 else what.removesuffix('s')}" for what, n in origin["added"].items())
         said = f", grown by {added}" if added else ""
-        facts.append(("began from", f"{origin['name']} of {origin['data']}, checksum {origin['checksum'][:12]}{said}"))
+        facts.append(
+            ("began from", f"{origin['name']} of {origin['data']}, checksum {origin['checksum'][:12]}{said}")
+        )
     scores = header.get("scores", {})
     for split in SPLITS:
         if split in scores:

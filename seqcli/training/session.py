@@ -6,6 +6,7 @@ import datetime
 import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from seqcli import artifact, console, registry, runs
@@ -127,6 +128,10 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     verb = registry.load("models", recipe.model.kind).VERBS[0]
     verb = "eval" if getattr(recipe.data, "reversed", False) else verb  # such a model writes nothing
     start = runs.open_model(options.init_from, verb) if options.init_from else None
+    if start and options.overwrite and Path(start.path).resolve().parent == run.path.resolve():
+        raise UsageError(
+            f"--overwrite would remove {start.path}, which the run is to begin from", hint="give another --name"
+        )
     former = Former(start, options.grow) if start else Former.again(saved.header, run) if saved else None
     task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start, former)
     task.former, recipe = former, task.recipe
