@@ -6,7 +6,7 @@ from typing import Any
 
 from seqcli import registry
 
-SPLITS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test", "replay")
 
 
 def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
@@ -45,6 +45,12 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         records = registry.constant("tasks", header.get("recipe", header)["task"], "RECORDS")
         amount = f"{about[unit]:,} {records if unit == 'records' else unit}"
         facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
+    if origin := header.get("origin"):
+        added = ", ".join(f"{n:,} {what if n > 1 else what.removesuffix('s')}" for what, n in origin["added"].items())
+        said = f", grown by {added}" if added else ""
+        facts.append(
+            ("began from", f"{origin['name']} of {origin['data']}, checksum {origin['checksum'][:12]}{said}")
+        )
     scores = header.get("scores", {})
     for split in SPLITS:
         if split in scores:
@@ -55,6 +61,10 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         name = f"{b['order']}-gram" if "order" in b else b["kind"]
         figure = b.get("metric", "cross-entropy")
         facts.append(("baseline", f"{name} {figure} {b[figure]:.4f} on {b['split']}, margin {b['margin']:+.4f}"))
+    for kind in ("old", "new"):
+        if own := scores.get(kind):
+            before, after = ("-" if own[key] is None else f"{own[key]:.4f}" for key in ("before", "after"))
+            facts.append((f"{kind} data", f"{own['metric']} {before} before, {after} after on {own['data']}"))
     if "progress" in header:
         p = header["progress"]
         facts.append(("progress", f"step {p['step']:,}, epoch {p['epoch']}, finished: {p['finished']}"))

@@ -21,6 +21,8 @@ from seqcli import artifact, console, layers, ops, registry
 from seqcli.artifact import Artifact
 from seqcli.closing import JUDGED, Baseline, Ending, Headline, margin, next_commands
 from seqcli.errors import UsageError
+from seqcli.former import Former, before_and_after
+from seqcli.growing import Growth, told
 from seqcli.layers.depth import Depth
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
@@ -48,6 +50,9 @@ class BaseTask(ABC):
     header: dict[str, Any]  # of the artifact: tokenizer or labels, vocabulary, data
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # of the artifact, beside the model's
     rows: slice = field(default_factory=lambda: slice(None), kw_only=True)  # of every batch, this process's
+    former: Former | None = field(default=None, kw_only=True)  # what the run began from
+    growth: Growth | None = field(default=None, kw_only=True)  # by what that grew
+    fresh: bool = field(default=True, kw_only=True)  # whether the run began with new weights
 
     batches = 1  # an epoch
     unit = "token"
@@ -75,8 +80,11 @@ class BaseTask(ABC):
 
     @classmethod
     @abstractmethod
-    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
-        """Make ready; `saved` is the checkpoint of a run that goes on, `start` a model to fine-tune.
+    def prepare(
+        cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None, former: Former | None = None
+    ) -> Self:
+        """Make ready; `saved` is the checkpoint of a run that goes on, `start` a model to fine-tune; `former` is that
+        model, of a run that goes on too, with the data that it was trained on.
 
         Raises SeqcliError.
         """
@@ -91,7 +99,7 @@ class BaseTask(ABC):
     @cached_property
     def depth(self) -> Depth:
         """How deep the model's arrays lie; those of a fresh one are a group."""
-        return Depth.of(layers.arrays(self.model), self.recipe.train, fresh="tuned_from" not in self.header)
+        return Depth.of(layers.arrays(self.model), self.recipe.train, fresh=self.fresh)
 
     def check_depth(self) -> None:
         """Raise UsageError for keys of `train` that ask for layers, or readers, where there is nothing trained."""
@@ -186,6 +194,10 @@ class BaseTask(ABC):
         """What it scores on a split."""
         return predictor.score(self.splits[split], what=f"scoring {split}")
 
+    def scored_on(self, predictor: Any, corpus: Any, split: str) -> Report:
+        """What a model scores on a split of another corpus."""
+        return replace(self, corpus=corpus).scored(predictor, split)  # type: ignore[call-arg]
+
     @abstractmethod
     def figures(self, report: Report) -> str:
         """The figures that a line has room for."""
@@ -212,6 +224,7 @@ class BaseTask(ABC):
             reports[split] = self.scored(ending.predictor, split)
             console.say(f"{split}: {self.figures(reports[split])}")
         scores: dict[str, Any] = {split: report.to_dict() for split, report in reports.items()}
+        mine = reports
         if ending.alone is not None:
             reports = {split: self.scored(ending.alone, split) for split in reports}
             for split, report in reports.items():
@@ -222,6 +235,10 @@ class BaseTask(ABC):
             scores["baseline"] = margin(ours, self.baseline(judged) or self.recipe.model.kind, self.headline, judged)
         else:
             console.say("no valid and no test split: nothing was measured, and no baseline beside it")
+        if self.former is not None:
+            corpus: Any = self.corpus  # type: ignore[attr-defined]
+            how = (ending.predictor, self.scored_on, self.headline)
+            scores |= before_and_after(self.former, corpus, mine, *how)
         ending.keep(scores)
         if shown := self.example(ending.predictor):
             console.say(f"\n{shown}\n")
@@ -267,11 +284,15 @@ def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also:
     return replace(recipe, model=type(recipe.model)(**shape, **mine))
 
 
-def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None) -> Any:
-    """The model that training begins with: the one to fine-tune, or fresh weights; None of a counted kind."""
+def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None, growth: Growth | None = None) -> Any:
+    """The model that training begins with: the one to fine-tune, grown where it is to grow, or fresh weights; None of
+    a counted kind."""
     kind = registry.load("models", recipe.model.kind)
     if kind.TRAINED == "counted":
         return None
+    if start and growth:
+        whole = kind.Model.restore(recipe.model, growth.before, start.part("model"))
+        return kind.Model.restore(recipe.model, vocabulary, growth.arrays(layers.arrays(whole)))
     if start:
         return kind.Model.restore(recipe.model, vocabulary, start.part("model"))
     assert recipe.train is not None
@@ -281,3 +302,19 @@ def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None) -> Any:
 def with_readers(model: Any, reader: Any, train: Any) -> Any:
     """A model that trains the language models that read for it too, where the recipe says so."""
     return replace(model, readers=reader.models) if reader and train and train.reader_rate else model
+
+
+def grows(start: Artifact | None, former: Former | None) -> bool:
+    """Whether the model to fine-tune is to grow."""
+    return start is not None and former is not None and former.grow
+
+
+def without_vectors(recipe: Recipe) -> Recipe:
+    """A recipe that reads no word vectors: a model that is fine-tuned keeps its own."""
+    return replace(recipe, data=recipe.data.model_copy(update={"vectors": None}))
+
+
+def say_lacking(former: Former | None, added: Mapping[str, Sequence[str]]) -> None:
+    """Say what of a training split a model to fine-tune does not know, and how it would."""
+    if former is not None and (what := told({k: v for k, v in added.items() if "label" not in k})):
+        console.say(f"{former.name} does not know {what} of the training split: --grow gives them rows")

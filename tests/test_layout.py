@@ -37,12 +37,14 @@ ORDER = [
     "selection",  # what is worth a label, and which labels are doubtful
     "report",
     "models",
+    "growing",
     "forms runs",
     "reader",  # language models that read for other models
     "insight",
     "scoring",
     "predictor closing",
     "vectors",
+    "former",
     "task",
     "tasks",
     "api facts",

@@ -32,6 +32,10 @@ def command(
     init_from: Annotated[
         str | None, option("Fine-tune this model.", "--init-from", metavar="MODEL", autocompletion=runs)
     ] = None,
+    grow: Annotated[
+        bool,
+        option("With --init-from: give words, characters and labels that the model does not know rows.", "--grow"),
+    ] = False,
     processes: Annotated[
         int | None,
         option(
@@ -48,11 +52,12 @@ def command(
         bool, option("Show recipe, parameters, memory and batch shapes; train nothing.", "--dry-run")
     ] = False,
 ) -> int:
-    if resume and (overwrite or init_from):
-        raise UsageError(f"--resume does not go with {'--overwrite' if overwrite else '--init-from'}")
+    if resume and (overwrite or init_from or grow):
+        other = "--overwrite" if overwrite else "--init-from" if init_from else "--grow"
+        raise UsageError(f"--resume does not go with {other}")
     from seqcli.training import group, require_torch, session
 
-    options = session.Options(name, resume, overwrite, init_from, dry_run, tensorboard)
+    options = session.Options(name, resume, overwrite, init_from, dry_run, tensorboard, grow)
     if group.one_of_several():
         require_torch("training")
         from seqcli.training.processes import joined

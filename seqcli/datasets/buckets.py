@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from seqcli.datasets.replay import Replay
+
 POOL = 64  # batches that are sorted by length together
 
 
@@ -14,12 +16,16 @@ class Buckets:
     """What has a `length` in batches of B: shuffled, sorted by length within pools, the batches shuffled again.
 
     A batch is a function of (seed, epoch, place) alone. Little of it is padding, and still no two epochs are alike.
+    With `earlier` records, an epoch has so many of them that they are a `share` of it (see `Replay`).
     """
 
-    def __init__(self, sentences: Sequence[Any], batch_size: int, seed: int):
-        self.seed, self._sentences, self._size = seed, sentences, batch_size
-        self._lengths = np.array([s.length for s in sentences], np.int64)
-        self.batches = -(-len(sentences) // batch_size)
+    def __init__(
+        self, sentences: Sequence[Any], batch_size: int, seed: int, earlier: Sequence[Any] = (), share: float = 0.0
+    ):
+        self.seed, self._sentences, self._size = seed, [*sentences, *earlier], batch_size
+        self._lengths = np.array([s.length for s in self._sentences], np.int64)
+        self._replay = Replay(len(sentences), self._lengths[len(sentences) :], share, seed) if earlier else None
+        self.batches = -(-(self._replay.slots if self._replay else len(sentences)) // batch_size)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])
 
     def batch(self, epoch: int, index: int) -> list[Any]:
@@ -30,7 +36,8 @@ class Buckets:
 
     def _draw(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.default_rng([self.seed, epoch])
-        order, pool, found = rng.permutation(len(self._sentences)), POOL * self._size, []
+        read = self._replay.drawn(epoch) if self._replay else np.arange(len(self._sentences))
+        order, pool, found = rng.permutation(read), POOL * self._size, []
         for first in range(0, len(order), pool):
             part = order[first : first + pool]
             part = part[np.argsort(self._lengths[part], kind="stable")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -14,6 +14,7 @@ from pydantic import AfterValidator
 
 from seqcli import console, streams
 from seqcli.datasets import catalog
+from seqcli.datasets.replay import SPLIT as REPLAY
 from seqcli.datasets.sources import SPLITS, Files, Plan, describe
 from seqcli.errors import SeqcliError
 from seqcli.files import open_source
@@ -135,6 +136,24 @@ class Corpus(Generic[R]):
         """Those of a split."""
         return self.splits[split]
 
+    def replaying(self, name: str, records: Sequence[R]) -> Self:
+        """With records of earlier data, called so, as a split that is replayed. Raises SeqcliError for none."""
+        if not self.filled(records):
+            raise SeqcliError(
+                f"data.replay: {name} has no {self.UNIT}", hint="name other files: {share: 0.25, train: FILES}"
+            )
+        return replace(self, splits={**self.splits, REPLAY: list(records)}, names={**self.names, REPLAY: name})
+
+    @property
+    def earlier(self) -> list[R]:
+        """The records that are replayed."""
+        return self.splits.get(REPLAY, [])
+
+    @property
+    def judged(self) -> list[str]:
+        """The splits that are not trained on."""
+        return [split for split in self.splits if split not in ("train", REPLAY)]
+
     def sha256(self, split: str, header: Mapping[str, Any]) -> str:
         """The hash of a split, over what the model of a header reads."""
         return self.about(self.splits[split])["sha256"]
@@ -168,7 +187,7 @@ class Corpus(Generic[R]):
         known = {self.given(record) for record in self.splits["train"]}
         found = []
         for split, records in self.splits.items():
-            keys = [key for record in records if (key := self.given(record))] if split != "train" else []
+            keys = [key for record in records if (key := self.given(record))] if split in self.judged else []
             if (again := sum(key in known for key in keys)) * REPEATED > len(keys):
                 what = f"{split}: {again:,} of {len(keys):,} records stand in the training split too, word for word"
                 found.append(f"{what}: its scores say less")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqcli.datasets.batch import STEPS  # lengths are rounded up to it, as in the batches
+from seqcli.datasets.replay import Replay
 
 ROWS = 8  # pairs of a batch by budget are a multiple of this, where there are so many: for the same reason
 
@@ -17,10 +18,22 @@ class Plan:
     function of (seed, epoch, place) alone.
     """
 
-    def __init__(self, lengths: np.ndarray, seed: int, *, size: int, tokens: int | None = None):
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        seed: int,
+        *,
+        size: int,
+        tokens: int | None = None,
+        earlier: int = 0,
+        share: float = 0.0,
+    ):
         """lengths (N, 2) of sources and targets; `size` pairs a batch, or of `tokens`, both sides and padding
-        counted, as many as fit (one at least)."""
-        self.seed = seed
+        counted, as many as fit (one at least). The last `earlier` pairs are replayed: an epoch has so many of them
+        that they are a `share` of it (see `Replay`)."""
+        self.seed, own = seed, len(lengths) - earlier
+        self._replay = Replay(own, lengths[own:], share, seed) if earlier else None
+        lengths = self._replay.lengths(lengths) if self._replay else lengths
         rounded = -(-np.asarray(lengths, np.int64) // STEPS) * STEPS
         self._keys = rounded[:, 1] * (int(rounded[:, 0].max(initial=0)) + 1) + rounded[:, 0]
         order = np.argsort(self._keys, kind="stable")
@@ -51,7 +64,8 @@ class Plan:
             rng = np.random.default_rng([self.seed, epoch])
             drawn = rng.permutation(len(self._keys))
             order = drawn[np.argsort(self._keys[drawn], kind="stable")]
-            self._drawn = epoch, order, rng.permutation(self.batches)
+            batches = rng.permutation(self.batches)
+            self._drawn = epoch, self._replay.drawn(epoch)[order] if self._replay else order, batches
         _, order, batches = self._drawn
         at = int(batches[index])
         return order[self._cuts[at] : self._cuts[at + 1]]

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 
 SHORTER, DEVIATION, SHORTEST = 0.05, 5.0, 5  # of varied lengths: how many are half as long, by how much, at least
 
@@ -20,6 +20,9 @@ class Streams:
     at an offset drawn from (seed, epoch). A partial shuffle rotates each stream within itself by an amount of its
     own, so that other tokens stand beside it every epoch, and at its ends (Press 2019, "Partially shuffling the
     training data to improve language models").
+
+    With an `earlier` text, the last streams of a batch read that one, a `share` of all B: each from a place drawn
+    from (seed, epoch), on from its beginning where it ends. An epoch is still one of the training text.
     """
 
     def __init__(
@@ -31,6 +34,8 @@ class Streams:
         *,
         varied: bool = False,
         shuffled: bool = False,
+        earlier: np.ndarray | None = None,
+        share: float = 0.0,
     ):
         pairs = len(ids) - 1  # a token and the one it is to predict
         if pairs < sequence_length:
@@ -38,19 +43,27 @@ class Streams:
                 f"the training text has {len(ids):,} tokens, too few for sequences of {sequence_length} and one",
                 hint=f"give more text, or set train.sequence_length to {max(pairs, 1)} or less",
             )
-        self.batch_size = min(batch_size, pairs // sequence_length)
+        self._earlier, self._replayed = earlier, 0
+        if earlier is not None:
+            if batch_size < 2 or len(earlier) < 2:
+                what = f"train.batch_size is {batch_size}" if batch_size < 2 else "the text has fewer than two tokens"
+                raise UsageError(f"data.replay: a share of the streams reads what was learnt before, and {what}")
+            self._replayed = min(max(round(share * batch_size), 1), batch_size - 1)
+        self._own = min(batch_size - self._replayed, pairs // sequence_length)
+        self.batch_size = self._own + self._replayed
         self.sequence_length, self._ids, self._seed = sequence_length, ids, seed
         self.varied, self._shuffled = varied, shuffled
-        self.batches = pairs // (self.batch_size * sequence_length)  # an epoch
+        self.batches = pairs // (self._own * sequence_length)  # an epoch
         self._each = self.batches * sequence_length  # tokens of one stream
-        self._slack = pairs - self._each * self.batch_size
+        self._slack = pairs - self._each * self._own
         self._known: tuple[int, np.ndarray] = -1, np.zeros(0, np.int64)
 
     @classmethod
-    def of(cls, ids: np.ndarray, train: Any) -> Self:
+    def of(cls, ids: np.ndarray, train: Any, earlier: np.ndarray | None = None, share: float = 0.0) -> Self:
         """As a recipe's `train` has it."""
-        varied, shuffled = train.vary_length, train.partial_shuffle
-        return cls(ids, train.batch_size, train.sequence_length, train.seed, varied=varied, shuffled=shuffled)
+        how: dict[str, Any] = {"varied": train.vary_length, "shuffled": train.partial_shuffle}
+        how |= {"earlier": earlier, "share": share}
+        return cls(ids, train.batch_size, train.sequence_length, train.seed, **how)
 
     def offset(self, epoch: int) -> int:
         """The first token of an epoch."""
@@ -77,6 +90,13 @@ class Streams:
         cuts, first = self._cuts(epoch), self.offset(epoch)
         within = np.arange(cuts[index], cuts[index + 1])[:, None]  # (T, 1)
         if self._shuffled:
-            within = within + np.random.default_rng([self._seed, epoch, 2]).integers(self._each, size=self.batch_size)
-        places = first + self._each * np.arange(self.batch_size) + within % self._each  # (T, B)
-        return self._ids[places].astype(np.int64), self._ids[places + 1].astype(np.int64)
+            within = within + np.random.default_rng([self._seed, epoch, 2]).integers(self._each, size=self._own)
+        places = first + self._each * np.arange(self._own) + within % self._each  # (T, B)
+        inputs, targets = self._ids[places].astype(np.int64), self._ids[places + 1].astype(np.int64)
+        if self._earlier is None:
+            return inputs, targets
+        pairs = len(self._earlier) - 1
+        begins = np.random.default_rng([self._seed, epoch, 3]).integers(pairs, size=self._replayed)
+        places = (begins + np.arange(cuts[index], cuts[index + 1])[:, None]) % pairs
+        more = self._earlier[places].astype(np.int64), self._earlier[places + 1].astype(np.int64)
+        return np.concatenate([inputs, more[0]], axis=1), np.concatenate([targets, more[1]], axis=1)

@@ -91,6 +91,24 @@ class Vocabulary:
         counts = Counter(c for form in forms for c in form)
         return replace(self, characters=[c for c, _ in _ranked(counts)])
 
+    def grown(self, other: Self) -> Self:
+        """With what another, learnt from further text, has besides, behind its own."""
+
+        def both(own: Sequence[str], more: Sequence[str]) -> list[str]:
+            return [*dict.fromkeys([*own, *more])]
+
+        further = {n: t if n not in other.further else replace(t, labels=both(t.labels, other.further[n].labels))
+                   for n, t in self.further.items()}  # fmt: skip
+        return replace(
+            self,
+            words=both(self.words, other.words),
+            characters=both(self.characters, other.characters),
+            features={name: both(values, other.features.get(name, ())) for name, values in self.features.items()},
+            labels=both(self.labels, other.labels),
+            forms=self.forms | other.forms,
+            further=further,
+        )
+
     def normal(self, word: str) -> str:
         """A word as the table of words has it."""
         word = word.lower() if self.lowercase else word

@@ -16,7 +16,7 @@ from seqcli.recipe.positions import Core, Keys, dotted
 from seqcli.recipe.schema import Recipe
 
 PATHS = {  # the keys of each section that name files: the one list of them
-    "data": ("train", "valid", "test", "vectors"),
+    "data": ("train", "valid", "test", "vectors", "replay"),
     "tokenizer": ("path",),
     "target_tokenizer": ("path",),
 }
@@ -67,7 +67,9 @@ def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def each(value: Any, change: Callable[[str], str]) -> Any:
-    """A path, or a list of paths, each changed; what is no path stays."""
+    """A path, or a list of paths, each changed, also where they stand under `train`; what is no path stays."""
+    if isinstance(value, dict):
+        return {k: each(v, change) if k == "train" else v for k, v in value.items()}
     if isinstance(value, list):
         return [each(v, change) for v in value]
     return change(value) if isinstance(value, str) else value
@@ -98,6 +100,10 @@ def _paths(root: yaml.Node | None) -> Iterator[tuple[Keys, yaml.ScalarNode]]:
         if named := PATHS.get(str(keys[-1])):
             for inner, value in _entries(node, keys):
                 if inner[-1] in named:
+                    if isinstance(value, yaml.MappingNode):
+                        inner, value = next(
+                            (e for e in _entries(value, inner) if e[0][-1] == "train"), (inner, value)
+                        )
                     items = value.value if isinstance(value, yaml.SequenceNode) else [value]
                     for i, item in enumerate(items):
                         if isinstance(item, yaml.ScalarNode) and item.tag.endswith(":str"):

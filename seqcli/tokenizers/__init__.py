@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,6 +24,7 @@ import numpy as np
 from seqcli import artifact, registry
 from seqcli.errors import SeqcliError, UsageError
 
+Texts = Callable[[], Iterable[str]]  # reads texts, again each time
 SPACE = "▁"  # U+2581, how a space is shown in a piece
 
 
@@ -129,6 +130,12 @@ class BaseTokenizer(ABC):
     @abstractmethod
     def restore(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The tokenizer that `header` and `arrays` describe."""
+
+    def grown(self, other: Self, texts: Texts, before: Texts | None = None) -> Self:
+        """With the symbols that another has besides, behind its own. The other was learnt from further `texts`;
+        `before` reads those that it was itself learnt from, None where they are gone. Raises UsageError where it
+        cannot grow."""
+        raise UsageError(f"a tokenizer of the kind {self.kind} cannot grow", hint="train a new model instead")
 
     def fingerprint(self) -> str:
         """A hash of all that decides how it encodes, hexadecimal."""

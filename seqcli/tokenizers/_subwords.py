@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import signal
+import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -156,6 +157,23 @@ def read_spec(model: bytes) -> Spec:
         dummy_prefix=prefix and not as_suffix,
         spaces_lead=escape and not as_suffix,
     )
+
+
+def with_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
+    """The model with further pieces and their scores behind its own: a repeated field goes on where it is given
+    again."""
+    parts = [model]
+    for piece, score in pieces.items():
+        text = piece.encode()
+        entry = b"\x0a" + _number(len(text)) + text + b"\x15" + struct.pack("<f", score)
+        parts += [b"\x0a", _number(len(entry)), entry]
+    return b"".join(parts)
+
+
+def _number(value: int) -> bytes:
+    """A protocol buffer's integer."""
+    rest = value >> 7
+    return bytes([value & 127 | 128]) + _number(rest) if rest else bytes([value])
 
 
 def without_normalizer(model: bytes) -> bytes:

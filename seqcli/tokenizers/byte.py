@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel
 
-from seqcli.tokenizers import SPACE, BaseTokenizer, TextStream
+from seqcli.tokenizers import SPACE, BaseTokenizer, Texts, TextStream
 
 
 class Config(BaseModel, extra="forbid"):
@@ -48,6 +48,9 @@ class Tokenizer(BaseTokenizer):
 
     def written(self) -> list[bytes]:
         return [bytes([i]) for i in range(256)]
+
+    def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
+        return self  # it has all there is
 
     def header(self) -> dict[str, Any]:
         return {"kind": "byte"}

@@ -10,7 +10,7 @@ from unicodedata import combining, normalize
 import numpy as np
 from pydantic import BaseModel
 
-from seqcli.tokenizers import BaseFree, BaseTokenizer, TextStream, UnknownCharacter, unescape, visible
+from seqcli.tokenizers import BaseFree, BaseTokenizer, Texts, TextStream, UnknownCharacter, unescape, visible
 
 UNK = "<unk>"
 _CODE_POINTS = 0x110000
@@ -26,23 +26,26 @@ class Config(BaseModel, extra="forbid"):
 
 
 class Tokenizer(BaseTokenizer):
-    """A table from code points to ids; the symbols are sorted by code point, `<unk>` (if any) comes last.
+    """A table from code points to ids; the symbols are sorted by code point, `<unk>` (if any) comes last. Where
+    it has grown, further characters stand behind.
 
     With `nfd` texts are read in Unicode's form NFD, and written in NFC, which is then what comes back of a text.
     """
 
     kind = "char"
 
-    def __init__(self, characters: str, unk: bool = False, *, nfd: bool = False):
+    def __init__(self, characters: str, unk: bool = False, *, nfd: bool = False, further: str = ""):
         self.characters, self.unk, self.nfd, self.lossless = characters, unk, nfd, not nfd
-        self.size = len(characters) + unk
+        self.further = further
+        self.symbols = [*characters, *[UNK] * unk, *further]
+        self.size = len(self.symbols)
         self.unk_id = len(characters) if unk else None
-        self._codes = _codes(characters)
+        self._codes = _codes("".join([characters, "\0" * unk, further]))  # `<unk>` has none that is ever read
+        own = np.flatnonzero(np.arange(self.size) != (-1 if self.unk_id is None else self.unk_id))
         # the last entry stands for all beyond the table
         self._table = np.full(int(self._codes.max(initial=0)) + 2, -1, np.int32)
-        self._table[self._codes] = np.arange(len(characters), dtype=np.int32)
-        found = characters.find("\n")
-        self.newline_id = found if found >= 0 else None
+        self._table[self._codes[own]] = own
+        self.newline_id = self.symbols.index("\n") if "\n" in self.symbols else None
 
     @classmethod
     def learn(cls, texts: Iterable[str], config: Config) -> Tokenizer:
@@ -86,28 +89,36 @@ class Tokenizer(BaseTokenizer):
         return normalize("NFC", text) if self.nfd else text
 
     def symbol(self, id: int) -> str:
-        return UNK if id == self.unk_id else visible(self.characters[id])
+        return UNK if id == self.unk_id else visible(self.symbols[id])
 
     def stream(self) -> TextStream:
-        texts = [*self.characters, UNK]
-        return _Composed(texts) if self.nfd else _Stream(texts)
+        return _Composed(self.symbols) if self.nfd else _Stream(self.symbols)
 
     def written(self) -> list[bytes]:
         if self.nfd:
             return super().written()
-        return [c.encode(errors="surrogatepass") for c in [*self.characters, *[UNK] * self.unk]]
+        return [c.encode(errors="surrogatepass") for c in self.symbols]
+
+    def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
+        known = {*self.characters, *self.further}
+        further = "".join(c for c in other.characters if c not in known)
+        if not self.unk:
+            return type(self)(self.characters + further, nfd=self.nfd)
+        return type(self)(self.characters, self.unk, nfd=self.nfd, further=self.further + further)
 
     def header(self) -> dict[str, Any]:
-        nfd = {"normalize": "nfd"} if self.nfd else {}
-        return {"kind": "char", "characters": self.characters, "unk": self.unk, **nfd}
+        more = {"normalize": "nfd"} if self.nfd else {}
+        more |= {"further": self.further} if self.further else {}
+        return {"kind": "char", "characters": self.characters, "unk": self.unk, **more}
 
     @classmethod
     def restore(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tokenizer:
-        return cls(header["characters"], header["unk"], nfd=header.get("normalize") == "nfd")
+        nfd, further = header.get("normalize") == "nfd", header.get("further", "")
+        return cls(header["characters"], header["unk"], nfd=nfd, further=further)
 
     @cached_property
     def _names(self) -> list[str]:
-        return [visible(c) for c in self.characters] + [UNK] * self.unk
+        return [self.symbol(i) for i in range(self.size)]
 
 
 class _Stream(TextStream):

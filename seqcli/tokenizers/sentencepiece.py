@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from seqcli import console
-from seqcli.errors import SeqcliError
-from seqcli.tokenizers import SPACE, BaseTokenizer, TextStream, _chunks, _subwords, visible
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.tokenizers import SPACE, BaseTokenizer, Texts, TextStream, _chunks, _subwords, visible
 from seqcli.tokenizers.byte import ByteStream, byte_offsets
 
 T = TypeVar("T")
@@ -113,6 +113,56 @@ class Tokenizer(BaseTokenizer):
                 f"{path} is not a model of the sentencepiece library",
                 hint="it is the .model file that spm_train writes",
             ) from None
+
+    def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
+        """As the base class says. What it was learnt from is divided as ever: a new piece that would change that is
+        left away. Where those texts are gone, new pieces hold a new character each."""
+        if not (self._exact and other._exact):
+            raise UsageError(
+                "tokenizer.path: a model of the library that normalises text, or has no bytes, cannot grow",
+                hint="train a new model instead",
+            )
+        known = set(self._pieces)
+        plain = [i for i in range(other.size) if i not in other._bytes and other._pieces[i] not in known]
+        new = {other._pieces[i]: other._processor.get_score(i) for i in plain if i != other._unknown}
+        single = [c for c in new if len(c) == 1]
+        if before is None:
+            new = {p: score for p, score in new.items() if not set(single).isdisjoint(p)}
+        base = self._with(dict.fromkeys(single, self._lowest))
+        if before is not None and (odd := base._used(before(), self.size)):  # rare ones that were left to bytes
+            base = self._with(dict.fromkeys((c for c in single if c not in odd), self._lowest))
+        ranked = sorted((p for p in new if len(p) > 1), key=lambda p: (-new[p], p))
+        more = {p: base._score(p, new[p]) for p in ranked}
+        grown = base._with(more)
+        while more and (odd := grown._used(before() if before else (), self.size)):
+            more = {p: score for p, score in more.items() if p not in odd}
+            grown = base._with(more)
+        if self._spec.unigram:  # of BPE some are on the way to longer ones
+            used = grown._used(texts(), self.size)
+            grown = base._with({p: score for p, score in more.items() if p in used})
+        return grown
+
+    @property
+    def _lowest(self) -> float:
+        """The least score of a piece: what is below it would change what the library gives unknown characters."""
+        return min(self._processor.get_score(i) for i in range(self.size) if i not in self._bytes)
+
+    def _with(self, pieces: Mapping[str, float]) -> Tokenizer:
+        """With further pieces and their scores, the best first; those of BPE come after all that are there."""
+        if not self._spec.unigram:
+            pieces = {p: self._lowest - 1 - i for i, p in enumerate(pieces)}
+        return type(self)(_subwords.with_pieces(self._model, pieces), self._spec)
+
+    def _score(self, piece: str, own: float) -> float:
+        """The score of a new piece: as it was learnt, but above what it is divided into, which it is to stand for."""
+        ids = self._processor.encode(piece.replace(SPACE, " "))
+        divided = -np.inf if set(ids) & self._bytes.keys() else sum(map(self._processor.get_score, ids))
+        return min(max(own, divided + 0.1, self._lowest), 0.0)
+
+    def _used(self, texts: Iterable[str], first: int) -> set[str]:
+        """The pieces from number `first` on that texts are divided into."""
+        found = set[int]().union(*(np.unique(self.encode(text)).tolist() for text in texts))
+        return {self._pieces[i] for i in found if i >= first}
 
     def encode(self, text: str) -> np.ndarray:
         if self._fast is None:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
 
 from seqcli.errors import UsageError, did_you_mean
-from seqcli.tokenizers import BaseFree, BaseTokenizer, TextStream
+from seqcli.tokenizers import BaseFree, BaseTokenizer, Texts, TextStream
 from seqcli.words import Rule
 
 UNK, EOS = "<unk>", "<eos>"
@@ -102,6 +102,9 @@ class Tokenizer(BaseTokenizer):
         if not self.blank_first:
             raise UsageError(f"tokenizer.split: {self.split}: no texts can be asked of answers in such words")
         return [b"\n" if word == "\n" else f" {word}".encode() for word in self._columns[0]]
+
+    def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
+        return type(self)([*dict.fromkeys([*self.words, *other.words])], self.lowercase, self.split)
 
     def header(self) -> dict[str, Any]:
         header = {"kind": "word", "lowercase": self.lowercase, "split": self.split}

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from seqcli import console, layers
+from seqcli.datasets.replay import share_of
 from seqcli.facts import cell_name
 from seqcli.recipe.dump import dump_yaml
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 def opening(session: Session) -> None:
     """What is about to happen."""
     console.say(session.task.opening())
+    for line in growing(session.task):
+        console.say(line)
     for doubt in session.task.doubts():
         console.warn(doubt)
     config = session.recipe.model
@@ -31,6 +34,17 @@ def opening(session: Session) -> None:
         f" {layers.parameters(session.task.model):,} parameters; {train.precision} on {train.device},"
         f" {_several(session.group.size)}{train.threads} threads, seed {train.seed}"
     )
+
+
+def growing(task: Any) -> list[str]:
+    """What a model that goes on gets, and what of the data before is read again."""
+    if task.former is None:
+        return []
+    lines = [f"grown: {told} get rows in {task.former.name}"] if task.growth and (told := task.growth.told()) else []
+    lines += ["grown: the training split has nothing new"] if task.growth and not lines else []
+    if share := share_of(task.recipe.data):
+        lines.append(f"replay: {share:.0%} of each epoch are of data that {task.former.name} was trained on")
+    return lines
 
 
 def _several(processes: int) -> str:
@@ -93,7 +107,7 @@ def dry_run(session: Session) -> None:
     """The resolved recipe, the parameters, the memory, the shapes of a batch; nothing is written."""
     print(dump_yaml(session.recipe), end="")
     task = session.task
-    for line in task.details():
+    for line in (*task.details(), *growing(task)):
         print(f"# {line}")
     if task.model is None:
         return

@@ -6,10 +6,12 @@ import datetime
 import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from seqcli import artifact, console, registry, runs
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.former import ORIGIN, Former
 from seqcli.recipe.dump import dump_yaml
 from seqcli.recipe.paths import portable, rebase
 from seqcli.recipe.schema import SECTIONS, Recipe
@@ -22,7 +24,15 @@ FIXED = (  # keys of `train` that a resumed run keeps
     *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
     *("seed", "device", "vary_length", "partial_shuffle", "reader_rate"),
 )
-LABELS = ("longest", "ratio", "scheme", "restore", "multi_label", "phrases")  # and of `data`: what is made of it
+LABELS = (
+    "longest",
+    "ratio",
+    "scheme",
+    "restore",
+    "multi_label",
+    "phrases",
+    "replay",
+)  # of `data`: what is made of it
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Options:
     init_from: str | None = None
     dry_run: bool = False
     tensorboard: bool = False
+    grow: bool = False
 
 
 @dataclass
@@ -55,6 +66,8 @@ def check(recipe: Recipe, options: Options, processes: int) -> tuple[Run, bool]:
     counted = registry.load("models", kind).TRAINED == "counted"
     if counted and (options.resume or options.init_from):
         raise UsageError(f"a {kind} model is counted in one pass: there is nothing to resume or start from")
+    if options.grow and not options.init_from:
+        raise UsageError("--grow: it is the model of --init-from that grows", hint="give it too: --init-from MODEL")
     if counted and processes > 1:
         raise UsageError(
             f"a {kind} model is not trained by gradients: several processes cannot share its work",
@@ -115,10 +128,14 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     verb = registry.load("models", recipe.model.kind).VERBS[0]
     verb = "eval" if getattr(recipe.data, "reversed", False) else verb  # such a model writes nothing
     start = runs.open_model(options.init_from, verb) if options.init_from else None
-    task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start)
-    recipe = task.recipe
-    if began := start.header.get("checksum") if start else saved and saved.header.get("tuned_from"):
-        task.header["tuned_from"] = began
+    if start and options.overwrite and Path(start.path).resolve().parent == run.path.resolve():
+        raise UsageError(
+            f"--overwrite would remove {start.path}, which the run is to begin from", hint="give another --name"
+        )
+    former = Former(start, options.grow) if start else Former.again(saved.header, run) if saved else None
+    task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start, former)
+    task.former, recipe = former, task.recipe
+    task.fresh = start is None and (saved is None or ORIGIN not in saved.header)
     if saved:
         _same_data(saved.header, task.header, run)
     if task.model is not None:
@@ -139,11 +156,12 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
         "model": recipe.model.model_dump(mode="json"),
         "recipe": portable(recipe.to_dict()),
         **task.header,
+        **({ORIGIN: former.header(run, task.growth.added if task.growth else {})} if former else {}),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     if saved:
         _same_recipe(saved.header, header, recipe, run)
-        header |= {key: saved.header[key] for key in ("created", "data")}
+        header |= {key: saved.header[key] for key in ("created", "data", ORIGIN) if key in saved.header}
         header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
     return Session(recipe, run, task, header, saved, group)
 
@@ -154,6 +172,8 @@ def _same_recipe(old: dict[str, Any], new: dict[str, Any], recipe: Recipe, run: 
 
     def before(section: str, key: str) -> Any:
         stored = old["recipe"].get(section) or {}
+        if key == "replay" and stored.get(key):  # its files may be called from elsewhere: what they hold is compared
+            return {**stored[key], "train": (new["recipe"][section][key] or {}).get("train")}
         if key in stored or section not in old["recipe"]:
             return stored.get(key)
         return type(getattr(recipe, section)).model_fields[key].get_default(call_default_factory=True)

@@ -284,3 +284,31 @@ def test_what_is_no_model_says_so(tmp_path, data: bytes):
         module.Tokenizer.foreign(path)
     with pytest.raises(SeqcliError, match="cannot read"):
         module.Tokenizer.foreign(tmp_path / "missing")
+
+
+# growing
+
+OLD = ["the cat sat on the mat and the dog ran to the house\n"] * 20 + ["a house is a home for a cat\n"] * 20
+NEW = ["the naïve café señor sat in the zymology lab\n", "zymology and zymurgy: a naïve café\n"] * 20
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_grown_model_divides_what_it_was_learnt_from_as_ever(kind: str, gone: bool) -> None:
+    config = module.Config(size=310, model_type=kind)
+    old = module.Tokenizer.learn(OLD, config)
+    grown = old.grown(module.Tokenizer.learn(NEW, config), lambda: NEW, None if gone else lambda: OLD)
+    assert [*grown.vocabulary()][: old.size] == [*old.vocabulary()]
+    assert grown.size > old.size
+    for text in OLD:
+        assert grown.encode(text).tolist() == old.encode(text).tolist()
+    new = "".join(NEW)
+    assert grown.decode(grown.encode(new)) == new
+    assert len(grown.encode(new)) < 0.8 * len(old.encode(new))
+    assert not set(grown.encode(new).tolist()) & set(grown._bytes)
+    added = [grown.symbol(i) for i in range(old.size, grown.size)]
+    if gone:
+        assert all(set(piece) & set("ïéñzyl") or not set(piece) <= set("".join(OLD) + "▁") for piece in added)
+    again = module.Tokenizer.restore(grown.header(), grown.arrays())
+    assert again.fingerprint() == grown.fingerprint()
+    assert again.encode(new).tolist() == grown.encode(new).tolist()

@@ -16,6 +16,7 @@ from seqcli.datasets import corpus, sources, targets
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, said_texts, trained_roles, with_texts
+from seqcli.datasets.replay import ReplaySpec
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.frames import ENDINGS, content
 from seqcli.records import (
@@ -80,6 +81,7 @@ class Config(BaseModel, extra="forbid"):
     multi_label: bool = False  # a text may have several labels, or none
     phrases: bool = False  # trees: train on the phrase of every node, not on whole sentences alone
     longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
+    replay: ReplaySpec = None  # with --init-from: this share of an epoch is what the model was trained on before
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
     encoding: Encoding = "utf-8"
@@ -133,10 +135,10 @@ class Corpus(corpus.Corpus[Example]):
             found.append(f"every training text has the label {next(iter(counts))!r}: there is nothing to tell apart")
         return [*super().doubts(), *found]
 
-    def phrases(self) -> list[Example]:
-        """The different phrases of the training split's trees, with their labels; sentences among them."""
+    def phrases(self, split: str = "train") -> list[Example]:
+        """The different phrases of a split's trees, with their labels; sentences among them."""
         found: dict[tuple[str, str], Example] = {}
-        for example in self.splits["train"]:
+        for example in self.splits.get(split, ()):
             if example.tree is None:  # a text that came without one
                 found.setdefault((example.text, (example.labels or [""])[0]), example)
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from seqcli.datasets.targets import Target
 from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.former import Former
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
 from seqcli.tasks.classification import data as dataset
@@ -49,26 +51,48 @@ def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabula
     return (found * max(each.sum(), 1) / max(float((each * found).sum()), 1e-30)).astype(np.float32)
 
 
-def tokenizer(recipe: Recipe, examples: Sequence[Example], stored: Artifact | None) -> Any:
-    """The stored one, or one learnt from the training split; None for a model that reads text by itself."""
+def tokenizer(
+    recipe: Recipe, examples: Sequence[Example], stored: Artifact | None, former: Former | None = None
+) -> Any:
+    """The stored one, with what the training split has besides where a `former` model is to grow; or one learnt from
+    that split; None for a model that reads text by itself."""
     if recipe.tokenizer is None:
         return None
     if stored:
-        return tokenizers.from_artifact(stored)
-    config = recipe.tokenizer
+        kept = tokenizers.from_artifact(stored)
+        if former is None:
+            return kept
+        config = former.recipe.tokenizer
+        before = former.texts(lambda corpus: _texts(corpus.splits["train"]))
+        return kept.grown(_learnt(config, examples, recipe.base), lambda: _texts(examples), before)
+    return _learnt(recipe.tokenizer, examples, recipe.base)
+
+
+def _texts(examples: Sequence[Example]) -> Iterator[str]:
+    return (e.text.replace("\n", " ") + "\n" for e in examples)
+
+
+def _learnt(config: Any, examples: Sequence[Example], base: Path) -> Any:
     given = config.kind == "word" and all(e.words is not None for e in examples)  # leaves are words as they are
-    texts = (" ".join(e.words or ()) if given else e.text.replace("\n", " ") for e in examples)
+    texts = (" ".join(e.words or ()) + "\n" for e in examples) if given else _texts(examples)
     plain = config.model_copy(update={"split": "whitespace"}) if given else config
-    learnt: Any = tokenizers.learn(plain, (f"{text}\n" for text in texts), recipe.base, any_character=True)
+    learnt: Any = tokenizers.learn(plain, texts, base, any_character=True)
     return type(learnt)(learnt.words, learnt.lowercase, config.split) if given else learnt
 
 
 def learn(
-    recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any, dimensions: int = 0
+    recipe: Recipe,
+    examples: Sequence[Example],
+    corpus: dataset.Corpus,
+    tokenizer: Any,
+    dimensions: int = 0,
+    *,
+    more: bool = False,
 ) -> Vocabulary:
-    """The labels of the training split, the tokenizer's symbols as words, their characters and vectors."""
+    """The labels of the training split, the tokenizer's symbols as words, their characters and vectors; `more`: a
+    model has others already."""
     labels = sorted(counts(examples))
-    if len(labels) < (1 if corpus.config.multi_label else 2):
+    if not more and len(labels) < (1 if corpus.config.multi_label else 2):
         only = f"only the label {labels[0]!r}" if labels else "no label"
         raise SeqcliError(f"the train split has {only}: there is nothing to tell apart", hint="see data.label")
     found = Vocabulary([], [], {}, labels, fold_digits=False, dimensions=dimensions)
@@ -101,8 +125,9 @@ def check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifac
         named = ", ".join(known) if vocabulary.further else "one target"
         raise UsageError(f"{stored.path} has {named}: data.label names others", hint="a model keeps its targets")
     for name, own in known.items():
-        for example in corpus.of(name).splits["train"]:
+        aimed = corpus.of(name)
+        for example in (*aimed.splits["train"], *aimed.earlier):
             for label in example.labels or ():
                 if label not in own.label_ids:
                     error = unknown_label(example, label, own.labels)
-                    raise SeqcliError(error.message, hint="a model keeps its labels; train a new one instead")
+                    raise SeqcliError(error.message, hint="a model keeps its labels; --grow gives new ones rows")

@@ -15,35 +15,38 @@ from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
 from seqcli.datasets.batch import word_batch
 from seqcli.datasets.buckets import Buckets
+from seqcli.datasets.replay import SPLIT as REPLAY
+from seqcli.datasets.replay import share_of
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import UsageError
+from seqcli.former import Former, replaying
+from seqcli.growing import of_vocabulary
 from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example, apart, second, together
 from seqcli.report import Report
-from seqcli.task import BaseTask, State, adapted, beginning, with_readers, without_stdin
+from seqcli.task import (
+    BaseTask,
+    State,
+    adapted,
+    beginning,
+    grows,
+    say_lacking,
+    with_readers,
+    without_stdin,
+    without_vectors,
+)
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled
 from seqcli.tasks.classification.fitting import BASELINE, fitted, with_linear
 from seqcli.tasks.classification.labels import counts
 from seqcli.tasks.classification.predict import Classifier, Settings, part_of_linear
 from seqcli.tasks.classification.reading import Reading
-from seqcli.tasks.classification.score import (
-    evaluate,
-    headline,
-    summary,
-)
+from seqcli.tasks.classification.score import evaluate, headline, summary
 
-KEPT = (
-    "dropout",
-    "variational",
-    "word_dropout",
-    "label_smoothing",
-    "class_weights",
-    "node_loss",
-    "linear",
-    "targets",
-)  # of the recipe
+KEPT = (  # of the recipe
+    *("dropout", "variational", "word_dropout", "label_smoothing", "class_weights", "node_loss", "linear", "targets"),
+)
 FRAMES_BASELINE = "frames-linear"
 
 
@@ -61,8 +64,11 @@ class Task(BaseTask):
     weights: np.ndarray = None  # type: ignore[assignment]  # (K,) of a record's loss, by its label
 
     @classmethod
-    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+    def prepare(
+        cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None, former: Former | None = None
+    ) -> Self:
         corpus = dataset.open_corpus(recipe.data, recipe.base, numbers=recipe.frames is not None)
+        corpus = replaying(corpus, recipe, former)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         kind, stored = registry.load("models", recipe.model.kind), saved or start
         recursive = hasattr(kind, "prepare_batch")
@@ -85,7 +91,8 @@ class Task(BaseTask):
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         examples = corpus.phrases() if recipe.data.phrases else corpus.splits["train"]
         frames = framed.of_corpus(recipe, corpus, stored)
-        tokenizer = labelled.tokenizer(recipe, examples, stored)
+        grow = grows(start, former)
+        tokenizer = labelled.tokenizer(recipe, examples, stored, former if grow else None)
         placed = bool(stored.header.get("reader") if stored else getattr(recipe.model, "reader", []))
         reading = Reading(tokenizer, recipe.data.longest, frames, 1 + len(corpus.options.further), placed)
         if placed and (frames or reading.texts > 1):
@@ -94,20 +101,33 @@ class Task(BaseTask):
                 f"model.reader reads the words of one text; this recipe has {what}", hint="leave it away"
             )
         examples = [reading(e) for e in (examples if frames is None else corpus.splits["train"])]
+        growth = None
         if stored:
             vocabulary = known(stored)
+            if grow:
+                new = labelled.learn(
+                    without_vectors(recipe), examples, corpus, tokenizer, vocabulary.dimensions, more=True
+                )
+                before, vocabulary = vocabulary, vocabulary.grown(new)
+                growth = of_vocabulary(before, vocabulary)
+            elif start:
+                say_lacking(
+                    former, {"words": sorted({w for e in examples for _, w in vocabulary.unknown(e.words or ())})}
+                )
             labelled.check_labels(corpus, vocabulary, stored)
         else:
             vocabulary = labelled.learn(recipe, examples, corpus, tokenizer, frames.dimensions if frames else 0)
             vocabulary = with_reader(vocabulary, of_recipe(recipe.model, corpus.splits))
-        model, t = beginning(recipe, vocabulary, start), recipe.train
+        model, t = beginning(recipe, vocabulary, start, growth), recipe.train
+        earlier = [*map(reading, corpus.phrases(REPLAY) if recipe.data.phrases else corpus.earlier)]
         if vocabulary.reader and not (t and t.reads_anew):
             held = [reading(e) for e in corpus.splits.get("valid", ())]
-            vocabulary.reader.attach({"train": examples, "valid": held})
+            vocabulary.reader.attach({"train": examples, "valid": held, REPLAY: earlier})
             for e, own in zip(corpus.splits.get("valid", ()), held, strict=True):
                 e.states = own.states
         model = with_readers(model, vocabulary.reader, t)
-        buckets = Buckets([e for e in examples if e.length], t.batch_size, t.seed) if t else None
+        own, again = ([e for e in part if e.length] for part in (examples, earlier))
+        buckets = Buckets(own, t.batch_size, t.seed, again, share_of(recipe.data)) if t else None
         header, arrays = to_artifact(vocabulary)
         header["data"] = corpus.facts()
         if tokenizer is not None:
@@ -117,7 +137,8 @@ class Task(BaseTask):
             header["frames"], own = frames.stored()
             arrays |= own
         weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
-        return cls(recipe, model, header, arrays, corpus, vocabulary, reading, examples, buckets, weights)  # type: ignore[arg-type]
+        own = (corpus, vocabulary, reading, examples, buckets, weights)
+        return cls(recipe, model, header, arrays, *own, growth=growth)  # type: ignore[arg-type]
 
     # batches
 

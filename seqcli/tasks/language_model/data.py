@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from seqcli.artifact import replacing
 from seqcli.datasets import catalog
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.parts import Part, chunks, cut, digest, size, whole
+from seqcli.datasets.replay import SPLIT as REPLAY
+from seqcli.datasets.replay import ReplaySpec
 from seqcli.datasets.sources import SPLITS, Files, Held, describe, encoding_of, find_splits, named_set
 from seqcli.datasets.tokens import tokens, turned
 from seqcli.errors import SeqcliError, UsageError
@@ -42,6 +44,7 @@ class Config(BaseModel, extra="forbid"):
     reversed: bool = False  # read every line from its end: for a model's `reader`, beside one that reads forward
     condition: str | int | None = None  # of records: the column or key of the label that texts are written under
     text: str | int | None = None  # and of their text
+    replay: ReplaySpec = None  # with --init-from: this share of the streams is what the model was trained on before
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -73,6 +76,13 @@ class Corpus:
         with console.progress(what, size(parts)) as advance:
             for chunk in chunks(parts, self.encoding, advance):
                 yield self._read(chunk).text
+
+    def replaying(self, name: str, parts: list[Part]) -> Corpus:
+        """With earlier text, called so, as a split that is replayed. Raises SeqcliError for none."""
+        if not size(parts):
+            raise SeqcliError(f"data.replay: {name} is empty", hint="name other files: {share: 0.25, train: FILES}")
+        splits, digests = {**self.splits, REPLAY: parts}, {**self.digests, REPLAY: digest(parts)}
+        return replace(self, splits=splits, digests=digests)
 
     def _read(self, chunk: Chunk) -> Chunk:
         return turned(chunk) if self.reversed else chunk
@@ -106,10 +116,11 @@ class Corpus:
         return found if self.condition is None else {**found, "condition": self.condition}
 
 
-def open_corpus(config: Config, base: Path) -> Corpus:
-    """Find the files, cut the shares, hash the splits. Raises SeqcliError for what is missing or empty."""
+def open_corpus(config: Config, base: Path, values: Sequence[str] = ()) -> Corpus:
+    """Find the files, cut the shares, hash the splits; `values` are labels that a condition has before its own.
+    Raises SeqcliError for what is missing or empty."""
     if config.condition is not None:
-        return _of_records(config, base)
+        return _of_records(config, base, values)
     named = named_set(config.train, base)
     if named and named.format != "text":
         raise UsageError(f"the data set {named.name!r} is {named.format}, not plain text")
@@ -133,11 +144,11 @@ def open_corpus(config: Config, base: Path) -> Corpus:
     return Corpus(called, ordered, digests, encoding, reversed=config.reversed)
 
 
-def _of_records(config: Config, base: Path) -> Corpus:
+def _of_records(config: Config, base: Path, values: Sequence[str]) -> Corpus:
     """Records with labels, as lines that begin with their label's symbol, kept in the cache by their hash."""
-    own, name = config.model_dump(exclude={"split_at", "condition", "reversed"}), str(config.condition)
+    own, name = config.model_dump(exclude={"split_at", "condition", "reversed", "replay"}), str(config.condition)
     found = labelled.open_corpus(labelled.Config(**own, label=config.condition), base)
-    condition = Condition(name, values_of(found.splits["train"], name))
+    condition = Condition(name, tuple(dict.fromkeys([*values, *values_of(found.splits["train"], name)])))
     splits = {}
     for split, examples in found.splits.items():
         _check_labels(examples, condition)
@@ -206,6 +217,16 @@ def _called(paths: list[Path]) -> list[str]:
     """What messages call files: standard input is kept in the cache by its hash."""
     kept = catalog.cache_folder() / "stdin"
     return ["<stdin>" if path.parent == kept else str(path) for path in paths]
+
+
+def read_replayed(header: Any, paths: Sequence[Path], said: Any) -> list[Part]:
+    """The text of files that are replayed. Raises UsageError of a model under a condition, which reads records."""
+    if Condition.of(header) is not None:
+        raise UsageError(
+            "data.replay: train: files cannot be named for a model under a condition",
+            hint="leave train away: data.replay: 0.25 reads the data that it was trained on",
+        )
+    return whole([_plain(path) for path in paths], _called(list(paths)))
 
 
 def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable[Chunk]:

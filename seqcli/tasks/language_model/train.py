@@ -11,15 +11,20 @@ import numpy as np
 from seqcli import console, layers, ops, registry, runs, threads, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
+from seqcli.datasets.replay import SPLIT as REPLAY
+from seqcli.datasets.replay import share_of
 from seqcli.datasets.streams import Streams
 from seqcli.decoding.sampling import Sampling
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.former import Former, replaying
+from seqcli.growing import of_symbols
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
-from seqcli.task import BaseTask, Batch, Evaluation, State, adapted, beginning, without_stdin
-from seqcli.tasks.language_model.condition import TOKENIZERS, Condition
+from seqcli.task import BaseTask, Batch, Evaluation, State, adapted, beginning, grows, say_lacking, without_stdin
+from seqcli.tasks.language_model.condition import Condition
 from seqcli.tasks.language_model.data import Corpus, open_corpus
 from seqcli.tasks.language_model.forecast import distributions
+from seqcli.tasks.language_model.learning import check_condition, config_of, known_values, learnt, strange
 from seqcli.tasks.language_model.linear import Linear
 from seqcli.tasks.language_model.predict import Generator, Ready, Settings
 from seqcli.tasks.language_model.score import evaluate
@@ -52,21 +57,34 @@ class Task(BaseTask):
     teachers: tuple[Any, ...] = ()  # models
 
     @classmethod
-    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
-        corpus = open_corpus(recipe.data, recipe.base)
+    def prepare(
+        cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None, former: Former | None = None
+    ) -> Self:
+        grow = grows(start, former)
+        corpus = replaying(
+            open_corpus(recipe.data, recipe.base, known_values(saved, start, grow=grow)), recipe, former
+        )
+        if REPLAY in corpus.splits and former and former.stored.header["data"]["encoding"] != corpus.encoding:
+            raise UsageError(f"data.replay: the text of {former.name} has another encoding than {corpus.encoding}")
         recipe = without_stdin(recipe, corpus.splits["train"][0].path)
-        tokenizer = _tokenizer(recipe, corpus, saved or start)
-        _check_condition(corpus, tokenizer, saved or start)
         if start:
-            recipe = replace(recipe, tokenizer=_config_of_tokenizer(start))
+            recipe = replace(recipe, tokenizer=config_of(start))
+        stored = saved or start
+        kept = tokenizers.from_artifact(stored) if stored else None
+        tokenizer = learnt(recipe, corpus, kept, former) if kept is None or grow else kept
+        check_condition(corpus, tokenizer, stored, former if grow else None)
+        if start and not grow:
+            say_lacking(former, {"symbols": strange(recipe, corpus, tokenizer)})
         ids = {split: corpus.tokens(split, tokenizer) for split in corpus.splits}
         for split in ids.keys() - {"train"}:
             if len(ids[split]) < 2:
                 raise SeqcliError(f"the {split} split has fewer than two tokens", hint="give it a larger share")
         recipe, t = adapted(recipe, start, KEPT, "the tokenizer"), recipe.train
         recipe = _with_window(recipe)
-        streams = Streams.of(ids["train"], t) if t else None  # raises: too short
-        model = _of_numbers(beginning(recipe, tokenizer.size, start), recipe, fresh=start is None)
+        earlier, share = ids.pop(REPLAY, None), share_of(recipe.data)
+        streams = Streams.of(ids["train"], t, earlier, share) if t else None  # raises: too short
+        growth = of_symbols(kept, tokenizer, tied=getattr(recipe.model, "tied", False)) if grow else None
+        model = _of_numbers(beginning(recipe, tokenizer.size, start, growth), recipe, fresh=start is None)
         about, arrays = tokenizers.to_artifact(tokenizer)
         if recipe.model.kind == "language-model" and tokenizer.kind != "bins" and not corpus.condition:
             arrays["lines"] = _lines(corpus, saved, start)
@@ -78,7 +96,8 @@ class Task(BaseTask):
         if start and runs.is_reversed(start.header) != corpus.reversed:
             raise UsageError(f"data.reversed: {start.path} reads lines from the other end")
         teachers = tuple(teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
-        return cls(recipe, model, header, arrays, corpus, tokenizer, ids, streams, teachers)  # type: ignore[arg-type]
+        own = (corpus, tokenizer, ids, streams, teachers)
+        return cls(recipe, model, header, arrays, *own, growth=growth)  # type: ignore[arg-type]
 
     @property
     def batches(self) -> int:  # type: ignore[override]
@@ -308,35 +327,6 @@ def _lines(corpus: Corpus, saved: Artifact | None, start: Artifact | None) -> np
     if saved and "lines" in saved.arrays:
         return saved.arrays["lines"]
     return corpus.lines() if start is None else np.union1d(corpus.lines(), start.arrays.get("lines", []))
-
-
-def _tokenizer(recipe: Recipe, corpus: Corpus, stored: Artifact | None) -> tokenizers.BaseTokenizer:
-    """The stored tokenizer of a run that goes on, else one learnt from the training split alone."""
-    if stored:
-        return tokenizers.from_artifact(stored)
-    return tokenizers.learn(recipe.tokenizer, corpus.texts("train", "learning the vocabulary"), recipe.base)
-
-
-def _check_condition(corpus: Corpus, tokenizer: tokenizers.BaseTokenizer, stored: Artifact | None) -> None:
-    """Raise UsageError where a condition has no symbols of its own, or others than a stored model's."""
-    own = Condition(corpus.condition["name"], tuple(corpus.condition["values"])) if corpus.condition else None
-    if own is not None and tokenizer.kind not in TOKENIZERS:
-        raise UsageError(
-            f"data.condition: labels are symbols of their own, and {tokenizer.kind} has none to give them",
-            hint=f"use tokenizer: {' or '.join(TOKENIZERS)}",
-        )
-    theirs = Condition.of(stored.header) if stored else own
-    if (own and own.values) != (theirs and theirs.values):
-        raise UsageError(
-            "data.condition: the model was trained with other labels, or with none",
-            hint="train a new one, or give it records with the same labels",
-        )
-
-
-def _config_of_tokenizer(start: Artifact) -> Any:
-    """The configuration that a model's tokenizer was learnt with."""
-    stored = start.header["recipe"]["tokenizer"]
-    return registry.load("tokenizers", stored["kind"]).Config(**stored)
 
 
 def _indented(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -12,12 +12,14 @@ import numpy as np
 from seqcli import console, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.batch import STEPS, up
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.former import Former
 from seqcli.frames import Frames
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
 from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tasks.sequence_to_sequence.columns import Together, cell, columns_of
+from seqcli.tokenizers import BaseTokenizer
 
 FILLED = 64  # places of a batch's targets are made up to a multiple of this
 TOGETHER = 2000  # pairs that are tokenized at once
@@ -54,6 +56,35 @@ def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None, 
         both = (text for pair in pairs for text in (pair.text, pair.target or ""))
         return Codec(learn(recipe.tokenizer, both), None, recipe.data.longest)
     return Codec(learn(recipe.tokenizer, sources), learn(recipe.target_tokenizer, targets), recipe.data.longest)
+
+
+def grown(codec: Codec, recipe: Recipe, pairs: Sequence[Pair], former: Former) -> Codec:
+    """The tokenizers of a `former` model with what the training split has besides."""
+    own = former.recipe
+    learning = replace(recipe, tokenizer=own.tokenizer, target_tokenizer=own.target_tokenizer)
+    new, before = (
+        learn_codec(learning, pairs, None, codec.frames),
+        former.texts(lambda old: _texts(old.splits["train"])),
+    )
+
+    def both(part: BaseTokenizer, other: BaseTokenizer) -> BaseTokenizer:
+        if part.kind != other.kind:
+            raise UsageError(
+                f"data.source: a column of {former.name} has the tokenizer {part.kind}, not {other.kind}"
+            )
+        return part.grown(other, lambda: _texts(pairs), before)
+
+    reads, learnt = codec.reads, new.reads
+    if isinstance(reads, Together) and isinstance(learnt, Together):
+        reads = Together(reads.names, list(map(both, reads.parts, learnt.parts)))
+    elif isinstance(reads, BaseTokenizer) and isinstance(learnt, BaseTokenizer):
+        reads = both(reads, learnt)
+    target = None if codec.own_target is None else both(codec.own_target, new.target)
+    return replace(codec, reads=reads, own_target=target)
+
+
+def _texts(pairs: Iterable[Pair]) -> Iterator[str]:
+    return (text.replace("\n", " ") + "\n" for pair in pairs for text in (pair.text, pair.target or ""))
 
 
 def encode(codec: Codec, pairs: Sequence[Pair], *, copy: bool, what: str = "") -> list[Encoded]:

@@ -16,6 +16,7 @@ from seqcli.datasets import catalog, corpus, sources
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading, source_columns, trained_roles
+from seqcli.datasets.replay import ReplaySpec
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import content
 from seqcli.records import PAIRED, ROWS, Options, Pair, detect, formats_of
@@ -46,6 +47,7 @@ class Config(BaseModel, extra="forbid"):
     quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
     longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
     ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
+    replay: ReplaySpec = None  # with --init-from: this share of an epoch is what the model was trained on before
     bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
     encoding: Encoding = "utf-8"
 

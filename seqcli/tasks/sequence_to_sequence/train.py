@@ -14,12 +14,15 @@ from seqcli.artifact import Artifact
 from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
 from seqcli.datasets.plan import Plan
+from seqcli.datasets.replay import share_of
 from seqcli.decoding.beam import Search
 from seqcli.errors import UsageError, did_you_mean
+from seqcli.former import Former, replaying
+from seqcli.growing import of_sides
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
 from seqcli.report import Report
-from seqcli.task import BaseTask, Evaluation, State, adapted, beginning, without_stdin
+from seqcli.task import BaseTask, Evaluation, State, adapted, beginning, grows, without_stdin
 from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
@@ -55,19 +58,26 @@ class Task(BaseTask):
     plan: Plan = None  # type: ignore[assignment]
 
     @classmethod
-    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+    def prepare(
+        cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None, former: Former | None = None
+    ) -> Self:
         t = recipe.train
         assert t is not None
         watch = check_watched(t.watch)
         metrics.Measures(METRICS, tokenize=recipe.data.bleu_tokenize)  # raises before anything is trained
         corpus = dataset.open_corpus(recipe.data, recipe.base, numbers=recipe.frames is not None)
+        corpus = replaying(corpus, recipe, former)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         if watch != LOSS and "valid" not in corpus.splits:
             raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
         stored, recipe = saved or start, adapted(recipe, start, KEPT, "the tokenizers")
         frames = framed.of_corpus(recipe, corpus, stored)
         check_parts(recipe)
-        codec = paired.learn_codec(recipe, corpus.splits["train"], stored, frames)
+        codec, growth = paired.learn_codec(recipe, corpus.splits["train"], stored, frames), None
+        if grows(start, former):
+            assert former is not None
+            before, codec = codec, paired.grown(codec, recipe, corpus.splits["train"], former)
+            growth = of_sides(before, codec, recipe.model)
         edits = bool(registry.constant("models", recipe.model.kind, "EDITS"))
         copy = edits or bool(getattr(recipe.model, "copy_source", False))
         if copy and frames is not None:
@@ -80,10 +90,15 @@ class Task(BaseTask):
             )
         train = paired.fitting(recipe, codec, corpus.splits["train"], copy=copy)
         valid = paired.encode(codec, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
-        model = beginning(recipe, codec.sizes, start)
-        train, valid = paired.as_edits(model, codec, paired.with_steps(model, train), valid)
+        model = beginning(recipe, codec.sizes, start, growth)
+        train = paired.with_steps(model, train)
+        again = paired.fitting(recipe, codec, corpus.earlier, copy=copy) if corpus.earlier else []
+        again = paired.with_steps(model, again) if again else []
+        both, valid = paired.as_edits(model, codec, [*train, *again], valid)
+        train, earlier = both, len(again)
         lengths = np.array([(len(e.source), len(e.target)) for e in train])
-        plan = Plan(lengths, t.seed, size=t.batch_size, tokens=t.batch_tokens)
+        how: dict[str, Any] = {"size": t.batch_size, "tokens": t.batch_tokens}
+        plan = Plan(lengths, t.seed, **how, earlier=earlier, share=share_of(recipe.data))
         facts = {**corpus.facts(), "answer_ratio": paired.answer_ratio(train)}
         if stored:
             facts["answer_ratio"] = max(facts["answer_ratio"], stored.header["data"]["answer_ratio"])
@@ -102,7 +117,7 @@ class Task(BaseTask):
         elif codec.own_target is not None:
             header["target_tokenizer"], own = tokenizers.to_artifact(codec.own_target, "target_tokenizer")
             arrays |= own
-        return cls(recipe, model, header, arrays, corpus, codec, train, valid, plan)
+        return cls(recipe, model, header, arrays, corpus, codec, train, valid, plan, growth=growth)
 
     @property
     def judged(self) -> str:  # type: ignore[override]

@@ -16,13 +16,15 @@ from seqcli.datasets import corpus, sources, targets
 from seqcli.datasets.corpus import Records, known_format, stated
 from seqcli.datasets.entry import Encoding
 from seqcli.datasets.reading import Reading
+from seqcli.datasets.replay import SPLIT as REPLAY
+from seqcli.datasets.replay import ReplaySpec
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.files import named
 from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, conllu, detect, formats_of, spaced
 from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
 from seqcli.tasks.tagging.partial import outside, readable
-from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, with_tags
+from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, in_schemes, with_tags
 
 # The formats that have tags, those of tags alone first.
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
@@ -54,6 +56,7 @@ class Config(BaseModel, extra="forbid"):
     scheme: Literal["auto", "none", "iob1", "iob2", "iobes", "bilou", "bmes", "bmewo"] = "auto"  # of span tags
     restore: str | None = None  # spaces, diacritics, case or sentences: a label a character, made from text itself
     longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
+    replay: ReplaySpec = None  # with --init-from: this share of an epoch is what the model was trained on before
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
     keep_all_vectors: bool = False  # also those of words that the training split lacks
     encoding: Encoding = "utf-8"
@@ -131,6 +134,11 @@ class Corpus(corpus.Corpus[Sentence]):
         splits = {split: [aimed(s, name) for s in own] for split, own in self.splits.items()}
         return replace(self, splits=splits, scheme=self.schemes[name])
 
+    def replaying(self, name: str, records: Sequence[Sentence]) -> Corpus:
+        found = super().replaying(name, records)
+        sentences = in_schemes(found.earlier, self.scheme, self.schemes, name, partial=self.config.partial)
+        return replace(found, splits={**found.splits, REPLAY: sentences})
+
     @property
     def restore(self) -> str | None:
         """What the labels restore, where they are made from plain text."""
@@ -143,7 +151,7 @@ class Corpus(corpus.Corpus[Sentence]):
     def pieces(self, split: str) -> list[Sentence]:
         """The sentences of a split, those of more than `longest` words cut."""
         found = []
-        for s in self.splits[split]:
+        for s in self.splits.get(split, ()):
             text, places = (s.text, s.offsets) if s.offsets is not None else spaced(s.words)
             for first in range(0, len(s.words), self.config.longest):
                 part = slice(first, first + self.config.longest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from seqcli import console, schemes
@@ -65,6 +66,24 @@ def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, parti
         console.say(f"{what}: spans are written in {own}; they are read as {scheme}")
         tags = [schemes.convert(t, own, scheme) for t in tags]
     return [replace(s, tags=t) for s, t in zip(sentences, tags, strict=True)]
+
+
+def in_schemes(
+    sentences: list[Sentence],
+    scheme: str | None,
+    further: Mapping[str, str | None],
+    what: str,
+    *,
+    partial: bool = False,
+) -> list[Sentence]:
+    """The same of sentences of other data, those of `further` targets too, where they have them."""
+    found = in_scheme(sentences, scheme, what, partial=partial)
+    for target, wanted in further.items():
+        if any(target not in s.features for s in found):
+            continue
+        own = in_scheme([aimed(s, target) for s in found], wanted, what)
+        found = [with_tags(s, target, a.tags or []) for s, a in zip(found, own, strict=True)]
+    return found
 
 
 def _scheme(wanted: str, sentences: list[Sentence], *, partial: bool) -> str | None:

@@ -14,13 +14,27 @@ from seqcli.closing import Baseline, Ending, Headline
 from seqcli.datasets import framed
 from seqcli.datasets.batch import STEPS, up, word_batch
 from seqcli.datasets.buckets import Buckets
+from seqcli.datasets.replay import SPLIT as REPLAY
+from seqcli.datasets.replay import share_of
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.former import Former, replaying
 from seqcli.frames import Frames
+from seqcli.growing import lacking, of_vocabulary
 from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import TAGGED, Options, Sentence
-from seqcli.task import BaseTask, State, adapted, beginning, with_readers, without_stdin
+from seqcli.task import (
+    BaseTask,
+    State,
+    adapted,
+    beginning,
+    grows,
+    say_lacking,
+    with_readers,
+    without_stdin,
+    without_vectors,
+)
 from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.labels import Labels
 from seqcli.tasks.tagging.learning import count, label_ids, learn, rule_for_words
@@ -28,7 +42,7 @@ from seqcli.tasks.tagging.partial import Meaning
 from seqcli.tasks.tagging.predict import Tagger
 from seqcli.tasks.tagging.raw import Words
 from seqcli.tasks.tagging.score import Report, evaluate, fitted, headline, summary
-from seqcli.tasks.tagging.tags import aimed
+from seqcli.tasks.tagging.tags import aimed, in_schemes
 
 KEPT = ("dropout", "variational", "word_dropout", "targets")  # model keys that fine-tuning takes from its recipe
 SENTENCES, TEXTS = ("sentences", "tokens", "words"), ("texts", "characters", "characters")  # what is counted
@@ -46,8 +60,11 @@ class Task(BaseTask):
     frames: Frames | None = None
 
     @classmethod
-    def prepare(cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None) -> Self:
+    def prepare(
+        cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None, former: Former | None = None
+    ) -> Self:
         corpus = dataset.open_corpus(recipe.data, recipe.base, numbers=recipe.frames is not None)
+        corpus = replaying(corpus, recipe, former)
         recipe = without_stdin(recipe, corpus.files["train"][0])
         recipe = adapted(recipe, start, KEPT, "the vocabulary")
         _check_columns(corpus, getattr(recipe.model, "features", []))
@@ -64,7 +81,11 @@ class Task(BaseTask):
             what = "frames" if frames else f"data.restore: {corpus.restore}"
             raise UsageError(f"model.reader reads words of a text; this recipe has {what}", hint="leave it away")
         if stored := saved or start:
-            vocabulary, splitting = known(stored), stored.header["splitting"]
+            before, splitting = known(stored), stored.header["splitting"]
+            vocabulary = before.grown(learn(corpus, without_vectors(recipe))) if start else before
+            if start and not grows(start, former):
+                lacks, vocabulary = lacking(before, vocabulary), before
+                say_lacking(former, lacks)
             _check_labels(corpus, vocabulary, stored)
         else:
             vocabulary, splitting = learn(corpus, recipe), {"vectors": True} if frames else rule_for_words(corpus)
@@ -76,18 +97,21 @@ class Task(BaseTask):
             meaning = Meaning(own)
             meaning.check(corpus.splits["train"], whose)
             meaning.check_spans(corpus.splits.get("valid", ()), "the validation split")
-        model, t = beginning(recipe, vocabulary, start), recipe.train
+        growth = of_vocabulary(before, vocabulary) if grows(start, former) else None
+        model, t = beginning(recipe, vocabulary, start, growth), recipe.train
         if vocabulary.reader and not (t and t.reads_anew):
             vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
         model = with_readers(model, vocabulary.reader, t)
-        buckets = Buckets(corpus.pieces("train"), t.batch_size, t.seed) if t else None
+        earlier = corpus.pieces(REPLAY)
+        own = corpus.pieces("train")
+        buckets = Buckets(own, t.batch_size, t.seed, earlier, share_of(recipe.data)) if t else None
         header, arrays = to_artifact(vocabulary)
         header["data"] = corpus.facts([*vocabulary.features, *vocabulary.further])
         header["splitting"] = splitting
         if frames is not None:
             header["frames"], own = frames.stored()
             arrays |= own
-        return cls(recipe, model, header, arrays, corpus, vocabulary, buckets, frames)  # type: ignore[arg-type]
+        return cls(recipe, model, header, arrays, corpus, vocabulary, buckets, frames, growth=growth)  # type: ignore[arg-type]
 
     # batches
 
@@ -219,6 +243,12 @@ class Task(BaseTask):
             console.say(f"temperature of the probabilities, fitted on valid: {said}", level=1)
         return ending
 
+    def scored_on(self, predictor: Tagger, corpus: dataset.Corpus, split: str) -> Report:
+        data = predictor.header["data"]
+        how = (data["scheme"], data.get("schemes", {}), corpus.called(split))
+        sentences = in_schemes(corpus.splits[split], *how, partial=corpus.config.partial)
+        return super().scored_on(predictor, replace(corpus, splits={split: sentences}), split)
+
     def figures(self, report: Report) -> str:
         if report.targets:
             each = (f"{name}: {self.figures(own)}" for name, own in report.targets.items())
@@ -282,11 +312,12 @@ def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifa
     if (corpus.scheme is None) != (vocabulary.scheme is None):
         has, lacks = ("the data", "the model's") if corpus.scheme else (f"{stored.path}", "the data's")
         raise UsageError(f"the tags of {has} are spans, {lacks} are not", hint="see data.scheme")
-    for s in () if corpus.config.partial else corpus.splits["train"]:
+    checked = [s for split in ("train", REPLAY) for s in corpus.splits.get(split, ())]
+    for s in () if corpus.config.partial else checked:
         tags = s.tags or []
         for t, tag in enumerate(() if vocabulary.edits else vocabulary.as_labels(tags, corpus.scheme)):
             if tag not in vocabulary.label_ids:
                 raise SeqcliError(
                     f"{s.place(t, tag=True)}: {stored.path} has no label for the tag {tags[t]!r}",
-                    hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; train a new one instead",
+                    hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; --grow gives new ones rows",
                 )
