@@ -16,8 +16,10 @@ from seqcli.datasets.vectors import with_vectors
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.former import Former
+from seqcli.growing import Growth, of_vocabulary
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example
+from seqcli.task import without_vectors
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification.labels import counts, unknown_label
 
@@ -49,6 +51,15 @@ def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabula
             found[vocabulary.label_ids[label]] = weight
     each = np.array([given[label] for label in vocabulary.labels])
     return (found * max(each.sum(), 1) / max(float((each * found).sum()), 1e-30)).astype(np.float32)
+
+
+def grown(
+    recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any, known: Vocabulary
+) -> tuple[Vocabulary, Growth]:
+    """A stored vocabulary with what the training split has besides, and by what it grew."""
+    new = learn(without_vectors(recipe), examples, corpus, tokenizer, known.dimensions, more=True)
+    found = known.grown(new)
+    return found, of_vocabulary(known, found)
 
 
 def tokenizer(

@@ -20,22 +20,11 @@ from seqcli.datasets.replay import share_of
 from seqcli.datasets.vocabulary import Vocabulary, of_each
 from seqcli.errors import UsageError
 from seqcli.former import Former, replaying
-from seqcli.growing import of_vocabulary
 from seqcli.reader import known, of_recipe, to_artifact, with_reader
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Example, apart, second, together
 from seqcli.report import Report
-from seqcli.task import (
-    BaseTask,
-    State,
-    adapted,
-    beginning,
-    grows,
-    say_lacking,
-    with_readers,
-    without_stdin,
-    without_vectors,
-)
+from seqcli.task import BaseTask, State, adapted, beginning, grows, say_lacking, with_readers, without_stdin
 from seqcli.tasks.classification import data as dataset
 from seqcli.tasks.classification import targets as labelled
 from seqcli.tasks.classification.fitting import BASELINE, fitted, with_linear
@@ -105,15 +94,10 @@ class Task(BaseTask):
         if stored:
             vocabulary = known(stored)
             if grow:
-                new = labelled.learn(
-                    without_vectors(recipe), examples, corpus, tokenizer, vocabulary.dimensions, more=True
-                )
-                before, vocabulary = vocabulary, vocabulary.grown(new)
-                growth = of_vocabulary(before, vocabulary)
+                vocabulary, growth = labelled.grown(recipe, examples, corpus, tokenizer, vocabulary)
             elif start:
-                say_lacking(
-                    former, {"words": sorted({w for e in examples for _, w in vocabulary.unknown(e.words or ())})}
-                )
+                lacking = {w for e in examples for _, w in vocabulary.unknown(e.words or ())}
+                say_lacking(former, {"words": sorted(lacking)})
             labelled.check_labels(corpus, vocabulary, stored)
         else:
             vocabulary = labelled.learn(recipe, examples, corpus, tokenizer, frames.dimensions if frames else 0)
