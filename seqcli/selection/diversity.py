@@ -1,10 +1,10 @@
 """Texts that are unlike each other, among those of which a model is unsure: maximal marginal relevance.
 
 The first text is the most uncertain one; each further one is that whose uncertainty, from 0 to 1 among all, is the
-greatest less its likeness to the text that is chosen already and most like it (Carbonell and Goldstein 1998; as active
-learning Kim, Song, Kim and Lee 2006, here with both parts of one weight). It is chosen among POOL times as many texts
-as are wanted, the most uncertain ones (Zhdanov 2019). Likeness is the cosine of the hashed counts of words and of their
-n-grams of characters, weighted by how few of the texts have them (TF-IDF).
+greatest less its likeness to the text that is chosen already and most like it (Carbonell and Goldstein 1998; active
+learning: Kim, Song, Kim and Lee 2006, here with one weight for both parts). It is chosen among POOL times as many
+texts as are wanted, the most uncertain ones (Zhdanov 2019). Likeness is the cosine of hashed counts of words and of
+their n-grams of characters, weighted by how few of the texts have them (TF-IDF).
 """
 
 from __future__ import annotations

@@ -377,6 +377,7 @@ def test_labels_that_the_model_does_not_know_are_left_out(folder: Path) -> None:
         ("-m remarks.safetensors --format conll", "unknown format 'conll' in --format"),
         ("-m forms.safetensors --format word-tag", "one tag a word"),
         ("-m forms.safetensors --tag odd", "the model has no target 'odd'"),
+        ("-m topics.safetensors --format label-text", "a text has several labels"),
         ("-m pos.safetensors --jsonl --format conll", "--jsonl does not go with --format conll"),
         ("-m pos.safetensors --doubtful --diverse", "leave --doubtful away"),
         ("-m pos.safetensors --doubtful --jobs 2", "leave --doubtful away"),

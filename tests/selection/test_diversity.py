@@ -56,4 +56,4 @@ def test_few_texts(texts: list[str], count: int, chosen: list[int]) -> None:
 
 def test_texts_without_spaces_are_told_apart_by_their_characters() -> None:
     texts = ["すもももももももものうち", "すもももももももものうちに", "東京特許許可局長今日急遽休暇"]
-    assert spread(texts, [1, 1, 0.9], 2) == [0, 2]
+    assert spread(texts, [1, 1, 1], 2) == [0, 2]

@@ -12,9 +12,24 @@ import numpy as np
 from seqcli import forms
 from seqcli.columns import LABEL_NAMES
 from seqcli.datasets.reading import trained_roles
-from seqcli.records import BOM, MARK, NOT, RESULT, ROWS, Example, as_read, one_line, with_members
+from seqcli.errors import UsageError
+from seqcli.records import (
+    BOM,
+    LABELLED,
+    MARK,
+    NOT,
+    RESULT,
+    ROWS,
+    Example,
+    Options,
+    as_read,
+    one_line,
+    open_format,
+    with_members,
+)
 from seqcli.selection import uncertainty
 from seqcli.selection.doubt import Contradicted, Doubts
+from seqcli.tasks.classification.labels import LEVELS
 from seqcli.tasks.classification.predict import Answer, Classifier, Settings
 from seqcli.tasks.classification.show import SEPARATOR
 
@@ -67,7 +82,7 @@ class Writer:
 
     format: str
     read: str  # the format that was read
-    reader: Any
+    reader: Any  # of rows: what has their columns; of new ones what would read them
     names: Sequence[str]  # the columns or keys of the labels, one a target
     texts: Sequence[str]  # and of the texts
     multi_label: bool = False
@@ -80,7 +95,13 @@ class Writer:
         named = {role: name for role, name in roles.items() if not str(name).isdigit()}
         texts = [str(named.get("text", "text")), *data["options"].get("further", ())]
         names = list(own.targets) or [label or str(named.get("label", "labels" if own.multi_label else "label"))]
-        return cls(format, read, reader, names, texts, own.multi_label, data["options"])
+        if format in LEVELS:
+            _check(own, format)
+        options = data["options"] if format == data["format"] else {}
+        if format in ROWS and read != format:
+            kept = {name: options.get(name) for name in ("delimiter", "quoting")}
+            reader = open_format(LABELLED, format).Reader(Options(LABELLED, **kept, gold=False))
+        return cls(format, read, reader, names, texts, own.multi_label, options)
 
     def __call__(self, example: Example, answer: Answer) -> str:
         """A record, with its line end."""
@@ -106,12 +127,11 @@ class Writer:
         """The row with the columns' names; nothing where there is none."""
         if self.format not in ROWS:
             return ""
+        between, quoted = self.reader.separator, self.reader.quoted
         if self.read != self.format:
-            between, quoted = self._division
-            return forms.row([*self._fresh, SCORE], between, quoted=quoted) + "\n"
+            return "" if self._headless else forms.row([*self._fresh, SCORE], between, quoted=quoted) + "\n"
         if (line := self.reader.head) is None:
             return ""
-        between, quoted = self._division
         more = [name for name in (*self.names, SCORE) if self._place(name) is None]
         return between.join([line.body, *filter(None, [forms.row(more, between, quoted=quoted)])]) + (
             line.end or "\n"
@@ -125,17 +145,16 @@ class Writer:
         return [*self.texts, *self.names] if behind else [*self.names, *self.texts]
 
     @property
-    def _division(self) -> tuple[str, bool]:
-        """What separates cells, and whether they may stand in quotes."""
-        if self.read == self.format:
-            return self.reader.separator, self.reader.quoted
-        return ("\t", False) if self.format == "tsv" else (",", True)
+    def _headless(self) -> bool:
+        """Whether new rows are as training had them, without names: then a score has no column."""
+        return self.options.get("header") is False
 
     def _row(self, example: Example, values: Mapping[str, str]) -> str:
-        between, quoted = self._division
+        between, quoted = self.reader.separator, self.reader.quoted
         if self.read != self.format:
             own = {**dict(zip(self.texts, _texts(example), strict=True)), **values}
-            return forms.row([own[name] for name in [*self._fresh, SCORE]], between, quoted=quoted) + "\n"
+            names = self._fresh if self._headless else [*self._fresh, SCORE]
+            return forms.row([own[name] for name in names], between, quoted=quoted) + "\n"
         body, end = as_read(example)
         cells = forms.cells_of(body.removeprefix(BOM), between, quoted=quoted) + [""] * example.missing
         for name, value in values.items():
@@ -148,6 +167,15 @@ class Writer:
         known = [cell.strip().casefold() for cell in self.reader.header or ()]
         wanted = [name.casefold(), *(LABEL_NAMES if [name] == self.names else ())]
         return next((known.index(own) for own in wanted if own in known), None)
+
+
+def _check(own: Classifier, format: str) -> None:
+    """Raise UsageError for a format that holds one label without blanks, where there may be others."""
+    why = "labels hold blanks" if any(re.search(r"\s", label) for label in own.labels) else ""
+    why = "a text has several labels" if own.multi_label and format == "label-text" else why
+    why = "there are several targets" if own.targets and own.header["data"]["format"] not in LEVELS else why
+    if why:
+        raise UsageError(f"--format {format} does not serve {own.path}: {why}", hint="--format tsv, csv or jsonl")
 
 
 _BETWEEN = re.compile(f" ?{MARK} ?")

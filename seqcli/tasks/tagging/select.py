@@ -101,8 +101,8 @@ class Writer:
             lines.insert(-1, "")
         first = next((i for i, line in enumerate(lines) if line.strip()), 0)
         if mark:
-            at = next(i for i, line in enumerate(lines) if line.strip() and not line.startswith(mark))
-            lines.insert(at, f"{mark} {SCORE} = {score:.6f}")
+            at = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(mark)), first)
+            lines.insert(at, f"{mark} {SCORE} = {score:.6f}" + "\r" * lines[at].endswith("\r"))
         return "\n".join(lines[first:])
 
     def _object(self, sentence: Sentence, answer: Answer, score: float) -> str:
@@ -146,12 +146,8 @@ def doubts(
     """The tags of words that a tagger contradicts, the most doubtful first, and how many tags it does not know. Of
     several targets, the first one's. Tags that are known in part are left out."""
     own = own.first
-    collected, unknown, words = (
-        Doubts(int(own.labels.part_ids.max(initial=-1)) + 1),
-        0,
-        [len(s.words) for s in sentences],
-    )
-    starts = np.cumsum([0, *words])
+    collected, unknown = Doubts(int(own.labels.part_ids.max(initial=-1)) + 1), 0
+    starts = np.cumsum([0, *(len(s.words) for s in sentences)])
     for begin in range(0, len(sentences), BATCH):
         part = [aimed(s, own.target) for s in sentences[begin : begin + BATCH]]
         for group, chain in own.chains(part):
@@ -180,11 +176,9 @@ def _gold(own: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray]:
     """What each tag is among the parts (T,), -1 where that is not known; and (T,) whether a tag says something."""
     parts = own.labels.part_ids
     if (part := own.in_part(s)) is not None:
-        each = [
-            set(parts[allowed].tolist()) if told else set()
-            for allowed, told in zip(part.allowed, part.told, strict=True)
-        ]
-        return np.array([each_.pop() if len(each_) == 1 else -1 for each_ in each]), np.zeros(len(each), bool)
+        each = [{*parts[allowed].tolist()} for allowed in part.allowed & part.told[:, None]]
+        ids = [one.pop() if len(one) == 1 else -1 for one in each]
+        return np.array(ids, np.int64), np.zeros(len(ids), bool)
     known = own.vocabulary.label_ids
     ids = [known.get(label, -1) for label in own.vocabulary.as_labels(s.tags or [], own.scheme, s.words)]
     return np.array([parts[k] if k >= 0 else -1 for k in ids], np.int64), np.ones(len(ids), bool)
