@@ -85,7 +85,7 @@ class Task(BaseTask):
             whose = f"{stored.path} has" if stored else "the training split has"
             own = Labels(vocabulary.labels, vocabulary.scheme, corpus.scheme)
             meaning = Meaning(own)
-            meaning.check(corpus.splits["train"], whose)
+            meaning.check([*corpus.splits["train"], *corpus.earlier], whose)
             meaning.check_spans(corpus.splits.get("valid", ()), "the validation split")
         if vocabulary.reader:
             vocabulary.reader.attach({s: r for s, r in corpus.splits.items() if s != "test"})
