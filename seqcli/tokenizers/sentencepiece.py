@@ -143,7 +143,7 @@ class Tokenizer(BaseTokenizer):
             grown = base._with({p: score for p, score in more.items() if p in used})
         return grown
 
-    @property
+    @cached_property
     def _lowest(self) -> float:
         """The least score of a piece: what is below it would change what the library gives unknown characters."""
         return min(self._processor.get_score(i) for i in range(self.size) if i not in self._bytes)
