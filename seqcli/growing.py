@@ -9,6 +9,7 @@ most probable stays so, in a chain as well, and a softmax over V symbols gives a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,8 +121,13 @@ def told(added: Mapping[str, Sequence[str]], shown: int = 8) -> str:
     for what, names in added.items():
         listed = f" ({', '.join(names)})" if len(names) <= shown and what != "words" else ""
         if names:
-            said.append(f"{len(names):,} {what if len(names) > 1 else what.removesuffix('s')}{listed}")
+            said.append(counted(len(names), what) + listed)
     return ", ".join(said)
+
+
+def counted(number: int, what: str) -> str:
+    """So many words, or one word."""
+    return f"{number:,} " + (what if number > 1 else re.sub(r"(word|character|value|label|symbol)s\b", r"\1", what))
 
 
 def lacking(before: Vocabulary, now: Vocabulary) -> dict[str, list[str]]:
