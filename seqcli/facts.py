@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqcli import registry
+from seqcli.growing import counted
 
 SPLITS = ("train", "valid", "test", "replay")
 
@@ -46,7 +47,7 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         amount = f"{about[unit]:,} {records if unit == 'records' else unit}"
         facts.append((split, f"{about.get('name', data['name'])}, {amount}, sha256 {about['sha256'][:12]}"))
     if origin := header.get("origin"):
-        added = ", ".join(f"{n:,} {what if n > 1 else what.removesuffix('s')}" for what, n in origin["added"].items())
+        added = ", ".join(counted(n, what) for what, n in origin["added"].items())
         said = f", grown by {added}" if added else ""
         facts.append(
             ("began from", f"{origin['name']} of {origin['data']}, checksum {origin['checksum'][:12]}{said}")

@@ -106,14 +106,9 @@ class Former:
         """What reads the texts that it was trained on, by how they are read of its corpus; None where those are gone,
         or others."""
         try:
-            there = self.same("train")
+            return (lambda: read(self.corpus)) if self.same("train") else None
         except SeqcliError:
-            there = False
-        if not there:
-            console.say(
-                f"the training data of {self.name} are gone: of sub-words those with a new character are added"
-            )
-        return (lambda: read(self.corpus)) if there else None
+            return None
 
     @cached_property
     def predictor(self) -> Any:

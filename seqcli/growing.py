@@ -1,15 +1,15 @@
 """Models that grow: rows for new words, characters, labels and symbols; every number that was there is kept.
 
-A new row begins as the mean of old rows that say the least: a new word, character or value as what was read in its
-place before, the row of the unknown; where there is none, and for what is predicted, the mean of the rows of all
-(Hewitt 2021, "Initializing new word embeddings for pretrained language models"), for a part of a span the mean of
-those of the same part. Its score is then the mean of old scores, and never above the best of them: before any
-training, what is most probable stays so, in a chain as well, and a softmax over V symbols gives a new one 1/V at
-most.
+A new row begins as old ones. A new word, character or value begins as what was read in its place before, the unknown
+one; where there is none, and for what is predicted, it begins as the mean of all rows (Hewitt 2021, "Initializing new
+word embeddings for pretrained language models"), a part of a span as the mean of the same part of every kind. The
+score of what is new is then the mean of old scores, and never above the best of them: before any training, what is
+most probable stays so, in a chain as well, and a softmax over V symbols gives a new one 1/V at most.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,10 +30,8 @@ class Rows:
 
     places: np.ndarray  # (N,)
     like: Mapping[int, np.ndarray]  # new rows to the old ones that they are the mean of
-    kinds: Mapping[int, Sequence[str]] = field(
-        default_factory=dict
-    )  # of new parts of spans: the old ones' kinds, by row
-    kind_of: Mapping[int, str] = field(default_factory=dict)  # and their own
+    kind_of: Mapping[int, str] = field(default_factory=dict)  # of new parts of spans: their kind, by row
+    kinds: Mapping[int, Sequence[str]] = field(default_factory=dict)  # and the kinds of those that they are like
 
     @classmethod
     def behind(cls, before: int, now: int, like: Sequence[int] | np.ndarray | None = None) -> Rows:
@@ -51,8 +49,11 @@ class Rows:
         old = np.moveaxis(array, axis, 0)
         found = np.zeros((self.size, *old.shape[1:]), array.dtype)
         found[self.places] = old
+        means: dict[int, np.ndarray] = {}  # many are like the same ones
         for row, like in self.like.items():
-            found[row] = old[like].mean(axis=0, dtype=np.float64)
+            if id(like) not in means:
+                means[id(like)] = old[like].mean(axis=0, dtype=np.float64)
+            found[row] = means[id(like)]
         return np.moveaxis(found, 0, axis)
 
     def pairs(self, array: np.ndarray) -> np.ndarray:
@@ -120,8 +121,13 @@ def told(added: Mapping[str, Sequence[str]], shown: int = 8) -> str:
     for what, names in added.items():
         listed = f" ({', '.join(names)})" if len(names) <= shown and what != "words" else ""
         if names:
-            said.append(f"{len(names):,} {what if len(names) > 1 else what.removesuffix('s')}{listed}")
+            said.append(counted(len(names), what) + listed)
     return ", ".join(said)
+
+
+def counted(number: int, what: str) -> str:
+    """So many words, or one word."""
+    return f"{number:,} " + (what if number > 1 else re.sub(r"(word|character|value|label|symbol)s\b", r"\1", what))
 
 
 def lacking(before: Vocabulary, now: Vocabulary) -> dict[str, list[str]]:
@@ -148,7 +154,8 @@ def of_vocabulary(before: Vocabulary, now: Vocabulary) -> Growth:
         rows = of_labels(labels.labels, now.only(name).labels, labels.scheme)
         parts[f"chain {i}"] = rows
         places.append(rows.places + own.start)
-        like |= {row + own.start: old + first for row, old in rows.like.items()}
+        moved = {id(old): old + first for old in rows.like.values()}
+        like |= {row + own.start: moved[id(old)] for row, old in rows.like.items()}
     parts["output"] = Rows(np.concatenate(places), like)
     return Growth(before, parts, lacking(before, now))
 
@@ -196,7 +203,8 @@ def _of_sources(before: Any, now: Any) -> tuple[Rows, list[str]]:
         rows = Rows.behind(old.size, part.size, None if old.unk_id is None else [old.unk_id])
         first = sum(map(len, places))
         places.append(rows.places + at)
-        like |= {row + at: others + first for row, others in rows.like.items()}
+        moved = {id(others): others + first for others in rows.like.values()}
+        like |= {row + at: moved[id(others)] for row, others in rows.like.items()}
         new += [part.symbol(i) for i in range(old.size, part.size)]
         at += part.size
     return Rows(np.append(np.concatenate(places), [at, at + 1]), like), new
@@ -230,7 +238,7 @@ def of_labels(before: Sequence[str], now: Sequence[str], scheme: str | None) -> 
         like[row] = np.array(same or range(len(before)))
         if same and prefix in INSIDE:
             kinds[row], kind_of[row] = [divided[i][1] for i in same], name
-    return Rows(rows.places, like, kinds, kind_of)
+    return Rows(rows.places, like, kind_of, kinds)
 
 
 def _new(before: Sequence[str], now: Sequence[str]) -> list[str]:

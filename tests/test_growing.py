@@ -26,6 +26,10 @@ TAGGED = "the/DET cat/NOUN sat/VERB on/ADP the/DET mat/NOUN\na/DET dog/NOUN ran/
 MORE_TAGGED = "zu/X Zebras/NOUN sat/VERB\nthe/DET émigré/Y ran/VERB a/DET dog/NOUN\n" * 8
 SPANS = "w\tp\tt\nAda\tN\tB-PER\nLove\tN\tI-PER\nsaw\tV\tO\nRome\tN\tB-LOC\n\nBob\tN\tB-PER\nsat\tV\tO\n\n"
 MORE_SPANS = "Zoë\tX\tB-ORG\nInc\tX\tI-ORG\nsaw\tV\tO\nRome\tN\tB-LOC\n\n"
+LEMMAS = "cats\tN\tcat\nran\tV\trun\nmats\tN\tmat\n\ndogs\tN\tdog\nsat\tV\tsit\nran\tV\trun\nsat\tV\tsit\n\n"
+MORE_LEMMAS = "oxen\tN\tox\nwent\tX\tgo\noxen\tN\tox\nwent\tX\tgo\ncats\tN\tcat\n\n"
+TREES = "(1 (0 bad) (1 film))\n(2 (2 good) (1 film))\n(0 (0 bad) (0 (1 old) (1 film)))\n" * 6
+MORE_TREES = "(3 (3 superb) (1 film))\n(2 (2 good) (1 über))\n" * 6
 TEXTS = "good the cat sat\nbad no cat sat on it\ngood a mat\nfair the dog ran off\n" * 8
 MORE_TEXTS = "odd über zebras\ngood the cat\nbad new words here\n" * 8
 PAIRS = "a b\tb a\na b c\tc b a\nc\tc\nb d a\ta d b\n" * 8
@@ -66,6 +70,20 @@ CASES: dict[str, tuple[str, str, str, str, dict[str, Any]]] = {  # task, file, t
         TAGGED,
         MORE_TAGGED,
         {"data": {"format": "word-tag"}, "model": {"kind": "transformer-tagging", "size": 8, "heads": 2}},
+    ),
+    "lemmas": (
+        "tagging",
+        "a.conll",
+        LEMMAS * 6,
+        MORE_LEMMAS * 6,
+        {"data": {"columns": ["word", "p", "lemma"], "tag": ["p", "lemma"]}, "model": TAGGER},
+    ),
+    "trees": (
+        "classification",
+        "a.trees",
+        TREES,
+        MORE_TREES,
+        {"tokenizer": {"kind": "word"}, "data": {"format": "trees"}, "model": {"kind": "recursive", **SMALL}},
     ),
     "words": ("classification", "a.txt", TEXTS, MORE_TEXTS, {"tokenizer": {"kind": "word"}, "model": SMALL}),
     "bag": (

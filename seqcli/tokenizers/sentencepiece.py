@@ -127,6 +127,7 @@ class Tokenizer(BaseTokenizer):
         new = {other._pieces[i]: other._processor.get_score(i) for i in plain if i != other._unknown}
         single = [c for c in new if len(c) == 1]
         if before is None:
+            console.say("the text that sub-words were learnt from is gone: new ones must hold a new character")
             new = {p: score for p, score in new.items() if not set(single).isdisjoint(p)}
         base = self._with(dict.fromkeys(single, self._lowest))
         if before is not None and (odd := base._used(before(), self.size)):  # rare ones that were left to bytes
@@ -142,7 +143,7 @@ class Tokenizer(BaseTokenizer):
             grown = base._with({p: score for p, score in more.items() if p in used})
         return grown
 
-    @property
+    @cached_property
     def _lowest(self) -> float:
         """The least score of a piece: what is below it would change what the library gives unknown characters."""
         return min(self._processor.get_score(i) for i in range(self.size) if i not in self._bytes)

@@ -24,15 +24,9 @@ FIXED = (  # keys of `train` that a resumed run keeps
     *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
     *("seed", "device", "vary_length", "partial_shuffle", "reader_rate"),
 )
-LABELS = (
-    "longest",
-    "ratio",
-    "scheme",
-    "restore",
-    "multi_label",
-    "phrases",
-    "replay",
-)  # of `data`: what is made of it
+LABELS = (  # and of `data`: what is made of it
+    *("longest", "ratio", "scheme", "restore", "multi_label", "phrases", "replay"),
+)
 
 
 @dataclass(frozen=True)

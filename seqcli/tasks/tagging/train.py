@@ -95,7 +95,7 @@ class Task(BaseTask):
             whose = f"{stored.path} has" if stored else "the training split has"
             own = Labels(vocabulary.labels, vocabulary.scheme, corpus.scheme)
             meaning = Meaning(own)
-            meaning.check(corpus.splits["train"], whose)
+            meaning.check([*corpus.splits["train"], *corpus.earlier], whose)
             meaning.check_spans(corpus.splits.get("valid", ()), "the validation split")
         growth = of_vocabulary(before, vocabulary) if grows(start, former) else None
         model, t = beginning(recipe, vocabulary, start, growth), recipe.train
