@@ -26,12 +26,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line as it stands, where, and the lines that a transcript shows below it (None where there is none)."""
+    """A command line as it stands, where, and the lines that a transcript shows below it."""
 
     page: Path
     line: int
     text: str
-    shown: list[str] | None = None
+    shown: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """The heading above it."""
+        above = self.page.read_text(encoding="utf-8").splitlines()[: self.line]
+        return next(text.lstrip("# ") for text in reversed(above) if re.match("#+ [^ ]", text))
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}: {self.text}"
@@ -49,7 +55,7 @@ def commands(block: Block) -> Iterator[Command]:
     if block.language == "console":
         for i, (number, line) in enumerate(lines):
             if line.startswith("$ "):
-                rest = [text for _, text in lines[i + 1 :]]
+                rest = tuple(text for _, text in lines[i + 1 :])
                 end = next((k for k, text in enumerate(rest) if text.startswith("$ ")), len(rest))
                 yield Command(block.page, number, line[2:], rest[:end])
     elif block.language == "sh":
