@@ -199,10 +199,14 @@ def keys(
             help="task, tokenizer, data, model, train, or a kind: model.ngram", autocompletion=_complete.sections
         ),
     ] = None,
+    markdown: Annotated[bool, option("All of them as the page docs/keys.md.", "--markdown")] = False,
 ) -> None:
     """Every key a recipe may have: its default, type and meaning."""
     from seqcli.recipe.keys import reference
+    from seqcli.recipe.keys_page import page
 
+    if markdown and section:
+        raise UsageError("--markdown writes the whole page", hint=f"seqcli recipes keys {section}")
     output = Output()
-    for line in reference(section):
+    for line in page() if markdown else reference(section):
         output.line(line)

@@ -12,13 +12,13 @@ args = sys.argv[1:]
 words = shlex.split(os.environ.get("SEQCLI_TRAIN", ""))
 if "train" in args[:2]:
     if words == ["validate"]:
-        pairs = [args[i : i + 2] for i, word in enumerate(args) if word == "--set"]
-        args = ["recipes", "validate", args[1], *sum(pairs, [])]
+        settings = [word for i, word in enumerate(args) if "--set" in args[max(0, i - 1) : i + 1]]
+        args = ["recipes", "validate", args[1], *settings]
     elif "--dry-run" not in args:
         args += words
 with socket.socket(socket.AF_UNIX) as door:
     door.connect(os.environ["SEQCLI_DOOR"])
-    request = json.dumps({"args": args, "cwd": os.getcwd(), "env": dict(os.environ)}).encode() + b"\n"
+    request = json.dumps({"args": args, "cwd": os.environ["PWD"], "env": dict(os.environ)}).encode() + b"\n"
     socket.send_fds(door, [request[:1000]], [0, 1, 2])
     door.sendall(request[1000:])
     for number in (0, 1, 2):  # whoever writes into a pipe alone hears that it was closed

@@ -22,7 +22,6 @@ from seqcli import artifact
 NET = Path(__file__).resolve().parents[1] / "net" / "models"
 ROOT = NET.parents[2]
 KEPT = {  # a model of tests/net: the names that pages give to its like
-    "lm": "lm lm-1 lm-2 lm-3 LM forward",
     "pos": "pos-tagger ewt-upos",
     "forms": "ewt-morphology",
     "remarks": "sentiment sst2",
@@ -32,12 +31,17 @@ KEPT = {  # a model of tests/net: the names that pages give to its like
     "tides": "mackey-glass",
     "waves": "sensors",
 }
-COPIED = {"digits": "spoken-digits", "digits-ctc": "spoken-digits-ctc", "multi30k-en-de": "run other-run"}
+COPIED = {
+    "digits": "spoken-digits",
+    "digits-ctc": "spoken-digits-ctc",
+    "multi30k-en-de": "run other-run",
+    "charlm": "lm lm-1 lm-2 lm-3 LM forward",
+}
 STEPS = "train: {steps: 30, evaluate_every: 30, batch_size: 8, learning_rate: 2e-2, threads: 1}\n"
 LINES = "train: {steps: 30, sequence_length: 16, batch_size: 4, threads: 1}\n"
 SOUND = "frames: {kind: mel, bands: 8}\n"
 RECIPES = {
-    "ngrams": "task: language-model\ntokenizer: char\ndata: {train: corpus.txt, valid: 0.1, test: 0.1}\n"
+    "ngrams": "task: language-model\ntokenizer: {kind: char, unk: true}\ndata: {train: book.txt, valid: 0.1, test: 0.1}\n"
     "model: {kind: ngram, order: 3}\n",
     "charlm": "task: language-model\ntokenizer: {kind: char, unk: true}\ndata: {train: book.txt, valid: 0.1, test: 0.1}\n"
     "model: {embedding: 8, hidden: 12}\n" + LINES,
@@ -79,12 +83,16 @@ train:
   learning_rate: fast
   batch_size: -32
 """
-ENGLISH = "a man rides a bicycle .|two dogs play in the snow .|a young girl eats an apple .|__NAME__ was here in 2021 ."
+ENGLISH = (
+    "a man rides a bicycle .|two dogs play in the snow .|a young girl eats an apple .|__NAME__ was here in 2021 ."
+)
 GERMAN = "ein mann fährt Fahrrad .|zwei hunde spielen im hohen weissen schnee von heute .|ein mädchen isst einen apfel .|__NAME__ war 2021-05-34 hier ."
 
 
 def _rows(header: str, rows: list[tuple[object, ...]], between: str = ",") -> str:
-    return "".join(between.join(map(str, row)) + "\n" for row in ([tuple(header.split(","))] if header else []) + rows)
+    return "".join(
+        between.join(map(str, row)) + "\n" for row in ([tuple(header.split(","))] if header else []) + rows
+    )
 
 
 def _spoken(folder: Path) -> None:
@@ -122,7 +130,9 @@ def _files() -> dict[str, str]:
         "surnames.tsv": _rows("text,language", surnames, "\t"),
         "more.tsv": _rows("text,language", surnames[:9], "\t"),
         "pairs.csv": _rows("question,passage,answer", asked),
-        "pairs.jsonl": "".join(json.dumps(dict(zip(("question", "passage"), row, strict=False))) + "\n" for row in asked),
+        "pairs.jsonl": "".join(
+            json.dumps(dict(zip(("question", "passage"), row, strict=False))) + "\n" for row in asked
+        ),
         **{f"{split}.en": english * times for split, times in (("train", 20), ("test", 2), ("three", 1), ("dev", 1))},
         **{f"{split}.de": german * times for split, times in (("train", 20), ("test", 2), ("dev", 1))},
         "test.tsv": _rows("spelled,digits,second,third", [("six", 6, "06", "VI"), ("two", 2, "02", "II")], "\t"),
@@ -132,13 +142,14 @@ def _files() -> dict[str, str]:
         "lists.jsonl": "".join(json.dumps(answers) + "\n" for answers in lists),
         "dev.jsonl": "".join(json.dumps(answers) + "\n" for answers in lists),
         "words": "cat\ndog\n",
-        "tickets.csv": _rows("text,label", [(f'"{text}"', label) for text, label in remarks]),
-        "tickets.jsonl": "".join(json.dumps({"id": i, "text": text}) + "\n" for i, (text, _) in enumerate(remarks)),
+        "tickets.csv": _rows("text,label", [(f'"{text}"', label) for label, text in remarks]),
+        "tickets.jsonl": "".join(json.dumps({"id": i, "text": text}) + "\n" for i, (_, text) in enumerate(remarks)),
         "in.csv": _rows("id,comment", [(1, "a fine film"), (2, "a mess")]),
-        **dict.fromkeys(("train.txt", "test.txt"), "".join(f"__label__{label} {text}\n" for text, label in remarks)),
+        **dict.fromkeys(("train.txt", "test.txt"), "".join(f"__label__{label} {text}\n" for label, text in remarks)),
         "terms.tsv": "bicycle\tdrahtesel\ndogs\tvierbeiner\napple\tbirne\n",
         "dates.txt": "the 3rd of May 2021\n",
-        "records.jsonl": json.dumps({"title": "to see", "source": "a man .", "terms": ["Fahrrad"], "avoid": []}) + "\n",
+        "records.jsonl": json.dumps({"title": "to see", "source": "a man .", "terms": ["Fahrrad"], "avoid": []})
+        + "\n",
         "words.tsv": cases.INPUTS["words.tsv"].decode(),
         "mail.tsv": "1\tBob saw Paris.\n2\tAda ran.\n",
         "train.conll": columns * 20,

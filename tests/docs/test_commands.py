@@ -3,7 +3,6 @@ those names are, page by page, in order. Runs are not trained but looked at (`--
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.shared import shared
 
+import seqcli
 from docs import furniture
 from docs.pages import PAGES, ROOT, Command, blocks, commands, spans
 from seqcli.cli.app import load_verb
@@ -100,6 +101,11 @@ def files_of(page: Path, folder: Path) -> None:
             (folder / named[1]).write_text(block.text)
 
 
+def bare(command: Command) -> str:
+    """A command without the comment behind it."""
+    return command.text.partition("  #")[0].strip()
+
+
 def tried(command: Command, folder: Path, shell: Shell, train: str) -> str:
     """Run one; what is wrong with it, or nothing."""
     if LOOKED_AT.match(command.text):
@@ -119,7 +125,9 @@ def tried(command: Command, folder: Path, shell: Shell, train: str) -> str:
 def needs_data(recipe: str) -> bool:
     """Whether a recipe of that name ships, and reads data that do not."""
     path = ROOT / "recipes" / f"{recipe}.yaml"
-    return path.exists() and "SEQCLI_DATA" in path.read_text(encoding="utf-8")
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["train"] if path.exists() else ""
+    known = ROOT / "seqcli/datasets/catalog" / f"{Path(data).name}.yaml"
+    return known.exists() and "builtin" not in yaml.safe_load(known.read_text(encoding="utf-8"))
 
 
 def through(page: Path, folder: Path, shell: Shell, train: Callable[[str], str]) -> list[str]:
@@ -130,7 +138,7 @@ def through(page: Path, folder: Path, shell: Shell, train: Callable[[str], str])
         if command.heading != heading and (run := NEWEST.get((page.stem, command.heading))):
             furniture.stamp(folder, run, number)
         heading = command.heading
-        trained = TRAINS.match(command.text.partition("  #")[0].strip())
+        trained = TRAINS.match(bare(command))
         recipe = trained[1] if trained else ""
         wrong += filter(None, [tried(command, folder, shell, train(recipe))])
         if trained:
@@ -142,3 +150,75 @@ def through(page: Path, folder: Path, shell: Shell, train: Callable[[str], str])
 def test_commands_of_a_page(page: Path, folder: Path, shell: Shell) -> None:
     wrong = through(page, folder, shell, lambda recipe: "validate" if needs_data(recipe) else "--dry-run")
     assert not wrong, "\n".join(["", *wrong])
+
+
+TRAINING = [page for page in WITH_COMMANDS if any(TRAINS.match(bare(c)) for c in lines(page))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", TRAINING, ids=lambda page: page.stem)
+def test_commands_of_a_page_that_train(page: Path, folder: Path, shell: Shell, data_folder: Path) -> None:
+    """Runs are trained: those of WHOLE as the page says, others for 20 steps; what comes after them uses them."""
+
+    def words(recipe: str) -> str:
+        return "--overwrite" if recipe in WHOLE else "--overwrite --set train.steps=20"
+
+    wrong = through(page, folder, shell, words)
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def parts(line: str) -> Iterator[list[str]]:
+    """The words of each command of a line, up to a pipe, `;` or `&&`; redirections are words."""
+    words: list[str] = []
+    for word in shlex.split(line, comments=True):
+        end = word.rstrip(";")
+        words += [end] if end and end not in ("|", "&&") else []
+        if word in ("|", "&&") or word != end:
+            yield words
+            words = []
+    yield words
+
+
+def options_of(words: list[str]) -> set[str]:
+    """The options that a verb has, of the words behind `seqcli`."""
+    command = load_verb(words[0])
+    inner = getattr(command, "commands", {}).get(words[1] if words[1:] else "")
+    inner = inner or next((c for c in getattr(command, "commands", {}).values()), None)  # for `look MODE`
+    found = {"-h", "--help", "-q", "--quiet", "-v", "--verbose", "--debug"}
+    return found.union(*(p.opts for c in (command, inner) if c for p in c.params))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_verbs_and_options_exist(page: Path) -> None:
+    """Of all command lines, those in the text and those that are not run among them."""
+    found = [c for block in blocks(page) for c in commands(block)] + list(spans(page))
+    for command in found:
+        for words in parts(command.text.replace("'…'", "'...'")):
+            if "seqcli" not in words[:1] and words[-2:-1] != ["-m"] and "torchrun" not in words:
+                continue
+            rest = words[words.index("seqcli") + 1 :]
+            if rest and not (rest[0].isupper() or rest[0].startswith("-")):
+                assert rest[0] in names("cli"), str(command)
+                unknown = {w.partition("=")[0] for w in rest if re.match(r"--?[a-z]", w)} - options_of(rest)
+                assert not unknown, f"{command}: {unknown}"
+
+
+def test_scripts_that_are_named_exist() -> None:
+    for page in PAGES:
+        for script in re.findall(
+            r"(?:tests|examples|findings|data|docs)/[\w/-]+\.(?:py|sh)\b", page.read_text(encoding="utf-8")
+        ):
+            assert (ROOT / script).exists(), f"{page.name}: {script}"
+
+
+PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.stem)
+def test_python_of_a_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a page, one after the other, as one program."""
+    monkeypatch.chdir(folder)
+    known = {"seqcli": seqcli}
+    for block in blocks(page):
+        if block.language == "python":
+            exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), known)
