@@ -62,8 +62,8 @@ def _yaml(value: Any) -> str:
 
 
 def _comments(config: type[BaseModel]) -> dict[str, str]:
-    """The comment that ends each field's line and goes on in lines of its own, by field; empty where the source is not
-    there to be read."""
+    """The comment that ends each field's line, and goes on in lines of its own, by field; empty where the source is
+    not there to be read."""
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
         if cls is BaseModel or not issubclass(cls, BaseModel):

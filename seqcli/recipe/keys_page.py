@@ -16,9 +16,10 @@ from seqcli.recipe.words import describe
 BEGINNING = """\
 # Every key of a recipe
 
-Made by `seqcli recipes keys --markdown`; in the terminal `seqcli recipes keys` has the same, `seqcli recipes keys model.ngram` a
-part of it. How recipes are written: [recipes](recipes.md). A key without a default is left out unless you want it; a section
-without a `kind` has the one that fits the task. A section that is its kind alone may be a word: `tokenizer: char`.
+Made by `seqcli recipes keys --markdown`; in the terminal `seqcli recipes keys` has the same, and `seqcli recipes keys
+model.ngram` a part of it. How recipes are written: [recipes](recipes.md). A key without a default is left out unless
+you want it; a section without a `kind` has the one that fits the task. A section that is its kind alone may be a
+word: `tokenizer: char`.
 """
 PARTS = {
     "cells": ("Cells", "cell"),
