@@ -136,8 +136,10 @@ class Forks:
     def close(self) -> None:
         """End the process."""
         assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.close()
         self.process.wait(30)
+        self.process.stdout.close()
 
 
 @pytest.fixture
