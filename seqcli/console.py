@@ -27,6 +27,11 @@ def is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def width() -> int | None:
+    """The columns of the terminal that standard output is, else None."""
+    return os.get_terminal_size(1).columns or 80 if sys.stdout is not None and sys.stdout.isatty() else None
+
+
 def show_cursor() -> None:
     """Show it again, where a live display had hidden it and could not end."""
     if is_terminal():

@@ -1,4 +1,4 @@
-"""The files that ship with seqcli beside its code: `recipes` and `data`."""
+"""The files that ship with seqcli beside its code: `recipes`, `data` and `docs`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def share(folder: str) -> Path:
-    """The folder `recipes` or `data`: inside an installed package, or beside the package in a source checkout.
+    """The folder `recipes`, `data` or `docs`: inside an installed package, or beside it in a source checkout.
 
     It is not promised to exist: an installation may lack it, and its `glob` is then empty.
     """

@@ -38,6 +38,13 @@ def runs(incomplete: str) -> Offers:
     return [(name, "") for _, name in sorted(found, reverse=True)]
 
 
+def topics(incomplete: str) -> Offers:
+    """Pages of the documentation."""
+    from seqcli.resources import share
+
+    return [(path.stem, "") for path in sorted(share("docs").glob(f"{_literal(incomplete)}*.md"))]
+
+
 def entries(folder: str, known: Sequence[str] | None = None) -> Callable[[str], Offers]:
     """A completion for the names of a registry, `entries("cells")`, or for the `known` ones of them."""
 

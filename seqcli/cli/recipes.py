@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,8 @@ app = typer.Typer(
     help=__doc__, invoke_without_command=True, add_completion=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )  # fmt: skip
+
+WIDE, MODEL = 110, 18  # columns from which the list of recipes names models, and their column
 
 Name = Annotated[str, typer.Argument(help="A recipe's name or path.", autocompletion=_complete.recipes)]
 
@@ -53,10 +57,29 @@ def list_recipes() -> None:
         console.say("no recipes here: seqcli looks in ./recipes and in what ships with it")
         return
     output = Output()
-    for line in console.table(("recipe", "task", "model", "what it is"), rows):
+    width = console.width()
+    lines = console.table(("recipe", "task", "model", "what it is"), rows) if width is None else _by_task(rows, width)
+    for line in lines:
         output.line(line)
     output.flush()  # before what is said about it
     console.say("\nseqcli train RECIPE trains one; seqcli recipes show RECIPE prints it")
+
+
+def _by_task(rows: list[list[str]], width: int) -> Iterator[str]:
+    """The lines of a terminal: a table a task, in the width at hand; without the models where that is narrow."""
+    names = max(len(name) for name, *_ in rows)
+    for i, task in enumerate(dict.fromkeys(task for _, task, *_ in rows)):
+        yield from [""] if i else []
+        yield task
+        for name, of, model, what in rows:
+            if of == task:
+                begin = f"  {name:<{names}}  " + (f"{model:<{MODEL}}  " if width >= WIDE else "")
+                yield from textwrap.wrap(
+                    begin + console.visible(what),
+                    max(width, len(begin) + 20),
+                    break_on_hyphens=False,
+                    subsequent_indent=" " * len(begin),
+                )
 
 
 def _model(model: object) -> str:
@@ -199,10 +222,14 @@ def keys(
             help="task, tokenizer, data, model, train, or a kind: model.ngram", autocompletion=_complete.sections
         ),
     ] = None,
+    markdown: Annotated[bool, option("All of them as the page docs/keys.md.", "--markdown")] = False,
 ) -> None:
     """Every key a recipe may have: its default, type and meaning."""
     from seqcli.recipe.keys import reference
+    from seqcli.recipe.keys_page import page
 
+    if markdown and section:
+        raise UsageError("--markdown writes the whole page", hint=f"seqcli recipes keys {section}")
     output = Output()
-    for line in reference(section):
+    for line in page() if markdown else reference(section):
         output.line(line)

@@ -52,8 +52,9 @@ def save(figure: Figure, path: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Text that a font can show: what has no picture of its own is a box, a space is a mark."""
-    return "".join("\u2423" if c == " " else c if c.isprintable() else "\u25a1" for c in text)
+    """Text that a font can show: what has no picture of its own is a box, spaces and line ends are marks."""
+    marks = {" ": "\u2423", "\n": "\u21b5"}
+    return "".join(marks.get(c) or (c if c.isprintable() else "\u25a1") for c in text)
 
 
 def width(text: str) -> int:

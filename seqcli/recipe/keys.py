@@ -62,7 +62,8 @@ def _yaml(value: Any) -> str:
 
 
 def _comments(config: type[BaseModel]) -> dict[str, str]:
-    """The comment that ends each field's line, by field; empty where the source is not there to be read."""
+    """The comment that ends each field's line, and goes on in lines of its own, by field; empty where the source is
+    not there to be read."""
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
         if cls is BaseModel or not issubclass(cls, BaseModel):
@@ -72,10 +73,14 @@ def _comments(config: type[BaseModel]) -> dict[str, str]:
         except (OSError, TypeError):
             continue
         tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-        comments = {t.start[0]: t.string.lstrip("#").strip() for t in tokens if t.type == tokenize.COMMENT}
+        comments = {t.start[0]: (t.string.lstrip("#").strip(), t.line) for t in tokens if t.type == tokenize.COMMENT}
         for statement in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                found[statement.target.id] = comments.get(statement.end_lineno or 0, "")
+                line = statement.end_lineno or 0
+                parts = [comments.get(line, ("", ""))[0]]
+                while parts[0] and comments.get(line := line + 1, ("", ""))[1].lstrip().startswith("#"):
+                    parts.append(comments[line][0])
+                found[statement.target.id] = " ".join(parts)
     return found
 
 

@@ -28,8 +28,8 @@ class Config(BaseModel, extra="forbid", protected_namespaces=()):
     kind: Literal["sentencepiece"] = "sentencepiece"
     model_type: Literal["unigram", "bpe"] = "unigram"
     size: Annotated[int, Field(ge=_subwords.FIXED + 2)] = 8000  # symbols at most, 258 for bytes and newline included
-    # the share of the text whose characters get a symbol (bytes stand in for the rest)
-    character_coverage: Annotated[float, Field(gt=0, le=1)] | None = None  # null: all, but half of `size` at most
+    character_coverage: Annotated[float, Field(gt=0, le=1)] | None = None  # share of the text whose
+    # characters get a symbol (bytes stand in for the rest); null: all, but half of `size` at most
     whitespace_pieces: bool = True  # a run of spaces (indentation) may be one symbol
     sample: Annotated[float, Field(gt=0)] = 10.0  # millions of characters to learn from at most, spread over all
     path: str | None = None  # take this .model file of the library instead of learning

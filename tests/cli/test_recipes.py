@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 from support import inprocess
 from support.inprocess import Done
+from support.terminal import ROOT, on_a_terminal
 
 import seqcli
 from seqcli.cli import _complete
+from seqcli.recipe import discover
 
 GOOD = """\
 # seqcli train recipes/good.yaml
@@ -70,6 +73,24 @@ def test_list(here):
     assert "seqcli recipes validate broken" in plain
     assert out(inside(here, "-q")) == plain
     assert inside(here, "-q").stderr == ""
+
+
+@pytest.mark.parametrize(("columns", "models"), [(30, False), (80, False), (200, True)])
+def test_list_on_a_terminal_keeps_within_it(columns, models):
+    lines = on_a_terminal(columns, "recipes", "list", folder=ROOT).split("\n")
+    assert max(map(len, lines)) <= max(columns, 45)  # so much has what a name and some words need
+    names = [line.split()[0] for line in lines if line[:2] == "  " and line[2:3] != " "]
+    assert sorted(names) == sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+    assert ("  lstm  " in "".join(lines)) == models
+
+
+def test_what_recipes_say_they_are_stands_alone():
+    for path in sorted((ROOT / "recipes").glob("*.yaml")):
+        said = discover.summary(path.read_text(encoding="utf-8"))
+        assert not re.search(r"^The same|\b([Aa]s above|else as)\b", said), path.name
+        assert said[-1] not in ",:;(", path.name
+        assert said.count("(") == said.count(")"), path.name
+        assert 20 < len(said) <= 140, path.name
 
 
 def test_show_prints_what_was_written(here):

@@ -43,9 +43,9 @@ def test_wide_characters_take_two_columns_and_marks_none() -> None:
     assert [p.column for p in layout(row)] == [0, 4, 5]
 
 
-def test_what_has_no_picture_is_a_box_and_a_space_is_shown() -> None:
+def test_what_has_no_picture_is_a_box_spaces_and_line_ends_are_shown() -> None:
     row = looked("a \n\u200bz", *((i, i + 1, 0.2) for i in range(5)))
-    assert [p.text for p in layout(row)] == ["a", "\u2423", "\u25a1", "\u25a1", "z"]
+    assert [p.text for p in layout(row)] == ["a", "\u2423", "\u21b5", "\u25a1", "z"]
 
 
 @given(st.text(st.sampled_from("ab 日e\u0301"), max_size=400))

@@ -65,9 +65,8 @@ class Config(BaseModel, extra="forbid"):
     test: sources.Held = None
     format: Format = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
     text: Texts = None  # the text's column, by name or number (tsv, csv), or key (jsonl); a list: several, as one
-    # the label's column or key; a list: those of several targets. Where there are neither it names the levels of one
-    # label: the first ends at label_until, the second is the whole
-    label: Labels = None
+    label: Labels = None  # the label's column or key; a list: those of several targets. Where there are
+    # neither it names the levels of one label: the first ends at label_until, the second is the whole
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
     quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no

@@ -1,0 +1,70 @@
+"""Print a page of the documentation, or list its pages.
+
+On a terminal a page is set within its width; in a pipe it is the Markdown that it is written in. `seqcli VERB --help`
+has the options of a verb.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._complete import topics
+
+
+def command(
+    topic: Annotated[
+        str | None, typer.Argument(help="A page, or a verb. Default: list them.", autocompletion=topics)
+    ] = None,
+) -> None:
+    from seqcli import console, registry
+    from seqcli.errors import UsageError, did_you_mean
+    from seqcli.resources import share
+    from seqcli.streams import Output
+
+    pages = {path.stem: path for path in sorted(share("docs").glob("*.md"))}
+    output = Output()
+    verbs = [verb for verb in registry.names("cli") if verb != "app"]
+    if topic is None:
+        titles = [
+            (name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")) for name, path in pages.items()
+        ]
+        for line in console.table(("topic", "page"), titles):
+            output.line(line)
+        output.flush()  # before what is said about it
+        console.say("\nseqcli help TOPIC prints a page; seqcli VERB --help has the options of a verb")
+    elif topic in pages:
+        text = pages[topic].read_text(encoding="utf-8")
+        if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            _draw(text)
+        else:
+            output.write(text)
+    elif topic in verbs:
+        output.line(f"{registry.summary('cli', topic)}: seqcli {topic} --help")
+    else:
+        raise UsageError(f"there is no page {topic!r}", hint=did_you_mean(topic, [*pages, *verbs]))
+
+
+def _draw(text: str) -> None:
+    """Show Markdown on the terminal. A link to another page becomes its topic."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    text = re.sub(r"^(!\[|<img |<p ).*$", "", text, flags=re.MULTILINE)  # pictures
+    text = re.sub(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)", _named, text)
+    console = Console(no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+    console.print(Markdown(text, hyperlinks=False, code_theme="ansi_dark"))
+
+
+def _named(link: re.Match[str]) -> str:
+    """What stands in the place of a link: its words, and how the page is asked for where they do not say it."""
+    words, address = link[1], link[2]
+    if "://" in address:
+        return f"{words} <{address}>"
+    topic = Path(address).stem
+    return words if not address.endswith(".md") or topic in words else f"{words} (help {topic})"

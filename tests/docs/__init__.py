@@ -1,0 +1,1 @@
+"""What the documentation says, tried: links, commands, examples, pictures, generated tables."""
