@@ -2,8 +2,8 @@
 
 How often the training question that is most similar to a test question (--similar, --top 1) is of the same of six
 classes, for each run, and by the cosine of counts of words and pairs of words. Of a run that is a classifier, its lines
-a second beside those of `classify`, whole processes from file to file with start-up taken off, the training questions
---times times, medians of --rounds, taken in turn.
+a second of processor time beside those of `classify`, whole processes from file to file with start-up taken off, the
+training questions --times times, medians of --rounds, taken in turn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -58,11 +57,12 @@ def nearest_by_counts(train: list[str], test: list[str]) -> list[int]:
 
 
 def seconds(command: list[str], source: Path) -> float:
-    """Of one process. Raises CalledProcessError where it fails."""
-    began = time.perf_counter()
+    """Of the processor, by one process. Raises CalledProcessError where it fails."""
+    began = os.times()
     with source.open("rb") as file:
         subprocess.run(command, check=True, stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    ended = os.times()
+    return ended.children_user + ended.children_system - began.children_user - began.children_system
 
 
 def main() -> None:
