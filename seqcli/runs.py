@@ -156,6 +156,7 @@ EXAMPLES = {  # recipes to begin with
     "classify": ["sentiment"],
     "generate": ["charlm", "dates"],
     "rescore": ["charlm"],
+    "embed": ["sentiment"],
 }
 
 

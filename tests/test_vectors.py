@@ -374,6 +374,7 @@ MISTAKES = [
     ("remarks", "-o v.npy --jsonl", "--jsonl does not go with it"),
     ("remarks", "-o v.npy --similar x", "--output does not go with it"),
     ("remarks", "--per word --similar x", "--per does not go with it"),
+    ("remarks", "--similar -", "standard input has the records"),
     ("remarks", "--words --jsonl", "--words writes the model's table, and reads nothing: --jsonl"),
     ("remarks", "--per word --input csv", "--per word: csv comes back with further columns"),
     ("remarks", "--input csv --jsonl", "csv comes back with further columns"),

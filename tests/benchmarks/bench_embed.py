@@ -15,13 +15,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from figures import begin
 
 from seqcli import artifact, runs
+from seqcli.vectors import Candidates
 
 PYTHON = [sys.executable, "-m", "seqcli", "-q"]
 
@@ -82,6 +85,14 @@ def main() -> None:
         figures.add(f"{name}: nearest of the same class", share, "share")
 
     told("counts of words and pairs", nearest_by_counts(train, test))
+    rng = np.random.default_rng(1)
+    candidates = Candidates.of(rng.normal(size=(100_000, 400)).astype(np.float32), 5)
+    for count in (1, 256):
+        asked, began = rng.normal(size=(count, 400)).astype(np.float32), time.process_time()
+        candidates.similar(asked)
+        each = (time.process_time() - began) / count * 1000
+        print(f"the most similar of 100,000 vectors of 400 numbers, {count} together: {each:.1f} ms each", flush=True)
+        figures.add(f"similar of 100,000, {count} together", each, "ms")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = {"train": train, "test": test, "whole": train * options.times, "one": train[:1]}
