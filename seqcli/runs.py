@@ -165,6 +165,7 @@ EXAMPLES = {  # recipes to begin with
     "generate": ["charlm", "dates"],
     "rescore": ["charlm"],
     "select": ["pos-tagger", "sentiment"],
+    "embed": ["sentiment"],
 }
 
 

@@ -307,7 +307,9 @@ def test_the_table_of_words_is_read_again(tmp_path: Path) -> None:
         rows = own.model.embedding[-len(words) :]
         assert found.words == words
         np.testing.assert_allclose(found.matrix, rows, rtol=1e-5)
-        assert done.text.startswith(f"{len(words)} {rows.shape[1]}\n")
+        head, *rest = done.text.splitlines()
+        assert head == f"{len(words)} {rows.shape[1]}"
+        assert {len(line.split(" ")) for line in rest} == {rows.shape[1] + 1}  # as other readers divide them
 
 
 def test_empty_input_is_an_array_without_rows(tmp_path: Path) -> None:
@@ -372,6 +374,7 @@ MISTAKES = [
     ("remarks", "-o v.npy --jsonl", "--jsonl does not go with it"),
     ("remarks", "-o v.npy --similar x", "--output does not go with it"),
     ("remarks", "--per word --similar x", "--per does not go with it"),
+    ("remarks", "--similar -", "standard input has the records"),
     ("remarks", "--words --jsonl", "--words writes the model's table, and reads nothing: --jsonl"),
     ("remarks", "--per word --input csv", "--per word: csv comes back with further columns"),
     ("remarks", "--input csv --jsonl", "csv comes back with further columns"),

@@ -81,6 +81,8 @@ def _check(files: Sequence[str], making: Making, writing: Writing, given: Given)
         raise UsageError(f"--words writes the model's table, and reads nothing: {odd[0]} does not go with it")
     if making.similar is not None and (odd := given.flags(("output", "per") if pooling.each else ("output",))):
         raise UsageError(f"--similar writes texts for each record: {odd[0]} does not go with it")
+    if making.similar == "-" and "-" in (files or ["-"]):
+        raise UsageError("--similar -: standard input has the records", hint="name the one or the other as a file")
     if (output := writing.output) is not None:
         if writing.jsonl:
             raise UsageError("-o writes an array in the place of lines: --jsonl does not go with it")

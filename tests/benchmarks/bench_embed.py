@@ -2,8 +2,8 @@
 
 How often the training question that is most similar to a test question (--similar, --top 1) is of the same of six
 classes, for each run, and by the cosine of counts of words and pairs of words. Of a run that is a classifier, its lines
-a second beside those of `classify`, whole processes from file to file with start-up taken off, the training questions
---times times, medians of --rounds, taken in turn.
+a second of processor time beside those of `classify`, whole processes from file to file with start-up taken off, the
+training questions --times times, medians of --rounds, taken in turn.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from figures import begin
 
 from seqcli import artifact, runs
+from seqcli.vectors import Candidates
 
 PYTHON = [sys.executable, "-m", "seqcli", "-q"]
 
@@ -58,11 +60,12 @@ def nearest_by_counts(train: list[str], test: list[str]) -> list[int]:
 
 
 def seconds(command: list[str], source: Path) -> float:
-    """Of one process. Raises CalledProcessError where it fails."""
-    began = time.perf_counter()
+    """Of the processor, by one process. Raises CalledProcessError where it fails."""
+    began = os.times()
     with source.open("rb") as file:
         subprocess.run(command, check=True, stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    ended = os.times()
+    return ended.children_user + ended.children_system - began.children_user - began.children_system
 
 
 def main() -> None:
@@ -82,6 +85,14 @@ def main() -> None:
         figures.add(f"{name}: nearest of the same class", share, "share")
 
     told("counts of words and pairs", nearest_by_counts(train, test))
+    rng = np.random.default_rng(1)
+    candidates = Candidates.of(rng.normal(size=(100_000, 400)).astype(np.float32), 5)
+    for count in (1, 256):
+        asked, began = rng.normal(size=(count, 400)).astype(np.float32), time.process_time()
+        candidates.similar(asked)
+        each = (time.process_time() - began) / count * 1000
+        print(f"the most similar of 100,000 vectors of 400 numbers, {count} together: {each:.1f} ms each", flush=True)
+        figures.add(f"similar of 100,000, {count} together", each, "ms")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = {"train": train, "test": test, "whole": train * options.times, "one": train[:1]}

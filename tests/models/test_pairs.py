@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from models.test_classifier import batch_of, double, make, put, text
 
+from seqcli import ops
 from seqcli.layers.pairs import compared
 from seqcli.models.classifier import Model
 from seqcli.records import MARK, Example, apart, second
@@ -62,6 +63,16 @@ def test_logits_are_the_scores_of_training_whatever_stands_beside(keys: dict[str
     for i, example in enumerate(SOME):
         assert np.array_equal(model.logits([example])[0], found[i])
     assert np.array_equal(model.logits([Example(""), SOME[0]])[1], found[0])
+
+
+@pytest.mark.parametrize("keys", FORMS, ids=str)
+def test_the_summary_is_what_the_last_layer_reads(keys: dict[str, Any]) -> None:
+    model = make(**keys)
+    found = model.summary(SOME)
+    assert (
+        found.shape[1] == model.output_weight.shape[1] == (4 if model.pair == "compare" else 1) * model.encoded_size
+    )
+    assert np.array_equal(ops.linear(found, model.output_weight, model.output_bias), model.logits(SOME))
 
 
 @pytest.mark.parametrize("keys", FORMS, ids=str)

@@ -340,3 +340,12 @@ def test_it_learns_endings_and_copies_what_it_never_saw(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["exact-match"] >= 0.95
     done = seqcli("-q", "generate", "-m", "it", cwd=tmp_path, input="ZÉza\n\nżh\n")
     assert done.stdout.decode() == "ZÉzaed\n\nżxy\n"
+
+
+def test_the_encoder_gives_states_of_what_is_edited_alone() -> None:
+    model = make(sizes=Sizes(8, V, False, 0, ((0, 5, True), (5, 6, False))))
+    sources = [np.array([0, 3, 5, 1, 7]), np.array([5, 2, 7])]
+    (memory, *_), _ = model.start(sources)
+    for source, states, kept in zip(sources, model.encoded(sources), memory, strict=True):
+        assert len(states) == len(model.edited(source)) == len(source) - 1
+        assert np.array_equal(states, kept[: len(states)])
