@@ -429,6 +429,12 @@ def test_without_grow_new_words_are_told_and_new_labels_refused(trained: Any) ->
     assert "--grow gives new ones rows" in done.stderr
 
 
+def test_without_grow_new_symbols_of_pairs_are_told(trained: Any) -> None:
+    args = ["--init-from", "base", "--name", "plain", "--set", "data.train=more-a.tsv"]
+    done = ok("train", "r.yaml", *args, cwd=trained("two tokenizers"))
+    assert "base does not know 3 symbols (e, f, g) of the training split: --grow gives them rows" in done.stderr
+
+
 def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
     folder = trained("tags")
     args = ["--init-from", "base", "--grow", "--set", "data.train=more-a.txt", "--dry-run"]

@@ -83,6 +83,19 @@ def grown(codec: Codec, recipe: Recipe, pairs: Sequence[Pair], former: Former) -
     return replace(codec, reads=reads, own_target=target)
 
 
+def strange(codec: Codec, pairs: Iterable[Pair]) -> list[str]:
+    """What of pairs is unknown to the tokenizers of either side, each once."""
+    found, unknown = set[str](), codec.unknown_sources
+    for pair in pairs:
+        sides = [(codec.target.encode, codec.target.texts, pair.target or "", (codec.target.unk_id,))]
+        sides += [] if codec.frames else [(codec.source.encode, codec.source.texts, pair.text, unknown)]
+        for encode, texts, text, odd in sides:
+            line = text.replace("\n", " ")
+            if not set(odd).isdisjoint(ids := encode(line).tolist()):
+                found |= {shown for id, shown in zip(ids, texts(line), strict=True) if id in odd}
+    return sorted(found)
+
+
 def _texts(pairs: Iterable[Pair]) -> Iterator[str]:
     return (text.replace("\n", " ") + "\n" for pair in pairs for text in (pair.text, pair.target or ""))
 

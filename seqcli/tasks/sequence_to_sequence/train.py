@@ -22,7 +22,7 @@ from seqcli.growing import of_sides
 from seqcli.recipe.schema import Recipe
 from seqcli.records import Pair
 from seqcli.report import Report
-from seqcli.task import BaseTask, Evaluation, State, adapted, beginning, grows, without_stdin
+from seqcli.task import BaseTask, Evaluation, State, adapted, beginning, grows, say_lacking, without_stdin
 from seqcli.tasks.sequence_to_sequence import METRICS
 from seqcli.tasks.sequence_to_sequence import batches as paired
 from seqcli.tasks.sequence_to_sequence import data as dataset
@@ -78,6 +78,8 @@ class Task(BaseTask):
             assert former is not None
             before, codec = codec, paired.grown(codec, recipe, corpus.splits["train"], former)
             growth = of_sides(before, codec, recipe.model)
+        elif start:
+            say_lacking(former, {"symbols": paired.strange(codec, corpus.splits["train"])})
         edits = bool(registry.constant("models", recipe.model.kind, "EDITS"))
         copy = edits or bool(getattr(recipe.model, "copy_source", False))
         if copy and frames is not None:
