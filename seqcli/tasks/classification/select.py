@@ -67,7 +67,7 @@ class Selector(Classifier):
         return [a._replace(uncertainty=u) if a.ranking else a for a, u in zip(found, unsure, strict=True)]
 
 
-def asked(own: Classifier, by: str, per_word: bool | None, reading: Any) -> Asked:
+def asked(own: Classifier, by: str, per_word: bool, reading: Any) -> Asked:
     """The settings: of several targets `reading.label` names the one that ranks. Raises UsageError."""
     target = reading.label if own.targets and reading.label else ""
     if target:
