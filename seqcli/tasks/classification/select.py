@@ -99,7 +99,7 @@ class Writer:
             _check(own, format)
         options = data["options"] if format == data["format"] else {}
         if format in ROWS and read != format:
-            kept = {name: options.get(name) for name in ("delimiter", "quoting")}
+            kept: dict[str, Any] = {name: options.get(name) for name in ("delimiter", "quoting")}
             reader = open_format(LABELLED, format).Reader(Options(LABELLED, **kept, gold=False))
         return cls(format, read, reader, names, texts, own.multi_label, options)
 
