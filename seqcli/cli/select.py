@@ -6,8 +6,9 @@ and JSON lines come back with labels filled in, other texts as the training data
 uncertain each is stands beside it, under `uncertainty`, where the format has a comment, a key or a column.
 
 --by says what is uncertain: `margin`, the two most probable answers are close; `entropy`, of all answers; `least`,
-the best answer is improbable; of taggers of all tags of a sentence together, by default `least` a word; `span`, how
-many spans are expected to be wrong. --diverse takes texts that are unlike each other, among ten times as many.
+the best answer is improbable; of taggers of all tags of a sentence together, so that long ones come first unless
+--per-word divides it; `span`, how many spans are expected to be wrong. --diverse takes texts that are unlike each
+other, among ten times as many.
 
 --doubtful lists labels of FILES that the model contradicts with confidence, the most doubtful first: place, label,
 its probability, the label that the model gives, its probability, of taggers the word, the text.
@@ -57,13 +58,10 @@ class Choosing:
         option(f"{', '.join(WAYS)}. Default: margin; taggers: least.", metavar="WAY"),
     ] = None
     per_word: Annotated[
-        bool | None,
-        option(
-            "Taggers: the uncertainty divided by the words; without, long sentences come first. Default: yes.",
-            "--per-word/--whole",
-        ),
+        bool,
+        option("Taggers: divide by the words, so that short sentences have their chance.", "--per-word"),
         TAGGING,
-    ] = None
+    ] = False
     diverse: Annotated[bool, option("Texts that are unlike each other.", "--diverse")] = False
     doubtful: Annotated[bool, option("Labels of FILES that the model contradicts.", "--doubtful")] = False
 

@@ -3,7 +3,7 @@
 margin   1 - (p1 - p2) of the two most probable answers (Scheffer, Decomain and Wrobel 2001)
 entropy  of all answers, nats
 least    -log p of the most probable answer, nats: least confidence (Lewis and Gale 1994; of sentences Culotta and
-         McCallum 2005), which a word alone makes the maximum normalised log-probability of Shen et al. 2017
+         McCallum 2005), which divided by the words is the maximum normalised log-probability of Shen et al. 2017
 span     of taggers of spans: how many spans of the answer are expected to be wrong or missing
 """
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WAYS: dict[str, list[str]] = {  # of choosing what to label; `random` asks no model
     "random": [],
     "least": [],
-    "least-whole": ["--whole"],
+    "least-per-word": ["--per-word"],
     "margin": [],
     "margin-diverse": ["--diverse"],
 }
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("what", choices=("sentences", "questions", "doubtful"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000])
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["random", "least", "least-whole"])
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["random", "least", "least-per-word"])
     parser.add_argument("--epochs", type=int, default=10, help="of the sentences of a round, at least --steps")
     parser.add_argument("--steps", type=int, default=800, help="(sentences)")
     parser.add_argument("--set", nargs="+", default=[], help="of the recipe of the curve")

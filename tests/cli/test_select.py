@@ -87,7 +87,7 @@ def test_sentences_are_ranked_by_their_paths_whole_or_a_word(select) -> None:
             r["text"]: r["seqcli"]["uncertainty"]
             for r in map(json.loads, select("pos", *how, input=lines).splitlines())
         }
-        for how in (["--jsonl", "--whole"], ["--jsonl"])
+        for how in (["--jsonl"], ["--jsonl", "--per-word"])
     )
     assert [*whole.values()] == sorted(whole.values(), reverse=True)
     assert [*a_word.values()] == sorted(a_word.values(), reverse=True)
@@ -132,7 +132,7 @@ def test_diverse_leaves_repetitions_away(select) -> None:
     assert diverse[0] == json.loads(plain.splitlines()[0])["text"]
 
 
-@pytest.mark.parametrize("options", ["", "--diverse", "--by entropy --whole", "--by margin"])
+@pytest.mark.parametrize("options", ["", "--diverse", "--by entropy --per-word", "--by margin"])
 def test_no_batch_and_no_process_changes_a_byte(options: str, folder: Path) -> None:
     draw = random.Random(3)
     words = [*"the cat sat on a mat Ada Bob saw Paris good bad fine".split()]  # noqa: SIM905
@@ -368,7 +368,7 @@ def test_labels_that_the_model_does_not_know_are_left_out(folder: Path) -> None:
         ("-m pos.safetensors --by span", "the tags of pos.safetensors are no spans"),
         ("-m pos.safetensors --by odd", "--by odd: it is one of margin, entropy, least, span"),
         ("-m pos.safetensors --by margin --per-word", "a margin of probabilities does not"),
-        ("-m remarks.safetensors --whole", "--per-word does not serve"),
+        ("-m remarks.safetensors --per-word", "--per-word does not serve"),
         ("-m pos.safetensors --text x", "--text does not serve"),
         ("-m remarks.safetensors --tag x", "--tag does not serve"),
         ("-m waves.safetensors --diverse", "--diverse compares texts"),

@@ -506,7 +506,7 @@ SELECTING = [
         for m in ("pos", "linear", "topics")
         for o in ("", " --jsonl", " --by entropy")
     ),
-    "select -m pos -n 2 --whole --format conllu < lines.txt",
+    "select -m pos -n 2 --per-word --format conllu < lines.txt",
     "select -m pos --by margin --jsonl < crlf.txt",
     "select -m pos --diverse -n 2 open.txt bom.txt",
     "select -m pos ud.conllu",

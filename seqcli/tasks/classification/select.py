@@ -67,7 +67,7 @@ class Selector(Classifier):
         return [a._replace(uncertainty=u) if a.ranking else a for a, u in zip(found, unsure, strict=True)]
 
 
-def asked(own: Classifier, by: str, per_word: bool | None, reading: Any) -> Asked:
+def asked(own: Classifier, by: str, per_word: bool, reading: Any) -> Asked:
     """The settings: of several targets `reading.label` names the one that ranks. Raises UsageError."""
     target = reading.label if own.targets and reading.label else ""
     if target:
@@ -99,7 +99,7 @@ class Writer:
             _check(own, format)
         options = data["options"] if format == data["format"] else {}
         if format in ROWS and read != format:
-            kept = {name: options.get(name) for name in ("delimiter", "quoting")}
+            kept: dict[str, Any] = {name: options.get(name) for name in ("delimiter", "quoting")}
             reader = open_format(LABELLED, format).Reader(Options(LABELLED, **kept, gold=False))
         return cls(format, read, reader, names, texts, own.multi_label, options)
 

@@ -30,7 +30,7 @@ class Asked(Settings):
     """How sentences are ranked."""
 
     by: str = DEFAULT
-    per_word: bool = True
+    per_word: bool = False  # divided by the words
     target: str = ""  # which of several targets ranks them; "": the first
 
 
@@ -118,7 +118,7 @@ class Writer:
         return with_members(body, members | {RESULT: {SCORE: score}}) + "\n"
 
 
-def asked(own: Tagger, by: str, per_word: bool | None, reading: Any) -> Asked:
+def asked(own: Tagger, by: str, per_word: bool, reading: Any) -> Asked:
     """The settings: of several targets `reading.tag` names the one that ranks. Raises UsageError."""
     target = reading.tag if own.targets and reading.tag else ""
     ranks = own.of(target) if target else own.first
@@ -128,7 +128,7 @@ def asked(own: Tagger, by: str, per_word: bool | None, reading: Any) -> Asked:
         )
     if by == "margin" and per_word:
         raise UsageError("--per-word divides what adds up over words: a margin of probabilities does not")
-    return Asked(by=by, per_word=by != "margin" if per_word is None else per_word, target=target)
+    return Asked(by=by, per_word=per_word, target=target)
 
 
 def check(own: Tagger, path: Any) -> None:
