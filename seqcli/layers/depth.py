@@ -7,7 +7,7 @@ ones (discriminative fine-tuning), and begin to learn later (gradual unfreezing)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Depth:
     reader_rate: float  # that of the first group of readers, of the recipe's
 
     @classmethod
-    def of(cls, names: Iterable[str], train: Any, *, fresh: bool) -> Depth:
+    def of(cls, names: Collection[str], train: Any, *, fresh: bool) -> Depth:
         """The groups of a model's arrays; `train` has the keys. What is `fresh` learns as one group."""
         own = [name for name in names if not name.startswith(READERS)]
         mine = [tuple(own)] if fresh else _groups({name: name for name in own})

@@ -1,8 +1,8 @@
 """What readers gain from few labels: `SEQCLI_DATA=... python tests/benchmarks/bench_readers.py DATA --readers RUN RUN`.
 
 DATA is ewt-upos, conll2000-chunk, sst2 or wnut17-ner. Trains its recipe on the first 500 sentences (--sentences) without
-readers, with them as they are (frozen), and with them trained further (tuned), for each of --seeds; of sst2 the linear
-model of the same sentences too. Prints a line of JSON a run: scores on valid and test, seconds. Minutes a run. `--text FILE`
+readers, with them as they are (frozen), and, from there on, with them trained further (tuned: --init-from), for each of
+--seeds; of sst2 the linear model of the same sentences too. Prints a line of JSON a run: scores on valid and test, seconds. Minutes a run. `--text FILE`
 writes what the readers of docs/readers.md were trained on, and no more.
 """
 
@@ -39,7 +39,8 @@ class Case(NamedTuple):
 
 
 EWT, SST = "en_ewt-ud-{}.conllu", "stsa.binary.{}"
-TUNED = ["train.reader_rate=0.1", "train.layer_rate=0.38", "train.unfreeze_every=6"]
+RATES = ["train.learning_rate=1e-3", "train.warmup=20", "train.reader_rate=0.2", "train.layer_rate=0.38"]
+TUNED = [*RATES, "train.epochs=5", "train.evaluate_every=80"]
 LABELS = 'data.labels={"0": negative, "1": positive}'
 PLAIN = [
     "tokenizer={kind: word, split: whitespace, lowercase: true}",
@@ -93,7 +94,7 @@ def write_text(path: Path, data: Path) -> None:
     path.write_text("".join(f"{line}\n" for line in found), encoding="utf-8")
 
 
-def trained(recipe: str, name: str, folder: Path, sets: list[str]) -> tuple[dict, float]:
+def trained(recipe: str, name: str, folder: Path, sets: list[str], start: str | None) -> tuple[dict, float]:
     """Train a recipe where that has not been done: the scores, and the seconds."""
     run = folder / "runs" / name
     if not (run / "done").exists():
@@ -107,7 +108,9 @@ def trained(recipe: str, name: str, folder: Path, sets: list[str]) -> tuple[dict
             "--name",
             name,
         ]
-        more = [part for change in sets for part in ("--set", change)]
+        more = [part for change in sets for part in ("--set", change)] + (
+            ["--init-from", f"runs/{start}"] if start else []
+        )
         subprocess.run([*command, *more, "--overwrite"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         (run / "done").touch()
     log = run / "metrics.jsonl"
@@ -152,7 +155,8 @@ def main() -> None:
                 recipe, name = options.data, f"{options.data}-{condition}{options.tag}-{seed}"
                 if condition == "linear":
                     recipe, sets = "sst2-linear", [*common[:3], LABELS, "data.format=label-text"]
-                scores, seconds = trained(recipe, name, folder, sets)
+                start = f"{options.data}-frozen-{seed}" if condition == "tuned" else None
+                scores, seconds = trained(recipe, name, folder, sets, start)
                 found.append(scores["test"][case.metric])
                 said = {split: round(scores[split][case.metric], 4) for split in ("valid", "test")}
                 print(json.dumps({"condition": condition + options.tag, "seed": seed, **said, "seconds": seconds}), flush=True)  # fmt: skip
