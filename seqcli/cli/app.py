@@ -23,7 +23,20 @@ import seqcli
 from seqcli import console, registry
 from seqcli.errors import SeqcliError, did_you_mean, nearest
 
-ORDER = ("tokenize", "train", "eval", "generate", "tag", "classify", "rescore", "look", "inspect", "recipes", "data")
+ORDER = (
+    "tokenize",
+    "train",
+    "eval",
+    "generate",
+    "tag",
+    "classify",
+    "rescore",
+    "look",
+    "inspect",
+    "export",
+    "recipes",
+    "data",
+)
 
 
 class Verbs(TyperGroup):

@@ -1,0 +1,46 @@
+"""Write a model for other programs, or a smaller one for these verbs.
+
+--to safetensors --precision float16 or int8: a file of half the size or a quarter, which every verb opens as any
+other. Its matrices become float32 again when it is opened. The scores on the held-out splits of the model's own data,
+before and after, are printed, and kept in the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._complete import runs
+from seqcli.cli._options import option
+from seqcli.errors import UsageError
+
+FORMS = ("onnx", "safetensors")
+
+
+def command(
+    to: Annotated[str, option("What is written.", metavar="|".join(FORMS))],
+    output: Annotated[str, option("The file to write.", "-o", "--output", metavar="FILE")],
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A model file, run folder or run name. Default: the newest run.", autocompletion=runs),
+    ] = None,
+    precision: Annotated[
+        str | None, option("safetensors: what matrices are stored in.", metavar="float16|int8")
+    ] = None,
+    unscored: Annotated[bool, option("Do not score the model before and after.", "--unscored")] = False,
+) -> None:
+    from pathlib import Path
+
+    from seqcli import runs
+    from seqcli.cli import _exporting
+    from seqcli.precision import KINDS
+
+    if to not in FORMS:
+        raise UsageError(f"--to {to}: it is one of {', '.join(FORMS)}")
+    if to == "safetensors" and precision not in KINDS:
+        raise UsageError(f"--to safetensors needs --precision, one of {', '.join(KINDS)}")
+    stored, path = runs.open_model(model, "inspect"), Path(output)
+    if path.exists() and path.samefile(stored.path):
+        raise UsageError(f"--output is the model itself, {path}", hint="name another file")
+    _exporting.smaller(stored, str(precision), path, scored=not unscored)
