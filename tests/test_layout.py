@@ -18,7 +18,7 @@ LONGEST = 350
 # longest prefix counts; a new module at the top level needs a place here. `seqcli/__init__.py` and `__main__.py`
 # are doors to what lies below: they import it when it is asked for.
 ORDER = [
-    "errors resources",
+    "errors resources graph",
     "registry ops console threads",
     "files",
     "streams precision artifact",
@@ -69,6 +69,8 @@ EXTRAS = {
     "sacrebleu",
     "backports",
     "interegular",
+    "onnx",
+    "onnxruntime",
 }
 
 

@@ -1,6 +1,7 @@
 """The seam: the array operations that the equations are written in, for NumPy and for torch.
 
 Dispatch is on the array's own type; torch is looked up only when an array of torch arrives. Operations are pure.
+A third kind of array is a `Symbol`, which is not there: what is done with it is recorded (`seqcli.graph`).
 What both libraries name alike under the array API standard comes from array-api-compat (`namespace`).
 """
 
@@ -8,11 +9,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from seqcli.graph import record
+from seqcli.graph.record import Operator, Symbol
 from seqcli.ops._ctc import ctc_nats, ctc_scores
 from seqcli.ops._losses import cross_entropy, linear_cross_entropy, log_softmax, logsumexp
 from seqcli.ops._products import (
@@ -35,6 +39,7 @@ __all__ = [
     "DEPTH",
     "TILE",
     "Array",
+    "Operator",
     "at_least_float32",
     "cross_entropy",
     "ctc_nats",
@@ -60,14 +65,21 @@ def is_torch(x: Any) -> bool:
 
 
 def is_array(x: Any) -> bool:
-    """Whether x is an array of either library."""
-    return isinstance(x, np.ndarray) or is_torch(x)
+    """Whether x is an array of either library, or a symbol."""
+    return isinstance(x, np.ndarray | Symbol) or is_torch(x)
+
+
+def is_symbol(x: Any) -> bool:
+    """Whether x is an array that is not there."""
+    return isinstance(x, Symbol)
 
 
 def namespace(x: Array) -> Any:
     """The array API namespace of x."""
     if isinstance(x, np.ndarray):
         return np
+    if isinstance(x, Symbol):
+        return record
     from array_api_compat import array_namespace
 
     return array_namespace(x)
@@ -84,6 +96,8 @@ def embedding(ids: Array, weight: Array) -> Array:
     """Rows of weight (V, E) by ids (...) -> (..., E)."""
     if isinstance(weight, np.ndarray):
         return weight[ids]
+    if isinstance(weight, Symbol):
+        return record.rows(weight, ids)
     return _torch().nn.functional.embedding(ids, weight)
 
 
@@ -114,7 +128,7 @@ def relu(x: Array) -> Array:
 
 def silu(x: Array) -> Array:
     """x sigmoid(x) (Elfwing et al. 2018)."""
-    return x * sigmoid(x) if isinstance(x, np.ndarray) else _torch().nn.functional.silu(x)
+    return _torch().nn.functional.silu(x) if is_torch(x) else x * sigmoid(x)
 
 
 def exp(x: Array) -> Array:
@@ -129,7 +143,9 @@ def log(x: Array) -> Array:
 
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)), without overflow."""
-    return np.logaddexp(x, x.dtype.type(0)) if isinstance(x, np.ndarray) else _torch().nn.functional.softplus(x)
+    if isinstance(x, np.ndarray):
+        return np.logaddexp(x, x.dtype.type(0))
+    return record.softplus(x) if isinstance(x, Symbol) else _torch().nn.functional.softplus(x)
 
 
 def sqrt(x: Array) -> Array:
@@ -165,11 +181,11 @@ def softmax(x: Array) -> Array:
 
 def layer_norm(x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (Ba et al. 2016): x (..., C)."""
-    if not isinstance(x, np.ndarray):
+    if is_torch(x):
         return _torch().nn.functional.layer_norm(x, weight.shape, weight.to(x.dtype), bias.to(x.dtype), epsilon)
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred * centred).mean(axis=-1, keepdims=True)
-    return centred / np.sqrt(variance + x.dtype.type(epsilon)) * weight + bias
+    return centred / sqrt(variance + x.dtype.type(epsilon)) * weight + bias
 
 
 def take_along(x: Array, index: Array) -> Array:
@@ -200,7 +216,46 @@ def segment_sum(x: Array, starts: Array) -> Array:
     return y
 
 
+# time
+
+
+def loop(step: Callable[..., Any], xs: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+    """A recurrence over all steps: xs (T, ...), and `step(x, state)`, the next state -> the first array of each
+    step's state (T, ...), and the last state."""
+    if isinstance(xs, Symbol):
+        return record.loop(step, [xs], state)
+    ys = []
+    for x in xs:
+        state = step(x, state)
+        ys.append(state[0])
+    return stack(ys), state
+
+
+def recurrence(operator: Operator, x: Array, state: tuple[Array, ...], *weights: Array) -> Any:
+    """The same of symbols, by one operator: x (T, B, I), state arrays (B, H), a cell's weights and biases."""
+    return record.recurrence(operator, x, state, weights)
+
+
+def reverse(x: Array, lengths: Array | None) -> Array:
+    """Each sequence of x (T, B, ·) reversed within its length (B,); the padding stays where it is. Without lengths
+    all is reversed."""
+    T, B = x.shape[:2]
+    if lengths is None:
+        return x[::-1] if isinstance(x, np.ndarray) else x.flip(0)
+    if isinstance(x, Symbol):
+        return record.reverse(x, lengths)
+    times = arange(T, x)[:, None]
+    index = where(times < lengths[None], lengths[None] - 1 - times, times)  # (T, B)
+    flat = index * B + arange(B, x)[None]
+    return embedding(flat, x.reshape(T * B, -1))  # a look-up: its gradient is the fast one of embeddings
+
+
 # shapes
+
+
+def arange(size: int, like: Array) -> Array:
+    """0 .. size - 1 as indices for `like`'s library and device: (size,)."""
+    return record.arange(size, like) if isinstance(like, Symbol) else integers(np.arange(size), like)
 
 
 def stack(parts: list[Array]) -> Array:
@@ -227,6 +282,8 @@ def integers(values: np.ndarray, like: Array) -> Array:
     """A NumPy integer array as indices for `like`'s library and device."""
     if isinstance(like, np.ndarray):
         return values
+    if isinstance(like, Symbol):
+        return like.constant(values, np.int64)
     torch = _torch()
     return torch.as_tensor(values.astype(np.int64, copy=False), device=like.device)
 
@@ -237,6 +294,8 @@ def put(values: np.ndarray, like: Array) -> Array:
         return values
     if values.dtype.kind in "iu":
         return integers(values, like)
+    if isinstance(like, Symbol):
+        return like.constant(values)
     return _torch().as_tensor(values, device=like.device, dtype=like.dtype)
 
 
