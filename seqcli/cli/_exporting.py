@@ -7,7 +7,9 @@ from pathlib import Path
 
 from seqcli import console, metrics
 from seqcli.artifact import Artifact
+from seqcli.export import graphs as _graphs
 from seqcli.export import smaller as _smaller
+from seqcli.export.graphs import SKEWED, Options
 from seqcli.export.smaller import Scores
 from seqcli.streams import Output
 
@@ -17,6 +19,16 @@ def smaller(stored: Artifact, kind: str, path: Path, *, scored: bool) -> None:
     scores = _smaller.write(stored, kind, path, scored=scored)
     sizes(stored.path, path)
     table(scores, ("float32", kind))
+
+
+def graphs(stored: Artifact, path: Path, options: Options) -> None:
+    """Write a model as ONNX, and print what onnxruntime makes of it."""
+    if options.dynamic:
+        console.warn(SKEWED)
+    files, scores = _graphs.write(stored, path, options)
+    for file in files:
+        sizes(stored.path, file)
+    table(scores, ("NumPy", "ONNX"))
 
 
 def sizes(before: Path, after: Path) -> None:

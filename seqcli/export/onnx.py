@@ -48,6 +48,19 @@ def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
         raise SeqcliError(f"cannot write {path}: {error.strerror}") from error
 
 
+def quantize(path: Path, metadata: Mapping[str, str]) -> None:
+    """Put onnxruntime's dynamic quantization in a file's place."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(path, path, weight_type=QuantType.QInt8)
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    for key, text in metadata.items():
+        model.metadata_props.add(key=key, value=text)
+    onnx.save(model, path)
+
+
 def _graph(graph: Graph, name: str) -> Any:
     from onnx import helper, numpy_helper
 

@@ -33,9 +33,10 @@ def check(stored: Artifact) -> None:
         raise UsageError(f"{stored.path} is a {kind} model: it has counts, and no float32 matrices to make smaller")
 
 
-def held_out(stored: Artifact) -> dict[str, Report]:
-    """What a model scores on the held-out splits of its own data. Raises SeqcliError where they are not there."""
-    own = predictor.load(stored)
+def held_out(stored: Artifact, own: Any = None) -> dict[str, Report]:
+    """What a model scores on the held-out splits of its own data; `own`: its predictor, where it is another than the
+    file's. Raises SeqcliError where the data are not there."""
+    own = predictor.load(stored) if own is None else own
     recipe = scoring.recipe_of(stored.header, stored.path)
     known = [s for s in JUDGED if s in stored.header["data"]["splits"]]
     try:

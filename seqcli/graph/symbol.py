@@ -229,8 +229,8 @@ class Symbol(Arithmetic):
         shape = (*self.shape[:axis], *self.shape[axis + 1 :])
         return node("Squeeze", [self, self.constant([axis], INTEGERS)], self.dtype, shape)
 
-    def _slice(self, axis: int, start: int, stop: int, step: int, size: Size) -> Symbol:
-        bounds = [self.constant([n], INTEGERS) for n in (start, stop, self._axis(axis), step)]
+    def _slice(self, axis: int, start: int, stop: Size, step: int, size: Size) -> Symbol:
+        bounds = [shape_of(self.tape, [n]) for n in (start, stop, self._axis(axis), step)]
         shape = (*self.shape[:axis], size, *self.shape[axis + 1 :])
         return node("Slice", [self, *bounds], self.dtype, shape)
 
@@ -244,11 +244,11 @@ class Symbol(Arithmetic):
             return self if length == size else self._slice(axis, start, stop, step, length)
         start, stop = own.start or 0, (1 << 62) if own.stop is None else own.stop
         assert own.step is None
-        assert not isinstance(stop, Dim)
         if start == 0 and own.stop is None:
             return self
         made = self._slice(axis, start, stop, 1, 0)
-        fixed = stop - start if 0 <= start < stop < 1 << 62 else Dim(f"{made.name}.{axis}", lambda: made._size(axis))
+        known = isinstance(stop, int) and 0 <= start < stop < 1 << 62
+        fixed = stop - start if known else Dim(f"{made.name}.{axis}", lambda: made._size(axis))
         made.shape = (*self.shape[:axis], fixed, *self.shape[axis + 1 :])
         return made
 
@@ -297,6 +297,8 @@ def shape_of(tape: Tape, sizes: Sequence[Size]) -> Symbol:
     if all(isinstance(s, int) for s in sizes):
         return tape.constant(list(sizes), INTEGERS)
     parts = [s.value.unsqueeze(0) if isinstance(s, Dim) else tape.constant([s], INTEGERS) for s in sizes]
+    if len(parts) == 1:
+        return parts[0]
     return node("Concat", parts, INTEGERS, (len(sizes),), axis=0)
 
 

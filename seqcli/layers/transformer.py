@@ -71,11 +71,11 @@ class FeedForward:
 
 def gelu(x: Array) -> Array:
     """x Φ(x), Φ the normal distribution's, by the approximation with tanh (Hendrycks & Gimpel 2016, 2)."""
-    if not isinstance(x, np.ndarray):
+    if ops.is_torch(x):
         import torch
 
         return torch.nn.functional.gelu(x, approximate="tanh")
-    inner = np.tanh(x * (1 + x * x * x.dtype.type(0.044715)) * x.dtype.type(np.sqrt(2 / np.pi)))
+    inner = ops.tanh(x * (1 + x * x * x.dtype.type(0.044715)) * x.dtype.type(np.sqrt(2 / np.pi)))
     return x * (inner + 1) * x.dtype.type(0.5)
 
 
