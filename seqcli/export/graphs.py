@@ -66,7 +66,7 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
     model = layers.replace(own.model, arrays)
     graphs = {name: record(part, own.model, own.model.arrays(), layers.replace) for name, part in parts.items()}
     if options.int8:
-        graphs = {name: int8.smaller(graph) for name, graph in graphs.items()}
+        graphs = {name: int8.smaller(graph, arrays) for name, graph in graphs.items()}
     about = {k: v for k, v in stored.header.items() if k in KEPT} | module.about(own) | {"labels": _labels(own)}
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         files = places(Path(folder) / path.name, parts)
@@ -93,7 +93,9 @@ def _labels(own: Any) -> Any:
     vocabulary = getattr(own, "vocabulary", None)
     if vocabulary is None:
         return None
-    return {name: own.labels for name, own in own.targets.items()} if vocabulary.further else vocabulary.labels
+    if vocabulary.further:
+        return {name: vocabulary.only(name).labels for name in vocabulary.slices}
+    return vocabulary.labels
 
 
 def _opened(path: Path, graph: Graph, metadata: Mapping[str, str], options: Options) -> onnx.Session:

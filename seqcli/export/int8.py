@@ -6,6 +6,7 @@ file. So no output depends on what else is in a batch, or on what comes later.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from seqcli import precision
@@ -13,12 +14,12 @@ from seqcli.graph import Graph, Node
 from seqcli.graph.parts import used
 
 
-def smaller(graph: Graph) -> Graph:
-    """The graph with its float32 matrices in int8."""
+def smaller(graph: Graph, weights: Collection[str]) -> Graph:
+    """The graph with the float32 matrices among its weights in int8."""
     initializers, made = {}, []
     known = set(graph.initializers) | used(graph)
     for name, array in graph.initializers.items():
-        if not precision.packs(array):
+        if name not in weights or not precision.packs(array):
             initializers[name] = array
             continue
         rows, scale, wide = (f"{name}{end}" for end in (".int8", ".scale", ".float32"))

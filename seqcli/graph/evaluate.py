@@ -138,6 +138,7 @@ OPERATORS: dict[str, Callable[[Any, Given], Any]] = {
     "Exp": _plain(np.exp),
     "Log": _plain(np.log),
     "Sqrt": _plain(np.sqrt),
+    "Sin": _plain(np.sin),
     "Softplus": lambda a, i: np.logaddexp(i[0], i[0].dtype.type(0)),
     "Where": _plain(np.where),
     "Cast": lambda a, i: i[0].astype(a["to"]),

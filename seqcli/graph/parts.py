@@ -34,7 +34,7 @@ class Part:
 def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callable[[Any, Named], Any]) -> Graph:
     """The graph of a part; `put(model, symbols)` is the model with symbols in the place of its arrays."""
     tape = Tape()
-    own = put(model, {name: tape.constant(a, name=name) for name, a in arrays.items()})
+    own = put(model, {name: tape.weight(name, a) for name, a in arrays.items()})
     given = {name: tape.input(name, i.dtype, i.shape) for name, i in part.inputs.items()}
     for name, symbol in part.forward(own, given).items():
         tape.output(name, symbol)

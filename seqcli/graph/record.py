@@ -38,6 +38,11 @@ def log(x: Symbol) -> Symbol:
     return x.apply("Log")
 
 
+def sin(x: Symbol) -> Symbol:
+    """The sine."""
+    return x.apply("Sin")
+
+
 def sqrt(x: Symbol) -> Symbol:
     """The square root."""
     return x.apply("Sqrt")

@@ -50,14 +50,19 @@ class Tape:
         shape = tuple(s if isinstance(s, int) else s.name for s in symbol.shape)
         self.graph.outputs.append(Value(named.outputs[0], symbol.dtype, shape))
 
-    def constant(self, array: Any, dtype: Any = None, name: str = "constant") -> Symbol:
-        """Numbers that are known; a small array that was there before is the same one."""
+    def weight(self, name: str, array: np.ndarray) -> Symbol:
+        """An array that has a name."""
+        root = self.root
+        made = root.name(name)
+        root.graph.initializers[made] = array
+        return Symbol(root, made, array.dtype, array.shape)
+
+    def constant(self, array: Any, dtype: Any = None) -> Symbol:
+        """Numbers that are known; an array that was there before is the same one."""
         array, root = np.asarray(array, dtype), self.root
         key = (array.dtype.str, array.shape, array.tobytes() if array.nbytes <= SMALL else id(array))
-        if name != "constant" or key not in root._constants:
-            made = root.name(name)
-            root.graph.initializers[made] = array
-            root._constants[key] = Symbol(root, made, array.dtype, array.shape)
+        if key not in root._constants:
+            root._constants[key] = self.weight("constant", array)
         return root._constants[key]
 
 

@@ -172,14 +172,17 @@ class Encoder:
 
     def read(self, x: Array, lengths: Array, rng: Any = None) -> Array:
         """Outputs of right-padded sequences: x (T, B, I), lengths (B,) -> (T, B, D)."""
-        times = ops.integers(np.arange(len(x)), x)[None]
+        times = ops.arange(x.shape[0], x)[None]
         inside = (times < lengths[:, None]) | (times == 0)  # what only fills a batch has something, too
         return self.look(ops.linear(x, *self.first).swapaxes(0, 1), inside, rng).swapaxes(0, 1)
 
     def look(self, x: Array, inside: Array, rng: Any = None) -> Array:
         """What the blocks make of projected inputs x (B, S, D), or of those that are inside (B, S), end to end
         (n, D) -> the same shape."""
-        places = np.nonzero(inside)[1] if len(x.shape) == 2 else np.arange(inside.shape[1])
+        if ops.is_symbol(x):
+            places: Any = ops.arange(inside.shape[1], x)
+        else:
+            places = np.nonzero(inside)[1] if len(x.shape) == 2 else np.arange(inside.shape[1])
         x = x * self.output_size**0.5 + waves(places, self.output_size, x)  # (Vaswani et al. 2017, 3.4)
         for block in self.blocks:
             x = block.read(x, inside, rng)
@@ -315,8 +318,13 @@ def rotated(x: Array, cos: Array, sin: Array, heads: int) -> Array:
     return ops.concat([first * cos - second * sin, second * cos + first * sin]).reshape(x.shape)
 
 
-def waves(places: np.ndarray, size: int, like: Array) -> Array:
-    """`sinusoids` of positions (...) -> (..., size), in the library and the type of another array."""
+def waves(places: Any, size: int, like: Array) -> Array:
+    """`sinusoids` of positions (...) -> (..., size), in the library and the type of another array; of symbols where
+    the positions are."""
+    if ops.is_symbol(places):
+        even = np.arange(size) // 2 * 2
+        angles = places.to(np.float64)[..., None] * 1e4 ** (-even / size) + np.pi / 2 * (np.arange(size) % 2)
+        return ops.like(ops.sin(angles), like)
     count = 1 << int(places.max(initial=0)).bit_length()
     return ops.put(_kept(count, size, like.dtype if isinstance(like, np.ndarray) else None)[places], like)
 

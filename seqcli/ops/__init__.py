@@ -7,7 +7,6 @@ What both libraries name alike under the array API standard comes from array-api
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ import numpy as np
 from seqcli.graph import record
 from seqcli.graph.record import Operator, Symbol
 from seqcli.ops._ctc import ctc_nats, ctc_scores
+from seqcli.ops._drop import dropout_mask
 from seqcli.ops._losses import cross_entropy, linear_cross_entropy, log_softmax, logsumexp
 from seqcli.ops._products import (
     BLOCK,
@@ -44,6 +44,7 @@ __all__ = [
     "cross_entropy",
     "ctc_nats",
     "ctc_scores",
+    "dropout_mask",
     "float64",
     "join",
     "linear",
@@ -151,6 +152,11 @@ def softplus(x: Array) -> Array:
 def sqrt(x: Array) -> Array:
     """The square root."""
     return namespace(x).sqrt(x)
+
+
+def sin(x: Array) -> Array:
+    """The sine."""
+    return namespace(x).sin(x)
 
 
 def expm1(x: Array) -> Array:
@@ -305,22 +311,6 @@ def to_numpy(x: Array) -> np.ndarray:
         return x
     x = x.detach().cpu()
     return (x.float() if x.dtype.itemsize < 4 and x.dtype.is_floating_point else x).numpy()
-
-
-def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Array) -> Array:
-    """0 with probability `rate` (on a CPU to the nearest 1/256), else what keeps the mean at 1.
-
-    `generator` is a torch.Generator on `like`'s device. A CPU draws eight bytes at a time and compares them: torch's
-    own bernoulli takes 14 times as long, a tenth of the time of a training step.
-    """
-    torch = _torch()
-    if like.device.type != "cpu":
-        keep = torch.empty(shape, device=like.device, dtype=like.dtype).bernoulli_(1 - rate, generator=generator)
-        return keep / (1 - rate)
-    size, threshold = math.prod(shape), min(max(round((1 - rate) * 256), 1), 256)
-    words = torch.randint(-(2**63), 2**63 - 1, (-(-size // 8),), generator=generator)
-    keep = (words.view(torch.uint8)[:size] < threshold if threshold < 256 else torch.ones(size)).view(shape)
-    return keep.to(like.dtype) * (256 / threshold)
 
 
 # gradients

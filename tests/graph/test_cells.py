@@ -22,7 +22,7 @@ SHAPES = [(batch, time) for batch in (1, 7) for time in (3, 40)]
 def recorded(stack: Stack) -> tuple[Tape, Any]:
     """A tape, and the stack with its arrays on it."""
     tape = Tape()
-    return tape, layers.replace(stack, {n: tape.constant(a, name=n) for n, a in layers.arrays(stack).items()})
+    return tape, layers.replace(stack, {n: tape.weight(n, a) for n, a in layers.arrays(stack).items()})
 
 
 def near(found: np.ndarray, wanted: np.ndarray) -> None:
@@ -98,7 +98,7 @@ def test_a_cell_with_another_equation_does_not_inherit_the_operator() -> None:
 
     cell: BaseCell = Other.create(4, 3, np.random.default_rng(0))
     tape = Tape()
-    own = layers.replace(cell, {n: tape.constant(a, name=n) for n, a in layers.arrays(cell).items()})
+    own = layers.replace(cell, {n: tape.weight(n, a) for n, a in layers.arrays(cell).items()})
     x = tape.input("x", np.float32, ["T", "B", 4])
     tape.output("y", own.unroll(x, own.initial_state(x.shape[1]))[0])
     text = np.random.default_rng(0).standard_normal((5, 2, 4), np.float32)

@@ -73,7 +73,7 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
 
     zero = ops.zeros((B, 1), emissions)
     labels, _ = ops.loop(back, ends, (ops.arange(1, emissions)[None] + 0 * lengths[:, None], zero))
-    return ops.where(inside, ops.reverse(labels[..., 0], lengths), 0)
+    return ops.where(inside, ops.reverse(labels, lengths)[..., 0], 0)
 
 
 def about(predictor: Tagger) -> dict[str, Any]:
