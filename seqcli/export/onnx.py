@@ -103,5 +103,6 @@ class Session:
 
     def run(self, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs by name."""
-        found: list[Any] = list(self.session.run(None, dict(given)))
+        asked = {name: given[name] for name in self.inputs}
+        found: list[Any] = list(self.session.run(None, asked))
         return dict(zip(self.outputs, found, strict=True))

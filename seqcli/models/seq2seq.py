@@ -185,7 +185,7 @@ class Model(Encodes, BaseSeq2Seq):
             for _ in range(cell.begins):
                 own.append(flat[:, at : at + cell.hidden_size])
                 at += cell.hidden_size
-            found.append(((*own, *cell.initial_state(len(summary))[len(own) :]),))
+            found.append(((*own, *cell.initial_state(summary.shape[0])[len(own) :]),))
         return tuple(found)
 
     def _readout(self, h: Array, context: Array | None) -> Array:
