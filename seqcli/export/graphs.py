@@ -59,14 +59,7 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
     if options.viterbi and task != "tagging":
         raise UsageError(f"--viterbi is of taggers: {stored.path} is a model for {task}")
     own, module = predictor.load(stored), registry.load(f"tasks/{task}", "export")
-    parts: dict[str, Part] = module.parts(own, options)
-    arrays = own.model.arrays()
-    if options.int8:
-        arrays = precision.unpack(precision.pack(arrays, "int8"))
-    model = layers.replace(own.model, arrays)
-    graphs = {name: record(part, own.model, own.model.arrays(), layers.replace) for name, part in parts.items()}
-    if options.int8:
-        graphs = {name: int8.smaller(graph, arrays) for name, graph in graphs.items()}
+    parts, graphs, model = recorded(own, options)
     about = {k: v for k, v in stored.header.items() if k in KEPT} | module.about(own) | {"labels": _labels(own)}
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         files = places(Path(folder) / path.name, parts)
@@ -89,6 +82,17 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
     return list(files.values()), scores
 
 
+def recorded(own: Any, options: Options) -> tuple[dict[str, Part], dict[str, Graph], Any]:
+    """The parts of a predictor's model, their graphs, and the model with the weights that these have."""
+    parts: dict[str, Part] = registry.load(f"tasks/{own.task}", "export").parts(own, options)
+    model, arrays = own.model, own.model.arrays()
+    graphs = {name: record(part, model, arrays, layers.replace) for name, part in parts.items()}
+    if options.int8:
+        graphs = {name: int8.smaller(graph, arrays) for name, graph in graphs.items()}
+        model = layers.replace(model, precision.unpack(precision.pack(arrays, "int8")))
+    return parts, graphs, model
+
+
 def _labels(own: Any) -> Any:
     vocabulary = getattr(own, "vocabulary", None)
     if vocabulary is None:
@@ -107,8 +111,8 @@ def _opened(path: Path, graph: Graph, metadata: Mapping[str, str], options: Opti
 
 
 def prove(part: Part, model: Any, run: Any, *, exact: bool = True) -> float:
-    """How far a graph's outputs are off from what NumPy makes of the same inputs, at most, over two batch sizes and two
-    lengths. Raises SeqcliError where they are not near."""
+    """How far a graph's outputs are off from what NumPy makes of the same inputs, at most, over two batch sizes and
+    two lengths. Raises SeqcliError where they are not near."""
     rng, worst = np.random.default_rng(0), 0.0
     for batch in BATCHES:
         for time in LENGTHS:

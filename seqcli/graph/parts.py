@@ -1,4 +1,4 @@
-"""A model as one graph or several: a function of its arrays and inputs, which symbols and NumPy's arrays both take."""
+"""A model as one graph or several: a function of its arrays and inputs, of symbols or NumPy's arrays."""
 
 from __future__ import annotations
 

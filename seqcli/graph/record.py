@@ -116,8 +116,8 @@ def loop(step: Callable[..., tuple[Symbol, ...]], xs: Sequence[Symbol], state: S
         inner.graph.inputs.append(Value(named.name, x.dtype, _sizes(shape)))
         return named
 
-    own = tuple(inside("state", s, s.shape) for s in state)
-    new = tuple(step(*(inside("x", x, x.shape[1:]) for x in xs), own))
+    own = tuple(inside("carried", s, s.shape) for s in state)
+    new = tuple(step(*(inside("row", x, x.shape[1:]) for x in xs), own))
     for given in (*new, new[0]):
         inner.output("given", given)
     made = [(s.dtype, s.shape) for s in state] + [(new[0].dtype, (xs[0].shape[0], *new[0].shape))]

@@ -21,9 +21,9 @@ def parts(predictor: Tagger, options: Any) -> dict[str, Part]:
     """The one graph. Raises UsageError for a model that has none."""
     model, vocabulary = predictor.model, predictor.vocabulary
     words.check(model, vocabulary, KINDS)
-    given = words.inputs(model, vocabulary)
+    inputs = words.inputs(model, vocabulary)
     for name, values in vocabulary.features.items():
-        given[f"feature.{name}"] = Input(np.int64, ("batch", "time"), 0, len(values) + 1)
+        inputs[f"feature.{name}"] = Input(np.int64, ("batch", "time"), 0, len(values) + 1)
     chains = {f".{name}": own.crf for name, own in predictor.targets.items()} or {"": predictor.crf}
     slices = {f".{n}": own for n, own in vocabulary.slices.items()} if vocabulary.further else {"": slice(None)}
 
@@ -39,7 +39,7 @@ def parts(predictor: Tagger, options: Any) -> dict[str, Part]:
                 found[f"best{name}"] = best(scores[..., slices[name]], x["lengths"], chain).swapaxes(0, 1)
         return found
 
-    return {"": Part(given, forward)}
+    return {"": Part(inputs, forward)}
 
 
 def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
@@ -61,9 +61,8 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
         reached = ops.amax(state[0][:, :, None] + transitions[None], 1) * (1 - begins)
         return (on * (reached + now) + (1 - on) * state[0],)
 
-    scores, (last,) = ops.loop(step, rows, (ops.zeros((B, K), emissions),))  # (T, B, K): of the best ways to each
-    # backward: the label that the next one comes from; the first step back takes the best end
-    ends = ops.reverse(scores, lengths)
+    scores, _ = ops.loop(step, rows, (ops.zeros((B, K), emissions),))  # (T, B, K): of the best ways to each
+    ends = ops.reverse(scores, lengths)  # the first step back takes the best end
 
     def back(row: Any, state: Any) -> Any:
         chosen, begun = state
@@ -86,6 +85,18 @@ def running(predictor: Tagger, run: Mapping[str, Any]) -> Tagger:
     return replace(predictor, model=Exported(predictor.model, run))
 
 
+def given(
+    model: Any, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()
+) -> dict[str, np.ndarray]:
+    """The inputs of some sentences of at least a word."""
+    found = words.given(model, model.vocabulary, sentences)
+    for name in model.vocabulary.features:
+        found[f"feature.{name}"] = ids = np.zeros_like(found["ids"])
+        for row, own in zip(ids, features, strict=True):
+            row[: len(own[name])] = model.vocabulary.feature_ids(name, own[name])
+    return found
+
+
 class Exported:
     """The model, run as a graph is."""
 
@@ -99,13 +110,11 @@ class Exported:
         self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = (), *states: Any
     ) -> list[np.ndarray]:
         """As models.TaggingModel.emissions."""
-        found, vocabulary = [np.zeros((0, len(self.model.output_bias)), np.float32)] * len(sentences), self.model.vocabulary
+        empty = np.zeros((0, len(self.model.output_bias)), np.float32)
+        found = [empty] * len(sentences)
         for group in words.groups([len(s) for s in sentences]):
-            given = words.given(self.model, vocabulary, [sentences[i] for i in group])
-            for name in vocabulary.features:
-                given[f"feature.{name}"] = ids = np.zeros_like(given["ids"])
-                for row, i in enumerate(group):
-                    ids[row, : len(sentences[i])] = vocabulary.feature_ids(name, features[i][name])
-            for i, scores in zip(group, self.run(given)["emissions"], strict=True):
+            own = [features[i] for i in group] if features else ()
+            emissions = self.run(given(self.model, [sentences[i] for i in group], own))["emissions"]
+            for i, scores in zip(group, emissions, strict=True):
                 found[i] = scores[: len(sentences[i])]
         return found
