@@ -29,6 +29,7 @@ class Part:
 
     inputs: Mapping[str, Input]
     forward: Callable[[Any, Named], Named]
+    longest: int | None = None  # steps that it takes at most
 
 
 def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callable[[Any, Named], Any]) -> Graph:

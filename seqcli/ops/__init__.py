@@ -286,7 +286,7 @@ def zeros(shape: tuple[int, ...], like: Array) -> Array:
 
 def integers(values: np.ndarray, like: Array) -> Array:
     """A NumPy integer array as indices for `like`'s library and device."""
-    if isinstance(like, np.ndarray):
+    if isinstance(like, np.ndarray) or isinstance(values, Symbol):
         return values
     if isinstance(like, Symbol):
         return like.constant(values, np.int64)
@@ -296,7 +296,7 @@ def integers(values: np.ndarray, like: Array) -> Array:
 
 def put(values: np.ndarray, like: Array) -> Array:
     """A NumPy array in `like`'s library and on its device: numbers in its type, integers as indices."""
-    if isinstance(like, np.ndarray):
+    if isinstance(like, np.ndarray) or isinstance(values, Symbol):
         return values
     if values.dtype.kind in "iu":
         return integers(values, like)

@@ -19,13 +19,15 @@ from seqcli.errors import SeqcliError
 from seqcli.export import onnx
 from seqcli.export.graphs import Options, prove, recorded
 from seqcli.graph.evaluate import run
-from seqcli.models import classifier, language_model, tagger
+from seqcli.models import classifier, language_model, tagger, transformer
 from seqcli.models import transformer_classification as attending_classifier
+from seqcli.models import transformer_language_model as attending
 from seqcli.models import transformer_tagging as attending_tagger
 from seqcli.records import Example, Sentence
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tasks.language_model.predict import Generator
+from seqcli.tasks.sequence_to_sequence.predict import Translator
 from seqcli.tasks.tagging.predict import Tagger
 
 LABELS = ["B-X", "I-X", "O"]
@@ -102,6 +104,21 @@ def test_language_models_carry_their_state(keys: dict[str, Any], tmp_path: Path)
         second, state = other.score(ids[:, 10:-1], ids[:, 11:], state)
         near(np.concatenate([first, second], axis=1), wanted)
         near(other.step(ids[:, -1], None, state)[0], model.step(ids[:, -1], None, last)[0])
+
+
+@pytest.mark.parametrize(
+    "keys", [{"tied": False}, {"positions": "learned", "norm": "post", "activation": "relu"}], ids=str
+)
+def test_language_models_of_attention_forget_in_windows(keys: dict[str, Any], tmp_path: Path) -> None:
+    tokenizer = codec().source
+    config = attending.Config(**{"size": 8, "heads": 2, "layers": 2, "window": 12, **keys})
+    model = drawn(attending.Model.create(config, tokenizer.size, np.random.default_rng(0)))
+    other, ids = proven(Generator(model, tokenizer), tmp_path).model, np.arange(80).reshape(2, 40) % tokenizer.size
+    wanted, last = model.score(ids[:, :-1], ids[:, 1:], model.initial_state(2))
+    first, state = other.score(ids[:, :17], ids[:, 1:18], other.initial_state(2))
+    second, state = other.score(ids[:, 17:-1], ids[:, 18:], state)
+    near(np.concatenate([first, second], axis=1), wanted)
+    near(other.step(ids[:, -1], None, state)[0], model.step(ids[:, -1], None, last)[0])
 
 
 def test_a_cell_that_nobody_has_exported_before(tmp_path: Path) -> None:
@@ -209,7 +226,28 @@ def test_taggers_and_their_best_paths(keys: dict[str, Any], tmp_path: Path) -> N
     ids=str,
 )
 def test_encoder_and_decoder(keys: dict[str, Any], tmp_path: Path) -> None:
-    own = translator(codec("word", "word"), **keys)
+    stepped_alike(translator(codec("word", "word"), **keys), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"positions": "learned", "longest": 64, "norm": "post", "tied": "output"},
+        {"copy_source": True, "layers": 1},
+    ],
+    ids=str,
+)
+def test_encoder_and_decoder_of_attention(keys: dict[str, Any], tmp_path: Path) -> None:
+    of = codec("word", "word")
+    config = transformer.Config(**{"size": 8, "heads": 2, "layers": 2, **keys})
+    stepped_alike(
+        Translator(drawn(transformer.Model.create(config, of.sizes, np.random.default_rng(0))), of, 1.0), tmp_path
+    )
+
+
+def stepped_alike(own: Translator, tmp_path: Path) -> None:
+    """Both models step, each from its own state, and score, to the same numbers."""
     other = proven(own, tmp_path)
     sources = [np.array(ids) for ids in ([3, 1, 4], [1], [2, 2, 2, 2, 2, 0])]
     copies = ([np.minimum(ids, 3) for ids in sources], 0) if own.copies else ()

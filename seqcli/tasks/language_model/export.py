@@ -1,4 +1,5 @@
-"""A language model as a graph: ids and the state in, logits and the next state out."""
+"""A language model as a graph: ids and the state in, logits and the next state out; of attention, ids alone, no more
+of them than its window holds."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
 from seqcli.tasks.language_model.predict import Generator
 
-KINDS = ("language-model",)
+KINDS = ("language-model", "transformer-language-model")
 STRETCH = 512  # steps that are run at once
 
 
@@ -22,8 +23,10 @@ def parts(predictor: Generator, options: Any) -> dict[str, Part]:
     model = predictor.model
     if model.kind not in KINDS:
         raise UsageError(f"a {model.kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
-    state = model.initial_state(1)
     given = {"ids": Input(np.int64, ("batch", "time"), 0, model.vocabulary_size)}
+    if model.kind == "transformer-language-model":
+        return {"": Part(given, lambda model, x: {"logits": model.logits(model.hidden(x["ids"])[0])}, model.window)}
+    state = model.initial_state(1)
     states = numbered("state", [Input(np.float32, ("batch", s.shape[1])) for s in flat(state)])
 
     def forward(model: Any, x: Named) -> Named:
@@ -40,7 +43,8 @@ def about(predictor: Generator) -> dict[str, Any]:
 
 def running(predictor: Generator, run: Mapping[str, Any]) -> Generator:
     """The predictor, its model run as a graph."""
-    return replace(predictor, model=Exported(predictor.model, run))
+    kind = Exported if predictor.model.kind == "language-model" else Windowed
+    return replace(predictor, model=kind(predictor.model, run))
 
 
 class Exported:
@@ -76,3 +80,22 @@ class Exported:
         """As models.LanguageModel.step."""
         logits, state = self.read(ids[:, None], state)
         return logits[:, 0], state
+
+
+class Windowed(Exported):
+    """One of attention; its state is the ids (B, t) that are still known, as the model's is."""
+
+    def initial_state(self, batch: int) -> Any:
+        """Nothing read."""
+        return np.zeros((batch, 0), np.int64)
+
+    def read(self, ids: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+        """As Exported.read."""
+        found, at, window = [], 0, self.model.window
+        while at < ids.shape[1]:
+            known = self.model.room(state)
+            new = ids[:, at : at + window - known.shape[1]]
+            state = np.concatenate([known, new], axis=1).astype(np.int64)
+            found.append(self.run({"ids": state})["logits"][:, known.shape[1] :])
+            at += new.shape[1]
+        return np.concatenate(found, axis=1), state

@@ -13,7 +13,7 @@ from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
 from seqcli.tasks.sequence_to_sequence.predict import Translator
 
-KINDS = ("seq2seq",)
+KINDS = ("seq2seq", "transformer")
 
 
 def parts(predictor: Translator, options: Any) -> dict[str, Part]:
@@ -23,20 +23,20 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
     kind = getattr(model, "kind", "ensemble")
     if kind not in KINDS:
         raise UsageError(f"a {kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
-    if model.front_end is not None or model.begins:
+    if model.front_end is not None or getattr(model, "begins", ()):
         raise UsageError("a model of frames, or of columns that are read apart, has no graph yet")
-    small, large = (model.read(np.zeros((b, s), np.int64), np.full(b, s)) for b, s in ((2, 3), (3, 5)))
+    small, large = (_read(model, np.zeros((b, s), np.int64), np.full(b, s)) for b, s in ((2, 3), (3, 5)))
     names = [numbered(name, flat(part)) for name, part in zip(("memory", "state"), small, strict=True)]
 
     def encoder(model: Any, x: Named) -> Named:
-        memory, state = model.read(x["source"], x["lengths"])
+        memory, state = _read(model, x["source"], x["lengths"])
         return {**numbered("memory", flat(memory)), **numbered("state", flat(state))}
 
     def decoder(model: Any, x: Named) -> Named:
         own = (nested(like, [x[name] for name in part]) for like, part in zip(small, names, strict=True))
-        readout, attention, after = model.advance(x["ids"], *own)
+        readout, attention, after = _advance(model, x["ids"], *own)
         found = {"logprobs": ops.log_softmax(ops.linear(readout, model.output, model.output_bias))}
-        if model.attention is not None:
+        if attention is not None:
             found["attention"] = attention
         if model.copy_weight is not None:
             found["gate"] = model.gate(readout)
@@ -47,7 +47,8 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
     given = {"ids": Input(np.int64, ("rows",), 0, symbols.target)}
     for part, first, own, other in zip(("batch", "rows"), names, small, large, strict=True):
         for name, a, b in zip(first, flat(own), flat(other), strict=True):
-            given[name] = Input(a.dtype, _shape(a.shape, b.shape, part))
+            grows = part == "rows" and model.kind == "transformer"
+            given[name] = Input(a.dtype, ("rows", "past", a.shape[2]) if grows else _shape(a.shape, b.shape, part))
     return {
         "encoder": Part({"source": sources, "lengths": Input(np.int64, ("batch",), 1, "time")}, encoder),
         "decoder": Part(given, decoder),
@@ -57,6 +58,27 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
 def _shape(small: tuple[int, ...], large: tuple[int, ...], first: str) -> tuple[int | str, ...]:
     """Sizes by name: the first is of the batch, others that differ are of time."""
     return (first, *("time" if a != b else a for a, b in zip(small[1:], large[1:], strict=True)))
+
+
+def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
+    """Memory, and the state as a graph has it: of a transformer the caches alone, for all rows have read as much."""
+    memory, state = model.read(source, lengths)
+    if model.kind != "transformer":
+        return memory, state
+    inside, sources = memory
+    held = tuple(tuple(ops.where(inside[..., None], a, 0 * a) for a in pair) for pair in sources)
+    return (inside, held), state[2]
+
+
+def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, Any]:
+    """What the softmax reads, attention, and the next state, as a graph has it."""
+    if model.kind != "transformer":
+        return model.advance(ids, memory, state)
+    past = state[0][0].shape[1]
+    readout, attention, (_, _, caches) = model.advance(ids, memory, (0 * ids + past, 0 * ids + past, state))
+    if isinstance(ids, np.ndarray):  # its caches have room for more
+        caches = tuple(tuple(a[:, : past + 1] for a in pair) for pair in caches)
+    return readout, attention, caches
 
 
 def about(predictor: Translator) -> dict[str, Any]:
@@ -76,7 +98,7 @@ class Exported:
 
     def __init__(self, model: Any, run: Mapping[str, Any]):
         self.model, self.run = model, run
-        self.like = model.read(np.zeros((1, 1), np.int64), np.ones(1, np.int64))
+        self.like = _read(model, np.zeros((1, 1), np.int64), np.ones(1, np.int64))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
@@ -91,7 +113,7 @@ class Exported:
         memory, state = (
             nested(like, [found[f"{name}.{i}"] for i in range(len(flat(like)))])
             for name, like in zip(("memory", "state"), self.like, strict=True)
-        )
+        )  # of a transformer, caches of nothing
         if self.model.copy_weight is not None:
             targets = _padded(sources if copies is None else copies, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
