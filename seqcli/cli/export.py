@@ -17,7 +17,7 @@ import typer
 
 from seqcli.cli._complete import runs
 from seqcli.cli._options import option
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 
 FORMS = ("onnx", "safetensors")
 
@@ -56,6 +56,8 @@ def command(
     if to == "safetensors" and precision not in KINDS:
         raise UsageError(f"--to safetensors needs --precision, one of {', '.join(KINDS)}")
     stored, path = runs.open_model(model, "inspect"), Path(output)
+    if not path.parent.is_dir():
+        raise SeqcliError(f"cannot write {path}: there is no folder {path.parent}")
     if path.exists() and path.samefile(stored.path):
         raise UsageError(f"--output is the model itself, {path}", hint="name another file")
     if to == "safetensors":

@@ -10,8 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from seqcli import precision
-from seqcli.graph import Graph, Node
-from seqcli.graph.parts import used
+from seqcli.graph import Graph, Node, used
 
 
 def smaller(graph: Graph, weights: Collection[str]) -> Graph:

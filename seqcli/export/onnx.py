@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def require(*packages: str) -> None:
 
 
 def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
-    """Write a graph with texts beside it. Raises SeqcliError for one that is too large, or cannot be written."""
+    """Write a graph with texts beside it. Raises SeqcliError for one that is too large."""
     import onnx
     from onnx import helper
 
@@ -41,9 +42,14 @@ def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
     if model.ByteSize() >= LARGEST:
         raise SeqcliError(f"{path}: {model.ByteSize():,} bytes; a file of ONNX holds 2 GB", hint="try --int8")
     onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def place(made: Path, path: Path) -> None:
+    """Put a file that was made where it belongs. Raises SeqcliError where it cannot be written."""
     try:
         with replacing(path) as file:
-            file.write(model.SerializeToString(deterministic=True))
+            file.write(made.read_bytes())
     except OSError as error:
         raise SeqcliError(f"cannot write {path}: {error.strerror}") from error
 
@@ -53,7 +59,11 @@ def quantize(path: Path, metadata: Mapping[str, str]) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(path, path, weight_type=QuantType.QInt8)
+    logging.disable(logging.WARNING)  # it says of every file that it could be prepared
+    try:
+        quantize_dynamic(path, path, weight_type=QuantType.QInt8)
+    finally:
+        logging.disable(logging.NOTSET)
     model = onnx.load(path)
     del model.metadata_props[:]
     for key, text in metadata.items():

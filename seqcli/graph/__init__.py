@@ -7,7 +7,7 @@ made once, before it is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,3 +41,22 @@ class Graph:
     outputs: list[Value] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     initializers: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def pruned(graph: Graph) -> Graph:
+    """The graph without what no output is made of."""
+    asked, kept = {output.name for output in graph.outputs}, []
+    for node in reversed(graph.nodes):
+        if asked & {*node.outputs}:
+            kept.append(node)
+            asked |= {*node.inputs}
+            if "body" in node.attributes:
+                asked |= used(node.attributes["body"])
+    initializers = {name: a for name, a in graph.initializers.items() if name in asked}
+    return replace(graph, nodes=kept[::-1], initializers=initializers)
+
+
+def used(graph: Graph) -> set[str]:
+    """The names that the nodes of a graph read, within inner graphs too."""
+    inner = [used(node.attributes["body"]) for node in graph.nodes if "body" in node.attributes]
+    return {name for node in graph.nodes for name in node.inputs}.union(*inner)

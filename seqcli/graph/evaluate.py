@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from seqcli.graph import Graph, Node
+from seqcli.graph import Graph, Node, pruned
 
 Values = dict[str, Any]
 Given = list[Any]
@@ -22,6 +23,18 @@ def run(graph: Graph, given: Mapping[str, np.ndarray], outer: Mapping[str, Any] 
         found = found if isinstance(found, list) else [found]
         values.update(zip(node.outputs, found, strict=True))
     return {output.name: values[output.name] for output in graph.outputs}
+
+
+def folded(graph: Graph) -> Graph:
+    """The graph with all that is made of constants alone made already."""
+    known, nodes = dict(graph.initializers), []
+    for node in graph.nodes:
+        if node.op == "Scan" or not all(name in known for name in node.inputs):
+            nodes.append(node)
+            continue
+        found = OPERATORS[node.op](node.attributes, [known[name] for name in node.inputs])
+        known.update(zip(node.outputs, found if isinstance(found, list) else [found], strict=True))
+    return pruned(replace(graph, nodes=nodes, initializers=known))
 
 
 def _scan(node: Node, inputs: Given, values: Values) -> list[np.ndarray]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqcli.graph import Graph
+from seqcli.graph import Graph, pruned
 from seqcli.graph.record import Tape
 
 Named = dict[str, Any]  # arrays by name, NumPy's or symbols
@@ -40,25 +40,6 @@ def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callab
     for name, symbol in part.forward(own, given).items():
         tape.output(name, symbol)
     return pruned(tape.graph)
-
-
-def pruned(graph: Graph) -> Graph:
-    """The graph without what no output is made of."""
-    asked, kept = {output.name for output in graph.outputs}, []
-    for node in reversed(graph.nodes):
-        if asked & {*node.outputs}:
-            kept.append(node)
-            asked |= {*node.inputs}
-            if "body" in node.attributes:
-                asked |= used(node.attributes["body"])
-    initializers = {name: a for name, a in graph.initializers.items() if name in asked}
-    return replace(graph, nodes=kept[::-1], initializers=initializers)
-
-
-def used(graph: Graph) -> set[str]:
-    """The names that the nodes of a graph read, within inner graphs too."""
-    inner = [used(node.attributes["body"]) for node in graph.nodes if "body" in node.attributes]
-    return {name for node in graph.nodes for name in node.inputs}.union(*inner)
 
 
 def sample(part: Part, sizes: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
