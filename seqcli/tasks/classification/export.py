@@ -25,7 +25,10 @@ def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
     if model.pair != "joined":  # type: ignore[attr-defined]
         raise UsageError(f"a model of two texts with pair: {model.pair} has no graph yet")  # type: ignore[attr-defined]
     if predictor.beside is not None and predictor.share:
-        console.warn("the linear model beside the network (model.linear) is left out: the graph is of the network")
+        console.warn(
+            "the graph is of the network: the linear model beside it (model.linear) is left out, and probabilities"
+            " at the temperature of both are too even"
+        )
     temperatures = [own.temperature for own in predictor.targets.values()] or [predictor.temperature]
     slices = vocabulary.slices if vocabulary.further else {"": slice(0, vocabulary.width)}
 

@@ -38,7 +38,7 @@ def parts(predictor: Generator, options: Any) -> dict[str, Part]:
 
 def about(predictor: Generator) -> dict[str, Any]:
     """What a reader needs beside the header."""
-    return {"symbols": [predictor.tokenizer.symbol(i) for i in range(predictor.tokenizer.size)]}
+    return {"symbols": [predictor.tokenizer.decode(np.array([i])) for i in range(predictor.tokenizer.size)]}
 
 
 def running(predictor: Generator, run: Mapping[str, Any]) -> Generator:

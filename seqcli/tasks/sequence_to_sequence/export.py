@@ -82,10 +82,10 @@ def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, A
 
 
 def about(predictor: Translator) -> dict[str, Any]:
-    """What a reader needs beside the header: the symbols of both sides, behind which stand BOS and EOS."""
+    """What a reader needs beside the header: the texts of both sides' symbols, behind which stand BOS and EOS."""
     codec = predictor.codec
     sides = {"source": codec.source, "target": codec.target}
-    return {"symbols": {name: [own.symbol(i) for i in range(own.size)] for name, own in sides.items()}}
+    return {"symbols": {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}}
 
 
 def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
