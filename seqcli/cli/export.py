@@ -53,6 +53,8 @@ def command(
     if given:
         hint = "of safetensors: --precision int8" if to == "safetensors" else "of onnx: --int8"
         raise UsageError(f"{given[0]} does not go with --to {to}", hint=hint)
+    if int8 and dynamic_int8:
+        raise UsageError("--int8 and --dynamic-int8 are two ways to make a file smaller: give one")
     if to == "safetensors" and precision not in KINDS:
         raise UsageError(f"--to safetensors needs --precision, one of {', '.join(KINDS)}")
     stored, path = runs.open_model(model, "inspect"), Path(output)

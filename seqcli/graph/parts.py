@@ -37,8 +37,11 @@ def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callab
     tape = Tape()
     own = put(model, {name: tape.weight(name, a) for name, a in arrays.items()})
     given = {name: tape.input(name, i.dtype, i.shape) for name, i in part.inputs.items()}
-    for name, symbol in part.forward(own, given).items():
+    made = part.forward(own, given)
+    for name, symbol in made.items():
         tape.output(name, symbol)
+    values = [value.name for value in (*tape.graph.inputs, *tape.graph.outputs)]
+    assert values == [*part.inputs, *made], "a weight has the name of an input or output"
     return pruned(tape.graph)
 
 

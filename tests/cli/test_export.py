@@ -72,7 +72,7 @@ def test_a_copy_written_again_stays_as_small(tmp_path: Path) -> None:
 
 
 ONNX = {"lm", "lm-words", "lm-attention", "tides", "pos", "pos-attention", "ner", "spaces", "forms", "remarks"}
-ONNX |= {"remarks-attention", "back", "digits"}
+ONNX |= {"remarks-attention", "topics", "back", "digits"}
 
 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.safetensors")), ids=lambda p: p.stem)
@@ -152,6 +152,7 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path: Path) -> None:
         (["--to", "safetensors", "-o", "x", "--precision", "int4"], "needs --precision"),
         (["--to", "safetensors", "-o", "x", "--int8"], "--int8 does not go with --to safetensors"),
         (["--to", "onnx", "-o", "x", "--precision", "int8"], "--precision does not go with --to onnx"),
+        (["--to", "onnx", "-o", "x", "--int8", "--dynamic-int8"], "are two ways"),
         (["--to", "onnx", "-o", "x", "--viterbi"], "--viterbi is of taggers"),
         (["--to", "onnx", "-o", "no/x", "--unscored"], "cannot write no/x"),
         (["--to", "safetensors", "-o", "MODEL", "--precision", "int8"], "--output is the model itself"),

@@ -19,11 +19,11 @@ from seqcli.errors import SeqcliError
 from seqcli.export import onnx
 from seqcli.export.graphs import Options, prove, recorded
 from seqcli.graph.evaluate import run
-from seqcli.models import classifier, language_model, tagger, transformer
+from seqcli.models import bag, classifier, language_model, tagger, transformer
 from seqcli.models import transformer_classification as attending_classifier
 from seqcli.models import transformer_language_model as attending
 from seqcli.models import transformer_tagging as attending_tagger
-from seqcli.records import Example, Sentence
+from seqcli.records import MARK, Example, Sentence
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tasks.language_model.predict import Generator
@@ -138,10 +138,11 @@ def generator_of(cell: str) -> Generator:
 
 
 def classify(kind: Any = classifier, vectors: int = 0, many: bool = False, **keys: Any) -> Classifier:
-    own = vocabulary(vectors=vectors)
-    config = kind.Config(
-        **{"embedding": 3, **({"hidden": 4} if kind is classifier else {"size": 4, "heads": 2}), **keys}
+    own, widths = (
+        vocabulary(vectors=vectors),
+        {classifier: {"hidden": 4}, bag: {}, attending_classifier: {"size": 4, "heads": 2}},
     )
+    config = kind.Config(**{"embedding": 3, **widths[kind], **keys})
     model = drawn(kind.Model.create(config, own, np.random.default_rng(0)))
     return Classifier(model, own, Reading(codec("word").source, 100), multi_label=many, temperature=1.7)
 
@@ -154,6 +155,8 @@ def classify(kind: Any = classifier, vectors: int = 0, many: bool = False, **key
         {"characters": CNN, "vectors": 2, "many": True},
         {"characters": RNN, "cell": "gru"},
         {"cell": {"kind": "rglru", "block": True}, "layers": 2},
+        {"pair": "attend", "hops": 2},
+        {"kind": bag, "characters": CNN, "vectors": 2},
         {"kind": attending_classifier, "pooling": "mean", "layers": 2},
         {"kind": attending_classifier, "activation": "gelu", "norm": "post", "layers": 1, "size": 6, "heads": 3},
     ],
@@ -161,7 +164,8 @@ def classify(kind: Any = classifier, vectors: int = 0, many: bool = False, **key
 )
 def test_classifiers(keys: dict[str, Any], tmp_path: Path) -> None:
     own = classify(**keys)
-    examples = [Example(" ".join(text), words=text) for text in texts()]
+    both = [[*text, MARK, "cat", *text[:2]] for text in texts()] if keys.get("pair") else texts()
+    examples = [Example(" ".join(text), words=text) for text in both]
     other = proven(own, tmp_path)
     near(other.model.logits(examples), own.model.logits(examples))
     near(other.probabilities(examples), own.probabilities(examples))

@@ -10,20 +10,23 @@ import numpy as np
 
 from seqcli import console, ops
 from seqcli.errors import UsageError
-from seqcli.graph.parts import Named, Part
-from seqcli.records import Example
+from seqcli.graph.parts import Input, Named, Part
+from seqcli.records import Example, second
 from seqcli.tasks import _words_graph as words
 from seqcli.tasks.classification.predict import Classifier
 
-KINDS = ("classifier", "transformer-classification")
+KINDS = ("classifier", "transformer-classification", "bag")
 
 
 def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
     """The one graph. Raises UsageError for a model that has none."""
     model, vocabulary, many = predictor.model, predictor.vocabulary, predictor.multi_label
     words.check(model, vocabulary, KINDS)
-    if model.pair != "joined":  # type: ignore[attr-defined]
-        raise UsageError(f"a model of two texts with pair: {model.pair} has no graph yet")  # type: ignore[attr-defined]
+    if getattr(model, "pair", "joined") == "compare":
+        raise UsageError("a model of two texts with pair: compare has no graph yet")
+    inputs = words.inputs(model, vocabulary)
+    if _looks(model):
+        inputs["seconds"] = Input(np.int64, ("batch",), 0, 1)
     if predictor.beside is not None and predictor.share:
         console.warn(
             "the graph is of the network: the linear model beside it (model.linear) is left out, and probabilities"
@@ -33,14 +36,19 @@ def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
     slices = vocabulary.slices if vocabulary.further else {"": slice(0, vocabulary.width)}
 
     def forward(model: Any, x: Named) -> Named:
-        logits = model.scores(words.read(model, x), x["lengths"])
+        logits = model.scores(words.read(model, x), x["lengths"], None, x.get("seconds"))
         found = {"logits": logits}
         for (name, own), temperature in zip(slices.items(), temperatures, strict=True):
             scaled = logits[:, own] * (1 / temperature)
             found[f"probabilities{f'.{name}' if name else ''}"] = ops.sigmoid(scaled) if many else ops.softmax(scaled)
         return found
 
-    return {"": Part(words.inputs(model, vocabulary), forward)}
+    return {"": Part(inputs, forward)}
+
+
+def _looks(model: Any) -> bool:
+    """Whether a first text looks over a second, and must be told where that begins."""
+    return getattr(model, "pair", "joined") == "attend"
 
 
 def about(predictor: Classifier) -> dict[str, Any]:
@@ -69,5 +77,7 @@ class Exported:
         found = np.tile(self.model.output_bias, (len(texts), 1))
         for group in words.groups([len(text) for text in texts]):
             given = words.given(self.model, self.model.vocabulary, [texts[i] for i in group])
+            if _looks(self.model):
+                given["seconds"] = np.array([second(texts[i]) for i in group])
             found[group] = self.run(given)["logits"]
         return found

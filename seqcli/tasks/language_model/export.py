@@ -12,6 +12,7 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
+from seqcli.runs import is_reversed
 from seqcli.tasks.language_model.predict import Generator
 
 KINDS = ("language-model", "transformer-language-model")
@@ -37,8 +38,9 @@ def parts(predictor: Generator, options: Any) -> dict[str, Part]:
 
 
 def about(predictor: Generator) -> dict[str, Any]:
-    """What a reader needs beside the header."""
-    return {"symbols": [predictor.tokenizer.decode(np.array([i])) for i in range(predictor.tokenizer.size)]}
+    """What a reader needs beside the header: the texts of symbols, and whether lines are read from their ends."""
+    symbols = [predictor.tokenizer.decode(np.array([i])) for i in range(predictor.tokenizer.size)]
+    return {"symbols": symbols, "reversed": is_reversed(predictor.header)}
 
 
 def running(predictor: Generator, run: Mapping[str, Any]) -> Generator:
