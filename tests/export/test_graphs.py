@@ -213,6 +213,20 @@ def test_taggers_and_their_best_paths(keys: dict[str, Any], tmp_path: Path) -> N
         assert own.labels.written(best, sentence.words) == tags
 
 
+def test_frames(tmp_path: Path) -> None:
+    rng, own = np.random.default_rng(0), replace(vocabulary(), words=[], characters=[], dimensions=3)
+    sequences = [rng.standard_normal((n, 3), np.float32) for n in (4, 1, 40)]
+    config = tagger.Config(embedding=4, hidden=3, characters=None)
+    plain = Tagger(drawn(tagger.Model.create(config, own, np.random.default_rng(0))), own, None)
+    found = proven(plain, tmp_path).model.emissions(sequences)
+    for scores, wanted in zip(found, plain.model.emissions(sequences), strict=True):
+        near(scores, wanted)
+    keys = classifier.Config(embedding=4, hidden=3, pooling="attention")
+    other = Classifier(drawn(classifier.Model.create(keys, own, np.random.default_rng(0))), own, Reading(None, 100))
+    examples = [Example("", frames=frames) for frames in sequences]
+    near(proven(other, tmp_path).model.logits(examples), other.model.logits(examples))
+
+
 # from one sequence to another
 
 

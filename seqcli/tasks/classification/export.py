@@ -53,7 +53,7 @@ def _looks(model: Any) -> bool:
 
 def about(predictor: Classifier) -> dict[str, Any]:
     """What a reader needs beside the header."""
-    return dict(words.about(predictor.vocabulary))
+    return dict(words.about(predictor.vocabulary, predictor.reading.frames))
 
 
 def running(predictor: Classifier, run: Mapping[str, Any]) -> Classifier:
@@ -73,7 +73,8 @@ class Exported:
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """As models.ClassifyingModel.logits."""
-        texts = [example.words or [] for example in examples]
+        framed = self.model.front_end is not None
+        texts: list[Any] = [example.frames if framed else example.words or [] for example in examples]
         found = np.tile(self.model.output_bias, (len(texts), 1))
         for group in words.groups([len(text) for text in texts]):
             given = words.given(self.model, self.model.vocabulary, [texts[i] for i in group])

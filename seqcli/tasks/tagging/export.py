@@ -77,7 +77,7 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
 
 def about(predictor: Tagger) -> dict[str, Any]:
     """What a reader needs beside the header."""
-    return dict(words.about(predictor.vocabulary))
+    return dict(words.about(predictor.vocabulary, predictor.frames))
 
 
 def running(predictor: Tagger, run: Mapping[str, Any]) -> Tagger:
