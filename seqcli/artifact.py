@@ -3,6 +3,8 @@
 The file's metadata has one key, `seqcli`: canonical JSON (the same model gives the same bytes) with `format`,
 `version`, `kind`, `task`, `model`, `recipe`, `tokenizer`, `labels`, `data`, `scores`, `created` as they apply,
 and `checksum` of all the rest and the arrays. Files are written beside their place, flushed to disk and renamed.
+With `precision` (an object with `kind`), matrices are stored in less than float32 (see `seqcli.precision`); whoever
+reads them gets float32.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from seqcli import console
+from seqcli import console, precision
 from seqcli.errors import SeqcliError
 
 FORMAT = 1
 TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
-OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress")
+OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress", "precision")
 MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 DAY = 24 * 3600  # seconds
 MACHINE = f"{zlib.crc32(os.uname().nodename.encode()) & 0xFFFF:04x}" if os.name == "posix" else "0000"
@@ -136,6 +138,8 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
 
     path = Path(path)
     arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
+    if "precision" in header:
+        arrays = precision.pack(arrays, header["precision"]["kind"])
     whole = json.loads(_json({**header, "format": FORMAT, "version": seqcli.__version__}))  # keys as they are read
     text = _json({**whole, "checksum": _checksum(whole, arrays)})
     try:
@@ -243,7 +247,9 @@ def read(path: str | Path) -> Artifact:
             f"{path}: {why}{f'{halves[0]} is float16: another program converted it' if halves else 'it is damaged'}",
             hint="take the file as seqcli train wrote it" if halves else "copy it again, or train again",
         )
-    return Artifact(path, header, {name: view.copy() for name, view in views.items()})
+    arrays = {name: view.copy() for name, view in views.items()}
+    with restoring(path):
+        return Artifact(path, header, precision.unpack(arrays) if "precision" in header else arrays)
 
 
 TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "I32": "<i4"}

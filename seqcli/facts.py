@@ -19,6 +19,8 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         cell = model.get("cell")
         shown = f", cell {cell_name(cell)}" if cell else ""
         facts.append(("model", f"{model['kind']}{shown}{_attention(model)}, {weights:,} parameters"))
+    if "precision" in header:
+        facts.append(("precision", f"matrices stored in {header['precision']['kind']}"))
     known = header.get("vocabulary")
     if isinstance(known, dict) and "labels" in known:
         facts += _labels(known)
@@ -57,6 +59,8 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
         if split in scores:
             facts.append((f"{split} score", _score(scores[split])))
             facts += [("", line) for line in scores[split]["signature"].split("\n")]
+        if split in (before := header.get("precision", {}).get("before", {})):
+            facts.append(("in float32", _score(before[split])))
     if "baseline" in scores:
         b = scores["baseline"]
         name = f"{b['order']}-gram" if "order" in b else b["kind"]

@@ -18,10 +18,10 @@ LONGEST = 350
 # longest prefix counts; a new module at the top level needs a place here. `seqcli/__init__.py` and `__main__.py`
 # are doors to what lies below: they import it when it is asked for.
 ORDER = [
-    "errors resources",
+    "errors resources graph",
     "registry ops console threads",
     "files",
-    "streams artifact",
+    "streams precision artifact",
     "schemes words columns edit_trees ngrams",
     "records restoration",
     "nbest",
@@ -47,6 +47,7 @@ ORDER = [
     "former",
     "task",
     "tasks",
+    "export",
     "api facts",
     "propose",
     "training",
@@ -72,6 +73,8 @@ EXTRAS = {
     "sacrebleu",
     "backports",
     "interegular",
+    "onnx",
+    "onnxruntime",
 }
 
 

@@ -100,7 +100,7 @@ class Attention(BaseAttention):
         drops = rng is not None and dropout > 0
         if not (weigh or drops) and _has_kernel(q):
             return self._fused(q, keys, values, inside), None
-        times = ops.integers(np.arange(T), q)
+        times = ops.arange(T, q)
         shown = (times[None] <= times[:, None])[None] if inside is None else inside
         scores = ops.at_least_float32(self._compare(q, keys)).reshape(B, self.heads, T, -1)
         weights = ops.masked_softmax(scores, shown[:, None])  # (B, heads, T, S)
@@ -164,4 +164,4 @@ class Attention(BaseAttention):
 
 def _has_kernel(q: Array) -> bool:
     """Whether torch's fused attention is the faster: of bfloat16 on a CPU its gradient takes 4 times as long."""
-    return not isinstance(q, np.ndarray) and (q.dtype.itemsize >= 4 or q.device.type != "cpu")
+    return ops.is_torch(q) and (q.dtype.itemsize >= 4 or q.device.type != "cpu")

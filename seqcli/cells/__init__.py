@@ -9,7 +9,8 @@ equation. All else follows: training, both directions, batches, one stream, stor
 - `recurrent = False`, where no matrix multiplies h: `weight_hh` and `bias_hh` are None, and so is ph. One whose state
   is h_t = a_t h_{t-1} + b_t alone is a `BaseScan`, and says `terms`, a and b, instead of `combine`;
 - options of the recipe, as keyword-only parameters of `create` and fields that are no arrays;
-- `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests hold both to it.
+- `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests hold both to it;
+- `operator`, where ONNX has one: an exported model takes it; any other cell's `recur` is recorded.
 
 Weights keep torch's layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), and
 `bias_ih`, `bias_hh` (G·H,). `project` is the same for all cells: models keep each symbol's projection.
@@ -27,7 +28,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.layers.blank import Blank, Rng
-from seqcli.ops import Array
+from seqcli.ops import Array, Operator
 
 State = tuple[Array, ...]  # arrays (B, H); the first is the output h
 
@@ -135,15 +136,24 @@ class BaseCell:
         """All time steps: x (T, B, I) -> y (T, B, H) and the last state; a fused kernel where torch has one."""
         if ops.is_torch(x) and (fused := self.fused(x, state)) is not None:
             return fused
-        ys, own = [], tuple(map(ops.at_least_float32, state))  # only products are of half precision
-        for px in ops.at_least_float32(self.project(x)):
-            own = self.recur(px, own)
-            ys.append(own[0])
-        return ops.like(ops.stack(ys), x), tuple(ops.like(s, x) for s in own)
+        if ops.is_symbol(x) and (operator := self._operator()) is not None:
+            return ops.recurrence(operator, x, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        own = tuple(map(ops.at_least_float32, state))  # only products are of half precision
+        ys, own = ops.loop(self.recur, ops.at_least_float32(self.project(x)), own)
+        return ops.like(ys, x), tuple(ops.like(s, x) for s in own)
 
     def fused(self, x: Array, state: State) -> tuple[Array, State] | None:
         """`unroll` by one kernel of torch, or None where there is none."""
         return None
+
+    def operator(self) -> Operator | None:
+        """What ONNX calls this recurrence, of which `combine` is then the equation, or None where it has none."""
+        return None
+
+    def _operator(self) -> Operator | None:
+        """The same; None where a subclass has another equation."""
+        said, meant = (next(c for c in type(self).__mro__ if name in vars(c)) for name in ("operator", "combine"))
+        return self.operator() if said is meant else None
 
     def prepare(self) -> Prepared:
         """A NumPy form. A cell that wants speed overrides it; tests hold it to the equation."""

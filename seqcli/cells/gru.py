@@ -11,7 +11,7 @@ import numpy as np
 from seqcli import ops
 from seqcli.cells import BaseCell, Prepared, State
 from seqcli.cells._training import gru, torch_weights, trains_on_cpu
-from seqcli.ops import Array
+from seqcli.ops import Array, Operator
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Cell(BaseCell):
             return y, (y[-1],)
         y, h = torch.gru(x, state[0][None], torch_weights(self), True, 1, 0.0, torch.is_grad_enabled(), False, False)
         return y, (h[0],)
+
+    def operator(self) -> Operator:
+        return Operator("GRU", (1, 0, 2), {"linear_before_reset": 1})
 
     def prepare(self) -> Prepared:
         """As the LSTM's: the sigmoids' halves are folded into the weights, and all bias but the candidate's."""

@@ -12,7 +12,7 @@ from seqcli import ops
 from seqcli.cells import BaseCell, Prepared, State
 from seqcli.cells._training import lstm, torch_weights, trains_on_cpu
 from seqcli.layers.blank import Rng
-from seqcli.ops import Array
+from seqcli.ops import Array, Operator
 
 LARGE = 512  # units: from here on, in bfloat16, our training form is faster than torch's kernel
 
@@ -44,6 +44,9 @@ class Cell(BaseCell):
         start = [s[None] for s in state]
         y, h, c = torch.lstm(x, start, torch_weights(self), True, 1, 0.0, torch.is_grad_enabled(), False, False)
         return y, (h[0], c[0])
+
+    def operator(self) -> Operator:
+        return Operator("LSTM", (0, 3, 1, 2))
 
     def prepare(self) -> Prepared:
         """One tanh serves all gates: sigmoid(x) = (tanh(x / 2) + 1) / 2, the halves folded into the weights."""

@@ -12,7 +12,7 @@ from seqcli import ops
 from seqcli.cells import BaseCell, Prepared, State
 from seqcli.cells._training import torch_weights
 from seqcli.layers.blank import Rng
-from seqcli.ops import Array
+from seqcli.ops import Array, Operator
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class Cell(BaseCell):
         kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
         y, h = kernel(x, state[0][None], torch_weights(self), True, 1, 0.0, torch.is_grad_enabled(), False, False)
         return y, (h[0],)
+
+    def operator(self) -> Operator:
+        return Operator("RNN", (0,), {"activations": ["Tanh" if self.nonlinearity == "tanh" else "Relu"]})
 
     def prepare(self) -> Prepared:
         """The two biases are one."""

@@ -60,7 +60,7 @@ class Encoder:
         U, L = ids.shape
         E, C = self.embedding.shape[1], self.output_size
         width = self.weight.shape[1] // E
-        inside = ops.integers(np.arange(L), ids)[None] < lengths[:, None]  # (U, L)
+        inside = ops.arange(L, ids)[None] < lengths[:, None]  # (U, L)
         nothing = ops.zeros((1, C), self.weight)
         ids = ops.where(inside, ids + 1, ops.zeros((1,), ids))  # 0 is outside
         before, behind = (ops.zeros((U, n), ids) for n in ((width - 1) // 2, width // 2))

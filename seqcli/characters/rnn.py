@@ -69,5 +69,5 @@ class Encoder:
             return np.concatenate([y[ends - 1, :H], y[ends - lengths, H:]], axis=1)
         x = ops.embedding(ids.T, self.embedding)  # (L, U, E)
         y = self.stack.read(x, lengths)
-        last = (lengths - 1) * U + ops.integers(np.arange(U), ids)
+        last = (lengths - 1) * U + ops.arange(U, ids)
         return ops.concat([ops.embedding(last, y.reshape(L * U, 2 * H))[:, :H], y[0, :, H:]])

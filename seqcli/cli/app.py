@@ -35,6 +35,7 @@ ORDER = (
     "select",
     "look",
     "inspect",
+    "export",
     "recipes",
     "data",
 )

@@ -39,7 +39,7 @@ def command(
     odd = sorted({t for n, (_, t) in shapes.items() if n.startswith("model.") and t in ("F16", "BF16")})
     with artifact.restoring(path):
         found = facts(header, sum(weights.values()), path.stat().st_size)
-    if odd:
+    if odd and "precision" not in header:
         found.append(("weights", f"{' and '.join(odd)}: another program converted the file, which no verb can use"))
     for name, value in found:
         out.line(f"{name:<12}{value}")

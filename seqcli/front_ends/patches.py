@@ -12,7 +12,7 @@ from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.front_ends import BaseFrontEnd, gathered
 from seqcli.layers.blank import Rng
-from seqcli.layers.transformer import waves
+from seqcli.layers.positions import waves
 from seqcli.ops import Array
 
 

@@ -48,14 +48,14 @@ def pool(kind: Kind, y: Array, lengths: Array, attention: Attention | None = Non
     `both`: the second half of C read from right to left, whose last output is that of the first step.
     """
     T, B, C = y.shape
-    inside = ops.integers(np.arange(T), y)[:, None] < lengths[None]  # (T, B)
+    inside = ops.arange(T, y)[:, None] < lengths[None]  # (T, B)
     zero = ops.zeros((1,), y)
     if kind == "mean":
         return ops.where(inside[..., None], y, zero).sum(0) / lengths[:, None]
     if kind == "max":
         return ops.amax(ops.where(inside[..., None], y, zero + HIDDEN), axis=0)
     if kind == "last":
-        last = y[lengths - 1, ops.integers(np.arange(B), y)]
+        last = y[lengths - 1, ops.arange(B, y)]
         return ops.concat([last[:, : C // 2], y[0, :, C // 2 :]]) if both else last
     assert attention is not None
     scores = ops.where(inside, attention.scores(y), zero + HIDDEN)  # (T, B)

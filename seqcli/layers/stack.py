@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from seqcli import ops, registry
 from seqcli.cells import BaseCell, State
 from seqcli.layers.blank import Rng
@@ -122,14 +120,14 @@ class Stack:
         As `unroll` from zeros with lengths, but by the fused kernels: in each direction the padding stands behind
         the sequence, where it can only spoil states that nobody asks for.
         """
-        inside = _inside(len(x), lengths, x)
+        inside = _inside(x.shape[0], lengths, x)
         x = _only(inside, x)
         x = x if self.frame is None else self.project(x)
         for depth, (layer, own) in enumerate(zip(self.cells, self.initial_state(x.shape[1]), strict=True)):
             read, ys = self._enter(depth, x, between), []
             for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
-                y, _ = cell.unroll(_reverse(read, lengths) if direction else read, start)
-                ys.append(_reverse(y, lengths) if direction else y)
+                y, _ = cell.unroll(ops.reverse(read, lengths) if direction else read, start)
+                ys.append(ops.reverse(y, lengths) if direction else y)
             x = _only(inside, self._leave(depth, x, read, ys, between))
         return x
 
@@ -149,14 +147,14 @@ class Stack:
         the one at the sequence's own end, and the backward direction begins there.
         """
         new = []
-        inside = None if lengths is None else _inside(len(x), lengths, x)
+        inside = None if lengths is None else _inside(x.shape[0], lengths, x)
         x = x if inside is None else _only(inside, x)
         x = x if self.frame is None else self.project(x)
         for depth, (layer, own) in enumerate(zip(self.cells, state, strict=True)):
             read, ys, ends = self._enter(depth, x, between), [], []
             for direction, (cell, start) in enumerate(zip(layer, own, strict=True)):
-                y, end = _unroll(cell, _reverse(read, lengths) if direction else read, start, lengths, within)
-                ys.append(_reverse(y, lengths) if direction else y)
+                y, end = _unroll(cell, ops.reverse(read, lengths) if direction else read, start, lengths, within)
+                ys.append(ops.reverse(y, lengths) if direction else y)
                 ends.append(end)
             x = self._leave(depth, x, read, ys, between)
             new.append(tuple(ends))
@@ -193,7 +191,7 @@ def _unroll(
         return ops.stack(found), state
     if lengths is None:
         return cell.unroll(x, state)
-    inside = _inside(len(x), lengths, x)  # (T, B, 1)
+    inside = _inside(x.shape[0], lengths, x)  # (T, B, 1)
     if len(state) == 1:  # the state is the output: the fused kernel serves, and the last one is gathered
         y, _ = cell.unroll(x, state)
         last = ops.stack([y[int(n) - 1, b] if n else state[0][b] for b, n in enumerate(lengths)])
@@ -208,20 +206,9 @@ def _unroll(
 
 def _inside(steps: int, lengths: Array, like: Array) -> Array:
     """(T, B, 1): whether t is within the length."""
-    return ops.integers(np.arange(steps), like)[:, None, None] < lengths[None, :, None]
+    return ops.arange(steps, like)[:, None, None] < lengths[None, :, None]
 
 
 def _only(inside: Array, x: Array) -> Array:
     """What is inside; the padding is zero, whatever stood there: not x * 0, for it may be infinite, or no number."""
     return ops.where(inside, x, ops.zeros((1,), x))
-
-
-def _reverse(x: Array, lengths: Array | None) -> Array:
-    """Each sequence of x (T, B, ·) reversed within its length; the padding stays where it is."""
-    T, B = x.shape[:2]
-    if lengths is None:
-        return x[::-1] if isinstance(x, np.ndarray) else x.flip(0)
-    times = ops.integers(np.arange(T), x)[:, None]
-    index = ops.where(times < lengths[None], lengths[None] - 1 - times, times)  # (T, B)
-    flat = index * B + ops.integers(np.arange(B), x)[None]
-    return ops.embedding(flat, x.reshape(T * B, -1))  # a look-up: its gradient is the fast one of embeddings

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.dropout import drop
 from seqcli.layers.norm import Norm
+from seqcli.layers.positions import all_places, waves
 from seqcli.ops import TILE, Array
 
 Cache = tuple[Array, Array]  # keys and values of the positions so far (N, t, D)
@@ -71,11 +71,11 @@ class FeedForward:
 
 def gelu(x: Array) -> Array:
     """x Φ(x), Φ the normal distribution's, by the approximation with tanh (Hendrycks & Gimpel 2016, 2)."""
-    if not isinstance(x, np.ndarray):
+    if ops.is_torch(x):
         import torch
 
         return torch.nn.functional.gelu(x, approximate="tanh")
-    inner = np.tanh(x * (1 + x * x * x.dtype.type(0.044715)) * x.dtype.type(np.sqrt(2 / np.pi)))
+    inner = ops.tanh(x * (1 + x * x * x.dtype.type(0.044715)) * x.dtype.type(np.sqrt(2 / np.pi)))
     return x * (inner + 1) * x.dtype.type(0.5)
 
 
@@ -172,14 +172,14 @@ class Encoder:
 
     def read(self, x: Array, lengths: Array, rng: Any = None) -> Array:
         """Outputs of right-padded sequences: x (T, B, I), lengths (B,) -> (T, B, D)."""
-        times = ops.integers(np.arange(len(x)), x)[None]
+        times = ops.arange(x.shape[0], x)[None]
         inside = (times < lengths[:, None]) | (times == 0)  # what only fills a batch has something, too
         return self.look(ops.linear(x, *self.first).swapaxes(0, 1), inside, rng).swapaxes(0, 1)
 
     def look(self, x: Array, inside: Array, rng: Any = None) -> Array:
         """What the blocks make of projected inputs x (B, S, D), or of those that are inside (B, S), end to end
         (n, D) -> the same shape."""
-        places = np.nonzero(inside)[1] if len(x.shape) == 2 else np.arange(inside.shape[1])
+        places = np.nonzero(inside)[1] if len(x.shape) == 2 else all_places(inside.shape[1], x)
         x = x * self.output_size**0.5 + waves(places, self.output_size, x)  # (Vaswani et al. 2017, 3.4)
         for block in self.blocks:
             x = block.read(x, inside, rng)
@@ -238,14 +238,14 @@ class DecoderBlock:
     def step(self, x: Array, cache: Cache, count: Array, source: Cache, inside: Array) -> tuple[Array, Cache, Array]:
         """One position: x (N, D), of which `count` (N,) stand before it -> (N, D), the longer cache, the weights of
         the source (N, S)."""
-        N, D = x.shape
+        (N, D), B = x.shape, inside.shape[0]
         found: list[Any] = []
 
         def own(x: Array) -> Array:
             return look_back(self.attention, x, cache, count, lambda x: x, found)
 
         def cross(x: Array) -> Array:
-            q = ops.linear(x, self.cross.query_weight).reshape(len(inside), -1, D)
+            q = ops.linear(x, self.cross.query_weight).reshape(B, N // B, D)
             y, weights = self.cross.glance(q, *source, inside)
             found.append(weights.reshape(N, -1))
             return ops.linear(y.reshape(N, D), self.cross.output_weight)
@@ -260,7 +260,7 @@ def look_back(attention: Attention, x: Array, cache: Cache, count: Array, turn: 
     q, k, v = attention.project(x)
     keys, values = append(cache[0], turn(k), count), append(cache[1], v, count)
     found.append((keys, values))
-    so_far = ops.integers(np.arange(keys.shape[1]), count)[None] <= count[:, None]
+    so_far = ops.arange(keys.shape[1], count)[None] <= count[:, None]
     y, _ = attention.glance(turn(q)[:, None], keys, values, so_far)
     return ops.linear(y[:, 0], attention.output_weight)
 
@@ -296,44 +296,6 @@ def append(cache: Array, row: Array, count: Array) -> Array:
         return ops.concat([cache, row[:, None]], axis=1)
     cache[np.arange(len(count)), count] = row
     return cache
-
-
-def rotation(places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines (..., size / 2) of angles that grow with the place (...), for `rotated`."""
-    angles = places[..., None] * 1e4 ** (-np.arange(0, size, 2) / size)
-    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-
-
-def rotated(x: Array, cos: Array, sin: Array, heads: int) -> Array:
-    """x (..., D), the pairs of each head's units turned by their place's angles, cos and sin (..., D / heads / 2).
-
-    The product of two depends on how far apart they stand, not on where (Su et al. 2021).
-    """
-    parts = x.reshape(*x.shape[:-1], heads, 2, -1)
-    first, second = parts[..., 0, :], parts[..., 1, :]
-    cos, sin = cos[..., None, :], sin[..., None, :]
-    return ops.concat([first * cos - second * sin, second * cos + first * sin]).reshape(x.shape)
-
-
-def waves(places: np.ndarray, size: int, like: Array) -> Array:
-    """`sinusoids` of positions (...) -> (..., size), in the library and the type of another array."""
-    count = 1 << int(places.max(initial=0)).bit_length()
-    return ops.put(_kept(count, size, like.dtype if isinstance(like, np.ndarray) else None)[places], like)
-
-
-@cache
-def _kept(count: int, size: int, dtype: Any) -> np.ndarray:
-    return sinusoids(count, size).astype(dtype or np.float64)
-
-
-def sinusoids(count: int, size: int) -> np.ndarray:
-    """Waves of positions 0 .. count - 1 (Vaswani et al. 2017, 3.5): (count, size) float64, sines in even columns."""
-    rates = 1e4 ** (-np.arange(0, size, 2) / size)
-    angles = np.arange(count)[:, None] * rates
-    table = np.zeros((count, size))
-    table[:, 0::2] = np.sin(angles)
-    table[:, 1::2] = np.cos(angles[:, : size // 2])
-    return table
 
 
 def _spread(x: Array, inside: Array) -> Array:

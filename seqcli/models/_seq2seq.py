@@ -148,7 +148,7 @@ class BaseSeq2Seq(Trained):
         nats = ops.cross_entropy(logits, own)
         looked = ops.embedding(batch["places"], attention.reshape(-1, attention.shape[-1]))  # (N, S)
         same = batch["copies"][batch["places"] // steps] == gold[:, None]
-        gate = self._gate(readout)
+        gate = self.gate(readout)
         copied = ops.where(same, looked, 0 * looked).sum(-1)
         p = gate * ops.exp(-nats) * ops.like(known, nats) + (1 - gate) * copied
         found = -ops.log(p + LEAST)
@@ -157,7 +157,7 @@ class BaseSeq2Seq(Trained):
         smooth = self.label_smoothing
         return (1 - smooth) * found - smooth * ops.log_softmax(ops.at_least_float32(logits)).mean(-1)
 
-    def _gate(self, readout: Array) -> Array:
+    def gate(self, readout: Array) -> Array:
         """How much is generated, not copied: (N,) float32."""
         return ops.sigmoid(ops.at_least_float32(ops.linear(readout, self.copy_weight, self.copy_bias)[..., 0]))  # type: ignore[arg-type]
 
@@ -211,9 +211,9 @@ class BaseSeq2Seq(Trained):
         if copies is None:
             return logprobs, state, attention
         assert attention is not None
-        return self._with_copies(logprobs, ops.to_numpy(self._gate(readout)), attention, copies), state, attention
+        return self.with_copies(logprobs, ops.to_numpy(self.gate(readout)), attention, copies), state, attention
 
-    def _with_copies(
+    def with_copies(
         self, logprobs: np.ndarray, gate: np.ndarray, attention: np.ndarray, copies: np.ndarray
     ) -> np.ndarray:
         """log (g p + (1 - g) Σ attention), (N, V + what the sources add)."""

@@ -139,7 +139,7 @@ class Model(LabelsTexts):
             self.pooling, y, lengths if seconds is None else seconds + 1, self.attention, both=self.stack.both
         )
         if seconds is not None:
-            times = ops.integers(np.arange(len(y)), y)[None]
+            times = ops.arange(y.shape[0], y)[None]
             pooled = look(self.hops, pooled, y, (times >= seconds[:, None]) & (times < lengths[:, None]))
         if self.pair == "compare":
             pooled = compared(pooled[: len(pooled) // 2], pooled[len(pooled) // 2 :])

@@ -133,7 +133,7 @@ class Model(PredictsSymbols):
 
     @property
     def table(self) -> Array:
-        return self._product if self.factor is not None and not ops.is_torch(self.factor) else self._multiplied()
+        return self._product if isinstance(self.factor, np.ndarray) else self._multiplied()
 
     def _multiplied(self) -> Array:
         return self.embedding if self.factor is None else self.embedding @ self.factor
@@ -144,7 +144,7 @@ class Model(PredictsSymbols):
 
     def symbols(self, ids: Array) -> Array:
         """What the stack reads of ids (...): (..., E)."""
-        if self.factor is not None and ops.is_torch(self.factor):
+        if self.factor is not None and not isinstance(self.factor, np.ndarray):
             return ops.embedding(ids, self.embedding) @ self.factor
         return ops.embedding(ids, self.table)
 

@@ -174,7 +174,7 @@ class Model(Encodes, BaseSeq2Seq):
         feed = ops.zeros((B, len(self.readout_bias)), self.readout_bias) if self.input_feeding else ()
         if self.attention is None:
             return (ops.zeros((B, 1), self.readout_bias),), (state, feed)
-        inside = ops.integers(np.arange(S), y)[None] < lengths[:, None]  # (B, S)
+        inside = ops.arange(S, y)[None] < lengths[:, None]  # (B, S)
         return (self.attention.keys(y), self.attention.values(y), inside), (state, feed)
 
     def _begin(self, summary: Array) -> State:
@@ -185,7 +185,7 @@ class Model(Encodes, BaseSeq2Seq):
             for _ in range(cell.begins):
                 own.append(flat[:, at : at + cell.hidden_size])
                 at += cell.hidden_size
-            found.append(((*own, *cell.initial_state(len(summary))[len(own) :]),))
+            found.append(((*own, *cell.initial_state(summary.shape[0])[len(own) :]),))
         return tuple(found)
 
     def _readout(self, h: Array, context: Array | None) -> Array:
@@ -226,7 +226,7 @@ class Model(Encodes, BaseSeq2Seq):
             h, own = self.decoder.step(ops.concat([x, feed]) if self.input_feeding else x, own)
         context, weights = None, None
         if self.attention is not None:
-            B, N = len(memory[0]), len(ids)
+            B, N = memory[0].shape[0], ids.shape[0]
             context, weights = self.attention.attend(h.reshape(B, N // B, -1), *memory)
             context, weights = context.reshape(N, -1), weights.reshape(N, -1)
         readout = self._readout(h, context)

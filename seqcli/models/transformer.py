@@ -12,7 +12,8 @@ from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.norm import Norm
-from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, waves, with_room
+from seqcli.layers.positions import all_places, waves
+from seqcli.layers.transformer import DecoderBlock, EncoderBlock, Style, with_room
 from seqcli.models import Sizes
 from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import BaseConfig, BaseSeq2Seq, Memory, State, normal, padded
@@ -108,23 +109,23 @@ class Model(BaseSeq2Seq):
             x = x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
         return x + places
 
-    def _places(self, places: np.ndarray, learned: Array | None) -> Array:
+    def _places(self, places: Any, learned: Array | None) -> Array:
         """What stands for positions (...): waves, or learned (..., D)."""
         like, D = self.targets, self.targets.shape[1]
         if learned is not None:
-            return ops.embedding(ops.integers(np.minimum(places, len(learned) - 1), like), learned) * D**0.5
+            last = len(learned) - 1
+            return ops.embedding(ops.integers(ops.where(places < last, places, last), like), learned) * D**0.5
         return waves(places, D, like)
 
     def _encode(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
         """What the encoder makes of sources (B, S): (B, S, D), in NumPy end to end (N, D); and which are inside."""
-        S = source.shape[1]
-        times = ops.integers(np.arange(S), source)[None]
+        times = ops.arange(source.shape[1], source)[None]
         inside = (times < lengths[:, None]) | (times == 0)  # a row that only fills a batch has something, too
         if isinstance(source, np.ndarray):  # what is inside, end to end
             at = np.nonzero(inside)[1]
             x = self._look_up(source[inside], self.source_embedding, self._places(at, self.source_positions))
         else:
-            places = self._places(np.arange(S), self.source_positions)
+            places = self._places(all_places(S, source), self.source_positions)
             x = self.drop(self._look_up(source, self.source_embedding, places, rng), rng)
         for block in self.encoder:
             x = block.read(x, inside, rng)
@@ -146,10 +147,10 @@ class Model(BaseSeq2Seq):
 
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
         x, inside = self._encode(source, lengths, rng)
-        B = len(source)
+        B = source.shape[0]
         sources = tuple(block.remember(x, inside) for block in self.decoder)
         nothing = ops.zeros((B, 0, self.targets.shape[1]), self.output_bias)
-        count = ops.integers(np.zeros(B, np.int64), source)
+        count = 0 * lengths
         return (inside, sources), (count, count, tuple((nothing, nothing) for _ in self.decoder))
 
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
@@ -165,7 +166,8 @@ class Model(BaseSeq2Seq):
     def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
         (inside, sources), (count, used, caches), new, weights = memory, state, [], None
         caches, used = with_room(caches, count, used)
-        x = self._look_up(ids, self.targets, self._places(ops.to_numpy(count), self.target_positions))  # (N, D)
+        at = count if ops.is_symbol(count) else ops.to_numpy(count)
+        x = self._look_up(ids, self.targets, self._places(at, self.target_positions))  # (N, D)
         for block, source, own in zip(self.decoder, sources, caches, strict=True):
             x, own, weights = block.step(x, own, count, source, inside)
             new.append(own)

@@ -13,7 +13,8 @@ from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.layers.norm import Norm
-from seqcli.layers.transformer import EncoderBlock, Style, rotated, rotation, with_room
+from seqcli.layers.positions import all_places, rotated, rotation
+from seqcli.layers.transformer import EncoderBlock, Style, with_room
 from seqcli.models import State
 from seqcli.models._base import Depth, Rate, Size
 from seqcli.models._seq2seq import normal
@@ -103,14 +104,14 @@ class Model(PredictsSymbols):
 
     # the forward pass, written once for training (torch) and inference (NumPy)
 
-    def _embedded(self, ids: Array, places: np.ndarray) -> Array:
+    def _embedded(self, ids: Array, places: Any) -> Array:
         """ids (...) at places that broadcast to them -> (..., D)."""
         x = ops.embedding(ids, self.embedding)
         if self.positions is not None:
             x = x + ops.embedding(ops.integers(places, x), self.positions)
         return x * self.embedding.shape[1] ** 0.5
 
-    def _turn(self, places: np.ndarray) -> Any:
+    def _turn(self, places: Any) -> Any:
         """What makes places known to queries and keys: nothing, where embeddings do."""
         if self.positions is not None:
             return lambda x: x
@@ -120,7 +121,7 @@ class Model(PredictsSymbols):
 
     def hidden(self, ids: Array, rng: Any = None) -> tuple[Array, tuple[Any, ...]]:
         """What the softmax reads of texts from their beginnings: ids (B, T) -> (B, T, D), and the caches."""
-        places = np.arange(ids.shape[1])
+        places = all_places(ids.shape[1], ids)
         x, turn, caches = self.drop(self._embedded(ids, places), rng), self._turn(places), []
         for block in self.blocks:
             x, cache = block.follow(x, turn, rng)
@@ -134,7 +135,7 @@ class Model(PredictsSymbols):
 
     # a language model: scoring and stepping
 
-    def _room(self, ids: Array) -> Array:
+    def room(self, ids: Array) -> Array:
         """The tokens (B, t) that are still known where another follows."""
         return ids[:, self.window - self.window // 2 :] if ids.shape[1] >= self.window else ids
 
@@ -153,7 +154,7 @@ class Model(PredictsSymbols):
         """As PredictsSymbols."""
         at = 0
         while at < ids.shape[1]:
-            known = self._room(state[0])
+            known = self.room(state[0])
             new = ops.integers(ids[:, at : at + self.window - known.shape[1]], self.embedding)
             h, state = self._read(ops.concat([known, new], axis=1))
             yield h[:, known.shape[1] :], state
@@ -178,7 +179,7 @@ class Model(PredictsSymbols):
     def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:
         """As PredictsSymbols."""
         (known, used, caches), new = state, ops.integers(ids[:, None], self.embedding)
-        left = self._room(known)
+        left = self.room(known)
         if left is not known:
             _, (known, used, caches) = self._read(left)
         places = np.full(len(ids), known.shape[1])

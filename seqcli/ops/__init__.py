@@ -1,19 +1,23 @@
 """The seam: the array operations that the equations are written in, for NumPy and for torch.
 
 Dispatch is on the array's own type; torch is looked up only when an array of torch arrives. Operations are pure.
+A third kind of array is a `Symbol`, which is not there: what is done with it is recorded (`seqcli.graph`).
 What both libraries name alike under the array API standard comes from array-api-compat (`namespace`).
 """
 
 from __future__ import annotations
 
-import math
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from seqcli.graph import record
+from seqcli.graph.record import Operator, Symbol
 from seqcli.ops._ctc import ctc_nats, ctc_scores
+from seqcli.ops._drop import dropout_mask
 from seqcli.ops._losses import cross_entropy, linear_cross_entropy, log_softmax, logsumexp
 from seqcli.ops._products import (
     BLOCK,
@@ -35,10 +39,12 @@ __all__ = [
     "DEPTH",
     "TILE",
     "Array",
+    "Operator",
     "at_least_float32",
     "cross_entropy",
     "ctc_nats",
     "ctc_scores",
+    "dropout_mask",
     "float64",
     "join",
     "linear",
@@ -60,14 +66,21 @@ def is_torch(x: Any) -> bool:
 
 
 def is_array(x: Any) -> bool:
-    """Whether x is an array of either library."""
-    return isinstance(x, np.ndarray) or is_torch(x)
+    """Whether x is an array of either library, or a symbol."""
+    return isinstance(x, np.ndarray | Symbol) or is_torch(x)
+
+
+def is_symbol(x: Any) -> bool:
+    """Whether x is an array that is not there."""
+    return isinstance(x, Symbol)
 
 
 def namespace(x: Array) -> Any:
     """The array API namespace of x."""
     if isinstance(x, np.ndarray):
         return np
+    if isinstance(x, Symbol):
+        return record
     from array_api_compat import array_namespace
 
     return array_namespace(x)
@@ -84,6 +97,8 @@ def embedding(ids: Array, weight: Array) -> Array:
     """Rows of weight (V, E) by ids (...) -> (..., E)."""
     if isinstance(weight, np.ndarray):
         return weight[ids]
+    if isinstance(weight, Symbol):
+        return record.rows(weight, ids)
     return _torch().nn.functional.embedding(ids, weight)
 
 
@@ -114,7 +129,7 @@ def relu(x: Array) -> Array:
 
 def silu(x: Array) -> Array:
     """x sigmoid(x) (Elfwing et al. 2018)."""
-    return x * sigmoid(x) if isinstance(x, np.ndarray) else _torch().nn.functional.silu(x)
+    return _torch().nn.functional.silu(x) if is_torch(x) else x * sigmoid(x)
 
 
 def exp(x: Array) -> Array:
@@ -129,12 +144,19 @@ def log(x: Array) -> Array:
 
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)), without overflow."""
-    return np.logaddexp(x, x.dtype.type(0)) if isinstance(x, np.ndarray) else _torch().nn.functional.softplus(x)
+    if isinstance(x, np.ndarray):
+        return np.logaddexp(x, x.dtype.type(0))
+    return record.softplus(x) if isinstance(x, Symbol) else _torch().nn.functional.softplus(x)
 
 
 def sqrt(x: Array) -> Array:
     """The square root."""
     return namespace(x).sqrt(x)
+
+
+def sin(x: Array) -> Array:
+    """The sine."""
+    return namespace(x).sin(x)
 
 
 def expm1(x: Array) -> Array:
@@ -165,11 +187,11 @@ def softmax(x: Array) -> Array:
 
 def layer_norm(x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (Ba et al. 2016): x (..., C)."""
-    if not isinstance(x, np.ndarray):
+    if is_torch(x):
         return _torch().nn.functional.layer_norm(x, weight.shape, weight.to(x.dtype), bias.to(x.dtype), epsilon)
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred * centred).mean(axis=-1, keepdims=True)
-    return centred / np.sqrt(variance + x.dtype.type(epsilon)) * weight + bias
+    return centred / sqrt(variance + x.dtype.type(epsilon)) * weight + bias
 
 
 def take_along(x: Array, index: Array) -> Array:
@@ -200,7 +222,46 @@ def segment_sum(x: Array, starts: Array) -> Array:
     return y
 
 
+# time
+
+
+def loop(step: Callable[..., Any], xs: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+    """A recurrence over all steps: xs (T, ...), and `step(x, state)`, the next state -> the first array of each
+    step's state (T, ...), and the last state."""
+    if isinstance(xs, Symbol):
+        return record.loop(step, [xs], state)
+    ys = []
+    for x in xs:
+        state = step(x, state)
+        ys.append(state[0])
+    return stack(ys), state
+
+
+def recurrence(operator: Operator, x: Array, state: tuple[Array, ...], *weights: Array) -> Any:
+    """The same of symbols, by one operator: x (T, B, I), state arrays (B, H), a cell's weights and biases."""
+    return record.recurrence(operator, x, state, weights)
+
+
+def reverse(x: Array, lengths: Array | None) -> Array:
+    """Each sequence of x (T, B, ·) reversed within its length (B,); the padding stays where it is. Without lengths
+    all is reversed."""
+    T, B = x.shape[:2]
+    if lengths is None:
+        return x[::-1] if isinstance(x, np.ndarray) else x.flip(0)
+    if isinstance(x, Symbol):
+        return record.reverse(x, lengths)
+    times = arange(T, x)[:, None]
+    index = where(times < lengths[None], lengths[None] - 1 - times, times)  # (T, B)
+    flat = index * B + arange(B, x)[None]
+    return embedding(flat, x.reshape(T * B, -1))  # a look-up: its gradient is the fast one of embeddings
+
+
 # shapes
+
+
+def arange(size: int, like: Array) -> Array:
+    """0 .. size - 1 as indices for `like`'s library and device: (size,)."""
+    return record.arange(size, like) if isinstance(like, Symbol) else integers(np.arange(size), like)
 
 
 def stack(parts: list[Array]) -> Array:
@@ -225,18 +286,22 @@ def zeros(shape: tuple[int, ...], like: Array) -> Array:
 
 def integers(values: np.ndarray, like: Array) -> Array:
     """A NumPy integer array as indices for `like`'s library and device."""
-    if isinstance(like, np.ndarray):
+    if isinstance(like, np.ndarray) or isinstance(values, Symbol):
         return values
+    if isinstance(like, Symbol):
+        return like.constant(values, np.int64)
     torch = _torch()
     return torch.as_tensor(values.astype(np.int64, copy=False), device=like.device)
 
 
 def put(values: np.ndarray, like: Array) -> Array:
     """A NumPy array in `like`'s library and on its device: numbers in its type, integers as indices."""
-    if isinstance(like, np.ndarray):
+    if isinstance(like, np.ndarray) or isinstance(values, Symbol):
         return values
     if values.dtype.kind in "iu":
         return integers(values, like)
+    if isinstance(like, Symbol):
+        return like.constant(values)
     return _torch().as_tensor(values, device=like.device, dtype=like.dtype)
 
 
@@ -246,22 +311,6 @@ def to_numpy(x: Array) -> np.ndarray:
         return x
     x = x.detach().cpu()
     return (x.float() if x.dtype.itemsize < 4 and x.dtype.is_floating_point else x).numpy()
-
-
-def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Array) -> Array:
-    """0 with probability `rate` (on a CPU to the nearest 1/256), else what keeps the mean at 1.
-
-    `generator` is a torch.Generator on `like`'s device. A CPU draws eight bytes at a time and compares them: torch's
-    own bernoulli takes 14 times as long, a tenth of the time of a training step.
-    """
-    torch = _torch()
-    if like.device.type != "cpu":
-        keep = torch.empty(shape, device=like.device, dtype=like.dtype).bernoulli_(1 - rate, generator=generator)
-        return keep / (1 - rate)
-    size, threshold = math.prod(shape), min(max(round((1 - rate) * 256), 1), 256)
-    words = torch.randint(-(2**63), 2**63 - 1, (-(-size // 8),), generator=generator)
-    keep = (words.view(torch.uint8)[:size] < threshold if threshold < 256 else torch.ones(size)).view(shape)
-    return keep.to(like.dtype) * (256 / threshold)
 
 
 # gradients

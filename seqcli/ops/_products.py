@@ -15,7 +15,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = Any  # np.ndarray or torch.Tensor
+from seqcli.graph import record
+from seqcli.graph.record import Symbol
+
+Array: TypeAlias = Any  # np.ndarray, torch.Tensor or Symbol
 
 TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
 WIDE = 256, 128, 64  # rows that are multiplied at once where that gives the same bits
@@ -25,6 +28,8 @@ LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are a
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O). In torch of the weight's precision."""
+    if isinstance(x, Symbol):
+        return record.linear(x, weight, bias)
     if not isinstance(x, np.ndarray):
         return sys.modules["torch"].nn.functional.linear(x.to(weight.dtype), weight, bias)
     size, n, outputs = x.shape[-1], math.prod(x.shape[:-1]), len(weight)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from seqcli.graph import record
+from seqcli.graph.record import Symbol
 from seqcli.ops._products import Array
 
 
@@ -25,6 +27,8 @@ def scan(a: Array, b: Array, h: Array) -> Array:
         for t in range(len(a)):
             h = np.add(np.multiply(a[t], h, out=y[t]), b[t], out=y[t])
         return y
+    if isinstance(a, Symbol):
+        return record.loop(lambda a, b, state: (a * state[0] + b,), [a, b], [h])[0]
     return _function().apply(a, b, h)
 
 

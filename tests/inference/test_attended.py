@@ -6,7 +6,8 @@ import torch
 
 from seqcli import layers
 from seqcli.inference.attended import PADDED, AttendedForm
-from seqcli.layers.transformer import Encoder, Style, sinusoids
+from seqcli.layers.positions import sinusoids
+from seqcli.layers.transformer import Encoder, Style
 
 
 def encoder(norm: str = "pre", activation: str = "relu") -> Encoder:

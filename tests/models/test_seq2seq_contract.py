@@ -244,7 +244,7 @@ def test_probabilities_with_copies_are_their_formula_and_add_up_to_one(seed: int
         copies[0, -1], attention[:K] = -1, np.append(rng.dirichlet(np.ones(S - 1), K), np.zeros((K, 1)), axis=1)
     logprobs = np.log(rng.dirichlet(np.ones(V), B * K)).astype(np.float32)
     gate = rng.random(B * K).astype(np.float32)
-    found = model._with_copies(logprobs, gate, attention, copies)
+    found = model.with_copies(logprobs, gate, attention, copies)
     assert found.dtype == np.float32
     expected = np.zeros((B * K, max(V, copies.max() + 1)))
     for n in range(B * K):

@@ -13,7 +13,8 @@ from support.transformers import BOS, EOS, VARIANTS, batch_of, cast, double, mak
 from threadpoolctl import threadpool_limits
 
 from seqcli import layers
-from seqcli.layers.transformer import append, gelu, sinusoids, with_room
+from seqcli.layers.positions import sinusoids
+from seqcli.layers.transformer import append, gelu, with_room
 from seqcli.models.transformer import Model
 
 torch = pytest.importorskip("torch")

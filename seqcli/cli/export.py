@@ -1,0 +1,68 @@
+"""Write a model for other programs, or a smaller one for these verbs.
+
+--to safetensors --precision float16 or int8: a file of half the size or a quarter, which every verb opens as any
+other. Its matrices become float32 again when it is opened. The scores on the held-out splits of the model's own data,
+before and after, are printed, and kept in the file.
+
+--to onnx: recurrent networks, as graphs that any runtime of ONNX runs, with batch and time as they come. FILE holds
+tokenizer, vocabulary and labels as metadata. A model from one sequence to another gives two, FILE with .encoder and
+.decoder in its name. onnxruntime proves each file on the spot, and is scored beside NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcli.cli._complete import runs
+from seqcli.cli._options import option
+from seqcli.errors import SeqcliError, UsageError
+
+FORMS = ("onnx", "safetensors")
+
+
+def command(
+    to: Annotated[str, option("What is written.", metavar="|".join(FORMS))],
+    output: Annotated[str, option("The file to write.", "-o", "--output", metavar="FILE")],
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A model file, run folder or run name. Default: the newest run.", autocompletion=runs),
+    ] = None,
+    precision: Annotated[
+        str | None, option("safetensors: what matrices are stored in.", metavar="float16|int8")
+    ] = None,
+    int8: Annotated[bool, option("onnx: matrices as rows of int8 with a scale each.", "--int8")] = False,
+    dynamic_int8: Annotated[
+        bool, option("onnx: onnxruntime's own dynamic quantization; see docs/export.md.", "--dynamic-int8")
+    ] = False,
+    viterbi: Annotated[bool, option("onnx, taggers: the best path as a further output.", "--viterbi")] = False,
+    unscored: Annotated[bool, option("Do not score the model before and after.", "--unscored")] = False,
+) -> None:
+    from pathlib import Path
+
+    from seqcli import runs
+    from seqcli.cli import _exporting
+    from seqcli.export.graphs import Options
+    from seqcli.precision import KINDS
+
+    if to not in FORMS:
+        raise UsageError(f"--to {to}: it is one of {', '.join(FORMS)}")
+    flags = (("--int8", int8), ("--dynamic-int8", dynamic_int8), ("--viterbi", viterbi))
+    given = [flag for flag, on in flags if on] if to == "safetensors" else ["--precision"] * (precision is not None)
+    if given:
+        hint = "of safetensors: --precision int8" if to == "safetensors" else "of onnx: --int8"
+        raise UsageError(f"{given[0]} does not go with --to {to}", hint=hint)
+    if int8 and dynamic_int8:
+        raise UsageError("--int8 and --dynamic-int8 are two ways to make a file smaller: give one")
+    if to == "safetensors" and precision not in KINDS:
+        raise UsageError(f"--to safetensors needs --precision, one of {', '.join(KINDS)}")
+    stored, path = runs.open_model(model, "inspect"), Path(output)
+    if not path.parent.is_dir():
+        raise SeqcliError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.exists() and path.samefile(stored.path):
+        raise UsageError(f"--output is the model itself, {path}", hint="name another file")
+    if to == "safetensors":
+        _exporting.smaller(stored, str(precision), path, scored=not unscored)
+    else:
+        _exporting.graphs(stored, path, Options(int8, dynamic_int8, viterbi, not unscored))

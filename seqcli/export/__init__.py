@@ -1,0 +1,1 @@
+"""Models for other programs, and smaller ones for seqcli's own verbs."""

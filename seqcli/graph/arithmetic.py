@@ -1,0 +1,71 @@
+"""Python's operators, as operators of a graph."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+
+BOOLEANS = np.dtype(bool)
+
+
+class Arithmetic(ABC):
+    """What has operators of one and of two."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @abstractmethod
+    def binary(self, op: str, other: Any, dtype: np.dtype | None = None, *, turned: bool = False) -> Any:
+        """An operator of two; `turned`: of the other and itself."""
+
+    @abstractmethod
+    def apply(self, op: str) -> Any:
+        """An operator of one."""
+
+    def __add__(self, other: Any) -> Self:
+        return self.binary("Add", other)
+
+    def __sub__(self, other: Any) -> Self:
+        return self.binary("Sub", other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self.binary("Sub", other, turned=True)
+
+    def __mul__(self, other: Any) -> Self:
+        return self.binary("Mul", other)
+
+    def __truediv__(self, other: Any) -> Self:
+        return self.binary("Div", other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return self.binary("Div", other, turned=True)
+
+    def __lt__(self, other: Any) -> Self:
+        return self.binary("Less", other, BOOLEANS)
+
+    def __le__(self, other: Any) -> Self:
+        return self.binary("LessOrEqual", other, BOOLEANS)
+
+    def __gt__(self, other: Any) -> Self:
+        return self.binary("Greater", other, BOOLEANS)
+
+    def __ge__(self, other: Any) -> Self:
+        return self.binary("GreaterOrEqual", other, BOOLEANS)
+
+    def __eq__(self, other: Any) -> Self:  # type: ignore[override]
+        return self.binary("Equal", other, BOOLEANS)
+
+    def __and__(self, other: Any) -> Self:
+        return self.binary("And", other)
+
+    def __or__(self, other: Any) -> Self:
+        return self.binary("Or", other)
+
+    def __invert__(self) -> Self:
+        return self.apply("Not")
+
+    def __neg__(self) -> Self:
+        return self.apply("Neg")
+
+    __radd__, __rmul__ = __add__, __mul__

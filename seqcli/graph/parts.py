@@ -1,0 +1,82 @@
+"""A model as one graph or several: a function of its arrays and inputs, of symbols or NumPy's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqcli.graph import Graph, pruned
+from seqcli.graph.record import Tape
+
+Named = dict[str, Any]  # arrays by name, NumPy's or symbols
+
+
+class Input(NamedTuple):
+    """An input: its type, its sizes, and for integers what is less than them all and what is more."""
+
+    dtype: Any
+    shape: tuple[int | str, ...]
+    least: int = 0
+    beyond: int | str = 2  # a number, or the name of a size that is the greatest number
+
+
+@dataclass(frozen=True)
+class Part:
+    """A graph before it is recorded: `forward(model, inputs)` -> outputs by name."""
+
+    inputs: Mapping[str, Input]
+    forward: Callable[[Any, Named], Named]
+    longest: int | None = None  # steps that it takes at most
+
+
+def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callable[[Any, Named], Any]) -> Graph:
+    """The graph of a part; `put(model, symbols)` is the model with symbols in the place of its arrays."""
+    tape = Tape()
+    own = put(model, {name: tape.weight(name, a) for name, a in arrays.items()})
+    given = {name: tape.input(name, i.dtype, i.shape) for name, i in part.inputs.items()}
+    made = part.forward(own, given)
+    for name, symbol in made.items():
+        tape.output(name, symbol)
+    values = [value.name for value in (*tape.graph.inputs, *tape.graph.outputs)]
+    assert values == [*part.inputs, *made], "a weight has the name of an input or output"
+    return pruned(tape.graph)
+
+
+def sample(part: Part, sizes: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Inputs drawn at random: numbers of a normal distribution; the first of each integers is the greatest."""
+    found = {}
+    for name, own in part.inputs.items():
+        shape = tuple(sizes.get(s, 1) if isinstance(s, str) else s for s in own.shape)
+        if np.dtype(own.dtype).kind == "f":
+            found[name] = rng.standard_normal(shape).astype(own.dtype)
+        else:
+            beyond = sizes[own.beyond] + 1 if isinstance(own.beyond, str) else own.beyond
+            drawn = rng.integers(own.least, beyond, shape)
+            drawn.reshape(-1)[:1] = beyond - 1
+            found[name] = drawn.astype(own.dtype)
+    return found
+
+
+def flat(nested: Any) -> list[Any]:
+    """The arrays of nested tuples, in their order."""
+    if isinstance(nested, tuple):
+        return [array for part in nested for array in flat(part)]
+    return [nested]
+
+
+def nested(like: Any, arrays: Sequence[Any]) -> Any:
+    """Arrays nested as others are."""
+    rest = iter(arrays)
+
+    def build(like: Any, rest: Iterator[Any]) -> Any:
+        return tuple(build(part, rest) for part in like) if isinstance(like, tuple) else next(rest)
+
+    return build(like, rest)
+
+
+def numbered(name: str, arrays: Sequence[Any]) -> Named:
+    """Arrays as NAME.0, NAME.1 …"""
+    return {f"{name}.{i}": array for i, array in enumerate(arrays)}

@@ -1,0 +1,84 @@
+"""A classifier as a graph: words in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqcli import console, ops
+from seqcli.errors import UsageError
+from seqcli.graph.parts import Input, Named, Part
+from seqcli.records import Example, second
+from seqcli.tasks import _words_graph as words
+from seqcli.tasks.classification.predict import Classifier
+
+KINDS = ("classifier", "transformer-classification", "bag")
+
+
+def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
+    """The one graph. Raises UsageError for a model that has none."""
+    model, vocabulary, many = predictor.model, predictor.vocabulary, predictor.multi_label
+    words.check(model, vocabulary, KINDS)
+    if getattr(model, "pair", "joined") == "compare":
+        raise UsageError("a model of two texts with pair: compare has no graph yet")
+    inputs = words.inputs(model, vocabulary)
+    if _looks(model):
+        inputs["seconds"] = Input(np.int64, ("batch",), 0, 1)
+    if predictor.beside is not None and predictor.share:
+        console.warn(
+            "the graph is of the network: the linear model beside it (model.linear) is left out, and probabilities"
+            " at the temperature of both are too even"
+        )
+    temperatures = [own.temperature for own in predictor.targets.values()] or [predictor.temperature]
+    slices = vocabulary.slices if vocabulary.further else {"": slice(0, vocabulary.width)}
+
+    def forward(model: Any, x: Named) -> Named:
+        logits = model.scores(words.read(model, x), x["lengths"], None, x.get("seconds"))
+        found = {"logits": logits}
+        for (name, own), temperature in zip(slices.items(), temperatures, strict=True):
+            scaled = logits[:, own] * (1 / temperature)
+            found[f"probabilities{f'.{name}' if name else ''}"] = ops.sigmoid(scaled) if many else ops.softmax(scaled)
+        return found
+
+    return {"": Part(inputs, forward)}
+
+
+def _looks(model: Any) -> bool:
+    """Whether a first text looks over a second, and must be told where that begins."""
+    return getattr(model, "pair", "joined") == "attend"
+
+
+def about(predictor: Classifier) -> dict[str, Any]:
+    """What a reader needs beside the header."""
+    return dict(words.about(predictor.vocabulary, predictor.reading.frames))
+
+
+def running(predictor: Classifier, run: Mapping[str, Any]) -> Classifier:
+    """The predictor, its model run as a graph; nothing stands beside it."""
+    others = {name: own._replace(beside=None, share=0.0) for name, own in predictor.others.items()}
+    return replace(predictor, model=Exported(predictor.model, run), beside=None, share=0.0, others=others)
+
+
+class Exported:
+    """The model, run as a graph is."""
+
+    def __init__(self, model: Any, run: Mapping[str, Any]):
+        self.model, self.run = model, run[""]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def logits(self, examples: Sequence[Example]) -> np.ndarray:
+        """As models.ClassifyingModel.logits."""
+        framed = self.model.front_end is not None
+        texts: list[Any] = [example.frames if framed else example.words or [] for example in examples]
+        found = np.tile(self.model.output_bias, (len(texts), 1))
+        for group in words.groups([len(text) for text in texts]):
+            given = words.given(self.model, self.model.vocabulary, [texts[i] for i in group])
+            if _looks(self.model):
+                given["seconds"] = np.array([second(texts[i]) for i in group])
+            found[group] = self.run(given)["logits"]
+        return found

@@ -1,0 +1,147 @@
+"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqcli import ops
+from seqcli.errors import UsageError
+from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
+from seqcli.tasks.sequence_to_sequence.predict import Translator
+
+KINDS = ("seq2seq", "transformer")
+
+
+def parts(predictor: Translator, options: Any) -> dict[str, Part]:
+    """Encoder: sources (batch, time) in, what the decoder looks at and begins with out. Decoder: ids (rows,) in, as
+    many rows for each source as there are hypotheses, log-probabilities and the next state out. Raises UsageError."""
+    model = predictor.model
+    kind = getattr(model, "kind", "ensemble")
+    if kind not in KINDS:
+        raise UsageError(f"a {kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
+    if model.front_end is not None or getattr(model, "begins", ()):
+        raise UsageError("a model of frames, or of columns that are read apart, has no graph yet")
+    small, large = (_read(model, np.zeros((b, s), np.int64), np.full(b, s)) for b, s in ((2, 3), (3, 5)))
+    names = [numbered(name, flat(part)) for name, part in zip(("memory", "state"), small, strict=True)]
+
+    def encoder(model: Any, x: Named) -> Named:
+        memory, state = _read(model, x["source"], x["lengths"])
+        return {**numbered("memory", flat(memory)), **numbered("state", flat(state))}
+
+    def decoder(model: Any, x: Named) -> Named:
+        own = (nested(like, [x[name] for name in part]) for like, part in zip(small, names, strict=True))
+        readout, attention, after = _advance(model, x["ids"], *own)
+        found = {"logprobs": ops.log_softmax(ops.linear(readout, model.output, model.output_bias))}
+        if attention is not None:
+            found["attention"] = attention
+        if model.copy_weight is not None:
+            found["gate"] = model.gate(readout)
+        return {**found, **numbered("next", flat(after))}
+
+    symbols = predictor.codec.sizes
+    sources = Input(np.int64, ("batch", "time"), 0, symbols.source)
+    given = {"ids": Input(np.int64, ("rows",), 0, symbols.target)}
+    for part, first, own, other in zip(("batch", "rows"), names, small, large, strict=True):
+        for name, a, b in zip(first, flat(own), flat(other), strict=True):
+            grows = part == "rows" and model.kind == "transformer"
+            given[name] = Input(a.dtype, ("rows", "past", a.shape[2]) if grows else _shape(a.shape, b.shape, part))
+    return {
+        "encoder": Part({"source": sources, "lengths": Input(np.int64, ("batch",), 1, "time")}, encoder),
+        "decoder": Part(given, decoder),
+    }
+
+
+def _shape(small: tuple[int, ...], large: tuple[int, ...], first: str) -> tuple[int | str, ...]:
+    """Sizes by name: the first is of the batch, others that differ are of time."""
+    return (first, *("time" if a != b else a for a, b in zip(small[1:], large[1:], strict=True)))
+
+
+def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
+    """Memory, and the state as a graph has it: of a transformer the caches alone, for all rows have read as much."""
+    memory, state = model.read(source, lengths)
+    if model.kind != "transformer":
+        return memory, state
+    inside, sources = memory
+    held = tuple(tuple(ops.where(inside[..., None], a, 0 * a) for a in pair) for pair in sources)
+    return (inside, held), state[2]
+
+
+def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, Any]:
+    """What the softmax reads, attention, and the next state, as a graph has it."""
+    if model.kind != "transformer":
+        return model.advance(ids, memory, state)
+    past = state[0][0].shape[1]
+    readout, attention, (_, _, caches) = model.advance(ids, memory, (0 * ids + past, 0 * ids + past, state))
+    if isinstance(ids, np.ndarray):  # its caches have room for more
+        caches = tuple(tuple(a[:, : past + 1] for a in pair) for pair in caches)
+    return readout, attention, caches
+
+
+def about(predictor: Translator) -> dict[str, Any]:
+    """What a reader needs beside the header: the texts of both sides' symbols, behind which stand BOS and EOS."""
+    codec = predictor.codec
+    sides = {"source": codec.source, "target": codec.target}
+    return {"symbols": {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}}
+
+
+def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
+    """The predictor, its model run as graphs."""
+    return replace(predictor, model=Exported(predictor.model, run))
+
+
+class Exported:
+    """The model, run as graphs are."""
+
+    def __init__(self, model: Any, run: Mapping[str, Any]):
+        self.model, self.run = model, run
+        self.like = _read(model, np.zeros((1, 1), np.int64), np.ones(1, np.int64))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def start(
+        self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
+    ) -> tuple[Any, Any]:
+        """As BaseSeq2Seq.start."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        source = _padded(sources, 0)
+        found = self.run["encoder"]({"source": source, "lengths": lengths})
+        memory, state = (
+            nested(like, [found[f"{name}.{i}"] for i in range(len(flat(like)))])
+            for name, like in zip(("memory", "state"), self.like, strict=True)
+        )  # of a transformer, caches of nothing
+        if self.model.copy_weight is not None:
+            targets = _padded(sources if copies is None else copies, -1)
+            memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
+        return memory, state
+
+    def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
+        """As BaseSeq2Seq.step."""
+        copies = None
+        if self.model.copy_weight is not None:
+            *own, copies, unknown = memory
+            memory = tuple(own)
+            ids = np.where(ids < len(self.model.output_bias), ids, np.repeat(unknown, len(ids) // len(unknown)))
+        given = {"ids": ids.astype(np.int64), **numbered("memory", flat(memory)), **numbered("state", flat(state))}
+        found = self.run["decoder"](given)
+        after = nested(state, [found[f"next.{i}"] for i in range(len(flat(state)))])
+        logprobs, attention = found["logprobs"], found.get("attention")
+        if copies is not None:
+            logprobs = self.model.with_copies(logprobs, found["gate"], attention, copies)
+        return logprobs, after, attention
+
+    def score(self, *given: Any) -> list[np.ndarray]:
+        """As BaseSeq2Seq.score, by these steps."""
+        return type(self.model).score(self, *given)
+
+
+def _padded(rows: Sequence[np.ndarray], filler: int) -> np.ndarray:
+    """Rows of ids side by side, filled up."""
+    found = np.full((len(rows), max(map(len, rows))), filler, np.int64)
+    for row, ids in zip(found, rows, strict=True):
+        row[: len(ids)] = ids
+    return found
