@@ -125,7 +125,7 @@ class Model(BaseSeq2Seq):
             at = np.nonzero(inside)[1]
             x = self._look_up(source[inside], self.source_embedding, self._places(at, self.source_positions))
         else:
-            places = self._places(all_places(S, source), self.source_positions)
+            places = self._places(all_places(source.shape[1], source), self.source_positions)
             x = self.drop(self._look_up(source, self.source_embedding, places, rng), rng)
         for block in self.encoder:
             x = block.read(x, inside, rng)
