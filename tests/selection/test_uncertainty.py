@@ -87,7 +87,7 @@ def test_of_spans_is_what_is_expected_over_all_paths(seed: int, scheme: str) -> 
     chain = Chain(emissions, lengths, crf.limited(schemes.limits(labels, scheme)))
     best = chain.viterbi()[0]
     answers = [schemes.spans([labels[k] for k in path[:n]]) for path, n in zip(best, lengths, strict=True)]
-    asked = [(b, s.start, best[b, s.start : s.end]) for b, own in enumerate(answers) for s in own]
+    asked = [(b, s.start, best[b, s.start : s.end].tolist()) for b, own in enumerate(answers) for s in own]
     p = chain.span_probabilities(asked, schemes.continues(labels, scheme))
     right = np.bincount([b for b, _, _ in asked], p, minlength=len(lengths))
     begins = np.array([label[0] in "BS" for label in labels])
