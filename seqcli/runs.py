@@ -67,7 +67,7 @@ class Run:
                 hint="--overwrite begins it anew, --name NAME keeps both",
             )
         if resume and not self.exists() and not self.recipe.exists():
-            raise UsageError(f"there is no run {self.path} to resume", hint="leave --resume away to begin it")
+            raise UsageError(f"there is no run {self.path} to resume", hint="leave out --resume to begin it")
         if self.exists() and not (overwrite or resume):
             raise UsageError(
                 f"{self.path} already holds a run",

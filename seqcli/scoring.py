@@ -123,7 +123,5 @@ def threshold(precision: float, predictor: BasePredictor) -> float:
         except SeqcliError as error:  # a model that belongs to someone else can be used all the same
             console.warn(f"the threshold for precision {key} is not kept: {error.message}")
     least, reached, kept = known[key]
-    console.say(
-        f"leaving away what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept"
-    )
+    console.say(f"dropping what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept")
     return least

@@ -201,24 +201,24 @@ ERRORS, UNKNOWN = ("strict", "replace"), ("answer", "strict")
 
 @dataclasses.dataclass(frozen=True)
 class Lines:
-    """How it is done."""
+    """Running."""
 
     errors: Annotated[
         str,
         option(
-            "Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.", metavar="strict|replace"
+            "Bytes that are not UTF-8: stop at them, or read them as U+FFFD and count them.", metavar="strict|replace"
         ),
     ] = "strict"
     unknown: Annotated[
         str,
         option(
-            "What the model has no symbol for: answered all the same and counted, or stopped at.",
+            "Text that the model has no symbol for: answer all the same and count it, or stop there.",
             metavar="answer|strict",
         ),
     ] = "answer"
-    jobs: Annotated[int, option("Processes; the output is the same.", min=1)] = 1
+    jobs: Annotated[int, option("Number of processes; the output is the same.", min=1)] = 1
     longest: Annotated[
-        int, option("Characters of a record: a longer one is refused; it would take gigabytes.", min=1)
+        int, option("Refuse records of more characters than this, which would take gigabytes.", min=1)
     ] = 2_000_000
 
     def __post_init__(self) -> None:
@@ -229,14 +229,18 @@ class Lines:
 
 @dataclasses.dataclass(frozen=True)
 class Filtering(Lines):
-    """How it is done."""
+    """Running."""
 
     batch_size: Annotated[
         int | None,
-        option("Records answered together at most; the output is the same.", min=1),
+        option("Answer at most this many records together; the output is the same.", min=1),
     ] = None
     threads: Annotated[
-        int | None, option("BLAS threads of a process. Default: 1; of one stream what a short probe prefers.", min=1)
+        int | None,
+        option(
+            "BLAS threads of each process. Default: 1; for a single stream, whichever a short probe finds faster.",
+            min=1,
+        ),
     ] = None
 
 
@@ -245,12 +249,14 @@ class Fusing:
     """A language model beside a CTC model."""
 
     lm: Annotated[
-        str | None, option("CTC models: a language model of the targets beside it.", metavar="MODEL"), SEQUENCE
+        str | None,
+        option("CTC models: add the scores of a language model of the targets.", metavar="MODEL"),
+        SEQUENCE,
     ] = None
     lm_weight: Annotated[
         float | None, option("Its weight. Default: fitted on the validation split.", min=0), SEQUENCE, LM
     ] = None
-    length_bonus: Annotated[float, option("CTC models: added to a score for each symbol."), SEQUENCE] = 0.0
+    length_bonus: Annotated[float, option("CTC models: add this to the score for each symbol."), SEQUENCE] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,12 +273,12 @@ class Mixed:
     ] = None  # fmt: skip
     cache: Annotated[
         int | None,
-        option("Mix in what came before in like states, of the last N tokens.", metavar="N", min=1),
+        option("Mix in what followed similar states among the last N tokens (a neural cache).", metavar="N", min=1),
         LANGUAGE,
     ] = None
     cache_weight: Annotated[float | None, option("Its weight.", min=0, max=1), LANGUAGE, For(needs="--cache")] = None
     cache_flatness: Annotated[
-        float | None, option("How sharply it tells states apart.", min=0), LANGUAGE, For(needs="--cache")
+        float | None, option("How sharply the cache tells states apart.", min=0), LANGUAGE, For(needs="--cache")
     ] = None
 
     def mixed(self, predictor: Any, base: Any = None) -> Any:
@@ -289,9 +295,10 @@ class Mixed:
 class Confidence:
     """How sure answers must be."""
 
-    min_confidence: Annotated[float | None, option("Leave away what is less probable.", min=0, max=1)] = None
+    min_confidence: Annotated[float | None, option("Drop answers less probable than this.", min=0, max=1)] = None
     target_precision: Annotated[
-        float | None, option("Find the --min-confidence that was so precise on the validation split.", min=0, max=1)
+        float | None,
+        option("Take the --min-confidence that reached this precision on the validation split.", min=0, max=1),
     ] = None
 
     def __post_init__(self) -> None:

@@ -139,7 +139,7 @@ class Contexts:
     """Language models."""
 
     window: Annotated[
-        int | None, option("Begin with a fresh state every N tokens.", "--window", metavar="N", min=1), LANGUAGE
+        int | None, option("Reset the state every N tokens.", "--window", metavar="N", min=1), LANGUAGE
     ] = None
     horizon: Annotated[
         int | None,
@@ -156,8 +156,10 @@ class Learning:
     dynamic: Annotated[
         bool, option("Learn from each segment once it is scored (dynamic evaluation).", "--dynamic"), LANGUAGE
     ] = False
-    dynamic_rate: Annotated[float, option("How far a segment moves weights.", min=0), LANGUAGE, DYNAMIC] = 1e-4
-    dynamic_decay: Annotated[float, option("How far they then return.", min=0, max=1), LANGUAGE, DYNAMIC] = 0.01
+    dynamic_rate: Annotated[float, option("How far each segment moves the weights.", min=0), LANGUAGE, DYNAMIC] = 1e-4
+    dynamic_decay: Annotated[float, option("How far the weights then return.", min=0, max=1), LANGUAGE, DYNAMIC] = (
+        0.01
+    )
     dynamic_segment: Annotated[int, option("Tokens of a segment.", metavar="N", min=1), LANGUAGE, DYNAMIC] = 50
 
 
@@ -168,9 +170,13 @@ class PerLine:
     per_line: Annotated[bool, option("Each line's nats and tokens, TAB between.", "--per-line"), LINES] = False
     jsonl: Annotated[bool, option("--per-line as JSON objects, one a line.", "--jsonl"), LINES] = False
     errors: Annotated[
-        str, option("As for the other filters: see seqcli generate --help.", metavar="strict|replace"), PER_LINE
+        str,
+        option("The same as for the other filters: see seqcli generate --help.", metavar="strict|replace"),
+        PER_LINE,
     ] = "strict"
-    unknown: Annotated[str, option("As for the other filters.", metavar="answer|strict"), PER_LINE] = "answer"
+    unknown: Annotated[str, option("The same as for the other filters.", metavar="answer|strict"), PER_LINE] = (
+        "answer"
+    )
 
     @property
     def asked(self) -> bool:
@@ -197,12 +203,15 @@ class Labels:
         ),
         LABELS,
     ] = None
-    confusion: Annotated[bool, option("Which were taken for which, most frequent first.", "--confusion"), LABELS] = (
-        False
-    )
+    confusion: Annotated[
+        bool, option("Print which labels were taken for which, most frequent first.", "--confusion"), LABELS
+    ] = False
     compare: Annotated[
         tuple[str, str] | None,
-        option("Classifiers, sequence to sequence: two models, and the interval of their difference.", metavar="A B"),
+        option(
+            "Classifiers, sequence to sequence: compare two models; prints the interval of their difference.",
+            metavar="A B",
+        ),
         For(("classification", "sequence-to-sequence")),
     ] = None
 
@@ -220,7 +229,7 @@ class Labels:
 class Answers(Fusing):
     """Sequence to sequence."""
 
-    beam: Annotated[int | None, option("Hypotheses kept. Default: the recipe's.", min=1), SEQUENCE] = None
+    beam: Annotated[int | None, option("Number of hypotheses kept. Default: the recipe's.", min=1), SEQUENCE] = None
     length_penalty: Annotated[
         float | None, option("Favour long answers. Default: the recipe's.", min=0), SEQUENCE
     ] = None
@@ -275,7 +284,7 @@ def command(
     if files and scoring.split:
         raise UsageError("--split names a part of the run's own data: it does not go with FILES")
     if labels.compare and model:
-        raise UsageError("--compare names both models: leave --model away")
+        raise UsageError("--compare names both models: leave out --model")
     stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")
     given.check_model(stored)
     asked = Asked(files or [], scoring, reading, columns, contexts, learning, mixed, per_line, labels, answers)

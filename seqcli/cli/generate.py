@@ -70,15 +70,18 @@ class Reading:
     ] = None
     prefix: Annotated[
         str | None,
-        option("Sequence to sequence: that of what an answer must begin with.", metavar="COLUMN"),
+        option("Sequence to sequence: the column or key of what an answer must begin with.", metavar="COLUMN"),
         NAMED,
         SEQUENCE,
     ] = None
     must_key: Annotated[
-        str | None, option("That of phrases that an answer must hold.", metavar="KEY"), OBJECTS, SEQUENCE
+        str | None, option("The column or key of phrases that an answer must hold.", metavar="KEY"), OBJECTS, SEQUENCE
     ] = None
     must_not_key: Annotated[
-        str | None, option("That of phrases that an answer must not hold.", metavar="KEY"), OBJECTS, SEQUENCE
+        str | None,
+        option("The column or key of phrases that an answer must not hold.", metavar="KEY"),
+        OBJECTS,
+        SEQUENCE,
     ] = None
     field: Annotated[str | None, FieldOption] = None
     delimiter: Annotated[str | None, DelimiterOption, IN_ROWS] = None
@@ -90,15 +93,20 @@ class Drawing:
     """How text is drawn."""
 
     temperature: Annotated[
-        float | None, option("0 is greedy; below 1 safer, above 1 wilder. Default: 1, or none is drawn.")
+        float | None,
+        option(
+            "0 is greedy, below 1 safer, above 1 wilder. Default: 1; sequence to sequence then searches."
+        ),
     ] = None
     top_k: Annotated[int | None, option("Draw from the K most probable tokens only.")] = None
     top_p: Annotated[float | None, option("Draw from the smallest set with this much probability.")] = None
     repetition_penalty: Annotated[
-        float, option("Above 1: make tokens that were there less probable, where they are drawn.")
+        float, option("Above 1: make tokens that already appeared less probable when sampling.")
     ] = 1.0
-    samples: Annotated[int, option("Texts for each prompt.", "-n", "--samples", min=1)] = 1
-    seed: Annotated[int | None, option("Of the random numbers. Default: drawn, and said on stderr.", min=0)] = None
+    samples: Annotated[int, option("Number of texts for each prompt.", "-n", "--samples", min=1)] = 1
+    seed: Annotated[
+        int | None, option("Seed of the random numbers. Default: a new one, printed on stderr.", min=0)
+    ] = None
 
     @property
     def drawn(self) -> bool:
@@ -123,11 +131,11 @@ class Continuing:
     """Language models."""
 
     stop: Annotated[
-        list[str] | None, option(r"End before this text; \n and \t are understood. Repeatable."), LANGUAGE
+        list[str] | None, option(r"Stop before this text; \n and \t are understood. Repeatable."), LANGUAGE
     ] = None
     condition: Annotated[
         str | None,
-        option("The label that it writes under (data.condition).", metavar="NAME"),
+        option("The label to write under (data.condition).", metavar="NAME"),
         LANGUAGE,
     ] = None
     next_: Annotated[
@@ -135,7 +143,10 @@ class Continuing:
     ] = None
     quantiles: Annotated[
         str | None,
-        option("Numbers: a line a step of these quantiles of the samples (100), as 0.1,0.5,0.9.", metavar="Q,Q,…"),
+        option(
+            "Numbers: forecast these quantiles over the samples (100), one line for each step, as 0.1,0.5,0.9.",
+            metavar="Q,Q,…",
+        ),
         LANGUAGE,
     ] = None
     echo: Annotated[bool, option("Write the prompt before its continuation.", "--echo"), LANGUAGE] = False
@@ -157,22 +168,24 @@ class Continuing:
 class Searching(Fusing):
     """Sequence to sequence."""
 
-    beam: Annotated[int | None, option("Hypotheses kept. Default: the recipe's model.beam.", min=1), SEQUENCE] = None
+    beam: Annotated[
+        int | None, option("Number of hypotheses kept. Default: the recipe's model.beam.", min=1), SEQUENCE
+    ] = None
     n_best: Annotated[int, option("The N best answers.", min=1), SEQUENCE] = 1
     length_penalty: Annotated[
-        float | None, option("Favour long answers; 0 not at all. Default: the recipe's.", min=0), SEQUENCE
+        float | None, option("Favour long answers; 0: not at all. Default: the recipe's.", min=0), SEQUENCE
     ] = None
     coverage_penalty: Annotated[
         float, option("Favour answers that look at all of the source (Wu et al. 2016).", min=0), SEQUENCE
     ] = 0.0
-    no_repeat: Annotated[int, option("No N tokens in a row twice.", min=0, metavar="N"), SEQUENCE] = 0
-    min_length: Annotated[int, option("Tokens of an answer at least.", min=0), SEQUENCE] = 0
+    no_repeat: Annotated[int, option("Never repeat N tokens in a row.", min=0, metavar="N"), SEQUENCE] = 0
+    min_length: Annotated[int, option("Least number of tokens in an answer.", min=0), SEQUENCE] = 0
     ensemble: Annotated[
         list[str] | None, option("Decide together with this model. Repeatable.", metavar="MODEL"), SEQUENCE
     ] = None
-    replace_unknown: Annotated[bool, option("For <unk> copy what it looks at.", "--replace-unknown"), SEQUENCE] = (
-        False
-    )
+    replace_unknown: Annotated[
+        bool, option("Replace <unk> with the source token that it looks at.", "--replace-unknown"), SEQUENCE
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -194,11 +207,11 @@ class Demanding:
     ] = None
     keep: Annotated[
         str | None,
-        option("What this matches in a source must be in the answer as often.", metavar="REGEX"),
+        option("What this matches in a source must appear in the answer as often.", metavar="REGEX"),
         SEQUENCE,
     ] = None
     grammar: Annotated[
-        str | None, option("This must match the whole answer, or continuation, which is a line.", metavar="REGEX")
+        str | None, option("The whole answer, or continuation, must match this; it is one line.", metavar="REGEX")
     ] = None
 
 
@@ -208,7 +221,7 @@ class Sure(Confidence):
 
     SERVES = SEQUENCE
 
-    otherwise: Annotated[str, option("What to write for an answer that is left away.", "--else")] = ""
+    otherwise: Annotated[str, option("What to write for an answer that is dropped.", "--else")] = ""
 
 
 @dataclass(frozen=True)
@@ -217,7 +230,9 @@ class Writing:
 
     max_tokens: Annotated[
         int | None,
-        option("Tokens at most. Default: 200; of an answer by its source's length.", "--max-tokens", min=0),
+        option(
+            "Most tokens to write. Default: 200; for an answer, by the length of its source.", "--max-tokens", min=0
+        ),
     ] = None
     jsonl: Annotated[bool, option("One JSON object a text, with log-probabilities (nats).", "--jsonl")] = False
     attention: Annotated[
@@ -226,14 +241,12 @@ class Writing:
     explain: Annotated[
         bool, option("With --jsonl: what each token that was read does to what is written.", "--explain")
     ] = False
-    times: Annotated[
-        bool, option("CTC models, with --jsonl: where each symbol is in the source.", "--times"), SEQUENCE
-    ] = False
+    times: Annotated[bool, option("CTC models, with --jsonl: when each symbol is said.", "--times"), SEQUENCE] = False
     alignment: Annotated[
-        bool, option("After an answer a tab, and its alignment as 0-0 1-2.", "--alignment"), SEQUENCE
+        bool, option("Write a tab and the alignment (0-0 1-2) after each answer.", "--alignment"), SEQUENCE
     ] = False
     confidence: Annotated[
-        bool, option("After an answer a tab, and the probability that it is right.", "--confidence"), SEQUENCE
+        bool, option("Write a tab and the probability that it is right after each answer.", "--confidence"), SEQUENCE
     ] = False
     draw: Annotated[
         str | None, option("Draw what the first answer looks at, as .png, .svg or .pdf.", metavar="FILE"), SEQUENCE

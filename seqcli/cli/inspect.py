@@ -14,7 +14,7 @@ from seqcli.cli._options import option
 
 
 def command(
-    file: Annotated[str | None, typer.Argument(help="What to look into.", autocompletion=runs)] = None,
+    file: Annotated[str | None, typer.Argument(help="The model to look into.", autocompletion=runs)] = None,
     json: Annotated[bool, option("The whole header as JSON.", "--json")] = False,
     arrays: Annotated[bool, option("Name, shape and type of every array too.", "--arrays")] = False,
 ) -> None:

@@ -160,13 +160,13 @@ def new(
         ),
     ] = None,
     label: Annotated[
-        str | None, option("The one with the label. [default: by name, else a guess]", metavar="COLUMN")
+        str | None, option("The column or key with the label. [default: by name, else a guess]", metavar="COLUMN")
     ] = None,
     source: Annotated[
         str | None, option("Of pairs: the column or key to read; of two files: `en` of train.en.", metavar="COLUMN")
     ] = None,
     target: Annotated[
-        str | None, option("And what is to be written; of two files: `de` of train.de.", metavar="COLUMN")
+        str | None, option("Of pairs: the column or key to write; of two files: `de` of train.de.", metavar="COLUMN")
     ] = None,
 ) -> None:
     """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label;

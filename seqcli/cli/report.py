@@ -23,7 +23,7 @@ def command(
     output: Annotated[
         str, option("The page; - is standard output.", "-o", "--output", metavar="FILE")
     ] = "report.html",
-    split: Annotated[str, option("Whose answers: valid, train or test.")] = "valid",
+    split: Annotated[str, option("Which split to answer: valid, train or test.")] = "valid",
 ) -> None:
     from pathlib import Path
 

@@ -74,9 +74,11 @@ class Weighing:
         ),
         DEV,
     ] = None
-    metric: Annotated[str, option("What the weights make best.", autocompletion=metric_names), DEV] = "exact-match"
+    metric: Annotated[
+        str, option("The metric that the weights are fitted for.", autocompletion=metric_names), DEV
+    ] = "exact-match"
     tokenize: Annotated[str, option("How BLEU divides texts, as sacrebleu calls it."), DEV] = "13a"
-    seed: Annotated[int, option("Of the beginnings and directions of the search.", min=0), DEV] = 1
+    seed: Annotated[int, option("Seed of the search's starting points and directions.", min=0), DEV] = 1
 
 
 @grouped

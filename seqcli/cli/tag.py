@@ -76,14 +76,15 @@ class Reading:
         str | None, option("The tags' column or field: of CoNLL-U as upos or misc.NER, which is filled in.")
     ] = None
     force: Annotated[
-        str | None, option("Tags given in this column or key (_ for none); the rest is filled in.", metavar="COLUMN")
+        str | None,
+        option("Keep the tags given in this column or key (_: none) and fill in the rest.", metavar="COLUMN"),
     ] = None
     sentences: Annotated[
         str | None,
         option("Running text: a model that finds its sentences (and words).", metavar="MODEL", autocompletion=runs),
     ] = None
     line_ends: Annotated[
-        bool, option("Running text: a line end ends a sentence too, as an empty line does.", "--line-ends")
+        bool, option("Running text: let a line end also end a sentence, as an empty line does.", "--line-ends")
     ] = False
     lexicon: Annotated[
         str | None, option("Lines of word TAB tags: the tags that a word may have.", metavar="FILE")
@@ -101,9 +102,9 @@ class Writing:
         int, option("jsonl: the N most probable answers, with their probabilities.", "--n-best", min=0)
     ] = 0
     explain: Annotated[bool, option("jsonl: what each word does to each tag.", "--explain")] = False
-    replace: Annotated[bool, option("conll: write into the column of the tags, if there is one.", "--replace")] = (
-        False
-    )
+    replace: Annotated[
+        bool, option("conll: write into the existing column of tags, if there is one.", "--replace")
+    ] = False
 
 
 @grouped

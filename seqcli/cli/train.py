@@ -24,11 +24,11 @@ def command(
     recipe: Annotated[str, typer.Argument(help="A recipe: path, name, or -.", autocompletion=recipes)],
     set_: Annotated[
         list[str] | None,
-        option("Override a key, as in --set model.hidden=512. Repeatable.", "--set", metavar="KEY=VALUE"),
+        option("Override a recipe key, as in --set model.hidden=512. Repeatable.", "--set", metavar="KEY=VALUE"),
     ] = None,
     name: Annotated[str | None, option("The run's folder in runs/. Default: the recipe's name.")] = None,
-    resume: Annotated[bool, option("Go on with an interrupted run, or extend one.", "--resume")] = False,
-    overwrite: Annotated[bool, option("Begin anew in a folder that holds a run.", "--overwrite")] = False,
+    resume: Annotated[bool, option("Go on with an interrupted run, or extend a finished one.", "--resume")] = False,
+    overwrite: Annotated[bool, option("Start again in a folder that already holds a run.", "--overwrite")] = False,
     init_from: Annotated[
         str | None, option("Fine-tune this model.", "--init-from", metavar="MODEL", autocompletion=runs)
     ] = None,
@@ -39,7 +39,7 @@ def command(
     processes: Annotated[
         int | None,
         option(
-            "Train with so many processes on this machine, each with its part of every batch.",
+            "Train with N processes on this machine, each with its part of every batch.",
             "--processes",
             metavar="N",
             min=1,

@@ -50,7 +50,8 @@ def draw(rows: Sequence[Looked], path: str) -> None:
         for p in tokens:
             shade = p.weight / top
             ground = {"boxstyle": "square,pad=0.15", "facecolor": (1.0, 0.45, 0.0, 0.85 * shade), "edgecolor": "none"}
-            put(p.text, p.column, at + 1 + p.line, color="black", bbox=ground)
+            put(p.text, p.column, at + 1 + p.line, color="none", bbox=ground, zorder=1)
+            put(p.text, p.column, at + 1 + p.line, color="black", zorder=2)  # over what stands behind its neighbours
         at += 1 + max((p.line for p in tokens), default=0) + 1 + 0.4
     save(figure, path)
 

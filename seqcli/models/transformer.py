@@ -77,7 +77,7 @@ class Model(BaseSeq2Seq):
                 hint="choose a divisor of model.size",
             )
         if config.longest and not learned:
-            raise UsageError("model.longest is of learned positions", hint="leave it away, or use positions: learned")
+            raise UsageError("model.longest is of learned positions", hint="remove it, or use positions: learned")
         config.check_sizes(sizes)
         style = Style(
             config.norm, config.activation, config.dropout, config.attention_dropout, config.feedforward_dropout

@@ -119,7 +119,7 @@ class _Checker:
             if tokenizer is not None:
                 what = f"{self.task} reads words as the data has them"
                 what = what if not dataset.TOKENIZED else f"this kind of model reads {self.task} data by itself"
-                self.document.problem(("tokenizer",), f"{what}: leave it away")
+                self.document.problem(("tokenizer",), f"{what}: remove it")
             tokenizer = kind = None
         else:
             kind = self.tokenizer_kind(tokenizer)
@@ -211,7 +211,7 @@ class _Checker:
         if tokenizer is None:
             return None
         if dataset and not getattr(dataset, "TWO_SIDED", False):
-            self.document.problem(("target_tokenizer",), f"{self.task} has one side only: leave it away")
+            self.document.problem(("target_tokenizer",), f"{self.task} has one side only: remove it")
             return None
         return self.tokenizer_kind(tokenizer, "target_tokenizer")
 
@@ -228,7 +228,7 @@ class _Checker:
             kind = module.__name__.rpartition(".")[2].replace("_", "-")
             self.document.problem(("frames",), f"{kind} reads text, not frames; {what}")
         if tokenizer is not None and not two:
-            self.document.problem(("tokenizer",), "frames are read in the place of text: leave it away")
+            self.document.problem(("tokenizer",), "frames are read in the place of text: remove it")
         if two and self.value.get("target_tokenizer") is not None:
             self.document.problem(("target_tokenizer",), "where frames are read, `tokenizer` is of the target")
         return self.tokenizer_kind(frames, "frames", "frames")
@@ -249,7 +249,7 @@ class _Checker:
                     what = (
                         "of text, and this recipe reads frames" if framed else "of frames, and this recipe reads text"
                     )
-                    self.document.problem((section, key), f"it is {what}; leave it away")
+                    self.document.problem((section, key), f"it is {what}; remove it")
 
     def tokenizer_kind(
         self, tokenizer: dict[str, Any] | None, section: str = "tokenizer", folder: str = "tokenizers"

@@ -111,7 +111,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("text", "label", "source", "target", "prefix", "delimiter", *_LABELS[:3]):
             if getattr(self, name) == "":
-                raise UsageError(f"{name} is empty", hint="leave it away for its default")
+                raise UsageError(f"{name} is empty", hint="remove it for its default")
         separator = separator_of(self.delimiter, "")
         if re.search(r"[\n\r]", separator) or (self.quoting and QUOTE in separator):
             raise UsageError(

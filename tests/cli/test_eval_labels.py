@@ -266,7 +266,7 @@ def test_its_text_may_be_left_out(report, forks, classifiers, odd, tmp_path):
         (["remarks-tset.tsv"], 1, "no such file: remarks-tset.tsv\n  hint: did you mean 'remarks-test.tsv'?"),
         (["names-test.txt"], 1, "names-test.txt:1:1: the model does not know the label"),
         (["--input", "jsonl", "topics-test.jsonl"], 1, "data.multi_label: true"),
-        (["--compare", "remarks", "linear"], 2, "--compare names both models: leave --model away"),
+        (["--compare", "remarks", "linear"], 2, "--compare names both models: leave out --model"),
     ],
 )  # fmt: skip
 def test_mistakes(forks, classifiers, args, status, message):

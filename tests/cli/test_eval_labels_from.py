@@ -63,8 +63,8 @@ def test_names_are_labels_unless_flags_say_otherwise(report, named):
     [
         ("file", ["-"], "the label of a text is the name of its file, and standard input has none\n  hint: name the files"),
         ("folder", ["-"], "the label of a text is the name of its folder, and standard input has none"),
-        ("file", ["--text", "2", "-"], "in which format are the labels?\n  hint: say it with --input: csv, fasttext"),
-        ("file", ["--text", "2", "fi.txt"], "fi.txt: in which format are its labels?"),
+        ("file", ["--text", "2", "-"], "cannot tell the format of the labels\n  hint: say it with --input: csv, fasttext"),
+        ("file", ["--text", "2", "fi.txt"], "fi.txt: cannot tell the format of this file"),
         ("file", ["--input", "fasttext", "--label", "x", "fi.txt"], "--label says how to read tsv, csv, jsonl, but fasttext is read"),
         ("file", ["--input", "jsonl", "--delimiter", ",", "fi.txt"], "--delimiter says how to read tsv, csv, but jsonl is read"),
         ("file", ["--field", "a", "--text", "b", "x.txt"], "no such file: x.txt"),

@@ -78,7 +78,7 @@ train: {steps: 60, batch_size: none}
         ("ner", ["data.format=cnll"], 2, "'cnll' is no format with tags"),
         ("ner", ["data.scheme=iob3"], 2, "data.scheme"),
         ("ner", ["data.restore=umlauts"], 2, "nothing restores 'umlauts'"),
-        ("ner", ["tokenizer=char"], 2, "tokenizer: tagging reads words as the data has them: leave it away"),
+        ("ner", ["tokenizer=char"], 2, "tokenizer: tagging reads words as the data has them: remove it"),
         ("counted", ["model.sufix=3"], 2, "did you mean 'suffix'"),
         ("fed", ["model.features=[psos]"], 1, "there is no column 'psos'\n  hint: did you mean 'pos'?"),
         ("fed", ["model.features=[ner]"], 1, "there is no column 'ner'\n  hint: known: pos"),

@@ -131,8 +131,8 @@ def test_help_has_a_heading_for_what_serves_one_kind_of_model(forks, tmp_path):
     said = forks("generate", "--help", cwd=tmp_path).stdout
     headings = re.findall(r"^(\w[\w ]*):$", said, re.MULTILINE)
     assert headings[:3] == ["Arguments", "What is read", "What is written"]
-    assert {"How text is drawn", "Language models", "Sequence to sequence", "How it is done"} < set(headings)
-    assert said.index("Sequence to sequence:") < said.index("--beam") < said.index("How it is done:")
+    assert {"How text is drawn", "Language models", "Sequence to sequence", "Running"} < set(headings)
+    assert said.index("Sequence to sequence:") < said.index("--beam") < said.index("Running:")
 
 
 def test_what_help_and_completion_say(forks, translators):

@@ -109,7 +109,7 @@ def test_standard_input_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read(own(WRITE["tsv"](ROWS))) == ROWS
     with pytest.raises(UsageError) as asked:
         own("some words\n")
-    assert asked.value.message == "<stdin>: in which format are its pairs?"
+    assert asked.value.message == "<stdin>: cannot tell the format of this file"
     for text in ("a\tb\nc\n", "a\tb\n\0\n"):
         with pytest.raises(SeqcliError, match=r"^<stdin>:2:\d+: ") as wrong:
             own(text, format="tsv")

@@ -56,7 +56,7 @@ def test_defaults_make_a_recipe_that_comes_back(model, tokenizer):
     tokenized = registry.load(f"tasks/{module.TASK}", "data").TOKENIZED
     if not getattr(module, "TOKENIZED", tokenized):  # a kind of model may read texts by itself
         reason = "reads .* data by itself" if tokenized else "reads words as the data has them"
-        with pytest.raises(UsageError, match=f"tokenizer: .*{reason}: leave it away"):
+        with pytest.raises(UsageError, match=f"tokenizer: .*{reason}: remove it"):
             resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
         del given["tokenizer"]
     if not getattr(module, "TEXT", True):

@@ -93,4 +93,4 @@ def test_other_tasks_have_one_side(write, task):
     tokenizer = "" if task == "tagging" else "tokenizer: char\n"
     found = lines_of(write(f"task: {task}\n{tokenizer}target_tokenizer: char\ndata: {{train: a.txt}}\n"))
     line = 3 if tokenizer else 2
-    assert found == [f"x.yaml:{line}: target_tokenizer: {task} has one side only: leave it away"]
+    assert found == [f"x.yaml:{line}: target_tokenizer: {task} has one side only: remove it"]

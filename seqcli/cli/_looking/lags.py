@@ -18,7 +18,7 @@ def lags(
         str, option("Cells, CELL+attention (for copy), transformer. [default: all of them]", metavar="A,B,…")
     ] = "",
     minutes: Annotated[float, option("To learn a task; five times that for parity, s3 and copy.", min=0.01)] = 2.0,
-    seed: Annotated[int, option("Of weights and batches.", min=0)] = 1,
+    seed: Annotated[int, option("Seed of weights and batches.", min=0)] = 1,
     jobs: Annotated[int, option("Networks trained at once, each on one thread.", "-j", "--jobs", min=1)] = 1,
     json: Json = False,
     plot: Plot = None,

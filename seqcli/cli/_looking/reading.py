@@ -129,7 +129,7 @@ def why(
     model: Model = None,
     text: Annotated[str | None, option("This text, instead of files.")] = None,
     at: Annotated[int | None, option("Which word's tag, or which token's probability, from 1.", min=1)] = None,
-    tokens: Annotated[int, option("Longer texts are passed over, or cut.", min=2)] = 200,
+    tokens: Annotated[int, option("Skip, or cut, longer texts.", min=2)] = 200,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
@@ -181,8 +181,8 @@ def attention(
     files: Files = None,
     model: Model = None,
     text: Annotated[str | None, option("This text, instead of files.")] = None,
-    count: Annotated[int, option("So many texts.", "-n", "--count", min=1)] = 3,
-    tokens: Annotated[int, option("Longer texts are passed over.", min=2)] = 60,
+    count: Annotated[int, option("Number of texts.", "-n", "--count", min=1)] = 3,
+    tokens: Annotated[int, option("Skip longer texts.", min=2)] = 60,
     json: Json = False,
     plot: Plot = None,
 ) -> None:

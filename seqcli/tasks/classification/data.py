@@ -90,7 +90,7 @@ class Config(BaseModel, extra="forbid"):
         if self.label_separator and not self.multi_label:
             raise ValueError("label_separator: it is for texts with several labels; set multi_label too")
         if self.label_from != "record" and self.format:
-            raise ValueError(f"format: with label_from: {self.label_from} files are plain text; leave it away")
+            raise ValueError(f"format: with label_from: {self.label_from} files are plain text; remove it")
         if targets.named(self.label):
             names = ("label_from",) * (self.label_from != "record") + ("multi_label",) * self.multi_label
             if odd := [*names, *("phrases",) * self.phrases]:
@@ -252,7 +252,7 @@ def guess(path: Path) -> str:
     found = detect(LABELLED, str(path), corpus.beginning(path))
     if found not in FORMATS:
         raise UsageError(
-            f"{path}: in which format are its labels?",
+            f"{path}: cannot tell the format of this file",
             hint=f"say data.format (a recipe) or --input: {', '.join(FORMATS)};"
             " data.label_from: file or folder, where its name is the label",
         )
@@ -310,7 +310,7 @@ def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any],
                 raise
     read = read or trained
     if read is None:
-        raise UsageError("in which format are the labels?", hint=f"say it with --input: {', '.join(known)}")
+        raise UsageError("cannot tell the format of the labels", hint=f"say it with --input: {', '.join(known)}")
     if read not in known:
         raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
     if said.field and said.text:

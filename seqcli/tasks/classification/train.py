@@ -62,9 +62,7 @@ class Task(BaseTask):
         kind, stored = registry.load("models", recipe.model.kind), saved or start
         recursive = hasattr(kind, "prepare_batch")
         if recursive and recipe.data.phrases:
-            raise UsageError(
-                "data.phrases: model.kind: recursive learns from every node of whole trees; leave it away"
-            )
+            raise UsageError("data.phrases: model.kind: recursive learns from every node of whole trees; remove it")
         if recipe.frames is not None and getattr(recipe.model, "linear", False):
             raise UsageError("model.linear adds the scores of n-grams: frames have none")
         if recursive and recipe.data.multi_label:
@@ -86,9 +84,7 @@ class Task(BaseTask):
         reading = Reading(tokenizer, recipe.data.longest, frames, 1 + len(corpus.options.further), placed)
         if placed and (frames or reading.texts > 1):
             what = "frames" if frames else "several texts of a record"
-            raise UsageError(
-                f"model.reader reads the words of one text; this recipe has {what}", hint="leave it away"
-            )
+            raise UsageError(f"model.reader reads the words of one text; this recipe has {what}", hint="remove it")
         examples = [reading(e) for e in (examples if frames is None else corpus.splits["train"])]
         growth = None
         if stored:

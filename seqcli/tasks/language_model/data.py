@@ -51,9 +51,9 @@ class Config(BaseModel, extra="forbid"):
         if self.condition is None and self.text is not None:
             raise ValueError("text: a column or key is named of records alone, with condition")
         if self.condition is not None and self.reversed:
-            raise ValueError("reversed: with condition a line begins with its label; leave it away")
+            raise ValueError("reversed: with condition a line begins with its label; remove it")
         if self.condition is not None and self.split_at:
-            raise ValueError("split_at: with condition shares are of each label's records; leave it away")
+            raise ValueError("split_at: with condition shares are of each label's records; remove it")
         if self.condition is not None and self.train in ("-", ["-"]):
             raise ValueError("train: standard input is plain text; with condition name a file of records")
         return self

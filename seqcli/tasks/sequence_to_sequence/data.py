@@ -142,7 +142,7 @@ def guess(path: Path, options: Options | None = None) -> str:
         return "lines"
     if found is None:
         raise UsageError(
-            f"{path}: in which format are its pairs?",
+            f"{path}: cannot tell the format of this file",
             hint=f"say data.format: {', '.join(FORMATS)}; with lines, data.target says which file has the targets:"
             " with target: de, train.en goes with train.de",
         )

@@ -290,7 +290,7 @@ def check_parts(recipe: Recipe) -> None:
         raise UsageError(
             "target_tokenizer: where data.source names columns, tokenizer is that of the target and of columns"
             " without one of their own",
-            hint="leave it away, and give columns their own, as in source: [{column: 1, tokenizer: word}]",
+            hint="remove it, and give columns their own, as in source: [{column: 1, tokenizer: word}]",
         )
 
 

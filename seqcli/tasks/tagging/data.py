@@ -78,7 +78,7 @@ class Config(BaseModel, extra="forbid"):
             if name not in (self.columns or ()):
                 raise ValueError(f"tag: no column is named {name!r}; columns: {', '.join(self.columns or ())}")
         if len(names) > 1 and self.scheme not in ("auto", "none"):
-            raise ValueError("scheme: several targets have their own, as their tags show; leave it away")
+            raise ValueError("scheme: several targets have their own, as their tags show; remove it")
         if self.annotated and not self.partial:
             raise ValueError("annotated: it makes O a tag that is known in part: set partial: true too")
         others = {"several targets": len(names) > 1, "edits of words": self.edits, "restore": self.restore}

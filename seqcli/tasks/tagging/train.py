@@ -74,12 +74,12 @@ class Task(BaseTask):
         if recipe.frames is not None and recipe.frames.augment.shift:
             raise UsageError(
                 "frames.augment.shift: each frame has its tag, which a shift would not take along",
-                hint="leave it away",
+                hint="remove it",
             )
         frames = framed.of_corpus(recipe, corpus, saved or start)
         if getattr(recipe.model, "reader", []) and (frames or corpus.restore):
             what = "frames" if frames else f"data.restore: {corpus.restore}"
-            raise UsageError(f"model.reader reads words of a text; this recipe has {what}", hint="leave it away")
+            raise UsageError(f"model.reader reads words of a text; this recipe has {what}", hint="remove it")
         if stored := saved or start:
             before, splitting = known(stored), stored.header["splitting"]
             vocabulary = before.grown(learn(corpus, without_vectors(recipe))) if start else before
