@@ -73,7 +73,7 @@ def test_a_format_is_named_or_guessed_by_its_text(corpus: Callable[..., Corpus],
 
 
 def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"t\.txt: in which format are its labels\?") as error:
+    with pytest.raises(UsageError, match=r"t\.txt: cannot tell the format of this file") as error:
         corpus("just some words\nand more of them\n")
     assert all(name in error.value.hint for name in ("data.format", "label_from", *FORMATS))
     (tmp_path / "x.ft").touch()

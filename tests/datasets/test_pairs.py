@@ -85,7 +85,7 @@ def test_a_format_is_named_or_guessed(corpus: Callable[..., Corpus], tmp_path: P
 
 def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus], tmp_path: Path) -> None:
     for keys in ({}, {"target": "de"}):
-        with pytest.raises(UsageError, match=r"t\.en: in which format are its pairs\?") as error:
+        with pytest.raises(UsageError, match=r"t\.en: cannot tell the format of this file") as error:
             corpus("just some words\n", "t.en", **keys)
         assert all(name in error.value.hint for name in ("data.format", "data.target", *FORMATS))
     (tmp_path / "x.tsv").touch()
