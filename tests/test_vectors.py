@@ -283,7 +283,17 @@ def test_similar_lines(tmp_path: Path) -> None:
     assert done.text == "1.0000\tthe cat sat\n1.0000\tthe cat sat\n0.0000\t-\n0.0000\t-\n", done.stderr
     found = json.loads(command(*model, "--top", "2", "--jsonl", cwd=tmp_path, input="the cat sat\n").text)
     assert [(s["text"], s["line"]) for s in found["seqcli"]["similar"]] == [("the cat sat", 3), ("the cat sat", 5)]
-    assert command(*model, cwd=tmp_path, input="the cat sat\n").text.count("\n") == 4  # as many as there are
+    few = command(*model, cwd=tmp_path, input="the cat sat\n").text.splitlines()
+    assert (len(few), few[-1]) == (5, "0.0000\t-")  # as many as were asked for, whatever the file has
+    (tmp_path / "c.jl").write_text('{"say": "the cat sat"}\n')
+    keys = ["--input", "jsonl", "--field", "say", "--top", "1"]
+    same = command(*model[:-1], "c.jl", *keys, cwd=tmp_path, input='{"say": "the cat sat"}\n')
+    assert json.loads(same.text)["seqcli"]["similar"][0]["similarity"] == 1
+    (tmp_path / "odd.txt").write_bytes(b"a fine film\nthe zonk\xe9\n")
+    assert command(*model[:-1], "odd.txt", cwd=tmp_path, input="a\n").returncode == 1
+    assert command(*model[:-1], "odd.txt", "--errors", "replace", cwd=tmp_path, input="a\n").returncode == 0
+    strict = command(*model[:-1], "odd.txt", "--errors", "replace", "--unknown", "strict", cwd=tmp_path, input="a\n")
+    assert "odd.txt:2:5: there is no symbol for" in strict.stderr
     (tmp_path / "c.csv").write_text("id,text\n1,a fine film\n2,the cat sat\n")
     (tmp_path / "q.csv").write_text("text\nthe cat sat\n")
     rows = command(*model[:-1], "c.csv", "--top", "1", "q.csv", cwd=tmp_path)

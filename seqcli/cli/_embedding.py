@@ -145,14 +145,17 @@ def _with_candidates(
     out. Raises SeqcliError."""
     own, path = embedder.predictor, str(making.similar)
     kind = TAGGED if own.task == "tagging" else KINDS[READ[own.task].kind]
-    reader = _reader(named_format([path], kind) or "text", asked, own)
+    read = named_format([path], kind) or asked.reading.input or "text"
+    reader = _reader(read, asked, own)
+    replaced = streams.Replaced() if asked.how.errors == "replace" else None
     texts: list[str] = []
     lines: list[int] = []
     parts = [np.zeros((0, own.width(pooling)), np.float32)]
     with console.progress(f"embedding {path}", None, " texts") as advance:
-        for records in _batches(path, reader):
+        for records in _batches(path, reader, replaced):
             prepared = [embedder.prepare(record, pooling) for record in records]
-            found = np.stack(own.encoded([embedder.made_ready(record) for record in prepared], pooling))
+            ready = [_known(embedder, record, asked.how) for record in prepared]
+            found = np.stack(own.encoded(ready, pooling))
             kept = np.flatnonzero(found.any(axis=1)).tolist()
             parts.append(found[kept])
             texts += [prepared[i].text or " ".join(getattr(prepared[i], "words", None) or ()) for i in kept]
@@ -161,13 +164,23 @@ def _with_candidates(
     if not texts:
         raise SeqcliError(f"{path}: there is no text to compare with")
     candidates = Candidates.of(np.concatenate(parts), making.top)
-    return replace(embedder, candidates=candidates), Neighbours(texts, lines, candidates.most)
+    return replace(embedder, candidates=candidates), Neighbours(texts, lines, making.top)
 
 
-def _batches(path: str, reader: Any) -> Iterator[list[Any]]:
+def _known(embedder: Embedder, record: Any, how: Filtering) -> Any:
+    """A record made ready. Raises SeqcliError for what the model has no symbol for, where that is asked for."""
+    ready = embedder.made_ready(record)
+    found = embedder.lacking(ready) if how.unknown == "strict" and not embedder.complete else ()
+    if found:
+        stop = _filter.stopped(found[0][1], 0)
+        raise SeqcliError(f"{record.place(embedder.where(ready, found[0][0]))}: {stop.message}", hint=stop.hint)
+    return ready
+
+
+def _batches(path: str, reader: Any, replaced: streams.Replaced | None) -> Iterator[list[Any]]:
     """The records of a file, some at a time."""
     held: list[Any] = []
-    for chunk in streams.read_text(sources([path]), end_lines=True):
+    for chunk in streams.read_text(sources([path]), end_lines=True, replaced=replaced):
         for record in reader.feed(chunk):
             held.append(record)
             if len(held) == BATCH:

@@ -94,9 +94,7 @@ class Drawing:
 
     temperature: Annotated[
         float | None,
-        option(
-            "0 is greedy, below 1 safer, above 1 wilder. Default: 1; sequence to sequence then searches."
-        ),
+        option("0 is greedy, below 1 safer, above 1 wilder. Default: 1; sequence to sequence then searches."),
     ] = None
     top_k: Annotated[int | None, option("Draw from the K most probable tokens only.")] = None
     top_p: Annotated[float | None, option("Draw from the smallest set with this much probability.")] = None

@@ -11,7 +11,7 @@ the best answer is improbable; of taggers of all tags of a sentence together, so
 other, among ten times as many.
 
 --doubtful lists labels of FILES that the model contradicts with confidence, the most doubtful first: place, label,
-its probability, the label that the model gives, its probability, of taggers the word, the text.
+its probability, the label that it is held for, its probability, of taggers the word, the text.
 
 \b
   seqcli select -m trec -n 200 questions.txt > to-correct.tsv

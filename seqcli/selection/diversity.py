@@ -68,5 +68,6 @@ def spread(texts: Sequence[str], uncertainty: Sequence[float], count: int) -> li
     while 0 < len(chosen) < min(count, len(texts)):
         likeness = np.maximum(likeness, own.likeness(chosen[-1]))
         likeness[chosen[-1]] = np.inf
-        chosen.append(int(np.round(unsure - likeness, 9).argmax()))  # equal texts are alike, whatever the rounding
+        again = likeness > 1 - 1e-9  # texts that are chosen already come behind all others
+        chosen.append(int(np.round(unsure - likeness - 2 * again, 9).argmax()))  # whatever the rounding of equal ones
     return chosen

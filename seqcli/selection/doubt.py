@@ -56,7 +56,7 @@ class Doubts:
         least = np.where(self.count > 0, self.sum / np.maximum(self.count, 1), np.inf)  # of a label that none has
         found = []
         for records, own, p in self._held:
-            sure = np.where(p >= least, p, -1.0)
+            sure = np.where((p >= least) & (p > p[np.arange(len(own)), own][:, None]), p, -1.0)
             other = sure.argmax(axis=1)
             rows = np.flatnonzero((sure.max(axis=1, initial=-1.0) >= 0) & (other != own))
             parts = zip(

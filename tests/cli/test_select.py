@@ -181,6 +181,19 @@ def test_rows_of_files_with_other_columns_are_refused(folder: Path) -> None:
     assert "b.csv:2:3: the columns are not those of the first file" in done.stderr
 
 
+def test_a_mark_between_texts_is_text_to_a_model_of_one(select) -> None:
+    for form in ("tsv", "jsonl"):
+        assert "red" in select("linear", "--format", form, input="red ␟ cat\n")
+
+
+def test_columns_of_labels_may_be_numbers(select, folder: Path) -> None:
+    (folder / "gold.tsv").write_text("x\ttext\tgold\n1\tit ran\tZ\n")
+    head, row = select("linear", "--text", "2", "--label", "3", "gold.tsv").splitlines()
+    assert head == "x\ttext\tgold\tuncertainty"
+    assert row.split("\t")[:2] == ["1", "it ran"]
+    assert row.split("\t")[2] in ("positive", "negative")
+
+
 def test_objects_keep_what_they_hold(select) -> None:
     given = '{"id": 1.0e2, "text": "the cat" , "label": null, "n": [1,  2]}\r\n\n'
     found = select("remarks", "--field", "text", input=given)

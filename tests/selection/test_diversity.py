@@ -36,13 +36,17 @@ def test_each_is_the_best_beside_those_before(seed: int) -> None:
     scale = [(u - unsure[-1]) / (unsure[0] - unsure[-1]) for u in unsure]
     while len(chosen) < 7:
         rest = [i for i in range(12) if i not in chosen]
-        chosen.append(max(rest, key=lambda i: (round(scale[i] - max(near[i, j] for j in chosen), 9), -i)))
+        alike = {i: max(near[i, j] for j in chosen) for i in rest}
+        chosen.append(
+            max(rest, key=lambda i: (alike[i] < 1 - 1e-9, round(scale[i] - alike[i], 9), -i))
+        )
     assert spread(texts, unsure, 7) == chosen
 
 
 def test_equal_texts_come_last_and_in_their_order() -> None:
     assert spread(["a b", "a b", "a b", "c d"], [1, 1, 1, 1], 4) == [0, 3, 1, 2]
     assert spread(["a b", "a b", "a b", "c d"], [0.9, 0.8, 0.7, 0.6], 4) == [0, 3, 1, 2]
+    assert spread(["red cat runs", "red cat runs", "red cat eats"], [0.9, 0.9, 0.5], 2) == [0, 2]
 
 
 def test_texts_that_share_nothing_come_by_their_uncertainty() -> None:

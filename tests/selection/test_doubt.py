@@ -14,7 +14,7 @@ def by_definition(own: np.ndarray, p: np.ndarray) -> list[tuple[int, int, int]]:
     least = [p[own == k, k].mean() if (own == k).any() else np.inf for k in range(K)]
     found = []
     for i, label in enumerate(own):
-        sure = [k for k in range(K) if p[i, k] >= least[k]]
+        sure = [k for k in range(K) if p[i, k] >= least[k] and p[i, k] > p[i, label]]
         if not sure or p[i, label] == p[i].max():
             continue
         other = max(sure, key=lambda k, i=i: (p[i, k], -k))

@@ -119,7 +119,8 @@ def run(asked: Asked, stored: Artifact, given: Given) -> None:
 def _doubtful(asked: Asked, own: Any, task: Any, given: Given) -> None:
     """Write the labels of files that the model contradicts."""
     said = asked.said(given)
-    own = own.of(said.tag) if own.targets and said.tag else own.targets.get(said.label, own.first)
+    name = said.tag or said.label
+    own = own.of(name) if own.targets and name else own.first
     what, records = scoring.records(own, asked.files, said)
     if seen := scoring.trained_on(own, records):
         console.warn(

@@ -109,7 +109,7 @@ class Writer:
         score = round(answer.uncertainty or 0.0, 6)
         if self.format == "jsonl":
             members: dict[str, Any] = (
-                {} if self.read == "jsonl" else dict(zip(self.texts, _texts(example), strict=True))
+                {} if self.read == "jsonl" else dict(zip(self.texts, self._of(example), strict=True))
             )
             members |= {name: own.labels if self.multi_label else own.labels[0] for name, own in each.items()}
             body = as_read(example)[0].removeprefix(BOM) if self.read == "jsonl" else "{}"
@@ -152,7 +152,7 @@ class Writer:
     def _row(self, example: Example, values: Mapping[str, str]) -> str:
         between, quoted = self.reader.separator, self.reader.quoted
         if self.read != self.format:
-            own = {**dict(zip(self.texts, _texts(example), strict=True)), **values}
+            own = {**dict(zip(self.texts, self._of(example), strict=True)), **values}
             names = self._fresh if self._headless else [*self._fresh, SCORE]
             return forms.row([own[name] for name in names], between, quoted=quoted) + "\n"
         body, end = as_read(example)
@@ -162,8 +162,14 @@ class Writer:
             cells[len(cells) if at is None else at : None if at is None else at + 1] = [written]
         return between.join(cells) + (end or "\n")
 
+    def _of(self, example: Example) -> list[str]:
+        """The texts of a record, one or several."""
+        return _BETWEEN.split(example.text) if len(self.texts) > 1 else [example.text]
+
     def _place(self, name: str) -> int | None:
         """Which column that was read has what is written; None where none does."""
+        if name.isdigit():
+            return int(name) - 1
         known = [cell.strip().casefold() for cell in self.reader.header or ()]
         wanted = [name.casefold(), *(LABEL_NAMES if [name] == self.names else ())]
         return next((known.index(own) for own in wanted if own in known), None)
@@ -179,11 +185,6 @@ def _check(own: Classifier, format: str) -> None:
 
 
 _BETWEEN = re.compile(f" ?{MARK} ?")
-
-
-def _texts(example: Example) -> list[str]:
-    """The texts of a record, one or several."""
-    return _BETWEEN.split(example.text)
 
 
 def doubts(
