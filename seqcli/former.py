@@ -36,7 +36,7 @@ class Former:
         if ORIGIN not in header:
             return None
         about = header[ORIGIN]
-        path = Path(os.path.normpath(run.path / about["file"]))
+        path = Path(os.path.normpath(run.path.resolve() / about["file"]))
         try:
             stored = artifact.read(path)
         except SeqcliError as error:
@@ -122,7 +122,7 @@ def replaying(corpus: Any, recipe: Recipe, former: Former | None) -> Any:
         return corpus
     if former is None:
         raise UsageError(
-            "data.replay: it is of the data of the model that --init-from names, and there is none",
+            "data.replay: the model that the run begins from says how earlier data are read, and there is none",
             hint="give --init-from MODEL; of a run that goes on, put the model that it began from back",
         )
     return corpus.replaying(*former.training(spec, recipe.base))
@@ -141,7 +141,7 @@ def before_and_after(
         columns["new"] = {
             "data": corpus.called(split),
             "before": _figure("the new data", metric, lambda: scored(former.predictor, corpus, split)),
-            "after": reports[split].metrics[metric],
+            "after": reports[split].metrics.get(metric),
         }
     try:
         old = former.corpus
@@ -174,7 +174,7 @@ def _same(former: Former, old: Any, corpus: Any, split: str) -> bool:
 def _figure(what: str, metric: str, scored: Callable[[], Report]) -> float | None:
     """A score, or None where it cannot be measured, which is said."""
     try:
-        return scored().metrics[metric]
+        return scored().metrics.get(metric)
     except SeqcliError as error:
         console.warn(f"{what} cannot be scored: {error.message}")
         return None

@@ -107,6 +107,10 @@ class BaseTask(ABC):
         assert train is not None
         if train.reader_rate and not self.tuned:
             raise UsageError("train.reader_rate: no language models read for this model", hint="see model.reader")
+        if self.tuned and train.epochs and self.depth.learning(train.epochs) <= self.depth.own:
+            console.warn(
+                f"train.reader_rate: {train.epochs:g} epochs end before the readers' turn: see train.unfreeze_every"
+            )
         for key, given in (("layer_rate", train.layer_rate != 1), ("unfreeze_every", train.unfreeze_every)):
             if given and len(self.depth.groups) == 1:
                 raise UsageError(
@@ -214,6 +218,10 @@ class BaseTask(ABC):
     def use(self) -> str:
         """The command that uses the model, with MODEL in the place of its path."""
 
+    def compared(self, report: Report | None) -> Headline:
+        """The figure that two models are compared by, which may have other tokens; `report` is this one's."""
+        return self.headline
+
     def closing(self, run: Run) -> None:
         """Score the kept model on every split, and a baseline beside it; write the scores; show what it does."""
         for record in (r for split in self.splits.values() for r in split) if self.tuned else ():
@@ -237,7 +245,7 @@ class BaseTask(ABC):
             console.say("no valid and no test split: nothing was measured, and no baseline beside it")
         if self.former is not None:
             corpus: Any = self.corpus  # type: ignore[attr-defined]
-            how = (ending.predictor, self.scored_on, self.headline)
+            how = (ending.predictor, self.scored_on, self.compared(next(iter(mine.values()), None)))
             scores |= before_and_after(self.former, corpus, mine, *how)
         ending.keep(scores)
         if shown := self.example(ending.predictor):
@@ -277,7 +285,11 @@ def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also:
     mine = {k: v for k, v in own.items() if k in kept}
     shape = {k: v for k, v in stored.items() if k not in mine}
     usual = {k: f.get_default(call_default_factory=True) for k, f in type(recipe.model).model_fields.items()}
-    if odd := [k for k in {**shape, **own} if k not in mine and own.get(k) != stored.get(k, usual.get(k))]:
+    unsaid = (
+        {"reader"} if not own.get("reader") else set()
+    )  # what reads for the model stays, where nothing else is said
+    said = [k for k in {**shape, **own} if k not in mine and k not in unsaid]
+    if odd := [k for k in said if own.get(k) != stored.get(k, usual.get(k))]:
         console.warn(f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and {also}")
     if getattr(recipe.data, "vectors", None):
         console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")

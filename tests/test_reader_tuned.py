@@ -207,6 +207,8 @@ def test_readers_stay_as_they_are_until_their_turn(here: Path) -> None:
     assert [("states" in task.batch(e, 0), "symbols0" in task.batch(e, 0)) for e in (1, 2)] == [(True, False), (False, True)]  # fmt: skip
     steps = task.batches
     trained(here, "tag", "turns", "train.unfreeze_every=2", "train.epochs=7", f"train.snapshot_every={steps}")
+    told = [artifact.read_header(Run(Path("runs/turns")).snapshot(steps * e))["reader"] for e in range(1, 8)]
+    assert [all(own.get("tuned", False) for own in each) for each in told] == [False] * 2 + [True] * 5
     found = [
         {n: a for n, a in artifact.read(path).arrays.items() if n.startswith(("reader", "model."))}
         for path in (Run(Path("runs/turns")).snapshot(steps * e) for e in range(1, 8))

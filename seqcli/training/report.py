@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqcli import console, layers
 from seqcli.datasets.replay import share_of
+from seqcli.datasets.sources import describe
 from seqcli.facts import cell_name
 from seqcli.recipe.dump import dump_yaml
 
@@ -43,7 +44,9 @@ def growing(task: Any) -> list[str]:
     lines = [f"grown: {told} get rows in {task.former.name}"] if task.growth and (told := task.growth.told()) else []
     lines += ["grown: the training split has nothing new"] if task.growth and not lines else []
     if share := share_of(task.recipe.data):
-        lines.append(f"replay: {share:.0%} of each epoch are of data that {task.former.name} was trained on")
+        files = task.recipe.data.replay["train"]
+        what = describe(files) if files else f"data that {task.former.name} was trained on"
+        lines.append(f"replay: {share:.0%} of each epoch are of {what}")
     return lines
 
 

@@ -141,7 +141,6 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
         averaging.check(recipe.train, task)
         hidden = getattr(recipe.model, "hidden", getattr(recipe.model, "size", 0))
         if task.tuned:
-            task.header["reader"] = [{**own, "tuned": True} for own in task.header["reader"]]
             hidden = max(hidden, *(own.stack.output_size for own in task.model.readers))
         recipe = replace(recipe, train=device.resolve(recipe.train, hidden, group.local))
     header = {

@@ -37,9 +37,7 @@ def test_each_is_the_best_beside_those_before(seed: int) -> None:
     while len(chosen) < 7:
         rest = [i for i in range(12) if i not in chosen]
         alike = {i: max(near[i, j] for j in chosen) for i in rest}
-        chosen.append(
-            max(rest, key=lambda i: (alike[i] < 1 - 1e-9, round(scale[i] - alike[i], 9), -i))
-        )
+        chosen.append(max(rest, key=lambda i: (alike[i] < 1 - 1e-9, round(scale[i] - alike[i], 9), -i)))
     assert spread(texts, unsure, 7) == chosen
 
 

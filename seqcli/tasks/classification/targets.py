@@ -35,10 +35,19 @@ def targets(examples: Sequence[Example], vocabulary: Vocabulary, multi_label: bo
     return found
 
 
-def class_weights(wanted: Any, examples: Sequence[Example], vocabulary: Vocabulary) -> np.ndarray:
-    """(K,) how much each label counts, so that the mean over all labels of the records is 1. Raises UsageError."""
+def class_weights(
+    wanted: Any,
+    examples: Sequence[Example],
+    vocabulary: Vocabulary,
+    again: Sequence[Example] = (),
+    share: float = 0.0,
+) -> np.ndarray:
+    """(K,) how much each label counts, so that the mean over all labels of an epoch is 1, of which a `share` are
+    records read `again`. Raises UsageError."""
     found = np.ones(len(vocabulary.labels))
-    given = counts(examples)
+    given, old = counts(examples), counts(again)
+    often = len(examples) * share / (1 - share) / max(len(again), 1)  # how often one of those is read
+    given = {label: given[label] + often * old[label] for label in vocabulary.labels}
     if wanted == "balanced":
         found = np.array([1 / max(given[label], 1) for label in vocabulary.labels])
     elif isinstance(wanted, dict):

@@ -116,7 +116,8 @@ class Task(BaseTask):
         if frames is not None:
             header["frames"], own = frames.stored()
             arrays |= own
-        weights = labelled.class_weights(getattr(recipe.model, "class_weights", "none"), examples, vocabulary)
+        wanted, share = getattr(recipe.model, "class_weights", "none"), share_of(recipe.data)
+        weights = labelled.class_weights(wanted, examples, vocabulary, earlier, share)
         own = (corpus, vocabulary, reading, examples, buckets, weights)
         return cls(recipe, model, header, arrays, *own, growth=growth)  # type: ignore[arg-type]
 

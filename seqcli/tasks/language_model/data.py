@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +69,7 @@ class Corpus:
     encoding: str
     condition: Mapping[str, Any] | None = None  # what its records are conditioned on, and how they are read
     reversed: bool = False  # each line from its end
+    names: Mapping[str, str] = field(default_factory=dict)  # of splits that have files of their own
 
     def texts(self, split: str, what: str) -> Iterator[str]:
         """The text of a split in chunks of whole lines, with progress on stderr."""
@@ -94,7 +95,7 @@ class Corpus:
 
     def called(self, split: str) -> str:
         """The name of a split with its data set's."""
-        return f"{self.name} {split}"
+        return self.names.get(split) or f"{self.name} {split}"
 
     def lines(self) -> np.ndarray:
         """What tells the lines of the training split from others (see `line_hashes`)."""
@@ -141,7 +142,8 @@ def open_corpus(config: Config, base: Path, values: Sequence[str] = ()) -> Corpu
     ordered = {s: splits[s] for s in SPLITS if s in splits}
     digests = {s: digest(p) for s, p in ordered.items()}
     called = named.name if named else describe(config.train)
-    return Corpus(called, ordered, digests, encoding, reversed=config.reversed)
+    own = {} if named else {s: describe([str(p) for p in files[s]]) for s in ordered if s in files and s != "train"}
+    return Corpus(called, ordered, digests, encoding, reversed=config.reversed, names=own)
 
 
 def _of_records(config: Config, base: Path, values: Sequence[str]) -> Corpus:

@@ -199,6 +199,11 @@ class Task(BaseTask):
     def headline(self) -> Headline:
         return Headline("cross-entropy", more_is_better=False, unit=" nats/token", shown="")
 
+    def compared(self, report: Report | None) -> Headline:
+        known = {} if report is None or self.tokenizer.kind == "bins" else report.metrics
+        per = next((name for name in ("bits-per-character", "word-perplexity") if name in known), None)
+        return Headline(per, more_is_better=False, shown="") if per else self.headline
+
     def finish(self, stored: Artifact) -> Ending:
         predictor = Generator.open(stored)
         threads.choose_for(predictor.model)

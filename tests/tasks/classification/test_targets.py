@@ -287,3 +287,17 @@ def test_a_further_label_is_no_text_and_no_half_a_character(tmp_path: Path) -> N
     (tmp_path / "b.jsonl").write_text('{"text": "x", "intent": "a", "mood": "\\ud800"}\n')
     with pytest.raises(SeqcliError, match="half a character"):
         dataset.open_corpus(dataset.Config(train="b.jsonl", label=["intent", "mood"]), tmp_path)
+
+
+def test_replayed_records_count_among_balanced_labels() -> None:
+    """As many replayed as new ones: each label's records weigh as much as any other's, and the mean of all is 1."""
+    from seqcli.datasets.vocabulary import Vocabulary
+    from seqcli.tasks.classification.targets import class_weights
+
+    own = [Example("x", labels=[label]) for label in ["pos"] * 50 + ["sport"] * 50]
+    old = [Example("x", labels=[label]) for label in ["pos"] * 30 + ["neg"] * 30]
+    known = Vocabulary([], {}, ["neg", "pos", "sport"], None)
+    found = class_weights("balanced", own, known, old, 0.5)
+    assert found == pytest.approx([4 / 3, 2 / 3, 4 / 3])
+    assert class_weights("none", own, known, old, 0.5) == pytest.approx([1, 1, 1])
+    assert class_weights("balanced", own[:80], known)[1:] == pytest.approx([0.8, 4 / 3])
