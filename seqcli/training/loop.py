@@ -276,7 +276,8 @@ class Trainer:
         p = self.progress
         path.parent.mkdir(exist_ok=True)
         header = {**self.header, "scores": {**scores, "step": p.step, "epoch": round(self.epochs_done, 4)}}
-        if self.task.tuned and self.task.depth.learning(self.epochs_done) > self.task.depth.own:
+        last = max(self.epochs_done - 1 / self.task.batches, 0)  # when the last step began
+        if self.task.tuned and self.task.depth.learning(last) > self.task.depth.own:
             header["reader"] = [{**own, "tuned": True} for own in header["reader"]]
         arrays = {filed(n): a for n, a in device.to_numpy(weights or self.kept).items()}
         artifact.write(path, header, self.task.arrays | arrays)

@@ -292,11 +292,12 @@ def test_a_further_label_is_no_text_and_no_half_a_character(tmp_path: Path) -> N
 def test_replayed_records_count_among_balanced_labels() -> None:
     """As many replayed as new ones: each label's records weigh as much as any other's, and the mean of all is 1."""
     from seqcli.datasets.vocabulary import Vocabulary
+    from seqcli.records import Example
     from seqcli.tasks.classification.targets import class_weights
 
     own = [Example("x", labels=[label]) for label in ["pos"] * 50 + ["sport"] * 50]
     old = [Example("x", labels=[label]) for label in ["pos"] * 30 + ["neg"] * 30]
-    known = Vocabulary([], {}, ["neg", "pos", "sport"], None)
+    known = Vocabulary([], [], {}, ["neg", "pos", "sport"])
     found = class_weights("balanced", own, known, old, 0.5)
     assert found == pytest.approx([4 / 3, 2 / 3, 4 / 3])
     assert class_weights("none", own, known, old, 0.5) == pytest.approx([1, 1, 1])
