@@ -22,10 +22,10 @@ from seqcli import artifact
 NET = Path(__file__).resolve().parents[1] / "net" / "models"
 ROOT = NET.parents[2]
 KEPT = {  # a model of tests/net: the names that pages give to its like
-    "pos": "pos-tagger ewt-upos",
+    "pos": "pos-tagger ewt-upos old ewt",
     "forms": "ewt-morphology",
-    "remarks": "sentiment sst2",
-    "linear": "sst2-linear",
+    "remarks": "sentiment sst2 trec",
+    "linear": "sst2-linear trec-linear",
     "trees": "sst5-tree",
     "digits": "numbers dates RUN",
     "tides": "mackey-glass",
@@ -124,7 +124,9 @@ def _files() -> dict[str, str]:
     english, german = ENGLISH.replace("|", "\n") + "\n", GERMAN.replace("|", "\n") + "\n"
     lists = [{"seqcli": {"answers": [{"text": t, "logprob": -n} for n, t in enumerate(("it ran", "a dog ran"))]}}] * 4
     return {
-        **dict.fromkeys(("lines.txt", "text.txt", "raw.txt", "prompts.txt", "notes.txt"), words),
+        **dict.fromkeys(
+            ("lines.txt", "text.txt", "raw.txt", "prompts.txt", "notes.txt", "questions.txt", "sentences.txt"), words
+        ),
         "book.txt": "a class of\n" * 9 + (ROOT / "README.md").read_text(),
         "broken.yaml": BROKEN,
         "surnames.tsv": _rows("text,language", surnames, "\t"),
@@ -144,6 +146,7 @@ def _files() -> dict[str, str]:
         "words": "cat\ndog\n",
         "tickets.csv": _rows("text,label", [(f'"{text}"', label) for label, text in remarks]),
         "tickets.jsonl": "".join(json.dumps({"id": i, "text": text}) + "\n" for i, (_, text) in enumerate(remarks)),
+        **dict.fromkeys(("labelled.txt", "corrected.txt"), "".join(f"{label} {text}\n" for label, text in remarks)),
         "in.csv": _rows("id,comment", [(1, "a fine film"), (2, "a mess")]),
         **dict.fromkeys(("train.txt", "test.txt"), "".join(f"__label__{label} {text}\n" for label, text in remarks)),
         "terms.tsv": "bicycle\tdrahtesel\ndogs\tvierbeiner\napple\tbirne\n",
@@ -162,6 +165,7 @@ def _files() -> dict[str, str]:
         "series.txt": make_models.tides(2),
         "table.tsv": _rows("", [(w, w + "s", "N;PL") for w in ("cat", "dog", "tree", "house", "mill")] * 12, "\t"),
         "recipe.yaml": make_models.RECIPES["lm"] + "\n",
+        **dict.fromkeys(("new.yaml", "wsj.yaml"), make_models.RECIPES["pos"] + "\n"),
     }
 
 

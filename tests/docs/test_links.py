@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,17 @@ def test_every_page_is_reached_from_the_readme() -> None:
         targets = {(page.parent / address.partition("#")[0]).resolve() for _, address in links(page)}
         ahead += [target for target in targets if target in PAGES and target not in reached]
     assert not [page.name for page in PAGES if page not in reached]
+
+
+def test_pictures_are_small_and_need_no_network() -> None:
+    shown = {
+        (page.parent / address).resolve() for page in PAGES for _, address in links(page) if "pictures/" in address
+    }
+    pictures = {path for path in (ROOT / "docs" / "pictures").iterdir() if path.suffix in (".svg", ".png")}
+    assert shown == pictures
+    for path in pictures:
+        assert path.stat().st_size < 150_000, path.name
+        if path.suffix == ".svg":
+            text = path.read_text(encoding="utf-8")
+            assert "@font-face" not in text
+            assert not re.search(r"(href|src|url\()=?[\"']?https?:", text), path.name
