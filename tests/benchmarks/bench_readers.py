@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
 EWT, SST = "en_ewt-ud-{}.conllu", "stsa.binary.{}"
 RATES = ["train.learning_rate=1e-3", "train.warmup=20", "train.reader_rate=0.2", "train.layer_rate=0.38"]
-TUNED = [*RATES, "train.epochs=5", "train.evaluate_every=80"]
+TUNED = [*RATES, "train.epochs=3", "train.evaluate_every=96"]
 LABELS = 'data.labels={"0": negative, "1": positive}'
 PLAIN = [
     "tokenizer={kind: word, split: whitespace, lowercase: true}",
