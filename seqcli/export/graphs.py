@@ -60,8 +60,10 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
     if options.viterbi and task != "tagging":
         raise UsageError(f"--viterbi is of taggers: {stored.path} is a model for {task}")
     own, module = predictor.load(stored), registry.load(f"tasks/{task}", "export")
+    if hasattr(module, "alone"):
+        own = module.alone(own, scored=options.scored)
     parts, graphs, model = recorded(own, options)
-    about = {k: v for k, v in stored.header.items() if k in KEPT} | module.about(own) | {"labels": _labels(own)}
+    about = {k: v for k, v in own.header.items() if k in KEPT} | module.about(own) | {"labels": _labels(own)}
     with tempfile.TemporaryDirectory() as folder:
         made, files = places(Path(folder) / path.name, parts), places(path, parts)
         runs = {}

@@ -80,7 +80,8 @@ def stream(folder: Path) -> dict[str, Any]:
 
 def lines(path: str, file: str, folder: Path) -> dict[str, Any]:
     """Seconds for all lines, and how many labels differ from NumPy's."""
-    own = forms(predictor.load(artifact.read(path)), folder)
+    task = registry.load("tasks/classification", "export")
+    own = forms(task.alone(predictor.load(artifact.read(path)), scored=False), folder)
     plain = own["numpy"][0]
     texts = Path(file).read_text(encoding="utf-8").split("\n")
     examples = [plain.ready(text) for text in (texts * LINES)[:LINES]]

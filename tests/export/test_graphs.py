@@ -173,6 +173,15 @@ def test_classifiers(keys: dict[str, Any], tmp_path: Path) -> None:
     assert session.outputs == ["logits", "probabilities"]
 
 
+def test_a_linear_model_beside_the_network_is_left_out(capsys) -> None:
+    task, own = registry.load("tasks/classification", "export"), classify()
+    assert task.alone(own, scored=False) is own
+    both = replace(own, beside=own.model, share=0.5, header={"data": {"splits": {}}})
+    left = task.alone(both, scored=False)
+    assert (left.beside, left.share, left.temperature) == (None, 0.0, own.temperature)
+    assert "model.linear) is left out" in capsys.readouterr().err
+
+
 def tag(
     kind: Any = tagger, features: bool = False, vectors: int = 0, scheme: str | None = None, **keys: Any
 ) -> Tagger:

@@ -12,7 +12,9 @@ from seqcli import console, ops
 from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part
 from seqcli.records import Example, second
+from seqcli.scoring import own_split
 from seqcli.tasks import _words_graph as words
+from seqcli.tasks.classification.fitting import fitted
 from seqcli.tasks.classification.predict import Classifier
 
 KINDS = ("classifier", "transformer-classification", "bag")
@@ -27,11 +29,6 @@ def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
     inputs = words.inputs(model, vocabulary)
     if _looks(model):
         inputs["seconds"] = Input(np.int64, ("batch",), 0, 1)
-    if predictor.beside is not None and predictor.share:
-        console.warn(
-            "the graph is of the network: the linear model beside it (model.linear) is left out, and probabilities"
-            " at the temperature of both are too even"
-        )
     temperatures = [own.temperature for own in predictor.targets.values()] or [predictor.temperature]
     slices = vocabulary.slices if vocabulary.further else {"": slice(0, vocabulary.width)}
 
@@ -51,15 +48,30 @@ def _looks(model: Any) -> bool:
     return getattr(model, "pair", "joined") == "attend"
 
 
+def alone(predictor: Classifier, *, scored: bool) -> Classifier:
+    """The predictor without what a graph has not, the linear model beside a network, its temperature fitted anew on
+    the validation split. Raises SeqcliError where the data are not there."""
+    if not any(own.share for own in (predictor, *predictor.others.values())):
+        return predictor
+    left = "the graph is of the network: the linear model beside it (model.linear) is left out"
+    network = replace(predictor, beside=None, share=0.0, others={})
+    if not scored or "valid" not in predictor.header["data"]["splits"]:
+        console.warn(f"{left}, and its probabilities, at the temperature of both, are not calibrated")
+        others = {name: own._replace(beside=None, share=0.0) for name, own in predictor.others.items()}
+        return replace(network, others=others)
+    console.warn(left)
+    fresh, decoding = fitted(network, own_split(network, "valid")[1])
+    return replace(fresh, header={**predictor.header, "decoding": decoding})
+
+
 def about(predictor: Classifier) -> dict[str, Any]:
     """What a reader needs beside the header."""
     return dict(words.about(predictor.vocabulary, predictor.reading.frames))
 
 
 def running(predictor: Classifier, run: Mapping[str, Any]) -> Classifier:
-    """The predictor, its model run as a graph; nothing stands beside it."""
-    others = {name: own._replace(beside=None, share=0.0) for name, own in predictor.others.items()}
-    return replace(predictor, model=Exported(predictor.model, run), beside=None, share=0.0, others=others)
+    """The predictor, its model run as a graph."""
+    return replace(predictor, model=Exported(predictor.model, run))
 
 
 class Exported:
