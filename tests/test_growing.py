@@ -452,7 +452,11 @@ def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
         (["--name", "base", "--overwrite", "--init-from", "base"], 2, "--overwrite would remove runs/base/model"),
         (["--grow"], 2, "--grow: it is the model of --init-from that grows"),
         (["--grow", "--resume"], 2, "--resume does not go with --grow"),
-        (["--set", "data.replay=0.2"], 2, "data.replay: the model that the run begins from says how earlier data are read"),
+        (
+            ["--set", "data.replay=0.2"],
+            2,
+            "data.replay: the model that the run begins from says how earlier data are read",
+        ),
         (["--set", "data.replay=1.5"], 2, "share: how much of an epoch is replayed, above 0 and below 1"),
         (["--set", "data.replay={shard: 0.5}"], 2, "unknown key 'shard'; did you mean 'share'"),
         (["--init-from", "base", "--set", "data.replay={share: 0.5, train: none.txt}"], 1, "no such file: none.txt"),
