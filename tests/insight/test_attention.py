@@ -85,16 +85,21 @@ def test_a_picture_is_drawn(tmp_path: Path, ending: str, magic: bytes) -> None:
 
 def test_the_darkest_ground_is_the_token_looked_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figure = pytest.importorskip("matplotlib.figure")
+    grounds: list[tuple[str, Any, float, float]] = []
     drawn: list[tuple[str, Any, float, float]] = []
 
     def text(self: Any, x: float, y: float, s: str, **more: Any) -> None:
-        drawn.append((s, more.get("bbox"), x, y))
+        (grounds if "bbox" in more else drawn).append((s, more, x, y))
 
     monkeypatch.setattr(figure.Figure, "text", text)
     rows = [looked("a b c", (0, 1, 0.2), (2, 3, 0.6), (4, 5, 0.2)), looked("d $", (0, 1, 0.05), (2, 3, 0.95))]
     draw(rows, str(tmp_path / "x.png"))
     assert [s for s, *_ in drawn] == ["good  0.7500", "a", "b", "c", "good  0.7500", "d", r"\$"]
-    alpha = [bbox["facecolor"][3] / 0.85 for _, bbox, *_ in drawn if bbox]
+    letters = [(s, x, y) for s, more, x, y in drawn if "weight" not in more]
+    assert [(s, x, y) for s, _, x, y in grounds] == letters  # each letter over what is behind all of them
+    assert {more["zorder"] for _, more, *_ in grounds} == {1}
+    assert {more.get("zorder", 2) for _, more, *_ in drawn} == {2}
+    alpha = [more["bbox"]["facecolor"][3] / 0.85 for _, more, *_ in grounds]
     assert alpha == pytest.approx([1 / 3, 1, 1 / 3, 1 / 19, 1])
     assert all(0 < x < 1 and 0 < y < 1 for *_, x, y in drawn)
     assert drawn[1][2] < drawn[2][2] < drawn[3][2]  # from left to right
