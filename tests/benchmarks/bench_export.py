@@ -4,14 +4,13 @@
     python tests/benchmarks/bench_export.py lines MODEL FILE  a classifier's answers to the lines of a file, and
                                                               how many of them differ
 
-Rounds are taken in turn, one thread each; what is printed is the median of them, as JSON. Processor time, for a machine
-that others use too.
+Rounds are taken in turn, one thread each; what is printed is the median of them. Processor time, for a machine that
+others use too.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -20,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import begin
 
 from seqcli import artifact, predictor, registry, threads
 from seqcli.export import onnx
 from seqcli.export.graphs import Options, recorded
+from seqcli.models.language_model import Config, Model
 from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers.byte import Tokenizer
 
@@ -47,21 +48,31 @@ def forms(own: Any, folder: Path) -> dict[str, tuple[Any, int]]:
     return {n: (own, 0) if how is None else exported(own, how, folder) for n, how in FORMS.items()}
 
 
-def medians(work: dict[str, Callable[[], Any]], count: int, unit: float) -> dict[str, float]:
-    """Processor time of each piece of work, divided by `count`, in turn."""
+def measured(figures: Any, what: str, work: dict[str, Callable[[], Any]], count: int) -> None:
+    """Processor time of each piece of work, divided by `count`, rounds in turn; and how many times NumPy's it is."""
     taken: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(ROUNDS + 1):
         for name, own in work.items():
             begun = time.process_time()
             own()
             taken[name].append(time.process_time() - begun)
-    return {name: round(statistics.median(own[1:]) / count * unit, 2) for name, own in taken.items()}
+    found = {name: statistics.median(own[1:]) / count for name, own in taken.items()}
+    for name, seconds in found.items():
+        figures.add(f"{what}, {name}", seconds, "s")
+        print(f"{what}, {name}: {seconds:.6g} s, {seconds / found['numpy']:.2f} times NumPy's")
+        if name != "numpy":
+            figures.add(f"{what}, {name} to numpy", seconds / found["numpy"], "times")
 
 
-def stream(folder: Path) -> dict[str, Any]:
-    """Microseconds a step."""
-    from seqcli.models.language_model import Config, Model
+def sizes(figures: Any, what: str, own: dict[str, tuple[Any, int]]) -> None:
+    """How large the files are."""
+    for name, (_, size) in own.items():
+        if size:
+            figures.add(f"{what}, {name}, file", size / 1e6, "MB")
 
+
+def stream(figures: Any, folder: Path) -> None:
+    """A step of one stream."""
     model = Model.create(Config(embedding=128, hidden=512, layers=2), 256, np.random.default_rng(0))
     own = forms(Generator(model, Tokenizer()), folder)
 
@@ -74,29 +85,35 @@ def stream(folder: Path) -> dict[str, Any]:
 
         return run
 
-    found = medians({name: steps(form.model) for name, (form, _) in own.items()}, STEPS, 1e6)
-    return {"microseconds a step": found, "bytes": {name: size for name, (_, size) in own.items() if size}}
+    measured(figures, "a step", {name: steps(form.model) for name, (form, _) in own.items()}, STEPS)
+    sizes(figures, "2x512 LSTM", own)
 
 
-def lines(path: str, file: str, folder: Path) -> dict[str, Any]:
-    """Seconds for all lines, and how many labels differ from NumPy's."""
+def lines(figures: Any, path: str, file: str, folder: Path) -> None:
+    """All lines, and how many labels differ from NumPy's."""
     task = registry.load("tasks/classification", "export")
-    own = forms(task.alone(predictor.load(artifact.read(path)), scored=False), folder)
-    plain = own["numpy"][0]
+    plain = task.alone(predictor.load(artifact.read(path)), scored=False)
+    own = forms(plain, folder)
     texts = Path(file).read_text(encoding="utf-8").split("\n")
     examples = [plain.ready(text) for text in (texts * LINES)[:LINES]]
-    work = {n: (lambda f=form: f.model.logits(examples)) for n, (form, _) in own.items()}
-    found = medians(work, 1, 1.0)
+    measured(figures, f"{LINES:,} lines", {n: lambda f=f: f.model.logits(examples) for n, (f, _) in own.items()}, 1)
     answers = {n: form.model.logits(examples).argmax(1) for n, (form, _) in own.items()}
-    differ = {n: int((a != answers["numpy"]).sum()) for n, a in answers.items() if n != "numpy"}
-    sizes = {name: size for name, (_, size) in own.items() if size}
-    return {"seconds": found, "lines": LINES, "labels that differ": differ, "bytes": sizes}
+    for name in (n for n in answers if n != "numpy"):
+        differ = int((answers[name] != answers["numpy"]).sum())
+        figures.add(f"labels that differ, {name}", differ, "labels")
+        print(f"labels that differ, {name}: {differ}")
+    sizes(figures, "classifier", own)
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("what", choices=["stream", "lines"])
-    arguments.add_argument("given", nargs="*")
-    asked, held = arguments.parse_args(), threads.limit(1)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["stream", "lines"])
+    parser.add_argument("files", nargs="*")
+    given, figures = begin(parser)
+    held = threads.limit(1)
     with tempfile.TemporaryDirectory() as made:
-        print(json.dumps(stream(Path(made)) if asked.what == "stream" else lines(*asked.given, Path(made)), indent=1))
+        if given.what == "stream":
+            stream(figures, Path(made))
+        else:
+            lines(figures, *given.files, Path(made))
+    figures.end()
