@@ -4,9 +4,9 @@
 other. Its matrices become float32 again when it is opened. The scores on the held-out splits of the model's own data,
 before and after, are printed, and kept in the file.
 
---to onnx: recurrent networks, as graphs that any runtime of ONNX runs, with batch and time as they come. FILE holds
-tokenizer, vocabulary and labels as metadata. A model from one sequence to another gives two, FILE with .encoder and
-.decoder in its name. onnxruntime proves each file on the spot, and is scored beside NumPy.
+--to onnx: networks over sequences as graphs that any runtime of ONNX runs, with batch and time as they come. FILE
+holds tokenizer, vocabulary and labels as metadata. A model from one sequence to another gives two, FILE with .encoder
+and .decoder in its name. onnxruntime proves each file on the spot, and is scored beside NumPy.
 """
 
 from __future__ import annotations

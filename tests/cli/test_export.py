@@ -72,7 +72,7 @@ def test_a_copy_written_again_stays_as_small(tmp_path: Path) -> None:
 
 
 ONNX = {"lm", "lm-words", "lm-attention", "tides", "pos", "pos-attention", "ner", "spaces", "forms", "remarks"}
-ONNX |= {"remarks-attention", "topics", "back", "digits"}
+ONNX |= {"remarks-attention", "topics", "waves-tags", "back", "digits"}
 
 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.safetensors")), ids=lambda p: p.stem)
