@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from figures import begin
 
 from seqcli.tokenizers.sentencepiece import Config, Tokenizer
 
@@ -22,7 +23,8 @@ LINES, MORE, UNSEEN = 8000, 3000, 200_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1000)
-    size, data = parser.parse_args().size, Path(os.environ["SEQCLI_DATA"])
+    given, figures = begin(parser)
+    size, data = given.size, Path(os.environ["SEQCLI_DATA"])
     whole = (data / "tinyshakespeare/input.txt").read_text(encoding="utf-8")
     old = ["".join(whole.splitlines(keepends=True)[:LINES])]
     new = ["".join((data / "ptb/ptb.valid.txt").read_text(encoding="utf-8").splitlines(keepends=True)[:MORE])]
@@ -38,8 +40,12 @@ def main() -> None:
             same = np.array_equal(own.encode(old[0]), grown.encode(old[0]))
             lines = whole[-UNSEEN:].split("\n")
             changed = sum(not np.array_equal(own.encode(line), grown.encode(line)) for line in lines)
+            name = f"{kind}, old text {'there' if there else 'gone'}"
+            figures.add(f"{name}: pieces of new text", pieces[1] / pieces[0], "of before")
+            figures.add(f"{name}: unseen lines changed", changed / len(lines), "share")
             counts = f"{own.size:,} to {grown.size:,}: {pieces[0]:,}, {pieces[1]:,}, {pieces[2]:,}"
             print(f"{kind}, {'there' if there else 'gone'}, {counts}; {same}, {changed:,} of {len(lines):,}")
+    figures.end()
 
 
 if __name__ == "__main__":

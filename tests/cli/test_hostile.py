@@ -245,8 +245,9 @@ def attempt(case: Case, seed: int, count: int, folder: Path, plain: bool = False
     first, second = case.kind.roles[:2] if case.kind.name != "tags" else ("text", "tags")
     head = {"csv": f"id,{first},more,{second}\n", "tsv": f"id\t{first}\tmore\t{second}\n"}.get(case.read, "")
     named = case.read in (*ROWS, "jsonl")
-    field = case.verb in ("tag", "tokenize")
-    flags = ["--field" if field else f"--{'source' if case.verb == 'generate' else first}", first] if named else []
+    field = case.verb in ("tag", "tokenize") or (case.verb == "embed" and case.kind.name == "tags")
+    option = "field" if field else {"generate": "source", "embed": "text"}.get(case.verb, first)
+    flags = [f"--{option}", first] if named else []
     if case.verb != "tokenize" and (case.verb != "eval" or case.read != "text"):
         flags += ["--input", case.read]
     flags += ["--columns", "word,pos"] if case.read == "conll" and case.model.startswith("ner") else []
