@@ -255,6 +255,8 @@ def attempt(case: Case, seed: int, count: int, folder: Path, plain: bool = False
     path, wrong = folder / "in.en", draw.choice([None, None, "bytes", "form"])
     body = [record.raw.encode() for record in records]
     at = draw.randrange(count)
+    if wrong == "form" and case.read == "conll":  # the first line of words says how many columns there are
+        at = count - 1
     if case.read == "lines":
         (folder / "in.de").write_bytes(b"".join(body))
         flags += ["--source", "en", "--target", "de"]
