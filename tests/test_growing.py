@@ -527,4 +527,4 @@ def test_grown_twice(trained: Any) -> None:
     assert b["characters"] == a["characters"]
     assert b["further"].startswith(a["further"])
     done = ok("generate", "-m", "runs/twice", "--prompt", "ça", "--max-tokens", "9", cwd=folder)
-    assert len(done.text) == 9
+    assert len(done.text.replace("<unk>", "?")) == 9

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
-from seqcli.decoding.rescoring import Lists, corners, fit, ranked, totals
+from seqcli.decoding.rescoring import WIDTH, Lists, corners, fit, ranked, totals
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -39,7 +39,7 @@ def steps_of(lists: Lists, weights: np.ndarray, direction: np.ndarray) -> list[f
             if b != d:
                 crossings.add((a - c) / (d - b))
     edges = [-1000.0, *sorted(x for x in crossings if abs(x) < 1000), 1000.0]
-    return [(x + y) / 2 for x, y in itertools.pairwise(edges) if y - x > 1e-5]
+    return [(x + y) / 2 for x, y in itertools.pairwise(edges) if y - x > WIDTH]
 
 
 @given(seeds, st.booleans())
