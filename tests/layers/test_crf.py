@@ -18,22 +18,33 @@ from seqcli.layers.crf import CRF, FORBIDDEN, Limits
 torch = pytest.importorskip("torch")
 
 
-def brute_loss(emissions: Any, tags: Any, lengths: Any, crf: CRF) -> Any:
-    """By enumeration, in torch float64, with autograd: (B,)."""
+def brute_scores(emissions: Any, crf: CRF, b: int, length: int) -> dict[tuple[int, ...], Any]:
+    """The score of each of the K^length paths of sentence `b`, in torch float64, with autograd."""
+
+    def score(path: tuple[int, ...]) -> Any:
+        own = sum(emissions[t, b, k] for t, k in enumerate(path))
+        moves = sum((crf.transitions[i, j] for i, j in itertools.pairwise(path)), start=0.0)
+        return crf.start[path[0]] + own + moves + crf.end[path[-1]]
+
+    return {path: score(path) for path in itertools.product(range(emissions.shape[2]), repeat=length)}
+
+
+def brute_loss(emissions: Any, held: Any, lengths: Any, crf: CRF) -> Any:
+    """-log of the share that the paths through the labels which `held` (T, B, K) allows have of all paths: (B,)."""
     losses = []
     for b, n in enumerate(lengths.tolist()):
         if n == 0:
             losses.append(emissions.sum() * 0)
             continue
-
-        def score(path: tuple[int, ...], b: int = b) -> Any:
-            own = sum(emissions[t, b, k] for t, k in enumerate(path))
-            moves = sum((crf.transitions[i, j] for i, j in itertools.pairwise(path)), start=0.0)
-            return crf.start[path[0]] + own + moves + crf.end[path[-1]]
-
-        every = torch.stack([score(p) for p in itertools.product(range(emissions.shape[2]), repeat=n)])
-        losses.append(every.logsumexp(0) - score(tuple(tags[:n, b].tolist())))
+        scores = brute_scores(emissions, crf, b, n)
+        kept = [score for path, score in scores.items() if held[np.arange(n), b, list(path)].all()]
+        losses.append(torch.stack([*scores.values()]).logsumexp(0) - torch.stack(kept).logsumexp(0))
     return torch.stack(losses)
+
+
+def one_hot(tags: Any, labels: int) -> np.ndarray:
+    """Where only the labels `tags` (T, B) are allowed: (T, B, K)."""
+    return np.arange(labels) == np.asarray(tags)[..., None]
 
 
 @st.composite
@@ -75,7 +86,7 @@ def test_loss_and_gradients_are_those_of_all_paths(case: Any) -> None:
     tags, lengths = torch.from_numpy(y), torch.from_numpy(n)
     weight = torch.linspace(0.5, 2.0, len(n), dtype=torch.float64)  # every sentence's gradient counts its own way
     limited = crf.limited(limits)
-    expected = brute_loss(emissions, tags, lengths, limited)
+    expected = brute_loss(emissions, one_hot(tags, e.shape[2]), lengths, limited)
     found = limited.loss(emissions, tags, lengths)
     exact = equation(limited, emissions, tags, lengths)
     in_numpy = weights.limited(limits).loss(e, y, n)
@@ -234,7 +245,8 @@ def test_padding_in_which_all_paths_end_leaves_gradients_alone() -> None:
     crf, emissions, arrays = leaves(CRF.create(3, np.random.default_rng(0)), np.zeros((3, 2, 3)))
     tags, lengths = torch.zeros((3, 2), dtype=torch.int64), torch.tensor([1, 1])
     limited = crf.limited(limits)
-    found, expected = limited.loss(emissions, tags, lengths), brute_loss(emissions, tags, lengths, limited)
+    found = limited.loss(emissions, tags, lengths)
+    expected = brute_loss(emissions, one_hot(tags, 3), lengths, limited)
     assert "Fused" in type(found.grad_fn).__name__
     np.testing.assert_allclose(found.detach(), expected.detach(), rtol=1e-12)
     for a, b in zip(gradients(found, arrays, 1.0), gradients(expected, arrays, 1.0), strict=True):
@@ -304,15 +316,7 @@ def test_a_partial_loss_is_of_all_paths_that_are_allowed(case: Any, seed: int) -
     )
     crf, emissions, arrays = leaves(weights, e)
     weight = torch.linspace(0.5, 2.0, len(n), dtype=torch.float64)
-    expected = []
-    for b, length in enumerate(n.tolist()):
-        paths = [*itertools.product(range(e.shape[2]), repeat=length)]
-        every = [
-            brute_loss(emissions[:length, b : b + 1], torch.tensor(p)[:, None], n[b : b + 1], crf)[0] for p in paths
-        ]
-        kept = [loss for p, loss in zip(paths, every, strict=True) if held[np.arange(length), b, list(p)].all()]
-        expected.append(-torch.stack([-loss for loss in kept]).logsumexp(0) if length else emissions.sum() * 0)
-    expected = torch.stack(expected)
+    expected = brute_loss(emissions, held, n, crf)
     allowed = torch.from_numpy(held.astype(float))
     found = crf.partial_loss(emissions, allowed, torch.from_numpy(n))
     np.testing.assert_allclose(found.detach(), expected.detach(), rtol=1e-9, atol=1e-9)
