@@ -8,6 +8,7 @@ from pathlib import Path
 from seqcli import console, metrics
 from seqcli.artifact import Artifact
 from seqcli.export import graphs as _graphs
+from seqcli.export import page as _page
 from seqcli.export import smaller as _smaller
 from seqcli.export.graphs import SKEWED, Options
 from seqcli.export.smaller import Scores
@@ -29,6 +30,13 @@ def graphs(stored: Artifact, path: Path, options: Options) -> None:
     for file in files:
         sizes(stored.path, file)
     table(scores, ("NumPy", "ONNX"))
+
+
+def page(stored: Artifact, path: Path, options: Options) -> None:
+    """Write a model as a page, and print what its rounded weights cost."""
+    scores = _page.write(stored, path, options)
+    sizes(stored.path, path)
+    table(scores, ("float32", str(options.precision)))
 
 
 def sizes(before: Path, after: Path) -> None:

@@ -7,6 +7,9 @@ before and after, are printed, and kept in the file.
 --to onnx: networks over sequences as graphs that any runtime of ONNX runs, with batch and time as they come. FILE
 holds tokenizer, vocabulary and labels as metadata. A model from one sequence to another gives two, FILE with .encoder
 and .decoder in its name. onnxruntime proves each file on the spot, and is scored beside NumPy.
+
+--to html: a page that needs no network and nothing installed, in which a browser runs the model: it generates, tags,
+classifies or translates as you type, and shows what the model looks at.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from seqcli.cli._complete import runs
 from seqcli.cli._options import option
 from seqcli.errors import SeqcliError, UsageError
 
-FORMS = ("onnx", "safetensors")
+FORMS = ("onnx", "html", "safetensors")
 
 
 def command(
@@ -30,7 +33,8 @@ def command(
         typer.Argument(help="A model file, run folder or run name. Default: the newest run.", autocompletion=runs),
     ] = None,
     precision: Annotated[
-        str | None, option("safetensors: what matrices are stored in.", metavar="float16|int8")
+        str | None,
+        option("safetensors, html: what matrices are stored in. Default of html: float16.", metavar="float16|int8"),
     ] = None,
     int8: Annotated[bool, option("onnx: matrices as rows of int8 with a scale each.", "--int8")] = False,
     dynamic_int8: Annotated[
@@ -48,15 +52,18 @@ def command(
 
     if to not in FORMS:
         raise UsageError(f"--to {to}: it is one of {', '.join(FORMS)}")
-    flags = (("--int8", int8), ("--dynamic-int8", dynamic_int8), ("--viterbi", viterbi))
-    given = [flag for flag, on in flags if on] if to == "safetensors" else ["--precision"] * (precision is not None)
-    if given:
-        hint = "of safetensors: --precision int8" if to == "safetensors" else "of onnx: --int8"
-        raise UsageError(f"{given[0]} does not go with --to {to}", hint=hint)
+    flags = (("--precision", precision is not None, ("safetensors", "html")), ("--int8", int8, ("onnx",)),
+             ("--dynamic-int8", dynamic_int8, ("onnx",)), ("--viterbi", viterbi, ("onnx",)))  # fmt: skip
+    for flag, given, of in flags:
+        if given and to not in of:
+            hint = "of onnx: --int8" if to == "onnx" else "it takes --precision int8"
+            raise UsageError(f"{flag} does not go with --to {to}", hint=hint)
     if int8 and dynamic_int8:
         raise UsageError("--int8 and --dynamic-int8 are two ways to make a file smaller: give one")
-    if to == "safetensors" and precision not in KINDS:
-        raise UsageError(f"--to safetensors needs --precision, one of {', '.join(KINDS)}")
+    if to == "html" and precision is None:
+        precision = "float16"
+    if to != "onnx" and precision not in KINDS:
+        raise UsageError(f"--to {to} needs --precision, one of {', '.join(KINDS)}")
     stored, path = runs.open_model(model, "inspect"), Path(output)
     if not path.parent.is_dir():
         raise SeqcliError(f"cannot write {path}: there is no folder {path.parent}")
@@ -64,5 +71,9 @@ def command(
         raise UsageError(f"--output is the model itself, {path}", hint="name another file")
     if to == "safetensors":
         _exporting.smaller(stored, str(precision), path, scored=not unscored)
+    elif to == "html":
+        _exporting.page(
+            stored, path, Options(precision, viterbi=stored.header["task"] == "tagging", scored=not unscored)
+        )
     else:
-        _exporting.graphs(stored, path, Options(int8, dynamic_int8, viterbi, not unscored))
+        _exporting.graphs(stored, path, Options("int8" if int8 else None, dynamic_int8, viterbi, not unscored))

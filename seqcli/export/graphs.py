@@ -19,7 +19,7 @@ import numpy as np
 from seqcli import console, layers, precision, predictor, registry
 from seqcli.artifact import Artifact
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.export import int8, onnx
+from seqcli.export import onnx, rounded
 from seqcli.export.smaller import Scores, held_out
 from seqcli.graph import Graph
 from seqcli.graph.evaluate import folded
@@ -39,7 +39,7 @@ SKEWED = (
 class Options:
     """How a model is exported."""
 
-    int8: bool = False  # rows of int8 with a scale each
+    precision: str | None = None  # what matrices are stored in: float16, or rows of int8 with a scale each
     dynamic: bool = False  # onnxruntime's own dynamic quantization
     viterbi: bool = False  # taggers: the best path as an output
     scored: bool = True
@@ -90,9 +90,9 @@ def recorded(own: Any, options: Options) -> tuple[dict[str, Part], dict[str, Gra
     parts: dict[str, Part] = registry.load(f"tasks/{own.task}", "export").parts(own, options)
     model, arrays = own.model, own.model.arrays()
     graphs = {name: record(part, model, arrays, layers.replace) for name, part in parts.items()}
-    if options.int8:
-        graphs = {name: int8.smaller(graph, arrays) for name, graph in graphs.items()}
-        model = layers.replace(model, precision.unpack(precision.pack(arrays, "int8")))
+    if kind := options.precision:
+        graphs = {name: rounded.smaller(graph, arrays, kind) for name, graph in graphs.items()}
+        model = layers.replace(model, precision.unpack(precision.pack(arrays, kind)))
     if options.dynamic:  # onnxruntime looks for constants where an operator has its weights
         graphs = {name: folded(graph) for name, graph in graphs.items()}
     return parts, graphs, model
@@ -115,7 +115,7 @@ def _opened(path: Path, graph: Graph, metadata: Mapping[str, str], options: Opti
     return onnx.Session(path)
 
 
-def prove(part: Part, model: Any, run: Any, *, exact: bool = True) -> float:
+def prove(part: Part, model: Any, run: Any, *, exact: bool = True, who: str = "onnxruntime") -> float:
     """How far a graph's outputs are off from what NumPy makes of the same inputs, at most, over two batch sizes and
     two lengths. Raises SeqcliError where they are not near."""
     rng, worst = np.random.default_rng(0), 0.0
@@ -130,9 +130,9 @@ def prove(part: Part, model: Any, run: Any, *, exact: bool = True) -> float:
                 worst = max(worst, float(off))
                 if exact and not off <= NEAR:
                     said = f"{name} is off by {off:.2g} at batch {batch}, length {time}"
-                    raise SeqcliError(f"onnxruntime does not give what NumPy gives: {said}", hint="report it")
+                    raise SeqcliError(f"{who} does not give what NumPy gives: {said}", hint="report it")
     if exact:
-        console.say(f"onnxruntime gives what NumPy gives, to {worst:.1g}")
+        console.say(f"{who} gives what NumPy gives, to {worst:.1g}")
     else:
         console.say(f"outputs are off by up to {worst:.2g} of their greatest number, or of 1")
     return worst

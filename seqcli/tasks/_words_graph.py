@@ -90,6 +90,13 @@ def groups(lengths: Sequence[int]) -> list[list[int]]:
     return [order[at : at + ROWS] for at in range(0, len(order), ROWS)]
 
 
+def on_page(vocabulary: Vocabulary, frames: Frames | None) -> dict[str, Any]:
+    """`about` with the vectors themselves. Raises UsageError where frames are read, which nobody types."""
+    if frames is not None:
+        raise UsageError("a page has no model that reads frames")
+    return {**about(vocabulary, frames), "vectors": {"words": vocabulary.vector_words, "rows": vocabulary.vectors}}
+
+
 def about(vocabulary: Vocabulary, frames: Frames | None) -> Mapping[str, Any]:
     """What a reader needs of the vocabulary: the id of a word is its place in `words` and 1, 0 is unknown; of a
     character its place and 4, 0 is padding, 1 unknown, 2 and 3 begin and end a word. Of frames, what they are

@@ -218,6 +218,14 @@ class Tokenizer(BaseTokenizer):
     def written(self) -> list[bytes]:
         return list(self._parts)
 
+    def tables(self) -> dict[str, Any] | None:
+        """What another program needs to divide texts as this one does; None where it normalises them first."""
+        if not self._exact or self.newline_id is None:
+            return None
+        scores = [self._processor.get_score(i) for i in range(self.size)]
+        own = {"pieces": self._pieces, "scores": scores, "bytes": sorted(self._bytes.items())}
+        return {**own, "unigram": self._spec.unigram, "unused": self._unknown}
+
     def header(self) -> dict[str, Any]:
         return {"kind": "sentencepiece", **asdict(self._spec)}
 

@@ -29,7 +29,7 @@ from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers.byte import Tokenizer
 
 ROUNDS, STEPS, LINES = 5, 300, 10_000
-FORMS = {"numpy": None, "onnx float32": Options(), "onnx int8": Options(int8=True)}
+FORMS = {"numpy": None, "onnx float32": Options(), "onnx int8": Options("int8")}
 
 
 def exported(own: Any, options: Options, folder: Path) -> tuple[Any, int]:
@@ -37,7 +37,7 @@ def exported(own: Any, options: Options, folder: Path) -> tuple[Any, int]:
     _, graphs, _ = recorded(own, options)
     runs, size = {}, 0
     for name, graph in graphs.items():
-        path = folder / f"{name}-{options.int8}.onnx"
+        path = folder / f"{name}-{options.precision}.onnx"
         onnx.write(path, graph, {})
         runs[name], size = onnx.Session(path).run, size + path.stat().st_size
     return registry.load(f"tasks/{own.task}", "export").running(own, runs), size

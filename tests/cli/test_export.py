@@ -125,6 +125,34 @@ def test_onnxruntime_scores_as_numpy_does(request, fixture: str, run: str, figur
             assert before["signature"] in done.text
 
 
+PAGES = {"lm", "lm-words", "lm-attention", "pos", "pos-attention", "digits", "remarks", "remarks-attention", "topics"}
+PAGES |= {"back"}
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.safetensors")), ids=lambda p: p.stem)
+def test_every_kind_of_model_is_a_page_or_refused_by_name(path: Path, tmp_path: Path) -> None:
+    done = seqcli("export", path, "--to", "html", "--unscored", "-o", "x.html", cwd=tmp_path)
+    if path.stem not in PAGES:
+        assert done.returncode == 2
+        assert "has no graph" in done.stderr or "a page has no" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert done.returncode == 0, done.stderr
+    assert f"<title>{path.stem}</title>" in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_what_a_page_scores_is_printed_and_shown(taggers: Path, tmp_path: Path) -> None:
+    sizes = []
+    for kind in ("float16", "int8"):
+        out = tmp_path / f"{kind}.html"
+        done = seqcli("export", "pos", "--to", "html", "--precision", kind, "-o", out, cwd=taggers)
+        assert done.returncode == 0, done.stderr
+        assert f"float32{kind:>11}" in done.text
+        assert "<tr><th>valid accuracy<td>" in out.read_text(encoding="utf-8")
+        sizes.append(out.stat().st_size)
+    assert sizes[0] > sizes[1]
+
+
 def test_smaller_graphs(tmp_path: Path) -> None:
     sizes = {}
     for how in ([], ["--int8"], ["--dynamic-int8"]):
@@ -147,13 +175,16 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "tar", "-o", "x"], "--to tar: it is one of onnx, safetensors"),
+        (["--to", "tar", "-o", "x"], "--to tar: it is one of onnx, html, safetensors"),
         (["--to", "safetensors", "-o", "x"], "--to safetensors needs --precision, one of float16, int8"),
         (["--to", "safetensors", "-o", "x", "--precision", "int4"], "needs --precision"),
         (["--to", "safetensors", "-o", "x", "--int8"], "--int8 does not go with --to safetensors"),
         (["--to", "onnx", "-o", "x", "--precision", "int8"], "--precision does not go with --to onnx"),
         (["--to", "onnx", "-o", "x", "--int8", "--dynamic-int8"], "are two ways"),
         (["--to", "onnx", "-o", "x", "--viterbi"], "--viterbi is of taggers"),
+        (["--to", "html", "-o", "x", "--int8"], "--int8 does not go with --to html"),
+        (["--to", "html", "-o", "x", "--precision", "half"], "--to html needs --precision, one of float16, int8"),
+        (["--to", "html", "-o", "x"], "--unscored leaves the scores away"),
         (["--to", "onnx", "-o", "no/x", "--unscored"], "cannot write no/x"),
         (["--to", "safetensors", "-o", "MODEL", "--precision", "int8"], "--output is the model itself"),
         (["--to", "safetensors", "-o", "x", "--precision", "int8"], "--unscored leaves the scores away"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.cells import CELLS, OWN, known
+from support.pages import NODE, runner
 from support.transformers import cast
 from support.translators import codec, translator
 
@@ -64,6 +65,8 @@ def proven(own: Any, folder: Path, **options: Any) -> Any:
         onnx.write(folder / f"{name}.onnx", graphs[name], {})
         sessions[name] = onnx.Session(folder / f"{name}.onnx")
         prove(part, model, partial(run, graphs[name]))
+        if NODE:
+            prove(part, model, runner(graphs[name]))
         prove(part, model, sessions[name].run)
     return registry.load(f"tasks/{own.task}", "export").running(own, {n: s.run for n, s in sessions.items()})
 
@@ -306,20 +309,20 @@ def test_a_graph_that_gives_something_else_is_told() -> None:
 
 def test_int8_is_near_and_proven_against_its_own_weights(tmp_path: Path) -> None:
     own = generator(hidden=64)
-    other, ids = proven(own, tmp_path, int8=True), np.arange(20)[None] % 7
+    other, ids = proven(own, tmp_path, precision="int8"), np.arange(20)[None] % 7
     wanted, _ = own.model.score(ids[:, :-1], ids[:, 1:], own.model.initial_state(1))
     found, _ = other.model.score(ids[:, :-1], ids[:, 1:], own.model.initial_state(1))
     assert 1e-6 < np.abs(found - wanted).max() < 0.05
     kinds = {
         a.dtype.name
-        for a in recorded(own, Options(int8=True))[1][""].initializers.values()
+        for a in recorded(own, Options(precision="int8"))[1][""].initializers.values()
         if a.ndim > 1 and a.size > 20
     }
     assert kinds == {"int8", "float32"}  # the rows, and their scales
 
 
 def test_int8_depends_on_no_later_step_and_no_batch_mate(tmp_path: Path) -> None:
-    other = proven(generator(hidden=32), tmp_path, int8=True).model
+    other = proven(generator(hidden=32), tmp_path, precision="int8").model
     ids = np.arange(40).reshape(2, 20) % 11
     (whole, _), (short, _) = other.read(ids, other.initial_state(2)), other.read(ids[:1, :9], other.initial_state(1))
     np.testing.assert_allclose(whole[:1, :9], short, atol=1e-5)

@@ -69,6 +69,24 @@ def about(predictor: Classifier) -> dict[str, Any]:
     return dict(words.about(predictor.vocabulary, predictor.reading.frames))
 
 
+def on_page(predictor: Classifier) -> dict[str, Any]:
+    """What a page needs. Raises UsageError for a model that it cannot show."""
+    reading, vocabulary = predictor.reading, predictor.vocabulary
+    if vocabulary.further or reading.texts > 1 or reading.tokenizer is None:
+        raise UsageError("a page has no classifier of several targets, of several texts, or of what is no text")
+    own = reading.tokenizer
+    thresholds = predictor.thresholds
+    return {
+        "about": words.on_page(vocabulary, reading.frames),
+        "labels": vocabulary.labels,
+        "reading": own,
+        "names": None if own.kind == "word" else [own.symbol(i) for i in range(own.size)],
+        "longest": reading.longest,
+        "many": predictor.multi_label,
+        "thresholds": None if thresholds is None else thresholds.tolist(),
+    }
+
+
 def running(predictor: Classifier, run: Mapping[str, Any]) -> Classifier:
     """The predictor, its model run as a graph."""
     return replace(predictor, model=Exported(predictor.model, run))

@@ -43,6 +43,15 @@ def about(predictor: Generator) -> dict[str, Any]:
     return {"symbols": symbols, "reversed": is_reversed(predictor.header)}
 
 
+def on_page(predictor: Generator) -> dict[str, Any]:
+    """What a page needs. Raises UsageError for a model that it cannot show."""
+    header = predictor.header
+    if is_reversed(header) or header.get("condition"):
+        what = "reads lines from their ends" if is_reversed(header) else "writes under a label"
+        raise UsageError(f"a page has no model that {what}")
+    return {"reading": predictor.tokenizer, "window": getattr(predictor.model, "window", None)}
+
+
 def running(predictor: Generator, run: Mapping[str, Any]) -> Generator:
     """The predictor, its model run as a graph."""
     kind = Exported if predictor.model.kind == "language-model" else Windowed

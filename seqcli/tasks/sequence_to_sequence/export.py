@@ -11,7 +11,7 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
-from seqcli.tasks.sequence_to_sequence.predict import Translator
+from seqcli.tasks.sequence_to_sequence.predict import SPARE, Translator
 
 KINDS = ("seq2seq", "transformer")
 
@@ -86,6 +86,15 @@ def about(predictor: Translator) -> dict[str, Any]:
     codec = predictor.codec
     sides = {"source": codec.source, "target": codec.target}
     return {"symbols": {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}}
+
+
+def on_page(predictor: Translator) -> dict[str, Any]:
+    """What a page needs. Raises UsageError for a model that it cannot show."""
+    codec = predictor.codec
+    if predictor.copies or codec.columns:
+        raise UsageError("a page has no model that copies, or that reads several columns")
+    own = {"ratio": predictor.ratio, "spare": SPARE, "banned": codec.banned, "longest": codec.longest}
+    return {"source": codec.source, "target": codec.target, **own}
 
 
 def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:

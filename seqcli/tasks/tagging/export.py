@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import ops
+from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part
 from seqcli.layers.crf import CRF
 from seqcli.tasks import _words_graph as words
@@ -24,13 +25,14 @@ def parts(predictor: Tagger, options: Any) -> dict[str, Part]:
     inputs = words.inputs(model, vocabulary)
     for name, values in vocabulary.features.items():
         inputs[f"feature.{name}"] = Input(np.int64, ("batch", "time"), 0, len(values) + 1)
-    chains = {f".{name}": own.crf for name, own in predictor.targets.items()} or {"": predictor.crf}
     slices = {f".{n}": own for n, own in vocabulary.slices.items()} if vocabulary.further else {"": slice(None)}
 
     def forward(model: Any, x: Named) -> Named:
         features = [x[f"feature.{name}"].T for name in vocabulary.features]
         scores = model.scores(words.read(model, x), features, x["lengths"])  # (T, B, K)
         found = {"emissions": scores.swapaxes(0, 1)}
+        tagger = replace(predictor, model=model)
+        chains = {f".{name}": own.crf for name, own in tagger.targets.items()} or {"": tagger.crf}
         for name, chain in chains.items():
             if chain is not None:
                 own = {part: ops.put(getattr(chain, part), scores) for part in ("start", "transitions", "end")}
@@ -78,6 +80,20 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
 def about(predictor: Tagger) -> dict[str, Any]:
     """What a reader needs beside the header."""
     return dict(words.about(predictor.vocabulary, predictor.frames))
+
+
+def on_page(predictor: Tagger) -> dict[str, Any]:
+    """What a page needs. Raises UsageError for a model that it cannot show."""
+    vocabulary = predictor.vocabulary
+    if vocabulary.further or vocabulary.edits or vocabulary.features or predictor.words.rule is None:
+        raise UsageError("a page has no tagger of several targets, edits or columns, or of what is no raw text")
+    return {
+        "about": words.on_page(vocabulary, predictor.frames),
+        "labels": predictor.labels.parts,
+        "rule": predictor.words.rule,
+        "differing": predictor.words.differing,
+        "temperature": predictor.temperature,
+    }
 
 
 def running(predictor: Tagger, run: Mapping[str, Any]) -> Tagger:

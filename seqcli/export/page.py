@@ -1,0 +1,197 @@
+"""A model as a page: one file that needs no network, in which a browser runs the recorded graphs.
+
+The page holds the weights (in base64), how texts are read, an interpreter of graphs in plain JavaScript (`web/`) and
+a test of each graph, which it runs when it is opened. Nothing that is typed into it leaves it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqcli import __version__, predictor, registry
+from seqcli.artifact import Artifact, replacing
+from seqcli.errors import SeqcliError, UsageError
+from seqcli.export.graphs import Options, prove, recorded, test
+from seqcli.export.patterns import javascript
+from seqcli.export.smaller import Scores, held_out
+from seqcli.facts import facts
+from seqcli.graph import Graph
+from seqcli.graph.evaluate import run
+from seqcli.tokenizers import BaseTokenizer, sentencepiece
+from seqcli.words import Rule
+from seqcli.words.portable import tables
+
+WEB = Path(__file__).parent / "web"
+SCRIPTS = ("arrays", "graph", "words", "tokenizers", "models")
+SHOWN = ("model", "precision", "decoding", "tokenizer", "valid score", "test score")  # facts of a model
+LEAST, MOST = -(1 << 31), (1 << 31) - 1  # whole numbers of the page
+
+
+class Blob:
+    """Bytes of arrays, one behind another."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+
+    def add(self, array: np.ndarray) -> tuple[str, list[int], int]:
+        """Its type, its sizes, and where it begins."""
+        if array.dtype.kind in "iu" and array.dtype != np.int8:
+            array = np.clip(array, LEAST, MOST).astype(np.int32)
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+        self.size += (pad := -self.size % array.itemsize)
+        place = self.size
+        self.parts += [bytes(pad), (data := np.asarray(array, order="C").tobytes())]
+        self.size += len(data)
+        return array.dtype.name, list(array.shape), place
+
+    def text(self) -> str:
+        """All of it in base64."""
+        return base64.b64encode(b"".join(self.parts)).decode()
+
+
+def write(stored: Artifact, path: Path, options: Options) -> Scores:
+    """Write a model as a page; the scores before and after its matrices were rounded.
+
+    Raises UsageError for a model that has no page, SeqcliError where its graph gives something else than itself.
+    """
+    assert options.precision is not None
+    task = stored.header["task"]
+    own, module = predictor.load(stored), registry.load(f"tasks/{task}", "export")
+    if hasattr(module, "alone"):
+        own = module.alone(own, scored=options.scored)
+    parts, graphs, model = recorded(own, options)
+    about = module.on_page(own)
+    for name, part in parts.items():
+        prove(part, model, partial(run, graphs[name]), who="the recorded graph")
+    scores = Scores({}, {})
+    if options.scored:
+        scores = Scores(held_out(stored), held_out(stored, replace(own, model=model)))
+    blob = Blob()
+    data = {
+        "task": task,
+        **shaped(about, blob),
+        "graphs": {name: packed(graph, blob) for name, graph in graphs.items()},
+        "test": {name: test(part, model) for name, part in parts.items()},
+    }
+    said = facts(
+        {**own.header, "precision": {"kind": options.precision}}, weights(stored), stored.path.stat().st_size
+    )
+    shown = [row for row in said if row[0] in SHOWN]
+    content = html(stored, data, blob.text(), shown, scores)
+    try:
+        with replacing(path) as file:
+            file.write(content.encode())
+    except OSError as error:
+        raise SeqcliError(f"cannot write {path}: {error.strerror}") from error
+    return scores
+
+
+def packed(graph: Graph, blob: Blob) -> dict[str, Any]:
+    """A graph as JSON, its arrays in `blob`."""
+    return {
+        "inputs": [{"name": v.name, "kind": v.dtype.kind, "shape": list(v.shape)} for v in graph.inputs],
+        "outputs": [v.name for v in graph.outputs],
+        "nodes": [
+            {"op": n.op, "inputs": n.inputs, "outputs": n.outputs, "attributes": _attributes(n.attributes)}
+            for n in graph.nodes
+        ],
+        "arrays": [[name, *blob.add(array)] for name, array in graph.initializers.items()],
+    }
+
+
+def _attributes(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: packed(own, Blob()) if isinstance(own, Graph) else own for name, own in found.items()}
+
+
+def shaped(about: Any, blob: Blob) -> Any:
+    """What a task says of a page, as the page has it: arrays in `blob`, tokenizers and rules as tables."""
+    if isinstance(about, np.ndarray):
+        return blob.add(about)
+    if isinstance(about, BaseTokenizer):
+        return reading(about)
+    if isinstance(about, Rule):
+        return by_rule(about)
+    if isinstance(about, Mapping):
+        return {name: shaped(own, blob) for name, own in about.items()}
+    return about
+
+
+def weights(stored: Artifact) -> int:
+    """How many numbers a model is."""
+    return sum(a.size for name, a in stored.arrays.items() if name.startswith("model."))
+
+
+def html(stored: Artifact, data: Mapping[str, Any], blob: str, said: list[tuple[str, str]], scores: Scores) -> str:
+    """The page."""
+    folder = stored.path.parent
+    name = folder.name if stored.path.stem == "model" else stored.path.stem
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    parts = {
+        "title": escape(name),
+        "task": data["task"],
+        "version": __version__,
+        "facts": "\n".join(f"<tr><th>{escape(key)}<td>{escape(own)}" for key, own in said if key),
+        "scores": "\n".join(rows(scores)),
+        "style": _read("page.css"),
+        "library": "\n".join(_read(f"{script}.js") for script in SCRIPTS),
+        "app": _read("app.js"),
+        "data": text.replace("<", "\\u003c"),  # nothing in it closes the script that it stands in
+        "weights": blob,
+    }
+    page = _read("page.html")
+    head, *rest = page.split("{{")
+    return head + "".join(parts[key.strip()] + tail for key, _, tail in (part.partition("}}") for part in rest))
+
+
+def rows(scores: Scores) -> list[str]:
+    """What the model scored before it was rounded and after, rows of a table."""
+    return [
+        f"<tr><th>{split} {escape(name)}<td>{value:.4f}<td>{scores.after[split].metrics[name]:.4f}"
+        for split, report in scores.before.items()
+        for name, value in report.metrics.items()
+    ]
+
+
+def _read(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")
+
+
+# how texts are read
+
+
+def reading(tokenizer: BaseTokenizer) -> dict[str, Any]:
+    """A tokenizer as the page has it. Raises UsageError for one that it has not."""
+    own, header = (
+        {"kind": tokenizer.kind, "size": tokenizer.size, "newline": tokenizer.newline_id},
+        tokenizer.header(),
+    )
+    if tokenizer.kind == "char":
+        symbols, nfd = tokenizer.symbols, "normalize" in header  # type: ignore[attr-defined]
+        return {**own, "symbols": symbols, "unknown": tokenizer.unk_id, "nfd": nfd}
+    if tokenizer.kind == "byte":
+        return own
+    if tokenizer.kind == "word":
+        words = [tokenizer.symbol(i) for i in range(2, tokenizer.size)]
+        rule = by_rule(Rule(version=1)) if header["split"] == "rule" else None  # as `tokenizers.word` has it
+        return {**own, "words": words, "lowercase": header["lowercase"], "split": header["split"], "rule": rule}
+    if isinstance(tokenizer, sentencepiece.Tokenizer) and (found := tokenizer.tables()):
+        return {**own, **found}
+    raise UsageError(f"a page has no tokenizer {tokenizer.kind} of this form", hint="it has char, byte, word, and "
+                     "sentencepiece as seqcli learns it")  # fmt: skip
+
+
+def by_rule(rule: Rule) -> dict[str, Any]:
+    """A rule for raw text as the page has it."""
+    patterns = ("token", "character", "serial", "hyphen", "clitic")
+    return {name: javascript(own) if name in patterns else own for name, own in tables(rule).items()}

@@ -1,0 +1,183 @@
+// Texts as the ids that a model reads, and ids as text. `encode(text)` -> [{ id, text, start, end }], in code points.
+
+/** One symbol a character; what there is none for is <unk>, or left out. */
+class Characters {
+  constructor({ symbols, unknown, nfd }) {
+    Object.assign(this, { symbols, unknown, nfd });
+    this.ids = new Map(symbols.map((symbol, id) => [symbol, id]));
+  }
+
+  encode(text) {
+    const form = (own) => (this.nfd ? own.normalize("NFD") : own), known = (symbol) => this.ids.get(symbol) ?? this.unknown;
+    const read = codes(text).map((character, at) => ({ symbols: codes(form(character)), character, at }))
+      .filter(({ symbols }) => symbols.every((symbol) => known(symbol) !== null));
+    const places = read.flatMap(({ symbols, at }) => symbols.map(() => at)), whole = form(read.map(({ character }) => character).join(""));
+    return codes(whole).map((symbol, i) => ({ id: known(symbol), text: symbol, start: places[i], end: places[i] + 1 }));
+  }
+
+  decode(ids) {
+    const text = ids.map((id) => this.symbols[id]).join("");
+    return this.nfd ? text.normalize("NFC") : text;
+  }
+}
+
+const bytesOf = (text) => [...new TextEncoder().encode(text)];
+const fromBytes = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+
+/** One symbol a byte of UTF-8. */
+class Bytes {
+  constructor() {
+    this.unknown = null;
+  }
+
+  encode(text) {
+    return codes(text).flatMap((character, at) =>
+      bytesOf(character).map((id, i) => ({ id, text: i ? "" : character, start: at, end: at + 1 })));
+  }
+
+  decode(ids) {
+    return fromBytes(ids);
+  }
+}
+
+const MARK = /[\p{P}\p{S}]/u;
+const UNK = "<unk>";
+
+/** Words: <unk> is 0, <eos>, a line end, is 1. */
+class Words {
+  constructor({ words, lowercase, split, rule }) {
+    Object.assign(this, { words, lowercase, split, unknown: 0 });
+    this.rule = rule && new Rule({ ...rule, differing: { [UNK]: [UNK] } });
+    this.between = ["whitespace", "punctuation", "rule"].includes(split) ? " " : split;
+    this.ids = new Map([...words.map((word, i) => [word, i + 2]), ["\n", 1]]);
+  }
+
+  /** [start, end] of the words of a line. */
+  divided(line) {
+    if (this.rule) return this.rule.split(line);
+    if (this.between !== " ") line = line.replaceAll(this.split, " ".repeat(codes(this.split).length));
+    return chunks(line).flatMap(({ own, start }) => {
+      const found = [];
+      let fresh = true;
+      for (let i = 0; i < own.length; i++) {
+        if (this.split === "punctuation" && own.slice(i, i + 5).join("") === UNK) {
+          found.push([start + i, start + (i += 4) + 1]);
+          fresh = true;
+        } else if (this.split === "punctuation" && MARK.test(own[i])) {
+          found.push([start + i, start + i + 1]);
+          fresh = true;
+        } else if (fresh) {
+          found.push([start + i, start + i + 1]);
+          fresh = false;
+        } else found.at(-1)[1] = start + i + 1;
+      }
+      return found;
+    });
+  }
+
+  encode(text) {
+    const found = [], known = (word) => this.ids.get(this.lowercase ? word.toLowerCase() : word) ?? 0;
+    let at = 0;
+    for (const [number, line] of text.split("\n").entries()) {
+      if (number) found.push({ id: 1, text: "\n", start: at - 1, end: at });
+      const own = codes(line);
+      for (const [start, end] of this.divided(line)) {
+        const word = own.slice(start, end).join("");
+        found.push({ id: known(word), text: word, start: at + start, end: at + end });
+      }
+      at += own.length + 1;
+    }
+    return found;
+  }
+
+  decode(ids) {
+    const { between } = this, words = ids.map((id) => (id === 0 ? UNK : id === 1 ? "\n" : this.words[id - 2]));
+    return words.join(between).replaceAll(`${between}\n`, "\n").replaceAll(`\n${between}`, "\n");
+  }
+}
+
+const BLANK = "▁"; // a space in a piece; as a letter of a text it is its bytes
+
+/** Sub-words of the SentencePiece library, unigram or BPE, with bytes for what no piece holds. */
+class Subwords {
+  constructor({ pieces, scores, bytes, unused, unigram, newline }) {
+    Object.assign(this, { unigram, newline, unknown: unused });
+    this.parts = pieces.map((piece) => bytesOf(piece.replaceAll(BLANK, " ")));
+    this.byte = new Map(bytes.map(([id, byte]) => [byte, id]));
+    bytes.forEach(([id, byte]) => { this.parts[id] = [byte]; });
+    const own = new Set([unused, newline, ...bytes.map(([id]) => id)]);
+    this.ids = new Map(pieces.map((piece, id) => [piece, id]).filter(([, id]) => !own.has(id)));
+    this.scores = Float32Array.from(scores);
+    this.longest = Math.max(...[...this.ids.keys()].map((piece) => codes(piece).length));
+    this.worst = Math.fround(Math.min(...[...this.ids.values()].map((id) => this.scores[id])) - 10);
+  }
+
+  encode(text) {
+    const found = [];
+    let at = 0;
+    for (const line of text.split(/(\n|▁)/u)) {
+      const start = at, letters = codes(line);
+      at += letters.length;
+      if (line === "\n") found.push({ id: this.newline, text: line, start, end: at });
+      else if (line === BLANK) found.push(...this.spelt(line, start));
+      else {
+        for (const [from, to] of this.divided(letters.map((letter) => (letter === " " ? BLANK : letter)))) {
+          const part = letters.slice(from, to).join(""), id = this.ids.get(part.replaceAll(" ", BLANK));
+          if (id === undefined) found.push(...this.spelt(part, start + from));
+          else found.push({ id, text: part, start: start + from, end: start + to });
+        }
+      }
+    }
+    return found;
+  }
+
+  /** A character as its bytes. */
+  spelt(text, start) {
+    return bytesOf(text).map((byte, i) => ({ id: this.byte.get(byte), text: i ? "" : text, start, end: start + 1 }));
+  }
+
+  divided(letters) {
+    return this.unigram ? this.best(letters) : this.merged(letters);
+  }
+
+  /** The most probable division, in float32 as the library adds it up (Viterbi). */
+  best(letters) {
+    const scores = [0, ...letters.map(() => -Infinity)], from = [0];
+    for (let start = 0; start < letters.length; start++) {
+      let piece = "", single = false;
+      for (let end = start + 1; end <= Math.min(letters.length, start + this.longest); end++) {
+        const id = this.ids.get((piece += letters[end - 1]));
+        if (id === undefined) continue;
+        const score = Math.fround(scores[start] + this.scores[id]);
+        if (score > scores[end]) [scores[end], from[end]] = [score, start];
+        single ||= end === start + 1;
+      }
+      const score = Math.fround(scores[start] + this.worst);
+      if (!single && score > scores[start + 1]) [scores[start + 1], from[start + 1]] = [score, start];
+    }
+    const spans = [];
+    for (let end = letters.length; end > 0; end = from[end]) spans.unshift([from[end], end]);
+    return spans;
+  }
+
+  /** Neighbours that make a piece become one, the best scored first, then the leftmost (BPE). */
+  merged(letters) {
+    const spans = letters.map((_, i) => [i, i + 1]);
+    for (;;) {
+      let best = -1, most = -Infinity;
+      for (let i = 0; i + 1 < spans.length; i++) {
+        const id = this.ids.get(letters.slice(spans[i][0], spans[i + 1][1]).join(""));
+        if (id !== undefined && this.scores[id] > most) [best, most] = [i, this.scores[id]];
+      }
+      if (best < 0) return spans;
+      spans.splice(best, 2, [spans[best][0], spans[best + 1][1]]);
+    }
+  }
+
+  decode(ids) {
+    return fromBytes(ids.flatMap((id) => this.parts[id]));
+  }
+}
+
+const TOKENIZERS = { sentencepiece: Subwords, char: Characters, byte: Bytes, word: Words };
+const tokenizer = (stored) => new TOKENIZERS[stored.kind](stored);
