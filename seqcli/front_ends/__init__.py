@@ -35,6 +35,12 @@ class BaseFrontEnd(ABC):
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
         """frames (N, D), lengths (B,) that add up to N -> (N', E), lengths (B,) that add up to N'."""
 
+    def batched(self, frames: Array, lengths: Array) -> tuple[Array, Array]:
+        """The same of records side by side, whatever stands beyond a length: frames (B, T, D), lengths (B,) -> vectors
+        (B, T', E), lengths (B,). Raises UsageError where that cannot be."""
+        flat, _ = self.read(frames.reshape(frames.shape[0] * frames.shape[1], frames.shape[2]), np.zeros(0, np.int64))
+        return flat.reshape(frames.shape[0], frames.shape[1], flat.shape[1]), lengths
+
     def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
         """What reads one record in pieces, in NumPy: frames (n, D), n >= 0, whether they are the last -> the vectors
         (n', E) that they complete, the same to the last bit as `read` gives of the whole. Raises UsageError where

@@ -72,6 +72,18 @@ class FrontEnd(BaseFrontEnd):
             frames = self._layer(layer, gathered(frames, index))
         return frames, lengths
 
+    def batched(self, frames: Array, lengths: Array) -> tuple[Array, Array]:
+        before = (self.width - 1) // 2
+        for layer in range(len(self.weights)):
+            B, T, D = frames.shape
+            inside = (ops.arange(T, frames)[None] < lengths[:, None])[..., None]
+            around = [ops.zeros((B, n, D), frames) for n in (before, self.width - 1 - before)]
+            rows = ops.concat([around[0], ops.where(inside, frames, 0 * frames), around[1]], axis=1)
+            ends = [k + 1 - self.width or None for k in range(self.width)]
+            seen = ops.concat([rows[:, k : ends[k] : self.stride] for k in range(self.width)])
+            frames, lengths = self._layer(layer, seen), (lengths + (self.stride - 1)) // self.stride
+        return frames, lengths
+
     def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
         seen = [Windows(self.width, self.stride, weight.shape[1] // self.width) for weight in self.weights]
 

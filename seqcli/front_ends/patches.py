@@ -61,6 +61,9 @@ class FrontEnd(BaseFrontEnd):
     def reduced(self, lengths: np.ndarray) -> np.ndarray:
         return -(-lengths // self.side) * (self.wide // self.side)
 
+    def batched(self, frames: Array, lengths: Array) -> tuple[Array, Array]:
+        raise UsageError("a model of patches of pictures has no graph yet")
+
     def read(self, frames: Array, lengths: np.ndarray) -> tuple[Array, np.ndarray]:
         x, high, wide = frames.reshape(len(frames) * self.wide, self.channels), lengths, self.wide
         row = column = np.zeros(0, np.int64)

@@ -41,6 +41,9 @@ class Arithmetic(ABC):
     def __rtruediv__(self, other: Any) -> Self:
         return self.binary("Div", other, turned=True)
 
+    def __floordiv__(self, other: Any) -> Self:
+        return self.binary("Div", other)  # of integers from 0 on
+
     def __lt__(self, other: Any) -> Self:
         return self.binary("Less", other, BOOLEANS)
 

@@ -247,12 +247,11 @@ class Symbol(Arithmetic):
             assert step > 0
             length = len(range(start, stop, step))
             return self if length == size else self._slice(axis, start, stop, step, length)
-        start, stop = own.start or 0, (1 << 62) if own.stop is None else own.stop
-        assert own.step is None
-        if start == 0 and own.stop is None:
+        start, stop, step = own.start or 0, (1 << 62) if own.stop is None else own.stop, own.step or 1
+        if start == 0 and own.stop is None and step == 1:
             return self
-        made = self._slice(axis, start, stop, 1, 0)
-        known = isinstance(stop, int) and 0 <= start < stop < 1 << 62
+        made = self._slice(axis, start, stop, step, 0)
+        known = isinstance(stop, int) and 0 <= start < stop < 1 << 62 and step == 1
         fixed = stop - start if known else Dim(f"{made.name}.{axis}", lambda: made._size(axis))
         made.shape = (*self.shape[:axis], fixed, *self.shape[axis + 1 :])
         return made

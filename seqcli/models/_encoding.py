@@ -34,9 +34,13 @@ class Encodes(Trained):
         return x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
 
     def outputs(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
-        """What the encoder makes of a batch: (S, B, C), and how long each is (B,); in torch."""
+        """What the encoder makes of a batch: (S, B, C), and how long each is (B,); in torch, or as a graph, whose frames
+        are side by side (B, T, D)."""
         if self.front_end is None:
             x = self.look_up(source.T, self.source_embedding, rng)
+        elif source.ndim == 3:
+            x, lengths = self.front_end.batched(source, lengths)
+            x = self.drop(x.swapaxes(0, 1), rng)
         else:
             rows, counts = self.front_end.read(source, ops.to_numpy(lengths))
             x = self.drop(padded(rows, counts, up(int(counts.max()), STEPS)), rng)

@@ -142,7 +142,7 @@ class Model(LabelsTexts):
             times = ops.arange(y.shape[0], y)[None]
             pooled = look(self.hops, pooled, y, (times >= seconds[:, None]) & (times < lengths[:, None]))
         if self.pair == "compare":
-            pooled = compared(pooled[: len(pooled) // 2], pooled[len(pooled) // 2 :])
+            pooled = compared(*pooled.reshape(2, -1, pooled.shape[1]))
         return ops.linear(self.drop(pooled[None], rng)[0], self.output_weight, self.output_bias)
 
     # inference on NumPy

@@ -10,7 +10,6 @@ import numpy as np
 from seqcli.datasets.vocabulary import MARKS, Vocabulary
 from seqcli.errors import UsageError
 from seqcli.frames import Frames
-from seqcli.front_ends.linear import FrontEnd
 from seqcli.graph.parts import Input, Named
 
 ROWS = 64  # texts that are run together
@@ -20,37 +19,33 @@ def check(model: Any, vocabulary: Vocabulary, kinds: Sequence[str]) -> None:
     """Raise UsageError for a model that has no graph yet."""
     if getattr(model, "kind", None) not in kinds:
         raise UsageError(f"a {getattr(model, 'kind', 'model')} has no graph", hint=f"what has: {', '.join(kinds)}")
-    if not isinstance(model.front_end, FrontEnd | None):
-        raise UsageError("a model of frames has no graph yet, unless model.front_end is linear")
     if vocabulary.states:
         raise UsageError("a model with a reader (model.reader) has no graph yet")
 
 
-def inputs(model: Any, vocabulary: Vocabulary) -> dict[str, Input]:
-    """Ids and lengths, of characters and vectors where the model reads those."""
+def inputs(model: Any, vocabulary: Vocabulary, batch: str = "batch") -> dict[str, Input]:
+    """Ids and lengths, of characters and vectors where the model reads those; `batch` names how many texts there are."""
     if model.front_end is not None:
-        frames = Input(np.float32, ("batch", "time", vocabulary.dimensions))
-        return {"frames": frames, "lengths": Input(np.int64, ("batch",), 1, "time")}
+        frames = Input(np.float32, (batch, "time", vocabulary.dimensions))
+        return {"frames": frames, "lengths": Input(np.int64, (batch,), 1, "time")}
     found = {
-        "ids": Input(np.int64, ("batch", "time"), 0, len(vocabulary.words) + 1),
-        "lengths": Input(np.int64, ("batch",), 1, "time"),
+        "ids": Input(np.int64, (batch, "time"), 0, len(vocabulary.words) + 1),
+        "lengths": Input(np.int64, (batch,), 1, "time"),
     }
     if model.characters is not None:
         known = len(vocabulary.characters) + MARKS
-        found["characters"] = Input(np.int64, ("batch", "time", "letters"), 0, known)
-        found["character_lengths"] = Input(np.int64, ("batch", "time"), 2, "letters")
+        found["characters"] = Input(np.int64, (batch, "time", "letters"), 0, known)
+        found["character_lengths"] = Input(np.int64, (batch, "time"), 2, "letters")
     if width := vocabulary.vectors.shape[1]:
-        found["vectors"] = Input(np.float32, ("batch", "time", width))
+        found["vectors"] = Input(np.float32, (batch, "time", width))
     return found
 
 
-def read(model: Any, x: Named) -> Any:
-    """What the stack reads: (T, B, ·)."""
+def read(model: Any, x: Named) -> tuple[Any, Any]:
+    """What the stack reads, (T, B, ·), and how long each is (B,)."""
     if "frames" in x:
-        frames = x["frames"]
-        count = frames.shape[0] * frames.shape[1]
-        rows, _ = model.front_end.read(frames.reshape(count, frames.shape[2]), np.zeros(0, np.int64))
-        return rows.reshape(frames.shape[0], frames.shape[1], rows.shape[1]).swapaxes(0, 1)
+        rows, lengths = model.front_end.batched(x["frames"], x["lengths"])
+        return rows.swapaxes(0, 1), lengths
     ids = x["ids"]
     count = ids.shape[0] * ids.shape[1]
     flat = [ids.reshape(count), np.zeros((0, 0))]
@@ -59,7 +54,7 @@ def read(model: Any, x: Named) -> Any:
     if "characters" in x:
         flat += [x["characters"].reshape(count, x["characters"].shape[2]), x["character_lengths"].reshape(count)]
     words = model.words(*flat)
-    return words.reshape(ids.shape[0], ids.shape[1], words.shape[1]).swapaxes(0, 1)
+    return words.reshape(ids.shape[0], ids.shape[1], words.shape[1]).swapaxes(0, 1), x["lengths"]
 
 
 def given(model: Any, vocabulary: Vocabulary, texts: Sequence[Any]) -> dict[str, np.ndarray]:
@@ -97,12 +92,17 @@ def on_page(vocabulary: Vocabulary, frames: Frames | None) -> dict[str, Any]:
     return {**about(vocabulary, frames), "vectors": {"words": vocabulary.vector_words, "rows": vocabulary.vectors}}
 
 
+def normal(frames: Frames) -> dict[str, Any]:
+    """What frames are normalised by."""
+    return {"frames": {"mean": frames.mean.tolist(), "deviation": frames.deviation.tolist()}}
+
+
 def about(vocabulary: Vocabulary, frames: Frames | None) -> Mapping[str, Any]:
     """What a reader needs of the vocabulary: the id of a word is its place in `words` and 1, 0 is unknown; of a
     character its place and 4, 0 is padding, 1 unknown, 2 and 3 begin and end a word. Of frames, what they are
     normalised by."""
     if frames is not None:
-        return {"frames": {"mean": frames.mean.tolist(), "deviation": frames.deviation.tolist()}}
+        return normal(frames)
     return {
         "words": vocabulary.words,
         "characters": vocabulary.characters,

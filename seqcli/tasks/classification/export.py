@@ -11,7 +11,7 @@ import numpy as np
 from seqcli import console, ops
 from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part
-from seqcli.records import Example, second
+from seqcli.records import Example, apart, second
 from seqcli.scoring import own_split
 from seqcli.tasks import _words_graph as words
 from seqcli.tasks.classification.fitting import fitted
@@ -24,16 +24,14 @@ def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
     """The one graph. Raises UsageError for a model that has none."""
     model, vocabulary, many = predictor.model, predictor.vocabulary, predictor.multi_label
     words.check(model, vocabulary, KINDS)
-    if getattr(model, "pair", "joined") == "compare":
-        raise UsageError("a model of two texts with pair: compare has no graph yet")
-    inputs = words.inputs(model, vocabulary)
+    inputs = words.inputs(model, vocabulary, "rows" if _compares(model) else "batch")
     if _looks(model):
         inputs["seconds"] = Input(np.int64, ("batch",), 0, 1)
     temperatures = [own.temperature for own in predictor.targets.values()] or [predictor.temperature]
     slices = vocabulary.slices if vocabulary.further else {"": slice(0, vocabulary.width)}
 
     def forward(model: Any, x: Named) -> Named:
-        logits = model.scores(words.read(model, x), x["lengths"], None, x.get("seconds"))
+        logits = model.scores(*words.read(model, x), None, x.get("seconds"))
         found = {"logits": logits}
         for (name, own), temperature in zip(slices.items(), temperatures, strict=True):
             scaled = logits[:, own] * (1 / temperature)
@@ -41,6 +39,11 @@ def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
         return found
 
     return {"": Part(inputs, forward)}
+
+
+def _compares(model: Any) -> bool:
+    """Whether two texts are read apart: the second half of the rows has the second ones."""
+    return getattr(model, "pair", "joined") == "compare"
 
 
 def _looks(model: Any) -> bool:
@@ -104,11 +107,14 @@ class Exported:
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """As models.ClassifyingModel.logits."""
         framed = self.model.front_end is not None
-        texts: list[Any] = [example.frames if framed else example.words or [] for example in examples]
+        texts: list[list[Any]] = [[example.frames if framed else example.words or []] for example in examples]
+        if _compares(self.model):
+            texts = [[*map(list, apart(words))] for (words,) in texts]
         found = np.tile(self.model.output_bias, (len(texts), 1))
-        for group in words.groups([len(text) for text in texts]):
-            given = words.given(self.model, self.model.vocabulary, [texts[i] for i in group])
+        for group in words.groups([max(map(len, own)) for own in texts]):
+            rows = [own for side in zip(*(texts[i] for i in group), strict=True) for own in side]
+            given = words.given(self.model, self.model.vocabulary, rows)
             if _looks(self.model):
-                given["seconds"] = np.array([second(texts[i]) for i in group])
+                given["seconds"] = np.array([second(own) for own in rows])
             found[group] = self.run(given)["logits"]
         return found

@@ -1,4 +1,4 @@
-"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder."""
+"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder; of CTC the encoder alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
+from seqcli.tasks._words_graph import normal
 from seqcli.tasks.sequence_to_sequence.predict import SPARE, Translator
 
-KINDS = ("seq2seq", "transformer")
+KINDS = ("seq2seq", "transformer", "ctc")
 
 
 def parts(predictor: Translator, options: Any) -> dict[str, Part]:
@@ -23,9 +24,15 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
     kind = getattr(model, "kind", "ensemble")
     if kind not in KINDS:
         raise UsageError(f"a {kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
-    if model.front_end is not None or getattr(model, "begins", ()):
-        raise UsageError("a model of frames, or of columns that are read apart, has no graph yet")
-    small, large = (_read(model, np.zeros((b, s), np.int64), np.full(b, s)) for b, s in ((2, 3), (3, 5)))
+    if getattr(model, "begins", ()):
+        raise UsageError("a model of columns that are read apart has no graph yet")
+    sizes, lengths = predictor.codec.sizes, Input(np.int64, ("batch",), 1, "time")
+    frames = Input(np.float32, ("batch", "time", sizes.dimensions))
+    read = frames if model.front_end is not None else Input(np.int64, ("batch", "time"), 0, sizes.source)
+    sources = {"source": read, "lengths": lengths}
+    if kind == "ctc":
+        return {"": Part(sources, _posteriors)}
+    small, large = (_read(model, *_blank(model, b, s, sizes.dimensions)) for b, s in ((2, 3), (3, 5)))
     names = [numbered(name, flat(part)) for name, part in zip(("memory", "state"), small, strict=True)]
 
     def encoder(model: Any, x: Named) -> Named:
@@ -42,17 +49,12 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
             found["gate"] = model.gate(readout)
         return {**found, **numbered("next", flat(after))}
 
-    symbols = predictor.codec.sizes
-    sources = Input(np.int64, ("batch", "time"), 0, symbols.source)
-    given = {"ids": Input(np.int64, ("rows",), 0, symbols.target)}
+    given = {"ids": Input(np.int64, ("rows",), 0, sizes.target)}
     for part, first, own, other in zip(("batch", "rows"), names, small, large, strict=True):
         for name, a, b in zip(first, flat(own), flat(other), strict=True):
             grows = part == "rows" and model.kind == "transformer"
             given[name] = Input(a.dtype, ("rows", "past", a.shape[2]) if grows else _shape(a.shape, b.shape, part))
-    return {
-        "encoder": Part({"source": sources, "lengths": Input(np.int64, ("batch",), 1, "time")}, encoder),
-        "decoder": Part(given, decoder),
-    }
+    return {"encoder": Part(sources, encoder), "decoder": Part(given, decoder)}
 
 
 def _shape(small: tuple[int, ...], large: tuple[int, ...], first: str) -> tuple[int | str, ...]:
@@ -60,8 +62,31 @@ def _shape(small: tuple[int, ...], large: tuple[int, ...], first: str) -> tuple[
     return (first, *("time" if a != b else a for a, b in zip(small[1:], large[1:], strict=True)))
 
 
+def _blank(model: Any, count: int, steps: int, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sources that say nothing, of which the encoder makes so many steps, and their lengths."""
+    if model.front_end is None:
+        return np.zeros((count, steps), np.int64), np.full(count, steps)
+    frames = steps * model.front_end.every
+    return np.zeros((count, frames, dimensions), np.float32), np.full(count, frames)
+
+
+def _posteriors(model: Any, x: Named) -> Named:
+    """What a CTC model says of each step, and how many steps there are."""
+    source, lengths = x["source"], x["lengths"]
+    if not isinstance(source, np.ndarray):
+        y, counts = model.outputs(source, lengths)
+        logprobs = ops.log_softmax(ops.linear(y.swapaxes(0, 1), model.output_weight, model.output_bias))
+        inside = (ops.arange(logprobs.shape[1], y)[None] < counts[:, None])[..., None]
+        return {"logprobs": ops.where(inside, logprobs, 0 * logprobs), "steps": counts + 0}
+    found = model.posteriors([row[:n] for row, n in zip(source, lengths.tolist(), strict=True)])
+    return {"logprobs": _padded(found, 0), "steps": np.array([len(own) for own in found])}
+
+
 def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
     """Memory, and the state as a graph has it: of a transformer the caches alone, for all rows have read as much."""
+    if model.front_end is not None and isinstance(source, np.ndarray):  # which reads frames end to end
+        memory, state = model.read(source[np.arange(source.shape[1]) < lengths[:, None]], lengths)
+        return tuple(a[:, : int(model.front_end.reduced(lengths).max())] for a in memory), state
     memory, state = model.read(source, lengths)
     if model.kind != "transformer":
         return memory, state
@@ -84,30 +109,33 @@ def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, A
 def about(predictor: Translator) -> dict[str, Any]:
     """What a reader needs beside the header: the texts of both sides' symbols, behind which stand BOS and EOS."""
     codec = predictor.codec
-    sides = {"source": codec.source, "target": codec.target}
-    return {"symbols": {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}}
+    sides = {"target": codec.target} if codec.frames else {"source": codec.source, "target": codec.target}
+    symbols = {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}
+    return {"symbols": symbols, **(normal(codec.frames) if codec.frames else {})}
 
 
 def on_page(predictor: Translator) -> dict[str, Any]:
     """What a page needs. Raises UsageError for a model that it cannot show."""
     codec = predictor.codec
-    if predictor.copies or codec.columns:
-        raise UsageError("a page has no model that copies, or that reads several columns")
+    if predictor.copies or codec.columns or codec.frames or predictor.model.kind == "ctc":
+        raise UsageError("a page has no model that copies, reads frames or several columns, and no CTC")
     own = {"ratio": predictor.ratio, "spare": SPARE, "banned": codec.banned, "longest": codec.longest}
     return {"source": codec.source, "target": codec.target, **own}
 
 
 def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
     """The predictor, its model run as graphs."""
-    return replace(predictor, model=Exported(predictor.model, run))
+    if predictor.model.kind == "ctc":
+        return replace(predictor, model=Transcribing(predictor.model, run))
+    return replace(predictor, model=Exported(predictor.model, run, predictor.codec.sizes.dimensions))
 
 
 class Exported:
     """The model, run as graphs are."""
 
-    def __init__(self, model: Any, run: Mapping[str, Any]):
+    def __init__(self, model: Any, run: Mapping[str, Any], dimensions: int = 0):
         self.model, self.run = model, run
-        self.like = _read(model, np.zeros((1, 1), np.int64), np.ones(1, np.int64))
+        self.like = _read(model, *_blank(model, 1, 1, dimensions))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
@@ -148,9 +176,29 @@ class Exported:
         return type(self.model).score(self, *given)
 
 
+class Transcribing:
+    """A CTC model, run as a graph is."""
+
+    def __init__(self, model: Any, run: Mapping[str, Any]):
+        self.model, self.run = model, run[""]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def posteriors(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As models.ctc.Model.posteriors."""
+        lengths = np.array([len(s) for s in sources], np.int64)
+        found = self.run({"source": _padded(sources, 0), "lengths": lengths})
+        return [own[:steps] for own, steps in zip(found["logprobs"], found["steps"].tolist(), strict=True)]
+
+    def score(self, *given: Any) -> list[np.ndarray]:
+        """As models.ctc.Model.score, of these posteriors."""
+        return type(self.model).score(self, *given)  # type: ignore[arg-type]
+
+
 def _padded(rows: Sequence[np.ndarray], filler: int) -> np.ndarray:
-    """Rows of ids side by side, filled up."""
-    found = np.full((len(rows), max(map(len, rows))), filler, np.int64)
+    """Rows of ids, or of frames, side by side, filled up."""
+    found = np.full((len(rows), max(map(len, rows)), *rows[0].shape[1:]), filler, rows[0].dtype)
     for row, ids in zip(found, rows, strict=True):
         row[: len(ids)] = ids
     return found

@@ -29,7 +29,8 @@ def parts(predictor: Tagger, options: Any) -> dict[str, Part]:
 
     def forward(model: Any, x: Named) -> Named:
         features = [x[f"feature.{name}"].T for name in vocabulary.features]
-        scores = model.scores(words.read(model, x), features, x["lengths"])  # (T, B, K)
+        read, lengths = words.read(model, x)
+        scores = model.scores(read, features, lengths)  # (T, B, K)
         found = {"emissions": scores.swapaxes(0, 1)}
         tagger = replace(predictor, model=model)
         chains = {f".{name}": own.crf for name, own in tagger.targets.items()} or {"": tagger.crf}
