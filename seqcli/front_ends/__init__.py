@@ -36,8 +36,8 @@ class BaseFrontEnd(ABC):
         """frames (N, D), lengths (B,) that add up to N -> (N', E), lengths (B,) that add up to N'."""
 
     def batched(self, frames: Array, lengths: Array) -> tuple[Array, Array]:
-        """The same of records side by side, whatever stands beyond a length: frames (B, T, D), lengths (B,) -> vectors
-        (B, T', E), lengths (B,). Raises UsageError where that cannot be."""
+        """The same of records side by side, whatever stands beyond a length: frames (B, T, D), lengths (B,) ->
+        vectors (B, T', E), lengths (B,). Raises UsageError where that cannot be."""
         flat, _ = self.read(frames.reshape(frames.shape[0] * frames.shape[1], frames.shape[2]), np.zeros(0, np.int64))
         return flat.reshape(frames.shape[0], frames.shape[1], flat.shape[1]), lengths
 

@@ -34,8 +34,8 @@ class Encodes(Trained):
         return x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
 
     def outputs(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
-        """What the encoder makes of a batch: (S, B, C), and how long each is (B,); in torch, or as a graph, whose frames
-        are side by side (B, T, D)."""
+        """What the encoder makes of a batch: (S, B, C), and how long each is (B,); in torch, or as a graph, whose
+        frames are side by side (B, T, D)."""
         if self.front_end is None:
             x = self.look_up(source.T, self.source_embedding, rng)
         elif source.ndim == 3:

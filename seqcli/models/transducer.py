@@ -143,7 +143,7 @@ class Model(seq2seq.Model):
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
         if not self.conditions:
             memory, state = super().read(source, lengths, rng)
-            return (*memory, ops.zeros((len(source), 0), memory[0])), state
+            return (*memory, ops.zeros((source.shape[0], 0), memory[0])), state
         plain = ops.to_numpy(source)
         order, edited, others = self._divided(plain, ops.to_numpy(lengths))
         plain = np.take_along_axis(plain, order, 1)
@@ -157,16 +157,17 @@ class Model(seq2seq.Model):
         return (*memory, f), state
 
     def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
-        B = len(y)
-        state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
-        return (y, lengths - 1), (state, ops.integers(np.zeros(B, np.int64), y))
+        state = self.decoder.initial_state(y.shape[0]) if summary is None else self._begin(summary)
+        return (y, lengths - 1), (state, 0 * lengths)
 
     def _under(self, heads: Array, y: Array, f: Array) -> Array:
         """What the encoder made of the symbols under heads, and what of the conditions: heads (B, T), y (B, S, C),
         f (B, E) -> (B, T, ·)."""
         B, S, C = y.shape
-        starts = ops.integers(np.arange(B)[:, None] * S, y)
+        starts = ops.arange(B, y)[:, None] * S
         under = ops.embedding(starts + heads, y.reshape(B * S, C))
+        if not f.shape[1]:
+            return under
         return ops.concat([under, f[:, None] + ops.zeros((*heads.shape, f.shape[1]), f)])
 
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
@@ -180,10 +181,11 @@ class Model(seq2seq.Model):
 
     def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
         (y, last, f), (own, heads) = memory, state
-        B, N = len(y), len(ids)
+        B, N = y.shape[0], ids.shape[0]
         heads, last = (heads + 1 * (ids >= self.sizes.target)).reshape(B, N // B), last[:, None]
         heads = ops.where(heads < last, heads, last)
-        under = self._under(heads, y, f).reshape(N, -1)
+        under = self._under(heads, y, f)
+        under = under.reshape(N, under.shape[2])
         if isinstance(ids, np.ndarray):
             h, own = self.decoder.step_projected(self._bank(ids) + ops.linear(under, self._feed_weight), own)
         else:
@@ -210,10 +212,16 @@ class Model(seq2seq.Model):
     def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
         """Feed edits (N,), hypothesis k of source b at b·K + k: log-probabilities (N, A) of what follows, -inf where
         there is nothing to copy, substitute or delete; the next state; where the head stands, as attention (N, S)."""
-        y, last, f, copies, places = memory
-        readout, _, state = self.advance(ids, (y, last, f), state)
+        readout, _, state = self.advance(ids, memory[:3], state)
         logprobs = ops.log_softmax(ops.linear(readout, self.output, self.output_bias), own=True)
-        of, heads, V = np.arange(len(ids)) // (len(ids) // len(y)), state[1], self.sizes.target
+        return self.possible(logprobs, memory, state)
+
+    def possible(
+        self, logprobs: np.ndarray, memory: Memory, state: State
+    ) -> tuple[np.ndarray, State, np.ndarray | None]:
+        """What `step` gives, of the log-probabilities (N, A) of all edits, which are changed in place."""
+        y, last, _, copies, places = memory
+        of, heads, V = np.arange(len(logprobs)) // (len(logprobs) // len(y)), state[1], self.sizes.target
         logprobs[heads == last[of], V:] = -np.inf
         logprobs[copies[of, heads] < 0, 2 * V + 1] = -np.inf
         at = places[of, heads]

@@ -24,7 +24,7 @@ def check(model: Any, vocabulary: Vocabulary, kinds: Sequence[str]) -> None:
 
 
 def inputs(model: Any, vocabulary: Vocabulary, batch: str = "batch") -> dict[str, Input]:
-    """Ids and lengths, of characters and vectors where the model reads those; `batch` names how many texts there are."""
+    """Ids and lengths, of characters and vectors where the model reads those; `batch` names the number of texts."""
     if model.front_end is not None:
         frames = Input(np.float32, (batch, "time", vocabulary.dimensions))
         return {"frames": frames, "lengths": Input(np.int64, (batch,), 1, "time")}

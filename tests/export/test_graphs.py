@@ -16,13 +16,14 @@ from support.translators import codec, translator
 
 from seqcli import ops, registry
 from seqcli.datasets.vocabulary import Vocabulary
+from seqcli.decoding.beam import Search
 from seqcli.errors import SeqcliError
 from seqcli.export import onnx
 from seqcli.export.graphs import Options, prove, recorded
 from seqcli.frames import Frames
 from seqcli.frames.values import Config as Values
 from seqcli.graph.evaluate import run
-from seqcli.models import bag, classifier, ctc, language_model, seq2seq, tagger, transformer
+from seqcli.models import bag, classifier, ctc, language_model, seq2seq, tagger, transducer, transformer
 from seqcli.models import transformer_classification as attending_classifier
 from seqcli.models import transformer_language_model as attending
 from seqcli.models import transformer_tagging as attending_tagger
@@ -301,6 +302,21 @@ def stepped_alike(own: Translator, tmp_path: Path, sources: Any = None) -> None:
     for a, b in zip(
         other.model.score(sources, targets, *copies), own.model.score(sources, targets, *copies), strict=True
     ):
+        near(np.exp(a), np.exp(b))
+
+
+@pytest.mark.parametrize("keys", [{}, {"bridge": "zero", "cell": "gru", "decoder_layers": 2}], ids=str)
+def test_edits(keys: dict[str, Any], tmp_path: Path) -> None:
+    of = codec("char")
+    config = transducer.Config(embedding=5, hidden=4, **keys)
+    own = Translator(drawn(transducer.Model.create(config, of.sizes, np.random.default_rng(0))), of, 2.0)
+    other = proven(own, tmp_path)
+    for search in (Search(), Search(beam=3, n_best=2)):
+        answers = [list(each.filter(["the cat", "a", "dogs run"], search=search)) for each in (own, other)]
+        assert answers[0] == answers[1]
+    sources = [np.append(of.source.encode(text), of.eos) for text in ("the cat", "no")]
+    targets = [of.target_ids(text) for text in ("le chat", "non")]
+    for a, b in zip(other.model.score(sources, targets), own.model.score(sources, targets), strict=True):
         near(np.exp(a), np.exp(b))
 
 

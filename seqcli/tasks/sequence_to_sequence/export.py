@@ -1,4 +1,4 @@
-"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder; of CTC the encoder alone."""
+"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder; of CTC the first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
 from seqcli.tasks._words_graph import normal
 from seqcli.tasks.sequence_to_sequence.predict import SPARE, Translator
 
-KINDS = ("seq2seq", "transformer", "ctc")
+KINDS = ("seq2seq", "transformer", "transducer", "ctc")
 
 
 def parts(predictor: Translator, options: Any) -> dict[str, Part]:
@@ -24,8 +24,8 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
     kind = getattr(model, "kind", "ensemble")
     if kind not in KINDS:
         raise UsageError(f"a {kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
-    if getattr(model, "begins", ()):
-        raise UsageError("a model of columns that are read apart has no graph yet")
+    if getattr(model, "begins", ()) or getattr(model, "conditions", ()):
+        raise UsageError("a model of columns that are read apart, or that are conditions, has no graph yet")
     sizes, lengths = predictor.codec.sizes, Input(np.int64, ("batch",), 1, "time")
     frames = Input(np.float32, ("batch", "time", sizes.dimensions))
     read = frames if model.front_end is not None else Input(np.int64, ("batch", "time"), 0, sizes.source)
@@ -88,6 +88,8 @@ def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
         memory, state = model.read(source[np.arange(source.shape[1]) < lengths[:, None]], lengths)
         return tuple(a[:, : int(model.front_end.reduced(lengths).max())] for a in memory), state
     memory, state = model.read(source, lengths)
+    if model.kind == "transducer":
+        return memory[:2], state  # it has no conditions
     if model.kind != "transformer":
         return memory, state
     inside, sources = memory
@@ -97,6 +99,8 @@ def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
 
 def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, Any]:
     """What the softmax reads, attention, and the next state, as a graph has it."""
+    if model.kind == "transducer":
+        return model.advance(ids, (*memory, ops.zeros((memory[0].shape[0], 0), memory[0])), state)
     if model.kind != "transformer":
         return model.advance(ids, memory, state)
     past = state[0][0].shape[1]
@@ -127,7 +131,8 @@ def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
     """The predictor, its model run as graphs."""
     if predictor.model.kind == "ctc":
         return replace(predictor, model=Transcribing(predictor.model, run))
-    return replace(predictor, model=Exported(predictor.model, run, predictor.codec.sizes.dimensions))
+    kind = Editing if predictor.model.kind == "transducer" else Exported
+    return replace(predictor, model=kind(predictor.model, run, predictor.codec.sizes.dimensions))
 
 
 class Exported:
@@ -174,6 +179,24 @@ class Exported:
     def score(self, *given: Any) -> list[np.ndarray]:
         """As BaseSeq2Seq.score, by these steps."""
         return type(self.model).score(self, *given)
+
+
+class Editing(Exported):
+    """A transducer, run as graphs are."""
+
+    def start(
+        self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
+    ) -> tuple[Any, Any]:
+        """As models.transducer.Model.start."""
+        memory, state = super().start(sources)
+        copied = [np.full(len(s), -1, np.int64) for s in sources] if copies is None else copies
+        places = [np.arange(len(s)) for s in sources]
+        return (*memory, np.zeros((len(sources), 0)), _padded(copied, -1), _padded(places, 0)), state
+
+    def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
+        """As models.transducer.Model.step."""
+        logprobs, after, _ = super().step(ids, memory[:2], state)
+        return self.model.possible(logprobs, memory, after)
 
 
 class Transcribing:
