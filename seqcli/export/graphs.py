@@ -140,7 +140,15 @@ def prove(part: Part, model: Any, run: Any, *, exact: bool = True, who: str = "o
 
 def sizes(batch: int, time: int) -> dict[str, int]:
     """The sizes that inputs name."""
-    return {"batch": batch, "time": time, "letters": LETTERS, "rows": 2 * batch, "past": time - 1}
+    return {
+        "batch": batch,
+        "time": time,
+        "letters": LETTERS,
+        "rows": 2 * batch,
+        "past": time - 1,
+        "length": 2 * time,
+        "last": time,
+    }
 
 
 def test(part: Part, model: Any) -> dict[str, Any]:

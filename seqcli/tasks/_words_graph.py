@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from seqcli import ops
 from seqcli.datasets.vocabulary import MARKS, Vocabulary
 from seqcli.errors import UsageError
 from seqcli.frames import Frames
 from seqcli.graph.parts import Input, Named
+from seqcli.reader import placed
 
 ROWS = 64  # texts that are run together
 
@@ -19,8 +22,14 @@ def check(model: Any, vocabulary: Vocabulary, kinds: Sequence[str]) -> None:
     """Raise UsageError for a model that has no graph yet."""
     if getattr(model, "kind", None) not in kinds:
         raise UsageError(f"a {getattr(model, 'kind', 'model')} has no graph", hint=f"what has: {', '.join(kinds)}")
-    if vocabulary.states:
-        raise UsageError("a model with a reader (model.reader) has no graph yet")
+
+
+def with_readers(predictor: Any) -> Any:
+    """The predictor whose model has the language models that read for it among its own arrays."""
+    model = predictor.model
+    if not getattr(model, "vocabulary", predictor.vocabulary).states or model.readers:
+        return predictor
+    return replace(predictor, model=replace(model, readers=model.vocabulary.reader.models))
 
 
 def inputs(model: Any, vocabulary: Vocabulary, batch: str = "batch") -> dict[str, Input]:
@@ -38,6 +47,9 @@ def inputs(model: Any, vocabulary: Vocabulary, batch: str = "batch") -> dict[str
         found["character_lengths"] = Input(np.int64, (batch, "time"), 2, "letters")
     if width := vocabulary.vectors.shape[1]:
         found["vectors"] = Input(np.float32, (batch, "time", width))
+    for i, own in enumerate(getattr(model, "readers", ())):  # what language models read, and where each word ends
+        found[f"symbols.{i}"] = Input(np.int64, (batch, "length"), 0, own.vocabulary_size)
+        found[f"ends.{i}"] = Input(np.int64, (batch, "time"), 0, "last")
     return found
 
 
@@ -54,11 +66,27 @@ def read(model: Any, x: Named) -> tuple[Any, Any]:
     if "characters" in x:
         flat += [x["characters"].reshape(count, x["characters"].shape[2]), x["character_lengths"].reshape(count)]
     words = model.words(*flat)
-    return words.reshape(ids.shape[0], ids.shape[1], words.shape[1]).swapaxes(0, 1), x["lengths"]
+    parts = [words.reshape(ids.shape[0], ids.shape[1], words.shape[1]).swapaxes(0, 1)]
+    if "symbols.0" in x:
+        B, batch = ids.shape[0], {}
+        for i in range(len(model.readers)):
+            batch[f"symbols{i}"] = x[f"symbols.{i}"].T
+            batch[f"ends{i}"] = x[f"ends.{i}"].T * B + ops.arange(B, ids)[None]
+        parts.append(model.read_through(batch))
+    return ops.concat(parts), x["lengths"]
 
 
-def given(model: Any, vocabulary: Vocabulary, texts: Sequence[Any]) -> dict[str, np.ndarray]:
-    """The inputs of some texts of at least a word, or of some frames (T, D)."""
+def read_by(model: Any, records: Sequence[Any]) -> list[Any]:
+    """What the language models of a model are to read of each record: (symbols, ends) for each of them."""
+    if not getattr(model, "readers", ()):
+        return []
+    return [[part.symbols(*placed(record)) for part in model.vocabulary.reader.parts] for record in records]
+
+
+def given(
+    model: Any, vocabulary: Vocabulary, texts: Sequence[Any], through: Sequence[Any] = ()
+) -> dict[str, np.ndarray]:
+    """The inputs of some texts of at least a word, or of some frames (T, D); `through` is what `read_by` gives."""
     lengths = np.array([len(words) for words in texts], np.int64)
     inside = np.arange(lengths.max()) < lengths[:, None]
 
@@ -76,6 +104,18 @@ def given(model: Any, vocabulary: Vocabulary, texts: Sequence[Any]) -> dict[str,
         found |= {"characters": padded(characters), "character_lengths": padded(letters, 2)}
     if vocabulary.vectors.shape[1]:
         found["vectors"] = padded(vocabulary.vector_rows(flat))
+    for i in range(len(through[0]) if through else 0):
+        symbols, ends = zip(*(own[i] for own in through), strict=True)
+        found[f"symbols.{i}"] = side_by_side(symbols)
+        found[f"ends.{i}"] = side_by_side([own[:n] for own, n in zip(ends, lengths.tolist(), strict=True)])
+    return found
+
+
+def side_by_side(rows: Sequence[np.ndarray], filler: int = 0) -> np.ndarray:
+    """Rows of ids, or of frames, side by side, filled up."""
+    found = np.full((len(rows), max(map(len, rows)), *rows[0].shape[1:]), filler, rows[0].dtype)
+    for row, own in zip(found, rows, strict=True):
+        row[: len(own)] = own
     return found
 
 
@@ -89,6 +129,8 @@ def on_page(vocabulary: Vocabulary, frames: Frames | None) -> dict[str, Any]:
     """`about` with the vectors themselves. Raises UsageError where frames are read, which nobody types."""
     if frames is not None:
         raise UsageError("a page has no model that reads frames")
+    if vocabulary.states:
+        raise UsageError("a page has no model with a reader (model.reader)")
     return {**about(vocabulary, frames), "vectors": {"words": vocabulary.vector_words, "rows": vocabulary.vectors}}
 
 

@@ -10,83 +10,27 @@ from typing import Any
 import numpy as np
 import pytest
 from support.cells import CELLS, OWN, known
-from support.pages import NODE, runner
-from support.transformers import cast
-from support.translators import codec, translator
+from support.graphs import CNN, RNN, drawn, generator, near, proven, texts, vocabulary
+from support.translators import codec
 
-from seqcli import ops, registry
+from seqcli import registry
 from seqcli.datasets.vocabulary import Vocabulary
-from seqcli.decoding.beam import Search
-from seqcli.errors import SeqcliError
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.export import onnx
 from seqcli.export.graphs import Options, prove, recorded
-from seqcli.frames import Frames
-from seqcli.frames.values import Config as Values
 from seqcli.graph.evaluate import run
-from seqcli.models import bag, classifier, ctc, language_model, seq2seq, tagger, transducer, transformer
+from seqcli.models import bag, classifier, tagger
 from seqcli.models import transformer_classification as attending_classifier
 from seqcli.models import transformer_language_model as attending
 from seqcli.models import transformer_tagging as attending_tagger
+from seqcli.reader import Part, Reader, with_reader
 from seqcli.records import MARK, Example, Sentence
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tasks.language_model.predict import Generator
-from seqcli.tasks.sequence_to_sequence.codec import Codec
-from seqcli.tasks.sequence_to_sequence.predict import Translator
 from seqcli.tasks.tagging.predict import Tagger
 
-LABELS = ["B-X", "I-X", "O"]
-RNN, CNN = {"kind": "rnn", "embedding": 3, "hidden": 2}, {"kind": "cnn", "embedding": 3, "filters": 4, "width": 3}
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "Émile", "x", "unheard-of"]
-
-
-def drawn(model: Any, seed: int = 0) -> Any:
-    rng = np.random.default_rng(seed)
-    return cast(model, lambda a: a + rng.normal(0, 0.5 * a.shape[-1] ** -0.5, a.shape).astype(np.float32))
-
-
-def texts(count: int = 9) -> list[list[str]]:
-    rng = np.random.default_rng(3)
-    return [rng.choice(WORDS, n).tolist() for n in [1, 2, 40, 0, 7, 3, 3, 12, 5][:count]]
-
-
-def vocabulary(features: bool = False, vectors: int = 0, scheme: str | None = None) -> Vocabulary:
-    seen = [Sentence(words=text, features={"pos": list("NV" * len(text))[: len(text)]}) for text in texts()]
-    found = Vocabulary.learn([s for s in seen if s.words], [LABELS], ["pos"] if features else [], scheme=scheme)
-    found = replace(found, words=found.words[:-1])  # one is unknown
-    return replace(
-        found,
-        vector_words=found.words[:3] if vectors else [],
-        vectors=np.random.default_rng(1).standard_normal((3 if vectors else 0, vectors), np.float32),
-    )
-
-
-def proven(own: Any, folder: Path, **options: Any) -> Any:
-    """The predictor with its model run by onnxruntime, each graph proven."""
-    parts, graphs, model = recorded(own, Options(**options))
-    sessions = {}
-    for name, part in parts.items():
-        onnx.write(folder / f"{name}.onnx", graphs[name], {})
-        sessions[name] = onnx.Session(folder / f"{name}.onnx")
-        prove(part, model, partial(run, graphs[name]))
-        if NODE:
-            prove(part, model, runner(graphs[name]))
-        prove(part, model, sessions[name].run)
-    return registry.load(f"tasks/{own.task}", "export").running(own, {n: s.run for n, s in sessions.items()})
-
-
-def near(found: Any, wanted: Any) -> None:
-    np.testing.assert_allclose(found, wanted, atol=1e-5 * max(1, float(np.abs(wanted).max(initial=0))))
-
-
 # language models
-
-
-def generator(**keys: Any) -> Generator:
-    config = language_model.Config(**{"embedding": 4, "hidden": 5, **keys})
-    tokenizer = codec().source
-    fresh = language_model.Model.create(config, tokenizer.size, np.random.default_rng(0))
-    return Generator(drawn(fresh), tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +175,37 @@ def test_taggers_and_their_best_paths(keys: dict[str, Any], tmp_path: Path) -> N
         assert own.labels.written(best, sentence.words) == tags
 
 
+def read_through(own: Vocabulary, *cells: str) -> Vocabulary:
+    """A vocabulary with language models, the second of which reads from the end."""
+    parts = []
+    for i, cell in enumerate(cells):
+        made = generator(cell=cell, hidden=3 + i)
+        parts.append(Part(made.model, made.tokenizer, {"reversed": i == 1, "checksum": ""}))
+    return with_reader(own, Reader(tuple(parts)))
+
+
+def test_language_models_that_read_for_others(tmp_path: Path) -> None:
+    export = registry.load("tasks/classification", "export")
+    own = read_through(vocabulary(), "lstm", "gru")
+    keys = classifier.Config(embedding=3, hidden=4, pooling="mean")
+    plain = Classifier(
+        drawn(classifier.Model.create(keys, own, np.random.default_rng(0))), own, Reading(codec("word").source, 100)
+    )
+    examples = [Example(" ".join(text), words=text) for text in texts()]
+    other = proven(export.alone(plain, scored=False), tmp_path)
+    near(other.model.logits(examples), plain.model.logits(examples))
+    tags = tagger.Config(embedding=3, hidden=4, characters=CNN)
+    labels = Tagger(drawn(tagger.Model.create(tags, own, np.random.default_rng(0))), own, None)
+    export = registry.load("tasks/tagging", "export")
+    sentences = [Sentence(words=text, text="  ".join(text)) for text in texts() if text]
+    ready = export.alone(labels, scored=False)
+    assert export.alone(ready, scored=False) is ready
+    found = proven(ready, tmp_path, viterbi=True)
+    assert found.answer(sentences) == labels.answer(sentences)
+    with pytest.raises(UsageError, match="with a reader"):
+        registry.load("tasks/classification", "export").on_page(plain)
+
+
 def test_frames(tmp_path: Path) -> None:
     rng, own = np.random.default_rng(0), replace(vocabulary(), words=[], characters=[], dimensions=3)
     sequences = [rng.standard_normal((n, 3), np.float32) for n in (4, 1, 40)]
@@ -240,126 +215,6 @@ def test_frames(tmp_path: Path) -> None:
     for scores, wanted in zip(found, plain.model.emissions(sequences), strict=True):
         near(scores, wanted)
     keys = classifier.Config(embedding=4, hidden=3, pooling="attention")
-    other = Classifier(drawn(classifier.Model.create(keys, own, np.random.default_rng(0))), own, Reading(None, 100))
-    examples = [Example("", frames=frames) for frames in sequences]
-    near(proven(other, tmp_path).model.logits(examples), other.model.logits(examples))
-
-
-# from one sequence to another
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [
-        {},
-        {"attention": "none", "bridge": "mean"},
-        {"attention": "additive", "bridge": "zero", "cell": "lstm", "layers": 2},
-        {"attention": {"kind": "multihead", "heads": 2}, "input_feeding": True},
-        {"attention": "dot", "copy_source": True, "decoder_hidden": 8},
-        {"cell": {"kind": "mingru", "block": True}, "decoder_cell": "slstm", "layers": 2},
-        {"bidirectional": False, "tied": "output", "decoder_cell": "local-attention", "cell": "gru"},
-    ],
-    ids=str,
-)
-def test_encoder_and_decoder(keys: dict[str, Any], tmp_path: Path) -> None:
-    stepped_alike(translator(codec("word", "word"), **keys), tmp_path)
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [
-        {},
-        {"positions": "learned", "longest": 64, "norm": "post", "tied": "output"},
-        {"copy_source": True, "layers": 1},
-    ],
-    ids=str,
-)
-def test_encoder_and_decoder_of_attention(keys: dict[str, Any], tmp_path: Path) -> None:
-    of = codec("word", "word")
-    config = transformer.Config(**{"size": 8, "heads": 2, "layers": 2, **keys})
-    stepped_alike(
-        Translator(drawn(transformer.Model.create(config, of.sizes, np.random.default_rng(0))), of, 1.0), tmp_path
-    )
-
-
-def stepped_alike(own: Translator, tmp_path: Path, sources: Any = None) -> None:
-    """Both models step, each from its own state, and score, to the same numbers."""
-    other = proven(own, tmp_path)
-    sources = [np.array(ids) for ids in ([3, 1, 4], [1], [2, 2, 2, 2, 2, 0])] if sources is None else sources
-    copies = ([np.minimum(ids, 3) for ids in sources], 0) if own.copies else ()
-    (memory, state), (theirs, after) = own.model.start(sources, *copies), other.model.start(sources, *copies)
-    rows = np.repeat(np.arange(3), 2)
-    ids = np.array([1, 0, 2, 3, 1, 1])
-    state, after = ops.take(state, rows), ops.take(after, rows)
-    for _ in range(3):
-        wanted, state, attention = own.model.step(ids, memory, state)
-        found, after, looked = other.model.step(ids, theirs, after)
-        near(np.exp(found), np.exp(wanted))
-        if attention is not None:
-            shorter = min(looked.shape[1], attention.shape[1])
-            near(looked[:, :shorter], attention[:, :shorter])
-    targets = [np.array([1, 2]), np.array([0]), np.array([2, 1, 0])]
-    for a, b in zip(
-        other.model.score(sources, targets, *copies), own.model.score(sources, targets, *copies), strict=True
-    ):
-        near(np.exp(a), np.exp(b))
-
-
-@pytest.mark.parametrize("keys", [{}, {"bridge": "zero", "cell": "gru", "decoder_layers": 2}], ids=str)
-def test_edits(keys: dict[str, Any], tmp_path: Path) -> None:
-    of = codec("char")
-    config = transducer.Config(embedding=5, hidden=4, **keys)
-    own = Translator(drawn(transducer.Model.create(config, of.sizes, np.random.default_rng(0))), of, 2.0)
-    other = proven(own, tmp_path)
-    for search in (Search(), Search(beam=3, n_best=2)):
-        answers = [list(each.filter(["the cat", "a", "dogs run"], search=search)) for each in (own, other)]
-        assert answers[0] == answers[1]
-    sources = [np.append(of.source.encode(text), of.eos) for text in ("the cat", "no")]
-    targets = [of.target_ids(text) for text in ("le chat", "non")]
-    for a, b in zip(other.model.score(sources, targets), own.model.score(sources, targets), strict=True):
-        near(np.exp(a), np.exp(b))
-
-
-FRAMED = [None, {"kind": "conv", "layers": 2, "width": 3}, {"kind": "conv", "width": 4, "stride": 3, "norm": False}]
-
-
-def heard(kind: Any, front: Any, **keys: Any) -> Translator:
-    """A model of frames, unnormalised ones of three numbers."""
-    frames = Frames(Values(), 3, 1, np.zeros(3, np.float32), np.ones(3, np.float32))
-    of = Codec(None, codec("word", "word").target, 100, frames)
-    config = kind.Config(**{"embedding": 5, "hidden": 4, "front_end": front, **keys})
-    return Translator(drawn(kind.Model.create(config, of.sizes, np.random.default_rng(0))), of, 1.0)
-
-
-@pytest.mark.parametrize("front", FRAMED, ids=str)
-def test_frames_as_sources(front: Any, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    sources = [rng.standard_normal((n, 3), np.float32) for n in (7, 1, 20)]
-    stepped_alike(heard(seq2seq, front), tmp_path, sources)
-    stepped_alike(heard(seq2seq, front, attention="none", bridge="last"), tmp_path, sources)
-    own = heard(ctc, front)
-    other = proven(own, tmp_path)
-    for found, wanted in zip(other.model.posteriors(sources), own.model.posteriors(sources), strict=True):
-        near(np.exp(found), np.exp(wanted))
-    targets = [np.array([0, 1]), np.array([1]), np.array([1, 1, 1])]
-    near(other.model.score(sources[::2], targets[:2])[0], own.model.score(sources[::2], targets[:2])[0])
-
-
-def test_ctc_of_symbols(tmp_path: Path) -> None:
-    of = codec("word", "word")
-    config = ctc.Config(embedding=5, hidden=4)
-    own = Translator(drawn(ctc.Model.create(config, of.sizes, np.random.default_rng(0))), of, 1.0)
-    sources = [np.array(ids) for ids in ([3, 1, 4], [1], [2, 2, 2, 2, 2, 0])]
-    other = proven(own, tmp_path)
-    for found, wanted in zip(other.model.posteriors(sources), own.model.posteriors(sources), strict=True):
-        near(np.exp(found), np.exp(wanted))
-
-
-@pytest.mark.parametrize("front", FRAMED[1:], ids=str)
-def test_frames_behind_convolutions(front: Any, tmp_path: Path) -> None:
-    rng, own = np.random.default_rng(0), replace(vocabulary(), words=[], characters=[], dimensions=3)
-    sequences = [rng.standard_normal((n, 3), np.float32) for n in (4, 1, 40)]
-    keys = classifier.Config(embedding=4, hidden=3, pooling="attention", front_end=front)
     other = Classifier(drawn(classifier.Model.create(keys, own, np.random.default_rng(0))), own, Reading(None, 100))
     examples = [Example("", frames=frames) for frames in sequences]
     near(proven(other, tmp_path).model.logits(examples), other.model.logits(examples))

@@ -24,6 +24,8 @@ def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
     """The one graph. Raises UsageError for a model that has none."""
     model, vocabulary, many = predictor.model, predictor.vocabulary, predictor.multi_label
     words.check(model, vocabulary, KINDS)
+    if _compares(model) and vocabulary.states:
+        raise UsageError("a model of two texts with pair: compare and a reader has no graph yet")
     inputs = words.inputs(model, vocabulary, "rows" if _compares(model) else "batch")
     if _looks(model):
         inputs["seconds"] = Input(np.int64, ("batch",), 0, 1)
@@ -53,7 +55,8 @@ def _looks(model: Any) -> bool:
 
 def alone(predictor: Classifier, *, scored: bool) -> Classifier:
     """The predictor without what a graph has not, the linear model beside a network, its temperature fitted anew on
-    the validation split. Raises SeqcliError where the data are not there."""
+    the validation split; language models that read for it are its own. Raises SeqcliError where there are no data."""
+    predictor = words.with_readers(predictor)
     if not any(own.share for own in (predictor, *predictor.others.values())):
         return predictor
     left = "the graph is of the network: the linear model beside it (model.linear) is left out"
@@ -111,9 +114,10 @@ class Exported:
         if _compares(self.model):
             texts = [[*map(list, apart(words))] for (words,) in texts]
         found = np.tile(self.model.output_bias, (len(texts), 1))
+        through = words.read_by(self.model, examples)
         for group in words.groups([max(map(len, own)) for own in texts]):
             rows = [own for side in zip(*(texts[i] for i in group), strict=True) for own in side]
-            given = words.given(self.model, self.model.vocabulary, rows)
+            given = words.given(self.model, self.model.vocabulary, rows, [through[i] for i in group if through])
             if _looks(self.model):
                 given["seconds"] = np.array([second(own) for own in rows])
             found[group] = self.run(given)["logits"]

@@ -11,7 +11,7 @@ import numpy as np
 from seqcli import ops
 from seqcli.errors import UsageError
 from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
-from seqcli.tasks._words_graph import normal
+from seqcli.tasks._words_graph import normal, side_by_side
 from seqcli.tasks.sequence_to_sequence.predict import SPARE, Translator
 
 KINDS = ("seq2seq", "transformer", "transducer", "ctc")
@@ -79,7 +79,7 @@ def _posteriors(model: Any, x: Named) -> Named:
         inside = (ops.arange(logprobs.shape[1], y)[None] < counts[:, None])[..., None]
         return {"logprobs": ops.where(inside, logprobs, 0 * logprobs), "steps": counts + 0}
     found = model.posteriors([row[:n] for row, n in zip(source, lengths.tolist(), strict=True)])
-    return {"logprobs": _padded(found, 0), "steps": np.array([len(own) for own in found])}
+    return {"logprobs": side_by_side(found, 0), "steps": np.array([len(own) for own in found])}
 
 
 def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
@@ -150,14 +150,14 @@ class Exported:
     ) -> tuple[Any, Any]:
         """As BaseSeq2Seq.start."""
         lengths = np.array([len(s) for s in sources], np.int64)
-        source = _padded(sources, 0)
+        source = side_by_side(sources, 0)
         found = self.run["encoder"]({"source": source, "lengths": lengths})
         memory, state = (
             nested(like, [found[f"{name}.{i}"] for i in range(len(flat(like)))])
             for name, like in zip(("memory", "state"), self.like, strict=True)
         )  # of a transformer, caches of nothing
         if self.model.copy_weight is not None:
-            targets = _padded(sources if copies is None else copies, -1)
+            targets = side_by_side(sources if copies is None else copies, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
         return memory, state
 
@@ -191,7 +191,7 @@ class Editing(Exported):
         memory, state = super().start(sources)
         copied = [np.full(len(s), -1, np.int64) for s in sources] if copies is None else copies
         places = [np.arange(len(s)) for s in sources]
-        return (*memory, np.zeros((len(sources), 0)), _padded(copied, -1), _padded(places, 0)), state
+        return (*memory, np.zeros((len(sources), 0)), side_by_side(copied, -1), side_by_side(places, 0)), state
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
         """As models.transducer.Model.step."""
@@ -211,17 +211,9 @@ class Transcribing:
     def posteriors(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As models.ctc.Model.posteriors."""
         lengths = np.array([len(s) for s in sources], np.int64)
-        found = self.run({"source": _padded(sources, 0), "lengths": lengths})
+        found = self.run({"source": side_by_side(sources, 0), "lengths": lengths})
         return [own[:steps] for own, steps in zip(found["logprobs"], found["steps"].tolist(), strict=True)]
 
     def score(self, *given: Any) -> list[np.ndarray]:
         """As models.ctc.Model.score, of these posteriors."""
         return type(self.model).score(self, *given)  # type: ignore[arg-type]
-
-
-def _padded(rows: Sequence[np.ndarray], filler: int) -> np.ndarray:
-    """Rows of ids, or of frames, side by side, filled up."""
-    found = np.full((len(rows), max(map(len, rows)), *rows[0].shape[1:]), filler, rows[0].dtype)
-    for row, ids in zip(found, rows, strict=True):
-        row[: len(ids)] = ids
-    return found

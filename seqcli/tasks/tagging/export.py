@@ -78,6 +78,11 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
     return ops.where(inside, ops.reverse(labels, lengths)[..., 0], 0)
 
 
+def alone(predictor: Tagger, *, scored: bool) -> Tagger:
+    """The predictor whose model has all arrays of its graph, those of the language models that read for it too."""
+    return words.with_readers(predictor)
+
+
 def about(predictor: Tagger) -> dict[str, Any]:
     """What a reader needs beside the header."""
     return dict(words.about(predictor.vocabulary, predictor.frames))
@@ -103,10 +108,13 @@ def running(predictor: Tagger, run: Mapping[str, Any]) -> Tagger:
 
 
 def given(
-    model: Any, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()
+    model: Any,
+    sentences: Sequence[Sequence[str]],
+    features: Sequence[Mapping[str, Sequence[str]]] = (),
+    through: Sequence[Any] = (),
 ) -> dict[str, np.ndarray]:
     """The inputs of some sentences of at least a word."""
-    found = words.given(model, model.vocabulary, sentences)
+    found = words.given(model, model.vocabulary, sentences, through)
     for name in model.vocabulary.features:
         found[f"feature.{name}"] = ids = np.zeros_like(found["ids"])
         for row, own in zip(ids, features, strict=True):
@@ -123,15 +131,23 @@ class Exported:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
+    def states(self, records: Sequence[Any]) -> list[Any]:
+        """What language models are to read of records, in the place of what they make of them."""
+        return words.read_by(self.model, records)
+
     def emissions(
-        self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = (), *states: Any
+        self,
+        sentences: Sequence[Sequence[str]],
+        features: Sequence[Mapping[str, Sequence[str]]] = (),
+        through: Sequence[Any] = (),
     ) -> list[np.ndarray]:
         """As models.TaggingModel.emissions."""
         empty = np.zeros((0, len(self.model.output_bias)), np.float32)
         found = [empty] * len(sentences)
         for group in words.groups([len(s) for s in sentences]):
             own = [features[i] for i in group] if features else ()
-            emissions = self.run(given(self.model, [sentences[i] for i in group], own))["emissions"]
+            read = [through[i] for i in group] if through else ()
+            emissions = self.run(given(self.model, [sentences[i] for i in group], own, read))["emissions"]
             for i, scores in zip(group, emissions, strict=True):
                 found[i] = scores[: len(sentences[i])]
         return found
