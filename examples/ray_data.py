@@ -1,4 +1,4 @@
-"""Answer the lines of a file with Ray Data, by a model that each of two actors holds.
+"""Answer the lines of a file with Ray Data, using a model in each of two actors.
 
 python examples/ray_data.py MODEL INPUT OUTPUT
 """
@@ -18,7 +18,7 @@ model, source, target = sys.argv[1:]
 
 
 class Answering:
-    """An actor: opens the model once, answers batches."""
+    """An actor that opens the model once and answers batches."""
 
     def __init__(self, path: str) -> None:
         import seqcli
@@ -26,16 +26,16 @@ class Answering:
         self.model = seqcli.load(path)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The answers to a batch of lines, one for each."""
+        """Return the answers to a batch of lines, one for each."""
         return {"answer": list(self.model.filter(batch["line"].tolist()))}
 
 
 ray.init(num_cpus=3, include_dashboard=False, logging_level="warning")
 context = ray.data.DataContext.get_current()
-context.execution_options.preserve_order = True  # else blocks come as they are done
+context.execution_options.preserve_order = True  # otherwise blocks arrive as they finish
 context.enable_progress_bars = False
 
-# read_text would leave out blank lines, and end a line at each of the ten characters that Python's splitlines knows.
+# read_text would drop blank lines, and end a line at each of the ten line ends of Python's splitlines.
 with Path(source).open(encoding="utf-8", newline="\n") as file:
     lines = (line.removesuffix("\n") for line in file)
     tables = [pyarrow.table({"line": list(part)}) for part in iter(lambda: tuple(itertools.islice(lines, BLOCK)), ())]

@@ -1,8 +1,8 @@
-"""Answer the lines of a file with Spark, by a model that each task loads once.
+"""Answer the lines of a file with Spark, using a model that each task loads once.
 
     python examples/spark_pandas.py MODEL INPUT OUTPUT
 
-OUTPUT is a new folder whose part-* files, one behind the other, are the answers in order.
+OUTPUT is a new folder; its part-* files, concatenated, are the answers in order.
 """
 
 import sys
@@ -17,7 +17,7 @@ spark.conf.set("spark.sql.files.maxPartitionBytes", 4 << 20)
 
 
 def answer(batches: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
-    """Rows with one more column. Runs in Spark's workers: seqcli must be installed where they are."""
+    """Yield the rows with an additional column. Runs in Spark's workers, so seqcli must be installed there."""
     import seqcli
 
     own = seqcli.load(model)

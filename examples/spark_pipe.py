@@ -1,8 +1,8 @@
-"""Answer the lines of files with Spark, a command a partition.
+"""Answer the lines of files with Spark, one command for each partition.
 
     python examples/spark_pipe.py 'seqcli classify -m MODEL' INPUT OUTPUT
 
-INPUT is a file or a folder, OUTPUT a new folder whose part-* files, one behind the other, are the answers in order.
+INPUT is a file or a folder, OUTPUT a new folder; its part-* files, concatenated, are the answers in order.
 """
 
 import os
@@ -16,7 +16,7 @@ command, source, target = sys.argv[1:]
 spark = SparkSession.builder.master("local[2]").appName("seqcli").getOrCreate()
 context = spark.sparkContext
 
-# A line ends with \n alone, as for seqcli: sc.textFile and spark.read.text would also end one at \r.
+# Only \n ends a line, as in seqcli: sc.textFile and spark.read.text would also end one at \r.
 hadoop = "org.apache.hadoop"
 lines = context.newAPIHadoopFile(
     source,
@@ -29,8 +29,8 @@ lines = context.newAPIHadoopFile(
     },
 ).values()
 
-# env: without it the command has no environment at all, no PATH and no HOME; checkCode: without it a command that
-# fails is one that wrote less.
+# Without env, the command has no environment at all, no PATH and no HOME; without checkCode, a failed command
+# only seems to have written less.
 answers = lines.pipe(command, env=dict(os.environ), checkCode=True)
 answers.saveAsTextFile(target)
 spark.stop()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Answer the lines of a file with split and xargs, a command for each of two parts.
+# Answer the lines of a file with split and xargs, one command for each of two parts.
 #
 #   bash examples/xargs.sh 'seqcli classify -m MODEL' INPUT OUTPUT
 set -euo pipefail

@@ -28,7 +28,7 @@ def test_a_page_is_set_within_the_terminal(columns):
     plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
     assert columns - 10 < max(map(len, plain.splitlines())) <= columns
     words = " ".join(plain.split())
-    assert "its state at the end of each word stands beside the word's own embedding" in words
+    assert "its state at the end of each word is concatenated with the word's own embedding" in words
     assert "](" not in words  # links are words
 
 

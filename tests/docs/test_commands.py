@@ -32,7 +32,7 @@ TRAINS = re.compile(r"^seqcli train (?:\S*/)?([\w-]+?)(?:\.yaml)?(?: .*?--name (
 WHOLE = {"pos-tagger", "sentiment", "numbers", "charlm", "hello", "mackey-glass"}  # minutes, if that
 # The run that is the newest from a heading of a page on, where the commands there take one for granted.
 NEWEST = {
-    ("constraints", "What answers must hold"): "multi30k-en-de",
+    ("constraints", "Constraints on answers"): "multi30k-en-de",
     ("coming-from", "fastText"): "fasttext",
     ("coming-from", "char-rnn, nanoGPT"): "charlm",
     ("coming-from", "CRFsuite"): "wnut17-ner",
