@@ -67,6 +67,8 @@ def command(
     stored, path = runs.open_model(model, "inspect"), Path(output)
     if not path.parent.is_dir():
         raise SeqcliError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.exists() and not path.is_file():  # what is written takes the place of what is there
+        raise SeqcliError(f"cannot write {path}: it is there already, and no file", hint="name a file")
     if path.exists() and path.samefile(stored.path):
         raise UsageError(f"--output is the model itself, {path}", hint="name another file")
     if to == "safetensors":

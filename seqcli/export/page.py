@@ -139,7 +139,6 @@ def html(stored: Artifact, data: Mapping[str, Any], blob: str, said: list[tuple[
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     parts = {
         "title": escape(name),
-        "task": data["task"],
         "version": __version__,
         "facts": "\n".join(f"<tr><th>{escape(key)}<td>{escape(own)}" for key, own in said if key),
         "scores": "\n".join(rows(scores)),

@@ -32,7 +32,7 @@ const made = document.createElement("pre"), given = %s;
 const work = {
   "language-model": () => {
     const ids = [], first = [own.first];
-    for (const { id } of own.generate(own.read(""), { temperature: 0 })) if (ids.push(id) === given) break;
+    for (let known = own.read(""); ids.length < given; known = own.step(ids.at(-1), known.state)) ids.push(own.drawn(known.logits, { temperature: 0 }));
     return ids.map((id, i) => joined(own.tokenizer, [...first, ...ids.slice(0, i)], id)).join("");
   },
   tagging: () => given.map((text) => own.tag(text).map((word) => word.label)),

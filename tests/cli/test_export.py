@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,17 @@ def test_what_is_smaller_already_is_refused(tmp_path: Path) -> None:
     smaller.write(artifact.read(MODELS / "remarks.safetensors"), "float16", other, scored=False)
     done = seqcli("export", other, "--to", "safetensors", "--precision", "int8", "-o", "x", cwd=tmp_path)
     assert (done.returncode, "stored in float16 already" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("to", ["html", "onnx", "safetensors"])
+def test_what_is_no_file_is_not_replaced(to: str, tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    more = ["--precision", "int8"] if to == "safetensors" else []
+    for path in (pipe, folder):
+        done = seqcli("export", MODELS / "lm.safetensors", "--to", to, "--unscored", *more, "-o", path, cwd=tmp_path)
+        assert done.returncode == 1
+        assert f"cannot write {path}: it is there already, and no file" in done.stderr
+    assert pipe.is_fifo()
+    assert {*tmp_path.iterdir()} == {pipe, folder}

@@ -1,10 +1,9 @@
-"""Models as pages: what a page computes, run in Node and in Chromium where there are those, is what seqcli computes."""
+"""Models as pages: what a page computes, run in Node where there is one, is what seqcli computes."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ from seqcli.export import page, smaller
 from seqcli.export.graphs import Options
 from seqcli.export.patterns import javascript
 from seqcli.graph.evaluate import OPERATORS
+from seqcli.tasks.classification.explain import explained
 from seqcli.tokenizers import byte, char, sentencepiece, word
 from seqcli.words import Rule
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "tests/net/models"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TEXTS = [
     "The cat didn't sit on the mat, e.g. there.",
     "not a good day: I don't like it!",
@@ -33,6 +32,8 @@ TEXTS = [
     "   ",
     "",
     "unheard-of 😀👍🏽 words\tand  blanks 漢字",
+    " a day,\nnot good etc.\nthe end \n",
+    " \n ",
 ]
 ODD = list(
     "ab'’n't.,-:/()[]{}<>@#&0189AZ_äé٠“”…·٫\u0300\u200d\ufe0f\u20e3一あ😀👍🏽🇩🇪\U0001f3fb\x01 ©™€§\u2010\u00a0▁\n"
@@ -108,6 +109,19 @@ def test_texts_are_read_as_the_tokenizer_reads_them(kind: Any, keys: dict[str, A
             assert all((part["start"], part["end"]) == span for part, span in wanted if part["text"])
 
 
+@needs_node
+@pytest.mark.parametrize(
+    ("kind", "keys"), [(byte, {}), (sentencepiece, {"size": 300}), (char, {"normalize": "nfd"})], ids=str
+)
+def test_what_is_written_shows_whole_characters(kind: Any, keys: dict[str, Any]) -> None:
+    text = "café, naïve: 漢字 😀 ñandú"
+    own = kind.Tokenizer.learn(["a plain text", text if keys.get("normalize") else ""], kind.Config(**keys))
+    ask(tokenizer=page.reading(own))
+    found = ask(joined=own.encode(text).tolist())
+    assert unicodedata.normalize("NFC", "".join(found)) == text
+    assert not any("\ufffd" in part for part in found)
+
+
 def test_a_tokenizer_that_a_page_has_not() -> None:
     with pytest.raises(UsageError, match="a page has no tokenizer bins"):
         page.reading(predictor.load(artifact.read(MODELS / "tides.safetensors")).tokenizer)
@@ -153,18 +167,33 @@ def test_it_classifies_alike(name: str, tmp_path: Path) -> None:
 
 
 @needs_node
+@pytest.mark.parametrize("name", ["remarks", "topics"])
+@pytest.mark.parametrize("sure", [1, 1000])
+def test_what_words_add_is_what_explain_says(name: str, sure: float, tmp_path: Path) -> None:
+    stored = artifact.read(MODELS / f"{name}.safetensors")
+    vectors = {f"model.{end}": stored.arrays[f"model.{end}"] * sure for end in ("output_weight", "output_bias")}
+    artifact.write(tmp_path / "made.safetensors", stored.header, {**stored.arrays, **vectors})
+    own = made(str(tmp_path / "made.safetensors"), tmp_path)
+    for text in ("good", "not a good day", "a goal, a song"):
+        ready, p = own.ready(text), own.classify(text)
+        for i, label in enumerate(own.labels):
+            (wanted,) = explained(own, [ready], [(i, p[label])])
+            found = ask(call="added", given=[text, label])
+            assert [part["added"] for part in found] == pytest.approx([t.weight for t in wanted], abs=2e-3)
+
+
+@needs_node
 @pytest.mark.parametrize("keys", [{"attention": "additive"}, {"attention": "none", "layers": 2}, {"cell": "mingru"}])
 def test_it_answers_alike(keys: dict[str, Any], tmp_path: Path) -> None:
     write(tmp_path / "made.safetensors", of := codec("char"), model(of, **keys), keys)
     own = made(str(tmp_path / "made.safetensors"), tmp_path)
     greedy = own.asked(search=own.search.__class__(beam=1))
-    for text in ("the cat sat", "a dog", "no"):
+    for text in ("the cat sat", "a dog", "no", " a  dog ", "\t", " "):
         found = ask(call="translate", given=[text])
         (answer,) = own.filter([text], **{"search": greedy.search})
         assert found["text"] == answer
-        assert len(found["steps"][0].get("attention") or []) == (
-            0 if keys.get("attention") == "none" else len(text) + 1
-        )
+        looked = 0 if keys.get("attention") == "none" else len(text) + 1
+        assert all(len(step.get("attention") or []) == looked for step in found["steps"])
 
 
 def test_what_a_page_cannot_show_is_refused_by_name(tmp_path: Path) -> None:
@@ -187,6 +216,7 @@ def test_it_is_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
     page.write(stored, tmp_path / "remarks.html", Options("int8", scored=False))
     text = (tmp_path / "remarks.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text
+    assert "form-action 'none'; base-uri 'none'" in text  # these do not follow default-src
     assert not re.search(r"(src|href)=|@import|fetch\(|https?://", text.replace("[Hh][Tt][Tt][Pp]", ""))
     assert text.count("<script") == text.count("</script>") == 4
     assert "{{" not in re.sub(r'id="data">.*?</script>', "", text, flags=re.DOTALL)
@@ -204,21 +234,32 @@ def test_nothing_in_a_model_ends_a_script() -> None:
     assert "\\u003c/script>" in data
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open a page in")
-@pytest.mark.parametrize("name", ["lm", "pos", "remarks"])
-def test_a_browser_opens_it_and_finds_it_right(name: str, tmp_path: Path) -> None:
-    stored = artifact.read(MODELS / f"{name}.safetensors")
-    page.write(stored, tmp_path / "page.html", Options("float16", viterbi=name == "pos", scored=False))
-    text = (tmp_path / "page.html").read_text(encoding="utf-8").replace("</textarea>", "the cat sat</textarea>")
-    (tmp_path / "page.html").write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--virtual-time-budget=5000", "--dump-dom", (tmp_path / "page.html").as_uri()],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert "Checked: this browser computes what seqcli computed" in done.stdout
-    answer = done.stdout.partition('id="answer"')[2].partition("</section>")[0]
-    assert {"lm": 'title="', "pos": "DET", "remarks": "positive"}[name] in answer
+def test_texts_stand_out_from_their_colours() -> None:
+    style = (page.WEB / "page.css").read_text(encoding="utf-8")
+    modes = [dict(re.findall(r"--(\w+): ([^;]+);", own)) for own in re.findall(r":root \{([^}]*)\}", style)]
+
+    def light(colour: np.ndarray) -> float:  # WCAG 2.2, relative luminance
+        share = colour / 255
+        return float(
+            np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+        )
+
+    def contrast(a: np.ndarray, b: np.ndarray) -> float:
+        low, high = sorted((light(a), light(b)))
+        return (high + 0.05) / (low + 0.05)
+
+    def of(code: str) -> np.ndarray:
+        code = code.strip("# ")
+        code = "".join(2 * c for c in code) if len(code) == 3 else code
+        return np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)], float)
+
+    assert len(modes) == 2
+    for mode in modes:
+        for name in ("hot", "cold"):
+            strongest = 0.85 * np.array(list(map(float, mode[name].split(",")))) + 0.15 * of(mode["panel"])
+            assert contrast(of(mode["ink"]), strongest) >= 4.5
+        assert contrast(of(mode["soft"]), of(mode["ground"])) >= 4.5
+        assert contrast(of(mode["ground"]), of(mode["accent"])) >= 4.5
 
 
 def test_patterns() -> None:

@@ -1,6 +1,6 @@
 // Runs what a page runs, in Node: a JSON object a line on stdin, its answer a line on stdout.
 // { open, weights }: a packed graph; { run }: its inputs as [kind, shape, numbers]; { page }: the text of a page;
-// { call, given }: a method of its model; { proof }: how far off its outputs are; { rule, texts }: texts split.
+// { call, given }: a method of its model; { rule, texts }: texts split; { joined }: what each of some ids adds to a text.
 
 const fs = require("fs"), path = require("path"), vm = require("vm");
 const web = path.join(__dirname, "../../seqcli/export/web");
@@ -23,13 +23,14 @@ const WORK = {
   call: ({ call, given }) => { const found = own[call](...given); return found?.next ? [...found] : found; },
   generate: ({ generate: [text, count] }) => {
     const ids = [], before = own.tokenizer.encode(text).map((part) => part.id), first = before.length ? before : [own.first];
-    for (const { id } of own.generate(own.read(text), { temperature: 0 })) if (ids.push(id) === count) break;
+    for (let known = own.read(text); ids.length < count; known = own.step(ids.at(-1), known.state)) ids.push(own.drawn(known.logits, { temperature: 0 }));
     return ids.map((id, i) => joined(own.tokenizer, [...first, ...ids.slice(0, i)], id)).join("");
   },
   rule: ({ rule, texts }) => { const own = new Rule(rule); return texts.map((text) => own.split(text)); },
   tokenizer: ({ tokenizer }) => { divides = read(tokenizer); return null; },
   encode: ({ encode }) => divides.encode(encode),
   decode: ({ decode }) => divides.decode(decode),
+  joined: ({ joined: ids }) => ids.map((id, i) => joined(divides, ids.slice(0, i), id)),
   operators: () => Object.keys(OPERATORS),
 };
 

@@ -58,7 +58,7 @@ const VIEWS = {
     if (units) colour.append(element("option", "", "a unit of the state", { value: "unit" }));
     const temperature = element("input", "", [], { type: "range", min: 0, max: 1.5, step: 0.05, value: 0.8 });
     const degree = element("output", "", "0.80");
-    const length = element("input", "", [], { type: "number", min: 1, max: 100000, value: 300 });
+    const length = element("input", "", [], { type: "number", min: 1, max: 100000, value: 300, required: true });
     const write = element("button", "first", "Continue", { type: "submit" });
     const stop = element("button", "", "Stop", { type: "button", disabled: true });
     const text = element("div", "text"), next = element("div"), speed = element("p", "soft");
@@ -67,10 +67,19 @@ const VIEWS = {
     $("answer").append(text, element("h2", "", "What may come next"), next, speed);
     let read = [], shown = []; // symbols with what is known behind each; their spans
 
+    /** A unit of the state behind a symbol; null where there is none of the number that stands in the field. */
+    const unitOf = ({ state }) => {
+      let at = unit.value === "" ? NaN : Number(unit.value);
+      for (const [, { data }] of numbered("state", state)) {
+        if (at < data.length) return data[at] ?? null;
+        at -= data.length;
+      }
+      return null;
+    };
     const paint = (part, span) => {
-      const value = colour.value ? part.units[unit.value] : part.bits;
+      const own = unitOf(part), value = colour.value ? own : part.surprise;
       span.style.background = value === null ? "" : shade(colour.value ? value : value / 8);
-      const said = [part.bits === null ? "" : `${part.bits.toFixed(2)} bits`, units ? `unit ${unit.value}: ${part.units[unit.value]?.toFixed(3)}` : ""];
+      const said = [part.surprise === null ? "" : `${part.surprise.toFixed(2)} bits`, own === null ? "" : `unit ${unit.value}: ${own.toFixed(3)}`];
       span.title = said.filter(Boolean).join("; ");
     };
     const add = (part, made) => {
@@ -83,14 +92,15 @@ const VIEWS = {
     const known = () => read.at(-1) ?? own.read("");
     const foresee = () => {
       const p = softmax(known().logits), ids = p.map((_, id) => id).sort((a, b) => p[b] - p[a]).slice(0, 8);
-      const label = (id) => visible(own.tokenizer.decode([id])).replaceAll(" ", "␣");
+      const label = (id) => own.tokenizer.name(id).replaceAll("\n", "⏎").replaceAll(" ", "␣");
       next.replaceChildren(bars(ids.map((id) => ({ label: label(id), p: p[id] }))));
     };
     const step = (part, before) => {
       const bits = before ? -logSoftmax(before.logits)[part.id] / Math.LN2 : null;
-      const found = own.step(part.id, before?.state ?? own.start());
-      return { ...part, bits, ...found, units: numbered("state", found.state).flatMap(([, x]) => [...x.data]) };
+      const open = before && !before.text ? before.surprise : 0; // bytes of the same character
+      return { ...part, surprise: bits === null ? null : bits + open, ...own.step(part.id, before?.state ?? own.start()) };
     };
+    /** Reads the text, from where it differs from what was read; false where something else was asked meanwhile. */
     const look = async () => {
       asked++;
       const value = codes($("text").value), parts = own.tokenizer.encode(value.join(""));
@@ -101,32 +111,31 @@ const VIEWS = {
       read = read.slice(0, same);
       shown.splice(same).forEach((span) => span.remove());
       speed.textContent = "";
-      if (await through(parts.slice(same), (part) => add(step(part, read.at(-1))))) foresee();
+      const done = await through(parts.slice(same), (part) => add(step(part, read.at(-1))));
+      if (done) foresee();
+      return done;
     };
-    let halted = false;
+    let halted = 0; // what was asked when it was stopped
     const generate = async () => {
-      halted = false;
-      await look();
+      if (!await look()) return;
       const number = ++asked, began = performance.now(), how = { temperature: Number(temperature.value) };
       let count = 0;
       write.disabled = !(stop.disabled = false);
       function* steps() {
-        for (const { id } of own.generate(known(), how)) {
-          yield id;
-          if (++count >= Number(length.value)) return;
-        }
+        for (; count < Number(length.value); count++) yield own.drawn(known().logits, how);
       }
-      const text = (id) => joined(own.tokenizer, read.map((part) => part.id), id);
-      await through(steps(), (id) => add(step({ id, text: text(id) }, read.at(-1)), true));
+      const written = (id) => joined(own.tokenizer, read.slice(-8).map((part) => part.id), id);
+      await through(steps(), (id) => add(step({ id, text: written(id) }, read.at(-1)), true));
       const took = performance.now() - began;
-      const shown = (n) => Math.round(n).toLocaleString("en");
-      if (took) speed.textContent = `${shown(count)} symbols, ${shown(count / took * 1000)} a second`;
+      const figure = (n) => Math.round(n).toLocaleString("en");
       write.disabled = !(stop.disabled = true);
-      if (number === asked || halted) foresee();
+      if (asked !== number && asked !== halted) return; // the text is another one by now
+      if (took) speed.textContent = `${figure(count)} symbols, ${figure(count / took * 1000)} a second`;
+      foresee();
     };
     colour.onchange = unit.oninput = () => { unit.disabled = !colour.value; shown.forEach((span, i) => paint(read[i], span)); };
     temperature.oninput = () => { degree.textContent = Number(temperature.value).toFixed(2); };
-    stop.onclick = () => { asked++; halted = true; };
+    stop.onclick = () => { halted = ++asked; };
     $("ask").onsubmit = (event) => { event.preventDefault(); generate(); };
     return look;
   },
@@ -151,8 +160,13 @@ const VIEWS = {
     const draw = async () => {
       asked++;
       const value = $("text").value, ranking = own.classify(value), label = ranking.length ? chosen.label ?? ranking[0].label : null;
+      const choose = (row) => {
+        chosen.label = row.label;
+        draw();
+        $("answer").querySelector("[aria-pressed=true]").focus(); // a new button stands in the place of the old one
+      };
       const name = (row) => element("button", row.given ? "name given" : "name", row.label, {
-        type: "button", ariaPressed: row.label === label, onclick: () => { chosen.label = row.label; draw(); },
+        type: "button", ariaPressed: row.label === label, onclick: () => choose(row),
       });
       const text = element("div", "text", value);
       const why = label === null ? [] : [element("h2", "", `What speaks for ${label}`), text];
@@ -164,7 +178,7 @@ const VIEWS = {
       let at = 0;
       for (const part of added) {
         const title = `${part.added > 0 ? "+" : ""}${part.added.toFixed(2)} log-odds`;
-        const span = element("span", "", whole.slice(part.start, part.end).join(""), { title });
+        const span = element("span", "", part.shown, { title });
         span.style.background = shade(part.added / most);
         made.push(whole.slice(at, part.start).join(""), span);
         at = part.end;
@@ -198,12 +212,12 @@ const VIEWS = {
           return cell;
         });
         const head = element("tr", "", [element("td"), ...source.map((text) => named("col", text))]);
-        const rows = found.steps.map((step) => element("tr", "", [named("row", step.text), ...cells(step.attention)]));
+        const rows = found.steps.map((step) => element("tr", "", [named("row", own.target.name(step.id)), ...cells(step.attention)]));
         const key = "Point at a part of the answer, or read the table: a row for each of its parts.";
         parts.push(element("h2", "", "Where it looked"), element("p", "soft", key), from,
           element("div", "scroll", element("table", "heat", [head, ...rows])));
       }
-      $("answer").replaceChildren(...(found.parts.length ? parts : []));
+      $("answer").replaceChildren(...(chunks($("text").value).length ? parts : []));
     };
   },
 };

@@ -12,10 +12,10 @@ function model(stored, weights) {
   return new MODELS[stored.task](stored, graphs);
 }
 
-/** The text that one more symbol adds to that of the symbols before it. */
+/** The text that one more symbol adds to that of the symbols before it; of the bytes of a character the last adds it. */
 function joined(tokenizer, ids, id) {
   const before = ids.slice(-8);
-  return tokenizer.decode([...before, id]).slice(tokenizer.decode(before).length);
+  return tokenizer.decode([...before, id], true).slice(tokenizer.decode(before, true).length);
 }
 
 /** Zeros for the states that a graph begins with. */
@@ -67,20 +67,16 @@ class LanguageModel {
     return { parts, logits: known, state };
   }
 
-  /** Continues what was read, a symbol { id, bits } at a time. */
-  *generate({ logits, state }, how) {
-    for (;;) {
-      const id = drawn(logits, { ...how, banned: this.tokenizer.unknown === null ? [] : [this.tokenizer.unknown] });
-      yield { id, bits: -logSoftmax(logits)[id] / Math.LN2 };
-      ({ logits, state } = this.step(id, state));
-    }
+  /** The next symbol, drawn from logits; never <unk>. */
+  drawn(logits, how) {
+    return drawn(logits, { ...how, banned: this.tokenizer.unknown === null ? [] : [this.tokenizer.unknown] });
   }
 }
 
 /** What models of words read: ids, characters and vectors of the words of one text. */
 class Vocabulary {
-  constructor({ words, characters, lowercase, fold_digits: fold, vectors, features }, graph) {
-    Object.assign(this, { lowercase, fold, features });
+  constructor({ words, characters, lowercase, fold_digits: fold, vectors }, graph) {
+    Object.assign(this, { lowercase, fold });
     this.asked = new Set(graph.inputs.map(({ name }) => name));
     this.words = new Map(words.map((word, i) => [word, i + 1]));
     this.characters = new Map(characters.map((character, i) => [character, i + 4]));
@@ -151,20 +147,26 @@ class Tagger {
   }
 }
 
+const TINY = 1e-12; // no probability is nearer to 0 or 1 where log-odds are asked for
+
 class Classifier {
-  constructor({ about, labels, reading, names, longest, many, thresholds }, graphs) {
-    Object.assign(this, { graph: graphs[""], labels, names, longest, many, thresholds, tokenizer: tokenizer(reading) });
+  constructor({ about, labels, reading, names, longest, many, thresholds, temperature, blank }, graphs) {
+    Object.assign(this, { graph: graphs[""], labels, names, longest, many, thresholds, temperature, blank });
+    this.tokenizer = tokenizer(reading);
     this.vocabulary = new Vocabulary(about, this.graph);
   }
 
-  /** The words of a text, as the model reads them. */
+  /** The words of a text, as the model reads them: a line. */
   words(text) {
-    const parts = this.tokenizer.encode(text).slice(0, this.longest);
+    const parts = this.tokenizer.encode(text.replaceAll("\n", " ")).slice(0, this.longest);
     return parts.map((part) => ({ ...part, text: this.names ? this.names[part.id] : part.text, shown: part.text }));
   }
 
+  /** Of words, or of none: then `blank` are the logits. */
   probabilities(words) {
-    return [...run(this.graph, this.vocabulary.inputs(words)).probabilities.data];
+    const logits = words.length ? run(this.graph, this.vocabulary.inputs(words)).logits.data : this.blank;
+    const scaled = Array.from(logits, (v) => v / this.temperature);
+    return this.many ? scaled.map(sigmoid) : softmax(scaled);
   }
 
   /** Labels with their probabilities, the most probable first; nothing of a blank text. */
@@ -179,7 +181,10 @@ class Classifier {
   /** What each word adds to the log-odds of a label: those of the text less those of the text without the word. */
   *added(text, label) {
     const parts = this.words(text), words = parts.map((part) => part.text), at = this.labels.indexOf(label);
-    const odds = (own) => { const p = own.length ? this.probabilities(own)[at] : 0.5; return Math.log(p) - Math.log1p(-p); };
+    const odds = (own) => {
+      const p = Math.min(Math.max(this.probabilities(own)[at], TINY), 1 - TINY);
+      return Math.log(p) - Math.log1p(-p);
+    };
     const whole = odds(words);
     for (const [i, part] of parts.entries()) yield { ...part, added: whole - odds(words.toSpliced(i, 1)) };
   }
@@ -191,10 +196,10 @@ class Translator {
     this.sizes = { source: source.size, target: target.size };
   }
 
-  /** Greedily: { text, parts of the source, steps }, each step { id, text, p, attention }. */
+  /** Greedily: { text, parts of the source, steps }, each step { id, p, attention }. */
   translate(text) {
-    const parts = this.source.encode(text.trim().replaceAll("\n", " ")).slice(0, this.longest);
-    if (!parts.length) return { text: "", parts, steps: [] };
+    const parts = this.source.encode(text.replaceAll("\n", " ")).slice(0, this.longest);
+    if (!chunks(text).length) return { text: "", parts: [], steps: [] };
     const ids = [...parts.map((part) => part.id), this.sizes.source + 1], steps = [], eos = this.sizes.target + 1;
     let found = run(this.graphs.encoder, { source: batch(ids), lengths: integers([ids.length]) });
     const memory = Object.fromEntries(numbered("memory", found));
@@ -204,7 +209,7 @@ class Translator {
       last = drawn(found.logprobs.data, { temperature: 0, banned: this.banned });
       if (last === eos) break;
       const p = Math.exp(found.logprobs.data[last]), attention = found.attention && [...found.attention.data];
-      steps.push({ id: last, text: this.target.decode([last]), p, attention });
+      steps.push({ id: last, p, attention });
       state = carried(found);
     }
     return { text: this.target.decode(steps.map((step) => step.id)), parts, steps };

@@ -1,4 +1,6 @@
-// Texts as the ids that a model reads, and ids as text. `encode(text)` -> [{ id, text, start, end }], in code points.
+// Texts as the ids that a model reads, and ids as text. `encode(text)` -> [{ id, text, start, end }], in code points; of
+// the bytes of a character the last has its text. `decode(ids, open)`, open: without what the next ids may still change.
+// `name(id)`: a symbol as it is shown alone.
 
 /** One symbol a character; what there is none for is <unk>, or left out. */
 class Characters {
@@ -15,14 +17,25 @@ class Characters {
     return codes(whole).map((symbol, i) => ({ id: known(symbol), text: symbol, start: places[i], end: places[i] + 1 }));
   }
 
-  decode(ids) {
+  decode(ids, open = false) {
     const text = ids.map((id) => this.symbols[id]).join("");
-    return this.nfd ? text.normalize("NFC") : text;
+    return this.nfd && !open ? text.normalize("NFC") : text;
+  }
+
+  name(id) {
+    return this.symbols[id];
   }
 }
 
 const bytesOf = (text) => [...new TextEncoder().encode(text)];
-const fromBytes = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+const fromBytes = (bytes, open) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes), { stream: open });
+const byteName = (byte) => (byte < 0x80 ? String.fromCharCode(byte) : `<0x${byte.toString(16).toUpperCase()}>`);
+
+/** A character as its bytes, each a part; `idOf` says the id of one. */
+function spelt(character, at, idOf) {
+  const own = bytesOf(character);
+  return own.map((byte, i) => ({ id: idOf(byte), text: i === own.length - 1 ? character : "", start: at, end: at + 1 }));
+}
 
 /** One symbol a byte of UTF-8. */
 class Bytes {
@@ -31,12 +44,15 @@ class Bytes {
   }
 
   encode(text) {
-    return codes(text).flatMap((character, at) =>
-      bytesOf(character).map((id, i) => ({ id, text: i ? "" : character, start: at, end: at + 1 })));
+    return codes(text).flatMap((character, at) => spelt(character, at, (byte) => byte));
   }
 
-  decode(ids) {
-    return fromBytes(ids);
+  decode(ids, open = false) {
+    return fromBytes(ids, open);
+  }
+
+  name(id) {
+    return byteName(id);
   }
 }
 
@@ -94,6 +110,10 @@ class Words {
     const { between } = this, words = ids.map((id) => (id === 0 ? UNK : id === 1 ? "\n" : this.words[id - 2]));
     return words.join(between).replaceAll(`${between}\n`, "\n").replaceAll(`\n${between}`, "\n");
   }
+
+  name(id) {
+    return this.decode([id]);
+  }
 }
 
 const BLANK = "▁"; // a space in a piece; as a letter of a text it is its bytes
@@ -119,11 +139,11 @@ class Subwords {
       const start = at, letters = codes(line);
       at += letters.length;
       if (line === "\n") found.push({ id: this.newline, text: line, start, end: at });
-      else if (line === BLANK) found.push(...this.spelt(line, start));
+      else if (line === BLANK) found.push(...this.bytes(line, start));
       else {
         for (const [from, to] of this.divided(letters.map((letter) => (letter === " " ? BLANK : letter)))) {
           const part = letters.slice(from, to).join(""), id = this.ids.get(part.replaceAll(" ", BLANK));
-          if (id === undefined) found.push(...this.spelt(part, start + from));
+          if (id === undefined) found.push(...this.bytes(part, start + from));
           else found.push({ id, text: part, start: start + from, end: start + to });
         }
       }
@@ -131,9 +151,8 @@ class Subwords {
     return found;
   }
 
-  /** A character as its bytes. */
-  spelt(text, start) {
-    return bytesOf(text).map((byte, i) => ({ id: this.byte.get(byte), text: i ? "" : text, start, end: start + 1 }));
+  bytes(character, at) {
+    return spelt(character, at, (byte) => this.byte.get(byte));
   }
 
   divided(letters) {
@@ -174,8 +193,13 @@ class Subwords {
     }
   }
 
-  decode(ids) {
-    return fromBytes(ids.flatMap((id) => this.parts[id]));
+  decode(ids, open = false) {
+    return fromBytes(ids.flatMap((id) => this.parts[id]), open);
+  }
+
+  name(id) {
+    const [byte, ...more] = this.parts[id];
+    return more.length || byte === undefined ? this.decode([id]) : byteName(byte);
   }
 }
 

@@ -90,6 +90,8 @@ def on_page(predictor: Classifier) -> dict[str, Any]:
         "longest": reading.longest,
         "many": predictor.multi_label,
         "thresholds": None if thresholds is None else thresholds.tolist(),
+        "temperature": predictor.temperature,
+        "blank": predictor.model.logits([Example("", words=[])])[0].tolist(),  # of no words
     }
 
 
