@@ -2,8 +2,8 @@
 
 These are the contextual string embeddings of Akbik, Blythe and Vollgraf (2018): a language model over characters or
 sub-words reads the text up to a word's last symbol; one that was trained on reversed lines (`data.reversed`) reads
-from the end of the text back to the word's first symbol. Unless the readers are trained further (`train.reader_rate`),
-the states of a corpus are computed once. The readers are stored in the file of the model that they read for.
+from the end of the text back to the word's first symbol. The states of a corpus are computed once, unless the readers
+are trained further (`train.reader_rate`). The readers are stored in the file of the model that they read for.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Part:
         return self.model.encoded_size
 
     def read(self, texts: Sequence[str], places: Sequence[Sequence[Place]]) -> list[np.ndarray]:
-        """Return the states (T, width) of each text at the ends of its words, whose `places` are (start, end). A text's
-        states do not depend on the other texts, to the last bit."""
+        """Return the states (T, width) of each text at the ends of its words, whose `places` are (start, end); they
+        do not depend on the other texts, to the last bit."""
         ids, ends = zip(*map(self.symbols, texts, places), strict=True)
         return [y[own] for y, own in zip(self.model.encoded(ids), ends, strict=True)]
 
@@ -64,7 +64,7 @@ class Part:
         if self.header["reversed"]:
             text, lasts = text[::-1], [len(text) - 1 - start for start, _ in places]
         ids, lacking = self.tokenizer.read(text)
-        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # characters without a symbol are dropped
+        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # drop what has no symbol
             gone = {i for i, _ in lacking}
             left = np.cumsum([i not in gone for i in range(len(text))])
             text, lasts = "".join(c for i, c in enumerate(text) if i not in gone), [int(left[i]) - 1 for i in lasts]
@@ -178,8 +178,8 @@ class Reader:
             record.states = whole[at : (at := at + record.length)]
 
     def seen(self, splits: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Reader:
-        """Return a reader that has counted, for each model, the records of held-out splits that are whole lines of its
-        training text; warns about them."""
+        """Return a reader that has counted, for each model, the records of held-out splits that are whole lines of
+        its training text; warns about them."""
         parts = []
         for part, name in zip(self.parts, names, strict=True):
             lines, found = _lines_of(name), {}

@@ -76,7 +76,8 @@ class LanguageModel(Protocol):
         ...
 
     def step(self, ids: np.ndarray, memory: Any, state: State) -> tuple[np.ndarray, State]:
-        """Feed ids (B,); return logits (B, V), whose log-softmax is log p(next | all fed so far), and the next state."""
+        """Feed ids (B,); return logits (B, V), of which log p(next | all fed so far) is the log-softmax, and the next
+        state."""
         ...
 
 

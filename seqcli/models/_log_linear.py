@@ -2,9 +2,9 @@
 
 By the representer theorem the best weights of a model with an L2 penalty are a combination of the training texts,
 w = r^2 * X^T a. So the search is for `a`, one number for each text and column, and the scores are s = K a with
-K = X r^2 X^T. In the inner product <u, v> = u . K v the iterates are those of L-BFGS over w / r (Nocedal 1980; Liu and
-Nocedal 1989), but each pair keeps a few thousand numbers instead of millions, and the line search, along which the
-scores are linear, needs no product with X at all.
+K = X r^2 X^T. In the inner product <u, v> = u . K v the iterates are those of L-BFGS over w / r (Nocedal 1980; Liu
+and Nocedal 1989), but each pair keeps a few thousand numbers instead of millions, and the line search, along which
+the scores are linear, needs no product with X at all.
 """
 
 from __future__ import annotations

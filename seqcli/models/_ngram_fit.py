@@ -155,7 +155,7 @@ def _ratios(features: Features, targets: np.ndarray, power: float) -> np.ndarray
 
 
 def _packed(ids: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the arrays to store: each column's largest weight becomes LARGEST, buckets without weights are dropped."""
+    """Return the arrays to store: scale each column's largest weight to LARGEST, drop buckets without weights."""
     scale = (np.abs(weights).max(axis=0) / LARGEST).astype(np.float32)
     scale[scale == 0] = 1
     integers = np.rint(weights / scale).clip(-LARGEST, LARGEST).astype(np.int16)

@@ -42,14 +42,14 @@ class BaseConfig(BaseModel, extra="forbid"):
     copy_source: bool = False  # may copy source symbols that it attends to: a pointer-generator (See et al. 2017)
     word_dropout: Rate = 0.0  # of symbols on both sides, whose embeddings become zero
     label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all symbols
-    scheduled_sampling: Rate = 0.0  # how often an input is the model's own prediction; grows from 0 if `epochs` is set
+    scheduled_sampling: Rate = 0.0  # how often an input is the model's prediction; grows from 0 if `epochs` is set
     free_running: Rate = 0.0  # share of the loss that is measured on the model's own continuation
     beam: Size = 5  # hypotheses kept in decoding, unless --beam is given
     length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0  # 0: none; 1: scores are nearly nats per token
 
     def front(self, sizes: Sizes, size: int, rng: Rng) -> Any:
-        """Create a fresh front end if the source is frames; None if it is text. Raises UsageError for keys that do not
-        apply."""
+        """Create a fresh front end if the source is frames; None if it is text. Raises UsageError for keys that do
+        not apply."""
         if sizes.dimensions and self.tied == "all":
             raise UsageError("model.tied: all needs text on both sides, but the source is frames", hint="use output")
         return front_ends.create(getattr(self, "front_end", None), sizes.dimensions, size, rng)

@@ -1,4 +1,4 @@
-"""The input and output of a gradient-trained language model: its embedding table, and a softmax over the next symbol."""
+"""The two ends of a gradient-trained language model: its embedding table, and a softmax over the next symbol."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class PredictsSymbols(Trained, ABC):
 
     def on_a_line(self, rng: Rng) -> Self:
         """Return the model with fresh tables for symbols that lie on a line, except the first: each column is a wave
-        over the symbols, of random length and phase, so that neighbours are similar (random Fourier features: Rahimi &
-        Recht 2007). Each table keeps the standard deviation that it was drawn with."""
+        over the symbols, of random length and phase, so that neighbours are similar (random Fourier features: Rahimi
+        & Recht 2007). Each table keeps the standard deviation that it was drawn with."""
         found = {}
         for name in ("embedding", "output_weight"):
             if (table := getattr(self, name)) is not None:

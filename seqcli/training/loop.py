@@ -88,7 +88,7 @@ class Trainer:
         return min(max(spent), 1.0)
 
     def evaluate_every(self) -> int:
-        """Return the steps between evaluations: an epoch's, but for at least 10 and at most about 50 evaluations a run."""
+        """Return the steps between evaluations: an epoch, but at least 10 and at most about 50 evaluations a run."""
         if self.config.evaluate_every:
             return self.config.evaluate_every
         every = math.ceil(self.steps_per_epoch)
