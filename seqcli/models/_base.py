@@ -47,7 +47,7 @@ class Trained:
 
     @classmethod
     def numbers(cls, config: Any) -> dict[str, Any]:
-        """Return the fields that have a default, each with the value of the recipe key of its name if there is one."""
+        """Return the fields that have a default, with the value of the recipe key of the same name, if any."""
         return {f.name: getattr(config, f.name, f.default) for f in fields(cls) if f.default is not MISSING}  # type: ignore[arg-type]
 
     def arrays(self) -> dict[str, np.ndarray]:

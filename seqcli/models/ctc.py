@@ -106,8 +106,8 @@ class Model(Encodes):
         return np.split(logprobs, np.cumsum(counts)[:-1])
 
     def score(self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return log p of targets (U,), EOS included, divided equally among a target's symbols: single symbols have no
-        probability of their own."""
+        """Return log p of targets (U,), EOS included, divided equally among a target's symbols: a single symbol has
+        no probability of its own."""
         found = []
         for logprobs, target in zip(self.posteriors(sources) if sources else [], targets, strict=True):
             found.append(np.full(len(target), log_probability(logprobs, target[:-1], self.blank) / len(target)))

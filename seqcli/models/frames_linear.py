@@ -1,4 +1,4 @@
-"""A linear model of each dimension's mean and deviation over time: fast, and the baseline for networks over frames."""
+"""A linear model of each dimension's mean and deviation over time: fast, the baseline for networks over frames."""
 
 from __future__ import annotations
 

@@ -1,20 +1,20 @@
 """The most frequent tag of a word; for an unknown word, the tags of rare words with the same ending and form.
 
-Each token is tagged by itself. Its word's tag distribution is interpolated with a chain of more and more general ones:
+Each token is tagged by itself. Its word's tag distribution is interpolated with a chain of ever more general ones:
 
     word -> (form, last 5 characters) -> ... -> (form, last 1) -> form -> rare words -> all words -> uniform,
     p(t | c) = (a(c t) + v(c) p(t | c')) / (a(c) + v(c)),
 
 with `c'` the next in the chain, and p(t | c) = p(t | c') if `c` was never seen. For a word, and for all words, `a`
-counts tokens and `v` is the number of different tags they had (Witten and Bell 1991). In between, `a` counts different
-words among the rare ones, those with at most `rare` tokens, because unknown words resemble them (the suffix model of
-TnT: T. Brants, TnT, a statistical part-of-speech tagger, ANLP 2000); and `v` is eight times the number of tags,
-because the same words are counted again at each length (the factor was chosen on the development part of UD English
-EWT: a factor of 1 tagged 69.1 % of unknown words correctly, 8 tagged 72.1 %).
+counts tokens and `v` is the number of different tags they had (Witten and Bell 1991). In between, `a` counts
+different words among the rare ones, those with at most `rare` tokens, because unknown words resemble them (the suffix
+model of TnT: T. Brants, TnT, a statistical part-of-speech tagger, ANLP 2000); and `v` is eight times the number of
+tags, because the same words are counted again at each length (the factor was chosen on the development part of UD
+English EWT: a factor of 1 tagged 69.1 % of unknown words correctly, 8 tagged 72.1 %).
 
-The form is how a word is written: capitals, digits, punctuation. A capital at the beginning of a sentence, where every
-word has one, is a different form from a capital within it; for such a word, and for a word all in capitals, the word
-in lower case is one more link, after the word itself. Endings are in lower case, with digits replaced by 0.
+The form is how a word is written: capitals, digits, punctuation. A capital at the beginning of a sentence, where
+every word has one, is a different form from a capital within it; for such a word, and for a word all in capitals, the
+word in lower case is one more link, after the word itself. Endings are in lower case, with digits replaced by 0.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Table:
 
     @classmethod
     def of(cls, counts: Mapping[str, Mapping[int, int]]) -> Table:
-        """Build a table from counts by string and label; strings are sorted, so the same counts give the same bytes."""
+        """Build a table from counts by string and label; strings are sorted: the same counts give the same bytes."""
         strings = sorted(counts)
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         pairs = [pair for string in strings for pair in sorted(counts[string].items())]
@@ -110,8 +110,8 @@ class Table:
         return [0, *np.cumsum(self.children, dtype=np.int64).tolist()]
 
     def interpolate(self, string: str, lower: np.ndarray, weight: int = 1) -> np.ndarray:
-        """Return p(. | string) (K,) float64 from `lower`, the next more general distribution (K,); v is `weight` times
-        the number of tags."""
+        """Return p(. | string) (K,) float64 from `lower`, the next more general distribution (K,); v is `weight`
+        times the number of tags."""
         if (i := self.index.get(string)) is None:
             return lower
         part = slice(self._ends[i], self._ends[i + 1])
