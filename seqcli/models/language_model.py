@@ -78,7 +78,7 @@ class Config(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Model(PredictsSymbols):
-    """A model p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
+    """A model p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters: T, B, E, H, V as usual."""
 
     embedding: Array  # (V, E), or (V, R)
     factor: Array | None  # (R, E)

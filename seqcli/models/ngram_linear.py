@@ -1,18 +1,18 @@
 """Hashed n-grams of words and characters, scaled by naive-Bayes ratios, and one linear layer: fast, and hard to beat.
 
 The features of a text are its word n-grams, with a mark at either end; its first words as extra features, which
-distinguish questions; and the character n-grams of each word, with marks at the word's ends. A fixed hash assigns each
-feature to one of `buckets`, and
+distinguish questions; and the character n-grams of each word, with marks at the word's ends. A fixed hash assigns
+each feature to one of `buckets`, and
 
     s_k = b_k + sum_f w_fk x_f / sqrt(n_f),
 
 where x_f is the count of feature f in the text and n_f the count of all word features, or of all character features,
 known or not. The weights are fitted to the softmax of the scores (for multi-label data to a sigmoid for each label)
-under the penalty l2 / (2 C) sum_fk (w_fk / r_fk)^2 over C columns, with r_fk = |log(p_fk / q_fk)|^ratio: the weight of
-a feature about as frequent in label k (p_fk, smoothed) as in the others (q_fk) must stay small, that of a feature that
-distinguishes them may grow. This uses naive Bayes' log-count ratio as the scale of a feature (S. Wang and C. Manning,
-Baselines and bigrams, ACL 2012) for any number of labels. Two labels need one column: the score of the second against
-the first.
+under the penalty l2 / (2 C) sum_fk (w_fk / r_fk)^2 over C columns, with r_fk = |log(p_fk / q_fk)|^ratio: the weight
+of a feature about as frequent in label k (p_fk, smoothed) as in the others (q_fk) must stay small, that of a feature
+that distinguishes them may grow. This uses naive Bayes' log-count ratio as the scale of a feature (S. Wang and C.
+Manning, Baselines and bigrams, ACL 2012) for any number of labels. Two labels need one column: the score of the
+second against the first.
 
 Weights are stored and added as integers, so that sums do not depend on their order, nor scores on batch-mates.
 The character n-grams of a word are looked up when it is first met.
@@ -59,7 +59,7 @@ class Config(BaseModel, extra="forbid"):
     opening: Annotated[int, Field(ge=0, le=1000)] = 4  # number of first words that are extra features
     lowercase: bool = False
     min_count: Annotated[int, Field(ge=1)] = 1  # n-grams rarer than this in training are dropped
-    buckets: Annotated[int, Field(ge=1, le=1 << 28)] = 1 << 22  # into which n-grams are hashed: 4 bytes each in memory
+    buckets: Annotated[int, Field(ge=1, le=1 << 28)] = 1 << 22  # that n-grams are hashed into: 4 bytes each
     ratio: Annotated[float, Field(ge=0, le=2)] = 0.75  # power of the naive-Bayes ratios; 0: plain features
     l2: Annotated[float, Field(ge=0)] = 1e-5  # penalty on squared weights, relative to the mean loss per text
     iterations: Annotated[int, Field(ge=1)] = 60  # of L-BFGS, at most

@@ -39,7 +39,7 @@ class Config(BaseModel, extra="forbid"):
     dropout: Rate = 0.0  # of the inputs of leaves and of the softmax
     word_dropout: Rate = 0.0  # of a batch's words, which become unknown
     label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all labels
-    class_weights: ClassWeights = "none"  # balanced: every label counts the same in total; or {label: weight}
+    class_weights: ClassWeights = "none"  # balanced: rare labels count more, common ones less; or {label: weight}
     node_loss: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss at each node but the root; 1: like the root
     fallback: Literal["balanced", "right"] = "balanced"  # the tree of a text that comes without one
 
@@ -86,7 +86,7 @@ class Model(ReadsWords):
         return self.config.dropout
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Return the loss in nats per node, the weighted mean over the batch's labelled nodes: see `prepare_batch`."""
+        """Return the weighted mean loss in nats over the batch's labelled nodes: see `prepare_batch`."""
         h = self.tree.read(self.leaves(batch["ids"], batch["vectors"], rng), batch)
         logits = self.scores(ops.embedding(batch["nodes"], h), rng)
         nats = objective.nats(logits, batch["labels"], smoothing=self.config.label_smoothing)

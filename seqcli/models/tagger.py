@@ -187,7 +187,7 @@ class Model(_heads.HasHeads, ReadsWords):
         return ops.where(inside, nats, ops.zeros((1,), nats)).sum() / lengths.sum()
 
     def _partial(self, emissions: Array, allowed: Array, lengths: Array, said: Array) -> Array:
-        """Return the total -log p of the allowed labels; said (T, B) marks the tokens that do not allow every label."""
+        """Return the total -log p of the allowed labels; said (T, B) marks tokens that do not allow every label."""
         if self.chain is not None:
             return self.chain.partial_loss(emissions, allowed, lengths).sum()
         wide = ops.at_least_float32(emissions)

@@ -134,8 +134,8 @@ class Model(seq2seq.Model):
         return super().encoded([source[self.edited(source)] for source in sources])
 
     def _divided(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return for sources (B, S) the indices (B, S) of edited symbols, then of conditions, then of padding; and the
-        numbers (B,) of edited symbols and of conditions."""
+        """Return for sources (B, S) the indices (B, S) of edited symbols, then of conditions, then of padding; and
+        the numbers (B,) of edited symbols and of conditions."""
         other = self._conditional(source)
         kinds = np.where(np.arange(source.shape[1]) < lengths[:, None], other, 2)
         return np.argsort(kinds, axis=1, kind="stable"), (kinds == 0).sum(1), (kinds == 1).sum(1)
@@ -208,8 +208,9 @@ class Model(seq2seq.Model):
         return (*memory, np.take_along_axis(same, places, 1), places), state
 
     def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """Feed edits (N,), hypothesis k of source b at b·K + k; return log-probabilities (N, A) of the next edit, -inf
-        if there is nothing to copy, substitute or delete; the next state; the head's place as attention (N, S)."""
+        """Feed edits (N,), hypothesis k of source b at b·K + k; return log-probabilities (N, A) of the next edit,
+        -inf if there is nothing to copy, substitute or delete; the next state; the head's place, as attention
+        (N, S)."""
         y, last, f, copies, places = memory
         readout, _, state = self.advance(ids, (y, last, f), state)
         logprobs = ops.log_softmax(ops.linear(readout, self.output, self.output_bias), own=True)

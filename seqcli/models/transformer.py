@@ -119,9 +119,9 @@ class Model(BaseSeq2Seq):
         return waves(places, D, like)
 
     def _encode(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
-        """Encode sources (B, S) -> (B, S, D), in NumPy concatenated (N, D); and a mask (B, S) of what is not padding."""
+        """Encode sources (B, S) -> (B, S, D), in NumPy concatenated (N, D); and a mask (B, S), false for padding."""
         times = ops.arange(source.shape[1], source)[None]
-        inside = (times < lengths[:, None]) | (times == 0)  # an empty row, which only fills a batch, has one place too
+        inside = (times < lengths[:, None]) | (times == 0)  # an empty row, which fills up a batch, has one place too
         if isinstance(source, np.ndarray):  # what is inside, end to end
             at = np.nonzero(inside)[1]
             x = self._look_up(source[inside], self.source_embedding, self._places(at, self.source_positions))

@@ -1,4 +1,4 @@
-"""What models that read words, or frames, have as inputs of a graph: a batch (batch, time), padded on the right."""
+"""The graph inputs of models that read words or frames: a batch (batch, time), padded on the right."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from seqcli.frames import Frames
 from seqcli.front_ends.linear import FrontEnd
 from seqcli.graph.parts import Input, Named
 
-ROWS = 64  # texts that are run together
+ROWS = 64  # texts that are run together, at most
 
 
 def check(model: Any, vocabulary: Vocabulary, kinds: Sequence[str]) -> None:
-    """Raise UsageError for a model that has no graph yet."""
+    """Raise UsageError for a model that cannot be exported as a graph yet."""
     if getattr(model, "kind", None) not in kinds:
-        raise UsageError(f"a {getattr(model, 'kind', 'model')} has no graph", hint=f"what has: {', '.join(kinds)}")
+        raise UsageError(f"a {getattr(model, 'kind', 'model')} has no graph", hint=f"these have: {', '.join(kinds)}")
     if not isinstance(model.front_end, FrontEnd | None):
         raise UsageError("a model of frames has no graph yet, unless model.front_end is linear")
     if vocabulary.states:
@@ -27,7 +27,7 @@ def check(model: Any, vocabulary: Vocabulary, kinds: Sequence[str]) -> None:
 
 
 def inputs(model: Any, vocabulary: Vocabulary) -> dict[str, Input]:
-    """Ids and lengths, of characters and vectors where the model reads those."""
+    """Return the inputs: ids and lengths, with characters and vectors if the model reads them; or frames."""
     if model.front_end is not None:
         frames = Input(np.float32, ("batch", "time", vocabulary.dimensions))
         return {"frames": frames, "lengths": Input(np.int64, ("batch",), 1, "time")}
@@ -45,7 +45,7 @@ def inputs(model: Any, vocabulary: Vocabulary) -> dict[str, Input]:
 
 
 def read(model: Any, x: Named) -> Any:
-    """What the stack reads: (T, B, ·)."""
+    """Return the stack's input (T, B, ·)."""
     if "frames" in x:
         frames = x["frames"]
         count = frames.shape[0] * frames.shape[1]
@@ -63,7 +63,7 @@ def read(model: Any, x: Named) -> Any:
 
 
 def given(model: Any, vocabulary: Vocabulary, texts: Sequence[Any]) -> dict[str, np.ndarray]:
-    """The inputs of some texts of at least a word, or of some frames (T, D)."""
+    """Return the inputs of texts that have at least one word, or of frames (T, D)."""
     lengths = np.array([len(words) for words in texts], np.int64)
     inside = np.arange(lengths.max()) < lengths[:, None]
 
@@ -85,22 +85,23 @@ def given(model: Any, vocabulary: Vocabulary, texts: Sequence[Any]) -> dict[str,
 
 
 def groups(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of texts that are run together: those with words, of like length, ROWS at most."""
+    """Return the indices of non-empty texts in groups of similar length to run together, at most ROWS each."""
     order = [i for i in np.argsort(lengths, kind="stable").tolist() if lengths[i]]
     return [order[at : at + ROWS] for at in range(0, len(order), ROWS)]
 
 
 def on_page(vocabulary: Vocabulary, frames: Frames | None) -> dict[str, Any]:
-    """`about` with the vectors themselves. Raises UsageError where frames are read, which nobody types."""
+    """Return `about` with the vectors themselves. Raises UsageError if the model reads frames, which cannot be typed
+    in."""
     if frames is not None:
-        raise UsageError("a page has no model that reads frames")
+        raise UsageError("a model that reads frames cannot be exported as a page")
     return {**about(vocabulary, frames), "vectors": {"words": vocabulary.vector_words, "rows": vocabulary.vectors}}
 
 
 def about(vocabulary: Vocabulary, frames: Frames | None) -> Mapping[str, Any]:
-    """What a reader needs of the vocabulary: the id of a word is its place in `words` and 1, 0 is unknown; of a
-    character its place and 4, 0 is padding, 1 unknown, 2 and 3 begin and end a word. Of frames, what they are
-    normalised by."""
+    """Return what a user of the graph needs of the vocabulary. The id of a word is its place in `words` + 1, 0 is
+    unknown; the id of a character is its place + 4, 0 is padding, 1 unknown, 2 and 3 begin and end a word. For
+    frames, return the mean and deviation that normalise them."""
     if frames is not None:
         return {"frames": {"mean": frames.mean.tolist(), "deviation": frames.deviation.tolist()}}
     return {
