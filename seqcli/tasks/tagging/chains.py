@@ -27,7 +27,7 @@ from seqcli.tasks.tagging.partial import InPart, Meaning
 from seqcli.tasks.tagging.raw import Words
 
 GROUP = 8192  # words, padding included, processed at once; a single sentence may be longer
-LONG = 256  # sentences of so many words stand in groups WIDER times larger, so that each step has a batch worth its call
+LONG = 256  # sentences of so many words are grouped WIDER times larger, for a sufficient batch at each step
 WIDER = 3
 
 Allowed = Sequence[Sequence[str] | None]  # the tags that each word may have; None or empty: any

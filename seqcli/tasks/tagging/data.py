@@ -1,4 +1,4 @@
-"""Read sentences with a tag for each word: CoNLL columns, CoNLL-U, JSON lines, word/TAG; or label plain text itself."""
+"""Read sentences with a tag for each word: CoNLL columns, CoNLL-U, JSON lines, word/TAG; or label plain text."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from seqcli.tasks.tagging.predict import Tagger
 
 def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int, *, recurrent: bool = True) -> Unrolled:
     """Unroll the network over the first `steps` words of sentences that have as many, or over the longest sentences.
-    The losses are those of the tags that the model predicts for each word by itself; of several targets, the first."""
+    The losses are those of the tags that the model predicts for each word by itself; of several targets the first."""
     own = own.first
     model = network(own, recurrent=recurrent)
     sentences = [own.ready(own.prepare(record, own.settings())) for record in records]

@@ -87,8 +87,8 @@ class Tagger(Scored):
     # records
 
     def prepare(self, record: Sentence, asked: Settings) -> Sentence:
-        """Return the sentence with its words, found in its text unless they are given. Raises SeqcliError for a column
-        that it lacks."""
+        """Return the sentence with its words, found in its text unless they are given. Raises SeqcliError for a
+        column that it lacks."""
         if asked.forced:
             asked.forced.check(record, self)
             self.counted["forced"] += bool(asked.forced.of(record))
@@ -114,8 +114,8 @@ class Tagger(Scored):
         """Warn that raw text is split as the training data was, not by the rule alone."""
         own = " ".join(self.words.differing[chunk])
         console.warn(
-            f"{chunk!r} is split into {own!r} as in the training data, not by the rule for raw text; other words may be"
-            " split differently from the training data (to be sure, give tokens with --input tokens)"
+            f"{chunk!r} is split into {own!r} as in the training data, not by the rule for raw text; other words may"
+            " be split differently from the training data (to be sure, give tokens with --input tokens)"
         )
 
     def light(self, record: Sentence) -> Sentence:
@@ -123,7 +123,7 @@ class Tagger(Scored):
         return replace(record, raw=None, places=(), tag_places=())
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """Return the records that a recording, a file of arrays, or a folder of these holds, for a model of frames."""
+        """Return the records in a recording, a file of arrays, or a folder of these, for a model of frames."""
         return None if self.frames is None else self.frames.holds(path)
 
     def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
@@ -224,8 +224,8 @@ class Tagger(Scored):
     def explained(
         self, sentence: Sentence, tags: Sequence[str]
     ) -> list[tuple[list[float | None], list[float | None]]]:
-        """Return for each word's tag the effect of each word: the tag's log-odds with that word minus those without it
-        (None: the word itself), and its probability after reading up to that word (None: not yet read)."""
+        """Return for each word's tag the effect of each word: the tag's log-odds with that word minus those without
+        it (None: the word itself), and its probability after reading up to that word (None: not yet read)."""
         n, place = len(sentence.words), dict(zip(self.labels.parts, self.labels.part_ids.tolist(), strict=True))
         wanted = [place[part] for part in self.labels.parts_of(tags)]
         places = [[*range(i), *range(i + 1, n)] for i in range(n)] + [list(range(i + 1)) for i in range(n)]
@@ -267,7 +267,7 @@ class Tagger(Scored):
         )
 
     def _probabilities(self, path: np.ndarray, marginals: np.ndarray, words: Sequence[str]) -> list[float]:
-        """Return the probability of each word's tag, summed over labels with the same meaning (see `Labels.parts`)."""
+        """Return the probability of each word's tag, summed over labels of the same part (see `Labels.parts`)."""
         if isinstance(self.labels, Edits):
             path, marginals = self.labels.merged(path, marginals, words)
         part = self.labels.part_ids

@@ -44,8 +44,8 @@ def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
 
 
 def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, partial: bool = False) -> list[Sentence]:
-    """Return sentences with their tags in a scheme, converted if they are in another. Raises SeqcliError if they would
-    have to be converted but some tags are open."""
+    """Return sentences with their tags in a scheme, converted if they are in another. Raises SeqcliError if they need
+    conversion but some tags are open."""
     if not scheme:
         return sentences
     if partial and (first := next((s for s in sentences if any(map(is_open, s.tags or ()))), None)):
