@@ -103,7 +103,7 @@ class Reading:
         return list(zip([0, *(end for _, end in found)], [*(start for start, _ in found), len(text)], strict=True))
 
     def _together(self, parts: list[list[Any]], marks: Sequence[Any]) -> list[Any]:
-        """Join parts and keep the first `longest` tokens; several texts, with marks between, lose the longest's first."""
+        """Join parts, with marks between several texts, into at most `longest` tokens; the longest is cut first."""
         if not marks:
             return parts[0][: self.longest]
         left = [len(part) for part in parts]

@@ -38,7 +38,7 @@ def parts(predictor: Generator, options: Any) -> dict[str, Part]:
 
 
 def about(predictor: Generator) -> dict[str, Any]:
-    """Return what a user of the graph needs besides the header: the texts of symbols, and whether lines are reversed."""
+    """Return what a user of the graph needs besides the header: the texts of symbols, whether lines are reversed."""
     symbols = [predictor.tokenizer.decode(np.array([i])) for i in range(predictor.tokenizer.size)]
     return {"symbols": symbols, "reversed": is_reversed(predictor.header)}
 

@@ -1,7 +1,8 @@
 """Forecast series of numbers with a language model over bins, and measure the errors.
 
-A forecast is the mean of the predicted distribution over the bins, which is finer than a bin; an interval lies between
-quantiles of it, with a bin's probability spread evenly over the bin. `<end>` is never predicted: forecasts are values.
+A forecast is the mean of the predicted distribution over the bins, which is finer than a bin; an interval lies
+between quantiles of it, with a bin's probability spread evenly over the bin. `<end>` is never predicted: forecasts
+are values.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SEED = 1
 
 
 class Series(NamedTuple):
-    """A text of numbers: ids (T,), exact values (T,), NaN for `<end>`; the number of values of its series before each."""
+    """A text of numbers: ids (T,), exact values (T,), NaN for `<end>`; number of values of its series before each."""
 
     ids: np.ndarray
     values: np.ndarray

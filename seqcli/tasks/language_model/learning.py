@@ -15,8 +15,8 @@ from seqcli.tokenizers import BaseTokenizer
 
 
 def learnt(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer | None, former: Former | None) -> BaseTokenizer:
-    """Return a tokenizer learnt from the training split alone; if a `former` model is to grow, the `kept` one extended
-    by what is new in that split."""
+    """Return a tokenizer learnt from the training split alone; if a `former` model is to grow, the `kept` one
+    extended by what is new in that split."""
     if kept is None or former is None:
         return tokenizers.learn(recipe.tokenizer, corpus.texts("train", "learning the vocabulary"), recipe.base)
     if kept.kind == "bins":
@@ -37,7 +37,7 @@ def strange(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer) -> list[str]:
 
 
 def known_values(saved: Artifact | None, start: Artifact | None, *, grow: bool) -> tuple[str, ...]:
-    """Return the labels of a condition that keep their places: those of a resumed run or of a model that is to grow."""
+    """Return the labels of a condition that keep their places: those of a resumed run or of a growing model."""
     stored = saved or (start if grow else None)
     condition = Condition.of(stored.header) if stored else None
     return condition.values if condition else ()

@@ -81,7 +81,7 @@ def neurons(own: Generator, chunks: Iterable[Chunk], most: int) -> tuple[Read, l
 
 
 def unrolled(own: Generator, chunks: Iterable[Chunk], steps: int, rows: int) -> Unrolled:
-    """Unroll the network over stretches of a text, each begun with a fresh state; the losses are of the next token."""
+    """Unroll the network over stretches of a text, each with a fresh state; the losses are of the next token."""
     model, ids = network(own), read(own, chunks, steps * rows + 1).ids
     steps = min(steps, len(ids) - 1)
     windows = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)[::steps].T  # (steps + 1, B)

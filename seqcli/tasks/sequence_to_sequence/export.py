@@ -1,4 +1,4 @@
-"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder."""
+"""Export a sequence-to-sequence model as two graphs: the encoder, and a step of the decoder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ KINDS = ("seq2seq", "transformer")
 
 
 def parts(predictor: Translator, options: Any) -> dict[str, Part]:
-    """Encoder: sources (batch, time) in, what the decoder looks at and begins with out. Decoder: ids (rows,) in, as
-    many rows for each source as there are hypotheses, log-probabilities and the next state out. Raises UsageError."""
+    """Return the two graphs. Encoder: sources (batch, time) in, memory and initial state of the decoder out. Decoder:
+    ids (rows,) in, with a row for each hypothesis of each source, log-probabilities and the next state out. Raises
+    UsageError for a model that has no graph."""
     model = predictor.model
     kind = getattr(model, "kind", "ensemble")
     if kind not in KINDS:
-        raise UsageError(f"a {kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
+        raise UsageError(f"a {kind} has no graph", hint=f"these have: {', '.join(KINDS)}")
     if model.front_end is not None or getattr(model, "begins", ()):
         raise UsageError("a model of frames, or of columns that are read apart, has no graph yet")
     small, large = (_read(model, np.zeros((b, s), np.int64), np.full(b, s)) for b, s in ((2, 3), (3, 5)))
@@ -56,12 +57,13 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
 
 
 def _shape(small: tuple[int, ...], large: tuple[int, ...], first: str) -> tuple[int | str, ...]:
-    """Sizes by name: the first is of the batch, others that differ are of time."""
+    """Return sizes by name: the first is the batch, others that differ are times."""
     return (first, *("time" if a != b else a for a, b in zip(small[1:], large[1:], strict=True)))
 
 
 def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
-    """Memory, and the state as a graph has it: of a transformer the caches alone, for all rows have read as much."""
+    """Return memory, and the state in the form of a graph: for a transformer the caches alone, as all rows have read
+    the same number of symbols."""
     memory, state = model.read(source, lengths)
     if model.kind != "transformer":
         return memory, state
@@ -71,39 +73,40 @@ def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
 
 
 def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, Any]:
-    """What the softmax reads, attention, and the next state, as a graph has it."""
+    """Return the softmax's input, attention, and the next state in the form of a graph."""
     if model.kind != "transformer":
         return model.advance(ids, memory, state)
     past = state[0][0].shape[1]
     readout, attention, (_, _, caches) = model.advance(ids, memory, (0 * ids + past, 0 * ids + past, state))
-    if isinstance(ids, np.ndarray):  # its caches have room for more
+    if isinstance(ids, np.ndarray):  # NumPy's caches have spare room
         caches = tuple(tuple(a[:, : past + 1] for a in pair) for pair in caches)
     return readout, attention, caches
 
 
 def about(predictor: Translator) -> dict[str, Any]:
-    """What a reader needs beside the header: the texts of both sides' symbols, behind which stand BOS and EOS."""
+    """Return what a user of the graph needs besides the header: the texts of both sides' symbols; BOS and EOS follow
+    them."""
     codec = predictor.codec
     sides = {"source": codec.source, "target": codec.target}
     return {"symbols": {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}}
 
 
 def on_page(predictor: Translator) -> dict[str, Any]:
-    """What a page needs. Raises UsageError for a model that it cannot show."""
+    """Return what a page needs. Raises UsageError for a model that a page cannot run."""
     codec = predictor.codec
     if predictor.copies or codec.columns:
-        raise UsageError("a page has no model that copies, or that reads several columns")
+        raise UsageError("a page cannot run a model that copies, or that reads several columns")
     own = {"ratio": predictor.ratio, "spare": SPARE, "banned": codec.banned, "longest": codec.longest}
     return {"source": codec.source, "target": codec.target, **own}
 
 
 def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
-    """The predictor, its model run as graphs."""
+    """Return the predictor with its model run as graphs."""
     return replace(predictor, model=Exported(predictor.model, run))
 
 
 class Exported:
-    """The model, run as graphs are."""
+    """A sequence-to-sequence model that is run as graphs."""
 
     def __init__(self, model: Any, run: Mapping[str, Any]):
         self.model, self.run = model, run
@@ -115,21 +118,21 @@ class Exported:
     def start(
         self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
     ) -> tuple[Any, Any]:
-        """As BaseSeq2Seq.start."""
+        """Start as `BaseSeq2Seq.start` does."""
         lengths = np.array([len(s) for s in sources], np.int64)
         source = _padded(sources, 0)
         found = self.run["encoder"]({"source": source, "lengths": lengths})
         memory, state = (
             nested(like, [found[f"{name}.{i}"] for i in range(len(flat(like)))])
             for name, like in zip(("memory", "state"), self.like, strict=True)
-        )  # of a transformer, caches of nothing
+        )  # for a transformer, empty caches
         if self.model.copy_weight is not None:
             targets = _padded(sources if copies is None else copies, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
         return memory, state
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
-        """As BaseSeq2Seq.step."""
+        """Step as `BaseSeq2Seq.step` does."""
         copies = None
         if self.model.copy_weight is not None:
             *own, copies, unknown = memory
@@ -144,12 +147,12 @@ class Exported:
         return logprobs, after, attention
 
     def score(self, *given: Any) -> list[np.ndarray]:
-        """As BaseSeq2Seq.score, by these steps."""
+        """Score as `BaseSeq2Seq.score` does, with the graph's steps."""
         return type(self.model).score(self, *given)
 
 
 def _padded(rows: Sequence[np.ndarray], filler: int) -> np.ndarray:
-    """Rows of ids side by side, filled up."""
+    """Return rows of ids as one array, padded with `filler`."""
     found = np.full((len(rows), max(map(len, rows))), filler, np.int64)
     for row, ids in zip(found, rows, strict=True):
         row[: len(ids)] = ids

@@ -87,7 +87,7 @@ class Writer:
         return ""
 
     def __call__(self, sentence: Sentence, answer: Answer) -> str:
-        """Return a record with its line ends and its uncertainty: as a key, or as a comment in formats with comments."""
+        """Return a record with its line ends, and its uncertainty as a key, or as a comment where possible."""
         score = round(answer.uncertainty or 0.0, 6)
         if self.format == "jsonl":
             return self._object(sentence, answer, score)
