@@ -226,7 +226,7 @@ class Codec:
         return np.array([*same, self.eos], np.int64), list(extra)
 
     def copied_targets(self, text: str, extra: Sequence[str]) -> np.ndarray:
-        """Return `target_ids` in which tokens unknown to the target side are copied from the source if it has them."""
+        """Return `target_ids`, with tokens unknown to the target side copied from the source if it has them."""
         ids, unk = self.target_ids(text), self.target.unk_id
         if not extra or unk is None or not (ids == unk).any():
             return ids
@@ -265,5 +265,5 @@ def warn_of_cuts(codec: Codec, pairs: Iterable[Pair], told: int = 0) -> int:
         if count > codec.longest:
             told += 1
             more = "; further ones are not reported" if told == TOLD else ""
-            console.warn(f"{pair.place()}: {count:,} tokens, of which only the first {codec.longest:,} are read{more}")
+            console.warn(f"{pair.place()}: {count:,} tokens, but only the first {codec.longest:,} are read{more}")
     return told

@@ -154,8 +154,8 @@ class Together:
         return [part for _, part, own, _ in self._texts(text) for _ in part.offsets(own)]
 
     def ranges(self, like: BaseTokenizer) -> tuple[tuple[int, int, bool], ...]:
-        """Return the range of ids (first, end) of each column, and whether its tokenizer equals the given one; if none
-        does, the first column counts as equal."""
+        """Return the range of ids (first, end) of each column, and whether its tokenizer equals the given one; if
+        none does, the first column counts as equal."""
         same = [part.fingerprint() == like.fingerprint() for part in self.parts]
         same = same if any(same) else [i == 0 for i in range(len(same))]
         return tuple((a, b, own) for (a, b), own in zip(pairwise(self.begins), same, strict=True))

@@ -41,12 +41,12 @@ class Config(BaseModel, extra="forbid"):
     format: Format = None  # lines, tsv, csv, jsonl, scan; default: from the data set or the file
     source: str | int | Columns | None = None  # its column, by name or number, its key (jsonl), or a list of several,
     # as [lemma, {column: 3, tokenizer: {kind: word, split: ";"}}]: each read by `tokenizer`, or by one of its own
-    target: str | int | None = None  # its column or key; lines: source and target are the parts of file names that differ, as en, de
+    target: str | int | None = None  # its column or key; lines: the parts of file names that differ, as en and de
     header: bool | None = None  # tsv, csv: whether the first row names the columns; default: detected
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
     quoting: bool | None = None  # whether cells may be in double quotes; default: csv yes, tsv no
     longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
-    ratio: Annotated[float, Field(ge=1)] | None = None  # how many times longer a side may be than the other, in tokens
+    ratio: Annotated[float, Field(ge=1)] | None = None  # most times that a side may be longer than the other, in tokens
     replay: ReplaySpec = None  # with --init-from: this share of an epoch comes from the model's earlier training data
     bleu_tokenize: str = "13a"  # sacrebleu's name of the way BLEU splits answers into words; none: they are split
     encoding: Encoding = "utf-8"

@@ -58,8 +58,8 @@ def why(own: Translator, records: Iterable[Pair], most: int) -> Asked:
 
 
 def _answered(own: Translator, pairs: Sequence[Pair]) -> tuple[Unrolled, list[str]]:
-    """Return sources of one length unrolled through the encoder, with nats (T, B) of the tokens of their answers, 0 in
-    the padding; and the tokens of the first answer."""
+    """Return sources of one length unrolled through the encoder, with nats (T, B) of the tokens of their answers, 0
+    in the padding; and the tokens of the first answer."""
     model = network(own)
     if not hasattr(model, "readouts"):
         raise UsageError(f"{own.path}: a CTC model has no probability for each token of its answer")

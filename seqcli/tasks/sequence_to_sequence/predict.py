@@ -36,7 +36,7 @@ SCORED = 64  # pairs whose targets are scored at once
 
 @dataclass(frozen=True)
 class Translator(BasePredictor):
-    """A sequence-to-sequence model in use, with everything that turns its scores into texts, in the shell and from Python.
+    """A sequence-to-sequence model in use: everything that turns its scores into texts, in the shell and from Python.
 
     A text is one line: a line end in it is read as a space. The answer to a blank text is an empty one.
     """
@@ -53,7 +53,7 @@ class Translator(BasePredictor):
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
-        """Restore the translator of a model's file, or of an ensemble of several. Raises UsageError if they differ."""
+        """Restore the translator of a model's file, or of an ensemble of models. Raises UsageError if these differ."""
         first, config = cls._one(stored), stored.header["model"]
         search = Search(beam=config["beam"], length_penalty=config.get("length_penalty", 0.0))
         paths = [stored.path]
@@ -127,7 +127,7 @@ class Translator(BasePredictor):
         frames, longest = self.codec.frames(record), self.codec.longest
         if len(frames) > longest and self.counted["cuts"] < TOLD:
             self.counted["cuts"] += 1
-            console.warn(f"{record.place()}: {len(frames):,} frames, of which only the first {longest:,} are read")
+            console.warn(f"{record.place()}: {len(frames):,} frames, but only the first {longest:,} are read")
         return replace(record, frames=frames[:longest])
 
     def holds(self, path: str | Path) -> list[str] | None:
@@ -165,9 +165,9 @@ class Translator(BasePredictor):
         return [(a.text, a.logprob) for a in self._answers(text, n_best=n, beam=max(n, beam), **options)]
 
     def attention(self, text: Texts, **options: Any) -> tuple[list[str], list[str], np.ndarray]:
-        """Return the tokens (S,) of the text, the tokens (T,) of its best answer, both with `<eos>`, and the attention
-        (T, S) of each of the latter on each of the former. Empty for a blank text. Raises UsageError for a model
-        without attention."""
+        """Return the tokens (S,) of the text, the tokens (T,) of its best answer, both with `<eos>`, and the
+        attention (T, S) of each of the latter on each of the former. Empty for a blank text. Raises UsageError for a
+        model without attention."""
         answer = self._answers(text, attention=True, **options)[0]
         if not answer.logprobs:
             return [], [], np.zeros((0, 0), np.float32)

@@ -34,9 +34,9 @@ def evaluate(
     alone: bool = False,
     what: str = "",
 ) -> Report:
-    """Answer every source and score the answers. `wanted` names further metrics; with `alone`, sacrebleu computes only
-    these; `what` is the heading of the progress bar. Raises UsageError, before answering anything, if sacrebleu is
-    needed but missing, or does not know `tokenize`."""
+    """Answer every source and score the answers. `wanted` names further metrics; with `alone`, sacrebleu computes
+    only these; `what` is the heading of the progress bar. Raises UsageError, before answering anything, if sacrebleu
+    is needed but missing, or does not know `tokenize`."""
     settings = settings or Settings(translator.search)
     chosen = {"tokenize": tokenize, "lowercase": lowercase, "wanted": wanted, "alone": alone}
     Measures(METRICS, **chosen)  # raises
