@@ -55,7 +55,7 @@ def first(draw: Draw, length: int) -> Made:
 
 
 def dyck(draw: Draw, length: int) -> Made:
-    """Return brackets of two kinds, at most 8 deep, and for each the bracket that may close next; `-` if none is open."""
+    """Return brackets of two kinds, at most 8 deep, and for each the one that may close next; `-` if none is open."""
     symbols, labels, open_ = [], [], []
     for _ in range(length):
         if not open_ or (len(open_) < DEEPEST and draw.below(2)):

@@ -46,7 +46,7 @@ class Config(BaseModel, extra="forbid"):
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
     quoting: bool | None = None  # whether cells may be in double quotes; default: csv yes, tsv no
     longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
-    ratio: Annotated[float, Field(ge=1)] | None = None  # most times that a side may be longer than the other, in tokens
+    ratio: Annotated[float, Field(ge=1)] | None = None  # at most how many times longer one side may be, in tokens
     replay: ReplaySpec = None  # with --init-from: this share of an epoch comes from the model's earlier training data
     bleu_tokenize: str = "13a"  # sacrebleu's name of the way BLEU splits answers into words; none: they are split
     encoding: Encoding = "utf-8"

@@ -193,7 +193,7 @@ def with_language_model(
 
 
 def fitted(own: Translator, settings: Settings, pairs: Sequence[Pair]) -> Fusion:
-    """Return the weight and the bonus of a grid with the fewest wrong symbols on some pairs; report them on stderr."""
+    """Return the weight and bonus of a grid with the fewest wrong symbols on some pairs; report them on stderr."""
     from seqcli.metrics.sequences import distance
 
     chosen = pairs[:: max(-(-len(pairs) // FITTED), 1)]
