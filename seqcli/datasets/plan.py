@@ -11,7 +11,7 @@ ROWS = 8  # batches by budget have a multiple of so many pairs if they can, for 
 
 
 class Plan:
-    """The assignment of pairs to batches: pairs of one rounded length stand together, so that there is little padding.
+    """The assignment of pairs to batches: pairs of one rounded length stand together, so that little is padding.
 
     The lengths at each place of the order are the same in every epoch, and so are the number and shapes of batches;
     which of the pairs of these lengths stand there, and the order of the batches, is drawn anew. A batch is a
@@ -29,8 +29,8 @@ class Plan:
         share: float = 0.0,
     ):
         """Plan batches for `lengths` (N, 2) of sources and targets: `size` pairs in a batch, or as many as fit into
-        `tokens`, counting both sides and padding (at least one). The last `earlier` pairs are replayed: they make up a
-        `share` of each epoch (see `Replay`)."""
+        `tokens`, counting both sides and padding (at least one). The last `earlier` pairs are replayed: they make up
+        a `share` of each epoch (see `Replay`)."""
         self.seed, own = seed, len(lengths) - earlier
         self._replay = Replay(own, lengths[own:], share, seed) if earlier else None
         lengths = self._replay.lengths(lengths) if self._replay else lengths

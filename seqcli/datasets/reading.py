@@ -51,8 +51,8 @@ def with_texts(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def said_texts(header: Mapping[str, Any], said: str | None) -> dict[str, Any]:
-    """Return the options that name the place of a model's texts: as a flag does (`title,body` for several), else as in
-    training. Raises UsageError for a different number of texts."""
+    """Return the options that name the place of a model's texts: as a flag does (`title,body` for several), else as
+    in training. Raises UsageError for a different number of texts."""
     own = tuple(header["data"].get("options", {}).get("further", ()))
     if not own or said is None:
         return {"text": said, "further": own} if own else {"text": said}

@@ -42,11 +42,11 @@ ReplaySpec = Annotated[float | dict[str, Any] | None, AfterValidator(_checked)]
 class Replay:
     """The choice of records for an epoch: all `own` of the training split, and a share from N earlier ones.
 
-    Records are numbered: those of the training split, then the earlier ones. An epoch has `slots`, one for each record
-    that it reads. The earlier records are sorted by length and cut into as many stretches as there are slots for them;
-    each slot gets one record of its stretch, drawn anew every epoch. So every record may come up, and the record in a
-    slot has about the same length in every epoch. If there are fewer records than slots, each is read once or more
-    often, and the remaining slots are drawn. What an epoch reads is a function of (seed, epoch) alone.
+    Records are numbered: those of the training split, then the earlier ones. An epoch has `slots`, one for each
+    record that it reads. The earlier records are sorted by length and cut into as many stretches as there are slots
+    for them; each slot gets one record of its stretch, drawn anew every epoch. So every record may come up, and the
+    record in a slot has about the same length in every epoch. If there are fewer records than slots, each is read
+    once or more often, and the remaining slots are drawn. What an epoch reads is a function of (seed, epoch) alone.
     """
 
     def __init__(self, own: int, lengths: np.ndarray, share: float, seed: int):

@@ -205,7 +205,7 @@ def _cover(shape: str, disc: _Disc) -> tuple[np.ndarray, Shape]:
 
 
 def picture(draw: Draw, noise: np.ndarray, scene: Scene) -> tuple[np.ndarray, list[Shape]]:
-    """Draw a picture of a scene, 8 bits (SIZE, SIZE, 3); return it and its shapes. `noise` (SIZE, SIZE, 3), 0 to 1."""
+    """Draw a picture of a scene, 8 bits (SIZE, SIZE, 3); return it and its shapes. `noise` has its size, 0 to 1."""
     grey = 0.05 + 0.2 * draw.random()
     image = np.full((SIZE, SIZE, 3), [grey + 0.06 * draw.random() for _ in range(3)])
     shapes = []

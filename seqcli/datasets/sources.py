@@ -80,7 +80,7 @@ def encoding_of(wanted: str, named: catalog.Named | None) -> str:
 
 
 def locate(files: Files, base: Path) -> list[Path]:
-    """Expand paths and globs relative to the recipe; `-` is stored in the cache, as a corpus is read more than once."""
+    """Expand paths and globs relative to the recipe; `-` goes into the cache, as a corpus is read more than once."""
     listed = [files] if isinstance(files, str) else files
     return [path for file in listed for path in ([_spool()] if file == "-" else expand([file], base))]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqcli.errors import SeqcliError, UsageError
 
-SHORTER, DEVIATION, SHORTEST = 0.05, 5.0, 5  # of varied lengths: share of halved ones, deviation and minimum in tokens
+SHORTER, DEVIATION, SHORTEST = 0.05, 5.0, 5  # of varied lengths: share of halved ones; deviation and least, in tokens
 
 
 class Streams:

@@ -1,8 +1,8 @@
 """Read word vectors as text from word2vec and fastText, whose first line is `N D`, and GloVe; write word2vec's form.
 
-A line is a word and D numbers, separated by single spaces or tabs. A word may contain spaces (GloVe 840B has `. . .`):
-the last D fields are the numbers, and D comes from the header, or is the number of fields of the first line minus one.
-Only wanted rows are kept, so memory does not depend on the size of the file, which may be compressed.
+A line is a word and D numbers, separated by single spaces or tabs. A word may contain spaces (GloVe 840B has
+`. . .`): the last D fields are the numbers, and D comes from the header, or is the number of fields of the first line
+minus one. Only wanted rows are kept, so they alone bound the memory; the file may be of any size, and compressed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BINARY_HINT = (
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors read from a file, in its order: `matrix` (len(words), dimension) float32; the file has `total` words."""
+    """The rows kept of a file, in its order: `matrix` (len(words), dimension) float32; the file has `total` words."""
 
     words: list[str]
     matrix: np.ndarray
@@ -82,7 +82,7 @@ def read_vectors(
 
     `total` counts every line of a word. `advance` is called with the bytes read since its last call, compressed ones
     for a .gz file. Raises SeqcliError with file:line for a line of another dimension, a field that is not a finite
-    number, bytes that do not decode, a file with fewer words than its first line says, an empty file, the binary form.
+    number, bytes that do not decode, fewer words than the first line says, an empty file, the binary form.
     """
     rows: dict[str, int] = {}
     kept = bytearray()  # float32, row after row: grows in place

@@ -31,7 +31,7 @@ _DIGIT = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A vocabulary learnt from the training split alone. Ids of words and columns' values begin at 1: 0 is unknown."""
+    """A vocabulary learnt from the training split alone. Ids of words and column values begin at 1; 0 is unknown."""
 
     words: list[str]  # as `normal` makes them, the most frequent first
     characters: list[str]
@@ -261,7 +261,7 @@ class Vocabulary:
 
     @classmethod
     def restore(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Restore the vocabulary that `header` and `arrays` describe. Raises SeqcliError if they are contradictory."""
+        """Restore the vocabulary that `header` and `arrays` describe. Raises SeqcliError if they are inconsistent."""
         text = {n: json.loads(a.tobytes()) for n, a in arrays.items() if n != "vectors"}
         kept, vectors = ("labels", "scheme", "lowercase", "fold_digits"), arrays["vectors"]
         found = cls(

@@ -34,9 +34,7 @@ class Settings:
     least: float = 0.0  # drop labels less probable than this
     most: int | None = None  # rank at most so many labels; None: all
     nodes: bool = False  # add the label of every node of a tree; for a recursive model
-    attention: bool = (
-        False  # add the attention on each token; for a model with pooling: attention or pair: attend
-    )
+    attention: bool = False  # add the attention on each token; for a model with pooling: attention or pair: attend
     explain: bool = False  # add the effect of each token on the probability of the most probable label
 
 
@@ -49,9 +47,7 @@ class Answer(NamedTuple):
     nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
     explained: list[Token] | None = None  # the effect of each token on the most probable label
     terms: Terms | None = None  # what n-grams add to its score, for a model that is a sum over n-grams
-    hops: list[list[float]] | None = (
-        None  # the weight of each token in each hop, if one text attends to the other
-    )
+    hops: list[list[float]] | None = None  # the weight of each token in each hop, if one text attends to the other
     steps: list[tuple[int, float]] | None = None  # (first frame, weight) of each step, for frames instead of tokens
     further: Mapping[str, Answer] = {}  # answers of the other targets, if there are several
     uncertainty: float | None = None  # set when records are ranked by it, see `selection`

@@ -38,9 +38,7 @@ class Mixing:
         if given and len(given) < len(self._weights):
             raise UsageError("only some weights are given: give all of them, or none to have them fitted")
         if not all(0 < w < 1 for w in given) or sum(given) >= 1:
-            raise UsageError(
-                f"weights must be above 0 and sum to less than 1, not {', '.join(map(str, given))}"
-            )
+            raise UsageError(f"weights must be above 0 and sum to less than 1, not {', '.join(map(str, given))}")
 
     @property
     def _weights(self) -> tuple[float | None, ...]:

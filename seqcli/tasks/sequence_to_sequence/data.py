@@ -185,9 +185,7 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
     if said.reference and read == "scan":
-        raise UsageError(
-            "--reference: a line of scan has one target", hint="tsv, csv, jsonl and lines allow several"
-        )
+        raise UsageError("--reference: a line of scan has one target", hint="tsv, csv, jsonl and lines allow several")
     options = Options(
         PAIRED,
         references=tuple(said.reference or ()),

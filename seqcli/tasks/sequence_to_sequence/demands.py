@@ -40,7 +40,7 @@ class Glossary:
 
     @classmethod
     def read(cls, path: str) -> Glossary:
-        """Read a file with `source TAB target` on each line; blank ones are ignored. Raises SeqcliError with place."""
+        """Read a file of lines `source TAB target`, skipping blank ones. Raises SeqcliError with the line."""
         entries: dict[str, str] = {}
         lines: dict[str, int] = {}
         text = "".join(chunk.text for chunk in read_text([Path(path)])).removeprefix("\ufeff")

@@ -53,7 +53,7 @@ class Translator(BasePredictor):
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
-        """Restore the translator of a model's file, or of several as an ensemble. Raises UsageError if they differ."""
+        """Restore the translator of a model's file, or an ensemble of several. Raises UsageError if they differ."""
         first, config = cls._one(stored), stored.header["model"]
         search = Search(beam=config["beam"], length_penalty=config.get("length_penalty", 0.0))
         paths = [stored.path]

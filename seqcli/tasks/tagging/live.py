@@ -25,9 +25,7 @@ class Live(live.Live):
             raise UsageError("it has several targets", hint="from Python, of(NAME) selects one of them")
         if tagger.crf is not None:
             softmax = "model.head: softmax" if tagger.model.chain is not None else "data.scheme: none"
-            raise UsageError(
-                "the tag of a frame depends on the frames after it", hint=f"train one with {softmax}"
-            )
+            raise UsageError("the tag of a frame depends on the frames after it", hint=f"train one with {softmax}")
         super().__init__(tagger.frames, tagger.model)
         self._labels, self._temperature = tagger.labels.names, tagger.temperature
 

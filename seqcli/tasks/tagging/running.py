@@ -24,9 +24,7 @@ LONGEST = 10_000  # units: a longer sentence is cut between two words
 TOGETHER = 64  # windows answered at once when sentences are found for another model
 
 _begin = itemgetter(0)
-Line = tuple[
-    int, int, int
-]  # where a line or a part of one begins: offset in the source in code points, line, column
+Line = tuple[int, int, int]  # where a line or a part of one begins: offset in the source in code points, line, column
 
 
 class Window(NamedTuple):
