@@ -35,7 +35,7 @@ def test_the_same_signal_twice_is_one(monkeypatch, capsys):
     with interrupt.Interrupt(same=1.0) as caught:
         for _ in range(2):
             signal.raise_signal(signal.SIGINT)
-        assert (caught.wanted, left, capsys.readouterr().err.count("once more")) == (signal.SIGINT, [], 1)
+        assert (caught.wanted, left, capsys.readouterr().err.count("interrupt again")) == (signal.SIGINT, [], 1)
         now[0] += 1.1
         signal.raise_signal(signal.SIGINT)
         assert left == [130]
