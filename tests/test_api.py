@@ -201,13 +201,13 @@ def test_tags_that_are_no_spans(tmp_path):
     model = seqcli.load(write_tagger(tmp_path / "m.safetensors", spans=False))
     assert model.tags == ["N", "V"]
     assert len(model.tag(TAGGED)) == 9
-    with pytest.raises(seqcli.SeqcliError, match="the tags of this model are no spans"):
+    with pytest.raises(seqcli.SeqcliError, match="the tags of this model are not spans"):
         model.spans(TAGGED)
 
 
 def test_further_columns_are_asked_for(tmp_path):
     model = seqcli.load(write_tagger(tmp_path / "m.safetensors", features=True))
-    with pytest.raises(seqcli.SeqcliError, match="this model reads pos beside the words"):
+    with pytest.raises(seqcli.SeqcliError, match="this model reads pos besides the words"):
         model.tag(["Rome"])
     one, other = (model.tag(["Rome", "is"], {"pos": pos}) for pos in (["N", "V"], ["V", "N"]))
     assert [w for w, _, _ in one] == ["Rome", "is"]
@@ -283,9 +283,9 @@ def test_texts_that_are_cut(translator_path, capsys):
     model.translate("a" * 20)
     for text in ("b" * 21, "é" * 30, "a" * 22):
         model.answers(text, n=1, beam=1, max_tokens=3)
-    said = "warning: <text>:1:1: {} tokens, of which the first 20 are read"
+    said = "warning: <text>:1:1: {} tokens, but only the first 20 are read"
     lines = [said.format(n) for n in (25, 21, 30)]
-    assert capsys.readouterr().err.splitlines() == [*lines[:2], f"{lines[2]}; further ones are not told"]
+    assert capsys.readouterr().err.splitlines() == [*lines[:2], f"{lines[2]}; further ones are not reported"]
 
 
 def test_answers_are_ranked(translator):
@@ -298,7 +298,7 @@ def test_answers_are_ranked(translator):
     assert by_nats == sorted(by_nats, reverse=True)
     assert all(p < 0 for p in by_nats)
     assert translator.answers("", n=2) == [("", 0.0)] * 2
-    with pytest.raises(seqcli.SeqcliError, match="answers are searched, not drawn: leave temperature away"):
+    with pytest.raises(seqcli.SeqcliError, match="answers are searched, not drawn: remove temperature"):
         translator.answers("abc", temperature=1)
 
 

@@ -428,7 +428,7 @@ def test_without_grow_new_words_are_told_and_new_labels_refused(trained: Any) ->
     assert done.returncode == 1
     assert "base does not know 3 words, " in done.stderr
     assert "more-a.txt:1:4: runs/base/model.safetensors has no label for the tag 'X'" in done.stderr
-    assert "--grow gives new ones rows" in done.stderr
+    assert "--grow adds new ones" in done.stderr
 
 
 def test_without_grow_new_symbols_of_pairs_are_told(trained: Any) -> None:
@@ -450,14 +450,14 @@ def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
     ("args", "status", "message"),
     [
         (["--name", "base", "--overwrite", "--init-from", "base"], 2, "--overwrite would remove runs/base/model"),
-        (["--grow"], 2, "--grow: it is the model of --init-from that grows"),
+        (["--grow"], 2, "--grow needs a model to grow"),
         (["--grow", "--resume"], 2, "--resume does not go with --grow"),
         (
             ["--set", "data.replay=0.2"],
             2,
             "data.replay: the model that the run begins from says how earlier data are read",
         ),
-        (["--set", "data.replay=1.5"], 2, "share: how much of an epoch is replayed, above 0 and below 1"),
+        (["--set", "data.replay=1.5"], 2, "share: must be a number above 0 and below 1"),
         (["--set", "data.replay={shard: 0.5}"], 2, "unknown key 'shard'; did you mean 'share'"),
         (["--init-from", "base", "--set", "data.replay={share: 0.5, train: none.txt}"], 1, "no such file: none.txt"),
         (["--init-from", "base", "--set", "data.replay={share: 0.5, train: more-a.txt}"], 1, "no label for the tag"),

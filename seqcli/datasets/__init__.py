@@ -1,1 +1,1 @@
-"""Data sets: readers, splits, the token cache, and the catalog of data sets that have a name."""
+"""Data sets: readers, splits, the token cache, and the catalog of named data sets."""

@@ -1,4 +1,4 @@
-"""Sequences of words as one padded batch, in which every different word stands once."""
+"""Make a padded batch of sequences of words, in which every different word occurs once."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 from seqcli.datasets.vocabulary import UNKNOWN, Vocabulary
 
-WORDS = 64  # a batch's different words are made up to a multiple of this
-STEPS = 4  # and its time steps to a multiple of this
+WORDS = 64  # a batch's different words are padded to a multiple of this
+STEPS = 4  # a batch's time steps are padded to a multiple of this
 
 
 class WordBatch(NamedTuple):
-    """U different words of B sequences, padded to T words."""
+    """A batch of B sequences padded to T words, with U different words."""
 
     ids: np.ndarray  # (U,)
     vectors: np.ndarray  # (U, D)
     characters: np.ndarray  # (U, L), padded
     character_lengths: np.ndarray  # (U,)
-    index: np.ndarray  # (T, B) of the words among the different ones
+    index: np.ndarray  # (T, B): the place of each word among the different ones
     lengths: np.ndarray  # (B,)
 
 
@@ -32,9 +32,10 @@ def word_batch(
     word_dropout: float = 0.0,
     seed: Sequence[int] = (),
 ) -> WordBatch:
-    """The batch of some sequences; a share `word_dropout` of the different words, drawn by the seed, is unknown.
+    """Return the batch of some sequences; a share `word_dropout` of its different words, drawn by the seed, becomes
+    unknown.
 
-    Shapes are rounded up: a fused kernel is made for each that it meets, so that there should be few.
+    Shapes are rounded up, because a fused kernel is made for each different shape.
     """
     lengths = np.array([len(words) for words in sequences], np.int64)
     places: dict[str, int] = {}
@@ -53,5 +54,5 @@ def word_batch(
 
 
 def up(number: int, step: int) -> int:
-    """Rounded up to a multiple of a step."""
+    """Return a number rounded up to a multiple of `step`."""
     return -(-number // step) * step

@@ -1,4 +1,4 @@
-"""Batches of sentences of like length, in another order every epoch."""
+"""Batches of sentences of similar length, in a different order every epoch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from seqcli.datasets.replay import Replay
 
-POOL = 64  # batches that are sorted by length together
+POOL = 64  # batches in a pool that is sorted by length
 
 
 class Buckets:
-    """What has a `length` in batches of B: shuffled, sorted by length within pools, the batches shuffled again.
+    """Batches of B records that have a `length`: shuffled, sorted by length within pools, then shuffled as batches.
 
-    A batch is a function of (seed, epoch, place) alone. Little of it is padding, and still no two epochs are alike.
-    With `earlier` records, an epoch has so many of them that they are a `share` of it (see `Replay`).
+    A batch is a function of (seed, epoch, index) alone. Batches contain little padding, and yet no two epochs are the
+    same. With `earlier` records, these make up a `share` of each epoch (see `Replay`).
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Buckets:
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])
 
     def batch(self, epoch: int, index: int) -> list[Any]:
-        """The sentences of a batch."""
+        """Return the sentences of a batch."""
         if self._drawn[0] != epoch:
             self._drawn = epoch, self._draw(epoch)
         return [self._sentences[i] for i in self._drawn[1][index]]

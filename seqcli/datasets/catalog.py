@@ -1,9 +1,9 @@
-"""Data sets that have a name: one YAML file each, saying where their files are and how they are split.
+"""Named data sets: one YAML file each, which lists their files and how they are split.
 
 A name is looked for in the catalog that ships with seqcli, then as a folder with a `data.yaml` under `$SEQCLI_DATA`,
-then under the user's cache. The catalog names files only; they lie in `$SEQCLI_DATA/<name>/` or the cache, in place;
-an entry's `folder` names another folder, where one release holds several data sets. What every Python carries, and
-what is made from a seed, needs no file at all. A set of recordings or pictures is a table a split, made in the cache.
+then under the user's cache. The catalog only names files; they lie in `$SEQCLI_DATA/<name>/` or the cache; an entry's
+`folder` names another folder, if one release holds several data sets. Sets that come with Python or are made from a
+seed need no files. A set of recordings or pictures is a table for each split, made in the cache.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from seqcli.console import warn
 from seqcli.datasets.entry import read_entry
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 
-TABLES = ("scenes", "spoken-digits", "spoken-numbers")  # modules that make the tables and files of a set
+TABLES = ("scenes", "spoken-digits", "spoken-numbers")  # modules that make tables and files of data sets
 _FOLDER = Path(__file__).parent / "catalog"
 
 
 @dataclass(frozen=True)
 class Named:
-    """A data set with a name: the files of each split, or the shares of `train` that are held out."""
+    """A named data set: the files of each split, or the shares of `train` that are held out."""
 
     name: str
     summary: str
@@ -46,14 +46,14 @@ class Named:
 
 
 def _usual_cache() -> Path:
-    """`$SEQCLI_CACHE`, `$XDG_CACHE_HOME/seqcli` or ~/.cache/seqcli. Raises RuntimeError where there is no home."""
+    """Return `$SEQCLI_CACHE`, `$XDG_CACHE_HOME/seqcli` or ~/.cache/seqcli. Raises RuntimeError without a home."""
     if own := os.environ.get("SEQCLI_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqcli"
 
 
 def cache_folder() -> Path:
-    """Where seqcli keeps what it can make again; for this run alone where the usual folder cannot be made."""
+    """Return the folder for what seqcli can make again; a temporary one if the usual folder cannot be written."""
     return _made_cache(tuple(os.environ.get(name) for name in ("SEQCLI_CACHE", "XDG_CACHE_HOME", "HOME")))
 
 
@@ -76,7 +76,7 @@ def _made_cache(said: tuple[str | None, ...]) -> Path:
 
 
 def _homes(name: str) -> list[Path]:
-    """Where the folder of a name may be."""
+    """Return the places where the folder of a name may be."""
     found = [Path(own).expanduser() / name] if (own := os.environ.get("SEQCLI_DATA")) else []
     with suppress(RuntimeError):
         found.append(_usual_cache() / "data" / name)
@@ -84,7 +84,7 @@ def _homes(name: str) -> list[Path]:
 
 
 def names() -> list[str]:
-    """Every name that the catalog or a data folder knows."""
+    """Return every name in the catalog or a data folder."""
     found = {path.stem for path in _FOLDER.glob("*.yaml")}
     for home in _homes("x"):
         found |= {path.parent.name for path in home.parent.glob("*/data.yaml")}
@@ -92,9 +92,9 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
-    """The entry of a name and the folder of its files (None: not here); None for a name that nothing knows.
+    """Return the entry of a name and the folder of its files (None: not here); None for an unknown name.
 
-    Raises SeqcliError for a data.yaml that is not one.
+    Raises SeqcliError for an invalid data.yaml.
     """
     home = _home(name)
     for path in (_FOLDER / f"{name}.yaml", *([home / "data.yaml"] if home else [])):
@@ -105,22 +105,22 @@ def describe(name: str) -> tuple[dict[str, Any], Path | None] | None:
 
 
 def _home(name: str) -> Path | None:
-    """The folder of a name that is there, the first of those where it may be."""
+    """Return the first existing folder of a name, else None."""
     return next((h for h in _homes(name) if h.is_dir()), None)
 
 
 def find(name: str) -> Named:
-    """The data set of a name, its files checked to be there. Raises SeqcliError saying where it was looked for."""
+    """Return the data set of a name, whose files exist. Raises SeqcliError that lists where it was looked for."""
     found = describe(name)
     if found is None:
         if home := _home(name):
             raise SeqcliError(
-                f"{home} has no data.yaml that says which of its files are what",
+                f"{home} has no data.yaml that assigns its files to splits",
                 hint=f"write one (files: {{train: train.txt}}), or name the files: data.train: {home}/*.txt",
             )
         raise UsageError(
             f"no data set is named {name!r}",
-            hint=f"{did_you_mean(name, names())}\na path is written with its folder or ending, as in ./{name}.txt",
+            hint=f"{did_you_mean(name, names())}\nwrite a path with its folder or ending, as in ./{name}.txt",
         )
     entry, home = found
     builtin = entry.get("builtin")
@@ -149,17 +149,17 @@ def _files(name: str, home: Path, pattern: str) -> list[Path]:
 
 
 def _verify(name: str, home: Path, known: dict[str, str]) -> None:
-    """Warn where a file is not the one that published scores were measured on."""
+    """Warn about a file that is not the one on which published scores were measured."""
     for file, expected in known.items():
         if not (home / file).is_file():
-            warn(f"{home} lacks {file} of the published {name}: scores cannot stand beside published ones")
+            warn(f"{home} lacks {file} of the published {name}: scores are not comparable to published ones")
             continue
         if _sha256(home / file) != expected:
-            warn(f"{home / file} is not the published {name}: scores cannot stand beside published ones")
+            warn(f"{home / file} is not the published {name}: scores are not comparable to published ones")
 
 
 def _built(name: str, builtin: str, known: dict[str, str], home: Path | None) -> dict[str, list[Path]]:
-    """The files of a data set that are those of Python itself, or are made now."""
+    """Return the files of a data set that comes with Python or is generated."""
     if builtin == "python-docs":
         return {"train": [_python_docs()]}
     if builtin == "python-source":
@@ -170,7 +170,7 @@ def _built(name: str, builtin: str, known: dict[str, str], home: Path | None) ->
 
 
 def _generated(name: str, builtin: str, known: dict[str, str]) -> dict[str, list[Path]]:
-    """A data set made from a seed, written into the cache once: a file a split, its name from its hash."""
+    """Return the files of a data set made from a seed, written into the cache once and named by their hashes."""
     paths = {s: cache_folder() / "data" / f"{name}-{s}-{known[s][:12]}.tsv" for s in ("train", "valid", "test")}
     if not all(path.is_file() and _sha256(path) == known[split] for split, path in paths.items()):
         module = import_module(f"seqcli.datasets.{builtin}")
@@ -178,16 +178,16 @@ def _generated(name: str, builtin: str, known: dict[str, str]) -> dict[str, list
             path = paths[split]
             _write(path, "".join("\t".join(columns) + "\n" for columns in records).encode())
             if _sha256(path) != known[split]:
-                warn(f"{path} is not the published {name}: scores cannot stand beside published ones")
+                warn(f"{path} is not the published {name}: scores are not comparable to published ones")
     return {split: [path] for split, path in paths.items()}
 
 
 def _tables(name: str, builtin: str, known: dict[str, str], home: Path | None) -> dict[str, list[Path]]:
-    """A data set whose records are names of recordings or pictures: a table a split, in the cache, in a folder of its
-    own for each `home`. Tables are written last: where they are, what they name is there."""
+    """Return the tables of a data set whose records name recordings or pictures: one for each split, in the cache, in
+    a folder for each `home`. Tables are written last, so the files that a table names exist."""
     own = hashlib.sha256(str(home and home.absolute()).encode()).hexdigest()[:12]
     folder = cache_folder() / "data" / f"{builtin}-{own}"
-    part = name.removeprefix(builtin).removeprefix("-")  # without-a: of the set without a speaker
+    part = name.removeprefix(builtin).removeprefix("-")  # without-a: the set without speaker a
     paths = {split: folder / f"{part}-{split}.tsv".lstrip("-") for split in ("train", "valid", "test")}
     hashes = {paths.get(file) or folder / file: expected for file, expected in known.items()}
     if not hashes or not all(path.is_file() and _sha256(path) == expected for path, expected in hashes.items()):
@@ -196,13 +196,13 @@ def _tables(name: str, builtin: str, known: dict[str, str], home: Path | None) -
             path = folder / file
             if path.is_file() and path.read_bytes() == data:
                 continue
-            if path.suffix == ".wav":  # thousands, and safe behind the table
+            if path.suffix == ".wav":  # thousands; the table is written after them
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
             else:
                 _write(path, data)
         for path in (path for path, expected in hashes.items() if _sha256(path) != expected):
-            warn(f"{path} is not the published {name}: scores cannot stand beside published ones")
+            warn(f"{path} is not the published {name}: scores are not comparable to published ones")
     return {split: [path] for split, path in paths.items()}
 
 
@@ -218,7 +218,7 @@ def _sha256(path: Path) -> str:
 
 
 def _python_docs() -> Path:
-    """The language reference as one file, written into the cache once for each version of its text."""
+    """Return the language reference as one file, written into the cache once for each version of its text."""
     from pydoc_data.topics import topics
 
     text = "\n\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
@@ -230,12 +230,12 @@ def _python_docs() -> Path:
 
 
 def _python_source() -> list[Path]:
-    """The standard library's modules that are valid UTF-8, without tests and installed packages."""
+    """Return the standard library's modules, without tests and installed packages."""
     import sysconfig
 
     root = Path(sysconfig.get_path("stdlib"))
     left_out = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__", "lib2to3"}
     files = [p for p in sorted(root.rglob("*.py")) if not left_out & set(p.relative_to(root).parts)]
     if not files:
-        raise SeqcliError(f"this Python ({sys.version.split()[0]}) carries no source of its standard library")
+        raise SeqcliError(f"this Python ({sys.version.split()[0]}) comes without the source of its standard library")
     return files

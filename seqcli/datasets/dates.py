@@ -1,19 +1,19 @@
-"""Dates as people write them and their ISO form, `the 3rd of May 2021` and `2021-05-03`: made from a seed.
+"""Dates as people write them, with their ISO form: `the 3rd of May 2021` and `2021-05-03`; made from a seed.
 
-40,000 pairs to train on, 1,000 to validate, 1,000 to test; every source stands there once. Days are drawn evenly from
-1900-01-01 to 2099-12-31. A quarter of the sources is English, an eighth each German, French, Spanish, Italian, Dutch
-and of digits alone.
+40,000 pairs to train on, 1,000 to validate, 1,000 to test; every source occurs once. Days are drawn evenly from
+1900-01-01 to 2099-12-31. A quarter of the sources is English, an eighth each is German, French, Spanish, Italian,
+Dutch, or digits alone.
 
 - Months by name or abbreviation; days as digits (3, 03), ordinals (3rd, 3., 1er, 1º, 3e) or words (third,
   twenty-first, einundzwanzigste, vingt et un, veintiuno, ventuno, eenentwintigste); sometimes the day of the week.
-- Digits alone are year, month, day where the year comes first (with - or / or nothing between); with dots they are
-  day, month, year; with - or / before the year the day comes first or second, but is above 12.
-- Two digits of a year ('21, or behind dots) are one of 1950 to 2049.
-- Two in ten are lower-case, one is upper-case, one has a capital at every word; the rest is as the language has it.
-- Typing noise: in three of ten with such a word, one letter of a month, a day or a day of the week is doubled,
-  dropped or swapped with the next, if the word has four letters at least and the outcome is no such neighbour of a
-  word that means something else; in one of ten a space is doubled or stands before a comma, in one of ten a comma is
-  missing. Digits are as they should be.
+- Digits alone are year, month, day if the year comes first (separated by -, / or nothing); with dots they are day,
+  month, year; with - or / and the year last, the day comes first or second, but is above 12.
+- Two digits of a year ('21, or after dots) stand for one of 1950 to 2049.
+- Two in ten are lower-case, one is upper-case, one has a capital at every word; the rest follows the language.
+- Typing errors: in three of ten sources with such a word, one letter of a month, a day or a day of the week is
+  doubled, dropped or swapped with the next, if the word has at least four letters and the result could not be a
+  misspelling of a word with another meaning; in one of ten a space is doubled or added before a comma, in one of ten
+  a comma is missing. Digits have no errors.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ WEEKDAYS = {
     "it": "lunedì martedì mercoledì giovedì venerdì sabato domenica",
     "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
 }
-DAYS = {  # in words: ordinals, or from the second on cardinals, as the language has it; 20 to 31 follow
+DAYS = {  # in words: ordinals, or cardinals from the second on, depending on the language; 20 to 31 follow
     "en": "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth"
     " fifteenth sixteenth seventeenth eighteenth nineteenth",
     "de": "erste zweite dritte vierte fünfte sechste siebte achte neunte zehnte elfte zwölfte dreizehnte vierzehnte"
@@ -104,8 +104,8 @@ FORMS = {
         {dd}.{mm}.{yy}|{dd}/{mm}/{Y}|{mm}/{dd}/{Y}|{d}/{m}/{Y}|{m}/{d}/{Y}|{dd}-{mm}-{Y}|{mm}-{dd}-{Y}""",
 }
 LANGUAGES = ("en", *FORMS)  # English twice as often
-_LATE = re.compile(r"\{[md]+\}[/-]\{[md]+\}[/-]")  # which of the two is the day is plain only above 12
-_LONG = 4  # letters of a word that may hold a typing error
+_LATE = re.compile(r"\{[md]+\}[/-]\{[md]+\}[/-]")  # only a number above 12 shows which of the two is the day
+_LONG = 4  # least letters of a word that may have a typing error
 
 
 class _Form(NamedTuple):
@@ -123,7 +123,7 @@ _FORMS = {language: _forms(written) for language, written in FORMS.items()}
 
 
 def day_words(language: str) -> list[str]:
-    """The days of a month in words, the first at 0."""
+    """Return the days of a month in words, the first at 0."""
     return DAYS[language].split() + _TWENTIES[language].split(",")
 
 
@@ -133,7 +133,7 @@ _LISTS = {field: {language: names.split() for language, names in of.items()} for
 
 
 def typos(word: str) -> Iterator[str]:
-    """The word with one letter doubled, dropped, or swapped with the next, in order."""
+    """Yield the word with one letter doubled, dropped, or swapped with the next, in order."""
     for i, letter in enumerate(word):
         if letter.isalpha():
             yield word[:i] + letter + word[i:]
@@ -144,7 +144,7 @@ def typos(word: str) -> Iterator[str]:
 
 
 def meanings() -> dict[str, set[tuple[str, int]]]:
-    """What each word, rightly written or with a typing error, can mean in any of the languages: (what, number)."""
+    """Return what each word, with or without a typing error, can mean in any of the languages: (what, number)."""
     found: dict[str, set[tuple[str, int]]] = {}
     for what, of in (("month", _LISTS["month"]), ("month", _LISTS["mon"]), ("day", _WORDS), ("week", _LISTS["week"])):
         for language, words in of.items():
@@ -164,7 +164,7 @@ def _ordinal(language: str, day: int) -> str:
 
 
 def _field(name: str, language: str, day: date) -> str:
-    """A field of a form, as the language has it."""
+    """Return a field of a form in a language."""
     d, m, y = day.day, day.month, day.year
     if name in _LISTS:
         return _LISTS[name][language][day.weekday() if name == "week" else m - 1]
@@ -178,8 +178,8 @@ def _field(name: str, language: str, day: date) -> str:
 
 
 class Writer:
-    """Writes days in one of the forms, drawn from a generator of which random() alone is used: that is the same on
-    every Python."""
+    """A writer of days in forms that it draws with a generator's random() alone, which is the same on every
+    Python."""
 
     def __init__(self, rng: random.Random):
         self._rng, self._meanings = rng, meanings()
@@ -188,7 +188,7 @@ class Writer:
         return int(self._rng.random() * count)
 
     def write(self, day: date) -> str:
-        """The day as somebody writes it."""
+        """Return a day as somebody might write it."""
         language = LANGUAGES[self._below(len(LANGUAGES))]
         form = None
         while form is None or (form.late and day.day <= 12) or (form.short and not 1950 <= day.year <= 2049):
@@ -206,7 +206,7 @@ class Writer:
         return text.lower() if case < 2 else text.upper() if case == 2 else text
 
     def _mistyped(self, word: str) -> str:
-        """The word with a typing error that leaves no doubt what it is; without one where none is drawn."""
+        """Return the word with a typing error that leaves its meaning clear; unchanged if none is found."""
         known, choices = self._meanings[word.lower()], [*typos(word)]
         for _ in range(4):
             wrong = choices[self._below(len(choices))]
@@ -225,7 +225,7 @@ class Writer:
 
 
 def splits(seed: int = 1) -> dict[str, list[tuple[str, str]]]:
-    """(source, ISO date) of each split; no source is in two of them."""
+    """Return the pairs (source, ISO date) of each split; no source is in two splits."""
     rng = random.Random(seed)
     write, seen, days = Writer(rng).write, set(), (LAST - FIRST).days + 1
     found: dict[str, list[tuple[str, str]]] = {split: [] for split in COUNTS}

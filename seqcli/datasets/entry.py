@@ -1,4 +1,4 @@
-"""What a `data.yaml` may say: one data set with a name, its files inside its own folder."""
+"""The schema of a `data.yaml`: one named data set, with its files inside its own folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from seqcli.recipe.words import explain, known_keys, unknown_key
 
 
 def known_encoding(value: str) -> str:
-    """The encoding, if text in it can be cut at lines. Raises ValueError.
+    """Return the encoding, if text in it can be split into lines. Raises ValueError if not.
 
-    A byte order mark is never part of a text, so that `utf-8-sig` says nothing more than `utf-8`.
+    A byte order mark is never part of a text, so `utf-8-sig` means the same as `utf-8`.
     """
     if value.lower().replace("_", "-") == "utf-8-sig":
         return "utf-8"
@@ -24,7 +24,7 @@ def known_encoding(value: str) -> str:
     except (LookupError, TypeError, ValueError):
         raise ValueError(f"unknown encoding {value!r}; known: utf-8, latin-1, cp1252, koi8-r, gbk ...") from None
     if not plain:
-        raise ValueError(f"text in {value} cannot be cut at lines; convert it to utf-8 first, with iconv")
+        raise ValueError(f"text in {value} cannot be split into lines; convert it to utf-8 first, with iconv")
     return value
 
 
@@ -38,13 +38,13 @@ def looks_like_name(text: str) -> bool:
 
 def _inside(value: str) -> str:
     if not value or "\0" in value or Path(value).is_absolute() or ".." in Path(value).parts:
-        raise ValueError(f"{value!r} is no file or glob inside the data set's folder")
+        raise ValueError(f"{value!r} is not a file or glob inside the data set's folder")
     return value
 
 
 def _one_folder(value: str) -> str:
     if not looks_like_name(value):
-        raise ValueError(f"{value!r} is not the name of one folder, beside this data set's own: folder: sst")
+        raise ValueError(f"{value!r} is not the name of a folder beside this data set's own; write folder: sst")
     return value
 
 
@@ -68,7 +68,7 @@ Builtin = Literal[
 
 
 class Entry(BaseModel, extra="forbid"):
-    """A data set; `files` are files or globs."""
+    """A data set, as data.yaml describes it; `files` are files or globs."""
 
     summary: str = ""
     format: str = "text"
@@ -86,12 +86,12 @@ class Entry(BaseModel, extra="forbid"):
     @model_validator(mode="after")
     def _has_data(self) -> Self:
         if self.builtin is None and "train" not in self.files:
-            raise ValueError("files: it must name a file or a glob for train: files: {train: train.txt}")
+            raise ValueError("files: names no file or glob for train; write files: {train: train.txt}")
         return self
 
 
 def read_entry(path: Path) -> dict[str, Any]:
-    """What a data.yaml says. Raises SeqcliError with the place of every mistake."""
+    """Read a data.yaml. Raises SeqcliError with the place of every mistake."""
     try:
         document = parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The frames of a corpus: learnt from its training split, or a stored model's; every split's records have theirs."""
+"""Make the frames of a corpus, as learnt from its training split or as a stored model makes them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from seqcli.recipe.schema import Recipe
 
 
 def of_corpus(recipe: Recipe, corpus: Any, stored: Artifact | None) -> Frames | None:
-    """How records become frames, and every record of the corpus with its own; None where the recipe reads text.
+    """Return how records become frames, and give every record of the corpus its own; None if the recipe reads text.
 
-    Raises SeqcliError that names a record, or a stored model that reads the other."""
+    Raises SeqcliError that names a record, UsageError for a stored model that reads text instead of frames or the
+    reverse."""
     if stored and ("frames" in stored.header) != (recipe.frames is not None):
         reads, other = ("text", "frames") if recipe.frames else ("frames", "text")
-        raise UsageError(f"{stored.path} reads {reads}, this recipe {other}: it cannot go on from there")
+        raise UsageError(f"{stored.path} reads {reads}, but this recipe {other}: training cannot continue from it")
     if recipe.frames is None:
         return None
     raw, train, longest = None, corpus.splits["train"], recipe.data.longest
@@ -39,9 +40,9 @@ def of_corpus(recipe: Recipe, corpus: Any, stored: Artifact | None) -> Frames | 
                     if raw is not None and records is train
                     else named(record, lambda r=record: found(r))
                 )
-                record.frames = own if hasattr(record, "tags") else own[:longest]  # sentences are cut elsewhere
+                record.frames = own if hasattr(record, "tags") else own[:longest]  # sentences are split elsewhere
                 cut += len(record.frames) < len(own)
                 advance(1)
     if cut:
-        console.warn(f"{cut:,} records have more than {longest:,} frames: the first are read (data.longest)")
+        console.warn(f"{cut:,} records have more than {longest:,} frames: only the first are read (data.longest)")
     return found

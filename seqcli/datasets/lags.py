@@ -1,8 +1,9 @@
-"""Sequences whose answers hang on what stood long before: ten tasks with known answers, made from a seed.
+"""Sequences whose answers depend on symbols long before: ten tasks with known answers, made from a seed.
 
-20,000 sequences to train on and 500 to validate, of 3 to 40 symbols, every length as often; 1,000 to test, of 40, 64,
-128 and 256. Short ones come again in several splits; what is asked is whether a rule was found that holds for longer
-ones. An answer is a label a symbol (tagging), a label (classification), or a text (sequence to sequence).
+20,000 sequences to train on and 500 to validate have 3 to 40 symbols, every length equally often; 1,000 to test have
+40, 64, 128 and 256. Short ones may occur in several splits; the question is whether a model finds a rule that holds
+for longer ones. An answer is a label for each symbol (tagging), a label (classification), or a text (sequence to
+sequence).
 """
 
 from __future__ import annotations
@@ -17,43 +18,44 @@ COUNTS = {"test": 1_000, "valid": 500, "train": 20_000}
 TRAINED, TESTED = (3, 40), (40, 64, 128, 256)  # symbols
 LETTERS, KEYS, DEEPEST = "abcdefgh", 64, 8
 
-Made = tuple[list[str], list[str]]  # symbols, and their answer: as many labels, or one, or symbols
+Made = tuple[list[str], list[str]]  # symbols, and their answer: a label for each, one label, or symbols
 
 
 class Draw(random.Random):
-    """Numbers that are the same on every Python: `random()` alone is promised to be."""
+    """A source of numbers that are the same on every Python, as only `random()` is guaranteed to be."""
 
     def below(self, n: int) -> int:
         return int(self.random() * n)
 
 
 def copy(draw: Draw, length: int) -> Made:
-    """Letters, and the same letters."""
+    """Return letters, and the same letters as the answer."""
     letters = [LETTERS[draw.below(8)] for _ in range(length)]
     return letters, letters
 
 
 def adding(draw: Draw, length: int) -> Made:
-    """Digits, one of each half marked: their sum, 0 to 18 (Hochreiter & Schmidhuber 1997, with real numbers)."""
+    """Return digits, one marked in each half, and the sum of the marked ones, 0 to 18 (Hochreiter & Schmidhuber 1997,
+    there with real numbers)."""
     digits, half = [draw.below(10) for _ in range(length)], length // 2
     marked = draw.below(half), half + draw.below(length - half)
     return [f"{d}*" if t in marked else f"{d}" for t, d in enumerate(digits)], [str(sum(digits[t] for t in marked))]
 
 
 def recall(draw: Draw, length: int) -> Made:
-    """A letter, nothing for a long time, a question: the letter."""
+    """Return a letter, a long run of nothing, a question, and the letter as the answer."""
     letter = LETTERS[draw.below(8)]
     return [letter, *"." * (length - 2), "?"], [letter]
 
 
 def first(draw: Draw, length: int) -> Made:
-    """Letters: the first of them."""
+    """Return letters, and the first of them as the answer."""
     letters, _ = copy(draw, length)
     return letters, letters[:1]
 
 
 def dyck(draw: Draw, length: int) -> Made:
-    """Brackets of two kinds, at most 8 deep: at each, the one that may close what is open; `-` where nothing is."""
+    """Return brackets of two kinds, at most 8 deep, and for each the one that may close next; `-` if none is open."""
     symbols, labels, open_ = [], [], []
     for _ in range(length):
         if not open_ or (len(open_) < DEEPEST and draw.below(2)):
@@ -67,7 +69,7 @@ def dyck(draw: Draw, length: int) -> Made:
 
 
 def parity(draw: Draw, length: int) -> Made:
-    """Bits: at each, whether the number of ones so far is odd or even."""
+    """Return bits, and for each whether the number of ones so far is odd or even."""
     bits, ones, labels = [draw.below(2) for _ in range(length)], 0, []
     for bit in bits:
         ones += bit
@@ -76,7 +78,7 @@ def parity(draw: Draw, length: int) -> Made:
 
 
 def modular(draw: Draw, length: int) -> Made:
-    """Sums and products from left to right, `+3 *2 -4`: at each, the value modulo 5, of 0 at first."""
+    """Return operations from left to right, `+3 *2 -4`, and for each the value modulo 5, starting at 0."""
     symbols, labels, value = [], [], 0
     for _ in range(length):
         sign, number = "+-*"[draw.below(3)], 1 + draw.below(4)
@@ -91,7 +93,7 @@ def _group(size: int) -> Callable[[Draw, int], Made]:
     names = {element: "".join(str(i + 1) for i in element) for element in elements}
 
     def made(draw: Draw, length: int) -> Made:
-        """Permutations of a few things: at each, the product of all so far (Merrill et al. 2024)."""
+        """Return permutations of a few things, and for each the product of all so far (Merrill et al. 2024)."""
         symbols, labels, product = [], [], tuple(range(size))
         for _ in range(length):
             element = elements[draw.below(len(elements))]
@@ -104,8 +106,8 @@ def _group(size: int) -> Callable[[Draw, int], Made]:
 
 
 def associative(draw: Draw, length: int) -> Made:
-    """Keys with their values, a quarter of the length pairs, then keys: at those, their value, else `-`
-    (multi-query associative recall: Arora et al. 2024)."""
+    """Return keys with their values (a quarter as many pairs as the length), then keys, and for these their values,
+    else `-` (multi-query associative recall: Arora et al. 2024)."""
     keys = [f"k{i}" for _, i in sorted((draw.random(), i) for i in range(KEYS))][: max(length // 4, 1)]
     values = [str(draw.below(8)) for _ in keys]
     asked = [draw.below(len(keys)) for _ in range(length - 2 * len(keys))]
@@ -121,7 +123,7 @@ TASKS = {"copy": copy, **CLASSES, **TAGS}
 
 
 def made(name: str, lengths: Iterator[int] | list[int], seed: int) -> list[Made]:
-    """A sequence of each length, and its answer. Raises UsageError for an unknown task."""
+    """Return a sequence of each length, with its answer. Raises UsageError for an unknown task."""
     if name not in TASKS:
         raise UsageError(f"no lag task is named {name!r}", hint=did_you_mean(name, TASKS))
     draw = Draw(seed)
@@ -129,7 +131,7 @@ def made(name: str, lengths: Iterator[int] | list[int], seed: int) -> list[Made]
 
 
 def written(name: str, record: Made) -> tuple[str, ...]:
-    """The columns of a record in a file: symbols with their labels, or the symbols and their answer."""
+    """Return the columns of a record in a file: symbols with their labels, or the symbols and their answer."""
     symbols, answer = record
     if name in TAGS:
         return (" ".join(f"{s}/{a}" for s, a in zip(symbols, answer, strict=True)),)
@@ -137,7 +139,7 @@ def written(name: str, record: Made) -> tuple[str, ...]:
 
 
 def splits(set_name: str, seed: int = 1) -> dict[str, list[tuple[str, ...]]]:
-    """The columns of each record of a data set `lag-NAME`, by split."""
+    """Return the columns of each record of a data set `lag-NAME`, by split."""
     name, (least, most) = set_name.removeprefix("lag-"), TRAINED
     found = {}
     for offset, (split, count) in enumerate(COUNTS.items()):

@@ -1,4 +1,4 @@
-"""Splits as byte ranges of files: nothing is copied, nothing is read before it is needed."""
+"""Represent splits as byte ranges of files: nothing is copied, or read before it is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes start .. end of a plain file; `name` is what messages call it."""
+    """Bytes start .. end of a plain file; `name` is its name in messages."""
 
     path: Path
     start: int
@@ -26,18 +26,18 @@ class Part:
 
 
 def whole(paths: Sequence[Path], names: Sequence[str] = ()) -> list[Part]:
-    """Every file from its beginning to its end; without names they are called by their paths."""
+    """Return every file as a whole part; without `names` their paths name them."""
     called = names or [str(p) for p in paths]
     return [Part(p, 0, p.stat().st_size, name) for p, name in zip(paths, called, strict=True)]
 
 
 def size(parts: Sequence[Part]) -> int:
-    """Bytes in all."""
+    """Return the total number of bytes."""
     return sum(p.end - p.start for p in parts)
 
 
 def cut(parts: Sequence[Part], position: int, *, at_line: bool) -> tuple[list[Part], list[Part]]:
-    """Two lists of parts, divided at a byte position: at the next line start, or at a character's first byte."""
+    """Divide parts at a byte position into two lists: at the next line start, or at a character's first byte."""
     before: list[Part] = []
     for i, part in enumerate(parts):
         length = part.end - part.start
@@ -62,7 +62,7 @@ def _boundary(part: Part, at: int, at_line: bool) -> int:
                     break
                 at += 1
             return min(at, part.end)
-        at -= 1  # a cut right behind a line end stays
+        at -= 1  # a cut right after a line end stays there
         file.seek(at)
         while block := file.read(BLOCK):
             if (found := block.find(b"\n")) >= 0:
@@ -72,7 +72,7 @@ def _boundary(part: Part, at: int, at_line: bool) -> int:
 
 
 def _blocks(file: BinaryIO, left: int, name: str) -> Iterator[bytes]:
-    """The next bytes of a file, so many of them, in blocks. Raises SeqcliError where there are fewer."""
+    """Yield the next `left` bytes of a file in blocks. Raises SeqcliError if there are fewer."""
     while left:
         if not (block := file.read(min(BLOCK, left))):
             raise _shorter(name)
@@ -81,11 +81,11 @@ def _blocks(file: BinaryIO, left: int, name: str) -> Iterator[bytes]:
 
 
 def _shorter(name: str) -> SeqcliError:
-    return SeqcliError(f"{name} has become shorter since it was opened", hint="let no program change it meanwhile")
+    return SeqcliError(f"{name} has become shorter since it was opened", hint="no program may change it meanwhile")
 
 
 class _Window:
-    """A file that ends at a byte position. Raises SeqcliError where it ends before."""
+    """A file that ends at a byte position. Raises SeqcliError if it ends before."""
 
     def __init__(self, file: BinaryIO, left: int, name: str):
         self._file, self._left, self._name = file, left, name
@@ -99,8 +99,8 @@ class _Window:
 
 
 def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None] | None = None) -> Iterator[Chunk]:
-    """The text of parts in chunks of whole lines; a file without a last line end is given one before the next, and
-    one that begins with a byte order mark is read without it."""
+    """Yield the text of parts in chunks of whole lines. A file without a last line end gets one if another follows; a
+    byte order mark at the beginning of a file is skipped."""
     parts = [p for p in parts if p.end > p.start]
     for number, part in enumerate(parts):
         with open_source(part.path) as (file, _):
@@ -118,7 +118,7 @@ def chunks(parts: Sequence[Part], encoding: str, advance: Callable[[float], None
 
 
 def digest(parts: Sequence[Part]) -> str:
-    """sha256 over the bytes of parts, hexadecimal."""
+    """Return the hexadecimal sha256 of the bytes of parts."""
     total = hashlib.sha256()
     for part in parts:
         with open_source(part.path) as (file, _):

@@ -1,21 +1,21 @@
-"""Batches of pairs of like lengths, by number or by a budget of tokens, in another order every epoch."""
+"""Batches of pairs of similar lengths, by number or by a budget of tokens, in a different order every epoch."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from seqcli.datasets.batch import STEPS  # lengths are rounded up to it, as in the batches
+from seqcli.datasets.batch import STEPS  # lengths are rounded up to multiples of it, as in the batches
 from seqcli.datasets.replay import Replay
 
-ROWS = 8  # pairs of a batch by budget are a multiple of this, where there are so many: for the same reason
+ROWS = 8  # batches by budget have a multiple of so many pairs if they can, for few different shapes
 
 
 class Plan:
-    """Which pairs stand in which batch: those of one rounded length side by side, so that little is padding.
+    """The assignment of pairs to batches: pairs of one rounded length stand together, so that little is padding.
 
-    The lengths of a place in the order are the same in every epoch, and with them the batches' number and shapes;
-    which of the pairs of these lengths stands there, and the order of the batches, is drawn anew. A batch is a
-    function of (seed, epoch, place) alone.
+    The lengths at each place of the order are the same in every epoch, and so are the number and shapes of batches;
+    which of the pairs of these lengths stand there, and the order of the batches, is drawn anew. A batch is a
+    function of (seed, epoch, index) alone.
     """
 
     def __init__(
@@ -28,9 +28,9 @@ class Plan:
         earlier: int = 0,
         share: float = 0.0,
     ):
-        """lengths (N, 2) of sources and targets; `size` pairs a batch, or of `tokens`, both sides and padding
-        counted, as many as fit (one at least). The last `earlier` pairs are replayed: an epoch has so many of them
-        that they are a `share` of it (see `Replay`)."""
+        """Plan batches for `lengths` (N, 2) of sources and targets: `size` pairs in a batch, or as many as fit into
+        `tokens`, counting both sides and padding (at least one). The last `earlier` pairs are replayed: they make up
+        a `share` of each epoch (see `Replay`)."""
         self.seed, own = seed, len(lengths) - earlier
         self._replay = Replay(own, lengths[own:], share, seed) if earlier else None
         lengths = self._replay.lengths(lengths) if self._replay else lengths
@@ -43,7 +43,7 @@ class Plan:
 
     @staticmethod
     def _cut(lengths: np.ndarray, size: int, tokens: int | None) -> list[int]:
-        """Where batches begin, in the order of lengths, and the end."""
+        """Return where batches begin in the order of lengths, and the end."""
         if tokens is None:
             return [*range(0, len(lengths), size), len(lengths)]
         cuts, longest, i = [0], (0, 0), 0
@@ -59,7 +59,7 @@ class Plan:
         return [*cuts, len(lengths)]
 
     def batch(self, epoch: int, index: int) -> np.ndarray:
-        """The places of a batch's pairs."""
+        """Return the indices of a batch's pairs."""
         if self._drawn[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch])
             drawn = rng.permutation(len(self._keys))

@@ -1,4 +1,4 @@
-"""Where the parts of a record are in files: as is said, or as a model's training data had them."""
+"""Find the parts of a record in files: as options say, or as in a model's training data."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from seqcli.records import ROWS
 
 @dataclass(frozen=True)
 class Reading:
-    """What is said of files that are scored: where nothing is, they are read as the training data were."""
+    """The options for reading files to score; without them files are read as the training data was."""
 
     input: str | None = None  # the format
     text: str | None = None  # columns or keys of the parts of a record
     label: str | None = None
     source: str | None = None
     target: str | None = None
-    reference: Sequence[str] | None = None  # pairs: where further targets are
+    reference: Sequence[str] | None = None  # pairs: columns or keys of further targets
     tag: str | None = None
     field: str | None = None  # jsonl: the key of the text, or of the tokens
     delimiter: str | None = None  # tsv, csv
     columns: Sequence[str] | None = None  # conll: their names
     separator: str | None = None
     comments: str | None = None
-    skip: bool = False  # records without a label are left out
-    check: Callable[[str], None] = lambda _: None  # whether all of it goes with a format
+    skip: bool = False  # leave out records without a label
+    check: Callable[[str], None] = lambda _: None  # raises UsageError for options that do not apply to a format
 
     def said(self, *names: str) -> dict[str, Any]:
-        """Those of some parts that are said."""
+        """Return those of the named options that are given."""
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def check_format(self, read: str) -> None:
-        """Raise UsageError where what is said does not go with the format that is read."""
+        """Raise UsageError for options that do not apply to the format that is read."""
         self.check(read)
         if self.field and read != "jsonl":
             hint = "--text names a column" if read in ROWS else "add --input jsonl"
-            raise UsageError(f"--field names a key of JSON objects, but {read} is read", hint=hint)
+            raise UsageError(f"--field names a key of JSON objects, but the format is {read}", hint=hint)
 
 
 def with_texts(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a format in which `text` may be a list: the first of several texts, and the further ones."""
+    """Return options of a format with a list of several `text`s divided into the first and the further ones."""
     text = options.get("text")
     if not isinstance(text, list | tuple):
         return dict(options)
@@ -51,8 +51,8 @@ def with_texts(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def said_texts(header: Mapping[str, Any], said: str | None) -> dict[str, Any]:
-    """The options that say where the texts of a model are: as a flag says (`title,body` where it reads several), else
-    as in training. Raises UsageError where they are not as many."""
+    """Return the options that name the place of a model's texts: as a flag does (`title,body` for several), else as
+    in training. Raises UsageError for a different number of texts."""
     own = tuple(header["data"].get("options", {}).get("further", ()))
     if not own or said is None:
         return {"text": said, "further": own} if own else {"text": said}
@@ -60,15 +60,15 @@ def said_texts(header: Mapping[str, Any], said: str | None) -> dict[str, Any]:
     if len(further) != len(own):
         names = ",".join([str(trained_roles(header).get("text", "?")), *own])
         raise UsageError(
-            f"the model reads {len(own) + 1} texts, {said!r} names {len(further) + 1}",
-            hint=f"name them in that order, a comma between, as in --text {names}",
+            f"the model reads {len(own) + 1} texts, but {said!r} names {len(further) + 1}",
+            hint=f"name them in this order, separated by commas, as in --text {names}",
         )
     return {"text": first, "further": tuple(further)}
 
 
 def source_columns(said: str | None, header: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns or keys of a model's source that are said, `3,1` where it is made of several; else, of such a
-    model, those in training. Raises UsageError for another number of them."""
+    """Return the given columns or keys of a model's source, as `3,1` if it has several; without them, those in
+    training for such a model. Raises UsageError for a different number of columns."""
     own = header["data"].get("options", {})
     if not (further := own.get("parts")):
         return {} if said is None else {"source": said}
@@ -78,15 +78,15 @@ def source_columns(said: str | None, header: Mapping[str, Any]) -> dict[str, Any
     if len(others) != len(further):
         names = ",".join([own["source"], *further])
         raise UsageError(
-            f"--source {said}: this model reads {1 + len(further)} columns together", hint=f"as in --source {names}"
+            f"--source {said}: this model reads {1 + len(further)} columns together", hint=f"as --source {names}"
         )
     return {"source": first, "parts": tuple(others)}
 
 
 def trained_roles(header: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The names of the columns or keys that a model was trained on, by role; numbers of columns without names."""
+    """Return the names of the columns or keys that a model was trained on, by role; numbers for unnamed columns."""
     data = header["data"]
-    if data.get("format") == "lines":  # what is said there are parts of files' names
+    if data.get("format") == "lines":  # its options are parts of file names
         return {}
     own = {role: data.get("options", {}).get(role) for role in ("text", "label", "source", "target")}
     return {role: name for role, name in {**own, **data.get("roles", {})}.items() if name is not None}

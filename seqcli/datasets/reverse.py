@@ -1,4 +1,4 @@
-"""Random strings of 1 to 20 lower-case letters and the same letters in reverse: made from a seed, each string once.
+"""Random strings of 1 to 20 lower-case letters with the same letters in reverse, made from a seed; no string twice.
 
 Lengths are drawn evenly, but there are few strings of one and two letters. 10,000 pairs to train on, 500 to validate,
 500 to test.
@@ -14,7 +14,7 @@ LONGEST = 20
 
 
 def splits(seed: int = 1) -> dict[str, list[tuple[str, str]]]:
-    """(string, its reverse) of each split; no string is in two of them."""
+    """Return the pairs (string, its reverse) of each split; no string is in two splits."""
     rng, total = random.Random(seed), sum(COUNTS.values())
     texts: dict[str, None] = {}
     while len(texts) < total:

@@ -1,12 +1,12 @@
-"""Small pictures of coloured shapes, and what stands in them in words: made from a seed.
+"""Small pictures of coloured shapes with captions, made from a seed.
 
-A picture, 32 by 32 pixels, has one group or two of one to three like shapes, six to ten pixels wide; of two groups
-one stands left of the other or above it, never both. Of the sixty pairs of a colour and a shape, six are in none of
-the 40,000 pictures to train on and the 500 to validate; each of the 500 to test has at least one of them. Colours,
+A picture, 32 by 32 pixels, has one or two groups of one to three equal shapes, six to ten pixels wide; of two groups
+one is left of the other or above it, never both. Of the sixty pairs of a colour and a shape, six are in none of the
+40,000 pictures to train on and the 500 to validate; each of the 500 to test has at least one of them. Colours,
 brightness, sizes and places vary, and there is noise.
 
-A caption says it in one of several ways: `a red circle left of two green squares`, `there are two green squares with
-a red circle to their left`.
+A caption describes the picture in one of several ways: `a red circle left of two green squares`, `there are two green
+squares with a red circle to their left`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from seqcli.datasets.spoken_digits import table
 COUNTS = {"test": 500, "valid": 500, "train": 40_000}
 SIZE = 32  # pixels, each way
 COLUMNS = ("source", "target", "meaning", "objects")
-COLOURS = (  # 30 degrees of the colour wheel each, the first around 0
+COLOURS = (  # each covers 30 degrees of the colour wheel, the first around 0
     *("red", "orange", "yellow", "lime", "green", "mint"),
     *("cyan", "azure", "blue", "violet", "magenta", "rose"),
 )
@@ -40,11 +40,11 @@ PAIRS = tuple(product(COLOURS, SHAPES))
 NUMBERS = ("a", "two", "three")
 ALONE = 0.3  # the share of pictures with one group
 RADII = {1: (3.2, 5.0), 2: (3.2, 4.5), 3: (3.0, 4.0)}  # pixels, by the number of shapes in a group
-_FINE = 4  # samples of a pixel, each way: edges are smooth
+_FINE = 4  # samples of a pixel, each way, for smooth edges
 
 
 class Group(NamedTuple):
-    """One to three like shapes."""
+    """A group of one to three equal shapes."""
 
     count: int
     colour: str
@@ -56,7 +56,7 @@ class Group(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What a caption means: a group, or two of which the first is left of the second or above it."""
+    """The meaning of a caption: one group, or two of which the first is left of the second or above it."""
 
     first: Group
     relation: str = ""  # left, above
@@ -64,7 +64,7 @@ class Scene(NamedTuple):
 
     @property
     def groups(self) -> frozenset[Group]:
-        """Without their relation."""
+        """The groups without their relation."""
         return frozenset([self.first, self.second] if self.second else [self.first])
 
 
@@ -100,7 +100,7 @@ _WAYS = {  # {a} is left of {b}, or above
 
 
 def captions(scene: Scene) -> list[str]:
-    """Every way to say it, the plainest first."""
+    """Return every caption of a scene, the plainest first."""
     a, relation, b = scene
     said = [str(a)]
     if b:
@@ -111,7 +111,7 @@ def captions(scene: Scene) -> list[str]:
 
 
 def meaning(caption: str) -> Scene | None:
-    """What a caption means, in whichever order it is said; None where it is no caption."""
+    """Return the meaning of a caption, whatever its order; None if it is not a caption."""
     found = [
         Group(NUMBERS.index(number) + 1, colour, NOUNS[shape]) for number, colour, shape in _GROUP.findall(caption)
     ]
@@ -122,12 +122,12 @@ def meaning(caption: str) -> Scene | None:
 
 
 def objects(cell: str) -> list[Shape]:
-    """The shapes of a picture, from the column `objects`."""
+    """Return the shapes of a picture, from the column `objects`."""
     return [Shape(*found) for found in json.loads(cell)]
 
 
 def draw_scene(draw: Draw, held_out: bool) -> Scene:
-    """A scene with at least one of the pairs that are held out, or with none."""
+    """Draw a scene with at least one of the pairs that are held out, or with none."""
     while True:
         one, other = (Group(1 + draw.below(3), *PAIRS[draw.below(len(PAIRS))]) for _ in range(2))
         scene = Scene(one) if draw.random() < ALONE else Scene(one, ("left", "above")[draw.below(2)], other)
@@ -137,7 +137,7 @@ def draw_scene(draw: Draw, held_out: bool) -> Scene:
 
 
 class _Disc(NamedTuple):
-    """Where a shape is drawn: its centre and half its width, in pixels."""
+    """The place of a shape: its centre and half its width, in pixels."""
 
     x: float
     y: float
@@ -149,7 +149,7 @@ class _Disc(NamedTuple):
 
 
 def _place(draw: Draw, scene: Scene) -> list[list[_Disc]]:
-    """Where the shapes of each group are."""
+    """Draw the places of the shapes of each group."""
     while True:
         cut = 13 + 6 * draw.random()
         parts = [(0.0, cut - 1), (cut + 1, float(SIZE))] if scene.second else [(0.0, float(SIZE))]
@@ -174,7 +174,7 @@ def _place(draw: Draw, scene: Scene) -> list[list[_Disc]]:
 
 
 def _level(placed: list[list[_Disc]], relation: str) -> bool:
-    """Whether two groups stand beside each other the other way: they share half of the lesser one's extent."""
+    """Whether two groups overlap across their relation, by at least half of the smaller one's extent."""
     (low, high), (least, most) = [
         (min(c - disc.radius for c, disc in found), max(c + disc.radius for c, disc in found))
         for found in ([(disc.x if relation == "above" else disc.y, disc) for disc in discs] for discs in placed)
@@ -186,7 +186,7 @@ _AT = (np.arange(SIZE * _FINE) + 0.5) / _FINE
 
 
 def _cover(shape: str, disc: _Disc) -> tuple[np.ndarray, Shape]:
-    """How much a shape covers of each pixel of its box (height, width, 1), and that box."""
+    """Return how much of each pixel of its box a shape covers (height, width, 1), and that box."""
     left, top = (max(int(c - disc.radius), 0) for c in disc[:2])
     right, bottom = (min(int(c + disc.radius) + 1, SIZE) for c in disc[:2])
     x = (_AT[None, left * _FINE : right * _FINE] - disc.x) / disc.radius
@@ -205,7 +205,7 @@ def _cover(shape: str, disc: _Disc) -> tuple[np.ndarray, Shape]:
 
 
 def picture(draw: Draw, noise: np.ndarray, scene: Scene) -> tuple[np.ndarray, list[Shape]]:
-    """A picture of a scene, 8 bits (SIZE, SIZE, 3), and the shapes in it; `noise` has its shape, 0 to 1."""
+    """Draw a picture of a scene, 8 bits (SIZE, SIZE, 3); return it and its shapes. `noise` has its size, 0 to 1."""
     grey = 0.05 + 0.2 * draw.random()
     image = np.full((SIZE, SIZE, 3), [grey + 0.06 * draw.random() for _ in range(3)])
     shapes = []
@@ -223,7 +223,7 @@ def picture(draw: Draw, noise: np.ndarray, scene: Scene) -> tuple[np.ndarray, li
 
 
 def made(split: str, count: int, seed: int) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    """Pictures of a split (count, SIZE, SIZE, 3), and the columns of each."""
+    """Return the pictures of a split (count, SIZE, SIZE, 3), and the columns of each."""
     seed = 1_000 * seed + [*COUNTS].index(split)
     draw, rows = Draw(seed), []
     pixels = SIZE * SIZE * 3
@@ -239,7 +239,7 @@ def made(split: str, count: int, seed: int) -> tuple[np.ndarray, list[tuple[str,
 
 
 def files(home: object = None, seed: int = 1) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every file: the pictures, then the table of each split."""
+    """Yield (name, bytes) of every file: the pictures, then the table of each split."""
     tables = []
     for split, count in COUNTS.items():
         pictures, rows = made(split, count, seed)

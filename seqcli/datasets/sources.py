@@ -1,4 +1,4 @@
-"""Where the splits of a recipe's data are: files, shares, a named data set; standard input kept to be read again."""
+"""Find the splits of a recipe's data: files, shares, a named data set; standard input, stored to be read again."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ SPLITS = ("train", "valid", "test")
 
 
 class Plan(NamedTuple):
-    """Where the splits of a recipe's data are, before anything of them is read."""
+    """The places of the splits of a recipe's data, before they are read."""
 
     named: catalog.Named | None
     files: dict[str, list[Path]]  # of the splits that have their own
-    shares: dict[str, float]  # of the training split that others are
+    shares: dict[str, float]  # of the training split, for splits without files
     encoding: str
-    settings: dict[str, Any]  # what a named data set says of its format, unless the recipe says another
+    settings: dict[str, Any]  # options of a named data set's format, unless the recipe sets another format
 
     @classmethod
     def of(cls, config: Any, base: Path) -> Plan:
-        """Raises SeqcliError for what is not there."""
+        """Find the splits of a recipe's `data`. Raises SeqcliError for missing files."""
         named = named_set(config.train, base)
         files, shares = find_splits(config, base, named)
         settings = dict(named.options) if named and not config.format else {}
         return cls(named, files, shares, encoding_of(config.encoding, named), settings)
 
     def format(self, stated: str | None, guess: Callable[[Path], str]) -> str:
-        """The format: as the recipe states, as the data set says, or as the first file looks."""
+        """Return the format: the recipe's, else the data set's, else that of the first file."""
         return stated or (self.named.format if self.named else guess(self.files["train"][0]))
 
 
 def named_set(train: Files, base: Path) -> catalog.Named | None:
-    """The data set that `data.train` names, if it is a name and no file."""
+    """Return the data set that `data.train` names, if it is a name and not a file."""
     if isinstance(train, str) and looks_like_name(train) and not (base / train).is_file():
         return catalog.find(train)
     return None
@@ -53,9 +53,9 @@ def named_set(train: Files, base: Path) -> catalog.Named | None:
 def find_splits(
     config: Any, base: Path, named: catalog.Named | None
 ) -> tuple[dict[str, list[Path]], dict[str, float]]:
-    """The files of the splits that have their own, and the shares of the training split that others are.
+    """Return the files of the splits that have their own, and the shares of the training split for the others.
 
-    `config` has `train`, `valid` and `test`. Raises UsageError where the shares leave nothing to train on.
+    `config` has `train`, `valid` and `test`. Raises UsageError if the shares leave nothing to train on.
     """
     files = {"train": named.files["train"] if named else locate(config.train, base)}
     shares: dict[str, float] = {}
@@ -75,18 +75,18 @@ def find_splits(
 
 
 def encoding_of(wanted: str, named: catalog.Named | None) -> str:
-    """The encoding: as the recipe says, else as the named data set does."""
+    """Return the encoding: the recipe's, else that of the named data set."""
     return wanted if named is None or wanted != "utf-8" else named.encoding
 
 
 def locate(files: Files, base: Path) -> list[Path]:
-    """Paths and globs relative to the recipe; `-` goes into the cache first, for a corpus is read more than once."""
+    """Expand paths and globs relative to the recipe; `-` goes into the cache, as a corpus is read more than once."""
     listed = [files] if isinstance(files, str) else files
     return [path for file in listed for path in ([_spool()] if file == "-" else expand([file], base))]
 
 
 def _spool() -> Path:
-    """Standard input as a file of the cache, named by its content. Raises UsageError where it is a terminal."""
+    """Store standard input in the cache, named by its content. Raises UsageError if it is a terminal."""
     if stdin_is_interactive():
         raise UsageError(
             "data.train is -, but nothing is piped into standard input", hint="cat FILES | seqcli train …"
@@ -106,7 +106,7 @@ def _spool() -> Path:
 
 
 def describe(files: Files) -> str:
-    """A name for a corpus that has none: its files' names."""
+    """Return a name for a corpus that has none: the names of its files."""
     listed = [files] if isinstance(files, str) else files
     names = ["<stdin>" if f == "-" else Path(f).name for f in listed]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,8 +1,8 @@
-"""Recordings of single digits by six speakers: which of them are in which split, read where they lie.
+"""Recordings of single digits by six speakers, divided into splits and read in place.
 
-The publishers' split: of the 50 recordings of each digit by each speaker, 0 to 4 are the test split; here 5 to 9
-validate. Where a speaker is held out, all of that speaker's recordings are the test split; those of the others are in
-the same split as ever, so that their 0 to 4 are left out.
+As published, recordings 0 to 4 of the 50 of each digit by each speaker are the test split; here 5 to 9 validate. If a
+speaker is held out, all recordings of that speaker are the test split; those of the others keep their splits, so
+their 0 to 4 are left out.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def check(home: Path) -> None:
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> bytes:
-    """Rows with tabs between their cells, under the names of the columns."""
+    """Return tab-separated rows under the names of the columns."""
     return "".join("\t".join(row) + "\n" for row in (columns, *rows)).encode()
 
 
 def held_out(records: dict[str, list[tuple[str, ...]]], speaker: int) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
-    """(name of the file, records): each split, then for each speaker without-SPEAKER-train and -valid, without that
-    speaker, and -test with all of that speaker alone. `speaker` is the column that says who speaks."""
+    """Yield (name of the file, records): each split, then for each speaker without-SPEAKER-train and -valid, without
+    that speaker, and -test with all records of that speaker. `speaker` is the index of the column of speakers."""
     yield from ((f"{split}.tsv", rows) for split, rows in records.items())
     for out in SPEAKERS:
         for split in ("train", "valid"):
@@ -44,11 +44,11 @@ def held_out(records: dict[str, list[tuple[str, ...]]], speaker: int) -> Iterato
 
 
 def files(home: Path) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of the table of each split. Raises SeqcliError where a recording is lacking."""
+    """Yield (name, bytes) of the table of each split. Raises SeqcliError for a missing recording."""
     check(home)
     where = str((home / "recordings").absolute())
     if set(where) & set("\t\r\n"):
-        raise SeqcliError(f"{where!r} has a tab or the end of a line in it", hint="rename the folder")
+        raise SeqcliError(f"{where!r} contains a tab or a line break", hint="rename the folder")
     records = {
         split: [
             (f"{where}/{digit}_{speaker}_{index}.wav", str(digit), speaker)

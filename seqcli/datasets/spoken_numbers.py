@@ -1,9 +1,9 @@
-"""Numbers spoken digit by digit, each by one speaker: recordings of single digits, joined; made from a seed.
+"""Numbers spoken digit by digit, each by one speaker: joined recordings of single digits, made from a seed.
 
-Of each of six speakers 400 numbers to train on, 50 to validate, 50 to test, 96 MB in all. The recordings of a number
-are of its own split, and no number that is tested or validates stands in another split. Where a speaker is held out,
-the test split is all 500 numbers of that speaker, some of which others say in training. Between two digits there is
-nothing, as often as not, or a silence of 20 to 80 ms.
+Each of six speakers says 400 numbers to train on, 50 to validate and 50 to test, 96 MB in all. The recordings of a
+number are from its own split, and no number is in two splits. If a speaker is held out, the test split is all 500
+numbers of that speaker, some of which others say in training. Between two digits there is nothing in half of the
+cases, else a silence of 20 to 80 ms.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ PAUSES = (160, 640)  # samples
 
 
 def samples(path: Path) -> bytes:
-    """The samples of a recording. Raises SeqcliError for one that is not as it should be."""
+    """Return the samples of a recording. Raises SeqcliError for one that is unreadable or of another form."""
     try:
         with wave.open(str(path)) as file:
             if (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (RATE, 2, 1):
                 return file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
         raise SeqcliError(f"{path}: not readable as a WAV file: {error}") from None
-    raise SeqcliError(f"{path}: the recordings are expected to be 8 kHz, 16 bit, one channel")
+    raise SeqcliError(f"{path}: recordings must be 8 kHz, 16 bit, one channel")
 
 
 def joined(recordings: list[bytes], pauses: list[int]) -> tuple[bytes, list[tuple[int, int]]]:
-    """A WAV file of recordings with pauses, in samples, between them; which samples each is, end exclusive."""
+    """Return a WAV file of recordings with pauses (in samples) between them, and the range of samples of each, end
+    exclusive."""
     sound, places = bytearray(), []
     for recording, pause in zip(recordings, [*pauses, 0], strict=True):
         begin = len(sound) // 2
@@ -53,8 +54,8 @@ def joined(recordings: list[bytes], pauses: list[int]) -> tuple[bytes, list[tupl
 
 
 def files(home: Path, seed: int = 1_000) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every file: the recordings, then the table of each split. Raises SeqcliError where a recording
-    is lacking."""
+    """Yield (name, bytes) of every file: the recordings, then the table of each split. Raises SeqcliError for a
+    missing recording."""
     check(home)
     draw, read, taken = Draw(seed), {}, {}
     records: dict[str, list[tuple[str, ...]]] = {split: [] for split in INDICES}

@@ -1,16 +1,16 @@
-"""Short stories of who is where and who carries what, a question about each, and its answer: made from a seed.
+"""Short stories of who is where and who carries what, with a question about each and its answer; made from a seed.
 
-30,000 stories to train on, 1,000 to validate, 1,000 to test, of 3 to 10 sentences, every length as often; no story
-stands there twice. People walk from place to place, pick things up, one at a time, put them down where they are, and
-hand them to whoever is at the same place and has free hands. All that a question asks for is told or follows:
+30,000 stories to train on, 1,000 to validate, 1,000 to test, of 3 to 10 sentences, every length equally often; no
+story occurs twice. People walk from place to place, pick things up, one at a time, put them down where they are, and
+hand them to people at the same place with free hands. Every question can be answered from its story:
 
 - `Where is Ines?`: the place that she went to last.
-- `Where is the kettle?`: where the one who carries it is, or was when it was put down.
-- `Who has the kettle?`: whoever took it or was handed it last; `nobody` where it was put down since.
-- `What is Ines carrying?`, of people who carried something: the thing, or `nothing`.
+- `Where is the kettle?`: where the person who carries it is, or was when it was put down.
+- `Who has the kettle?`: the person who took it or was handed it last; `nobody` if it was put down since.
+- `What is Ines carrying?`, for people who carried something: the thing, or `nothing`.
 
-Each kind is asked as often where all can be asked. Every sentence is one of a few forms, drawn for each. The set
-`stories-sentences` is the same, a sentence or question a word: `_` stands in the place of the blanks within.
+Each kind of question is equally frequent if all can be asked. The form of every sentence is drawn from a few. The set
+`stories-sentences` is the same with every sentence or question as one word: `_` replaces the spaces within.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ FORMS = {
     "drop": ("{who} puts down the {what}.", "{who} leaves the {what} there."),
     "give": ("{who} hands the {what} to {whom}.", "{whom} is given the {what} by {who}."),
 }
-OFTEN = {"go": 3, "take": 3, "drop": 1, "give": 2}  # of the events that can happen
+OFTEN = {"go": 3, "take": 3, "drop": 1, "give": 2}  # relative frequencies of the events that can happen
 
 
 class Draw(lags.Draw):
-    """Numbers that are the same on every Python, and what they choose."""
+    """A source of numbers, and of choices by them, that are the same on every Python."""
 
     def one(self, of: Sequence[T]) -> T:
         return of[self.below(len(of))]
 
 
 class World:
-    """Who is where, who has what, what lies where; and all that ever happened to whom."""
+    """The state of a story: who is where, who has what, what lies where, and who ever carried something."""
 
     def __init__(self, draw: Draw):
         self._one = draw.one
@@ -56,7 +56,7 @@ class World:
         self.carried: dict[str, None] = {}  # people who ever had something, in order
 
     def can_happen(self) -> dict[str, list[tuple[str, ...]]]:
-        """The events that can happen now, by kind: who, what (a place or a thing), and to whom."""
+        """Return the events that can happen now, by kind: who, what (a place or a thing), and to whom."""
         held, free = set(self.has.values()), [p for p in self.at if p not in self.has]
         return {
             "go": [(p, place) for p in PEOPLE for place in PLACES if place != self.at.get(p)],
@@ -82,7 +82,7 @@ class World:
             self.carried[owner] = None
 
     def step(self) -> str:
-        """Let something happen: the sentence that tells it."""
+        """Let something happen, and return the sentence that tells it."""
         possible = {kind: found for kind, found in self.can_happen().items() if found}
         kind = self._one([kind for kind in possible for _ in range(OFTEN[kind])])
         who, what, *rest = self._one(possible[kind])
@@ -91,7 +91,7 @@ class World:
         return self._one(FORMS[kind]).format(who=who, what=what, whom=whom)
 
     def ask(self) -> tuple[str, str]:
-        """A question, and its answer."""
+        """Return a question and its answer."""
         holder = {thing: person for person, thing in self.has.items()}
         seen = [thing for thing in THINGS if thing in holder or thing in self.lies]
         where = {t: self.at[holder[t]] if t in holder else self.lies[t] for t in seen}
@@ -105,20 +105,20 @@ class World:
 
 
 def made(draw: Draw, sentences: int) -> tuple[str, str, str]:
-    """A story of so many sentences, a question, and the answer."""
+    """Return a story of so many sentences, a question, and the answer."""
     world = World(draw)
     story = " ".join([world.step() for _ in range(sentences)])
     return story, *world.ask()
 
 
 def as_words(record: tuple[str, str, str]) -> tuple[str, str, str]:
-    """A record whose sentences are words."""
+    """Return a record with every sentence as one word."""
     story, question, answer = record
     return story.replace(" ", "_").replace("._", ". "), question.replace(" ", "_"), answer
 
 
 def splits(name: str = "stories", seed: int = 1) -> dict[str, list[tuple[str, ...]]]:
-    """The columns of each split, their names first; no story is there twice."""
+    """Return the rows of each split, column names first; no story occurs twice."""
     draw, seen = Draw(seed), set()
     found: dict[str, list[tuple[str, ...]]] = {split: [COLUMNS] for split in COUNTS}
     for split, count in COUNTS.items():

@@ -1,7 +1,7 @@
-"""Token ids of a split: encoded once, kept in a memory-mapped file, found again by content.
+"""Cache the token ids of a split: encoded once, stored in a memory-mapped file, found again by content.
 
 The key is the hash of the text and of the tokenizer, so that a changed file or vocabulary is never mistaken for
-an old one. Ids take the smallest unsigned type that holds the vocabulary.
+an old one. Ids have the smallest unsigned type that holds the vocabulary.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
 
 
 def smallest_type(vocabulary_size: int) -> np.dtype:
-    """uint8, uint16 or uint32."""
+    """Return the smallest type for ids: uint8, uint16 or uint32."""
     return np.min_scalar_type(max(vocabulary_size - 1, 0))
 
 
@@ -39,13 +39,13 @@ class Turned(Chunk):
 
 
 def turned(chunk: Chunk) -> Chunk:
-    """A chunk with the characters of each line in reverse; it knows where they stood."""
+    """Return a chunk with the characters of each line in reverse, which still names their original places."""
     text = "\n".join(line[::-1] for line in chunk.text.split("\n"))
     return Turned(text, chunk.source, chunk.line, chunk.column)
 
 
 def encode_chunk(chunk: Chunk, tokenizer: BaseTokenizer) -> np.ndarray:
-    """Ids of a chunk. Raises SeqcliError naming file:line:column of a character the tokenizer does not know."""
+    """Return the ids of a chunk. Raises SeqcliError with file:line:column of a character unknown to the tokenizer."""
     try:
         return tokenizer.encode(chunk.text)
     except UnknownCharacter as error:
@@ -61,8 +61,8 @@ def tokens(
     *,
     backwards: bool = False,
 ) -> np.ndarray:
-    """Ids (N,) of parts as a read-only memory map; `content` is the hash of their bytes. With `backwards` every line
-    is read from its end."""
+    """Return the ids (N,) of parts as a read-only memory map; `content` is the hash of their bytes. With `backwards`
+    every line is reversed."""
     way = " backwards" * backwards
     key = hashlib.sha256(f"{content} {encoding} {tokenizer.fingerprint()}{way}".encode()).hexdigest()[:32]
     path = cache_folder() / "tokens" / f"{key}.bin"
@@ -81,8 +81,8 @@ def tokens(
 def cached(
     path: Path, dtype: np.dtype, made: Callable[[], Iterable[np.ndarray]], about: Mapping[str, Any]
 ) -> np.ndarray:
-    """An array (N,) in a file, as a read-only memory map: of an earlier run, or put together of what is `made`. What
-    it is `about` and its checksum stand beside it."""
+    """Return an array (N,) in a file as a read-only memory map: from an earlier run, or written from what `made`
+    yields. `about` and a checksum are stored beside it."""
     if (kept := _kept(path, dtype)) is not None:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,13 +98,13 @@ def cached(
 
 
 def _kept(path: Path, dtype: np.dtype) -> np.ndarray | None:
-    """The array of an earlier run; None where there is none, or it is not what was written."""
+    """Return the array of an earlier run; None if there is none, or if it is damaged."""
     try:
         checksum = json.loads(path.with_suffix(".json").read_bytes())["crc32"]
         ids = map_ids(path, dtype)
         if zlib.crc32(ids) == checksum:  # type: ignore[arg-type]
             return ids
-    except (FileNotFoundError, KeyError):  # nothing, or of an earlier version
+    except (FileNotFoundError, KeyError):  # there is none, or it is from an earlier version
         return None
     except (OSError, ValueError, TypeError):
         pass
@@ -113,7 +113,7 @@ def _kept(path: Path, dtype: np.dtype) -> np.ndarray | None:
 
 
 def map_ids(path: Path, dtype: np.dtype) -> np.ndarray:
-    """A file of ids as a read-only array."""
+    """Return a file of ids as a read-only array."""
     if path.stat().st_size == 0:
         return np.zeros(0, dtype)
     return np.memmap(path, dtype, "r")

@@ -1,8 +1,8 @@
-"""Word vectors in text: word2vec's and fastText's, whose first line is `N D`, read and written, and GloVe's, read.
+"""Read word vectors as text from word2vec and fastText, whose first line is `N D`, and GloVe; write word2vec's form.
 
-A line is a word, then D numbers, between single spaces or tabs. A word may hold spaces (GloVe 840B has `. . .`): the
-last D fields are the numbers, and D is what the header says, or the fields of the first line less one. Only the rows
-that are wanted are kept, so that memory is bounded by them and the file, packed or not, may be of any size.
+A line is a word and D numbers, separated by single spaces or tabs. A word may contain spaces (GloVe 840B has
+`. . .`): the last D fields are the numbers, and D comes from the header, or is the number of fields of the first line
+minus one. Only wanted rows are kept, so they alone bound the memory; the file may be of any size, and compressed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BINARY_HINT = (
 
 @dataclass(frozen=True)
 class Vectors:
-    """The rows kept, in the file's order: `matrix` is (len(words), dimension), float32; `total` words are in it."""
+    """The rows kept of a file, in its order: `matrix` (len(words), dimension) float32; the file has `total` words."""
 
     words: list[str]
     matrix: np.ndarray
@@ -42,20 +42,20 @@ class Vectors:
 
 
 def numbers(row: np.ndarray) -> str:
-    """A vector (D,) as text: numbers of six digits, a space between."""
+    """Return a vector (D,) as text: numbers of six digits, separated by spaces."""
     return " ".join(["%.6g"] * len(row)) % tuple(row.tolist())
 
 
 def written(words: Sequence[str], matrix: np.ndarray) -> Iterator[str]:
-    """The lines of word2vec's text of words and their vectors (N, D), with their ends: `N D`, then a word and its
-    numbers, six digits each. What is blank in a word is written as U+00A0, for others divide lines there."""
+    """Yield the lines, with their ends, of words and their vectors (N, D) in word2vec's text form: `N D`, then a word
+    and its numbers, six digits each, per line. A blank in a word is written as U+00A0, since readers split there."""
     yield f"{len(words)} {matrix.shape[1]}\n"
     for word, row in zip(words, matrix, strict=True):
         yield f"{cell(word, blanks=True)} {numbers(row)}\n"
 
 
 def with_vectors(vocabulary: Vocabulary, config: Any, base: Path) -> Vocabulary:
-    """A vocabulary with the vectors of its words, from the file that `vectors` of a data section names."""
+    """Return a vocabulary with the vectors of its words, from the file that `vectors` of a data section names."""
     (path,) = expand([config.vectors], base)
     forms = vocabulary.forms
     wanted = forms | {w.lower() for w in forms}
@@ -78,11 +78,11 @@ def read_vectors(
     encoding: str = "utf-8",
     advance: Callable[[int], object] = lambda n: None,
 ) -> Vectors:
-    """The vectors of the words that are wanted, or with `keep_all` of all; of a word that comes twice, the first.
+    """Read the vectors of wanted words, or with `keep_all` of all; of a word that occurs twice, the first.
 
     `total` counts every line of a word. `advance` is called with the bytes read since its last call, compressed ones
-    for a .gz file. Raises SeqcliError naming file:line for a line of another dimension, what is not a finite number,
-    bytes that do not decode, a file that holds fewer words than its first line says, an empty file, the binary form.
+    for a .gz file. Raises SeqcliError with file:line for a line of another dimension, a field that is not a finite
+    number, bytes that do not decode, fewer words than the first line says, an empty file, the binary form.
     """
     rows: dict[str, int] = {}
     kept = bytearray()  # float32, row after row: grows in place
@@ -105,7 +105,7 @@ def read_vectors(
         gaps = line.count(b" ")
         if gaps < dimension or not dimension:
             raise _malformed(path, number, line, gaps, dimension, bool(announced))
-        # Most lines are not wanted: only the word is cut off, its numbers are looked at when they are.
+        # Most lines are not wanted: only their word is split off, and numbers are parsed only for wanted ones.
         end = line.index(b" ") if gaps == dimension else len(line.rsplit(b" ", dimension)[0])
         total += 1
         word = decode(line[:end], encoding, str(path), number)
@@ -124,14 +124,14 @@ def read_vectors(
     if total < announced:
         raise SeqcliError(
             f"{path}:{number}: the file ends after {total:,} of the {announced:,} words that its first line says",
-            hint="it may be cut short: fetch it again",
+            hint="it may be truncated: fetch it again",
         )
     matrix = np.frombuffer(kept, np.float32).reshape(len(rows), dimension)
     return Vectors(list(rows), matrix, total, dimension)
 
 
 def _lines(path: str | Path, advance: Callable[[int], object]) -> Iterator[tuple[int, bytes]]:
-    """(line number, line without its end) of a file."""
+    """Yield (line number, line without its end) of a file."""
     with open_source(path) as (file, name):
         seen = number = 0
         try:
@@ -150,21 +150,21 @@ def _lines(path: str | Path, advance: Callable[[int], object]) -> Iterator[tuple
 
 
 def _malformed(path: str | Path, number: int, line: bytes, found: int, dimension: int, header: bool) -> SeqcliError:
-    """What is wrong with a line."""
+    """Return the error for a malformed line."""
     if _binary(line):
         return SeqcliError(f"{path}:{number}: not text", hint=_BINARY_HINT)
     where = "the first line says" if header else "the first line has"
     if found != dimension:
         return SeqcliError(
-            f"{path}:{number}: {found} numbers where {where} {dimension}",
-            hint="a line is a word and its numbers with single spaces between: word 0.1 -0.2 …",
+            f"{path}:{number}: {found} numbers, but {where} {dimension}",
+            hint="a line is a word and its numbers, separated by single spaces: word 0.1 -0.2 …",
         )
     if dimension == 0:
         return SeqcliError(f"{path}:{number}: a word without numbers", hint=_LINE_HINT)
     bad = next((field for field in line.rsplit(b" ", dimension)[1:] if _numbers([field]) is None), b"")
     return SeqcliError(
         f"{path}:{number}: {bad[:40].decode('utf-8', errors='replace')!r} is not a finite number",
-        hint=f"the last {dimension} fields of a line are numbers",
+        hint=f"the last {dimension} fields of a line must be numbers",
     )
 
 
@@ -174,7 +174,7 @@ def _binary(line: bytes) -> bool:
 
 
 def _numbers(fields: list[bytes]) -> np.ndarray | None:
-    """Fields as float32; None where one is not a finite number of that size."""
+    """Return fields as float32; None if one is not a finite number of that type."""
     try:
         with np.errstate(over="ignore"):
             row = np.array(fields, np.bytes_).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a tagger knows of its training data: words, characters, values of further columns, labels."""
+"""The vocabulary of taggers and classifiers: words, characters, values of further columns, labels."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from seqcli.datasets.targets import Target
 from seqcli.errors import SeqcliError
 from seqcli.records import Sentence
 
-UNKNOWN = 0  # the id of what was not in the training data
-MARKS = 4  # ids of characters begin here, behind padding, unknown, the beginning and the end of a word
+UNKNOWN = 0  # the id of words and values that were not in the training data
+MARKS = 4  # ids of characters begin here, after padding, unknown, the beginning and the end of a word
 PAD, _, BEGIN, END = range(MARKS)
-LONGEST = 32  # characters of a word that are read: of a longer one the first and the last half of them
+LONGEST = 32  # characters of a word that are read: half of them from each end of a longer word
 
-FORMS = 1 << 20  # words that are remembered as known
+FORMS = 1 << 20  # known words that are cached, at most
 
 _DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Learnt from the training split alone. Ids of words and of columns' values begin at 1: 0 is unknown."""
+    """A vocabulary learnt from the training split alone. Ids of words and column values begin at 1; 0 is unknown."""
 
     words: list[str]  # as `normal` makes them, the most frequent first
     characters: list[str]
-    features: dict[str, list[str]]  # a further column's values
+    features: dict[str, list[str]]  # the values of further columns
     labels: list[str]
-    scheme: str | None = None  # of the labels, where they are spans
-    forms: frozenset[str] = frozenset()  # words as they stood in the training data
+    scheme: str | None = None  # of the labels, if they are spans
+    forms: frozenset[str] = frozenset()  # words as written in the training data
     lowercase: bool = True
     fold_digits: bool = True
     vector_words: list[str] = field(default_factory=list)
     vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (N, D), not trained
-    dimensions: int = 0  # numbers of a frame, of a model that reads frames instead of words
-    states: int = 0  # numbers that language models give for a word beside it
-    reader: Any = field(default=None, repr=False, compare=False)  # those, a `seqcli.reader.Reader`
-    target: str = ""  # what the labels are called, where the model has several targets
-    edits: bool = False  # labels are edits of the word (`edit_trees`), what they make of it the tags
+    dimensions: int = 0  # size of a frame, for a model that reads frames instead of words
+    states: int = 0  # size of the reader's state of a word; 0: no reader
+    reader: Any = field(default=None, repr=False, compare=False)  # a `seqcli.reader.Reader`, or None
+    target: str = ""  # the name of the labels' target, if the model has several
+    edits: bool = False  # whether labels are edits of the word (`edit_trees`) that produce the tags
     further: dict[str, Target] = field(default_factory=dict)  # the labels of the other targets
 
     @classmethod
@@ -63,7 +63,7 @@ class Vocabulary:
         min_count: int = 1,
         by_character: bool = True,
     ) -> Self:
-        """Count the words of the training split. `labels` are its tags as the model is to give them."""
+        """Count the words of the training split. `labels` are its tags in the form that the model predicts."""
         words: Counter[str] = Counter()
         forms: Counter[str] = Counter()
         columns: dict[str, Counter[str]] = {name: Counter() for name in features}
@@ -87,12 +87,12 @@ class Vocabulary:
         return found.with_characters(forms) if by_character else found
 
     def with_characters(self, forms: Iterable[str]) -> Self:
-        """With the characters of different words."""
+        """Return the vocabulary with the characters of different words."""
         counts = Counter(c for form in forms for c in form)
         return replace(self, characters=[c for c, _ in _ranked(counts)])
 
     def grown(self, other: Self) -> Self:
-        """With what another, learnt from further text, has besides, behind its own."""
+        """Return the vocabulary followed by what another one, learnt from further text, has besides."""
 
         def both(own: Sequence[str], more: Sequence[str]) -> list[str]:
             return [*dict.fromkeys([*own, *more])]
@@ -110,18 +110,18 @@ class Vocabulary:
         )
 
     def normal(self, word: str) -> str:
-        """A word as the table of words has it."""
+        """Return a word in the form that the table of words uses."""
         word = word.lower() if self.lowercase else word
         return _DIGIT.sub("0", word) if self.fold_digits else word
 
     @cached_property
     def limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Which labels may begin, follow each other and end a sentence; None where anything may."""
+        """Which labels may begin, follow each other and end a sentence; None if all may."""
         return schemes.limits(self.labels, self.scheme) if self.scheme else None
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Where the labels of each target stand among those of all."""
+        """The range of each target's labels among those of all targets."""
         found, end = {}, 0
         for name, labels in {self.target: self.labels, **{n: t.labels for n, t in self.further.items()}}.items():
             found[name], end = slice(end, end + len(labels)), end + len(labels)
@@ -129,16 +129,16 @@ class Vocabulary:
 
     @property
     def width(self) -> int:
-        """How many labels all targets have."""
+        """The number of labels of all targets."""
         return len(self.labels) + sum(len(t.labels) for t in self.further.values())
 
     def only(self, name: str) -> Self:
-        """Of one of several targets alone."""
+        """Return the vocabulary of only one of several targets."""
         own = self.further.get(name, Target(self.labels, self.scheme, self.edits))
         return replace(self, labels=own.labels, scheme=own.scheme, edits=own.edits, target="", further={})
 
     def as_labels(self, tags: Sequence[str], scheme: str | None, words: Sequence[str] = ()) -> list[str]:
-        """Tags of data in a scheme as the labels are written; of edits of `words`, those."""
+        """Convert tags of data in a scheme to labels; for labels that are edits, find the edits of `words`."""
         if self.edits:
             return edit_trees.scripts(words, tags)
         return schemes.convert(tags, scheme, self.scheme) if scheme and self.scheme else list(tags)
@@ -159,7 +159,7 @@ class Vocabulary:
 
     @cached_property
     def label_ids(self) -> dict[str, int]:
-        """Labels to their places."""
+        """The id of each label."""
         return {label: i for i, label in enumerate(self.labels)}
 
     @cached_property
@@ -168,10 +168,10 @@ class Vocabulary:
 
     @cached_property
     def _known_forms(self) -> set[str]:
-        return set()  # as words are met: normal() takes longer than all else
+        return set()  # filled as words are met, because normal() is slow
 
     def unknown(self, words: Sequence[str]) -> list[tuple[int, str]]:
-        """The words that neither the table nor the vectors have: (place, word)."""
+        """Return (index, word) of the words that neither the table nor the vectors have."""
         met = self._known_forms
         found = [(i, word) for i, word in enumerate(words) if word not in met]
         if not found:
@@ -187,12 +187,12 @@ class Vocabulary:
         return lacking
 
     def word_ids(self, words: Iterable[str]) -> np.ndarray:
-        """(U,) ids of words."""
+        """Return the ids (U,) of words."""
         known, normal = self._word_ids, self.normal
         return np.array([known.get(normal(w), UNKNOWN) for w in words], np.int64)
 
     def character_ids(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(U, L) ids of words' characters between their marks, padded, and lengths (U,)."""
+        """Return the ids (U, L) of words' characters between their marks, padded, and lengths (U,)."""
         known = self._character_ids
         rows = []
         for word in words:
@@ -206,12 +206,12 @@ class Vocabulary:
         return ids, lengths
 
     def feature_ids(self, name: str, values: Sequence[str]) -> np.ndarray:
-        """(T,) ids of a further column's values."""
+        """Return the ids (T,) of a further column's values."""
         known = self._feature_ids[name]
         return np.array([known.get(v, UNKNOWN) for v in values], np.int64)
 
     def vector_rows(self, words: Sequence[str]) -> np.ndarray:
-        """(U, D) vectors of words, as written or else in lower case; zeros where the file had none."""
+        """Return the vectors (U, D) of words, as written or else in lower case; zeros for words without one."""
         rows = np.zeros((len(words), self.vectors.shape[1]), np.float32)
         known = self._vector_ids
         for place, word in enumerate(words if known else ()):
@@ -224,7 +224,7 @@ class Vocabulary:
     # the artifact
 
     def header(self) -> dict[str, Any]:
-        """What an artifact's header says."""
+        """Return what an artifact's header stores."""
         own: dict[str, Any] = {name: n for name in ("dimensions", "states") if (n := getattr(self, name))}
         if self.edits:
             own["edits"] = True
@@ -243,7 +243,7 @@ class Vocabulary:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is large, as arrays."""
+        """Return the large parts as arrays."""
         text = {
             "words": self.words,
             "characters": self.characters,
@@ -256,12 +256,12 @@ class Vocabulary:
 
     @classmethod
     def of(cls, stored: Artifact) -> Self:
-        """What a model's file says that it knows."""
+        """Restore the vocabulary of a model's file."""
         return cls.restore(stored.header["vocabulary"], stored.part("vocabulary"))
 
     @classmethod
     def restore(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """The vocabulary that `header` and `arrays` describe. Raises SeqcliError where they contradict each other."""
+        """Restore the vocabulary that `header` and `arrays` describe. Raises SeqcliError if they are inconsistent."""
         text = {n: json.loads(a.tobytes()) for n, a in arrays.items() if n != "vectors"}
         kept, vectors = ("labels", "scheme", "lowercase", "fold_digits"), arrays["vectors"]
         found = cls(
@@ -288,10 +288,10 @@ class Vocabulary:
 
 
 def of_each(vocabulary: Vocabulary) -> dict[str, Vocabulary]:
-    """The vocabularies of single targets; of a model with one itself, without a name."""
+    """Return the vocabularies of single targets by name; for a model with one target, itself under ""."""
     return {name: vocabulary.only(name) for name in vocabulary.slices} if vocabulary.further else {"": vocabulary}
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    """The most frequent first, ties by code point: the same for every order of the data."""
+    """Return counts sorted by frequency, highest first, ties by code point: independent of the order of the data."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

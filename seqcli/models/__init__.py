@@ -1,22 +1,22 @@
-"""Models: one kind a file. This module is the contract.
+"""Models, one kind per file. This module is the contract.
 
 A kind's file offers
 
-- `Config`: its recipe keys under `model`, a pydantic model with `kind`;
+- `Config`: its recipe keys under `model`, a pydantic model with the field `kind`;
 - `Model`: a dataclass whose fields are arrays, layers and plain numbers (see `seqcli.layers`), with
-  `create(config, vocabulary, rng)` for a fresh one and `restore(config, vocabulary, arrays)` for a stored one, of
-  what `arrays()` gave by dotted name; `vocabulary` is what the task's data make of an artifact: a size for text, a
+  `create(config, vocabulary, rng)` for a fresh model and `restore(config, vocabulary, arrays)` for a stored one, from
+  the arrays by dotted name that `arrays()` returned; `vocabulary` depends on the task: a size for text, a
   `Vocabulary` for tagging;
-- `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `TRAINED`: `"gradient"` (it
-  has `loss`) or `"counted"` (it has `fit`); `DEFAULT` where it is the task's own.
+- `TASK`: the task it belongs to; `VERBS`: the verbs that use it; `TRAINED`: `"gradient"` (it has `loss`) or
+  `"counted"` (it has `fit`); `DEFAULT` if it is the default kind of its task.
 
-A kind that reads text by itself, without the recipe's tokenizer, says `TOKENIZED = False`. One that reads frames too
-says `FRAMES = True`, and in `OF_TEXT` which of its keys are then of no use; one that reads no text `TEXT = False`.
-One from one sequence to another that writes edits of the source says `EDITS = True`.
+A kind that reads text by itself, without the recipe's tokenizer, sets `TOKENIZED = False`. A kind that can also read
+frames sets `FRAMES = True`, and lists in `OF_TEXT` the keys that do not apply to frames; one that reads no text sets
+`TEXT = False`. A sequence-to-sequence kind that writes edits of the source sets `EDITS = True`.
 
-A language model is also a `LanguageModel`: it scores streams and steps through them. A model for tagging is a
-`TaggingModel`: it scores labels word by word. A model for classification is a `ClassifyingModel`: it scores the
-labels of whole texts.
+A language model is also a `LanguageModel`: it scores streams and steps through them. A tagging model is a
+`TaggingModel`: it scores labels word by word. A classification model is a `ClassifyingModel`: it scores the labels of
+whole texts.
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ from seqcli.errors import SeqcliError
 from seqcli.layers.crf import CRF
 from seqcli.records import Example
 
-State = Any  # per hypothesis, batch-first, as nested tuples of arrays: `x[index]` on each reorders a beam
+State = Any  # of each hypothesis, batch-first nested tuples of arrays: indexing each array reorders a beam
 
-LARGEST = 1e9  # no weight that training leaves comes near
+LARGEST = 1e9  # no sound training leaves a weight near this size
 NOT_FINITE = "its training diverged, or the file was changed: train again, with a lower train.learning_rate"
 
 
 class Sizes(NamedTuple):
-    """How many symbols each side has, the two that begin and end a text among them; whether both are one set."""
+    """The number of source and target symbols, including BOS and EOS, and whether both sides share one set."""
 
     source: int
     target: int
     shared: bool
-    dimensions: int = 0  # numbers of a frame, where the source is frames: it has no symbols then
-    columns: tuple[tuple[int, int, bool], ...] = ()  # of a source of several columns: first and end of each one's
-    # symbols, and whether it is divided as the target is
+    dimensions: int = 0  # size of a frame if the source is frames, which have no symbols; else 0
+    columns: tuple[tuple[int, int, bool], ...] = ()  # of a source of several columns: the range of each one's symbols
+    # (first, end), and whether it is tokenized as the target is
 
 
 class LanguageModel(Protocol):
-    """What eval, generate and the baseline ask of a language model. Log-probabilities are in nats."""
+    """The interface of a language model that eval, generate and the baseline use. Log-probabilities are in nats."""
 
     kind: ClassVar[str]
     vocabulary_size: int
 
     def initial_state(self, batch: int) -> State:
-        """The state before any token."""
+        """Return the state before any token."""
         ...
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """log p(targets[:, t] | state, inputs[:, :t+1]).
+        """Return log p(targets[:, t] | state, inputs[:, :t+1]).
 
         inputs, targets (B, T) integers -> (B, T) float, and the state after the last input. Each row is
         independent of its batch-mates, to the last bit.
@@ -68,21 +68,22 @@ class LanguageModel(Protocol):
         ...
 
     def start(self, prompt: np.ndarray) -> tuple[Any, State]:
-        """Read a prompt (T,), T >= 0, once: (memory, state of batch 1).
+        """Read a prompt (T,), T >= 0, once; return (memory, state of batch 1).
 
-        A model whose state has rows that may have read different amounts also offers `start_all(prompts)`: the memory
-        and a row for each prompt, which is the same whatever stands beside it.
+        A model whose state may have rows that read different amounts also offers `start_all(prompts)`, which returns
+        the memory and a state with a row for each prompt, independent of the other prompts.
         """
         ...
 
     def step(self, ids: np.ndarray, memory: Any, state: State) -> tuple[np.ndarray, State]:
-        """Feed ids (B,): logits (B, V), whose log-softmax is log p(next | all fed so far), and the next state."""
+        """Feed ids (B,); return logits (B, V), of which log p(next | all fed so far) is the log-softmax, and the next
+        state."""
         ...
 
 
 def joined(stretches: Iterable[tuple[Any, np.ndarray, State]], rows: int, state: State) -> tuple[np.ndarray, State]:
-    """What a language model scores a stretch at a time, as one: of triples with log-probabilities (B, t) and the
-    state behind them the log-probabilities (B, T), B `rows`, and the last state; of none the `state` before."""
+    """Join what a language model scored a stretch at a time: from triples (_, log-probabilities (B, t), state after
+    them) return the log-probabilities (B, T), with B = `rows`, and the last state, or `state` if there are none."""
     parts = [np.zeros((rows, 0), np.float32)]
     for _, logp, after in stretches:
         parts.append(logp)
@@ -91,33 +92,33 @@ def joined(stretches: Iterable[tuple[Any, np.ndarray, State]], rows: int, state:
 
 
 class TaggingModel(Protocol):
-    """What tag, eval and the baseline ask of a model for tagging."""
+    """The interface of a tagging model that tag, eval and the baseline use."""
 
     @property
     def chain(self) -> CRF | None:
-        """Scores of neighbouring labels; None where labels are independent given the words."""
+        """The scores of neighbouring labels; None if labels are independent given the words."""
         ...
 
     def emissions(
         self, sentences: Sequence[Sequence[str]], features: Sequence[Mapping[str, Sequence[str]]] = ()
     ) -> list[np.ndarray]:
-        """Scores (T, K) in nats of each sentence's labels, up to a constant a word; independent of batch-mates, to
-        the last bit. `features` are further columns by name, where the model reads any."""
+        """Return the scores (T, K) of each sentence's labels, in nats up to a constant for each word; independent of
+        batch-mates, to the last bit. `features` are further columns by name, if the model reads any."""
         ...
 
 
 class ClassifyingModel(Protocol):
-    """What classify, eval and the baseline ask of a model for classification."""
+    """The interface of a classification model that classify, eval and the baseline use."""
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float32 in nats, up to a constant a row: their softmax, or of multi-label data each one's sigmoid,
-        is the labels' probabilities. Each row is independent of its batch-mates, to the last bit."""
+        """Return logits (N, K) float32 in nats, up to a constant for each row. Their softmax, or for multi-label data
+        their sigmoids, are the labels' probabilities. Each row is independent of its batch-mates, to the last bit."""
         ...
 
 
 def restore(stored: Artifact, vocabulary: Any) -> Any:
-    """The model of an opened artifact, its configuration checked again; `vocabulary` is what the task's data make of
-    it. Raises SeqcliError for weights that are no numbers, or such that sums of products overflow."""
+    """Restore the model of an opened artifact and validate its configuration; `vocabulary` is as for `create`. Raises
+    SeqcliError for weights that are not finite, or so large that sums of products would overflow."""
     header = stored.header
     for name, array in stored.part("model").items():
         if array.dtype.kind == "f" and not (

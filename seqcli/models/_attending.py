@@ -1,4 +1,4 @@
-"""Models that read words by attention alone: recipe keys, and layers in the place of cells."""
+"""What models that read words by attention alone share: recipe keys, and blocks of attention in place of cells."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from seqcli.ops import Array
 class Keys(BaseModel, extra="forbid"):
     """Recipe keys of blocks of attention."""
 
-    size: Size = 256  # D: of what each layer gives
-    heads: Size = 4  # of each attention; they share the size equally
+    size: Size = 256  # D: width of each layer's output
+    heads: Size = 4  # of each attention; they divide the size equally
     feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
     layers: Depth = 3
     activation: Literal["relu", "gelu"] = "relu"  # of the feed-forward nets
-    norm: Literal["pre", "post"] = "pre"  # before each part, which needs less care in training, or behind its sum
-    attention_dropout: Rate = 0.0  # of attention's weights; above 0 training is slower
+    norm: Literal["pre", "post"] = "pre"  # before each part, which trains more easily, or after its sum
+    attention_dropout: Rate = 0.0  # of attention weights; above 0 training is slower
     feedforward_dropout: Rate = 0.0  # of the units of the feed-forward nets
 
 
 class Attending(ReadsWords):
-    """A model in which every word looks at all words of its sequence (Vaswani et al. 2017)."""
+    """A model in which every word attends to all words of its sequence (Vaswani et al. 2017)."""
 
     @classmethod
     def stacked(cls, config: Any, inputs: int, rng: Rng) -> Encoder:
-        """Fresh layers that read the words. Raises UsageError for keys that do not go together."""
+        """Create fresh layers that read the words. Raises UsageError for keys that contradict each other."""
         style = Style(
             config.norm, config.activation, config.dropout, config.attention_dropout, config.feedforward_dropout
         )

@@ -1,4 +1,4 @@
-"""What models that are trained by gradients share: types of recipe keys, fresh weights, dropout, arrays by name."""
+"""What gradient-trained models share: types of recipe keys, fresh weights, dropout, arrays by name."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from seqcli.layers.stack import Stack
 from seqcli.ops import Array
 
 Size = Annotated[int, Field(gt=0)]
-Depth = Annotated[int, Field(gt=0, le=1000)]  # layers: of more no machine makes a model
+Depth = Annotated[int, Field(gt=0, le=1000)]  # layers: no machine builds a deeper model
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0)]
-SPARE = 1 << 16  # numbers that are made of a file that has none of them
+SPARE = 1 << 16  # numbers that restoring a model may allocate beyond those in its file
 ReaderSpec = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]  # a name, or several
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
 
@@ -36,53 +36,53 @@ class Trained:
     @classmethod
     @abstractmethod
     def create(cls, config: Any, vocabulary: Any, rng: Rng) -> Self:
-        """A fresh model; the same generator state gives the same weights on every machine. Raises UsageError for
-        keys that do not go together."""
+        """Create a fresh model; the same generator state gives the same weights on every machine. Raises UsageError
+        for keys that contradict each other."""
 
     @classmethod
     def restore(cls, config: Any, vocabulary: Any, arrays: Mapping[str, np.ndarray]) -> Self:
-        """A stored model. Raises SeqcliError where the arrays do not fit."""
-        most = SPARE + 4 * sum(a.size for a in arrays.values())  # some are drawn more than once
+        """Restore a stored model. Raises SeqcliError if the arrays do not fit the configuration."""
+        most = SPARE + 4 * sum(a.size for a in arrays.values())  # some arrays are drawn more than once
         return layers.restore(cls.create(config, vocabulary, Blank(most)), arrays)
 
     @classmethod
     def numbers(cls, config: Any) -> dict[str, Any]:
-        """What the model takes from its recipe as it stands: the fields with a default, where it has such a key."""
+        """Return the fields that have a default, with the value of the recipe key of the same name, if any."""
         return {f.name: getattr(config, f.name, f.default) for f in fields(cls) if f.default is not MISSING}  # type: ignore[arg-type]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All its arrays by dotted name."""
+        """Return all arrays by dotted name."""
         return layers.arrays(self)
 
     def drop(self, x: Array, rng: Any, rate: float | None = None) -> Array:
-        """Dropout of x (T, B, ·) by the generator, at the model's rate or another; without one nothing is dropped."""
+        """Apply dropout to x (T, B, ·) with the generator `rng`, at the model's rate or `rate`; without one, none."""
         rate = self.dropout if rate is None else rate
         return drop(x, rate, rng, (1, *x.shape[1:]) if self.variational else None)
 
 
 def stack(cell: Any, input_size: int, sizes: list[int], rng: Rng, *, bidirectional: bool = False) -> Stack:
-    """Fresh layers of a recipe's `cell`, as validation made it: a kind, its options, whether it stands in blocks; or
-    a list of those, which are taken in turn.
+    """Create fresh layers from a recipe's validated `cell`: a kind, its options and whether it stands in residual
+    blocks; or a list of those, which the layers take in turn.
 
-    Raises UsageError where layers in blocks are to have different sizes, or there are fewer than cells.
+    Raises UsageError if layers in blocks would differ in size, or if there are fewer layers than cells.
     """
     each = cells(cell)
     if len(each) > len(sizes):
         said = f"model.cell names {len(each)} cells, one a layer, and there are {len(sizes)} layers"
         raise UsageError(
-            said, hint=f"at least {len(each)} layers, of the decoder too; of more they are taken in turn again"
+            said, hint=f"use at least {len(each)} layers, in the decoder too; further layers repeat the cells in turn"
         )
     block = any(own.get("block") for own in each)
     if block and len(set(sizes)) > 1:
         raise UsageError(
-            f"model.cell: block: its layers add to one path, and cannot have {' and '.join(map(str, sizes))} units",
-            hint="give embedding and hidden one size where tied is true",
+            f"model.cell: block: layers in blocks need one size, not {' and '.join(map(str, sizes))} units",
+            hint="give embedding and hidden the same size if tied is true",
         )
     plain = [{key: value for key, value in own.items() if key != "block"} for own in each]
     return Stack.create(plain, input_size, sizes, rng, bidirectional=bidirectional, block=block)
 
 
 def head(outputs: int, inputs: int, rng: Rng) -> np.ndarray:
-    """Fresh weights (outputs, inputs) of the last layer, between ± 1 / √inputs."""
+    """Return fresh weights (outputs, inputs) of the last layer, uniform between ± 1 / √inputs."""
     bound = 1 / np.sqrt(inputs)
     return rng.uniform(-bound, bound, (outputs, inputs)).astype(np.float32)

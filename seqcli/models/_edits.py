@@ -1,11 +1,11 @@
-"""Targets as edits of their sources: what each edit costs, learnt from pairs, and the cheapest edits of a pair.
+"""Write targets as edits of their sources: learn the cost of each edit from pairs, and find a pair's cheapest edits.
 
 A program of edits goes over a source from left to right. Copying, substituting or deleting the symbol under the head
-moves the head to the next one; inserting a symbol does not. With V target symbols, the two that begin and end a
-target among them, edits are numbered: c inserts symbol c (inserting the end symbol ends the target, wherever the head
-is), V + c substitutes c, 2V deletes, 2V + 1 copies.
+moves the head to the next symbol; inserting a symbol does not. With V target symbols, BOS and EOS included, edits are
+numbered: c inserts symbol c (inserting EOS ends the target, wherever the head is), V + c substitutes c, 2V deletes,
+2V + 1 copies.
 
-Letters: B pairs, S source and T target symbols, without their ends; Vs source symbols. Costs are nats.
+Letters: B pairs, S source and T target symbols, without BOS and EOS; Vs different source symbols. Costs are in nats.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import NamedTuple
 import numpy as np
 
 ROUNDS = 10  # of expectation maximisation
-TOGETHER = 1024  # pairs of like lengths that are aligned at once
-PRIOR = 1e-3  # added to how often each edit is expected
-SAME = 1e-6  # costs that differ by no more, as a share of the whole, are equal
+TOGETHER = 1024  # pairs of similar lengths that are aligned at once
+PRIOR = 1e-3  # added to the expected count of each edit
+SAME = 1e-6  # costs that differ by no more than this share of the total count as equal
 
 
 class Strings(NamedTuple):
-    """A pair without the symbols that end its sides."""
+    """A pair of source and target without BOS and EOS."""
 
     source: np.ndarray  # (S,)
     target: np.ndarray  # (T,), each below V
-    same: np.ndarray  # (S, T): whether to copy that source symbol writes that target symbol
+    same: np.ndarray  # (S, T): whether copying the source symbol writes the target symbol
 
 
 @dataclass(frozen=True)
 class Costs:
-    """-log p of each edit of a transducer without memory: the probabilities of all edits add up to 1."""
+    """The cost -log p of each edit of a memoryless transducer; the probabilities of all edits sum to 1."""
 
     substitute: np.ndarray  # (Vs, V)
     insert: np.ndarray  # (V,)
@@ -41,7 +41,7 @@ class Costs:
 
     @classmethod
     def first(cls, sources: int, targets: int) -> Costs:
-        """What learning begins with: half of all edits are copies, the others are alike within their kind."""
+        """Return initial costs: copying has probability 1/2, the edits of each other kind are equally probable."""
         one = np.log(6.0)
         return cls(
             np.full((sources, targets), one + np.log(sources * targets)),
@@ -52,7 +52,7 @@ class Costs:
 
     @classmethod
     def learnt(cls, pairs: Sequence[Strings], sources: int, targets: int) -> Costs:
-        """Fitted to pairs by expectation maximisation over all their edit programs (Ristad & Yianilos 1998)."""
+        """Fit costs to pairs by expectation maximisation over all edit programs (Ristad & Yianilos 1998)."""
         costs, groups = cls.first(sources, targets), [_Padded(group) for group in _alike(pairs)]
         for _ in range(ROUNDS):
             counts = [np.full(sources * targets, PRIOR), np.full(targets, PRIOR), np.full(sources, PRIOR)]
@@ -66,8 +66,8 @@ class Costs:
 
 
 def programs(pairs: Sequence[Strings], costs: Costs) -> list[np.ndarray]:
-    """The cheapest edits (P,) of each pair, the last of which ends the target. Of equally cheap ones those that
-    copy, then substitute, then insert as early as they can; what the end leaves of a source is not deleted."""
+    """Return the cheapest edits (P,) of each pair; the last edit ends the target. Ties prefer to copy, then to
+    substitute, then to insert, as early as possible. Source symbols left over at the end are not deleted."""
     found: list[np.ndarray] = [np.zeros(0, np.int64)] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda i: (len(pairs[i].source), len(pairs[i].target)))
     for first in range(0, len(order), TOGETHER):
@@ -80,7 +80,7 @@ def programs(pairs: Sequence[Strings], costs: Costs) -> list[np.ndarray]:
 
 
 def _read(pair: Strings, ahead: np.ndarray, costs: Costs) -> np.ndarray:
-    """The program that a table (S + 1, T + 1) of what is still to pay describes."""
+    """Return the program that a table (S + 1, T + 1) of remaining costs describes."""
     V, (S, T), s, t, edits = len(costs.insert), pair.same.shape, 0, 0, []
     margin, table = SAME * max(float(ahead[0, 0]), 1.0), ahead.tolist()
     while t < T:
@@ -108,7 +108,7 @@ def _alike(pairs: Sequence[Strings]) -> Iterator[list[Strings]]:
 
 
 class _Padded:
-    """Pairs side by side, their last symbols below each other, so that all of them end at (S, T)."""
+    """A batch of pairs, aligned at their last symbols, so that all of them end at (S, T)."""
 
     def __init__(self, pairs: Sequence[Strings]):
         B, S, T = len(pairs), max(len(p.source) for p in pairs), max(len(p.target) for p in pairs)
@@ -120,15 +120,15 @@ class _Padded:
             self.source[b, s:], self.target[b, t:], self.same[b, s:, t:] = pair
 
     def _steps(self, costs: Costs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What it costs to go on in both (B, S, T), in the source (B, S); and all that is inserted before each
-        target position (B, T + 1)."""
+        """Return the costs of advancing in both sides (B, S, T), of deleting a source symbol (B, S), and of inserting
+        all target symbols before each position (B, T + 1)."""
         both = np.where(self.same, costs.copy, costs.substitute[self.source[:, :, None], self.target[:, None]])
         inserted = np.zeros((len(self.target), self.target.shape[1] + 1))
         np.cumsum(costs.insert[self.target], axis=1, out=inserted[:, 1:])
         return both, costs.delete[self.source], inserted
 
     def cheapest(self, costs: Costs) -> np.ndarray:
-        """What the rest costs at each place (B, S + 1, T + 1)."""
+        """Return the lowest remaining cost at each place (B, S + 1, T + 1)."""
         both, delete, inserted = self._steps(costs)
         found = np.empty((len(both), both.shape[1] + 1, both.shape[2] + 1))
         found[:, -1] = inserted[:, -1:] - inserted
@@ -140,8 +140,8 @@ class _Padded:
         return found
 
     def expect(self, costs: Costs, counts: list[np.ndarray]) -> float:
-        """Add how often each edit is expected to the counts of substitutions (Vs·V,), insertions (V,) and deletions
-        (Vs,); return how often of copies. Forward and backward sums over all programs, in logarithms."""
+        """Add the expected count of each edit to `counts`: substitutions (Vs·V,), insertions (V,), deletions (Vs,);
+        return the expected count of copies. Forward and backward sums over all programs, in logarithms."""
         both, delete, inserted = (-x for x in self._steps(costs))
         (B, S, T), rows = both.shape, np.arange(len(both))
         after = np.empty((B, S + 1, T + 1))

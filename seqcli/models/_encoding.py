@@ -1,4 +1,4 @@
-"""Recurrent encoders: a source of symbols, or of frames, as one vector a step; columns together or each apart."""
+"""Recurrent encoders: encode a source of symbols or frames as a vector for each step, its columns joined or apart."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from seqcli.ops import Array
 
 
 class Encodes(Trained):
-    """A model whose `encoder` reads symbols (B, S), or what a front end makes of frames (N, D) end to end."""
+    """A model whose `encoder` reads symbols (B, S), or the output of a front end over concatenated frames (N, D)."""
 
     source_embedding: Array | None  # (Vs, E); None: the source is frames
-    front_end: Any  # what reads those, or None
+    front_end: Any  # reads the frames; None for symbols
     encoder: Stack
     word_dropout: float
-    begins: tuple[int, ...] = ()  # the first symbol of each column, where each is read apart
+    begins: tuple[int, ...] = ()  # the first symbol of each column, if columns are read apart
 
     def look_up(self, ids: Array, table: Array, rng: Any) -> Array:
-        """Embeddings (T, B, E) of ids (T, B), some words dropped whole."""
+        """Return the embeddings (T, B, E) of ids (T, B), after dropout and word dropout."""
         x = self.drop(ops.embedding(ids, table), rng)
         if rng is None or not self.word_dropout:
             return x
         return x * ops.like(ops.dropout_mask((*ids.shape, 1), self.word_dropout, rng, x) != 0, x)
 
     def outputs(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
-        """What the encoder makes of a batch: (S, B, C), and how long each is (B,); in torch, or as a graph, whose
-        frames are side by side (B, T, D)."""
+        """Return the encoder's outputs (S, B, C) for a batch, and their lengths (B,); in torch, or as a graph, whose
+        frames are padded (B, T, D)."""
         if self.front_end is None:
             x = self.look_up(source.T, self.source_embedding, rng)
         elif source.ndim == 3:
@@ -51,17 +51,17 @@ class Encodes(Trained):
 
     @property
     def encoded_size(self) -> int:
-        """C: numbers that the encoder gives for a step."""
+        """C: the size of the encoder's output at a step."""
         return self.encoder.output_size
 
     def encoded(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What the encoder makes of sources, ids and EOS or frames: (S, C) each, of frames as many as their front end
-        leaves, in NumPy, the same to the last bit whatever is read beside them."""
+        """Return the encoder's outputs (S, C) for each source (ids and EOS, or frames; S is then the number of steps
+        that the front end leaves), in NumPy. Each is independent of the other sources, to the last bit."""
         flat, counts = self.joined(sources)
         return np.split(flat, np.cumsum(counts)[:-1])
 
     def joined(self, sources: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The same end to end, (N, C), and the length of each."""
+        """Return the outputs of `encoded` concatenated, (N, C), and the length of each source's."""
         lengths = np.array([len(s) for s in sources], np.int64)
         if self.front_end is not None:
             return self.outputs_flat(np.concatenate(sources), lengths)
@@ -71,7 +71,7 @@ class Encodes(Trained):
         return self.outputs_flat(given, lengths)
 
     def outputs_flat(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same end to end, in NumPy: (N, C), and lengths (B,); each row independent of its batch-mates."""
+        """Return `outputs` concatenated (N, C), in NumPy, and lengths (B,); each row independent of batch-mates."""
         if self.front_end is not None:
             rows, lengths = self.front_end.read(source, lengths)
             first = self._form.project(rows)
@@ -82,13 +82,13 @@ class Encodes(Trained):
         return self._form.read(parts[parts > 0], lambda at, d: projected[d, places[at]]), lengths
 
     def _counts(self, source: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """How many symbols (B, K) of each column sources (B, S) have; what ends a source belongs to the last one."""
+        """Return the number of symbols (B, K) of each column in sources (B, S); EOS counts for the last column."""
         column = np.searchsorted(self.begins, source, side="right") - 1
         column[np.arange(source.shape[1]) >= lengths[:, None]] = -1
         return (column[:, None] == np.arange(len(self.begins))[:, None]).sum(2)
 
     def _apart(self, x: Array, source: np.ndarray, lengths: np.ndarray, rng: Any) -> Array:
-        """The encoder's outputs (S, B, C) over x (S, B, E), each column as a sequence of its own."""
+        """Return the encoder's outputs (S, B, C) over x (S, B, E), with each column encoded as its own sequence."""
         counts = self._counts(source, lengths)
         (S, B, E), K = x.shape, counts.shape[1]
         firsts = np.cumsum(counts, axis=1) - counts

@@ -1,4 +1,4 @@
-"""Several targets of one model: their labels stand side by side in the last layer, their losses are added."""
+"""Models with several targets: the last layer holds the labels of all targets, the loss is a weighted sum."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class Keys(BaseModel, extra="forbid"):
 
 
 class HasHeads:
-    """A model whose last layer has the labels of all targets of its vocabulary, one target's after the other's."""
+    """A model whose last layer has the labels of all targets of its vocabulary, target after target."""
 
     output_weight: Array  # (K, ·), of all targets
     output_bias: Array  # (K,)
     vocabulary: Vocabulary
-    weights: Mapping[str, float]  # of the targets' losses; 1 where none is said
+    weights: Mapping[str, float]  # of the targets' losses; 1 if not named
 
     def only(self, name: str) -> Self:
-        """The model with one of its targets."""
+        """Return the model with only one of its targets."""
         own = self.vocabulary.slices[name]
         weight, bias = self.output_weight[own], self.output_bias[own]
         return replace(self, output_weight=weight, output_bias=bias, vocabulary=self.vocabulary.only(name))  # type: ignore[type-var]
 
     def weighted(self, losses: Mapping[str, Array]) -> Array:
-        """The sum of the targets' losses by their weights."""
+        """Return the weighted sum of the targets' losses."""
         parts = [nats * self.weights[name] if name in self.weights else nats for name, nats in losses.items()]
         return sum(parts[1:], start=parts[0])
 
 
 def weights(config: Any, vocabulary: Vocabulary) -> dict[str, float]:
-    """The weights that a recipe says. Raises UsageError for those of targets that there are not."""
+    """Return the loss weights that a recipe gives. Raises UsageError for targets that do not exist."""
     known = list(vocabulary.slices) if vocabulary.further else []
     targets.check(config.targets, known, "model.targets")
     return {name: own.weight for name, own in config.targets.items()}

@@ -1,10 +1,10 @@
-"""Fitting a linear model with its features' scales: L-BFGS among the texts instead of among the features.
+"""Fit a linear model with scaled features: L-BFGS in the space of the texts instead of the space of the features.
 
 By the representer theorem the best weights of a model with an L2 penalty are a combination of the training texts,
-w = r^2 * X^T a, so that the search is for `a`, one number a text and column, and the features are only passed
-through: s = K a with K = X r^2 X^T. In the inner product <u, v> = u . K v the iterates are those of L-BFGS over w / r
-(Nocedal 1980; Liu and Nocedal 1989), but a few thousand numbers are kept for each pair instead of millions, and the
-line search, along which the scores are linear, needs no product with X at all.
+w = r^2 * X^T a. So the search is for `a`, one number for each text and column, and the scores are s = K a with
+K = X r^2 X^T. In the inner product <u, v> = u . K v the iterates are those of L-BFGS over w / r (Nocedal 1980; Liu
+and Nocedal 1989), but each pair keeps a few thousand numbers instead of millions, and the line search, along which
+the scores are linear, needs no product with X at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 PAIRS = 8  # pairs of differences that L-BFGS keeps
-FLAT = 0.2  # a step is taken where the slope has fallen to this share of what it was
+FLAT = 0.2  # a step is accepted once the slope has fallen to this share of the initial slope
 TRIALS = 12  # of one line search
 
 Product = Callable[[np.ndarray], np.ndarray]
@@ -25,7 +25,7 @@ Product = Callable[[np.ndarray], np.ndarray]
 class Loss:
     """The mean of the texts' losses in nats: softmax over C columns, or a sigmoid for each.
 
-    targets (N, C) in [0, 1]; weights (N, C) or (N, 1), which are divided by their texts' mean before.
+    targets (N, C) in [0, 1]; weights (N, C) or (N, 1), already divided by their mean over the texts.
     """
 
     targets: np.ndarray
@@ -33,7 +33,7 @@ class Loss:
     softmax: bool
 
     def __call__(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss of scores (N, C), and its gradient (N, C) float32."""
+        """Return the loss of scores (N, C), and its gradient (N, C) float32."""
         if self.softmax:
             highest = scores.max(axis=1, keepdims=True)
             p = np.exp(scores - highest)
@@ -52,9 +52,9 @@ class Loss:
 def minimise(
     kernel: Product, loss: Loss, l2: float, iterations: int, tolerance: float, told: Callable[[int], object]
 ):
-    """The `a` (N, C) float32 that minimises loss(K a) + l2 / 2 a . K a, and how many iterations it took.
+    """Return the `a` (N, C) float32 that minimises loss(K a) + l2 / 2 a . K a, and the number of iterations.
 
-    It ends after `iterations`, or where one gained less than `tolerance` of the loss. `told` hears 1 after each.
+    Stops after `iterations`, or when one gains less than `tolerance` of the loss. Calls `told(1)` after each.
     """
     a = np.zeros(loss.targets.shape, np.float32)
     scores, pairs = a.copy(), []
@@ -87,7 +87,7 @@ def minimise(
 
 
 def _direction(residual: np.ndarray, image: np.ndarray, pairs: list[tuple]) -> tuple[np.ndarray, np.ndarray]:
-    """The two-loop recursion: the step and its product with K, from the gradient's."""
+    """Return the step and its product with K by the two-loop recursion, from the gradient and its product with K."""
     q, kq, shares = -residual, -image, []
     for s, _, y, ky, curvature in reversed(pairs):
         shares.append(share := np.float32(_sum(s, kq) / curvature))
@@ -115,9 +115,9 @@ def _search(
     value: float,
     slope: float,
 ) -> tuple[float, float, np.ndarray]:
-    """(step, value, gradient) along a direction: the function is convex, so that its slope only rises.
+    """Search along a direction and return (step, value, gradient). The function is convex: its slope only rises.
 
-    The step is 0 where none lowers the value, which the precision does not allow any more.
+    The step is 0 if no step lowers the value, at the limit of precision.
     """
     bend = l2 * _sum(direction, moved)
     tilt = l2 * _sum(direction, scores)

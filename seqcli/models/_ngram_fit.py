@@ -1,4 +1,4 @@
-"""Fitting of `ngram-linear`: the matrices of its features, and the search for their weights."""
+"""Fit `ngram-linear`: build the matrices of its features and search for their weights."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from seqcli.ngrams import buckets_of, hash_characters, hash_sequences, hash_word
 if TYPE_CHECKING:
     from seqcli.models.ngram_linear import Config
 
-SMOOTHING = 0.3  # added to each count of a feature in a label and in the others
-LARGEST = np.iinfo(np.int16).max  # a stored weight
-TOLERANCE = 1e-4  # of the loss: an iteration that gains less is the last
+SMOOTHING = 0.3  # added to each feature's count in a label and in the others
+LARGEST = np.iinfo(np.int16).max  # the largest stored weight
+TOLERANCE = 1e-4  # share of the loss: the search stops after an iteration that gains less
 
 
 class Features:
-    """The features of N texts, F in all, as sparse matrices; those of characters by way of the V different words.
+    """The F features of N texts as sparse matrices; character features are counted once for each of V distinct words.
 
     `words` (N, F) counts of word n-grams, `tokens` (N, V) counts of words, `characters` (V, F) counts in each word;
     the rows of the first two can be scaled by `scales`, two arrays (N, 1). `ids` (F,) are the features' buckets.
@@ -40,7 +40,7 @@ class Features:
         grams, sizes = np.zeros(0, np.uint64), np.zeros(len(vocabulary), np.int64)
         if config.characters:
             grams, sizes = hash_characters(vocabulary, *config.characters)
-            sizes[0], grams = 0, grams[sizes[0] :]  # the mark comes first and is no word
+            sizes[0], grams = 0, grams[sizes[0] :]  # the mark comes first and is not a word
         characters = buckets_of(grams, config.buckets)
         frequency = np.bincount(rows[:-1], minlength=len(vocabulary))
         seen = np.bincount(words, minlength=config.buckets)
@@ -65,7 +65,7 @@ class Features:
         )
 
     def scale(self) -> None:
-        """Divide each text's counts by the root of their total number, those of words and of characters apart."""
+        """Divide each text's counts by the square root of their total, word and character features separately."""
         self.words = self.words.multiply(self.scales[0]).tocsr().astype(np.float32)
         self.tokens = self.tokens.multiply(self.scales[1]).tocsr().astype(np.float32)
 
@@ -87,15 +87,15 @@ def fit(
     class_weights: np.ndarray | None,
     advance: Callable[[int], object],
 ) -> dict[str, np.ndarray]:
-    """The arrays of a fitted model: see `ngram_linear.Model.fit`."""
+    """Return the arrays of a fitted model: see `ngram_linear.Model.fit`."""
     _scipy()
     if not texts:
-        raise SeqcliError("there is nothing to fit: the training data have no texts", hint="see data.train")
+        raise SeqcliError("there is nothing to fit: the training data has no texts", hint="see data.train")
     loss = _loss(np.asarray(targets), len(texts), labels, multi_label, class_weights)
     features = Features(texts, config)
     if not len(features.ids):
         raise SeqcliError(
-            f"there is nothing to fit: no n-gram is in the training data {config.min_count} times",
+            f"there is nothing to fit: no n-gram occurs {config.min_count} times in the training data",
             hint="lower model.min_count",
         )
     squares = _ratios(features, loss.targets, config.ratio) ** 2
@@ -113,15 +113,15 @@ def _scipy() -> Any:
     try:
         from scipy import sparse
     except ImportError:
-        raise SeqcliError("ngram-linear is fitted with SciPy", hint="pip install 'seqcli[train]'") from None
+        raise SeqcliError("fitting ngram-linear needs SciPy", hint="pip install 'seqcli[train]'") from None
     return sparse
 
 
 def _loss(targets: np.ndarray, n: int, labels: int, multi_label: bool, class_weights: np.ndarray | None) -> Loss:
-    """The loss over C columns, with the labels' weights."""
+    """Return the loss over C columns, with the labels' weights."""
     if labels < 2 and not multi_label:
         raise SeqcliError(
-            "the training data have fewer than two labels: there is nothing to tell apart",
+            "the training data has fewer than two labels: there is nothing to tell apart",
             hint="see data.train and data.label in the recipe",
         )
     if targets.ndim == 1 and targets.dtype.kind in "iu" and not multi_label:
@@ -146,7 +146,8 @@ def _loss(targets: np.ndarray, n: int, labels: int, multi_label: bool, class_wei
 
 
 def _ratios(features: Features, targets: np.ndarray, power: float) -> np.ndarray:
-    """|log(p / q)|^power (F, C): how much more frequent a feature is in a label than in the others, smoothed."""
+    """Return |log(p / q)|^power (F, C), with p and q the smoothed frequencies of a feature in a label and in the
+    others."""
     inside = features.gather(targets) + np.float32(SMOOTHING)
     outside = features.gather(1 - targets) + np.float32(SMOOTHING)
     ratios = np.log(inside / inside.sum(axis=0, dtype=np.float64) * outside.sum(axis=0, dtype=np.float64) / outside)
@@ -154,7 +155,7 @@ def _ratios(features: Features, targets: np.ndarray, power: float) -> np.ndarray
 
 
 def _packed(ids: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
-    """The arrays to store: a column's largest weight becomes LARGEST, the buckets left without weights go."""
+    """Return the arrays to store: scale each column's largest weight to LARGEST, drop buckets without weights."""
     scale = (np.abs(weights).max(axis=0) / LARGEST).astype(np.float32)
     scale[scale == 0] = 1
     integers = np.rint(weights / scale).clip(-LARGEST, LARGEST).astype(np.int16)

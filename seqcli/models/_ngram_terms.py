@@ -1,4 +1,4 @@
-"""What each n-gram of a text adds to the scores of an `ngram-linear` model, exactly: the terms of its sum."""
+"""Split the scores of an `ngram-linear` model into exact terms: what each n-gram of a text adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Term(NamedTuple):
-    """An n-gram where it stands (the marks before and behind the text or word have no place), and what it adds to the
+    """An n-gram, its place in the text (the marks around a text or word take up no place), and what it adds to the
     score of each label (K,), in nats."""
 
     kind: str  # words, opening or characters
@@ -23,13 +23,13 @@ class Term(NamedTuple):
 
 
 def terms(model: Model, text: str) -> tuple[np.ndarray, list[Term]]:
-    """The bias of each label (K,), and the terms that are not 0: with them it sums to the logits."""
+    """Return the bias of each label (K,) and the non-zero terms; together they sum to the logits."""
     words = places_of(text, model.config.lowercase)
     lengths, hashes = np.array([len(words) + 1]), hash_words([MARK, *(word for word, *_ in words), MARK])
     orders = range(1, model.config.words + 1)
     found: list[tuple[str, int, int, np.ndarray]] = []
     grams = list(hash_sequences(hashes, lengths, orders, model.config.opening))
-    spans = [(0, 0), *(span for _, *span in words), (len(text), len(text))]  # of the marks: nothing, at either end
+    spans = [(0, 0), *(span for _, *span in words), (len(text), len(text))]  # the marks are empty spans at either end
     for n, (own, valid) in enumerate(grams, 1):
         kind, n = ("words", n) if n <= len(orders) else ("opening", 1)
         weights = model.find(own)
@@ -45,7 +45,7 @@ def terms(model: Model, text: str) -> tuple[np.ndarray, list[Term]]:
             size = len(word) + 2
             for p in range(size - 1):
                 for n in range(low, min(high, size - p) + 1):
-                    if p or n > 1:  # a mark alone is no n-gram
+                    if p or n > 1:  # a mark alone is not an n-gram
                         begins, ends = start + max(p - 1, 0), min(start + p - 1 + n, end)
                         found.append(("characters", begins, ends, weights[at]))
                         at += 1
@@ -59,5 +59,5 @@ def terms(model: Model, text: str) -> tuple[np.ndarray, list[Term]]:
 
 
 def _of_labels(column: np.ndarray, labels: int) -> np.ndarray:
-    """Scores (C,) as those of all labels (K,): two labels share one column."""
+    """Return scores (C,) as scores of all labels (K,): two labels share one column."""
     return column if len(column) == labels else np.array([-column[0], column[0]]) / 2

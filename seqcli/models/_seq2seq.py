@@ -1,14 +1,14 @@
-"""What models from one sequence to another have in common: the loss, own predictions as inputs, stepping, scoring.
+"""What sequence-to-sequence models share: the loss, own predictions as inputs, stepping, scoring.
 
 Letters: B sources, S source positions, T target positions, K hypotheses a source, N = B·K, R readout size, V target
 symbols. A source is its ids and EOS, a target BOS … EOS.
 
-A batch to train on has, as arrays of one library: `source` (B, S), or of frames (N, D) end to end, and
-`source_lengths` (B,); `inputs` (B, T), which begin with BOS; `places` (N,) of the real target positions in a
-flattened (B·T,), `gold` (N,) what stands there, `weights` (N,) 1, or 0 for places that only fill up; `total` how many
-are real; `sampling`, a number, how often an input is the model's own prediction. A copying model's batch has `copies`
-(B, S) too: the target symbol that each source position is, V and above for symbols that the target vocabulary lacks,
--1 in the padding.
+A training batch has, as arrays of one library: `source` (B, S), or concatenated frames (N, D), and `source_lengths`
+(B,); `inputs` (B, T), which begin with BOS; `places` (N,), the indices of the real target positions in a flattened
+(B·T,), `gold` (N,), the symbols there, `weights` (N,), 1, or 0 for padding; `total`, the number of real positions;
+`sampling`, the probability that an input is the model's own prediction. A copying model's batch also has `copies`
+(B, S): the target symbol of each source position, V and above for symbols that the target vocabulary lacks, -1 for
+padding.
 """
 
 from __future__ import annotations
@@ -30,52 +30,52 @@ from seqcli.ops import TILE, Array
 Memory = tuple[Any, ...]  # arrays of B rows, nested: (values, keys, inside, …)
 State = Any  # arrays of N rows, nested
 
-LEAST = 1e-9  # a probability below this costs no more
+LEAST = 1e-9  # added to probabilities, which limits the loss
 
 
 class BaseConfig(BaseModel, extra="forbid"):
-    """Keys of `model` that do not depend on what encoder and decoder are."""
+    """Keys of `model` that do not depend on the kind of encoder and decoder."""
 
     tied: Literal["none", "output", "all"] = (
-        "none"  # output: the softmax has the target embedding; all: both sides too
+        "none"  # output: the softmax shares the target embedding; all: so does the source
     )
-    copy_source: bool = False  # it may copy what it looks at: a pointer-generator (See et al. 2017)
-    word_dropout: Rate = 0.0  # of symbols on both sides, made zero
-    label_smoothing: Rate = 0.0  # share of the target that is given to all symbols alike
-    scheduled_sampling: Rate = 0.0  # how often an input is the model's own; grows from 0 where `epochs` are given
+    copy_source: bool = False  # may copy source symbols that it attends to: a pointer-generator (See et al. 2017)
+    word_dropout: Rate = 0.0  # of symbols on both sides, whose embeddings become zero
+    label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all symbols
+    scheduled_sampling: Rate = 0.0  # how often an input is the model's prediction; grows from 0 if `epochs` is set
     free_running: Rate = 0.0  # share of the loss that is measured on the model's own continuation
-    beam: Size = 5  # hypotheses kept in decoding, unless --beam says otherwise
-    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0  # 0: none; 1: scores are nats a token, nearly
+    beam: Size = 5  # hypotheses kept in decoding, unless --beam is given
+    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0  # 0: none; 1: scores are nearly nats per token
 
     def front(self, sizes: Sizes, size: int, rng: Rng) -> Any:
-        """A fresh front end where the source is frames; None where it is text. Raises UsageError for keys of the
-        other."""
+        """Create a fresh front end if the source is frames; None if it is text. Raises UsageError for keys that do
+        not apply."""
         if sizes.dimensions and self.tied == "all":
-            raise UsageError("model.tied: all is for two sides of text: the source is frames", hint="use output")
+            raise UsageError("model.tied: all needs text on both sides, but the source is frames", hint="use output")
         return front_ends.create(getattr(self, "front_end", None), sizes.dimensions, size, rng)
 
     def check_sizes(self, sizes: Sizes) -> None:
-        """Raise UsageError where both sides are to share a table and have other symbols."""
+        """Raise UsageError if both sides are to share a table but have different symbols."""
         if self.tied == "all" and not sizes.shared:
             raise UsageError(
                 "model.tied: all needs one tokenizer for both sides",
-                hint="leave target_tokenizer away, or use output",
+                hint="remove target_tokenizer, or use output",
             )
 
 
 def normal(rows: int, size: int, rng: Rng) -> np.ndarray:
-    """Fresh embeddings (rows, size), of variance 1 / size."""
+    """Return fresh embeddings (rows, size), of variance 1 / size."""
     return rng.normal(0.0, size**-0.5, (rows, size)).astype(np.float32)
 
 
 class BaseSeq2Seq(Trained):
-    """A model with `read`, `readouts` and `advance`; all else is written here once."""
+    """A sequence-to-sequence model; a subclass supplies `read`, `readouts` and `advance`."""
 
     label_smoothing: float
     free_running: float
     scheduled_sampling: float
     source_embedding: Array | None  # (Vs, E); None: the source is frames
-    front_end: Any  # what reads those, or None
+    front_end: Any  # reads the frames; None for text
     target_embedding: Array | None  # (V, E); None: the source's
     output_weight: Array | None  # (V, R); None: the target embedding
     copy_weight: Array | None  # (1, R)
@@ -84,15 +84,16 @@ class BaseSeq2Seq(Trained):
 
     @abstractmethod
     def read(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Memory, State]:
-        """source (B, S), or frames (N, D) end to end, lengths (B,) -> memory and the state before BOS."""
+        """Read a source (B, S), or concatenated frames (N, D), with lengths (B,) -> memory, and the state before
+        BOS."""
 
     @abstractmethod
     def readouts(self, inputs: Array, memory: Memory, state: State, rng: Any = None) -> tuple[Array, Array | None]:
-        """All target positions at once: inputs (B, T) -> what the softmax reads (B, T, R), attention (B, T, S)."""
+        """Read all target positions at once: inputs (B, T) -> the softmax's input (B, T, R), attention (B, T, S)."""
 
     @abstractmethod
     def advance(self, ids: Array, memory: Memory, state: State) -> tuple[Array, Array | None, State]:
-        """One target position: ids (N,) -> what the softmax reads (N, R), attention (N, S), the next state."""
+        """Read one target position: ids (N,) -> the softmax's input (N, R), attention (N, S), the next state."""
 
     @property
     def targets(self) -> Array:
@@ -101,19 +102,19 @@ class BaseSeq2Seq(Trained):
 
     @property
     def output(self) -> Array:
-        """The weight of the softmax (V, R)."""
+        """The weight matrix of the softmax (V, R)."""
         return self.targets if self.output_weight is None else self.output_weight
 
     @property
     def sizes(self) -> Sizes:
-        """Symbols of each side, BOS and EOS among them."""
+        """The number of symbols of each side, BOS and EOS included."""
         source = 0 if self.source_embedding is None else len(self.source_embedding)
         return Sizes(source, len(self.output_bias), False)
 
     # training
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a target token of a batch."""
+        """Return the mean loss of a batch in nats per target token."""
         memory, state = self.read(batch["source"], batch["source_lengths"], rng)
         inputs = batch["inputs"]
         rate = float(batch["sampling"]) if rng is not None and "sampling" in batch else 0.0
@@ -140,7 +141,7 @@ class BaseSeq2Seq(Trained):
     def _copying_nats(
         self, readout: Array, logits: Array, attention: Array | None, batch: Mapping[str, Array], rng: Any
     ) -> Array:
-        """-log (g p(gold) + (1 - g) Σ attention where the source has it) (See et al. 2017, 8 and 9)."""
+        """Return -log (g p(gold) + (1 - g) Σ attention to gold in the source) (See et al. 2017, eq. 8 and 9)."""
         assert attention is not None
         gold, V, steps = batch["gold"], logits.shape[-1], batch["inputs"].shape[1]
         own = ops.where(gold < V, gold, 0 * gold)
@@ -158,12 +159,12 @@ class BaseSeq2Seq(Trained):
         return (1 - smooth) * found - smooth * ops.log_softmax(ops.at_least_float32(logits)).mean(-1)
 
     def gate(self, readout: Array) -> Array:
-        """How much is generated, not copied: (N,) float32."""
+        """Return the probability of generating instead of copying: (N,) float32."""
         return ops.sigmoid(ops.at_least_float32(ops.linear(readout, self.copy_weight, self.copy_bias)[..., 0]))  # type: ignore[arg-type]
 
     def own_inputs(self, inputs: Array, memory: Memory, state: State, rate: float, rng: Any) -> Array:
-        """Inputs (B, T) in which each but BOS is, with probability `rate`, what the model itself predicts from those
-        before it (Bengio et al. 2015). Choices carry no gradient, and are of the vocabulary: nothing is copied."""
+        """Return inputs (B, T) in which each symbol but BOS is replaced, with probability `rate`, by the model's own
+        prediction from those before it (Bengio et al. 2015). Predictions carry no gradient and copy nothing."""
         with ops.no_gradients(inputs):
             ids, found = inputs[:, 0], [inputs[:, 0]]
             for t in range(1, inputs.shape[1]):
@@ -182,8 +183,8 @@ class BaseSeq2Seq(Trained):
     def start(
         self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
     ) -> tuple[Memory, State]:
-        """Read sources, each ids and EOS: memory and state of as many rows. Where the model copies, `copies` is as in
-        a batch, and `unknown` what it is fed for a copied symbol that the vocabulary lacks."""
+        """Read sources, each ids and EOS; return memory and state with a row for each. For a copying model, `copies`
+        is as in a batch, and `unknown` is fed in place of a copied symbol that the vocabulary lacks."""
         lengths = np.array([len(s) for s in sources], np.int64)
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
         like = self.output_bias
@@ -196,8 +197,8 @@ class BaseSeq2Seq(Trained):
         return memory, state
 
     def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """Feed ids (N,), hypothesis k of source b at b·K + k: log-probabilities (N, V) of what follows, the next
-        state, attention (N, S). A copying model has columns for what sources alone have."""
+        """Feed ids (N,), hypothesis k of source b at b·K + k; return log-probabilities (N, V) of the next symbol, the
+        next state, and attention (N, S). A copying model adds columns for symbols that only the sources have."""
         copies: np.ndarray | None = None
         if self.copy_weight is not None:
             *own, copies, unknown = memory
@@ -216,13 +217,13 @@ class BaseSeq2Seq(Trained):
     def with_copies(
         self, logprobs: np.ndarray, gate: np.ndarray, attention: np.ndarray, copies: np.ndarray
     ) -> np.ndarray:
-        """log (g p + (1 - g) Σ attention), (N, V + what the sources add)."""
+        """Return log (g p + (1 - g) Σ attention), (N, V + symbols that only the sources have)."""
         N, V = logprobs.shape
         wide = max(V, int(copies.max(initial=0)) + 1)
         p = np.zeros((N, wide), np.float32)
         p[:, :V] = np.exp(logprobs) * gate[:, None]
         rows = np.repeat(copies, N // len(copies), axis=0)  # (N, S)
-        for s in range(rows.shape[1]):  # position by position: a symbol may stand at several
+        for s in range(rows.shape[1]):  # one position at a time: a symbol may occur at several
             at = np.nonzero(rows[:, s] >= 0)[0]
             p[at, rows[at, s]] += (1 - gate[at]) * attention[at, s]
         with np.errstate(divide="ignore"):
@@ -235,7 +236,8 @@ class BaseSeq2Seq(Trained):
         copies: Sequence[np.ndarray] | None = None,
         unknown: int = 0,
     ) -> list[np.ndarray]:
-        """log p of each symbol of targets (T,), EOS included, given its source and those before: as stepping."""
+        """Return log p of each symbol of the targets (T,), EOS included, given the source and the symbols before it,
+        as stepping computes it."""
         if not sources:
             return []
         memory, state = self.start(sources, copies, unknown)
@@ -250,7 +252,7 @@ class BaseSeq2Seq(Trained):
 
 
 def padded(rows: Sequence[Any], width: int, value: int = 0) -> np.ndarray:
-    """Rows of ids as one array (N, width), made up with a value."""
+    """Return rows of ids as one array (N, width), padded with `value`."""
     found = np.full((len(rows), width), value, np.int64)
     for row, ids in zip(found, rows, strict=True):
         row[: len(ids)] = ids

@@ -1,4 +1,4 @@
-"""What models that read words have in common: words from ids, vectors and characters; the loss of a text's labels."""
+"""What models that read words share: words from ids, vectors and characters; the loss of a text's labels."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ ENCODED = 1024  # words encoded at once: bounds the memory
 class ReadsWords(Trained):
     """A model with a table of words, perhaps an encoder of characters, and dropout."""
 
-    embedding: Array | None  # (words + 1, E); None: frames are read
+    embedding: Array | None  # (words + 1, E); None: the model reads frames
     characters: Any  # an encoder, or None
-    front_end: Any  # what reads frames, or None: words are read
-    stack: Any  # what reads sequences of words: cells, or blocks of attention
+    front_end: Any  # reads frames; None: the model reads words
+    stack: Any  # reads sequences of words: cells, or blocks of attention
     vocabulary: Vocabulary
-    readers: tuple[Any, ...]  # the language models of `vocabulary.reader`, while they are trained too; else none
+    readers: tuple[Any, ...]  # the language models of `vocabulary.reader` while they are trained too; else empty
 
     def words(
         self, ids: Array, vectors: Array, characters: Array | None = None, lengths: Array | None = None
     ) -> Array:
-        """What different words are: ids (U,), vectors (U, D), characters (U, L), their lengths (U,) -> (U, ·)."""
+        """Return the representations (U, ·) of different words: ids (U,), vectors (U, D), characters (U, L) and their
+        lengths (U,)."""
         parts = [ops.embedding(ids, self.embedding)]
         if vectors.shape[1]:
             parts.append(vectors)
@@ -47,17 +48,17 @@ class ReadsWords(Trained):
 
     @property
     def encoded_size(self) -> int:
-        """C: numbers that the stack gives for a word or frame."""
+        """C: the size of the stack's output for a word or frame."""
         return self.stack.output_size
 
     def encode(self, x: Array, lengths: Array, rng: Any = None) -> Array:
-        """What the stack makes of a padded batch: x (T, B, I), lengths (B,) -> (T, B, C)."""
+        """Run the stack over a padded batch: x (T, B, I), lengths (B,) -> (T, B, C)."""
         return self.stack.read(self.drop(x, rng), lengths, between=lambda y: self.drop(y, rng))
 
     def inputs(self, batch: Mapping[str, Array]) -> tuple[Array, Array]:
-        """What the stack reads of a padded batch: (T, B, ·), and lengths (B,). Its words are `ids`, `vectors`,
-        `characters` (see `words`) and `index` (T, B) into them, and `states` (T, B, S) where language models read
-        them too, or what those are to read (see `read`); or it has `frames` (N, D), end to end."""
+        """Return the stack's input (T, B, ·) for a padded batch, and lengths (B,). The batch holds words as `ids`,
+        `vectors`, `characters` (see `words`) and `index` (T, B) into them, and with a reader also `states` (T, B, S)
+        or the reader's own input (see `read_through`); or it holds `frames` (N, D), concatenated."""
         if self.front_end is not None:
             rows, lengths = self.front_end.read(batch["frames"], ops.to_numpy(batch["lengths"]))
             return padded(rows, lengths, up(int(lengths.max()), STEPS)), ops.integers(lengths, rows)
@@ -68,8 +69,8 @@ class ReadsWords(Trained):
         return x, batch["lengths"]
 
     def read_through(self, batch: Mapping[str, Array]) -> Array:
-        """States (T, B, S) by the model's own `readers`, with gradients: the first one reads `symbols0`
-        (L, B), and `ends0` (T, B) is which of its states (L·B, ·) is each word's, L·B behind a record's last."""
+        """Return states (T, B, S) of the model's own `readers`, with gradients. The first reader reads `symbols0`
+        (L, B); `ends0` (T, B) is the index of each word's state among (L·B, ·), and L·B in the padding."""
         found = []
         for i, own in enumerate(self.readers):
             symbols = batch[f"symbols{i}"]
@@ -80,7 +81,7 @@ class ReadsWords(Trained):
         return ops.concat(found)
 
     def states(self, records: Sequence[Any]) -> Sequence[np.ndarray]:
-        """What language models give for the words of records, (T, S) each; nothing of a model without."""
+        """Return the reader's states (T, S) for each record's words; nothing for a model without a reader."""
         return self._reader(records) if self.vocabulary.states else ()
 
     @cached_property
@@ -88,7 +89,7 @@ class ReadsWords(Trained):
         return self.vocabulary.reader.trained(self.readers) if self.readers else self.vocabulary.reader
 
     def of_words(self, words: Sequence[str], width: int = 0) -> np.ndarray:
-        """What words are, in NumPy: (U, ·), made up with zeros to a width."""
+        """Return the representations of words in NumPy, (U, ·), padded with zeros to `width`."""
         parts = []
         for first in range(0, len(words), ENCODED):
             part = words[first : first + ENCODED]
@@ -103,7 +104,7 @@ class ReadsWords(Trained):
     # frames in NumPy
 
     def of_frames(self, sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (N, C) of sequences of frames (T, D) each, end to end, and the length of each (B,)."""
+        """Return the concatenated outputs (N, C) of sequences of frames (T, D), and the length of each (B,)."""
         own = np.array([len(x) for x in sequences], np.int64)
         rows, lengths = self.front_end.read(np.concatenate(sequences), own)
         first = self._form.project(rows)
@@ -115,18 +116,18 @@ class ReadsWords(Trained):
 
 
 class LabelsTexts(HasHeads, ReadsWords):
-    """A model that scores the labels of texts in padded batches, those of several targets side by side."""
+    """A model that scores the labels of texts in padded batches; the labels of several targets stand side by side."""
 
     label_smoothing: float
 
     @abstractmethod
     def scores(self, x: Array, lengths: Array, rng: Any = None, seconds: Array | None = None) -> Array:
-        """Logits (B, K) of a padded batch: x (T, B, ·), lengths (B,) of at least 1; `seconds` (B,): where the second
-        of two texts that were read as one begins, of a model that parts them."""
+        """Return logits (B, K) of a padded batch: x (T, B, ·), lengths (B,) of at least 1; `seconds` (B,): where the
+        second of two joined texts begins, for a model that separates them."""
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a record of a padded batch (see `tasks/classification` for its parts), by their weights; of
-        several targets the sum of theirs."""
+        """Return the mean loss in nats per record of a padded batch (see `tasks/classification` for its parts),
+        weighted by record; for several targets, the weighted sum of their losses."""
         logits = self.scores(*self.inputs(batch), rng, *(batch[n] for n in batch if n == "seconds"))
         if "further" not in batch:
             return (batch["weights"] * self._nats(logits, batch["targets"])).mean()
@@ -141,7 +142,8 @@ class LabelsTexts(HasHeads, ReadsWords):
 
 
 def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bool) -> np.ndarray | None:
-    """A fresh table (words + 1, E) of words, of variance 1/E; what training never shows is 0; None of frames."""
+    """Return a fresh table (words + 1, E) of variance 1/E, or None for frames. The row of unknown words is 0 unless
+    training shows them."""
     if vocabulary.dimensions:
         return None
     made = rng.normal(0.0, 1 / np.sqrt(size), (len(vocabulary.words) + 1, size)).astype(np.float32)
@@ -151,19 +153,19 @@ def table(vocabulary: Vocabulary, size: int, rng: Rng, *, unknown_is_trained: bo
 
 
 def front_end(config: Any, vocabulary: Vocabulary, rng: Rng) -> Any:
-    """A fresh front end, as a recipe says; None where words are read. Raises UsageError for keys of the other."""
+    """Create a recipe's front end; None if the model reads words. Raises UsageError for keys that do not apply."""
     if vocabulary.dimensions and config.word_dropout:
-        raise UsageError("model.word_dropout is of words; frames.augment has what frames are trained with")
+        raise UsageError("model.word_dropout applies to words; for frames see frames.augment")
     return front_ends.create(getattr(config, "front_end", None), vocabulary.dimensions, config.embedding, rng)
 
 
 def encoder(config: Any, vocabulary: Vocabulary, rng: Rng) -> tuple[Any, int]:
-    """A fresh encoder of words' characters, as a recipe says, or None, and how many numbers a word is in all, what
-    language models give for it among them.
+    """Create a recipe's encoder of characters, or None, and return it with the total size of a word's representation,
+    reader states included.
 
-    Raises SeqcliError where the vocabulary is of other columns than the recipe's."""
+    Raises SeqcliError if the vocabulary has other columns than the recipe."""
     if sorted(vocabulary.features) != sorted(getattr(config, "features", ())):
-        raise SeqcliError(f"the vocabulary has the columns {[*vocabulary.features]}, the model reads others")
+        raise SeqcliError(f"the vocabulary has the columns {[*vocabulary.features]}, but the model reads others")
     spec, size = config.characters, config.embedding + vocabulary.vectors.shape[1] + vocabulary.states
     if spec is None or vocabulary.dimensions:
         return None, size

@@ -1,4 +1,4 @@
-"""Bag of words: embeddings averaged, a softmax over labels; the textbook's approach that has no order."""
+"""Bag of words: averaged embeddings and a softmax over labels; the textbook model that ignores word order."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Config(BaseModel, extra="forbid"):
     kind: Literal["bag"] = "bag"
     embedding: Size = 128  # E: of words, characters or pieces
     characters: CharactersSpec = Field(default=None)  # a file of seqcli/characters, or none
-    word_dropout: Rate = 0.0  # of a batch's words, made unknown
+    word_dropout: Rate = 0.0  # of a batch's words, which become unknown
     dropout: Rate = 0.0  # of the embeddings and of their mean
-    label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
-    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
+    label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all labels
+    class_weights: ClassWeights = "none"  # balanced: every label counts the same in total; or {label: weight}
 
 
 @dataclass(frozen=True)
 class Model(LabelsTexts):
-    """W (Σ_t x_t / T) + b: the mean of what the words are, in any order (Iyyer et al. 2015, without layers)."""
+    """A model W (Σ_t x_t / T) + b over the mean of the word representations (Iyyer et al. 2015, without layers)."""
 
     embedding: Array  # (words + 1, E)
     characters: Any  # an encoder, or None
@@ -70,18 +70,18 @@ class Model(LabelsTexts):
         return ops.linear(self.drop(mean[None], rng)[0], self.output_weight, self.output_bias)
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) of texts whose words are found, the same to the last bit whatever stands beside them."""
+        """Return logits (N, K) of texts split into words; each row is independent of the others, to the last bit."""
         return ops.linear(self.summary(examples), self.output_weight, self.output_bias)
 
     def summary(self, examples: Sequence[Example]) -> np.ndarray:
-        """The means of words (N, C), which the last layer reads; zeros of a text without words."""
+        """Return the means of words (N, C), which the last layer reads; zeros for a text without words."""
         means = np.zeros((len(examples), self.encoded_size), np.float32)
         for group, x, lengths in self._grouped(examples):
             means[group], _ = pool_flat("mean", x, lengths)
         return means
 
     def encoded(self, examples: Sequence[Example]) -> list[np.ndarray]:
-        """What the words of each text are, (T, C)."""
+        """Return the representations (T, C) of each text's words."""
         found = [np.zeros((0, self.encoded_size), np.float32)] * len(examples)
         for group, x, lengths in self._grouped(examples):
             for i, part in zip(group, np.split(x, np.cumsum(lengths)[:-1]), strict=True):
@@ -93,7 +93,8 @@ class Model(LabelsTexts):
         return self.output_weight.shape[1]
 
     def _grouped(self, examples: Sequence[Example]) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
-        """Places of texts with words, what these are (N, C), end to end, and how many (B,) each text has."""
+        """Yield for each group of texts with words: their indices, the concatenated representations (N, C) of their
+        words, and the number of words (B,) of each text."""
         for group in groups([len(e.words or ()) for e in examples]):
             flat = [w for i in group for w in examples[i].words or ()]
             places = {w: n for n, w in enumerate(dict.fromkeys(flat))}

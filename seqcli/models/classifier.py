@@ -27,39 +27,39 @@ from seqcli.records import MARK, Example, apart, second
 TASK = "classification"
 VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
-FRAMES = True  # it reads them too
-OF_TEXT = ("characters", "word_dropout", "linear")  # keys that frames have no use for
-DEFAULT = True  # the kind of the task where a recipe names none
+FRAMES = True  # it can read frames too
+OF_TEXT = ("characters", "word_dropout", "linear")  # keys that do not apply to frames
+DEFAULT = True  # the kind of the task if a recipe names none
 
 Hops = Annotated[int, Field(gt=0, le=100)]
 
-GROUP = 8192  # words worked on at once; one text may be longer
+GROUP = 8192  # words processed at once; a single text may be longer
 
 
 class BaseConfig(BaseModel, extra="forbid"):
-    """Keys of `model` that do not depend on what reads the words."""
+    """Keys of `model` that do not depend on the layers that read the words."""
 
     kind: str
-    embedding: Size = 128  # E: of words, characters or pieces, or of what a front end makes of frames
+    embedding: Size = 128  # E: of words, characters or pieces, or of a front end's output
     characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
-    reader: ReaderSpec = []  # language models whose states stand beside each word, as runs/lm, or several
+    reader: ReaderSpec = []  # one or more language models, as runs/lm, whose states are added to each word's input
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     pooling: Kind = "max"  # over time: last, mean, max, attention
     pair: Pair = (
-        "joined"  # two texts: joined, read as one; compare, each apart; attend, the first looks over the other
+        "joined"  # two texts: joined, read as one; compare, read apart; attend, the first attends to the second
     )
-    hops: Hops = 1  # of attend: how often it looks, each time with what it saw before
-    word_dropout: Rate = 0.0  # of a batch's words, made unknown
-    dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
-    label_smoothing: Rate = 0.0  # share of the target that is given to all labels alike
-    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
-    targets: dict[str, _heads.Keys] = {}  # of several (data.label) by name: weight
-    linear: bool = False  # add the scores of an ngram-linear model, as much as the validation split asks for
+    hops: Hops = 1  # of attend: how often it attends, each time with what it found before
+    word_dropout: Rate = 0.0  # of a batch's words, which become unknown
+    dropout: Rate = 0.0  # of the inputs of each layer and of the softmax
+    label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all labels
+    class_weights: ClassWeights = "none"  # balanced: every label counts the same in total; or {label: weight}
+    targets: dict[str, _heads.Keys] = {}  # of several targets (data.label), by name: weight
+    linear: bool = False  # add the scores of an ngram-linear model with a weight fitted on the validation split
 
     @model_validator(mode="after")
     def _hops(self) -> Self:
         if self.hops > 1 and self.pair != "attend":
-            raise ValueError("hops: how often one text looks over the other: set pair: attend too")
+            raise ValueError("hops: applies only to pair: attend")
         return self
 
 
@@ -76,18 +76,18 @@ class Config(BaseConfig):
 
 @dataclass(frozen=True)
 class Model(LabelsTexts):
-    """W pool(y_1 ... y_T) + b over the outputs y_t of the stack; of two texts see `layers/pairs.py`.
+    """A model W pool(y_1 ... y_T) + b over the outputs y_t of the stack; for two texts see `layers/pairs.py`.
 
-    Letters as everywhere: T, B, E, H; U different words of a batch, K labels (of all targets), C = H·directions.
+    Letters: T, B, E, H as everywhere; U different words of a batch, K labels (of all targets), C = H·directions.
     """
 
     embedding: Array | None  # (words + 1, E)
     characters: Any  # an encoder, or None
-    front_end: Any  # what reads frames, or None
-    stack: Any  # Stack, or what reads in its place
+    front_end: Any  # reads frames; None: the model reads words
+    stack: Any  # a Stack, or blocks of attention in its place
     attention: Attention | None
-    hops: tuple[Hop, ...]  # of a pair whose first text looks over the other
-    output_weight: Array  # (K, C), of two texts compared (K, 4 C)
+    hops: tuple[Hop, ...]  # of a pair whose first text attends to the second
+    output_weight: Array  # (K, C); (K, 4 C) if two texts are compared
     output_bias: Array  # (K,)
     vocabulary: Vocabulary = layers.static()
     weights: Mapping[str, float] = layers.static()
@@ -103,7 +103,7 @@ class Model(LabelsTexts):
 
     @classmethod
     def stacked(cls, config: Any, inputs: int, rng: Rng) -> Any:
-        """Fresh layers that read the words."""
+        """Create fresh layers that read the words."""
         return stack(config.cell, inputs, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
 
     @classmethod
@@ -131,9 +131,10 @@ class Model(LabelsTexts):
         return self.read_off(self.encode(x, lengths, rng), lengths, rng, seconds)
 
     def read_off(self, y: Array, lengths: Array, rng: Any = None, seconds: Array | None = None) -> Array:
-        """Logits (B, K) of outputs y (T, B, C); of two texts compared the second ones are the second half of B.
+        """Return logits (B, K) from outputs y (T, B, C); to compare two texts, the second half of B are the second
+        texts.
 
-        A text that looks over another has the mark between them, which is of both, so that neither is empty.
+        If one text attends to another, the mark between them belongs to both, so that neither is empty.
         """
         pooled = pool(
             self.pooling, y, lengths if seconds is None else seconds + 1, self.attention, both=self.stack.both
@@ -152,12 +153,12 @@ class Model(LabelsTexts):
         return WordBank(self)
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) of texts whose words are found, the same to the last bit whatever stands beside them."""
+        """Return logits (N, K) of texts split into words; each row is independent of the others, to the last bit."""
         return self.read(examples)[0]
 
     def read(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Logits (N, K), and the attention (T,) that each text's words get where the pooling is attention, or where
-        one of two texts looks over the other: (T, hops) then.
+        """Return logits (N, K), and the attention that each text's words get: (T,) if the pooling is attention,
+        (T, hops) if one of two texts attends to the other.
 
         A text without words has the logits of a pooled vector of zeros.
         """
@@ -165,12 +166,12 @@ class Model(LabelsTexts):
         return ops.linear(summary, self.output_weight, self.output_bias), attention
 
     def summary(self, examples: Sequence[Example]) -> np.ndarray:
-        """What the last layer reads of texts whose words are found, (N, C), of two that are compared (N, 4 C): zeros
-        of one without words; the same to the last bit whatever stands beside them."""
+        """Return the last layer's input for texts split into words: (N, C), or (N, 4 C) for two that are compared;
+        zeros for a text without words. Each row is independent of the others, to the last bit."""
         return self._summed(examples)[0]
 
     def encoded(self, examples: Sequence[Example]) -> list[np.ndarray]:
-        """Outputs (T, C) for each text's words or frames, alike."""
+        """Return the outputs (T, C) for each text's words or frames, likewise independent."""
         found = [np.zeros((0, self.encoded_size), np.float32)] * len(examples)
         for group in groups([e.length for e in examples]):
             y, lengths = self._outputs([examples[i] for i in group])
@@ -179,7 +180,7 @@ class Model(LabelsTexts):
         return found
 
     def _summed(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """What the last layer reads, and attention as `read` gives it."""
+        """Return the last layer's input, and the attention as `read` returns it."""
         if self.pair != "compare":
             return self._pooled(examples)
         pairs, n = [apart(e.words or []) for e in examples], len(examples)
@@ -194,7 +195,7 @@ class Model(LabelsTexts):
         return compared(pooled[:n], pooled[n:]), attention
 
     def _pooled(self, examples: Sequence[Example]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The vectors (N, C) that labels are read off, and the attention of each text's words."""
+        """Return the pooled vectors (N, C), and the attention of each text's words."""
         pooled = np.zeros((len(examples), self.stack.output_size), np.float32)
         attention = [np.zeros(0, np.float32)] * len(examples)
         for group in groups([e.length for e in examples]):
@@ -210,7 +211,7 @@ class Model(LabelsTexts):
         return pooled, attention
 
     def _outputs(self, examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (N, C) of texts that are not empty, end to end, and the length of each."""
+        """Return the concatenated outputs (N, C) of texts that are not empty, and the length of each."""
         if self.front_end is not None:
             return self.of_frames([example.frames for example in examples])
         sequences = [example.words or [] for example in examples]
@@ -218,7 +219,8 @@ class Model(LabelsTexts):
         return self._bank.form.read(lengths, self._bank.inputs(sequences, states=self.states(examples))), lengths
 
     def _looked(self, y: np.ndarray, lengths: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same of texts that look over others: of outputs y (N, C), and the attention (N, hops)."""
+        """Return the pooled vectors of first texts that attend to second ones, from outputs y (N, C), and the
+        attention (N, hops)."""
         at = np.arange(len(y)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         first, other = at <= np.repeat(seconds, lengths), at >= np.repeat(seconds, lengths)
         query, _ = pool_flat(self.pooling, y[first], seconds + 1, self.attention, both=self.stack.both)
@@ -228,7 +230,7 @@ class Model(LabelsTexts):
 
 
 def groups(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of sequences that are worked on together: those with words, in their order, GROUP words at most."""
+    """Return the indices of non-empty sequences in groups to process together: in order, at most GROUP words each."""
     found: list[list[int]] = []
     held = GROUP
     for i, length in enumerate(lengths):

@@ -1,4 +1,4 @@
-"""A linear model of each number's mean and deviation over time: fast, and what a network over frames must beat."""
+"""A linear model of each dimension's mean and deviation over time: fast, the baseline for networks over frames."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ VERBS = ("classify", "eval")
 TRAINED = "counted"
 TOKENIZED = False
 FRAMES = True
-TEXT = False  # it reads nothing else
+TEXT = False  # it cannot read text
 
-TOLERANCE = 1e-6  # an iteration that gains less of the loss is the last
+TOLERANCE = 1e-6  # share of the loss: fitting stops after an iteration that gains less
 
 
 class Config(BaseModel, extra="forbid"):
     """Recipe keys of `model: {kind: frames-linear}`."""
 
     kind: Literal["frames-linear"] = "frames-linear"
-    l2: Annotated[float, Field(ge=0)] = 1e-3  # penalty on squared weights, beside a record's mean loss
+    l2: Annotated[float, Field(ge=0)] = 1e-3  # penalty on squared weights, relative to the mean loss per record
     iterations: Annotated[int, Field(ge=1)] = 200  # of L-BFGS, at most
-    class_weights: ClassWeights = "none"  # balanced: a rare label's records count as much; or {label: weight}
+    class_weights: ClassWeights = "none"  # balanced: every label counts the same in total; or {label: weight}
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """s = W [mean_t x; deviation_t x] + b."""
+    """A model s = W [mean_t x; deviation_t x] + b."""
 
     kind: ClassVar[str] = "frames-linear"
 
@@ -56,8 +56,8 @@ class Model:
         class_weights: np.ndarray | None = None,
         advance: Callable[[int], object] = lambda n: None,
     ) -> Model:
-        """Fit N examples with frames; targets are the labels (N,), or (N, K): which are true. `advance` hears 1 after
-        each iteration."""
+        """Fit N examples with frames; targets are labels (N,), or for multi-label data (N, K) truth values. Calls
+        `advance(1)` after each iteration."""
         x = moments(examples)
         x = np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1)
         wanted = (
@@ -73,12 +73,12 @@ class Model:
         return cls(np.ascontiguousarray(found[:, :-1]), found[:, -1].copy())
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`weight` and `bias`."""
+        """Return `weight` and `bias` by name."""
         return {"weight": self.weight, "bias": self.bias}
 
     @classmethod
     def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """The model that `arrays` describe. Raises SeqcliError where they do not fit."""
+        """Restore the model that `arrays` describe. Raises SeqcliError if they do not fit."""
         weight, bias = arrays["weight"], arrays["bias"]
         K, D = len(vocabulary.labels), vocabulary.dimensions
         if weight.shape != (K, 2 * D) or bias.shape != (K,) or {weight.dtype, bias.dtype} != {np.dtype(np.float32)}:
@@ -87,15 +87,16 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """How many weights it holds."""
+        """The number of weights."""
         return self.weight.size + self.bias.size
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float32 of examples that have frames; each row depends on its own alone, to the last bit."""
+        """Return logits (N, K) float32 of examples with frames; each row is independent of the others, to the last
+        bit."""
         return ops.linear(moments(examples), self.weight, self.bias)
 
 
 def moments(examples: Sequence[Example]) -> np.ndarray:
-    """(N, 2D): mean and deviation of each number over time, as they are in the normalised frames."""
+    """Return the mean and standard deviation over time of each dimension of the normalised frames: (N, 2D)."""
     rows = [e.frames if len(e.frames) else np.zeros((1, e.frames.shape[1]), np.float32) for e in examples]
     return np.stack([np.concatenate([x.mean(axis=0), x.std(axis=0)]) for x in rows])

@@ -1,20 +1,20 @@
-"""The most frequent tag of a word; of an unknown one, the tags of rare words that end and are written like it.
+"""The most frequent tag of a word; for an unknown word, the tags of rare words with the same ending and form.
 
-Each token is tagged by itself. Its word's tag distribution is interpolated along a chain of ever more general ones:
+Each token is tagged by itself. Its word's tag distribution is interpolated with a chain of ever more general ones:
 
     word -> (form, last 5 characters) -> ... -> (form, last 1) -> form -> rare words -> all words -> uniform,
     p(t | c) = (a(c t) + v(c) p(t | c')) / (a(c) + v(c)),
 
-with `c'` the next in the chain, and p(t | c) = p(t | c') where `c` was never seen. For a word, and for all words, `a`
-counts tokens and `v` is how many different tags they had (Witten and Bell 1991). In between, `a` counts different
-words among the rare ones, those with at most `rare` tokens, because unknown words are like them (the suffix model of
-TnT: T. Brants, TnT, a statistical part-of-speech tagger, ANLP 2000); and `v` is eight times the number of tags,
-because the same words are counted again at each length (the factor was chosen on the development part of UD English
-EWT: 1 gave 69.1 % of unknown words their tag, 8 gave 72.1 %).
+with `c'` the next in the chain, and p(t | c) = p(t | c') if `c` was never seen. For a word, and for all words, `a`
+counts tokens and `v` is the number of different tags they had (Witten and Bell 1991). In between, `a` counts
+different words among the rare ones, those with at most `rare` tokens, because unknown words resemble them (the suffix
+model of TnT: T. Brants, TnT, a statistical part-of-speech tagger, ANLP 2000); and `v` is eight times the number of
+tags, because the same words are counted again at each length (the factor was chosen on the development part of UD
+English EWT: a factor of 1 tagged 69.1 % of unknown words correctly, 8 tagged 72.1 %).
 
-The form is how a word is written: capitals, digits, signs. A capital at the beginning of a sentence, where every
-word has one, is another form than within; there, and in capitals throughout, the word in lower case is one more link,
-after the word itself. Endings are in lower case, their digits are 0.
+The form is how a word is written: capitals, digits, punctuation. A capital at the beginning of a sentence, where
+every word has one, is a different form from a capital within it; for such a word, and for a word all in capitals, the
+word in lower case is one more link, after the word itself. Endings are in lower case, with digits replaced by 0.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ TRAINED = "counted"
 TABLES = ("words", "endings")
 PARTS = ("text", "lengths", "children", "labels", "counts")  # the arrays of a table that are stored
 
-NESTED = 8  # by how much more the endings are smoothed than words
-HELD = 1 << 22  # log-probabilities of words that are kept, 16 MB
+NESTED = 8  # endings are smoothed by this factor more than words
+HELD = 1 << 22  # log-probabilities of words kept in memory, 16 MB
 
 _digit = re.compile(r"\d")
 
@@ -50,14 +50,14 @@ class Config(BaseModel, extra="forbid"):
 
     kind: Literal["frequency-tagger"] = "frequency-tagger"
     suffix: Annotated[int, Field(ge=0, le=50)] = 5  # characters of the longest ending that is counted
-    rare: Annotated[int, Field(ge=0)] = 10  # endings are counted in words with at most so many tokens
+    rare: Annotated[int, Field(ge=0)] = 10  # endings are counted in words with at most this many tokens
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """How often each of n strings had each tag. The m counts above 0 are in the order of the strings."""
+    """The counts of tags for each of n strings. The m counts above 0 are in the order of the strings."""
 
-    text: np.ndarray  # (bytes,) uint8: the strings in UTF-8, one after the other
+    text: np.ndarray  # (bytes,) uint8: the strings in UTF-8, concatenated
     lengths: np.ndarray  # (n,) bytes of each
     children: np.ndarray  # (n,) different tags of each
     labels: np.ndarray  # (m,) the tags
@@ -65,7 +65,7 @@ class Table:
 
     @classmethod
     def of(cls, counts: Mapping[str, Mapping[int, int]]) -> Table:
-        """From the counts by string and label; the strings are sorted: the same counts, the same bytes."""
+        """Build a table from counts by string and label; strings are sorted: the same counts give the same bytes."""
         strings = sorted(counts)
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         pairs = [pair for string in strings for pair in sorted(counts[string].items())]
@@ -98,7 +98,7 @@ class Table:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """The place of each string."""
+        """The index of each string."""
         data, ends = self.text.tobytes(), np.cumsum(self.lengths, dtype=np.int64).tolist()
         return {
             data[start:end].decode("utf-8", "surrogatepass"): i
@@ -110,7 +110,8 @@ class Table:
         return [0, *np.cumsum(self.children, dtype=np.int64).tolist()]
 
     def interpolate(self, string: str, lower: np.ndarray, weight: int = 1) -> np.ndarray:
-        """p(. | string) (K,) from p(. | what is more general) (K,), float64; v is `weight` times the tags."""
+        """Return p(. | string) (K,) float64 from `lower`, the next more general distribution (K,); v is `weight`
+        times the number of tags."""
         if (i := self.index.get(string)) is None:
             return lower
         part = slice(self._ends[i], self._ends[i + 1])
@@ -123,7 +124,7 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Counts of tags by word and by ending. It draws nothing and has no gradients."""
+    """A tagger made of counts of tags by word and by ending, without random numbers or gradients."""
 
     kind: ClassVar[str] = "frequency-tagger"
 
@@ -140,10 +141,10 @@ class Model:
         config: Config,
         advance: Callable[[int], object] = lambda n: None,
     ) -> Model:
-        """Count sentences of T words and T labels 0 .. labels-1, or None where a word has none; `advance` is told the
+        """Count sentences of T words and T labels 0 .. labels-1 (None: no label); calls `advance` with the number of
         tokens of each.
 
-        Raises SeqcliError where there is no token, ValueError for a label out of range or lengths that differ.
+        Raises SeqcliError if there are no tokens, ValueError for a label out of range or lengths that differ.
         """
         everywhere: Counter[tuple[str, int]] = Counter()
         first: Counter[tuple[str, int]] = Counter()  # of these, how many at the beginning of a sentence
@@ -155,7 +156,7 @@ class Model:
             advance(len(pairs))
         if not everywhere:
             raise SeqcliError(
-                "there is nothing to count: the training data have no tokens", hint="see data.train in the recipe"
+                "there is nothing to count: the training data has no tokens", hint="see data.train in the recipe"
             )
         if not all(0 <= tag < labels for _, tag in everywhere):
             raise ValueError(f"labels must lie in 0 .. {labels - 1}")
@@ -173,12 +174,12 @@ class Model:
         return cls(config, labels, Table.of(by_word), Table.of(by_ending))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`words.*` and `endings.*`: see Table."""
+        """Return the arrays `words.*` and `endings.*`: see Table."""
         return {f"{name}.{part}": getattr(getattr(self, name), part) for name in TABLES for part in PARTS}
 
     @classmethod
     def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """The model that `arrays` describe. Raises SeqcliError where they do not fit."""
+        """Restore the model that `arrays` describe. Raises SeqcliError if they do not fit."""
         labels = len(vocabulary.labels)
         names = {f"{name}.{part}" for name in TABLES for part in PARTS}
         if odd := sorted(names ^ arrays.keys()):
@@ -190,29 +191,29 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """How many counts it holds."""
+        """The number of counts."""
         return len(self.words.counts) + len(self.endings.counts)
 
     def known(self, words: Sequence[str]) -> list[bool]:
-        """Whether the training text has each word, as it is written."""
+        """Return for each word whether the training text has it, exactly as written."""
         return [word in self.words.index for word in words]
 
     @property
     def chain(self) -> None:
-        """Labels are independent."""
+        """None: labels are independent."""
         return None
 
     def emissions(self, sentences: Sequence[Sequence[str]], features: Any = ()) -> list[np.ndarray]:
-        """log p(tag | word) in nats of every token: B sentences of T words -> B arrays (T, K) float32.
+        """Return log p(tag | word) in nats of every token: B sentences of T words -> B arrays (T, K) float32.
 
-        Each row is a distribution, no entry is -inf, and none depends on the other tokens but for being the first.
+        Each row is a distribution without -inf, and depends on the token alone and on whether it comes first.
         """
         nothing, row = np.zeros(0, np.float32), self._row
         found = [[row(word, True) if i == 0 else row(word) for i, word in enumerate(words)] for words in sentences]
         return [np.concatenate([nothing, *rows]).reshape(len(rows), self.labels) for rows in found]
 
     def distribution(self, word: str, first: bool) -> np.ndarray:
-        """p(tag | word) (K,) float64; `first`: at the beginning of a sentence."""
+        """Return p(tag | word) (K,) float64; `first`: at the beginning of a sentence."""
         p = self._overall
         for key in _chain(word, first, self.config.suffix):
             p = self.endings.interpolate(key, p, NESTED)
@@ -223,14 +224,14 @@ class Model:
 
     @cached_property
     def _overall(self) -> np.ndarray:
-        """p(tag) (K,) float64 of all words."""
+        """p(tag) (K,) float64 over all words."""
         counts = np.bincount(self.words.labels, self.words.counts, self.labels)
         v = np.count_nonzero(counts)
         return (counts + v / self.labels) / (counts.sum() + v)
 
     @cached_property
     def _row(self) -> Callable[..., np.ndarray]:
-        """log p(. | word) (K,) float32 of a word, or of the `first` of a sentence; the last ones are kept."""
+        """A cached function: log p(. | word) (K,) float32 of a word, or of the `first` word of a sentence."""
 
         @lru_cache(max(1, HELD // self.labels))
         def row(word: str, first: bool = False) -> np.ndarray:
@@ -240,7 +241,8 @@ class Model:
 
 
 def _chain(word: str, first: bool, longest: int) -> Iterator[str]:
-    """The keys of a word's endings, from the most general: "", the form, the form and 1, 2, ... last characters."""
+    """Yield the keys of a word's endings, most general first: "", the form, the form and the last 1, 2, ...
+    characters."""
     form = _form(word, first)
     yield ""
     yield form
@@ -250,7 +252,7 @@ def _chain(word: str, first: bool, longest: int) -> Iterator[str]:
 
 
 def _form(word: str, first: bool) -> str:
-    """How a word is written, as one character."""
+    """Return the form of a word, how it is written, as one character."""
     if not any(map(str.isalnum, word)):
         return "."
     if any(map(str.isdigit, word)):
@@ -265,5 +267,5 @@ def _form(word: str, first: bool) -> str:
 
 
 def _compact(values: list[int]) -> np.ndarray:
-    """The same numbers, none negative, in the smallest unsigned type that holds them."""
+    """Return non-negative numbers in the smallest unsigned type that holds them."""
     return np.array(values, np.min_scalar_type(max(values, default=0)))

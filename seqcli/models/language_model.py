@@ -27,7 +27,7 @@ VERBS = ("generate", "eval", "rescore", "embed")
 TRAINED = "gradient"
 
 CHUNK = 512  # time steps scored at once: bounds the memory of the logits
-GROUP = 1 << 15  # symbols read at once; one text may be longer
+GROUP = 1 << 15  # symbols read at once; a single text may be longer
 
 
 class Config(BaseModel, extra="forbid"):
@@ -43,23 +43,23 @@ class Config(BaseModel, extra="forbid"):
     )
     hidden: Size = 256  # H
     layers: Depth = 1
-    dropout: Rate = 0.0  # of what each layer reads and of what the softmax reads
+    dropout: Rate = 0.0  # of the inputs of each layer and of the softmax
     variational: bool = False  # one dropout mask for all time steps (Gal & Ghahramani 2016)
-    embedding_dropout: Rate = 0.0  # of symbols, everywhere in a batch at once (Gal & Ghahramani 2016)
-    input_dropout: Rate | None = None  # of what the first layer reads; default: dropout
-    output_dropout: Rate | None = None  # of what the softmax reads; default: dropout
-    state_dropout: Rate = 0.0  # of h from step to step, one mask for a sequence; step by step, which is slow
+    embedding_dropout: Rate = 0.0  # of whole symbols throughout a batch (Gal & Ghahramani 2016)
+    input_dropout: Rate | None = None  # of the first layer's input; default: dropout
+    output_dropout: Rate | None = None  # of the softmax's input; default: dropout
+    state_dropout: Rate = 0.0  # of h from step to step, one mask per sequence; slow, because it runs step by step
     weight_drop: Rate = 0.0  # of the recurrent weights, drawn anew for every batch (Merity et al. 2018)
-    activation_penalty: Penalty = 0.0  # times the mean square of what the softmax reads (Merity et al. 2017)
+    activation_penalty: Penalty = 0.0  # times the mean square of the softmax's input (Merity et al. 2017)
     temporal_penalty: Penalty = 0.0  # times the mean square of its change from step to step, before dropout
-    teacher: list[str] = []  # models over the same symbols: it learns their mean probabilities too (Hinton 2015)
-    teacher_weight: Rate = 0.5  # their share of what is learnt; the rest is the text's own
+    teacher: list[str] = []  # models over the same symbols, whose mean probabilities it learns too (Hinton 2015)
+    teacher_weight: Rate = 0.5  # the teachers' share of the loss; the rest is the text's
     tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)
 
     @property
     def units(self) -> int:
-        """Numbers that training holds for each token, roughly."""
+        """Roughly how many numbers training holds for each token."""
         return self.embedding + self.layers * 8 * self.hidden
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class Config(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Model(PredictsSymbols):
-    """p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters as everywhere: T, B, E, H, V."""
+    """A model p(x_t | x_<t) = softmax(W_o h_t + b_o), h = stack(embedding(x)). Letters: T, B, E, H, V as usual."""
 
     embedding: Array  # (V, E), or (V, R)
     factor: Array | None  # (R, E)
@@ -126,7 +126,7 @@ class Model(PredictsSymbols):
         return model
 
     def initial_state(self, batch: int) -> State:
-        """Zeros."""
+        """Return a state of zeros."""
         return self.stack.initial_state(batch)
 
     # the forward pass, written once for training (torch) and inference (NumPy)
@@ -143,13 +143,13 @@ class Model(PredictsSymbols):
         return self._multiplied()
 
     def symbols(self, ids: Array) -> Array:
-        """What the stack reads of ids (...): (..., E)."""
+        """Return the embeddings (..., E) of ids (...)."""
         if self.factor is not None and not isinstance(self.factor, np.ndarray):
             return ops.embedding(ids, self.embedding) @ self.factor
         return ops.embedding(ids, self.table)
 
     def weights_dropped(self, rng: Any) -> Model:
-        """The model with some recurrent weights at zero (DropConnect), the same for all time steps."""
+        """Return the model with some recurrent weights zeroed (DropConnect), the same for all time steps."""
         if rng is None or not self.weight_drop:
             return self
         recurrent = {n: w for n, w in layers.arrays(self).items() if n.endswith("weight_hh")}
@@ -157,7 +157,7 @@ class Model(PredictsSymbols):
         return layers.replace(self, {n: w * masks[n] for n, w in recurrent.items()})
 
     def _unrolled(self, ids: Array, state: State, rng: Any) -> tuple[Array, State]:
-        """What the stack gives: ids (T, B) -> (T, B, H), and the last state."""
+        """Run the stack over ids (T, B) -> its outputs (T, B, H), and the last state."""
         x = self.symbols(ids)
         if rng is not None and self.embedding_dropout:
             kept = ops.dropout_mask((self.vocabulary_size, 1), self.embedding_dropout, rng, x)
@@ -172,15 +172,15 @@ class Model(PredictsSymbols):
         )
 
     def hidden(self, ids: Array, state: State, rng: Any = None) -> tuple[Array, State]:
-        """What the softmax reads: ids (T, B) -> (T, B, H), and the last state."""
+        """Return the softmax's input (T, B, H) for ids (T, B), and the last state."""
         y, state = self._unrolled(ids, state, rng)
         return self.drop(y, rng, self.output_dropout), state
 
     def loss(
         self, inputs: Array, targets: Array, state: State, rng: Any = None, taught: Array | None = None
     ) -> tuple[Array, State]:
-        """Mean cross-entropy in nats per token of inputs and targets (T, B), and the last state. What is penalised in
-        training is in its gradient alone, and so is what a teacher gives: probabilities `taught` (T, B, V)."""
+        """Return the mean cross-entropy in nats per token of inputs and targets (T, B), and the last state. Penalties
+        and a teacher's probabilities `taught` (T, B, V) change its gradient alone, not its value."""
         y, state = self.weights_dropped(rng)._unrolled(inputs, state, rng)
         h = self.drop(y, rng, self.output_dropout)
         nats = self.blurred(h, targets, rng).mean()
@@ -195,7 +195,7 @@ class Model(PredictsSymbols):
         return nats, state
 
     def probabilities(self, inputs: Array, state: State) -> tuple[Array, State]:
-        """p (T, B, V) of what follows each of inputs (T, B), and the last state."""
+        """Return p (T, B, V) of the next symbol after each of inputs (T, B), and the last state."""
         h, state = self.hidden(inputs, state)
         return ops.softmax(self.logits(h).float()), state
 
@@ -206,7 +206,7 @@ class Model(PredictsSymbols):
         return BatchForm(self.stack)
 
     def encoded(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """As PredictsSymbols: sequences of like length together."""
+        """Do as in PredictsSymbols; sequences of similar length are read together."""
         found = [np.zeros((0, self.encoded_size), np.float32)] * len(sequences)
         order = sorted((i for i, ids in enumerate(sequences) if len(ids)), key=lambda i: -len(sequences[i]))
         while order:
@@ -230,7 +230,7 @@ class Model(PredictsSymbols):
         return Bank(self.vocabulary_size, width, lambda ids: self.stack.project(self.symbols(ids)))
 
     def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
-        """As PredictsSymbols. A batch of one runs on matrix-vector products, a larger one on tiles."""
+        """Do as in PredictsSymbols. A batch of one uses matrix-vector products, a larger one tiles."""
         for start in range(0, ids.shape[1], CHUNK):
             x = ids[:, start : start + CHUNK]
             if len(ids) == 1 and not ops.is_torch(self.embedding):
@@ -241,7 +241,7 @@ class Model(PredictsSymbols):
                 yield h.swapaxes(0, 1), state
 
     def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
-        """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""
+        """Read a prompt (T,) once, from `state` or the initial state; return no memory, and the state after it."""
         own: Any = self.initial_state(1) if state is None else state
         if len(prompt):
             if ops.is_torch(self.embedding):
@@ -251,7 +251,7 @@ class Model(PredictsSymbols):
         return None, own
 
     def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:
-        """As PredictsSymbols."""
+        """Do as in PredictsSymbols."""
         if ops.is_torch(self.embedding):
             h, state = self.hidden(ops.integers(ids[None], self.embedding), state)
             return h[0], state
@@ -261,7 +261,7 @@ class Model(PredictsSymbols):
         return self.stack.step_projected(self._projected(ids), state)
 
     def start_all(self, prompts: Sequence[np.ndarray]) -> tuple[None, State]:
-        """As LanguageModel.start_all: in tiles, a symbol of each at a time."""
+        """Do as `LanguageModel.start` says of `start_all`: in tiles, one symbol of each prompt at a time."""
         lengths = np.array([len(prompt) for prompt in prompts])
         order = np.argsort(-lengths, kind="stable")
         state, ended = self.initial_state(len(prompts)), []
@@ -273,12 +273,12 @@ class Model(PredictsSymbols):
         return None, ops.take(ops.join([state, *ended[::-1]]), np.argsort(order))
 
     def _projected(self, ids: np.ndarray) -> Array:
-        """What is read first makes of symbols (B,): (B, W)."""
+        """Return the first layer's input projections (B, W) of symbols (B,)."""
         if ops.is_torch(self.embedding):
             return self.stack.project(self.symbols(ops.integers(ids, self.embedding)))
         return self._bank(ids)
 
 
 def _silent(x: Array) -> Array:
-    """Nothing, with the gradient of x."""
+    """Return zero with the gradient of x."""
     return x - x.detach()

@@ -1,20 +1,21 @@
 """Hashed n-grams of words and characters, scaled by naive-Bayes ratios, and one linear layer: fast, and hard to beat.
 
-The features of a text are its word n-grams, with a mark at either end; its first words once more, which tell
-questions apart; and the n-grams of each word's characters, with the word's ends. Each falls into one of `buckets` by
-a fixed hash, and
+The features of a text are its word n-grams, with a mark at either end; its first words as extra features, which
+distinguish questions; and the character n-grams of each word, with marks at the word's ends. A fixed hash assigns
+each feature to one of `buckets`, and
 
     s_k = b_k + sum_f w_fk x_f / sqrt(n_f),
 
-where x_f counts feature f in the text and n_f all features of words, or of characters, in it, known or not. The
-weights are fitted to the softmax of the scores (to a sigmoid for each label where there may be several) under the
-penalty l2 / (2 C) sum_fk (w_fk / r_fk)^2 over C columns, with r_fk = |log(p_fk / q_fk)|^ratio: a feature that is
-about as frequent in label k (p_fk, smoothed) as in the others (q_fk) has to stay small, one that tells them apart is
-free. This is naive Bayes' log-count ratio as a feature's scale, of S. Wang and C. Manning, Baselines and bigrams,
-ACL 2012, for any number of labels. Two labels need one column: the score of the second against the first.
+where x_f is the count of feature f in the text and n_f the count of all word features, or of all character features,
+known or not. The weights are fitted to the softmax of the scores (for multi-label data to a sigmoid for each label)
+under the penalty l2 / (2 C) sum_fk (w_fk / r_fk)^2 over C columns, with r_fk = |log(p_fk / q_fk)|^ratio: the weight
+of a feature about as frequent in label k (p_fk, smoothed) as in the others (q_fk) must stay small, that of a feature
+that distinguishes them may grow. This uses naive Bayes' log-count ratio as the scale of a feature (S. Wang and C.
+Manning, Baselines and bigrams, ACL 2012) for any number of labels. Two labels need one column: the score of the
+second against the first.
 
-Weights are stored and added as integers, so that a sum has no order and no text's scores depend on its batch-mates.
-The characters of a word are looked up when it is first met.
+Weights are stored and added as integers, so that sums do not depend on their order, nor scores on batch-mates.
+The character n-grams of a word are looked up when it is first met.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ TOKENIZED = False
 
 CHUNK = 1 << 14  # positions times columns looked up at once
 LINES = 1 << 12  # texts cut into words at once
-FEW = 1 << 12  # n-grams that are searched for before the table of all buckets is made, which takes milliseconds
-HELD = 1 << 22  # sums of words that are kept, 16 MB
-SHORT = 64  # characters between white space, up to which what they are is kept
+FEW = 1 << 12  # up to so many n-grams are searched for; more need the table of all buckets, made in milliseconds
+HELD = 1 << 22  # sums of words kept in memory, 16 MB
+SHORT = 64  # pieces of text of up to so many characters are kept in memory
 
 Order = Annotated[int, Field(ge=1, le=20)]
 
@@ -55,27 +56,27 @@ class Config(BaseModel, extra="forbid"):
     kind: Literal["ngram-linear"] = "ngram-linear"
     words: Annotated[int, Field(ge=0, le=6)] = 2  # words of the longest word n-gram; 0: none
     characters: tuple[Order, Order] | None = (3, 6)  # shortest and longest n-gram within a word; null: none
-    opening: Annotated[int, Field(ge=0, le=1000)] = 4  # so many first words are features once more
+    opening: Annotated[int, Field(ge=0, le=1000)] = 4  # number of first words that are extra features
     lowercase: bool = False
-    min_count: Annotated[int, Field(ge=1)] = 1  # n-grams seen less often in training are left out
-    buckets: Annotated[int, Field(ge=1, le=1 << 28)] = 1 << 22  # n-grams share one by chance: 4 bytes each in memory
+    min_count: Annotated[int, Field(ge=1)] = 1  # n-grams rarer than this in training are dropped
+    buckets: Annotated[int, Field(ge=1, le=1 << 28)] = 1 << 22  # that n-grams are hashed into: 4 bytes each
     ratio: Annotated[float, Field(ge=0, le=2)] = 0.75  # power of the naive-Bayes ratios; 0: plain features
-    l2: Annotated[float, Field(ge=0)] = 1e-5  # penalty on squared weights, beside a text's mean loss
+    l2: Annotated[float, Field(ge=0)] = 1e-5  # penalty on squared weights, relative to the mean loss per text
     iterations: Annotated[int, Field(ge=1)] = 60  # of L-BFGS, at most
-    class_weights: ClassWeights = "none"  # balanced: a rare label's texts count as much; or {label: weight}
+    class_weights: ClassWeights = "none"  # balanced: every label counts the same in total; or {label: weight}
 
     @model_validator(mode="after")
     def _some_features(self) -> Config:
         if self.characters is None and not self.words and not self.opening:
-            raise ValueError("words and opening are 0, characters is null: no features are left")
+            raise ValueError("words and opening are 0 and characters is null: no features are left")
         if self.characters and self.characters[0] > self.characters[1]:
-            raise ValueError("characters: the shortest n-gram comes first, as [3, 6]")
+            raise ValueError("characters: give the shortest n-gram first, as [3, 6]")
         return self
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Weights by bucket. C columns: one where there are two labels of which one is true, otherwise K."""
+    """A linear model with weights by bucket, in C columns: one if there are two exclusive labels, otherwise K."""
 
     kind: ClassVar[str] = "ngram-linear"
 
@@ -83,7 +84,7 @@ class Model:
     labels: int  # K
     ids: np.ndarray  # (F,) uint32, ascending: the buckets whose weights are not all 0
     weights: np.ndarray  # (F, C) int16
-    scale: np.ndarray  # (C,) float32: what a weight of 1 stands for
+    scale: np.ndarray  # (C,) float32: the value of an integer weight of 1
     bias: np.ndarray  # (C,) float32
 
     @classmethod
@@ -98,12 +99,12 @@ class Model:
         class_weights: np.ndarray | None = None,
         advance: Callable[[int], object] = lambda n: None,
     ) -> Model:
-        """Fit N examples; targets are the labels (N,) 0 .. K-1, or (N, K): which are true, or their probabilities.
+        """Fit N examples; targets are labels (N,) 0 .. K-1, or (N, K) truth values or probabilities.
 
-        `class_weights` (K,): how much an example of each label counts; with `multi_label`, how much a true label
-        counts against its absence. `advance` hears 1 after each of at most `config.iterations` iterations.
-        Raises SeqcliError without examples, n-grams or a second label, or where SciPy is missing; ValueError for
-        targets that do not fit.
+        `class_weights` (K,): the weight of an example of each label; with `multi_label`, the weight of a true label
+        relative to its absence. Calls `advance(1)` after each of at most `config.iterations` iterations.
+        Raises SeqcliError if there are no examples, no n-grams or no second label, or if SciPy is missing;
+        ValueError for targets that do not fit.
         """
         from seqcli.models import _ngram_fit
 
@@ -112,12 +113,12 @@ class Model:
         return cls.restore(config, vocabulary, arrays)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`ids`, `weights`, `scale` and `bias`: see the fields."""
+        """Return `ids`, `weights`, `scale` and `bias`: see the fields."""
         return {"ids": self.ids, "weights": self.weights, "scale": self.scale, "bias": self.bias}
 
     @classmethod
     def restore(cls, config: Config, vocabulary: Vocabulary, arrays: Mapping[str, np.ndarray]) -> Model:
-        """The model that `arrays` describe. Raises SeqcliError where they do not fit."""
+        """Restore the model that `arrays` describe. Raises SeqcliError if they do not fit."""
         labels = len(vocabulary.labels)
         if odd := sorted({"ids", "weights", "scale", "bias"} ^ arrays.keys()):
             raise SeqcliError(f"the stored weights do not fit the model's configuration: {', '.join(odd[:5])}")
@@ -138,11 +139,11 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """How many weights it holds."""
+        """The number of weights."""
         return self.weights.size + self.bias.size
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """The scores (N, K) float32 in nats; each row depends on its own text alone, to the last bit."""
+        """Return the scores (N, K) float32 in nats; each row depends on its own text alone, to the last bit."""
         parts = [self._logits(examples[i : i + LINES]) for i in range(0, len(examples), LINES)]
         return np.concatenate(parts) if parts else np.zeros((0, self.labels), np.float32)
 
@@ -158,14 +159,14 @@ class Model:
         return scores.astype(np.float32)
 
     def _sums(self, rows: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sums of the weights of N texts' word n-grams (N, C) and character n-grams (N, C), and the number of the
-        latter (N,), all exact. `rows` are the words' places among those that are held, a mark before each text."""
+        """Return the exact sums of the weights of N texts' word n-grams (N, C) and character n-grams (N, C), and the
+        number of the latter (N,). `rows` are the words' rows in `_Words`, with a mark before each text."""
         columns = self.weights.shape[1]
         held, hashes = self._words.sums, self._words.hashes
         starts = np.cumsum(lengths) - lengths
         sums = np.zeros((len(lengths), held.shape[1]), np.int64)
         step = max(1, CHUNK // columns)
-        orders = range(2, self.config.words + 1)  # single words are held
+        orders = range(2, self.config.words + 1)  # single words are in `held`
         grams = list(hash_sequences(hashes[rows], lengths, orders, self.config.opening))
         lines = np.repeat(np.arange(len(lengths)), lengths)
         for first in range(0, len(lines), step):
@@ -178,15 +179,15 @@ class Model:
         return sums[:, :columns], sums[:, columns:-1], sums[:, -1]
 
     def terms(self, text: str) -> tuple[np.ndarray, list[Term]]:
-        """The bias (K,), and what each n-gram of a text adds to it: they sum to the logits."""
+        """Return the bias (K,), and what each n-gram of a text adds to it: they sum to the logits."""
         return terms(self, text)
 
     def find(self, hashes: np.ndarray) -> np.ndarray:
-        """The weights (n, C) int16 of n-grams by their hashes (n,), 0 where one is not known."""
+        """Return the weights (n, C) int16 of n-grams by their hashes (n,), 0 for an unknown one."""
         return self._table[self._rows(hashes)]
 
     def _rows(self, hashes: np.ndarray) -> np.ndarray:
-        """The row of `_table` (n,) that each hash (n,) has."""
+        """Return the row of `_table` (n,) for each hash (n,)."""
         buckets = buckets_of(hashes, self.config.buckets)
         if len(hashes) > FEW or not len(self.ids) or "_places" in self.__dict__:
             return self._places[buckets]
@@ -195,12 +196,12 @@ class Model:
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """(F + 1, C): the weights behind a row of zeros, which unknown n-grams find."""
+        """The weights after a row of zeros for unknown n-grams, (F + 1, C)."""
         return np.concatenate([np.zeros_like(self.weights[:1], shape=(1, self.weights.shape[1])), self.weights])
 
     @cached_property
     def _places(self) -> np.ndarray:
-        """(buckets,) the row of `_table` that each has."""
+        """The row of `_table` for each bucket, (buckets,)."""
         places = np.zeros(self.config.buckets, np.int32)
         places[self.ids] = np.arange(1, len(self.ids) + 1, dtype=np.int32)
         return places
@@ -211,10 +212,10 @@ class Model:
 
 
 class _Words(dict[str, int]):
-    """Rows by word, made when a word is first met; all are forgotten when they are too many.
+    """A cache of rows by word, filled when a word is first met and emptied when it is too large.
 
     `hashes` (n,) uint64; `sums` (n, 2 C + 1) int32: the weights of the word, the sums of its character n-grams'
-    weights, and how many of those there are. Row 0 is the mark's: it has no weights.
+    weights, and the number of those n-grams. Row 0 belongs to the mark, which has no weights.
     """
 
     def __init__(self, model: Model):
@@ -237,8 +238,8 @@ class _Words(dict[str, int]):
         return row
 
     def rows(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of N texts' words, looked up as they must be, with a mark's before each text and after the last;
-        and the number of each text's words with its mark (N,)."""
+        """Return the rows of N texts' words, with the mark's row before each text and after the last, and the number
+        of words of each text with its mark (N,)."""
         if max(len(self), len(self._pieces)) > self._limit:
             self._empty()
         pieces = chain.from_iterable([MARK, *text.split()] for text in texts)
@@ -270,7 +271,7 @@ class _Words(dict[str, int]):
 
 
 class _Pieces(dict[str, tuple[int, ...]]):
-    """What stands between white space, as the rows of its words."""
+    """A cache of the rows of the words in each piece of text between white space."""
 
     def __init__(self, words: _Words, lowercase: bool):
         super().__init__()

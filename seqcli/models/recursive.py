@@ -1,4 +1,4 @@
-"""Recursive network: a state for every node of a tree, computed from its children's, and a label read off each."""
+"""Recursive network: every node of a tree gets a state, computed from its children's, and a label from that state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TASK = "classification"
 VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
 
-NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights", "total")  # of a batch's parts
+NAMES = ("ids", "vectors", *PARTS, "nodes", "labels", "weights", "total")  # the parts of a batch
 TOGETHER = 4096  # words read at once: bounds the memory
 
 
@@ -36,18 +36,18 @@ class Config(BaseModel, extra="forbid"):
     cell: Literal["rnn", "child-sum", "binary"] = "binary"  # rnn is the plain network, the others are Tree-LSTMs
     embedding: Size = 300  # E: of words
     hidden: Size = 150  # H
-    dropout: Rate = 0.0  # of what leaves read and of what the labels are read off
-    word_dropout: Rate = 0.0  # of a batch's words, made unknown
-    label_smoothing: Rate = 0.0  # how much of the target is spread over all labels
-    class_weights: ClassWeights = "none"  # balanced: a rare label's nodes count as much; or {label: weight}
-    node_loss: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss of each node but the root; 1: all alike
+    dropout: Rate = 0.0  # of the inputs of leaves and of the softmax
+    word_dropout: Rate = 0.0  # of a batch's words, which become unknown
+    label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all labels
+    class_weights: ClassWeights = "none"  # balanced: rare labels count more, common ones less; or {label: weight}
+    node_loss: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss at each node but the root; 1: like the root
     fallback: Literal["balanced", "right"] = "balanced"  # the tree of a text that comes without one
 
 
 @dataclass(frozen=True)
 class Model(ReadsWords):
-    """softmax(W h_n + b) at every node n; the label of a text is that of its root. Letters: see `layers/tree.py`;
-    V words, D dimensions of their vectors, K labels."""
+    """A model softmax(W h_n + b) at every node n; the label of a text is that of its root. Letters: see
+    `layers/tree.py`; V words, D dimensions of their vectors, K labels."""
 
     embedding: Array  # (V + 1, E)
     tree: TreeCell
@@ -74,11 +74,11 @@ class Model(ReadsWords):
     # the forward pass, written once for training (torch) and inference (NumPy)
 
     def leaves(self, ids: Array, vectors: Array, rng: Any = None) -> State:
-        """The states of words: ids (L,), vectors (L, D) -> (L, H) each."""
+        """Return the states of words: ids (L,), vectors (L, D) -> arrays (L, H)."""
         return self.tree.leaf(self.drop(self.words(ids, vectors), rng))
 
     def scores(self, h: Array, rng: Any = None) -> Array:
-        """Logits (M, K) of states h (M, H)."""
+        """Return logits (M, K) of states h (M, H)."""
         return ops.linear(self.drop(h, rng), self.output_weight, self.output_bias)
 
     @property
@@ -86,7 +86,7 @@ class Model(ReadsWords):
         return self.config.dropout
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Nats a node, the mean over the batch's labelled nodes by their weights: see `prepare_batch`."""
+        """Return the weighted mean loss in nats over the batch's labelled nodes: see `prepare_batch`."""
         h = self.tree.read(self.leaves(batch["ids"], batch["vectors"], rng), batch)
         logits = self.scores(ops.embedding(batch["nodes"], h), rng)
         nats = objective.nats(logits, batch["labels"], smoothing=self.config.label_smoothing)
@@ -95,12 +95,12 @@ class Model(ReadsWords):
     # inference on NumPy
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) in nats up to a constant a row, at the roots; each row the same to the last bit whatever stands
-        beside it. A text without a tree gets the fallback's."""
+        """Return the logits (N, K) at the roots, in nats up to a constant for each row; each row is independent of
+        the others, to the last bit. A text without a tree gets the fallback tree."""
         return self.scores(self.summary(examples))
 
     def summary(self, examples: Sequence[Example]) -> np.ndarray:
-        """The states (N, H) at the roots, which their labels are read off."""
+        """Return the states (N, H) at the roots, from which their labels are predicted."""
         _remark(examples, self.config)
         found = [np.zeros((0, self.output_weight.shape[1]), np.float32)]
         for trees in _grouped(tree_of(example, self.config) for example in examples):
@@ -109,13 +109,13 @@ class Model(ReadsWords):
         return np.concatenate(found)
 
     def node_logits(self, example: Example) -> list[tuple[Tree, np.ndarray]]:
-        """Each node of the example's tree, or the fallback's, in post-order, and its logits (K,)."""
+        """Return each node of the example's own or fallback tree, in post-order, with its logits (K,)."""
         tree = tree_of(example, self.config)
         forest = Forest.build([tree], binary=self.tree.arity == 2)
         return list(zip(tree.nodes(), self.scores(self._states(forest)[forest.nodes]), strict=True))
 
     def _states(self, forest: Forest) -> np.ndarray:
-        """h (N, H) of every row; what a word is, is computed once."""
+        """Return h (N, H) of every row; the state of each different word is computed once."""
         places: dict[str, int] = {}
         index = np.array([places.setdefault(word, len(places)) for word in forest.words], np.int64)
         states = self.tree.leaf(self.of_words(list(places)))
@@ -131,14 +131,15 @@ def prepare_batch(
     config: Config,
     label_weights: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The parts that `Model.loss` reads, by NAMES, of B examples with trees or with words and a label.
+    """Return the parts of a batch that `Model.loss` reads, by NAMES, from B examples with trees or with words and a
+    label.
 
     ids (L,) and vectors (L, D) of words, the Forest's PARTS, and for the M nodes with a label: their rows, labels and
-    weights (M,), which sum to 1 (a root weighs 1, another node `node_loss`, each times its label's weight (K,)), and
-    what they summed to.
+    weights (M,), normalised to sum to 1 (a root weighs 1, another node `node_loss`, each times its label's weight
+    (K,)), and the sum of the weights before.
 
-    `label_id` gives a label's place, -1 for none: that node has no loss. A root's label is the example's own where it
-    has one. `rng` draws the words that are made unknown; without one none is.
+    `label_id` returns a label's id, -1 for none: such a node has no loss. A root takes the example's own label if it
+    has one. `rng` draws the words that become unknown; without it none do.
     """
     trees = [tree_of(example, config) for example in examples]
     forest = Forest.build(trees, binary=config.cell != "child-sum")
@@ -159,7 +160,7 @@ def prepare_batch(
     by_label = np.ones(len(vocabulary.labels), np.float32) if label_weights is None else label_weights
     weights = np.full(len(gold), config.node_loss, np.float32)
     weights[last] = 1.0
-    weights *= by_label[gold]  # of the last one where there is no label: such nodes are left out
+    weights *= by_label[gold]  # without a label, gold -1 takes the last weight: such nodes are dropped
     kept = np.flatnonzero((gold >= 0) & (weights > 0))
     weights = weights[kept]
     total = weights.sum()
@@ -175,7 +176,7 @@ def prepare_batch(
 
 
 def tree_of(example: Example, config: Config) -> Tree:
-    """An example's own tree, or the fallback's over its words; a single unknown word where it has none."""
+    """Return an example's own tree, or the fallback tree over its words; a single unknown word if it has none."""
     if example.tree is not None:
         return example.tree
     words = example.text.split() if example.words is None else example.words
@@ -183,15 +184,15 @@ def tree_of(example: Example, config: Config) -> Tree:
 
 
 def _remark(examples: Sequence[Example], config: Config, changed: int = 0) -> None:
-    """Say, once a process, what happens to texts without a tree, and to nodes that do not have two children."""
+    """Say, once per process, what happens to texts without a tree and to nodes that do not have two children."""
     if any(e.tree is None and (e.words or e.text.strip()) for e in examples):
         shape = {"balanced": "a balanced", "right": "a right-branching"}[config.fallback]
         _once(console.say, f"text without a tree is read as {shape} one (model.fallback)")
     if changed:
         _once(
             console.warn,
-            f"some trees have nodes with one child or more than two, where model.cell {config.cell} reads two: "
-            "one child is taken for its parent, more are folded to the left (child-sum reads any number)",
+            f"some trees have nodes with one child or more than two, but model.cell {config.cell} reads two: "
+            "a single child replaces its parent, more are folded to the left (child-sum reads any number)",
         )
 
 
@@ -201,7 +202,7 @@ def _once(say: Callable[[str], None], text: str) -> None:
 
 
 def _grouped(trees: Iterable[Tree]) -> Iterator[list[Tree]]:
-    """Trees in runs of some TOGETHER words."""
+    """Yield trees in groups of about TOGETHER words."""
     run: list[Tree] = []
     words = 0
     for tree in trees:

@@ -27,9 +27,9 @@ from seqcli.ops import TILE, Array
 TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval", "embed")
 TRAINED = "gradient"
-FRAMES = True  # it reads them too
-OF_TEXT = ("copy_source", "tied: all")  # keys, or a value of one, that frames have no use for
-DEFAULT = True  # the kind of the task where a recipe names none
+FRAMES = True  # it can read frames too
+OF_TEXT = ("copy_source", "tied: all")  # keys, or a value of one, that do not apply to frames
+DEFAULT = True  # the kind of the task if a recipe names none
 
 Bridge = Literal["last", "mean", "zero"]
 
@@ -43,31 +43,31 @@ class Config(BaseConfig):
     embedding: Size = 128  # E: of each side's symbols
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     hidden: Size = 256  # of each direction of the encoder
-    decoder_hidden: Size | None = None  # H; default: as many as the encoder gives out, both directions together
+    decoder_hidden: Size | None = None  # H; default: the size of the encoder's output, both directions together
     layers: Depth = 1  # of the encoder
     decoder_layers: Depth | None = None  # default: the encoder's
     bidirectional: bool = True
     bridge: Bridge = (
-        "last"  # what the decoder begins with, by a dense layer: the encoder's last outputs, their mean; or zeros
+        "last"  # the decoder's initial state: a dense layer over the encoder's last outputs or their mean; or zeros
     )
     attention: AttentionSpec = Field(
         default="general", validate_default=True
     )  # a file of seqcli/attention, {kind: multihead, heads: 4}, or none: the decoder sees the bridge alone
-    sources: Literal["apart"] | None = None  # apart: of several columns each is encoded as a sequence of its own, and
-    # attention is over all of them; default: as one
-    input_feeding: bool = False  # the decoder also reads what it made of the position before (Luong et al. 2015, 3.3)
-    dropout: Rate = 0.0  # of what each layer and the softmax read
+    sources: Literal["apart"] | None = None  # apart: each of several columns is encoded as its own sequence, and
+    # attention is over all of them; default: as one sequence
+    input_feeding: bool = False  # the decoder also reads its output at the previous position (Luong et al. 2015, 3.3)
+    dropout: Rate = 0.0  # of the inputs of each layer and of the softmax
 
 
 @dataclass(frozen=True)
 class Model(Encodes, BaseSeq2Seq):
-    """p(y_t | y_<t, x) = softmax(W_o r_t + b_o), r_t = tanh(W_r [h_t; c_t] + b_r), c_t = attention of h_t."""
+    """A model p(y_t | y_<t, x) = softmax(W_o r_t + b_o), r_t = tanh(W_r [h_t; c_t] + b_r), c_t = attention of h_t."""
 
     source_embedding: Array | None  # (Vs, E)
-    front_end: Any  # what reads frames, or None
+    front_end: Any  # reads frames; None for text
     target_embedding: Array | None  # (V, E); None: the source's
     encoder: Stack
-    bridge_weight: Array | None  # (all states of the decoder, C); None: it begins with zeros
+    bridge_weight: Array | None  # (all states of the decoder, C); None: the decoder begins with zeros
     bridge_bias: Array | None
     decoder: Stack
     attention: BaseAttention | None
@@ -90,7 +90,7 @@ class Model(Encodes, BaseSeq2Seq):
 
     @property
     def stack(self) -> Stack:
-        """What reads the source."""
+        """The layers that read the source."""
         return self.encoder
 
     @classmethod
@@ -101,12 +101,12 @@ class Model(Encodes, BaseSeq2Seq):
         if config.bridge == "zero" and spec["kind"] == "none":
             raise UsageError(
                 "model.bridge: zero with model.attention: none: nothing of the source reaches the decoder",
-                hint="give it one of them: bridge: last, or attention: general",
+                hint="use bridge: last, or attention: general",
             )
         if config.copy_source and spec["kind"] == "none":
             raise UsageError(
-                "model.copy_source copies what attention looks at: model.attention: none has none",
-                hint="use general, or another of the kinds of attention",
+                "model.copy_source copies what attention points to, but model.attention is none",
+                hint="use attention: general, or another kind",
             )
         encoder = stack(config.cell, E, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
         C = encoder.output_size
@@ -114,7 +114,7 @@ class Model(Encodes, BaseSeq2Seq):
         decoder = stack(config.decoder_cell or config.cell, E * (1 + config.input_feeding), [H] * depth, rng)
         attention = None if spec["kind"] == "none" else attentions.create(spec, H, C, rng)
         if config.sources and not sizes.columns:
-            raise UsageError("model.sources: apart is for several columns", hint="name them: data.source: [1, 2]")
+            raise UsageError("model.sources: apart needs several columns", hint="name them: data.source: [1, 2]")
         begins = tuple(first for first, *_ in sizes.columns) if config.sources else ()
         scale = E**-0.5
         states = sum(cell.hidden_size * cell.begins for (cell,) in decoder.cells)
@@ -122,9 +122,9 @@ class Model(Encodes, BaseSeq2Seq):
         zero = config.bridge == "zero" or not states
         if zero and attention is None:
             raise UsageError(
-                "model.attention: none, and no state of the decoder's cells begins with what was read: nothing of the"
-                " source reaches it",
-                hint="attention: general, or a recurrent cell among decoder_cell",
+                "model.attention: none, and no cell of the decoder can take its initial state from the encoder:"
+                " nothing of the source reaches the decoder",
+                hint="use attention: general, or a recurrent cell in decoder_cell",
             )
         return cls(
             source_embedding=None if sizes.dimensions else normal(sizes.source, E, rng),
@@ -161,14 +161,14 @@ class Model(Encodes, BaseSeq2Seq):
         return self._remembered(y, summary, counts)
 
     def remembered(self, y: Array, lengths: Array) -> tuple[Memory, State]:
-        """Memory and the state before BOS, of the encoder's outputs (S, B, C)."""
+        """Return memory and the state before BOS from the encoder's outputs (S, B, C)."""
         summary = None
         if self.bridge != "zero" and self.bridge_weight is not None:
             summary = pool(self.bridge, y, lengths, both=self.encoder.both)
         return self._remembered(y.swapaxes(0, 1), summary, lengths)
 
     def _remembered(self, y: Array, summary: Array | None, lengths: Array) -> tuple[Memory, State]:
-        """The same, of outputs (B, S, C) and of what the bridge reads (B, C)."""
+        """Return memory and the state before BOS from outputs (B, S, C) and the input of the bridge (B, C)."""
         B, S = y.shape[:2]
         state = self.decoder.initial_state(B) if summary is None else self._begin(summary)
         feed = ops.zeros((B, len(self.readout_bias)), self.readout_bias) if self.input_feeding else ()
@@ -178,7 +178,7 @@ class Model(Encodes, BaseSeq2Seq):
         return (self.attention.keys(y), self.attention.values(y), inside), (state, feed)
 
     def _begin(self, summary: Array) -> State:
-        """The decoder's first state, of what the encoder ended with (B, C)."""
+        """Return the decoder's initial state from the encoder's summary (B, C)."""
         flat, at, found = ops.tanh(ops.linear(summary, self.bridge_weight, self.bridge_bias)), 0, []  # type: ignore[arg-type]
         for (cell,) in self.decoder.cells:
             own = []
@@ -203,7 +203,7 @@ class Model(Encodes, BaseSeq2Seq):
         return self.drop(self._readout(h, context), rng), weights
 
     def _fed(self, x: Array, memory: Memory, state: State, rng: Any) -> tuple[Array, Array | None]:
-        """The same, step by step: each position also reads what was made of the one before."""
+        """Return what `readouts` does, step by step: each position also reads the readout of the one before."""
         (own, feed), found, looked = state, [], []
         for now in x:
             h, own = self.decoder.step(ops.concat([now, feed]), own, between=lambda y: self.drop(y, rng))
@@ -232,16 +232,16 @@ class Model(Encodes, BaseSeq2Seq):
         readout = self._readout(h, context)
         return readout, weights, (own, readout if self.input_feeding else ())
 
-    # NumPy: symbols projected once, sequences end to end
+    # NumPy: symbols projected once, sequences concatenated
 
     @cached_property
     def _bank(self) -> Bank:
-        """What the decoder's first cell makes of each target symbol."""
+        """The input projections of the decoder's first cell for each target symbol."""
         table, (weight, bias) = self.targets, self.decoder.first
         own = weight[:, : table.shape[1]]
         return Bank(len(table), len(weight), lambda ids: ops.linear(table[ids], own, bias))
 
     @cached_property
     def _feed_weight(self) -> np.ndarray:
-        """The weights of what input feeding adds."""
+        """The decoder's input weights for the readout fed back."""
         return np.ascontiguousarray(self.decoder.first[0][:, self.targets.shape[1] :])

@@ -26,45 +26,45 @@ from seqcli.ops import Array
 TASK = "tagging"
 VERBS = ("tag", "eval", "embed")
 TRAINED = "gradient"
-FRAMES = True  # it reads them too
-OF_TEXT = ("features", "word_dropout")  # keys that frames have no use for
-DEFAULT = True  # the kind of the task where a recipe names none
+FRAMES = True  # it can read frames too
+OF_TEXT = ("features", "word_dropout")  # keys that do not apply to frames
+DEFAULT = True  # the kind of the task if a recipe names none
 
 
-HEADLESS = "model.head: softmax is what they need (of one of several targets model.targets.NAME.head)"
+HEADLESS = "set model.head: softmax (for one of several targets model.targets.NAME.head)"
 Head = Literal["crf", "softmax"]
 
 
 class TargetKeys(_heads.Keys):
     """Keys of one of several targets."""
 
-    head: Head | None = None  # default: of the first model.head, of the others softmax
+    head: Head | None = None  # default: model.head for the first target, softmax for the others
 
 
 class BaseConfig(BaseModel, extra="forbid"):
-    """Keys of `model` that do not depend on what reads the words."""
+    """Keys of `model` that do not depend on the layers that read the words."""
 
     kind: str
     embedding: Size = 100  # E: of words
     characters: CharactersSpec = Field(default="cnn", validate_default=True)  # a file of seqcli/characters, or none
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
-    reader: ReaderSpec = []  # language models whose states stand beside each word, as runs/lm, or several
+    reader: ReaderSpec = []  # one or more language models, as runs/lm, whose states are added to each word's input
     feature_embedding: Size = 16
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, one output a frame; default: linear
     head: Head = "crf"
-    targets: dict[str, TargetKeys] = {}  # of several (data.tag) by name: weight, head
-    scheme: Literal["iobes", "iob2"] = "iobes"  # of the labels inside the model, where tags are spans
+    targets: dict[str, TargetKeys] = {}  # of several targets (data.tag), by name: weight, head
+    scheme: Literal["iobes", "iob2"] = "iobes"  # of the labels inside the model, if tags are spans
     lowercase: bool = True  # words are looked up in lower case (characters are read as they are)
-    fold_digits: bool = True  # and with 0 for every digit
+    fold_digits: bool = True  # words are looked up with 0 for every digit
     min_count: Size = 1  # rarer words are unknown
-    word_dropout: Rate = 0.0  # of a batch's words, made unknown
-    dropout: Rate = 0.0  # of what each layer reads and of what the head reads
+    word_dropout: Rate = 0.0  # of a batch's words, which become unknown
+    dropout: Rate = 0.0  # of the inputs of each layer and of the head
 
     @field_validator("front_end")
     @classmethod
     def _each_frame(cls, value: Any) -> Any:
         if value and not front_ends.keeps(value):
-            raise ValueError("it leaves frames out, and each frame has its tag; a convolution needs stride: 1")
+            raise ValueError("it skips frames, but every frame has a tag; give a convolution stride: 1")
         return value
 
     @field_validator("features")
@@ -88,17 +88,18 @@ class Config(BaseConfig):
 
 @dataclass(frozen=True)
 class Model(_heads.HasHeads, ReadsWords):
-    """e_t = W [forward h_t; backward h_t] + b over x_t = [word; vector; characters; features]; a CRF joins the e_t.
+    """A model e_t = W [forward h_t; backward h_t] + b over x_t = [word; vector; characters; features]; a CRF connects
+    the e_t.
 
-    Letters as everywhere: T, B, E, H; U different words of a batch, K labels (of all targets, one target's after the
-    other's), I what the stack reads.
+    Letters: T, B, E, H as everywhere; U different words of a batch, K labels (of all targets, target after target),
+    I the input size of the stack.
     """
 
     embedding: Array | None  # (words + 1, E)
     characters: Any  # an encoder, or None
-    front_end: Any  # what reads frames, or None
-    features: tuple[Array, ...]  # a table each
-    stack: Any  # Stack, or what reads in its place
+    front_end: Any  # reads frames; None: the model reads words
+    features: tuple[Array, ...]  # a table for each column
+    stack: Any  # a Stack, or blocks of attention in its place
     output_weight: Array  # (K, H·directions)
     output_bias: Array  # (K,)
     crf: CRF | None  # of the first, or only, target
@@ -113,7 +114,7 @@ class Model(_heads.HasHeads, ReadsWords):
 
     @classmethod
     def stacked(cls, config: Any, inputs: int, rng: Rng) -> Any:
-        """Fresh layers that read the words."""
+        """Create fresh layers that read the words."""
         return stack(config.cell, inputs, [config.hidden] * config.layers, rng, bidirectional=config.bidirectional)
 
     @classmethod
@@ -147,14 +148,14 @@ class Model(_heads.HasHeads, ReadsWords):
     # the forward pass, written once for training (torch) and inference (NumPy)
 
     def scores(self, x: Array, features: Array, lengths: Array, rng: Any = None) -> Array:
-        """Emissions (T, B, K) of a padded batch: x (T, B, ·), features (F, T, B)."""
+        """Return emissions (T, B, K) of a padded batch: x (T, B, ·), features (F, T, B)."""
         if self.features:
             x = ops.concat([x, *(ops.embedding(features[f], table) for f, table in enumerate(self.features))])
         return ops.linear(self.drop(self.encode(x, lengths, rng), rng), self.output_weight, self.output_bias)
 
     def loss(self, batch: Mapping[str, Array], rng: Any = None) -> Array:
-        """Mean nats a token of a padded batch (see `tasks/tagging.py` for its parts); of several targets the sum of
-        theirs by their weights."""
+        """Return the mean loss in nats per token of a padded batch (see `tasks/tagging/train.py` for its parts); for
+        several targets, the weighted sum of their losses."""
         x, lengths = self.inputs(batch)
         emissions = self.scores(x, batch["features"], lengths, rng)
         if not self.vocabulary.further:
@@ -166,10 +167,11 @@ class Model(_heads.HasHeads, ReadsWords):
         return self.weighted(found)
 
     def _nats(self, emissions: Array, tags: Array, lengths: Array, allowed: Array | None = None) -> Array:
-        """Mean nats a token of one target: emissions (T, B, K), tags (T, B); of a softmax those below 0 are none.
+        """Return the mean loss in nats per token of one target: emissions (T, B, K), tags (T, B). A softmax ignores
+        tags below 0.
 
-        Where tags are known in part, allowed (T, B, K) stands in their place, above 0 where a label may be: the mean
-        is over the tokens where not every one may.
+        For tags known in part, allowed (T, B, K) replaces them, above 0 for labels that are allowed: the mean is over
+        the tokens that do not allow every label.
         """
         if self.chain is not None and allowed is None:
             return self.chain.loss(emissions, tags, lengths).sum() / lengths.sum()
@@ -185,7 +187,7 @@ class Model(_heads.HasHeads, ReadsWords):
         return ops.where(inside, nats, ops.zeros((1,), nats)).sum() / lengths.sum()
 
     def _partial(self, emissions: Array, allowed: Array, lengths: Array, said: Array) -> Array:
-        """-log p, all together, of the labels that are allowed; said (T, B) where not every one is."""
+        """Return the total -log p of the allowed labels; said (T, B) marks tokens that do not allow every label."""
         if self.chain is not None:
             return self.chain.partial_loss(emissions, allowed, lengths).sum()
         wide = ops.at_least_float32(emissions)
@@ -209,10 +211,10 @@ class Model(_heads.HasHeads, ReadsWords):
         features: Sequence[Mapping[str, Sequence[str]]] = (),
         states: Sequence[np.ndarray] = (),
     ) -> list[np.ndarray]:
-        """Emissions (T, K) of each sentence, of all targets, the same to the last bit whatever stands beside it.
+        """Return emissions (T, K) of each sentence, for all targets; independent of the others, to the last bit.
 
-        A sentence is its words, or its frames (T, D) where the model reads those. `features` gives each sentence's
-        further columns by name, where the model reads any, `states` (T, S) what language models make of its words.
+        A sentence is its words, or its frames (T, D) if the model reads frames. `features` has each sentence's
+        further columns by name, if the model reads any, `states` (T, S) the reader's states of its words.
         """
         y, lengths = self._outputs(sentences, features, states)
         return _parted(ops.linear(y, self.output_weight, self.output_bias), lengths)
@@ -223,11 +225,11 @@ class Model(_heads.HasHeads, ReadsWords):
         features: Sequence[Mapping[str, Sequence[str]]] = (),
         states: Sequence[np.ndarray] = (),
     ) -> list[np.ndarray]:
-        """What the last layer reads of the same: outputs (T, C) for each sentence's words or frames."""
+        """Return the last layer's input, outputs (T, C) for each sentence's words or frames."""
         return _parted(*self._outputs(sentences, features, states))
 
     def _outputs(self, sentences: Sequence[Any], features: Any, states: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (N, C) end to end, and the length of each sentence."""
+        """Return concatenated outputs (N, C), and the length of each sentence."""
         lengths = np.array([len(s) for s in sentences], np.int64)
         if self.front_end is not None:
             return self.of_frames(sentences)[0], lengths
@@ -235,21 +237,22 @@ class Model(_heads.HasHeads, ReadsWords):
 
     @property
     def chain(self) -> CRF | None:
-        """The CRF with what the scheme forbids; None where labels are independent."""
+        """The CRF with what the scheme forbids; None if labels are independent."""
         return None if self.crf is None else self.crf.limited(self.vocabulary.limits)
 
 
 def _parted(rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    """Rows (N, ·) of sentences end to end, by sentences."""
+    """Split concatenated rows (N, ·) into the rows of each sentence."""
     return [rows[end - n : end] for end, n in zip(np.cumsum(lengths), lengths, strict=True)]
 
 
 def crf(config: Any, vocabulary: Vocabulary, target: str, rng: Rng) -> CRF | None:
-    """A fresh CRF of a target, the recipe's only one too; None where its head is a softmax. Raises UsageError."""
+    """Create a fresh CRF for a target, or for the recipe's only one; None if its head is a softmax. Raises UsageError
+    if its labels are edits."""
     own = config.targets.get(target)
     chosen = own.head if own else None
     chosen = chosen or ("softmax" if target in vocabulary.further else config.head)
     labels = vocabulary.only(target)
     if chosen == "crf" and labels.edits:
-        raise UsageError("a CRF does not go with edits of words", hint=HEADLESS)
+        raise UsageError("a CRF cannot predict edits of words", hint=HEADLESS)
     return CRF.create(len(labels.labels), rng) if chosen == "crf" else None

@@ -1,8 +1,8 @@
 """Hard monotonic transduction: a decoder that stands at one source symbol at a time and edits it.
 
-It copies, substitutes or deletes the symbol and goes on to the next, inserts symbols before it, or ends (Aharoni &
-Goldberg 2017; Makarov & Clematide 2018). It is trained on the cheapest edits of each pair, by costs that are learnt
-from all pairs (`_edits.py`, which also says how edits are numbered).
+It copies, substitutes or deletes the symbol and moves on to the next, inserts symbols before it, or ends (Aharoni &
+Goldberg 2017; Makarov & Clematide 2018). It is trained on the cheapest edits of each pair, with costs learnt from all
+pairs (`_edits.py`, which also numbers the edits).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from seqcli.ops import TILE, Array
 TASK = "sequence-to-sequence"
 VERBS = ("generate", "eval", "embed")
 TRAINED = "gradient"
-EDITS = True  # what it writes are edits of the source
+EDITS = True  # it writes edits of the source
 
 BEAM = 8  # programs kept in the search for the best one that writes a given target
-Pairs = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]  # ids of source and target, what is copied: all with ends
+Pairs = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]  # ids of source, target and copies, all with ends
 
 
 class Config(BaseModel, extra="forbid"):
@@ -42,27 +42,27 @@ class Config(BaseModel, extra="forbid"):
     decoder_cell: CellSpec | None = None  # of the decoder; default: the encoder's
     embedding: Size = 128  # E: of source symbols, and of edits
     hidden: Size = 256  # of each direction of the encoder
-    decoder_hidden: Size | None = None  # H; default: as many as the encoder gives out, both directions together
+    decoder_hidden: Size | None = None  # H; default: the size of the encoder's output, both directions together
     layers: Depth = 1  # of the encoder
     decoder_layers: Depth | None = None  # default: the encoder's
     bidirectional: bool = True
-    bridge: Bridge = "last"  # what the decoder begins with: the encoder's last outputs, their mean; or zeros
-    dropout: Rate = 0.0  # of what each layer and the softmax read
-    word_dropout: Rate = 0.0  # of symbols of the source and of edits, made zero
-    label_smoothing: Rate = 0.0  # share of each edit that is given to all edits alike
-    beam: Size = 5  # programs kept in decoding, unless --beam says otherwise
+    bridge: Bridge = "last"  # the decoder's initial state: from the encoder's last outputs or their mean; or zeros
+    dropout: Rate = 0.0  # of the inputs of each layer and of the softmax
+    word_dropout: Rate = 0.0  # of symbols of the source and of edits, whose embeddings become zero
+    label_smoothing: Rate = 0.0  # share of the target probability spread evenly over all edits
+    beam: Size = 5  # programs kept in decoding, unless --beam is given
     length_penalty: float = Field(default=0.0, ge=0, le=10)  # of edits; 0: none
 
 
 @dataclass(frozen=True)
 class Model(seq2seq.Model):
-    """p(edit) = softmax(W_o tanh(W_r [h; y_s; f] + b_r) + b_o): y_s is what the encoder makes of the symbol under the
-    head, f the sum of the embeddings of the conditions, h the decoder's state, which reads the last edit, y_s and f.
-    There are A = 2V + 2 edits of V target symbols. A state is the decoder's and the heads (N,), which go over the
-    symbols that are no conditions. Where there are no conditions there is no f.
+    """A model p(edit) = softmax(W_o tanh(W_r [h; y_s; f] + b_r) + b_o): y_s is the encoder's output for the symbol
+    under the head, f the sum of the embeddings of the conditions (absent if there are none), h the state of the
+    decoder, which reads the last edit, y_s and f. There are A = 2V + 2 edits for V target symbols. A state is the
+    decoder's state and the heads (N,), which move over the symbols that are not conditions.
     """
 
-    conditions: tuple[tuple[int, int], ...] = ()  # first and end of source symbols that are not edited
+    conditions: tuple[tuple[int, int], ...] = ()  # ranges (first, end) of source symbols that are not edited
 
     kind = "transducer"
 
@@ -97,45 +97,45 @@ class Model(seq2seq.Model):
 
     @property
     def sizes(self) -> Sizes:
-        """Symbols of each side, their beginning and end among them."""
+        """The number of symbols of each side, BOS and EOS included."""
         assert self.source_embedding is not None
         return Sizes(len(self.source_embedding), len(self.output_bias) // 2 - 1, False)
 
-    # what it is trained on
+    # the edits it is trained on
 
     def strings(self, pairs: Pairs, unknown: int) -> list[Strings]:
-        """Pairs as they are aligned: target symbols that only the source has are inserted as `unknown`."""
+        """Return pairs ready to be aligned: target symbols that only the source has are inserted as `unknown`."""
         V = self.sizes.target
         edited = [(x[own], y[:-1], copies[own, None]) for x, y, copies in pairs for own in [self.edited(x)[:-1]]]
         return [Strings(x, np.where(y < V, y, unknown), copies == y) for x, y, copies in edited]
 
     def costs(self, pairs: Pairs, unknown: int) -> Costs:
-        """What edits cost, learnt from pairs."""
+        """Learn the costs of edits from pairs."""
         return Costs.learnt(self.strings(pairs, unknown), self.sizes.source, self.sizes.target)
 
     def programs(self, pairs: Pairs, unknown: int, costs: Costs) -> list[np.ndarray]:
-        """The cheapest edits (P,) of each pair: what stands in a batch in the place of its target."""
+        """Return the cheapest edits (P,) of each pair, which replace its target in a batch."""
         return programs(self.strings(pairs, unknown), costs)
 
     # the equations, for training (torch) and inference (NumPy)
 
     def _conditional(self, source: np.ndarray) -> np.ndarray:
-        """Which symbols are conditions."""
+        """Return a mask of the symbols that are conditions."""
         found = np.zeros(source.shape, bool)
         for first, end in self.conditions:
             found |= (source >= first) & (source < end)
         return found
 
     def edited(self, source: np.ndarray) -> np.ndarray:
-        """The places of a source's other symbols, those that the encoder reads."""
+        """Return the indices of a source's symbols that are not conditions, which the encoder reads."""
         return np.flatnonzero(~self._conditional(source))
 
     def encoded(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         return super().encoded([source[self.edited(source)] for source in sources])
 
     def _divided(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of sources (B, S) the places (B, S) of what is edited, then of conditions, then of padding; how many (B,)
-        are edited, and how many are conditions."""
+        """Return for sources (B, S) the indices (B, S) of edited symbols, then of conditions, then of padding; and
+        the numbers (B,) of edited symbols and of conditions."""
         other = self._conditional(source)
         kinds = np.where(np.arange(source.shape[1]) < lengths[:, None], other, 2)
         return np.argsort(kinds, axis=1, kind="stable"), (kinds == 0).sum(1), (kinds == 1).sum(1)
@@ -161,7 +161,7 @@ class Model(seq2seq.Model):
         return (y, lengths - 1), (state, 0 * lengths)
 
     def _under(self, heads: Array, y: Array, f: Array) -> Array:
-        """What the encoder made of the symbols under heads, and what of the conditions: heads (B, T), y (B, S, C),
+        """Return the encoder's outputs under the heads, joined with the conditions: heads (B, T), y (B, S, C),
         f (B, E) -> (B, T, ·)."""
         B, S, C = y.shape
         starts = ops.arange(B, y)[:, None] * S
@@ -197,8 +197,8 @@ class Model(seq2seq.Model):
     def start(
         self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
     ) -> tuple[Memory, State]:
-        """Read sources, each ids and EOS; `copies` are the target symbols that their symbols are, -1 for none, and
-        without them nothing is copied."""
+        """Read sources, each ids and EOS; `copies` has the target symbol equal to each source symbol, -1 for none.
+        Without `copies` nothing is copied."""
         lengths = np.array([len(s) for s in sources], np.int64)
         wide = -(-int(lengths.max(initial=1)) // TILE) * TILE
         none = [np.full(len(s), -1, np.int64) for s in sources]
@@ -210,8 +210,9 @@ class Model(seq2seq.Model):
         return (*memory, np.take_along_axis(same, places, 1), places), state
 
     def step(self, ids: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """Feed edits (N,), hypothesis k of source b at b·K + k: log-probabilities (N, A) of what follows, -inf where
-        there is nothing to copy, substitute or delete; the next state; where the head stands, as attention (N, S)."""
+        """Feed edits (N,), hypothesis k of source b at b·K + k; return log-probabilities (N, A) of the next edit,
+        -inf if there is nothing to copy, substitute or delete; the next state; the head's place, as attention
+        (N, S)."""
         readout, _, state = self.advance(ids, memory[:3], state)
         logprobs = ops.log_softmax(ops.linear(readout, self.output, self.output_bias), own=True)
         return self.possible(logprobs, memory, state)
@@ -219,7 +220,7 @@ class Model(seq2seq.Model):
     def possible(
         self, logprobs: np.ndarray, memory: Memory, state: State
     ) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """What `step` gives, of the log-probabilities (N, A) of all edits, which are changed in place."""
+        """Return what `step` returns, given the log-probabilities (N, A) of all edits, which it changes in place."""
         y, last, _, copies, places = memory
         of, heads, V = np.arange(len(logprobs)) // (len(logprobs) // len(y)), state[1], self.sizes.target
         logprobs[heads == last[of], V:] = -np.inf
@@ -228,13 +229,13 @@ class Model(seq2seq.Model):
         return logprobs, state, (np.arange(places.shape[1]) == at[:, None]).astype(np.float32)
 
     def never(self, banned: Sequence[int]) -> tuple[int, ...]:
-        """The edits that would write symbols which no answer has, or an end inside."""
+        """Return the edits that would write `banned` symbols, or EOS within an answer."""
         V = self.sizes.target
         return (*banned, *(V + c for c in banned), 2 * V - 1)
 
     def spelt(self, found: Hypothesis, source: np.ndarray, copies: np.ndarray) -> Hypothesis:
-        """A hypothesis of edits of a source as one of the symbols that they write: deletions count to the symbol that
-        follows them, and attention is where the head stood."""
+        """Turn a hypothesis of edits of a source into one of the symbols that they write: deletions count towards the
+        next symbol written, and attention is the head's place."""
         V, at, waiting, copies = self.sizes.target, 0, 0.0, copies[self.edited(source)]
         ids, nats, rows = [], [], []
         for row, (edit, logprob) in enumerate(zip(found.ids.tolist(), found.logprobs.tolist(), strict=False)):
@@ -258,8 +259,8 @@ class Model(seq2seq.Model):
         copies: Sequence[np.ndarray] | None = None,
         unknown: int = 0,
     ) -> list[np.ndarray]:
-        """log p of each symbol of targets (T,), EOS included, by the best program that a beam of BEAM finds for it;
-        -inf where none writes it."""
+        """Return log p of each symbol of targets (T,), EOS included, under the best program that a beam of BEAM finds
+        for the target; -inf if none writes it."""
         if not sources:
             return []
         copied = [np.full(len(s), -1, np.int64) for s in sources] if copies is None else list(copies)
@@ -275,19 +276,19 @@ class Model(seq2seq.Model):
 
 
 class _Towards:
-    """A transducer that may write certain targets alone, as a search asks for it."""
+    """A transducer restricted to given targets, with the interface that a search needs."""
 
     def __init__(self, model: Model, targets: Sequence[np.ndarray], copies: Sequence[np.ndarray]):
         self._model, self._targets, self._copies = model, targets, copies
 
     def start(self, sources: Sequence[np.ndarray]) -> tuple[Any, Any]:
-        """The model's, beside the targets, and how much of them is written."""
+        """Return the model's memory with the targets, and its state with the number of symbols written."""
         memory, state = self._model.start(sources, self._copies)
         longest = max(map(len, self._targets))
         return (memory, padded(self._targets, longest)), (state, np.zeros(len(sources), np.int64))
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
-        """The model's log-probabilities of edits that write what comes next, or nothing."""
+        """Return the model's log-probabilities, -inf for edits that write anything but the target's next symbol."""
         (own, targets), (inner, written), V = memory, state, self._model.sizes.target
         logprobs, inner, attention = self._model.step(ids, own, inner)
         written = written + ((ids != V - 2) & (ids != V - 1) & (ids != 2 * V))

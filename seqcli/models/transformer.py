@@ -28,30 +28,30 @@ class Config(BaseConfig):
     """Recipe keys of `model` for a transformer."""
 
     kind: Literal["transformer"] = "transformer"
-    size: Size = 256  # D: of embeddings and of what each layer gives
-    heads: Size = 4  # of each attention; they share the size equally
+    size: Size = 256  # D: of embeddings and of each layer's output
+    heads: Size = 4  # of each attention; they divide the size equally
     feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
     layers: Depth = 3  # of the encoder
     decoder_layers: Depth | None = None  # default: the encoder's
     activation: Literal["relu", "gelu"] = "relu"  # of the feed-forward nets
-    norm: Literal["pre", "post"] = "pre"  # before each part, which needs less care in training, or behind its sum
+    norm: Literal["pre", "post"] = "pre"  # before each part, which trains more easily, or after its sum
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    longest: Size | None = None  # of learned positions, default 1024: those beyond share the last one
-    dropout: Rate = 0.1  # of embeddings and of what each part adds
-    attention_dropout: Rate = 0.0  # of attention's weights; above 0 training is slower
+    longest: Size | None = None  # number of learned positions, default 1024: those beyond share the last one
+    dropout: Rate = 0.1  # of embeddings and of each part's output
+    attention_dropout: Rate = 0.0  # of attention weights; above 0 training is slower
     feedforward_dropout: Rate = 0.0  # of the units of the feed-forward nets
 
 
 @dataclass(frozen=True)
 class Model(BaseSeq2Seq):
-    """p(y_t | y_<t, x) = softmax(W_o d_t + b_o), d_t what the decoder makes of y_<t and of the encoder's outputs."""
+    """A model p(y_t | y_<t, x) = softmax(W_o d_t + b_o), d_t the decoder's output for y_<t and the encoded source."""
 
     source_embedding: Array  # (Vs, D)
     target_embedding: Array | None  # (V, D); None: the source's
-    source_positions: Array | None  # (longest, D); None: waves
+    source_positions: Array | None  # (longest, D); None: sinusoidal
     target_positions: Array | None
     encoder: tuple[EncoderBlock, ...]
-    encoder_norm: Norm | None  # of what the last layer gives; None where the layers' own ends them
+    encoder_norm: Norm | None  # of the last layer's output; None if the layers end in their own norm
     decoder: tuple[DecoderBlock, ...]
     decoder_norm: Norm | None
     output_weight: Array | None  # (V, D); None: the target embedding
@@ -77,7 +77,7 @@ class Model(BaseSeq2Seq):
                 hint="choose a divisor of model.size",
             )
         if config.longest and not learned:
-            raise UsageError("model.longest is of learned positions", hint="remove it, or use positions: learned")
+            raise UsageError("model.longest is for learned positions", hint="remove it, or use positions: learned")
         config.check_sizes(sizes)
         style = Style(
             config.norm, config.activation, config.dropout, config.attention_dropout, config.feedforward_dropout
@@ -102,7 +102,8 @@ class Model(BaseSeq2Seq):
     # the equations, for training (torch) and inference (NumPy)
 
     def _look_up(self, ids: Array, table: Array, places: Array, rng: Any = None) -> Array:
-        """Embeddings of ids (...), some words dropped whole, and `places` (..., D), which broadcast to them."""
+        """Return embeddings of ids (...), after word dropout, plus position embeddings `places` (..., D), which
+        broadcast to them."""
         D = table.shape[1]
         x = ops.embedding(ids, table) * D**0.5
         if rng is not None and self.word_dropout:
@@ -110,7 +111,7 @@ class Model(BaseSeq2Seq):
         return x + places
 
     def _places(self, places: Any, learned: Array | None) -> Array:
-        """What stands for positions (...): waves, or learned (..., D)."""
+        """Return the embeddings (..., D) of positions (...), sinusoidal or learned."""
         like, D = self.targets, self.targets.shape[1]
         if learned is not None:
             last = len(learned) - 1
@@ -118,9 +119,9 @@ class Model(BaseSeq2Seq):
         return waves(places, D, like)
 
     def _encode(self, source: Array, lengths: Array, rng: Any = None) -> tuple[Array, Array]:
-        """What the encoder makes of sources (B, S): (B, S, D), in NumPy end to end (N, D); and which are inside."""
+        """Encode sources (B, S) -> (B, S, D), in NumPy concatenated (N, D); and a mask (B, S), false for padding."""
         times = ops.arange(source.shape[1], source)[None]
-        inside = (times < lengths[:, None]) | (times == 0)  # a row that only fills a batch has something, too
+        inside = (times < lengths[:, None]) | (times == 0)  # an empty row, which fills up a batch, has one place too
         if isinstance(source, np.ndarray):  # what is inside, end to end
             at = np.nonzero(inside)[1]
             x = self._look_up(source[inside], self.source_embedding, self._places(at, self.source_positions))
@@ -135,12 +136,12 @@ class Model(BaseSeq2Seq):
 
     @property
     def encoded_size(self) -> int:
-        """D: numbers that the encoder gives for a symbol."""
+        """D: the size of the encoder's output for a symbol."""
         return self.targets.shape[1]
 
     def encoded(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What the encoder makes of sources, ids and EOS: (S, D) each, in NumPy, the same to the last bit whatever is
-        read beside them."""
+        """Return the encoder's outputs (S, D) for each source, ids and EOS, in NumPy; independent of the other
+        sources, to the last bit."""
         lengths = np.array([len(s) for s in sources], np.int64)
         flat, _ = self._encode(padded(sources, -(-int(lengths.max()) // TILE) * TILE), lengths)
         return np.split(flat, np.cumsum(lengths)[:-1])
@@ -159,7 +160,7 @@ class Model(BaseSeq2Seq):
         x = self.drop(self._look_up(inputs, self.targets, places, rng), rng)
         weights = None
         for depth, (block, source) in enumerate(zip(self.decoder, sources, strict=True), 1):
-            weigh = self.copy_weight is not None and depth == len(self.decoder)  # else nobody asks for them
+            weigh = self.copy_weight is not None and depth == len(self.decoder)  # not needed otherwise
             x, weights = block.read(x, source, inside, rng, weigh=weigh)
         return x if self.decoder_norm is None else self.decoder_norm(x), weights
 

@@ -1,4 +1,4 @@
-"""Transformer classifier: words look at each other, pooled into one vector, a softmax over labels."""
+"""Transformer classifier: words attend to each other, pooled into one vector, a softmax over labels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from seqcli.models._attending import Attending, Keys
 TASK = "classification"
 VERBS = ("classify", "eval", "embed")
 TRAINED = "gradient"
-FRAMES = True  # it reads them too
+FRAMES = True  # it can read frames too
 OF_TEXT = classifier.OF_TEXT
 
 
 class Config(classifier.BaseConfig, Keys):
-    """Recipe keys of `model` for a transformer as a classifier."""
+    """Recipe keys of `model` for a transformer classifier."""
 
     kind: Literal["transformer-classification"] = "transformer-classification"
 
 
 @dataclass(frozen=True)
 class Model(Attending, classifier.Model):
-    """As the recurrent classifier, over outputs of blocks of attention."""
+    """A classifier like the recurrent one, over the outputs of blocks of attention."""
 
     kind = "transformer-classification"

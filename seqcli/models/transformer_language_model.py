@@ -1,4 +1,4 @@
-"""Transformer language model: attention to what stands before, within a window (Radford et al. 2019)."""
+"""Transformer language model: attention to earlier tokens within a window (Radford et al. 2019)."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ TASK = "language-model"
 VERBS = ("generate", "eval", "rescore", "embed")
 TRAINED = "gradient"
 
-UNTRAINED = 256  # tokens that are seen where neither a recipe's model nor its training says how many
+UNTRAINED = 256  # the window in tokens if neither a recipe's model nor its training sets one
 READ = 4096  # tokens read at once: bounds the memory
 
 
 class Config(BaseModel, extra="forbid"):
-    """Recipe keys of `model` for a transformer as a language model."""
+    """Recipe keys of `model` for a transformer language model."""
 
     kind: Literal["transformer-language-model"] = "transformer-language-model"
-    size: Size = 256  # D: of embeddings and of what each layer gives
-    heads: Size = 4  # of each attention; they share the size equally
+    size: Size = 256  # D: of embeddings and of each layer's output
+    heads: Size = 4  # of each attention; they divide the size equally
     feedforward: Size | None = None  # units of each feed-forward net; default: 4 times the size
     layers: Depth = 4
-    window: Size | None = None  # tokens that it sees at most; default: train.sequence_length
+    window: Size | None = None  # most tokens that it attends to; default: train.sequence_length
     positions: Literal["rotary", "learned"] = "rotary"
     activation: Literal["relu", "gelu"] = "gelu"  # of the feed-forward nets
-    norm: Literal["pre", "post"] = "pre"  # before each part, which needs less care in training, or behind its sum
-    dropout: Rate = 0.1  # of embeddings and of what each part adds
-    attention_dropout: Rate = 0.0  # of attention's weights; above 0 training is slower
+    norm: Literal["pre", "post"] = "pre"  # before each part, which trains more easily, or after its sum
+    dropout: Rate = 0.1  # of embeddings and of each part's output
+    attention_dropout: Rate = 0.0  # of attention weights; above 0 training is slower
     feedforward_dropout: Rate = 0.0  # of the units of the feed-forward nets
     tied: bool = True  # the softmax uses the embedding's weights (Press & Wolf 2017)
 
     @property
     def units(self) -> int:
-        """Numbers that training holds for each token, roughly."""
+        """Roughly how many numbers training holds for each token."""
         return self.layers * (10 * self.size + 2 * (self.feedforward or 4 * self.size))
 
 
 @dataclass(frozen=True)
 class Model(PredictsSymbols):
-    """p(x_t | x_<t) = softmax(W_o h_t + b_o), h what blocks of attention make of the tokens before.
+    """A model p(x_t | x_<t) = softmax(W_o h_t + b_o), h_t the output of blocks of attention over the tokens so far.
 
-    A text longer than the window W is read like this: where W tokens are known and another follows, the older half is
-    forgotten and the rest read anew. So the last W / 2 to W tokens are all that decides, as in training.
-    The state is these tokens (B, t), how many of the places of the caches are used (B,), and the caches.
+    For a text longer than the window W: when W tokens are known and another follows, the older half is forgotten and
+    the rest is read again. So each prediction depends on the last W / 2 to W tokens alone, as in training.
+    The state is these tokens (B, t), the number of used places in the caches (B,), and the caches.
     """
 
     embedding: Array  # (V, D)
     positions: Array | None  # (W, D); None: rotary
     blocks: tuple[EncoderBlock, ...]
-    norm: Norm | None  # of what the last block gives; None where the blocks' own ends them
+    norm: Norm | None  # of the last block's output; None if the blocks end in their own norm
     output_weight: Array | None  # (V, D); None: the embedding
     output_bias: Array  # (V,)
     window: int = 64  # W
@@ -97,7 +97,7 @@ class Model(PredictsSymbols):
         )
 
     def initial_state(self, batch: int) -> State:
-        """Nothing read."""
+        """Return the state before any token."""
         ids = ops.integers(np.zeros((batch, 0), np.int64), self.embedding)
         nothing = ops.zeros((batch, 0, self.embedding.shape[1]), self.embedding)
         return ids, ids.sum(1), tuple((nothing, nothing) for _ in self.blocks)
@@ -105,14 +105,14 @@ class Model(PredictsSymbols):
     # the forward pass, written once for training (torch) and inference (NumPy)
 
     def _embedded(self, ids: Array, places: Any) -> Array:
-        """ids (...) at places that broadcast to them -> (..., D)."""
+        """Embed ids (...) at places that broadcast to them -> (..., D)."""
         x = ops.embedding(ids, self.embedding)
         if self.positions is not None:
             x = x + ops.embedding(ops.integers(places, x), self.positions)
         return x * self.embedding.shape[1] ** 0.5
 
     def _turn(self, places: Any) -> Any:
-        """What makes places known to queries and keys: nothing, where embeddings do."""
+        """Return the function that rotates queries and keys by their places; the identity for learned positions."""
         if self.positions is not None:
             return lambda x: x
         heads = self.blocks[0].attention.heads
@@ -120,7 +120,7 @@ class Model(PredictsSymbols):
         return lambda x: rotated(x, cos, sin, heads)
 
     def hidden(self, ids: Array, rng: Any = None) -> tuple[Array, tuple[Any, ...]]:
-        """What the softmax reads of texts from their beginnings: ids (B, T) -> (B, T, D), and the caches."""
+        """Read texts from their beginnings: ids (B, T) -> the softmax's input (B, T, D), and the caches."""
         places = all_places(ids.shape[1], ids)
         x, turn, caches = self.drop(self._embedded(ids, places), rng), self._turn(places), []
         for block in self.blocks:
@@ -129,18 +129,19 @@ class Model(PredictsSymbols):
         return x if self.norm is None else self.norm(x), tuple(caches)
 
     def loss(self, inputs: Array, targets: Array, state: State, rng: Any = None) -> tuple[Array, State]:
-        """Mean cross-entropy in nats per token of inputs and targets (T, B), each text from its beginning."""
+        """Return the mean cross-entropy in nats per token of inputs and targets (T, B), each text read from its
+        beginning; and the state unchanged."""
         h, _ = self.hidden(inputs.T, rng)
         return self.blurred(h, targets.T, rng).mean(), state
 
     # a language model: scoring and stepping
 
     def room(self, ids: Array) -> Array:
-        """The tokens (B, t) that are still known where another follows."""
+        """Return the tokens (B, t) that are still known when another follows."""
         return ids[:, self.window - self.window // 2 :] if ids.shape[1] >= self.window else ids
 
     def _read(self, ids: Array) -> tuple[Array, State]:
-        """Texts from their beginnings, some at a time: (B, t) -> (B, t, D), and the state behind them."""
+        """Read texts from their beginnings, some at a time: (B, t) -> (B, t, D), and the state after them."""
         B, t = ids.shape
         rows = max(1, READ // max(t, 1))
         parts = [self.hidden(ids[first : first + rows]) for first in range(0, B, rows)]
@@ -151,7 +152,7 @@ class Model(PredictsSymbols):
         return ops.concat([h for h, _ in parts], axis=0), (ids, ops.integers(np.full(B, t), ids), caches)
 
     def read(self, ids: np.ndarray, state: State) -> Iterator[tuple[Array, State]]:
-        """As PredictsSymbols."""
+        """Do as in PredictsSymbols."""
         at = 0
         while at < ids.shape[1]:
             known = self.room(state[0])
@@ -161,7 +162,7 @@ class Model(PredictsSymbols):
             at += new.shape[1]
 
     def encoded(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """As PredictsSymbols."""
+        """Do as in PredictsSymbols."""
         none = [np.zeros((0, self.encoded_size), np.float32)]
         return [
             np.concatenate([*none, *(h[0] for h, _ in self.read(ids[None], self.initial_state(1)))])
@@ -169,15 +170,15 @@ class Model(PredictsSymbols):
         ]
 
     def start(self, prompt: np.ndarray, state: State | None = None) -> tuple[None, State]:
-        """Read a prompt (T,) once, from a state if there is one; nothing but the state remembers it."""
+        """Read a prompt (T,) once, from `state` or the initial state; return no memory, and the state after it."""
         own: Any = self.initial_state(1) if state is None else state
         ids = np.concatenate([ops.to_numpy(own[0])[0], prompt])
-        while len(ids) > self.window:  # as it would be forgotten token by token
+        while len(ids) > self.window:  # as reading token by token would forget it
             ids = ids[self.window - self.window // 2 :]
         return None, self._read(ops.integers(ids[None], self.embedding))[1] if len(prompt) else own
 
     def advance(self, ids: np.ndarray, state: State) -> tuple[Array, State]:
-        """As PredictsSymbols."""
+        """Do as in PredictsSymbols."""
         (known, used, caches), new = state, ops.integers(ids[:, None], self.embedding)
         left = self.room(known)
         if left is not known:

@@ -1,4 +1,4 @@
-"""Transformer tagger: words and their characters look at each other, a CRF or a softmax over labels."""
+"""Transformer tagger: words, with their characters, attend to each other; a CRF or a softmax over labels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from seqcli.models._attending import Attending, Keys
 TASK = "tagging"
 VERBS = ("tag", "eval", "embed")
 TRAINED = "gradient"
-FRAMES = True  # it reads them too
+FRAMES = True  # it can read frames too
 OF_TEXT = tagger.OF_TEXT
 
 
 class Config(tagger.BaseConfig, Keys):
-    """Recipe keys of `model` for a transformer as a tagger."""
+    """Recipe keys of `model` for a transformer tagger."""
 
     kind: Literal["transformer-tagging"] = "transformer-tagging"
 
 
 @dataclass(frozen=True)
 class Model(Attending, tagger.Model):
-    """As the recurrent tagger, over outputs of blocks of attention."""
+    """A tagger like the recurrent one, over the outputs of blocks of attention."""
 
     kind = "transformer-tagging"

@@ -1,4 +1,4 @@
-"""What models that read words, or frames, have as inputs of a graph: a batch (batch, time), padded on the right."""
+"""The graph inputs of models that read words or frames: a batch (batch, time), padded on the right."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from seqcli.frames import Frames
 from seqcli.graph.parts import Input, Named
 from seqcli.reader import placed
 
-ROWS = 64  # texts that are run together
+ROWS = 64  # texts that are run together, at most
 
 
 def check(model: Any, vocabulary: Vocabulary, kinds: Sequence[str]) -> None:
-    """Raise UsageError for a model that has no graph yet."""
+    """Raise UsageError for a model that cannot be exported as a graph yet."""
     if getattr(model, "kind", None) not in kinds:
-        raise UsageError(f"a {getattr(model, 'kind', 'model')} has no graph", hint=f"what has: {', '.join(kinds)}")
+        raise UsageError(f"a {getattr(model, 'kind', 'model')} has no graph", hint=f"these have: {', '.join(kinds)}")
 
 
 def with_readers(predictor: Any) -> Any:
-    """The predictor whose model has the language models that read for it among its own arrays."""
+    """Return the predictor with the language models of `model.reader` among its model's own arrays."""
     model = predictor.model
     if not getattr(model, "vocabulary", predictor.vocabulary).states or model.readers:
         return predictor
@@ -33,7 +33,8 @@ def with_readers(predictor: Any) -> Any:
 
 
 def inputs(model: Any, vocabulary: Vocabulary, batch: str = "batch") -> dict[str, Input]:
-    """Ids and lengths, of characters and vectors where the model reads those; `batch` names the number of texts."""
+    """Return the inputs: ids and lengths, with characters, vectors and the symbols of readers if the model reads
+    them; or frames. `batch` names the number of texts."""
     if model.front_end is not None:
         frames = Input(np.float32, (batch, "time", vocabulary.dimensions))
         return {"frames": frames, "lengths": Input(np.int64, (batch,), 1, "time")}
@@ -54,7 +55,7 @@ def inputs(model: Any, vocabulary: Vocabulary, batch: str = "batch") -> dict[str
 
 
 def read(model: Any, x: Named) -> tuple[Any, Any]:
-    """What the stack reads, (T, B, ·), and how long each is (B,)."""
+    """Return the stack's input (T, B, ·), and its lengths (B,)."""
     if "frames" in x:
         rows, lengths = model.front_end.batched(x["frames"], x["lengths"])
         return rows.swapaxes(0, 1), lengths
@@ -77,7 +78,7 @@ def read(model: Any, x: Named) -> tuple[Any, Any]:
 
 
 def read_by(model: Any, records: Sequence[Any]) -> list[Any]:
-    """What the language models of a model are to read of each record: (symbols, ends) for each of them."""
+    """Return the input of each language model of `model.reader` for each record: (symbols, ends of words)."""
     if not getattr(model, "readers", ()):
         return []
     return [[part.symbols(*placed(record)) for part in model.vocabulary.reader.parts] for record in records]
@@ -86,7 +87,7 @@ def read_by(model: Any, records: Sequence[Any]) -> list[Any]:
 def given(
     model: Any, vocabulary: Vocabulary, texts: Sequence[Any], through: Sequence[Any] = ()
 ) -> dict[str, np.ndarray]:
-    """The inputs of some texts of at least a word, or of some frames (T, D); `through` is what `read_by` gives."""
+    """Return the inputs of texts that have at least one word, or of frames (T, D); `through` is from `read_by`."""
     lengths = np.array([len(words) for words in texts], np.int64)
     inside = np.arange(lengths.max()) < lengths[:, None]
 
@@ -112,7 +113,7 @@ def given(
 
 
 def side_by_side(rows: Sequence[np.ndarray], filler: int = 0) -> np.ndarray:
-    """Rows of ids, or of frames, side by side, filled up."""
+    """Return rows of ids, or of frames, as one array, padded with `filler`."""
     found = np.full((len(rows), max(map(len, rows)), *rows[0].shape[1:]), filler, rows[0].dtype)
     for row, own in zip(found, rows, strict=True):
         row[: len(own)] = own
@@ -120,17 +121,18 @@ def side_by_side(rows: Sequence[np.ndarray], filler: int = 0) -> np.ndarray:
 
 
 def groups(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of texts that are run together: those with words, of like length, ROWS at most."""
+    """Return the indices of non-empty texts in groups of similar length to run together, at most ROWS each."""
     order = [i for i in np.argsort(lengths, kind="stable").tolist() if lengths[i]]
     return [order[at : at + ROWS] for at in range(0, len(order), ROWS)]
 
 
 def on_page(vocabulary: Vocabulary, frames: Frames | None) -> dict[str, Any]:
-    """`about` with the vectors themselves. Raises UsageError where frames are read, which nobody types."""
+    """Return `about` with the vectors themselves. Raises UsageError if the model reads frames, which cannot be typed
+    in."""
     if frames is not None:
-        raise UsageError("a page has no model that reads frames")
+        raise UsageError("a model that reads frames cannot be exported as a page")
     if vocabulary.states:
-        raise UsageError("a page has no model with a reader (model.reader)")
+        raise UsageError("a model with a reader (model.reader) cannot be exported as a page")
     return {**about(vocabulary, frames), "vectors": {"words": vocabulary.vector_words, "rows": vocabulary.vectors}}
 
 
@@ -140,9 +142,9 @@ def normal(frames: Frames) -> dict[str, Any]:
 
 
 def about(vocabulary: Vocabulary, frames: Frames | None) -> Mapping[str, Any]:
-    """What a reader needs of the vocabulary: the id of a word is its place in `words` and 1, 0 is unknown; of a
-    character its place and 4, 0 is padding, 1 unknown, 2 and 3 begin and end a word. Of frames, what they are
-    normalised by."""
+    """Return what a user of the graph needs of the vocabulary. The id of a word is its place in `words` + 1, 0 is
+    unknown; the id of a character is its place + 4, 0 is padding, 1 unknown, 2 and 3 begin and end a word. For
+    frames, return the mean and deviation that normalise them."""
     if frames is not None:
         return normal(frames)
     return {

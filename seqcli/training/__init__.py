@@ -8,7 +8,7 @@ from seqcli.errors import UsageError
 
 
 def require_torch(what: str) -> None:
-    """Import torch. Raises UsageError with the command that installs it, where it is missing or broken."""
+    """Import torch for `what`. Raises UsageError with the command that installs torch if it is missing or broken."""
     try:
         import_module("torch")
     except (ImportError, OSError) as error:

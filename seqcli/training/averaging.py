@@ -1,8 +1,8 @@
-"""The mean of a run's last snapshots: kept in the place of the best model if it scores better on the valid split.
+"""Average a run's last snapshots; the mean replaces the best model if it scores better on the validation split.
 
 Weights of neighbouring steps scatter around a point that is often better than each of them (Polyak & Juditsky 1992;
-of checkpoints: Vaswani et al. 2017, 6.1). Which snapshots are taken follows from the step and the recipe alone, and
-their mean from their bits, so that a resumed run ends with the same model.
+averaged checkpoints: Vaswani et al. 2017, 6.1). The step and the recipe alone decide which snapshots are averaged, so
+a resumed run ends with the same model.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def check(config: TrainConfig, task: BaseTask) -> None:
-    """Raise UsageError where there is no validation split to judge the mean by."""
+    """Raise UsageError if there is no validation split on which to judge the mean."""
     if config.average_snapshots and task.watched == "train_loss":
         raise UsageError(
             "train.average_snapshots: the mean is kept if it scores better on a validation split; set data.valid"
@@ -35,12 +35,12 @@ def check(config: TrainConfig, task: BaseTask) -> None:
 
 
 def steps(last: int, every: int, number: int) -> list[int]:
-    """The steps of the last `number` snapshots up to step `last`, the earliest first: multiples of `every`."""
+    """Return the steps of the last `number` snapshots up to step `last`, earliest first: multiples of `every`."""
     return list(range(last - last % every, 0, -every)[:number])[::-1]
 
 
 def mean(paths: Sequence[Path], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The mean of the named arrays of model files, summed in float64 in the order of the files; float32.
+    """Return the mean, in float32, of the named arrays of model files, summed in float64 in the order of the files.
 
     Raises SeqcliError for a file that cannot be read, KeyError for one that lacks an array.
     """
@@ -54,9 +54,9 @@ def mean(paths: Sequence[Path], names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def average(trainer: Trainer) -> None:
-    """At a run's end: score the mean of its last snapshots, log it, say it; keep it if it is better than the best.
+    """Score the mean of a run's last snapshots at its end, log and report it; keep it if it beats the best model.
 
-    What was judged already, a run that is resumed when it has ended, is not judged again.
+    A finished run that is resumed is not judged again.
     """
     config, p = trainer.config, trainer.progress
     if not (config.average_snapshots and config.snapshot_every):
@@ -66,7 +66,7 @@ def average(trainer: Trainer) -> None:
         return
     found = _own(trainer, steps(p.step, config.snapshot_every, config.average_snapshots))
     if len(found) < config.average_snapshots:
-        there = {0: "are none", 1: "is 1"}.get(len(found), f"are {len(found)}")
+        there = {0: "are none", 1: "is only 1"}.get(len(found), f"are only {len(found)}")
         console.warn(
             f"train.average_snapshots is {config.average_snapshots}, but there {there} by step {p.step:,}"
             + ("" if found else ": nothing is averaged")
@@ -77,7 +77,7 @@ def average(trainer: Trainer) -> None:
 
 
 def _own(trainer: Trainer, wanted: Sequence[int]) -> list[Path]:
-    """The snapshots of those steps that this run wrote, and that can be read."""
+    """Return the paths of the readable snapshots that this run wrote at the steps `wanted`."""
     found = []
     for path in map(trainer.run.snapshot, wanted):
         if not path.exists():
@@ -87,7 +87,7 @@ def _own(trainer: Trainer, wanted: Sequence[int]) -> list[Path]:
         except SeqcliError as error:
             console.warn(f"{error.message}: this snapshot is left out")
             continue
-        if header.get("created") == trainer.header.get("created"):  # one of another run may have been left there
+        if header.get("created") == trainer.header.get("created"):  # another run may have left a snapshot there
             found.append(path)
     return found
 

@@ -1,4 +1,4 @@
-"""A run's log for TensorBoard, beside metrics.jsonl; from the extra `tensorboard`."""
+"""Log a run for TensorBoard, beside metrics.jsonl; needs the extra `tensorboard`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ GROUPS = {"train_loss": "loss/train", "valid_loss": "loss/valid", "gradient_norm
 
 
 class Board:
-    """Writes scalars by step into the run's folder: what a resumed run logs again takes the place of what was there.
+    """A writer of scalars by step into the run's folder; what a resumed run logs again replaces the earlier entries.
 
-    Raises SeqcliError where the package is missing.
+    Raises SeqcliError if the package is missing.
     """
 
     def __init__(self, run: Run, step: int):
@@ -29,7 +29,7 @@ class Board:
         self._writer: Any = SummaryWriter(str(run.path), purge_step=step + 1 if step else None)
 
     def add(self, step: int, figures: Mapping[str, Any]) -> None:
-        """Log the figures of an evaluation. Where they cannot be written training goes on without them."""
+        """Log the figures of an evaluation. If they cannot be written, warn, and train on without this log."""
         if self._writer is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""Where and how precisely a model is trained: static rules, so that a run can be repeated from its recipe."""
+"""Choose device, precision and threads by static rules, so that a run can be repeated from its recipe."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BFLOAT16_FROM = 256  # hidden units: below, bfloat16 gains nothing on a CPU
 
 
 def resolve(config: TrainConfig, hidden: int, processes: int = 1) -> TrainConfig:
-    """The configuration with `device`, `precision` and `threads` made definite; of several `processes` on a machine
-    each has its share of the cores. Raises UsageError."""
+    """Return the configuration with `device`, `precision` and `threads` resolved; each of several `processes` on a
+    machine gets its share of the cores. Raises UsageError for a device that is not there."""
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -52,18 +52,18 @@ def has_bfloat16(device: str) -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Let what one step frees stay with the process for the next one: pages that are given back cost a fault each
-    when they are asked for again, a fifth of the time of a step. glibc only; elsewhere nothing happens."""
+    """Keep the memory that one step frees in the process for the next: pages returned to the system cost a page fault
+    each when they are needed again, a fifth of the time of a step. glibc only; does nothing elsewhere."""
     if "MALLOC_TRIM_THRESHOLD_" in os.environ or not hasattr(os, "confstr"):
         return  # the user's own choice; not a POSIX system
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(-1, 1 << 30)  # M_TRIM_THRESHOLD: bytes free at the heap's end before any are given back
-        set_option(-3, 32 << 20)  # M_MMAP_THRESHOLD: larger blocks come from the system alone; the most there may be
+        set_option(-3, 32 << 20)  # M_MMAP_THRESHOLD, at its maximum: only larger blocks are mapped one by one
 
 
 def leaves(model: Any, device: str) -> dict[str, torch.Tensor]:
-    """The model's arrays as float32 leaves with gradients."""
+    """Return the model's arrays as float32 leaves with gradients."""
     return {
         name: torch.from_numpy(np.array(a, dtype=np.float32)).to(device).requires_grad_()
         for name, a in layers.arrays(model).items()
@@ -71,19 +71,19 @@ def leaves(model: Any, device: str) -> dict[str, torch.Tensor]:
 
 
 def bind(model: Any, weights: Mapping[str, torch.Tensor], precision: str) -> Any:
-    """The model with torch weights, cast to the precision of the products; gradients flow to the float32 leaves."""
+    """Return the model with torch weights cast to `precision`; gradients flow back to the float32 leaves."""
     if precision == "bfloat16":
         weights = {name: w.to(torch.bfloat16) for name, w in weights.items()}
     return layers.replace(model, weights)
 
 
 def detached(state: Any) -> Any:
-    """A carried state, nested tuples of tensors, through which no gradient flows back."""
+    """Return a carried state (nested tuples of tensors) detached, so that no gradient flows back through it."""
     return tuple(map(detached, state)) if isinstance(state, tuple) else state.detach()
 
 
 def to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """Copies of tensors as NumPy arrays (bfloat16 as float32: NumPy has no such type)."""
+    """Return copies of tensors as NumPy arrays (bfloat16 as float32, since NumPy has no such type)."""
 
     def copy(t: torch.Tensor) -> np.ndarray:
         t = t.detach().cpu()
@@ -93,12 +93,12 @@ def to_numpy(weights: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
 
 
 def kernel_works(try_once: Callable[[], None], precision: str) -> bool:
-    """Whether a step runs in a precision; where a kernel refuses, says so."""
+    """Whether a step runs in a precision; warns if a kernel refuses it."""
     if precision == "float32":
         return True
     try:
         try_once()
     except RuntimeError as error:
-        warn(f"{precision} is refused by this device's kernel ({str(error).splitlines()[0]}); training in float32")
+        warn(f"this device's kernel refuses {precision} ({str(error).splitlines()[0]}); training in float32")
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a live display on a terminal, plain lines in a log."""
+"""Show the progress of training: a live display on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = 10.0  # seconds between plain lines
 
 
 def sparkline(values: list[float], width: int = 24) -> str:
-    """The last values as bars, the highest the tallest."""
+    """Return the last `width` values as a string of bars; the highest value gets the tallest bar."""
     values = values[-width:]
     low, high = min(values), max(values)
     if high == low:
@@ -24,7 +24,7 @@ def sparkline(values: list[float], width: int = 24) -> str:
 
 
 class Display:
-    """Shows a run; use as a context."""
+    """A display of a run's progress; a context manager. `watched` names the figure that decides the best model."""
 
     def __init__(self, watched: str = "train_loss"):
         self._watched = watched
@@ -40,8 +40,8 @@ class Display:
             from rich.live import Live
             from rich.text import Text
 
-            # two rows from first to last: rich (15.0.0) draws in a thread of its own, perhaps between the moment in
-            # which our line learns how high the display is and the one in which it is written
+            # always two rows: rich (15.0.0) draws in a thread of its own, perhaps between the moment when our line
+            # learns the height of the display and the moment when it is written
             self._second = Text(no_wrap=True, overflow="ellipsis", style="bold")
             self._live = Live(self._rows(), console=console.stderr(), refresh_per_second=4, transient=True)
             self._live.start(refresh=True)
@@ -52,17 +52,17 @@ class Display:
             self._live.stop()
 
     def notice(self, text: str) -> None:
-        """Say something from a signal handler: on the live display by its next refresh, for a handler must not draw
-        while the interrupted code may be drawing."""
+        """Show a message from a signal handler. The live display shows it at its next refresh: a handler must not
+        draw, because the interrupted code may be drawing."""
         if self._live:
             self._noticed = self._second.plain = text
         else:
             console.say(text)
 
     def step(self, p: Progress, loss: float, norm: float, rate: float, share: float, total: int | None) -> None:
-        """After every optimizer step."""
+        """Update the display after an optimizer step; `share` is the spent part of the budget, `total` its steps."""
         now = time.monotonic()
-        if self._began is None:  # the first step creates kernels: it is no measure of speed
+        if self._began is None:  # the first step creates kernels: its speed says nothing
             self._began, self._tokens_before, self._share_before = now, p.tokens, share
         self._smooth = loss if self._smooth is None else 0.98 * self._smooth + 0.02 * loss
         interval = 0.2 if self._live else EVERY
@@ -84,7 +84,7 @@ class Display:
             )
 
     def evaluation(self, p: Progress) -> None:
-        """After every evaluation: one line that stays."""
+        """Print one lasting line after an evaluation."""
         last = p.history[-1]
         mark = "  *best" if p.best_step == p.step else ""
         valid = f"  valid {last['valid_loss']:.4f}" if last["valid_loss"] is not None else ""
@@ -114,7 +114,7 @@ class Display:
         return self._rows(steps, ProgressBar(100, share * 100, width=40), f"{share:.0%}", ends)
 
     def _rows(self, *cells: Any) -> Any:
-        """The display: these cells in a row, and the second row."""
+        """Return the display: a row of these cells above the second row."""
         from rich.console import Group
         from rich.table import Column, Table
 

@@ -1,9 +1,10 @@
-"""Dynamic evaluation: a language model that goes on learning from each segment once it is scored (Krause et al. 2018,
+"""Dynamic evaluation: a language model keeps learning from each segment after scoring it (Krause et al. 2018,
 "Dynamic evaluation of neural sequence models").
 
 With g the gradient of a segment's mean loss, s the root of the mean squared gradients of the training text, s̄ its
 mean over all weights, and θ₀ the trained weights: θ ← θ - rate · g / (s + ε s̄) + min(decay · s / s̄, 1) · (θ₀ - θ).
-Weights whose gradients were small in training move far for one that comes, and those that matter are drawn back.
+Weights whose gradients were small in training take large steps; weights whose gradients were large take small steps
+and are pulled back to their trained values more strongly.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from seqcli.errors import UsageError
 from seqcli.models import joined
 from seqcli.training import device
 
-STREAMS, BATCHES = 32, 100  # of the training text, over which gradients are squared, at most
+STREAMS, BATCHES = 32, 100  # how much training text the squared gradients are averaged over, at most
 EPSILON = 0.1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How far it learns."""
+    """The learning rate, the decay towards the trained weights, and the segment length of dynamic evaluation."""
 
     rate: float = 1e-4
     decay: float = 0.01
@@ -38,17 +39,17 @@ class Settings:
 
 
 class Dynamic:
-    """A LanguageModel of one stream that learns as it scores: what it gives depends on all it has scored before.
-    `begin` puts the trained weights back."""
+    """A LanguageModel of one stream that learns as it scores: its scores depend on everything it has scored before.
+    `begin` restores the trained weights."""
 
     kind: ClassVar[str] = "dynamic"
 
     def __init__(self, model: Any, train: np.ndarray, settings: Settings):
-        """Of a recurrent language model and the ids (N,) it was trained on. Raises UsageError for another kind."""
+        """Wrap a recurrent language model, given its training ids (N,). Raises UsageError for other kinds."""
         if not hasattr(model, "stack"):
             raise UsageError(
                 f"--dynamic is for recurrent language models: this one is a {model.kind}",
-                hint="the state of a recurrent one goes on from segment to segment",
+                hint="only a recurrent model carries its state from segment to segment",
             )
         self.settings, self._model = settings, model
         self._weights = device.leaves(model, "cpu")
@@ -60,12 +61,12 @@ class Dynamic:
         self._pulls = {name: (settings.decay * r / mean).clamp(max=1.0) for name, r in roots.items()}
 
     def _roots(self, train: np.ndarray) -> dict[str, torch.Tensor]:
-        """The root of the mean squared gradients of each weight."""
+        """Return the root of the mean squared gradients of each weight on the training text."""
         streams = Streams(train, STREAMS, self.settings.segment, 0)
         count = min(BATCHES, streams.batches)
         squares = {name: torch.zeros_like(w) for name, w in self._first.items()}
         state = self._bound.initial_state(streams.batch_size)
-        with console.progress("squaring gradients of the training text", count, " batches") as advance:
+        with console.progress("measuring gradients on the training text", count, " batches") as advance:
             for index in range(count):
                 inputs, targets = (ops.integers(a, self._bound.embedding) for a in streams.batch(0, index))
                 loss, state = self._bound.loss(inputs, targets, device.detached(state))
@@ -80,7 +81,7 @@ class Dynamic:
 
     @property
     def output(self) -> np.ndarray:
-        """The weight of the softmax (V, H)."""
+        """The weight matrix of the softmax (V, H)."""
         return self._model.output
 
     @property
@@ -88,24 +89,24 @@ class Dynamic:
         return self._model.vocabulary_size
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """As trained."""
+        """Return the arrays as they were trained."""
         return self._model.arrays()
 
     def begin(self) -> None:
-        """Forget what was scored."""
+        """Put the trained weights back, forgetting everything that was scored."""
         with torch.no_grad():
             for name, w in self._weights.items():
                 w.copy_(self._first[name])
 
     def initial_state(self, batch: int) -> Any:
-        """Zeros."""
+        """Return a state of zeros for `batch` streams."""
         return self._bound.initial_state(batch)
 
     def scored(self, inputs: np.ndarray, targets: np.ndarray, state: Any) -> Iterator[tuple[Any, np.ndarray, Any]]:
-        """Each segment of one stream (1, T), before it is learnt from: what the softmax read (1, t, H), the
-        log-probabilities (1, t) and the state behind it."""
+        """Yield for each segment of one stream (1, T), scored before it is learnt from: the inputs of the softmax
+        (1, t, H), the log-probabilities in nats (1, t) and the state after it. Raises UsageError for more streams."""
         if len(inputs) != 1:
-            raise UsageError("--dynamic learns from one stream: it does not go with windows or lines by themselves")
+            raise UsageError("--dynamic learns from one stream: it does not apply to windows or to separate lines")
         for at in range(0, inputs.shape[1], self.settings.segment):
             x, y = (
                 ops.integers(np.ascontiguousarray(a[:, at : at + self.settings.segment].T), self._bound.embedding)
@@ -123,5 +124,5 @@ class Dynamic:
             yield h.detach().swapaxes(0, 1), -ops.to_numpy(nats)[None], state
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """As LanguageModel.score, of one stream."""
+        """Score one stream as `LanguageModel.score` does."""
         return joined(self.scored(inputs, targets, state), len(inputs), state)

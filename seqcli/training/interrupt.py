@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while training: the first asks to finish the step and save, the second leaves at once."""
+"""Handle SIGINT and SIGTERM during training: the first finishes the step and saves, the second leaves at once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from seqcli.console import say, show_cursor
 
 
 class Interrupt:
-    """A context in which the two signals are caught; `wanted` is the number of the one that came, or 0.
+    """A context manager that catches the two signals; `wanted` is the number of the first one received, or 0.
 
-    `notice` tells the person; it is called inside a signal handler, amid whatever the program was writing. One that
-    comes within `same` seconds is the first again: where there are several processes, a terminal sends it to each,
-    and who started them hands it on.
+    `notice` tells the user; it is called inside a signal handler, whatever the program was writing at that moment. A
+    signal within `same` seconds of the first counts as the first: with several processes, the terminal sends it to
+    each of them and the process that started them passes it on too.
     """
 
     def __init__(self, notice: Callable[[str], None] = say, same: float = 0.0) -> None:
@@ -42,5 +42,5 @@ class Interrupt:
             show_cursor()
             os._exit(128 + number)
         self.wanted, self._came = number, time.monotonic()
-        with contextlib.suppress(RuntimeError):  # Python refuses to write amid a write to the same stderr
-            self._notice("stopping after this step; once more to leave at once without saving")
+        with contextlib.suppress(RuntimeError):  # Python refuses to write amid another write to stderr
+            self._notice("stopping after this step; interrupt again to leave at once without saving")

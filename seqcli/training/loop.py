@@ -1,8 +1,8 @@
-"""The training loop of gradient-trained models, resumable; what a batch and its loss are, the task says.
+"""The resumable training loop of gradient-trained models; the task defines batches and their loss.
 
-All that decides the next step is in `Trainer`'s weights, optimizer, generator, carried state and `Progress`;
-`save` writes them to `last.safetensors`, the commit point, and `load` puts them back, so that an interrupted run
-ends with the same bits as one that was not.
+`Trainer`'s weights, optimizer, generator, carried state and `Progress` decide every later step; `save` writes them to
+`last.safetensors`, the commit point, and `load` restores them, so that an interrupted run ends bit-identical to an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from seqcli.training.progress import Progress, restored
 
 
 class Trainer:
-    """Trains one model; `fit` runs until the budget is spent, patience ends, or an interrupt."""
+    """A trainer of one model; `fit` runs until the budget is spent, patience runs out, or a signal interrupts it."""
 
     def __init__(
         self, task: BaseTask, config: TrainConfig, run: Run, header: dict[str, Any], group: Group | None = None
@@ -47,7 +47,7 @@ class Trainer:
             self.header["recipe"]["train"]["precision"] = "float32"
         self.averaged = {n: w.detach().clone() for n, w in self.weights.items()} if config.average else None
         self.optimizer = optimizers.build(config, self.weights, task.depth.rates())
-        self.learning = 0  # groups of `task.depth`
+        self.learning = 0  # number of groups of `task.depth` that are being trained
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(config.seed)
         task.rows = self.group.rows
@@ -56,7 +56,7 @@ class Trainer:
         self._last_save = time.monotonic()
 
     def _probe(self, precision: str) -> None:
-        """One loss and its gradient, of which nothing is kept. Raises RuntimeError where a kernel refuses."""
+        """Compute one loss and its gradient, and discard them. Raises RuntimeError if a kernel refuses."""
         model = device.bind(self.task.model, self.weights, precision)
         loss, _ = self.task.loss(model, self.task.batch(0, 0), self.task.initial_state(model), None)
         torch.autograd.grad(loss, list(self.weights.values()), allow_unused=True)
@@ -69,7 +69,7 @@ class Trainer:
 
     @property
     def total_steps(self) -> int | None:
-        """Steps of the budget, where it has any but minutes."""
+        """Optimizer steps of the budget; None if only `minutes` limits it."""
         limits = [self.config.steps] if self.config.steps else []
         if self.config.epochs:
             limits.append(max(1, round(self.config.epochs * self.steps_per_epoch)))
@@ -81,14 +81,14 @@ class Trainer:
 
     @property
     def share(self) -> float:
-        """How much of the budget is spent, 0 .. 1."""
+        """The spent part of the budget, 0 .. 1."""
         spent = [self.progress.step / self.total_steps] if self.total_steps else []
         if self.config.minutes:
             spent.append(self.progress.seconds / (60 * self.config.minutes))
         return min(max(spent), 1.0)
 
     def evaluate_every(self) -> int:
-        """Steps between evaluations: once an epoch, but at least ten times a run and about fifty at most."""
+        """Return the steps between evaluations: an epoch, but at least 10 and at most about 50 evaluations a run."""
         if self.config.evaluate_every:
             return self.config.evaluate_every
         every = math.ceil(self.steps_per_epoch)
@@ -96,12 +96,12 @@ class Trainer:
         return max(1, min(every, math.ceil(total / 10)), total // 50)
 
     def _nearly_done(self, every: int) -> bool:
-        """Whether the evaluation at the end is so close that one now would say the same."""
+        """Whether the final evaluation is so close that an evaluation now would add nothing."""
         left = (self.total_steps or math.inf) - self.progress.step
         return 0 < left < every / 2
 
     def done(self) -> bool:
-        """Whether a budget is spent or patience has ended."""
+        """Whether a budget is spent or patience has run out."""
         if self.config.patience and self.progress.stale >= self.config.patience:
             return True
         return self.share >= 1.0
@@ -109,7 +109,7 @@ class Trainer:
     # the loop
 
     def fit(self, display: Display, interrupt: Interrupt) -> int:
-        """Train to the end, or to an interrupt, saving at both; the number of the signal, 0 at the end."""
+        """Train to the end or to an interrupt, and save; return the number of the signal, or 0 at the end."""
         p, began = self.progress, time.monotonic() - self.progress.seconds
         p.finished = False
         if not p.step:
@@ -119,7 +119,7 @@ class Trainer:
             loss, norm, rate = self.step()
             p.seconds = self._clock(began)
             display.step(p, loss, norm, rate, self.share, self.total_steps)
-            # before any save of this step
+            # written before `last.safetensors` of this step
             if self.config.snapshot_every and p.step % self.config.snapshot_every == 0:
                 self.write_model(self.run.snapshot(p.step), {})
             due = p.step % every == 0 and not self._nearly_done(every)
@@ -145,12 +145,12 @@ class Trainer:
         return 0
 
     def _clock(self, began: float) -> float:
-        """Seconds of training; where they decide, the same in all processes."""
+        """Return the seconds of training; the same in all processes if the budget is in minutes."""
         seconds = time.monotonic() - began
         return self.group.clock(seconds) if self.config.minutes else seconds
 
     def step(self) -> tuple[float, float, float]:
-        """One optimizer step: (training loss in nats per token, gradient norm, learning rate)."""
+        """Take one optimizer step; return (training loss in nats per token, gradient norm, learning rate)."""
         p, config = self.progress, self.config
         rate = optimizers.learning_rate(
             config, step=p.step, epoch=self.epochs_done, share=self.share, factor=p.factor
@@ -181,7 +181,7 @@ class Trainer:
         return total, norm, rate
 
     def _unfreeze(self) -> None:
-        """Let the weights have gradients whose turn it is, and no others."""
+        """Let exactly those weights have gradients whose turn to learn has come."""
         learning = self.task.depth.learning(self.epochs_done)
         if learning != self.learning:
             self.learning = learning
@@ -190,8 +190,8 @@ class Trainer:
                     self.weights[name].requires_grad_(i < learning)
 
     def _descend(self, batch: Any) -> float:
-        """Add a batch's part in the gradient of a step, or that of this process's rows (None: there are none); its
-        part in the loss."""
+        """Add to the gradient of a step what a batch, or this process's rows of it (None: no rows), contributes;
+        return its part of the loss."""
         mine = (self.task.weight(batch), self.task.size(batch)) if batch is not None else (0, 0)
         share, units = self.group.share(*mine)
         self.progress.tokens += units
@@ -205,7 +205,7 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Move the average towards the weights; early on faster, so that it forgets where they began."""
+        """Move the average towards the weights, faster early on, so that it forgets the initial weights."""
         if self.averaged is not None:
             decay = min(self.config.average, (1 + self.progress.step) / (10 + self.progress.step))
             for name, average in self.averaged.items():
@@ -213,7 +213,7 @@ class Trainer:
 
     @property
     def kept(self) -> dict[str, torch.Tensor]:
-        """The weights that are evaluated and written: the average, where one is kept."""
+        """The weights that are evaluated and written: the moving average, if there is one."""
         return self.weights if self.averaged is None else self.averaged
 
     def _diverged(self, what: str, rate: float) -> SeqcliError:
@@ -223,11 +223,11 @@ class Trainer:
             hint=f"{kept}try a lower train.learning_rate (it was {rate:.2g}), more train.warmup,"
             f" {'a smaller train.clip_norm' if self.config.clip_norm else 'train.clip_norm: 1.0'}"
             f"{', or train.precision: float32' if self.config.precision == 'bfloat16' else ''};"
-            " --resume goes on from the last save, --overwrite begins anew",
+            " --resume continues from the last save, --overwrite starts again",
         )
 
     def evaluate(self, rate: float) -> None:
-        """Measure, log, keep the model if it is the best, move the plateau schedule."""
+        """Evaluate and log, keep the model if it is the best so far, and advance the plateau schedule."""
         p = self.progress
         train = p.loss_sum / max(p.steps_since, 1)
         with torch.no_grad():
@@ -258,7 +258,7 @@ class Trainer:
         self.log(scores | figures, better)
 
     def log(self, figures: dict[str, Any], better: bool) -> None:
-        """Write a line into metrics.jsonl; `better`: that model is kept."""
+        """Append a line to metrics.jsonl; `better` says whether the evaluated model is kept."""
         if not self.group.first:
             return
         p = self.progress
@@ -270,7 +270,7 @@ class Trainer:
     # saving
 
     def write_model(self, path: Any, scores: dict[str, Any], weights: dict[str, torch.Tensor] | None = None) -> None:
-        """The model as it is now, or with other weights, as an artifact."""
+        """Write the model as an artifact, with its current weights or with `weights`."""
         if not self.group.first:
             return
         p = self.progress
@@ -283,7 +283,7 @@ class Trainer:
         artifact.write(path, header, self.task.arrays | arrays)
 
     def save(self) -> None:
-        """Write last.safetensors: all that decides what comes next."""
+        """Write last.safetensors: everything that decides the next step."""
         self._last_save, state = time.monotonic(), self.group.gathered(self.state)
         if not self.group.first:
             return
@@ -303,7 +303,7 @@ class Trainer:
         self._last_save = time.monotonic()
 
     def load(self, saved: artifact.Artifact) -> None:
-        """Put back what `save` wrote, and cut the log back. Raises SeqcliError for what it cannot have written."""
+        """Restore what `save` wrote and truncate the log to match. Raises SeqcliError for an invalid checkpoint."""
         with artifact.restoring(saved.path):
             self.progress = restored(saved.header["progress"], self.task.batches)
             self._put_back(saved)

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules, from a recipe's keys."""
+"""Build optimizers and learning-rate schedules from a recipe's keys."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from seqcli.recipe.schema import TrainConfig
 
 
 def decays(name: str, weight: torch.Tensor) -> bool:
-    """Whether weight decay applies: to matrices, not to biases, and not to embeddings, whose rows are looked up."""
+    """Whether weight decay applies to an array: to matrices, but not to biases or embedding tables."""
     return weight.ndim >= 2 and "embedding" not in name
 
 
 def build(
     config: TrainConfig, weights: Mapping[str, torch.Tensor], shares: Mapping[str, float] | None = None
 ) -> torch.optim.Optimizer:
-    """torch's optimizer over the leaves, in groups: with and without weight decay, and by `share`, what the learning
-    rate of each array is multiplied by (1 where `shares` does not name it)."""
+    """Return torch's optimizer over the leaves, grouped by whether weight decay applies and by `share`, the factor of
+    an array's learning rate (1 if `shares` does not name the array)."""
     kinds: dict[tuple[float, bool], list[torch.Tensor]] = {}
     for name, weight in weights.items():
         kinds.setdefault(((shares or {}).get(name, 1.0), decays(name, weight)), []).append(weight)
@@ -37,16 +37,16 @@ def build(
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Make `rate` the learning rate; each group's is its share of it."""
+    """Set the learning rate; each group gets its share of `rate`."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("share", 1.0)
 
 
 def learning_rate(config: TrainConfig, *, step: int, epoch: float, share: float, factor: float) -> float:
-    """The rate of a step (from 0).
+    """Return the learning rate of a step (counted from 0).
 
-    `epoch` counts epochs done, `share` is how much of the budget is spent (0 .. 1), `factor` is what `plateau` has
-    come down to.
+    `epoch` counts finished epochs, `share` is the spent part of the budget (0 .. 1), `factor` is the current factor
+    of the `plateau` schedule.
     """
     rate = config.learning_rate
     if step < config.warmup:
@@ -58,6 +58,6 @@ def learning_rate(config: TrainConfig, *, step: int, epoch: float, share: float,
     if config.schedule == "step":
         done = epoch - config.decay_from
         return rate * config.decay ** (1 + math.floor(done / config.decay_every)) if done >= 0 else rate
-    if config.schedule == "inverse-sqrt":  # Vaswani et al. 2017, 5.3, its peak the learning rate
+    if config.schedule == "inverse-sqrt":  # Vaswani et al. 2017, 5.3, with the learning rate as its peak
         return rate * math.sqrt(max(config.warmup, 1) / (step + 1))
     return rate * factor

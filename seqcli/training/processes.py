@@ -1,11 +1,12 @@
-"""Several processes that train one model: how they are started, what they sum, how they end together.
+"""Several processes that train one model: how they start, what they sum, how they end together.
 
-Rank r of N takes the rows r, r + N, ... of every batch. A loss is a mean, so that each part is weighted by what it is
-the mean of: the sum of the parts' gradients is that of the whole batch. What follows from a clock or a signal is
-decided once for all. Figures go over gloo, and so do gradients on a CPU; between GPUs these go over NCCL.
+Rank r of N takes the rows r, r + N, ... of every batch. A loss is a mean, so each part is weighted by the amount that
+it averages over: then the sum of the parts' gradients is the gradient of the whole batch. Decisions that depend on a
+clock or a signal are taken once for all processes. Figures travel over gloo, as do gradients on a CPU; gradients
+between GPUs travel over NCCL.
 
-The process that fails first writes so into the store that all of them know, and says why. One whose connection
-breaks looks there and is silent. For one that was killed, `start` says it, or under torchrun one of those left.
+The process that fails first records this in the shared store and reports the reason. A process that loses its
+connection looks there and stays silent. For a killed process `start` reports it, or under torchrun a surviving one.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.training.group import Group
 
 T = TypeVar("T")
-LONGEST = timedelta(hours=3)  # that the others wait for the first, which evaluates
-TELLING = 3.0  # seconds that one whose connection broke waits for the reason
-GRACE = 3.0  # seconds that the others have to end by themselves, and again when they were told to
+LONGEST = timedelta(hours=3)  # how long the others wait while the first process evaluates
+TELLING = 3.0  # seconds that a process waits for the reason after its connection broke
+GRACE = 3.0  # seconds in which the others may end by themselves, and again after they were told to
 ENDING = (signal.SIGINT, signal.SIGTERM)
-RESUME = "the same command with --resume goes on from the last save"
+RESUME = "repeat the command with --resume to continue from the last save"
 
 
 class Several(Group):
-    """One of several processes, joined by what torchrun writes into the environment."""
+    """One of several processes, connected by the environment variables that torchrun sets."""
 
     def __init__(self) -> None:
         of = os.environ
         self.rank, self.size = int(of["RANK"]), int(of["WORLD_SIZE"])
         self._place, self.local = int(of.get("LOCAL_RANK", 0)), int(of.get("LOCAL_WORLD_SIZE", 1))
         self.rows = slice(self.rank, None, self.size)
-        hosted = of.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # by who started the processes
+        hosted = of.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # the launcher hosts the store
         address, attempt = (of["MASTER_ADDR"], int(of["MASTER_PORT"])), of.get("TORCHELASTIC_RESTART_COUNT", "0")
-        with _connected(f"the other processes cannot be reached at {':'.join(map(str, address))}"):
+        with _connected(f"cannot reach the other processes at {':'.join(map(str, address))}"):
             store = TCPStore(*address, is_master=not hosted and not self.rank, wait_for_workers=False)
             self.store = PrefixStore(f"seqcli/{attempt}", store)
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
@@ -60,12 +61,12 @@ class Several(Group):
 
     def device(self, name: str) -> str:
         if name == "mps":
-            raise UsageError("train.device: mps serves one process", hint="leave --processes away, or take cpu")
+            raise UsageError("train.device: mps serves one process", hint="omit --processes, or use device: cpu")
         if name != "cuda":
             return name
         if self.local > (found := torch.cuda.device_count()):
             raise UsageError(
-                f"{self.local} processes, but this machine has {found} CUDA devices: each process takes one",
+                f"{self.local} processes, but this machine has {found} CUDA devices: each process needs its own",
                 hint=f"--processes {found}, or --set train.device=cpu",
             )
         torch.cuda.set_device(self._place)
@@ -78,8 +79,8 @@ class Several(Group):
             dist.all_gather_object(digests, mine)
         if odd := [rank for rank, digest in enumerate(digests) if digest != digests[0]]:
             raise SeqcliError(
-                f"rank {odd[0]} of {self.size} has another recipe, other data or another checkpoint than rank 0",
-                hint="every machine needs the same files, and to resume, the run's folder",
+                f"rank {odd[0]} of {self.size} has a different recipe, data or checkpoint from rank 0",
+                hint="every machine needs the same files and, to resume, the run's folder",
             )
 
     def draw(self, generator: Any, seed: int, step: int) -> None:
@@ -91,7 +92,7 @@ class Several(Group):
         return weight / whole if whole else 0.0, round(total)
 
     def reduce(self, weights: Iterable[Any], loss: float) -> float:
-        """What no process has a gradient of stays without one: the optimizer leaves it as it is."""
+        """Sum them; a weight for which no process has a gradient gets none, so that the optimizer leaves it alone."""
         own = list(weights)
         there = torch.tensor([loss, *(w.grad is not None for w in own)], dtype=own[0].dtype, device=own[0].device)
         flat = torch.cat([there, *(w.new_zeros(w.numel()) if w.grad is None else w.grad.flatten() for w in own)])
@@ -104,7 +105,7 @@ class Several(Group):
         return loss
 
     def of_first(self, work: Callable[[], T]) -> T:
-        """With the threads of all processes of this machine, for the others wait."""
+        """Return what `work` returns in the first process, using the threads of all waiting processes here."""
         found: list[Any] = [None]
         if self.first:
             threads = torch.get_num_threads()
@@ -126,7 +127,7 @@ class Several(Group):
         return layers.replace(state, {name: self._rows(a) for name, a in layers.arrays(state).items()})
 
     def _rows(self, own: torch.Tensor) -> torch.Tensor:
-        """All processes' rows (B, ...): where they stand in a whole of zeros, added up byte by byte."""
+        """Return the rows (B, ...) of all processes: each puts its own into zeros, which are summed byte by byte."""
         rows = round(self._sum([len(own)])[0])
         whole = torch.zeros((rows, *own.shape[1:]), dtype=own.dtype, device=own.device)
         whole[self.rows] = own
@@ -142,12 +143,12 @@ class Several(Group):
         return figures.tolist()
 
     def claim(self, status: int) -> int | None:
-        """Be the one that says why all end; the status that another one ends with, if it was first."""
+        """Claim to be the process that reports why all end; return the exit status of one that claimed it earlier."""
         return _claim(self.store, status, self.rank)
 
 
 class Lost(SeqcliError):
-    """The connection to another process is gone, and most likely that process."""
+    """An error: the connection to another process is lost, most likely because that process has ended."""
 
 
 @contextlib.contextmanager
@@ -162,13 +163,13 @@ def _claim(store: Store, status: int, who: int) -> int | None:
     mine = f"{status} {who}"
     try:
         ended = store.compare_set("ended", "", mine).decode()
-    except RuntimeError:  # who held it is gone too
+    except RuntimeError:  # the process that hosted the store is gone too
         return None
     return None if ended == mine else int(ended.split()[0])
 
 
 def _told(store: Store) -> None:
-    """Wait a while for another one to say why all end."""
+    """Wait a while for another process to report why all end."""
     until = time.monotonic() + TELLING
     with contextlib.suppress(RuntimeError):
         while not store.check(["ended"]) and time.monotonic() < until:
@@ -177,16 +178,16 @@ def _told(store: Store) -> None:
 
 @contextlib.contextmanager
 def joined() -> Iterator[Group]:
-    """This process as one of several: what goes wrong is said by one of them, and all end with its status.
+    """Run as one of several processes: one of them reports an error, and all end with its status.
 
-    Raises SystemExit in a process that is to be silent.
+    Raises SystemExit in a process that must stay silent.
     """
     console.verbosity = console.verbosity if os.environ["RANK"] == "0" else console.SILENT
     group = Several()
     try:
         yield group
     except BaseException as error:
-        for number in ENDING:  # who sees this one end ends the others: what is to be said is said before
+        for number in ENDING:  # the launcher ends the others once this one ends: report before that
             signal.signal(number, signal.SIG_IGN)
         if isinstance(error, Lost):
             _told(group.store)
@@ -198,19 +199,19 @@ def joined() -> Iterator[Group]:
 
 
 def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> int:
-    """Start processes on this machine that each call `main`, a function of a module, as the program with these
-    arguments; wait for them; the status with which the first one ended that failed.
+    """Start processes on this machine that each call `main`, a module-level function, with these command-line
+    arguments; wait for them; return 0, or the exit status of the first that failed.
 
-    A signal is handed on to all, a second one ends them. When one dies, that is said, and the others end within
-    seconds. Raises UsageError where the system has no such signals.
+    A signal is passed on to all; a second one kills them. If one is killed, this is reported and the others end
+    within seconds. Raises UsageError on a system that is not POSIX.
     """
     if os.name != "posix":
         raise UsageError("--processes needs a POSIX system", hint="start them with torchrun: see docs/training.md")
-    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # what it says is said here
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # this function reports it instead
     host = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     store, told = PrefixStore("seqcli/0", host), []
-    resource_tracker.ensure_running()  # it would unblock them
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # a process that is only beginning would end with a traceback
+    resource_tracker.ensure_running()  # starting it later would unblock the signals
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # a process that is still starting would end with a traceback
     running = start_processes(_run, (number, host.port, main, list(arguments)), number, join=False)
     assert isinstance(running, ProcessContext)
     workers: list[Any] = running.processes
@@ -218,7 +219,7 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
     def hand_on(which: int, frame: Any) -> None:
         for process in workers:
             if process.is_alive():
-                os.kill(process.pid, signal.SIGKILL if told else which)  # one that waits for others heeds no second
+                os.kill(process.pid, signal.SIGKILL if told else which)  # one that waits would ignore a second signal
         told.append(which)
 
     before = {which: signal.signal(which, hand_on) for which in ENDING}
@@ -233,8 +234,8 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
                 rank, by = killed[0]
                 console.show_cursor()
                 console.error(
-                    f"rank {rank} of {number} was killed by {signal.Signals(by).name}: the training has ended",
-                    RESUME + ("\nthe system does so when memory is short" if by == signal.SIGKILL else ""),
+                    f"rank {rank} of {number} was killed by {signal.Signals(by).name}: training has ended",
+                    RESUME + ("\nthe system kills processes when memory runs out" if by == signal.SIGKILL else ""),
                 )
             ended = running.join(grace_period=GRACE)
     except ProcessExitedException as error:
@@ -247,7 +248,7 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
 
 
 def _run(rank: int, number: int, port: int, main: Callable[[], None], arguments: list[str]) -> None:
-    """Be one of the processes, as torchrun would have started it."""
+    """Run one of the processes in the environment that torchrun would have given it."""
     about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
     about |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": True}
     os.environ |= {name: str(value) for name, value in about.items()}

@@ -1,4 +1,4 @@
-"""Where a run stands, as its checkpoint tells it."""
+"""The progress of a run, as its checkpoint stores it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-SIGNED = ("best", "loss_sum")  # numbers of a run's progress that may be below zero
+SIGNED = ("best", "loss_sum")  # fields of Progress that may be negative
 
 
 @dataclass
 class Progress:
-    """Where a run stands, as JSON."""
+    """The progress of a run, stored as JSON."""
 
     step: int = 0  # optimizer steps done
     epoch: int = 0
-    batch: int = 0  # batches of this epoch done
-    best: float | None = None  # what the kept model scores: of the watched figure, or loss in nats
+    batch: int = 0  # batches done in this epoch
+    best: float | None = None  # the kept model's score: the watched figure, or the loss in nats
     best_step: int = 0
     stale: int = 0  # evaluations since the best
-    factor: float = 1.0  # what the plateau schedule has come down to
+    factor: float = 1.0  # the current factor of the plateau schedule
     plateau: int = 0  # evaluations without a gain since the last decay
     loss_sum: float = 0.0  # training loss since the last evaluation
     norm_sum: float = 0.0
@@ -31,13 +31,13 @@ class Progress:
     tokens: int = 0  # trained on so far
     log_bytes: int = 0  # length of metrics.jsonl
     finished: bool = False
-    mean_of: int = 0  # snapshots whose mean the kept model is; 0: it is a model as it was trained
-    judged: list[int] = field(default_factory=list)  # of the last mean: step, snapshot_every, average_snapshots
+    mean_of: int = 0  # the kept model is the mean of so many snapshots; 0: it is not a mean
+    judged: list[int] = field(default_factory=list)  # step, snapshot_every and average_snapshots of the last mean
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def restored(stored: Any, batches: int) -> Progress:
-    """The progress that a checkpoint tells. Raises ValueError where no run can have come to it."""
+    """Return the progress that a checkpoint stores. Raises ValueError if no run can have reached it."""
     found = TypeAdapter(Progress).validate_json(json.dumps(stored), strict=True)
     counts = {n: v for n, v in dataclasses.asdict(found).items() if isinstance(v, int | float) and n not in SIGNED}
     odd = [f"{name} is {value}" for name, value in counts.items() if not 0 <= value < 1 << 53]

@@ -1,4 +1,4 @@
-"""What a run says at its beginning and behind its training, in every task."""
+"""Report what a run is about to do and how its training went, for every task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def opening(session: Session) -> None:
-    """What is about to happen."""
+    """Report what is about to be trained, on what."""
     console.say(session.task.opening())
     for line in growing(session.task):
         console.say(line)
@@ -38,7 +38,7 @@ def opening(session: Session) -> None:
 
 
 def growing(task: Any) -> list[str]:
-    """What a model that goes on gets, and what of the data before is read again."""
+    """Return lines that say what a continued model grows by, and which earlier data is replayed."""
     if task.former is None:
         return []
     lines = [f"grown: {told} get rows in {task.former.name}"] if task.growth and (told := task.growth.told()) else []
@@ -46,7 +46,7 @@ def growing(task: Any) -> list[str]:
     if share := share_of(task.recipe.data):
         files = task.recipe.data.replay["train"]
         what = describe(files) if files else f"data that {task.former.name} was trained on"
-        lines.append(f"replay: {share:.0%} of each epoch are of {what}")
+        lines.append(f"replay: {share:.0%} of each epoch comes from {what}")
     return lines
 
 
@@ -55,7 +55,7 @@ def _several(processes: int) -> str:
 
 
 def _shape(config: Any) -> str:
-    """What a model is made of, in a few words."""
+    """Return a short description of a model's size and parts."""
     if not hasattr(config, "hidden"):
         if not hasattr(config, "size"):
             return f"{config.kind}, {config.embedding} wide"
@@ -72,7 +72,7 @@ def _shape(config: Any) -> str:
 
 
 def training(progress: Progress, session: Session) -> None:
-    """How the training went."""
+    """Report how the training went."""
     speed = console.count(progress.tokens / progress.seconds) if progress.seconds else "?"
     console.say(
         f"trained {progress.step:,} steps, {console.count(progress.tokens)} tokens in"
@@ -91,7 +91,7 @@ def training(progress: Progress, session: Session) -> None:
 
 
 def overfit(history: list[dict[str, Any]], kept: str = "that best model") -> str | None:
-    """When the validation loss turned while the training loss still fell, if it did."""
+    """Return a message if the validation loss rose again while the training loss still fell, else None."""
     scored = [h for h in history if h.get("valid_loss") is not None]
     if len(scored) < 3:
         return None
@@ -107,7 +107,7 @@ def overfit(history: list[dict[str, Any]], kept: str = "that best model") -> str
 
 
 def dry_run(session: Session) -> None:
-    """The resolved recipe, the parameters, the memory, the shapes of a batch; nothing is written."""
+    """Print the resolved recipe, the parameters and the memory a run would need; write nothing."""
     print(dump_yaml(session.recipe), end="")
     task = session.task
     for line in (*task.details(), *growing(task)):

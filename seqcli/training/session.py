@@ -1,4 +1,4 @@
-"""A training run from recipe to report: what is the same in every task."""
+"""A training run from recipe to report: the steps that all tasks share."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FIXED = (  # keys of `train` that a resumed run keeps
     *("batch_size", "batch_tokens", "sequence_length", "accumulate", "optimizer", "momentum", "average", "watch"),
     *("seed", "device", "vary_length", "partial_shuffle", "reader_rate"),
 )
-LABELS = (  # and of `data`: what is made of it
+LABELS = (  # keys of `data` that a resumed run keeps: how records and labels are made from it
     *("longest", "ratio", "scheme", "restore", "multi_label", "phrases", "replay"),
 )
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line adds to a recipe."""
+    """The command-line options that accompany a recipe."""
 
     name: str | None = None
     resume: bool = False
@@ -44,7 +44,7 @@ class Options:
 
 @dataclass
 class Session:
-    """All parts of a run, made ready."""
+    """The prepared parts of a run."""
 
     recipe: Recipe
     run: Run
@@ -55,26 +55,27 @@ class Session:
 
 
 def check(recipe: Recipe, options: Options, processes: int) -> tuple[Run, bool]:
-    """The run's folder, and whether the model is counted. Raises UsageError where options do not fit."""
+    """Return the run's folder, and whether the model is counted in one pass. Raises UsageError for options that do
+    not apply."""
     kind = recipe.model.kind
     counted = registry.load("models", kind).TRAINED == "counted"
     if counted and (options.resume or options.init_from):
         raise UsageError(f"a {kind} model is counted in one pass: there is nothing to resume or start from")
     if options.grow and not options.init_from:
-        raise UsageError("--grow: it is the model of --init-from that grows", hint="give it too: --init-from MODEL")
+        raise UsageError("--grow needs a model to grow", hint="name it with --init-from MODEL")
     if counted and processes > 1:
         raise UsageError(
             f"a {kind} model is not trained by gradients: several processes cannot share its work",
-            hint="train it with one, without --processes and torchrun",
+            hint="train it in one process, without --processes or torchrun",
         )
     if processes > 1 and recipe.data.train in ("-", ["-"]):
-        raise UsageError("data.train: standard input can be read by one process; give a file")
+        raise UsageError("data.train: only one process can read standard input; name a file")
     own = recipe.base.resolve().name if recipe.name == "recipe" else recipe.name  # a run's own recipe.yaml
     return Run(runs.folder(own if options.name is None else options.name)), counted
 
 
 def train(recipe: Recipe, options: Options, group: Group | None = None) -> int:
-    """Carry out a recipe; the exit status. Raises SeqcliError."""
+    """Carry out a recipe and return the exit status. Raises SeqcliError."""
     group = group or Group()
     run, counted = check(recipe, options, group.size)
     if options.dry_run:
@@ -91,18 +92,18 @@ def _carry_out(session: Session, options: Options, counted: bool) -> int:
     group.same([session.header["data"], _settings(session), trainer and trainer.progress.step])
     if options.tensorboard and counted:
         raise UsageError(f"--tensorboard: a {session.recipe.model.kind} model is counted in one pass")
-    if options.overwrite and group.first:  # not before all is ready: a mistake must not cost the run that is there
+    if options.overwrite and group.first:  # only once all is ready: a mistake must not cost the existing run
         run.clear()
     if options.tensorboard and trainer and group.first:
         from seqcli.training.board import Board
 
         trainer.board = Board(run, trainer.progress.step)
     if group.first:
-        _write_recipe(session)  # on resume too: what was overridden now holds from now on
+        _write_recipe(session)  # on resume too: overrides hold from now on
     report.opening(session)
     status = _descend(session, trainer) if trainer else _count(session)
     if not group.first:
-        return 0  # the first may still be writing: one that fails would end it
+        return 0  # the first may still be writing: an error here would end it
     if status == 0:
         session.task.closing(run)
         print(run.model.as_posix())
@@ -110,13 +111,13 @@ def _carry_out(session: Session, options: Options, counted: bool) -> int:
 
 
 def _settings(session: Session) -> dict[str, Any]:
-    """The recipe, but for what may differ between machines."""
+    """Return the recipe without the keys that may differ between machines."""
     sections = session.header["recipe"]
     return {**sections, "train": {k: v for k, v in (sections.get("train") or {}).items() if k != "threads"}}
 
 
 def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = None) -> Session:
-    """Data, vocabulary and model of a run. Raises SeqcliError."""
+    """Prepare the data, vocabulary and model of a run. Raises SeqcliError."""
     group = group or Group()
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
     verb = registry.load("models", recipe.model.kind).VERBS[0]
@@ -124,7 +125,7 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     start = runs.open_model(options.init_from, verb) if options.init_from else None
     if start and options.overwrite and Path(start.path).resolve().parent == run.path.resolve():
         raise UsageError(
-            f"--overwrite would remove {start.path}, which the run is to begin from", hint="give another --name"
+            f"--overwrite would remove {start.path}, from which the run starts", hint="give another --name"
         )
     former = Former(start, options.grow) if start else Former.again(saved.header, run) if saved else None
     task = registry.load(f"tasks/{recipe.task}", "train").Task.prepare(recipe, saved, start, former)
@@ -155,17 +156,17 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     if saved:
         _same_recipe(saved.header, header, recipe, run)
         header |= {key: saved.header[key] for key in ("created", "data", ORIGIN) if key in saved.header}
-        header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever it is now resumed from
+        header["recipe"]["data"] = saved.header["recipe"]["data"]  # the same text, wherever the run is resumed
     return Session(recipe, run, task, header, saved, group)
 
 
 def _same_recipe(old: dict[str, Any], new: dict[str, Any], recipe: Recipe, run: Run) -> None:
-    """Raise UsageError where a recipe is not the one that the run began with, but for what may change. A key that has
-    come with a later version was at its default."""
+    """Raise UsageError if a key that a resumed run must keep has changed. A key that a later version added counts as
+    having been at its default."""
 
     def before(section: str, key: str) -> Any:
         stored = old["recipe"].get(section) or {}
-        if key == "replay" and stored.get(key):  # its files may be called from elsewhere: what they hold is compared
+        if key == "replay" and stored.get(key):  # its files may have moved: `_same_data` compares contents
             return {**stored[key], "train": (new["recipe"][section][key] or {}).get("train")}
         if key in stored or section not in old["recipe"]:
             return stored.get(key)
@@ -178,30 +179,30 @@ def _same_recipe(old: dict[str, Any], new: dict[str, Any], recipe: Recipe, run: 
         if before(section, key) != value
         and (section != "data" or key in LABELS)
         and (section != "train" or key in FIXED)
-        and not (key == "path" and "tokenizer" in section)  # it is kept itself; its file may be called from elsewhere
+        and not (key == "path" and "tokenizer" in section)  # it is stored itself; its file may have moved
     ]
     if odd:
         raise UsageError(
-            f"{run.path} was begun with another recipe: {', '.join(odd)}",
-            hint=f"go on with its own: {_resume(run)}\nor begin a new run with --name",
+            f"{run.path} was started with another recipe: {', '.join(odd)}",
+            hint=f"continue with its own: {_resume(run)}\nor start a new run with --name",
         )
 
 
 def _same_data(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
-    """Raise SeqcliError where a split is not the text that the run began with."""
+    """Raise SeqcliError if a split is not the text that the run started with."""
     before, now = (
         {split: {k: v for k, v in about.items() if k != "name"} for split, about in header["data"]["splits"].items()}
-        for header in (old, new)  # the same text may be called otherwise: standard input is, the second time
+        for header in (old, new)  # the same text may have another name, as standard input does
     )
     if before != now:
         changed = ", ".join(sorted(s for s in before.keys() | now.keys() if before.get(s) != now.get(s)))
         raise SeqcliError(
-            f"the data has changed since {run.path} began: {changed}", hint="begin a new run with --name"
+            f"the data has changed since {run.path} started: {changed}", hint="start a new run with --name"
         )
 
 
 def _write_recipe(session: Session) -> None:
-    """The resolved recipe, its paths made relative to the run's folder."""
+    """Write the resolved recipe, with paths relative to the run's folder."""
     with artifact.replacing(session.run.recipe) as file:
         text = dump_yaml(rebase(session.recipe, session.run.path))
         file.write(f"# seqcli train {session.run.recipe.as_posix()}\n{text}".encode())
@@ -216,12 +217,12 @@ def _count(session: Session) -> int:
 
 
 def _resume(run: Run) -> str:
-    """The command that goes on with a run: by its own recipe, where every key has the value it began with."""
+    """Return the command that resumes a run from its own recipe, which has every key as the run started with it."""
     return f"seqcli train {shlex.quote(run.recipe.as_posix())} --resume"
 
 
 def _trainer(session: Session) -> Any:
-    """The training loop, put back to where the run was saved."""
+    """Return the training loop, restored to where the run was saved."""
     from seqcli.training.loop import Trainer
 
     train = session.recipe.train
@@ -234,7 +235,7 @@ def _trainer(session: Session) -> Any:
 
 
 def _descend(session: Session, trainer: Any) -> int:
-    """Train by gradient descent; nonzero where a signal ended it."""
+    """Train by gradient descent; return 0, or the exit status if a signal ended it."""
     from seqcli.training.display import Display
     from seqcli.training.interrupt import Interrupt
 
@@ -242,16 +243,16 @@ def _descend(session: Session, trainer: Any) -> int:
         console.say(f"resumed at step {trainer.progress.step:,}, epoch {trainer.epochs_done:.2f}")
         before, now = session.saved.header.get("processes", 1), session.group.size
         if before != now:
-            console.say(f"it was saved by {before} processes, {now} go on: of the same batches, but not bit for bit")
+            console.say(f"saved by {before} processes, resumed by {now}: same batches, but results not bit-identical")
         if trainer.done():
             key = "patience" if trainer.share < 1 else "epochs"
-            console.say(f"the run is finished; to go on, raise its limits, as in --resume --set train.{key}=20")
+            console.say(f"the run is finished; to continue, raise its limits: --resume --set train.{key}=20")
     same = 1.0 if session.group.size > 1 else 0.0
     with Display(session.task.watched) as display, Interrupt(display.notice, same) as interrupt:
         ended = trainer.fit(display, interrupt) or interrupt.wanted
     if ended:
         several = f" --processes {n}" if (n := session.group.size) > 1 and n == session.group.local else ""
-        console.say(f"saved at step {trainer.progress.step:,}; go on with: {_resume(session.run)}{several}")
+        console.say(f"saved at step {trainer.progress.step:,}; continue with: {_resume(session.run)}{several}")
         return 128 + ended
     report.training(trainer.progress, session)
     return 0

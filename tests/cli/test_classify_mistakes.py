@@ -71,7 +71,7 @@ def test_the_second_file_is_named(fails, tmp_path):
         (["--input", "txet"], "unknown format 'txet' in --input\n  hint: did you mean 'text'?"),
         (["--field", "x", "--input", "csv"], "--field names a key of JSON objects, but csv is read\n  hint: --text names a column"),
         (["--field", "x", "--input", "trees"], "--field names a key of JSON objects, but trees is read\n  hint: add --input jsonl"),
-        (["--field", "x", "--text", "x"], "--field and --text both say where the text is: give one"),
+        (["--field", "x", "--text", "x"], "--field and --text both name the place of the text: give one of them"),
         (["--text", "x"], "--text says how to read tsv, csv, jsonl, but text is read\n  hint: add --input tsv or csv or jsonl"),
         (["--text", "x", "--input", "trees"], "--text says how to read tsv, csv, jsonl, but trees is read"),
         (["--delimiter", ","], "--delimiter says how to read tsv, csv, but text is read"),

@@ -349,6 +349,6 @@ def test_what_cannot_be_explained(classify, fails):
     assert "--explain goes with --jsonl" in fails("--explain", input="a\n", status=2)[1]
     tree = "(2 (2 the) (2 cat))\n"
     assert (
-        "a tree has no place for that"
+        "which a tree does not allow"
         in fails("--input", "trees", "--jsonl", "--explain", input=tree, model="trees", status=2)[1]
     )

@@ -140,7 +140,7 @@ def test_what_an_answer_looks_at_are_the_symbols_of_each_column(run, folder):
 @pytest.mark.parametrize(
     ("args", "given", "status", "said"),
     [
-        ((), "V\tdu\nV;PST\n", 1, "<stdin>:2:1: the line has 1 column, and the source of this model 2"),
+        ((), "V\tdu\nV;PST\n", 1, "<stdin>:2:1: the line has 1 column, but the source of this model has 2"),
         (("--prompt", "V;PST"), "", 1, "--prompt:1:1: the line has 1 column"),
         (("--input", "tsv"), "du\tdu\tV\nki\tki\n", 1, "<stdin>:2:6: the row has 2 columns, the source is column 3"),
         (("--input", "tsv"), "du\tV\n", 1, "<stdin>:1:1: there is no column 3: the row has 2 columns"),
@@ -172,7 +172,7 @@ def test_what_lacks_a_column_is_told_with_its_place(run, args, given, status, sa
         ("data.source=[{column: 1, tokenizer: {kind: word, splt: 1}}]", "splt: unknown key; did you mean 'split'?"),
         ("data.source=[1, 7]", "train.tsv:1:1: no column '7' for --source"),
         ("data.format=lines", "data.source names columns, but the pairs are lines"),
-        ("target_tokenizer=char", "tokenizer is that of the target and of columns without one of their own"),
+        ("target_tokenizer=char", "tokenizer serves the target and those columns without a tokenizer of their own"),
     ],
 )
 def test_recipes_that_cannot_be_meant(run, change, said):

@@ -139,7 +139,7 @@ def test_control_c_on_a_terminal(watched, moment):
     assert not screen.hidden
     text = [line for line in screen.text if line]
     assert text[-1].startswith("saved at step ")
-    assert text[-1].endswith("go on with: seqcli train runs/tiny/recipe.yaml --resume")
+    assert text[-1].endswith("continue with: seqcli train runs/tiny/recipe.yaml --resume")
     assert "gradient norm" not in "\n".join(text)
 
 

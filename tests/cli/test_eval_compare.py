@@ -103,7 +103,7 @@ def test_models_without_a_common_label_are_not_compared(forks, classifiers, odd)
     ("args", "status", "message"),
     [
         (["remarks", "rmarks"], 2, "no such model: rmarks"),
-        (["remarks", "linear", "--metric", "brier"], 2, "brier cannot be compared\n  hint: what can: accuracy"),
+        (["remarks", "linear", "--metric", "brier"], 2, "brier cannot be compared\n  hint: use accuracy"),
         (["remarks", "linear", "--metric", "roc-auc"], 2, "roc-auc cannot be compared"),
         (["remarks", "linear", "--confusion"], 2, "--confusion is of one model: leave --compare away"),
         (["remarks", "topics", "--unknown-label", "count-wrong"], 2, "one model gives a text one label, the other several"),

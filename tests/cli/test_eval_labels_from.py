@@ -61,14 +61,14 @@ def test_names_are_labels_unless_flags_say_otherwise(report, named):
 @pytest.mark.parametrize(
     ("model", "args", "message"),
     [
-        ("file", ["-"], "the label of a text is the name of its file, and standard input has none\n  hint: name the files"),
-        ("folder", ["-"], "the label of a text is the name of its folder, and standard input has none"),
-        ("file", ["--text", "2", "-"], "cannot tell the format of the labels\n  hint: say it with --input: csv, fasttext"),
+        ("file", ["-"], "the label of a text is the name of its file, but standard input has no name\n  hint: name the files"),
+        ("folder", ["-"], "the label of a text is the name of its folder, but standard input has no name"),
+        ("file", ["--text", "2", "-"], "cannot tell the format of the labels\n  hint: name it with --input: csv, fasttext"),
         ("file", ["--text", "2", "fi.txt"], "fi.txt: cannot tell the format of this file"),
         ("file", ["--input", "fasttext", "--label", "x", "fi.txt"], "--label says how to read tsv, csv, jsonl, but fasttext is read"),
         ("file", ["--input", "jsonl", "--delimiter", ",", "fi.txt"], "--delimiter says how to read tsv, csv, but jsonl is read"),
         ("file", ["--field", "a", "--text", "b", "x.txt"], "no such file: x.txt"),
-        ("file", ["--field", "a", "--text", "b", "fi.txt"], "--field and --text both say where the text is: give one"),
+        ("file", ["--field", "a", "--text", "b", "fi.txt"], "--field and --text both name the place of the text: give one of them"),
         ("file", ["--field", "a", "--input", "tsv", "fi.txt"], "--field names a key of JSON objects, but tsv is read\n  hint: --text names a column"),
         ("file", ["--columns", "a", "fi.txt"], "--columns does not serve runs/file/model.safetensors"),
     ],

@@ -265,8 +265,8 @@ def test_sources_that_are_cut(forks, translators, tmp_path, args):
     lines = args[0] == "lines"
     given = ["--input", "lines", "--source", "en", "--target", "de", *args[1:], "x.en"] if lines else [*args, "x.tsv"]
     done = forks.ok("-q", "eval", "-m", translators / "runs/back", *given, cwd=tmp_path)
-    said = [f"warning: {given[-1]}:{n}:1: 600 tokens, of which the first 500 are read" for n in (2, 4, 6)]
-    assert done.stderr.splitlines() == [*said[:2], f"{said[2]}; further ones are not told"]
+    said = [f"warning: {given[-1]}:{n}:1: 600 tokens, but only the first 500 are read" for n in (2, 4, 6)]
+    assert done.stderr.splitlines() == [*said[:2], f"{said[2]}; further ones are not reported"]
 
 
 # mistakes

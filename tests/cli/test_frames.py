@@ -20,18 +20,18 @@ def run(*args: object, cwd: Path, input: str = "") -> Done:
 
 
 REFUSED = [
-    ("classify -m waves --explain --jsonl", "--explain leaves words out: this model reads frames"),
+    ("classify -m waves --explain --jsonl", "--explain leaves words out, but this model reads frames"),
     ("classify -m waves --attention --jsonl", "does not weigh its tokens"),
     ("classify -m waves --nodes --jsonl", "no labels at nodes"),
     ("generate -m beeps --explain --jsonl", "reads frames"),
     ("generate -m beeps-ctc --explain --jsonl", "reads frames"),
     ("generate -m beeps-ctc --draw x.png", "is for models with a decoder"),
-    ("generate -m beeps-ctc --ensemble beeps-ctc", "a CTC model does not go into an ensemble"),
+    ("generate -m beeps-ctc --ensemble beeps-ctc", "a CTC model cannot be part of an ensemble"),
     ("generate -m beeps --ensemble back", "have other frames"),
     ("generate -m back --ensemble beeps", "have other frames"),
     ("generate -m beeps --lm lm-words", "--lm is for CTC models"),
     ("generate -m beeps --times --jsonl", "--times is for CTC models"),
-    ("generate -m beeps-ctc --lm lm", "reads symbols of the kind char, this model writes word"),
+    ("generate -m beeps-ctc --lm lm", "reads symbols of the kind char, but this model writes word"),
     ("look why -m waves in", "this model reads frames"),
     ("look flow -m waves in", "this model reads frames"),
     ("look gates -m waves in", "this model reads frames"),
@@ -139,7 +139,7 @@ def test_sources_that_are_cut_are_told(tmp_path):
         done = run("generate", "-m", "beeps-ctc", "--jobs", jobs, cwd=tmp_path, input=BEEP + long * 2)
         assert done.returncode == 0, done.stderr
         if jobs == 1:
-            assert "<stdin>:2:1: 501 frames, of which the first 500 are read" in done.stderr
+            assert "<stdin>:2:1: 501 frames, but only the first 500 are read" in done.stderr
             one = done.stdout
     assert done.stdout == one
 

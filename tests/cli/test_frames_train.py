@@ -116,7 +116,7 @@ def test_a_shift_does_not_take_tags_along(forks, alone):
 
 def test_what_is_cut_is_told(forks, alone):
     done = forks.ok("train", "classes.yaml", "--name", "cut", *sets("data.longest=12", "train.steps=1"), cwd=alone)
-    assert "records have more than 12 frames: the first are read (data.longest)" in done.stderr
+    assert "records have more than 12 frames: only the first are read (data.longest)" in done.stderr
 
 
 def ok(forks: Any, cwd: Path, *args: object, input: str = "") -> str:

@@ -50,7 +50,7 @@ def test_it_ends_within_its_tokens(forks, home):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--grammar", "[A-Z]é"), "the model cannot write what '[A-Z]é' matches with its symbols"),
+        (("--grammar", "[A-Z]é"), "the model cannot write a match of '[A-Z]é' with its symbols"),
         (("--grammar", "a{9}", "--max-tokens", 8), "matches in 8 tokens"),
         (("--grammar", "a", "--stop", "b"), "--stop does not go with it"),
         (("--grammar", "a", "--next", 2), "--next does not go with it"),

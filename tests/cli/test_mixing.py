@@ -69,9 +69,9 @@ def test_generation_is_the_same_in_batches_processes_and_streams(run, home):
     ("args", "message"),
     [
         ("eval -m tiny --mix bytes", "has other symbols than"),
-        ("eval -m tiny --mix counted=0.5 --mix looking", "some weights are given and some are not"),
+        ("eval -m tiny --mix counted=0.5 --mix looking", "only some weights are given"),
         ("eval -m tiny --mix counted=1.5", "shares of 1"),
-        ("eval -m counted --cache 10", "a cache is of what a network's softmax reads"),
+        ("eval -m counted --cache 10", "a cache needs the hidden states of a network"),
         ("eval -m counted --dynamic", "--dynamic is for recurrent language models"),
         ("eval -m tiny --cache 10 --window 8", "--cache is of one stream"),
         ("eval -m tiny --dynamic --window 8", "--dynamic is of one stream"),

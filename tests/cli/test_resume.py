@@ -118,7 +118,7 @@ def test_an_extended_run_is_the_longer_run(forks, place):
     forks.ok("train", "tiny.yaml", "--name", "short", *changes, *sets("train.steps=30"), cwd=place)
     again = forks.ok("train", "runs/short/recipe.yaml", "--resume", cwd=place)
     assert "resumed at step 30" in again.stderr
-    assert "the run is finished; to go on, raise its limits" in again.stderr
+    assert "the run is finished; to continue, raise its limits" in again.stderr
     assert log(place / "runs" / "short") == log(place / "runs" / "long")[:3]
     forks.ok("train", "runs/short/recipe.yaml", "--resume", *sets("train.steps=50"), cwd=place)
     assert log(place / "runs" / "short") == log(place / "runs" / "long")
@@ -140,7 +140,7 @@ def finished(forks, furnish, tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
-        (["--resume", "model.hidden=32"], 2, "runs/tiny was begun with another recipe: model.hidden"),
+        (["--resume", "model.hidden=32"], 2, "runs/tiny was started with another recipe: model.hidden"),
         (["--resume", "model.cell=gru", "model.dropout=0.1"], 2, "another recipe: model.cell, model.dropout"),
         (["--resume", "tokenizer=byte"], 2, "another recipe: tokenizer.kind"),
         (["--resume", "tokenizer.unk=true"], 2, "another recipe: tokenizer.unk"),

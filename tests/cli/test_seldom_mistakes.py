@@ -101,7 +101,7 @@ MISTAKES = [
     ("train remarks.yaml --name new --set data.phrases=true", "data.phrases is for trees; remarks-train.tsv is tsv"),
     (
         "train remarks.yaml --name new --set model.linear=true --set data.valid=null",
-        "its share is fitted on a validation split",
+        "its weight is fitted on a validation split",
     ),
     ("train lm.yaml --name new --set data.valid=one.txt", "the valid split has fewer than two tokens"),
     ("train lm.yaml --name new --set data.train=x-test.txt --set data.valid=0.3", "split is empty"),
@@ -162,7 +162,7 @@ def test_what_a_classifier_has_beside_it_is_shown(folder: Path) -> None:
     args = ("--name", "both", "--set", "model.linear=true", "--set", "train.steps=2")
     done = seqcli("-q", "train", "remarks.yaml", *args, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "ngram-linear, whose scores are added" in seqcli("inspect", "both", cwd=folder).text
+    assert "ngram-linear, its scores added" in seqcli("inspect", "both", cwd=folder).text
 
 
 def test_a_recipe_that_cannot_be_read_is_listed_so(folder: Path, tmp_path: Path) -> None:

@@ -214,8 +214,8 @@ def test_odd_lines_are_told_after_what_precedes_them(heard, say):
         ("classify", "waves", "it reads records from their ends too"),
         ("classify", "waves-linear", "it reads whole records"),
         ("classify", "remarks", "it reads text"),
-        ("tag", "waves-tags", "which tag a frame has depends on the frames behind it"),
-        ("generate", "beeps", "its decoder looks at whole records"),
+        ("tag", "waves-tags", "the tag of a frame depends on the frames after it"),
+        ("generate", "beeps", "its decoder needs whole records"),
         ("generate", "lm", "it reads text"),
     ],
 )

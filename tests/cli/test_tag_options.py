@@ -187,9 +187,9 @@ def test_a_lexicon_says_what_a_word_may_be(tag, tmp_path):
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("Ada\tO\nPER\n", ":2:1", "not a word, a tab and its tags"),
-        ("Ada\t \n", ":1:1", "not a word, a tab and its tags"),
-        ("\tO\n", ":1:1", "not a word, a tab and its tags"),
+        ("Ada\tO\nPER\n", ":2:1", "expected a word, a tab and tags"),
+        ("Ada\t \n", ":1:1", "expected a word, a tab and tags"),
+        ("\tO\n", ":1:1", "expected a word, a tab and tags"),
         (
             "Ada\tB-PER  PER,B-PRE\n",
             ":1:16",
@@ -234,7 +234,7 @@ FORCE = ("--columns", "word,known", "--force", "known")
         (["--format", "conllu"], "1\ta\n\n", "1:1", "2 columns, CoNLL-U has 10", 0),
         (
             ["--input", "jsonl", "--force", "k"], '{"tokens": ["a"], "k": ["O", "O"]}\n',
-            "1:13", "'k' is no list of as many tags as there are tokens", 0,
+            "1:13", "'k' must be a list with a tag for each token", 0,
         ),
     ],
 )  # fmt: skip
@@ -249,11 +249,11 @@ def test_mistakes_in_the_input(fails, tmp_path, args, text, place, message, befo
 
 def test_a_model_with_a_further_column_wants_it(fails):
     out, err = fails(input="Ada saw Paris\n", model="fed", status=2)
-    assert "this model reads pos beside the words: text has no such column" in err
+    assert "this model reads pos besides the words: text has no such column" in err
     assert "hint: give columns: --input conll --columns word,pos" in err
     assert out == ""
     out, err = fails("--format", "conll", "--columns", "word", input="Ada\n\n", model="fed")
-    assert "<stdin>:1:1: no column 'pos', which the model reads beside the words" in err
+    assert "<stdin>:1:1: no column 'pos', which the model reads besides the words" in err
     assert "--columns word,pos" in err
     assert fails("--format", "conll", input="Ada\n\n", model="fed") == (out, err)
     assert "text has no such column" in fails("--format", "jsonl", input="Ada\n", model="fed", status=2)[1]

@@ -277,4 +277,6 @@ def test_a_transformer_as_a_language_model(forks, place, sentences):
     assert all("cross-entropy" in s.stdout for s in scored)
     long = forks("train", "t.yaml", "--name", "long", "--set", "model.window=8", cwd=place)
     assert long.returncode == 2
-    assert "train.sequence_length is 12, but model.window 8: what is trained on must fit into it" in long.stderr
+    assert (
+        "train.sequence_length is 12, but model.window 8: training sequences must fit into the window" in long.stderr
+    )

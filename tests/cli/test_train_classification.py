@@ -84,7 +84,7 @@ train: {steps: 60, batch_size: none}
         ("remarks", ["model.kind=ngram-linear"], 2, "tokenizer: this kind of model reads classification data by itself"),
         ("remarks", ["train.sequence_length=32"], 2, "classification trains on whole texts; data.longest cuts"),
         ("remarks", ["data.encoding=latin-2x"], 2, "unknown encoding 'latin-2x'"),
-        ("remarks", ["data.label_separator=';'"], 2, "it is for texts with several labels; set multi_label too"),
+        ("remarks", ["data.label_separator=';'"], 2, "applies to texts with several labels; set multi_label too"),
         ("remarks", ["data.phrases=true"], 2, "data.phrases is for trees; remarks-train.tsv is tsv"),
         ("trees", ["data.phrases=true"], 2, "model.kind: recursive learns from every node of whole trees"),
         ("remarks", ["model.class_weights={postive: 2}"], 2, "no label 'postive'\n  hint: did you mean 'positive'?"),

@@ -70,9 +70,9 @@ def test_a_dry_run_trains_nothing(forks, place):
     done = forks.ok("train", "copies.yaml", "--dry-run", cwd=place)
     assert "# train: 500 pairs\n# valid: 40 pairs\n# test: 40 pairs" in done.stdout
     assert re.search(
-        r"# source tokens a pair: mean \d\.\d, most 6\n# target tokens a pair: mean \d\.\d, most 6\n", done.stdout
+        r"# source tokens per pair: mean \d\.\d, most 6\n# target tokens per pair: mean \d\.\d, most 6\n", done.stdout
     )
-    assert re.search(r"# batches: 16 an epoch, as source \(\d+, 8\)", done.stdout)
+    assert re.search(r"# batches: 16 per epoch, as source \(\d+, 8\)", done.stdout)
     assert "copy_source: true" in done.stdout
     assert "\ntarget_tokenizer:" in done.stdout
     assert not (place / "runs").exists()
@@ -106,7 +106,7 @@ def test_standard_input(forks, place):
     assert forks.ok("train", "runs/back/recipe.yaml", "--resume", *sets("train.steps=6"), cwd=place).returncode == 0
     refused = forks("train", "copies.yaml", *sets("data.train=-", "data.format=lines"), cwd=place, input="a\n")
     assert refused.returncode == 2
-    assert "data.train is -, and standard input has no file beside it with the targets" in refused.stderr
+    assert "data.train is -, but standard input has no file beside it with the targets" in refused.stderr
 
 
 def test_shares_and_pairs_that_are_left_out(forks, place):
@@ -168,10 +168,10 @@ train: {steps: 60, schedule: inverse-sqr}
     ("recipe", "changes", "status", "message"),
     [
         ("back", ["model.kind=seq2sq"], 2, "did you mean 'seq2seq'?"),
-        ("back", ["train.watch=blue"], 2, "train.watch: 'blue' is no score of this task\n  hint: did you mean 'bleu'?"),
+        ("back", ["train.watch=blue"], 2, "train.watch: 'blue' is not a score of this task\n  hint: did you mean 'bleu'?"),
         ("back", ["train.watch=bleu", "data.valid=null"], 2, "train.watch: bleu is measured on a validation split; set data.valid"),
         ("back", ["data.bleu_tokenize=13b"], 2, "13b"),
-        ("back", ["model.attention=none", "model.copy_source=true"], 2, "model.copy_source copies what attention looks at"),
+        ("back", ["model.attention=none", "model.copy_source=true"], 2, "model.copy_source copies what attention points to"),
         ("copies", ["model.tied=all"], 2, "model.tied: all needs one tokenizer for both sides"),
         ("former", ["model.heads=5"], 2, "heads"),
         ("back", ["data.longest=0"], 2, "data.longest"),
@@ -182,7 +182,7 @@ train: {steps: 60, schedule: inverse-sqr}
         ("back", ["data.train=empty.tsv"], 1, "the train split has no pairs"),
         ("lacks", ["data.target=fr"], 1, "no such file: order-train.fr: it should have the targets of order-train.en"),
         ("copies", ["data.valid=slip.en"], 1, "slip.en has 2 lines, slip.de has 1"),
-        ("copies", ["data.target=null"], 2, "which file has the targets"),
+        ("copies", ["data.target=null"], 2, "the file of the targets"),
     ],
 )  # fmt: skip
 def test_mistakes(forks, place, recipe, changes, status, message):

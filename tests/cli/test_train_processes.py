@@ -67,9 +67,9 @@ def test_a_rank_that_is_killed_ends_all_with_one_message(forks: Any, place: Path
     assert (done.returncode, done.stdout) == (1, "")
     errors = [line for line in done.stderr.splitlines() if not line.startswith(("epoch", "corpus", "model:"))]
     assert errors == [
-        "error: rank 1 of 2 was killed by SIGKILL: the training has ended",
-        "  hint: the same command with --resume goes on from the last save",
-        "  hint: the system does so when memory is short",
+        "error: rank 1 of 2 was killed by SIGKILL: training has ended",
+        "  hint: repeat the command with --resume to continue from the last save",
+        "  hint: the system kills processes when memory runs out",
     ]
     done = forks.ok("train", "tiny.yaml", "--resume", *more(run), cwd=place)
     assert "it was saved by 2 processes, 1 go on" in done.stderr
@@ -83,7 +83,7 @@ def test_what_processes_cannot_share_is_refused_before_there_are_any(forks: Any,
 
     recipe = (place / "tiny.yaml").read_text()
     assert "a recipe from standard input can be read by one process" in says("-", input=recipe)
-    assert "data.train: standard input can be read by one process" in says("tiny.yaml", *sets("data.train=-"))
+    assert "data.train: only one process can read standard input" in says("tiny.yaml", *sets("data.train=-"))
     counted = says("tiny.yaml", *sets("model={kind: ngram, order: 3}", "train=null"))
     assert "a ngram model is not trained by gradients: several processes cannot share its work" in counted
     assert "--processes" in says("tiny.yaml", "--processes", "0")
@@ -111,7 +111,7 @@ def test_a_signal_saves_and_ends_all(program: Any, place: Path, number: int, sta
     (os.killpg if to == "group" else os.kill)(found[1] if to == "rank" else running.pid, number)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out) == (status, b"")
-    assert err.count(b"go on with: seqcli train runs/tiny/recipe.yaml --resume --processes 2\n") == 1
+    assert err.count(b"continue with: seqcli train runs/tiny/recipe.yaml --resume --processes 2\n") == 1
     assert err.count(b"stopping after this step") == (to != "rank")
     for process in found:
         ended(process, 1)

@@ -77,7 +77,7 @@ train: {steps: 60, batch_size: none}
         ("ner", ["model.cell=lstn"], 2, "did you mean 'lstm'"),
         ("ner", ["data.format=cnll"], 2, "'cnll' is no format with tags"),
         ("ner", ["data.scheme=iob3"], 2, "data.scheme"),
-        ("ner", ["data.restore=umlauts"], 2, "nothing restores 'umlauts'"),
+        ("ner", ["data.restore=umlauts"], 2, "cannot restore 'umlauts'"),
         ("ner", ["tokenizer=char"], 2, "tokenizer: tagging reads words as the data has them: remove it"),
         ("counted", ["model.sufix=3"], 2, "did you mean 'suffix'"),
         ("fed", ["model.features=[psos]"], 1, "there is no column 'psos'\n  hint: did you mean 'pos'?"),
@@ -85,7 +85,12 @@ train: {steps: 60, batch_size: none}
         ("pos", ["model.features=[pos]"], 1, "there is no column 'pos'\n  hint: the data has no further columns"),
         ("ner", ["data.train=ner-tain.conll"], 1, "did you mean 'ner-train.conll'"),
         ("ner", ["data.columns=[word, ner]"], 1, "ner-train.conll:1:1: 3 columns, expected 2 (word, ner)"),
-        ("ner", ["data.train=plain.txt"], 2, "plain.txt: which format is this?\n  hint: say data.format"),
+        (
+            "ner",
+            ["data.train=plain.txt"],
+            2,
+            "plain.txt: cannot tell the format of this file\n  hint: set data.format",
+        ),
         ("pos", ["data.format=jsonl"], 1, "pos-train.txt:1:1: not a JSON object"),
     ],
 )

@@ -121,9 +121,9 @@ def test_a_source_beyond_the_longest_is_read_so_far_and_told(forks, translators,
     assert (lines[0], lines[2]) == ("cba", "def")
     assert len({lines[n] for n in (1, 3, 4, 5, 6)}) == 1
     told = done.stderr.splitlines()
-    assert told[0] == f"warning: {tmp_path}/in:2:1: 10,000 tokens, of which the first 500 are read"
+    assert told[0] == f"warning: {tmp_path}/in:2:1: 10,000 tokens, but only the first 500 are read"
     assert told[1].startswith(f"warning: {tmp_path}/in:4:1: ")
-    assert told[2].endswith("; further ones are not told")
+    assert told[2].endswith("; further ones are not reported")
     assert len(told) == 3
     cut = forks.ok("generate", "-m", "back", "--beam", 1, "--max-tokens", 5, cwd=translators, input=long[:500])
     assert cut.stdout.strip() == lines[1]

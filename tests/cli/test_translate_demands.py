@@ -135,7 +135,7 @@ def test_what_does_not_fit_in_is_told_and_left_away(translators):
     )
     assert done.stdout == "?\n?\n"
     assert done.returncode == 1
-    assert "<stdin>:1:1: no answer was found that is as asked: 'ddd' (--must)" in done.stderr
+    assert "<stdin>:1:1: found no answer that meets the demands: 'ddd' (--must)" in done.stderr
     assert "2 records have no answer that is as asked" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -154,13 +154,13 @@ def test_objects_say_what_is_unmet(fails_to_translate):
     [
         (("--must", "a", "--beam", 1), "back", "--must needs a beam of 2 or more"),
         (("--must", " "), "back", "--must: the phrase is empty"),
-        (("--must", "a", "--temperature", 1), "back", "--must: what an answer must hold is searched for"),
+        (("--must", "a", "--temperature", 1), "back", "--must: what an answer must hold is found by a beam"),
         (("--must", "zebra"), "lacks", "no symbols that could write 'zebra' (--must)"),
         (("--must", "Z"), "back", "no symbols that could write 'Z' (--must)"),
         (("--grammar", "[A-Z]+"), "back", "no symbols that could write '[A-Z]+' (--grammar)"),
         (("--grammar", "(a"), "back", "--grammar: '(a' cannot be read"),
-        (("--keep", "(a"), "back", "--keep: '(a' is no regular expression"),
-        (("--must-not", "a", "--replace-unknown"), "lacks", "--must-not does not go with it"),
+        (("--keep", "(a"), "back", "--keep: '(a' is not a regular expression"),
+        (("--must-not", "a", "--replace-unknown"), "lacks", "--must-not does not apply"),
     ],
 )
 def test_what_does_not_go_together(fails_to_translate, asked, model, said):
@@ -212,7 +212,7 @@ def test_from_python(translators):
     found = model.translate(ORDER.split("\n")[0], must="grüße", must_not=["rufe"], keep="kamirolu")
     assert {"grüße", "kamirolu"} <= set(found.split())
     assert model.translate("call kamirolu", grammar="sieh .*").startswith("sieh ")
-    with pytest.raises(SeqcliError, match=r"no answer was found that is as asked: 'grüße' \(--must\)"):
+    with pytest.raises(SeqcliError, match=r"found no answer that meets the demands: 'grüße' \(--must\)"):
         model.translate("call kamirolu", must="grüße", max_tokens=1)
-    with pytest.raises(UsageError, match="searched for by a beam, not drawn"):
+    with pytest.raises(UsageError, match="found by a beam, not by drawing"):
         model.translate("call kamirolu", must="grüße", temperature=2)

@@ -59,7 +59,7 @@ def test_mistakes_in_the_input(fails_to_translate, tmp_path, args, text, place, 
         (["--prompt", "abc", "--field", "x"], "--prompt does not go with --field"),
         (["--draw", "x.gif"], "x.gif: a picture is .png, .svg, .pdf"),
         (["--ensemble", "bakc"], "no such model: bakc\n  hint: did you mean 'back'?"),
-        (["--ensemble", "copies"], "have other tokenizers of the source side\n  hint: an ensemble is of models trained on the same data"),
+        (["--ensemble", "copies"], "have different tokenizers of the source side\n  hint: an ensemble needs models trained on the same data"),
         (["--stop", "a"], "--stop does not serve runs/back/model.safetensors: it is a model of the kind seq2seq"),
         (["--next", "3"], "--next does not serve"),
         (["--echo"], "--echo does not serve"),
@@ -102,7 +102,7 @@ def test_a_model_without_attention(fails_to_translate, args):
 
 def test_what_does_not_go_into_an_ensemble(fails_to_translate, translators, home, tmp_path):
     assert (
-        "a model that copies does not go into an ensemble"
+        "a model that copies cannot be part of an ensemble"
         in fails_to_translate("--ensemble", "copies", model="copies")[1]
     )
     shutil.copytree(home / "runs" / "tiny", tmp_path / "tiny")

@@ -236,7 +236,7 @@ def test_a_prompt(forks, translate, translators):
     assert translate("--prompt", "") == "\n"
     assert translate("--prompt", "abc", "--n-best", 2).startswith("cba\t")
     long = forks.ok("generate", "-m", "back", "--beam", 1, "--max-tokens", 2, "--prompt", "a" * 501, cwd=translators)
-    assert long.stderr.startswith("warning: --prompt:1:1: 501 tokens, of which the first 500 are read")
+    assert long.stderr.startswith("warning: --prompt:1:1: 501 tokens, but only the first 500 are read")
 
 
 def test_confidence_is_the_probability_that_an_answer_is_right(translate, translators):

@@ -191,9 +191,9 @@ def test_a_folder_with_a_data_yaml_is_a_data_set(folders, capsys):
     ("entry", "words"),
     [
         ("just text", "data.yaml:1: must be keys with values, not 'just text'"),
-        ("summary: x", "files: it must name a file or a glob for train"),
+        ("summary: x", "files: names no file or glob for train"),
         ("files: a.txt", "data.yaml:1: files: must be keys with values, not 'a.txt'"),
-        ("files: {valid: a.txt}", "files: it must name a file or a glob for train"),
+        ("files: {valid: a.txt}", "files: names no file or glob for train"),
         ("files: {train: [", "data.yaml:1:17: a value is missing here"),
         ("files: {train: /etc/hosts}", "data.yaml:1: files.train: '/etc/hosts' is no file or glob inside"),
         ("files: {train: ../a.txt}", "data.yaml:1: files.train: '../a.txt' is no file or glob inside"),

@@ -327,7 +327,7 @@ def test_mistakes_in_the_data_have_their_place(
         ({"format": "text"}, "'text' is no format with labels"),
         ({"label_separator": ","}, "set multi_label too"),
         ({"label_from": "file", "format": "tsv"}, "files are plain text"),
-        ({"phrases": True, "format": "tsv"}, "they are of trees, not of tsv"),
+        ({"phrases": True, "format": "tsv"}, "applies to trees, not to tsv"),
         ({"longest": 0}, "longest"),
         ({"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
         ({"valid": 1.5}, "valid"),

@@ -52,7 +52,7 @@ def test_fasttext_lines_of_several_labels_may_have_none(corpus: Callable[..., Co
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("", "a label cannot be empty; null leaves its records out"),
+        ("", "a label cannot be empty; null drops its records"),
         ("  ", "a label cannot be empty"),
         ("a\tb", r"the label 'a\\tb' holds a tab or a line break"),
         ("a\n", r"the label 'a\\n' holds a tab or a line break"),
@@ -121,7 +121,7 @@ def test_names_that_no_label_can_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_standard_input_has_no_name(kind: str) -> None:
-    with pytest.raises(UsageError, match=f"is the name of its {kind}, and standard input has none") as error:
+    with pytest.raises(UsageError, match=f"is the name of its {kind}, but standard input has no name") as error:
         list(read_examples(Records("text", Options(LABELLED)), ["-"], kind))
     assert "--input" in error.value.hint
 

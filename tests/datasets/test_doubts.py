@@ -40,20 +40,20 @@ def test_records_of_two_splits(doubts, task, format, line):
         valid = "".join(line.format("xy"[i % 2], i) for i in range(200 - again, 300 - again))
         valid = valid + "".join(line.format("x", i) for i in range(again))  # whatever their labels
         found = doubts(task, format, train, valid, **keys)
-        said = f"valid: {again} of {100 + again} records stand in the training split too, word for word"
+        said = f"valid: {again} of {100 + again} records are in the training split too, word for word"
         assert [said in doubt for doubt in found] == [True] * (again * 50 > 100 + again)
 
 
 def test_labels_that_cannot_be_meant(doubts):
     train = "Good\ta b\ngood\tb c\nbad\tc d\ngood\td e\n"
     (said,) = doubts("classification", "tsv", train, "bad\te f\n", header=False, text="2", label="1")
-    assert said.startswith("the labels 'Good' (1 texts) and 'good' (2) differ by their case alone")
+    assert said.startswith("the labels 'Good' (1 texts) and 'good' (2) differ only in case")
     (said,) = doubts("classification", "tsv", "x\ta b\nx\tb c\n", "x\te f\n", header=False, text="2", label="1")
     assert said == "every training text has the label 'x': there is nothing to tell apart"
 
 
 def test_spans_the_other_way_round(doubts):
     (said,) = doubts("tagging", "word-tag", "Ada/PER-B Zola/PER-I ran/O\nAt/O Rome/LOC-B\n", "it/O\n")
-    assert said == "the tags look like spans written the other way round (PER-B): as B-PER they are spans"
+    assert said == "the tags look like spans written the wrong way round: write B-PER instead of PER-B"
     assert doubts("tagging", "word-tag", "Ada/B-PER Zola/I-PER ran/O\n", "it/O\n") == []
     assert doubts("tagging", "word-tag", "Ada/NN-B ran/O now/RB it/PRP\n", "it/O\n") == []

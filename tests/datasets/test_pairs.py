@@ -117,7 +117,7 @@ def test_standard_input_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for keys in ({}, {"format": "tsv"}, {"format": "lines", "target": "de"}):
         with pytest.raises(SeqcliError, match=r"^the corpus is empty: <stdin>") as empty:
             own("", **keys)
-        assert empty.value.hint == "data.train is -, and nothing came on standard input"
+        assert empty.value.hint == "data.train is -, but standard input was empty"
 
 
 def test_the_hash_is_of_both_sides_whatever_the_format(corpus: Callable[..., Corpus], tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_no_pairs_at_all(corpus: Callable[..., Corpus]) -> None:
         ({"longest": 0}, "greater than 0"),
         ({"ratio": 0.5}, "greater than or equal to 1"),
         ({"text": "a"}, "Extra inputs"),
-        ({"encoding": "utf-16"}, "cannot be cut at lines"),
+        ({"encoding": "utf-16"}, "cannot be split into lines"),
         ({"valid": 1.5}, "less than 1"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_format_is_guessed_by_name_or_text(corpus: Callable[..., Corpus], form
 
 
 def test_a_format_that_nothing_tells_is_asked_for(corpus: Callable[..., Corpus], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"t\.txt: which format is this\?") as error:
+    with pytest.raises(UsageError, match=r"t\.txt: cannot tell the format of this file") as error:
         corpus("just some words\nand more of them\n")
     assert "data.format" in error.value.hint
     assert "word-tag" in error.value.hint
@@ -280,12 +280,12 @@ def test_a_format_that_only_writes_is_no_format_of_data() -> None:
     ("keys", "said"),
     [
         ({"format": "conl"}, "'conl' is no format with tags; known: conll"),
-        ({"restore": "vowels"}, "nothing restores 'vowels'; known: case, diacritics, sentences, spaces"),
+        ({"restore": "vowels"}, "cannot restore 'vowels'; known: case, diacritics, sentences, spaces"),
         ({"columns": ["word", "pos"], "tag": "chunk"}, "no column is named 'chunk'; columns: word, pos"),
         ({"scheme": "bioes"}, "scheme"),
         ({"longest": 0}, "longest"),
         ({"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
-        ({"encoding": "utf-16"}, "cannot be cut at lines"),
+        ({"encoding": "utf-16"}, "cannot be split into lines"),
         ({"valid": 1.5}, "valid"),
         ({"colums": ["word"]}, "colums"),
     ],

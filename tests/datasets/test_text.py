@@ -140,7 +140,7 @@ def test_encodings(tmp_path):
     with pytest.raises(SeqcliError, match=r"a.txt:1:2: byte 0xfc is not valid UTF-8") as caught:
         text_of(open_corpus(Config(train="a.txt"), tmp_path), "train")
     assert "iconv" in caught.value.hint
-    for encoding, words in [("utf-99", "unknown encoding 'utf-99'"), ("utf-16", "cannot be cut at lines")]:
+    for encoding, words in [("utf-99", "unknown encoding 'utf-99'"), ("utf-16", "cannot be split into lines")]:
         with pytest.raises(ValidationError, match=words):
             Config(train="a.txt", encoding=encoding)
 
@@ -171,7 +171,7 @@ def test_standard_input_with_nothing_in_it(tmp_path, monkeypatch):
     feed(monkeypatch, b"")
     with pytest.raises(SeqcliError, match="the corpus is empty: <stdin>") as caught:
         open_corpus(Config(train="-"), tmp_path)
-    assert "nothing came on standard input" in caught.value.hint
+    assert "standard input was empty" in caught.value.hint
     feed(monkeypatch, None)
     with pytest.raises(UsageError, match="nothing is piped into standard input"):
         open_corpus(Config(train="-"), tmp_path)

@@ -167,9 +167,9 @@ def test_sizes_of_the_parts() -> None:
         ({"tied": "all"}, "model.tied: all needs one tokenizer"),
         ({"attention": {"kind": "additive", "size": -3}}, "additive cannot have -3 units"),
         ({"attention": "none", "bridge": "zero"}, "nothing of the source reaches the decoder"),
-        ({"attention": "none", "decoder_cell": "local-attention"}, "nothing of the source reaches it"),
-        ({"attention": "none", "copy_source": True}, "model.copy_source copies what attention looks at"),
-        ({"sources": "apart"}, "model.sources: apart is for several columns"),
+        ({"attention": "none", "decoder_cell": "local-attention"}, "nothing of the source reaches the decoder"),
+        ({"attention": "none", "copy_source": True}, "model.copy_source copies what attention points to"),
+        ({"sources": "apart"}, "model.sources: apart needs several columns"),
     ],
     ids=str,
 )

@@ -120,7 +120,7 @@ def test_tying_shares_what_it_says() -> None:
     ("keys", "said"),
     [
         ({"heads": 3}, "model.heads: 8 units cannot be divided into 3"),
-        ({"longest": 20}, "model.longest is of learned positions"),
+        ({"longest": 20}, "model.longest is for learned positions"),
         ({"tied": "all"}, "model.tied: all needs one tokenizer"),
     ],
     ids=str,

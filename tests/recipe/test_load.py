@@ -119,7 +119,7 @@ def test_a_mistake_inside_a_mapping_of_names_has_its_line(write):
     text = "task: classification\ntokenizer: char\ndata:\n  train: x.tsv\n  labels:\n    a: ok\n    b: ''\n"
     found = lines_of(load_recipe, write(text + '    c: "x\\ty"\n    d: 3\n    e: null\n'))
     assert found == [
-        "x.yaml:7: data.labels.b: a label cannot be empty; null leaves its records out",
+        "x.yaml:7: data.labels.b: a label cannot be empty; null drops its records",
         "x.yaml:8: data.labels.c: the label 'x\\ty' holds a tab or a line break; labels are printed on a line",
         "x.yaml:9: data.labels.d: must be text, not 3",
     ]

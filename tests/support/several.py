@@ -137,7 +137,7 @@ def evaluations_and_ends_are_shared(folder: Path, group: Group) -> None:
 
 def what_differs_or_lacks_is_told(group: Group) -> None:
     """Other data on one machine; a device for each."""
-    with pytest.raises(SeqcliError, match="rank 1 of 2 has another recipe, other data or another checkpoint"):
+    with pytest.raises(SeqcliError, match="rank 1 of 2 has a different recipe, data or checkpoint"):
         group.same({"data": group.rank})
     for name, said in (
         ("mps", "mps serves one process"),

@@ -99,12 +99,12 @@ def test_a_report_shows_what_it_writes_under_each_label(place: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("generate", "--prompt", "a"), "this model writes under a condition, its author"),
-        (("generate", "--prompt", "a", "--condition", "Bi"), "the model knows no author 'Bi'"),
-        (("eval", "--per-line", "train.tsv"), "it scores records, not lines by themselves"),
+        (("generate", "--prompt", "a"), "this model writes under a condition, author"),
+        (("generate", "--prompt", "a", "--condition", "Bi"), "the model does not know the author 'Bi'"),
+        (("eval", "--per-line", "train.tsv"), "it scores records with labels, not separate lines"),
         (("eval", "odd.tsv"), "odd.tsv:2:1: the model does not know the label 'Adda'\n  hint: did you mean 'Ada'?"),
-        (("eval", "--split", "valid", "--cache", "9"), "it is not mixed with others"),
-        (("generate", "--prompt", "a", "--condition", "Bo", "--cache", "9"), "it is not mixed with others"),
+        (("eval", "--split", "valid", "--cache", "9"), "it cannot be mixed with others"),
+        (("generate", "--prompt", "a", "--condition", "Bo", "--cache", "9"), "it cannot be mixed with others"),
     ],
 )
 def test_what_lacks_one_is_refused(place: Path, args: tuple[str, ...], message: str) -> None:
@@ -116,9 +116,9 @@ def test_what_lacks_one_is_refused(place: Path, args: tuple[str, ...], message: 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("tokenizer={kind: byte}",), "labels are symbols of their own, and byte has none"),
-        (("data.split_at=line",), "shares are of each label's records"),
-        (("data.condition=null", "data.text=text"), "a column or key is named of records alone"),
+        (("tokenizer={kind: byte}",), "each label needs a symbol of its own, which tokenizer byte"),
+        (("data.split_at=line",), "shares are drawn from each label's records"),
+        (("data.condition=null", "data.text=text"), "names a column or key of records"),
         (("data.condition=authr",), "authr"),
     ],
 )

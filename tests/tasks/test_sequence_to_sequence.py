@@ -85,7 +85,7 @@ def test_what_a_run_keeps_of_it(name: str, tmp_path: Path) -> None:
     assert task.opening().startswith("train.tsv: train 60, valid 20 pairs; ")
     assert task.opening().endswith("symbols")
     assert task.details()[:2] == ["train: 60 pairs", "valid: 20 pairs"]
-    assert f"batches: {task.batches} an epoch, as source (" in task.details()[-1]
+    assert f"batches: {task.batches} per epoch, as source (" in task.details()[-1]
     assert task.activations() > 0
 
 
@@ -254,7 +254,7 @@ def test_only_so_many_pairs_are_answered_in_training(tmp_path: Path, monkeypatch
 
 
 def test_what_cannot_be_watched(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"train\.watch: 'blue' is no score of this task") as caught:
+    with pytest.raises(UsageError, match=r"train\.watch: 'blue' is not a score of this task") as caught:
         prepared(tmp_path, train={"watch": "blue"})
     assert "did you mean 'bleu'?" in caught.value.hint
     with pytest.raises(UsageError, match=r"bleu is measured on a validation split; set data.valid"):

@@ -191,7 +191,7 @@ def test_the_validation_split_is_scored(recipe: Callable[..., Recipe]) -> None:
 
 @pytest.mark.parametrize(
     ("features", "hint"),
-    [(["poss"], "did you mean 'pos'?"), (["ner"], "beside the words and the tags"), (["pos", "x"], "pos")],
+    [(["poss"], "did you mean 'pos'?"), (["ner"], "besides the words and the tags"), (["pos", "x"], "pos")],
 )
 def test_a_column_that_is_not_there(recipe: Callable[..., Recipe], features: list[str], hint: str) -> None:
     with pytest.raises(SeqcliError, match=rf"train\.conll:1:1: there is no column '{features[-1]}'") as error:

@@ -114,7 +114,7 @@ def test_a_kernel_that_refuses_is_said(capsys):
     assert device.kernel_works(lambda: None, "bfloat16")
     assert device.kernel_works(refuse, "float32")  # not tried
     assert not device.kernel_works(refuse, "bfloat16")
-    assert "bfloat16 is refused by this device's kernel (no such kernel)" in capsys.readouterr().err
+    assert "this device's kernel refuses bfloat16 (no such kernel)" in capsys.readouterr().err
 
 
 class Libc:

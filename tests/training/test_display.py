@@ -93,7 +93,7 @@ def test_as_high_from_the_first_moment_to_the_last(clock, monkeypatch, width):
             shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=step / 100, total=100_000)
             assert len(drawn()) == 2
         assert drawn()[1].startswith("loss 2.0000")
-        shown.notice("stopping after this step; once more to leave at once without saving")
+        shown.notice("stopping after this step; interrupt again to leave at once without saving")
         assert len(drawn()) == 2
         assert drawn()[1].startswith("stopping after")
         shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=0.1, total=100_000)

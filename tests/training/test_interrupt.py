@@ -20,7 +20,7 @@ def test_first_and_second_signal(monkeypatch, capsys, number):
         assert caught.wanted == 0
         signal.raise_signal(number)
         assert (caught.wanted, left) == (number, [])
-        assert "once more to leave at once" in capsys.readouterr().err
+        assert "interrupt again to leave at once" in capsys.readouterr().err
         signal.raise_signal(signal.SIGINT)
         assert left == [130]
     assert signal.getsignal(number) is before
@@ -35,7 +35,7 @@ def test_the_same_signal_twice_is_one(monkeypatch, capsys):
     with interrupt.Interrupt(same=1.0) as caught:
         for _ in range(2):
             signal.raise_signal(signal.SIGINT)
-        assert (caught.wanted, left, capsys.readouterr().err.count("once more")) == (signal.SIGINT, [], 1)
+        assert (caught.wanted, left, capsys.readouterr().err.count("interrupt again")) == (signal.SIGINT, [], 1)
         now[0] += 1.1
         signal.raise_signal(signal.SIGINT)
         assert left == [130]

@@ -1,9 +1,9 @@
 """Classification: a label, or several, for a whole text."""
 
-METRICS = ("classification", "calibration", "selective")  # as they are shown, where a text has one label
-MULTI_LABEL = ("multi-label", "calibration")  # and where it has any number
-HAS = ("labels", "text", "field", "rows")  # what options of several tasks ask for
+METRICS = ("classification", "calibration", "selective")  # in the order shown, if a text has one label
+MULTI_LABEL = ("multi-label", "calibration")  # the same if a text may have several
+HAS = ("labels", "text", "field", "rows")  # features that options of several tasks require
 HOLDS = "texts with labels"  # what its files hold
-LEARNS = "A classifier"  # from them
-HELD = "of each label's texts, drawn"  # what the shares are that are held out
+LEARNS = "A classifier"  # what learns from such files
+HELD = "of each label's texts, drawn at random"  # what a held-out share is taken from
 RECORDS = "texts"

@@ -1,4 +1,4 @@
-"""What `inspect` says of a classifier."""
+"""Describe a classifier for `inspect`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 READ = {
     "joined": "read as one, with a mark between",
-    "compare": "each read apart, and compared",
-    "attend": "read as one, the first looks over the other",
+    "compare": "read apart, and compared",
+    "attend": "read as one, the first attends to the second",
 }
 
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and what they are."""
+    """Return pairs (name, fact) from a model's header."""
     found = [("", "a text may have several")] if header["data"]["multi_label"] else []
     options, roles = header["data"].get("options", {}), header["data"].get("roles", {})
     if further := options.get("further"):
@@ -23,5 +23,5 @@ def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
         decoding = header["decoding"]
         shares = [decoding["linear_share"], *decoding.get("linear_shares", {}).values()]
         times = ", ".join(f"{share:g}" for share in shares)
-        found.append(("beside it", f"{header['linear']['kind']}, whose scores are added {times} times"))
+        found.append(("combined with", f"{header['linear']['kind']}, its scores added with weight {times}"))
     return found

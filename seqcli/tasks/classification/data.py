@@ -1,4 +1,4 @@
-"""Labelled texts: a label a text, or several: TSV, CSV, JSON lines, fastText, trees; or by file or folder."""
+"""Read texts with one label or several: TSV, CSV, JSON lines, fastText, trees; or labelled by file or folder."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ LabelFrom = Literal["record", "file", "folder"]
 
 
 def _name(value: str) -> str:
-    """A label's new name, as files may have labels."""
+    """Return a label's new name, stripped. Raises ValueError for a name that a label cannot have."""
     if UNPRINTABLE.search(value):
         raise ValueError(f"the label {value[:40]!r} holds a tab or a line break; labels are printed on a line")
     if not value.strip(BLANKS):
-        raise ValueError("a label cannot be empty; null leaves its records out")
+        raise ValueError("a label cannot be empty; null drops its records")
     return value.strip(BLANKS)
 
 
@@ -60,43 +60,43 @@ class Config(BaseModel, extra="forbid"):
 
     train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
     valid: sources.Held = (
-        None  # a share of each label's records, or files; default: what the named data set says, else none
+        None  # a share of each label's records, or files; default: the named data set's split, else none
     )
     test: sources.Held = None
-    format: Format = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: what the name or the file says
+    format: Format = None  # tsv, csv, jsonl, fasttext, label-text, trees; default: from the name or the file
     text: Texts = None  # the text's column, by name or number (tsv, csv), or key (jsonl); a list: several, as one
-    label: Labels = None  # the label's column or key; a list: those of several targets. Where there are
-    # neither it names the levels of one label: the first ends at label_until, the second is the whole
-    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
+    label: Labels = None  # the label's column or key; a list: those of several targets. In formats without
+    # either it names the levels of one label: the first ends at label_until, the second is the whole
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: detected
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
-    quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
+    quoting: bool | None = None  # whether cells may be in double quotes; default: csv yes, tsv no
     label_prefix: str = "__label__"  # fasttext: what labels begin with
     label_until: str | None = None  # a label ends before this text: with ":" `DESC:manner` is DESC
-    label_separator: str | None = None  # multi_label: what stands between the labels of a cell, as ","
-    label_from: LabelFrom = "record"  # file: its name is the label of its lines; folder: the folder's, of whole files
+    label_separator: str | None = None  # multi_label: what separates the labels of a cell, as ","
+    label_from: LabelFrom = "record"  # file: its name labels its lines; folder: its name labels its files as wholes
     labels: dict[
         str, Annotated[str, AfterValidator(_name)] | None
-    ] = {}  # other names for labels; null leaves their records out
+    ] = {}  # other names for labels; null drops their records
     multi_label: bool = False  # a text may have several labels, or none
-    phrases: bool = False  # trees: train on the phrase of every node, not on whole sentences alone
+    phrases: bool = False  # trees: train on the phrase of every node, not only on whole sentences
     longest: Annotated[int, Field(gt=0)] = 1000  # tokens of a text that are read, in training and in use
-    replay: ReplaySpec = None  # with --init-from: this share of an epoch is what the model was trained on before
+    replay: ReplaySpec = None  # with --init-from: this share of an epoch comes from the model's earlier training data
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
-    keep_all_vectors: bool = False  # also those of words that the training split lacks
+    keep_all_vectors: bool = False  # keep vectors of words that the training split lacks too
     encoding: Encoding = "utf-8"
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         if self.label_separator and not self.multi_label:
-            raise ValueError("label_separator: it is for texts with several labels; set multi_label too")
+            raise ValueError("label_separator: applies to texts with several labels; set multi_label too")
         if self.label_from != "record" and self.format:
-            raise ValueError(f"format: with label_from: {self.label_from} files are plain text; remove it")
+            raise ValueError(f"format: with label_from: {self.label_from} files are plain text; remove format")
         if targets.named(self.label):
             names = ("label_from",) * (self.label_from != "record") + ("multi_label",) * self.multi_label
             if odd := [*names, *("phrases",) * self.phrases]:
-                raise ValueError(f"label: several targets do not go with {odd[0]}")
+                raise ValueError(f"label: several targets cannot be combined with {odd[0]}")
         if self.phrases and self.format not in (None, "trees"):
-            raise ValueError(f"phrases: they are of trees, not of {self.format}")
+            raise ValueError(f"phrases: applies to trees, not to {self.format}")
         return self
 
 
@@ -112,33 +112,33 @@ class Corpus(corpus.Corpus[Example]):
 
     @property
     def targets(self) -> list[str]:
-        """The targets where there are several; the first one's labels are those of the examples."""
+        """The targets, if there are several; the examples' own labels are those of the first."""
         further = self.options.further_labels
         return [str(self.options.label), *further] if further else []
 
     def of(self, name: str) -> Corpus:
-        """With the labels of one of several targets alone."""
+        """Return the corpus with the labels of only one of several targets."""
         splits = {split: [e.aimed(name) for e in own] for split, own in self.splits.items()}
         return replace(self, splits=splits)
 
     def doubts(self) -> list[str]:
-        """As ever, and labels that cannot be meant."""
+        """Return the usual doubts, and those about labels that look like mistakes."""
         counts = Counter(label for e in self.splits["train"] for label in e.labels or ())
         folded: dict[str, str] = {}
         found = []
         for label in sorted(counts):
             if (other := folded.setdefault(label.strip().casefold(), label)) != label:
                 names = f"{other!r} ({counts[other]:,} texts) and {label!r} ({counts[label]:,})"
-                found.append(f"the labels {names} differ by their case alone: data.labels gives them one name")
+                found.append(f"the labels {names} differ only in case: data.labels can give them one name")
         if len(counts) == 1 and not self.config.multi_label:
             found.append(f"every training text has the label {next(iter(counts))!r}: there is nothing to tell apart")
         return [*super().doubts(), *found]
 
     def phrases(self, split: str = "train") -> list[Example]:
-        """The different phrases of a split's trees, with their labels; sentences among them."""
+        """Return the distinct phrases of a split's trees with their labels, whole sentences included."""
         found: dict[tuple[str, str], Example] = {}
         for example in self.splits.get(split, ()):
-            if example.tree is None:  # a text that came without one
+            if example.tree is None:  # a text without a tree
                 found.setdefault((example.text, (example.labels or [""])[0]), example)
                 continue
             for phrase, label in example.tree.phrases():
@@ -151,12 +151,12 @@ class Corpus(corpus.Corpus[Example]):
 
 
 def fingerprint(examples: Iterable[Example]) -> str:
-    """sha256 over texts and labels, and over files that texts name, hexadecimal: the same in every format."""
+    """Return the hexadecimal sha256 of texts, labels and files that texts name; the same in every format."""
     return corpus.digest(map(Corpus.row, examples))
 
 
 def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
-    """Find, read and check the splits; `numbers`: texts say where frames are. Raises SeqcliError with
+    """Find, read and check the splits; `numbers`: texts hold frames or name files of them. Raises SeqcliError with
     file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     if "label_from" in plan.settings:
@@ -192,7 +192,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
 def read_examples(
     records: Records, paths: Sequence[Path | str], label_from: str = "record", what: str = ""
 ) -> Iterator[Example]:
-    """The records that have a text, in order, with their labels; how many have none is told."""
+    """Yield the records that have a text, in order, with their labels; warns how many have none."""
     empty = 0
     if label_from == "record":
         found = records.read(paths, what)
@@ -208,7 +208,7 @@ def read_examples(
 
 
 def _by_name(records: Records, path: Path | str, label_from: str) -> Iterator[Example]:
-    """The texts of a file, whose label is its name, or its folder's."""
+    """Yield the texts of a file, labelled with its name or its folder's."""
     own = _own_label(path, label_from)
     if records.options.numbers and Path(path).suffix.lower() in ENDINGS:
         yield Example(text=Path(path).name, source=str(path), labels=list(own))
@@ -219,11 +219,11 @@ def _by_name(records: Records, path: Path | str, label_from: str) -> Iterator[Ex
 
 
 def _own_label(path: Path | str, label_from: str) -> list[str]:
-    """The label that a file's name or its folder's is; none where the name is empty. Raises UsageError for `-`."""
+    """Return the label from a file's name or its folder's; none if the name is empty. Raises UsageError for `-`."""
     if str(path) == "-":
         raise UsageError(
-            f"the label of a text is the name of its {label_from}, and standard input has none",
-            hint="name the files; or say which format has the labels: --input tsv, csv, jsonl …",
+            f"the label of a text is the name of its {label_from}, but standard input has no name",
+            hint="name the files; or name a format that has labels: --input tsv, csv, jsonl …",
         )
     whole = Path(os.path.abspath(path))  # noqa: PTH100  the folder that a link is in, not the one it leads to
     name = whole.stem if label_from == "file" else whole.parent.name
@@ -231,13 +231,13 @@ def _own_label(path: Path | str, label_from: str) -> list[str]:
 
 
 def _whole(path: Path | str, encoding: str) -> Iterator[Example]:
-    """A file as one record, its line breaks as spaces."""
+    """Yield a file as one record, with spaces for line breaks."""
     parts = [chunk.text for chunk in streams.read_text([path], encoding=encoding)]
     yield Example(text=" ".join("".join(parts).split("\n")).strip(), source=str(path))
 
 
 def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list[Example]]:
-    """Draw the shares from each label's records; the order within the splits stays that of the data."""
+    """Draw the shares from each label's records; the splits keep the order of the data."""
     if not shares:
         return {}
     groups: dict[tuple[str, ...], list[int]] = {}
@@ -248,13 +248,13 @@ def _share_out(train: list[Example], shares: dict[str, float]) -> dict[str, list
 
 
 def guess(path: Path) -> str:
-    """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
+    """Detect the format of a file by its name or its beginning. Raises UsageError if neither shows it."""
     found = detect(LABELLED, str(path), corpus.beginning(path))
     if found not in FORMATS:
         raise UsageError(
             f"{path}: cannot tell the format of this file",
-            hint=f"say data.format (a recipe) or --input: {', '.join(FORMATS)};"
-            " data.label_from: file or folder, where its name is the label",
+            hint=f"set data.format (in a recipe) or --input: {', '.join(FORMATS)};"
+            " or data.label_from: file or folder, if its name is the label",
         )
     return found
 
@@ -263,7 +263,7 @@ def guess(path: Path) -> str:
 
 
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Example]:
-    """The texts of files with their labels. Raises SeqcliError."""
+    """Read the texts of files with their labels. Raises SeqcliError."""
     data = header["data"]
     given = said.said("text", "label", "delimiter", "field")
     kept = "record" if said.input or given else data["label_from"]
@@ -274,10 +274,10 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
     for name in ("label_prefix", "label_until", "label_separator"):
         own[name] = data["options"][name]
     own["multi_label"] = data["multi_label"]
-    second = said.label in further and read not in LEVELS  # it was read whole, under its own names
+    second = said.label in further and read not in LEVELS  # in training it was read whole, under its own names
     if second:
         own["label_until"] = None
-    if further:  # called alike everywhere; one that is said is scored alone
+    if further:  # targets have the same names in every format; one that is named is scored alone
         said_of_levels = tuple(name for name in further if name == said.label and read in LEVELS)
         own |= {"label": first, "further_labels": further if said.label is None else said_of_levels}
     given |= {name: value for name, value in said_texts(header, given.pop("field", said.text)).items() if value}
@@ -297,8 +297,8 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
 
 
 def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any], *, levels: bool) -> str:
-    """What is read: as said, as the first file looks, else as the training data was; `levels`: the label that is said
-    may be a level. Raises UsageError for what has no labels, or does not go together."""
+    """Return the format to read: the one given, else that of the first file, else that of the training data;
+    `levels`: the given label may be a level. Raises UsageError for a format without labels and for contradictions."""
     known, read = FORMATS, said.input or ("jsonl" if said.field else None)
     trained = data["format"] if data["format"] in known else None  # None: files' names were the labels
     if read is None and "-" not in paths:
@@ -310,11 +310,11 @@ def _scored_format(said: Reading, paths: Sequence[Any], data: Mapping[str, Any],
                 raise
     read = read or trained
     if read is None:
-        raise UsageError("cannot tell the format of the labels", hint=f"say it with --input: {', '.join(known)}")
+        raise UsageError("cannot tell the format of the labels", hint=f"name it with --input: {', '.join(known)}")
     if read not in known:
         raise UsageError(f"--input {read}: not a format with labels", hint=did_you_mean(read, known))
     if said.field and said.text:
-        raise UsageError("--field and --text both say where the text is: give one")
+        raise UsageError("--field and --text both name the place of the text: give one of them")
     if not (levels and read in LEVELS):
         said.check_format(read)
     return read

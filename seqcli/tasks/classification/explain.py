@@ -1,6 +1,6 @@
-"""Why a text got its label: what its probability would be without each token, and after each token was read.
+"""Explain a label: what its probability would be without each token, and what it was after reading each token.
 
-Nothing is asked of the model but answers.
+This needs nothing from the model but answers.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _WORD = re.compile(r"\S+")
 
 
 class Terms(NamedTuple):
-    """The score of a label (nats) as a sum: its bias, and what each n-gram adds (kind, start, end, score), those that
-    weigh most first."""
+    """The score of a label in nats as a sum: its bias, and what each n-gram adds (kind, start, end, score), largest
+    first."""
 
     bias: float
     terms: list[tuple[str, int, int, float]]
 
 
 def summed(own: Classifier, examples: Sequence[Example], labels: Sequence[int]) -> list[Terms] | list[None]:
-    """The exact terms of each example's score for a label; None of a model that is no sum over n-grams."""
+    """Return the exact terms of each example's score for a label; None for a model that is not a sum over n-grams."""
     if (terms_of := getattr(own.model, "terms", None)) is None:
         return [None] * len(examples)
     found = []
@@ -43,8 +43,8 @@ def summed(own: Classifier, examples: Sequence[Example], labels: Sequence[int]) 
 
 
 def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[int, float]]) -> list[list[Token]]:
-    """The tokens of each ready example, for the label (its place) that it got, and that one's probability. Raises
-    UsageError of trees."""
+    """Return the explained tokens of each ready example, for the label (its index) that it got with a probability.
+    Raises UsageError for trees and frames."""
     places = [spans if short(len(spans)) else [] for spans in (_places(own, example) for example in examples)]
     asked = [v for e, spans in zip(examples, places, strict=True) for v in _variants(own, e, spans)]
     p = own.probabilities(asked) if asked else np.zeros((0, len(own.labels)))
@@ -60,16 +60,16 @@ def explained(own: Classifier, examples: Sequence[Example], got: Sequence[tuple[
 
 def _places(own: Classifier, example: Example) -> list[tuple[int, int]]:
     if own.reading.frames is not None:
-        raise UsageError("--explain leaves words out: this model reads frames")
+        raise UsageError("--explain leaves words out, but this model reads frames")
     if example.tree is not None:
-        raise UsageError("--explain leaves words out: a tree has no place for that", hint="--nodes has its parts")
+        raise UsageError("--explain leaves words out, which a tree does not allow", hint="use --nodes for its parts")
     if example.words is None:
         return [match.span() for match in _WORD.finditer(example.text)]
     return own.reading.places(example)
 
 
 def _variants(own: Classifier, example: Example, spans: list[tuple[int, int]]) -> Iterator[Example]:
-    """The text without each token, then each beginning of it; what divides several texts always stays."""
+    """Yield the text without each token, then each beginning of it; marks between several texts always stay."""
     words, n = example.words, len(spans)
     for i, text in enumerate(variants(example.text, spans)):
         kept = None if words is None else words[:i] + words[i + 1 :] if i < n else words[: i - n + 1]

@@ -1,4 +1,4 @@
-"""A classifier as a graph: words in, probabilities out."""
+"""Export a classifier as a graph: words in, probabilities out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ("classifier", "transformer-classification", "bag")
 
 
 def parts(predictor: Classifier, options: Any) -> dict[str, Part]:
-    """The one graph. Raises UsageError for a model that has none."""
+    """Return the classifier's only graph. Raises UsageError for a model that has none."""
     model, vocabulary, many = predictor.model, predictor.vocabulary, predictor.multi_label
     words.check(model, vocabulary, KINDS)
     if _compares(model) and vocabulary.states:
@@ -49,20 +49,21 @@ def _compares(model: Any) -> bool:
 
 
 def _looks(model: Any) -> bool:
-    """Whether a first text looks over a second, and must be told where that begins."""
+    """Whether a first text attends to a second, and needs to know where that begins."""
     return getattr(model, "pair", "joined") == "attend"
 
 
 def alone(predictor: Classifier, *, scored: bool) -> Classifier:
-    """The predictor without what a graph has not, the linear model beside a network, its temperature fitted anew on
-    the validation split; language models that read for it are its own. Raises SeqcliError where there are no data."""
+    """Return the predictor without the linear model beside a network, which a graph cannot hold, and with the
+    temperature fitted again on the validation split; the arrays of its readers become its model's own. Raises
+    SeqcliError if that data is not there."""
     predictor = words.with_readers(predictor)
     if not any(own.share for own in (predictor, *predictor.others.values())):
         return predictor
-    left = "the graph is of the network: the linear model beside it (model.linear) is left out"
+    left = "the graph holds only the network: the linear model beside it (model.linear) is left out"
     network = replace(predictor, beside=None, share=0.0, others={})
     if not scored or "valid" not in predictor.header["data"]["splits"]:
-        console.warn(f"{left}, and its probabilities, at the temperature of both, are not calibrated")
+        console.warn(f"{left}, and probabilities, at the temperature fitted for both, are not calibrated")
         others = {name: own._replace(beside=None, share=0.0) for name, own in predictor.others.items()}
         return replace(network, others=others)
     console.warn(left)
@@ -71,15 +72,15 @@ def alone(predictor: Classifier, *, scored: bool) -> Classifier:
 
 
 def about(predictor: Classifier) -> dict[str, Any]:
-    """What a reader needs beside the header."""
+    """Return what a user of the graph needs besides the header."""
     return dict(words.about(predictor.vocabulary, predictor.reading.frames))
 
 
 def on_page(predictor: Classifier) -> dict[str, Any]:
-    """What a page needs. Raises UsageError for a model that it cannot show."""
+    """Return what a page needs. Raises UsageError for a model that a page cannot run."""
     reading, vocabulary = predictor.reading, predictor.vocabulary
     if vocabulary.further or reading.texts > 1 or reading.tokenizer is None:
-        raise UsageError("a page has no classifier of several targets, of several texts, or of what is no text")
+        raise UsageError("a page cannot run a classifier of several targets or texts, or one without a tokenizer")
     own = reading.tokenizer
     thresholds = predictor.thresholds
     return {
@@ -96,12 +97,12 @@ def on_page(predictor: Classifier) -> dict[str, Any]:
 
 
 def running(predictor: Classifier, run: Mapping[str, Any]) -> Classifier:
-    """The predictor, its model run as a graph."""
+    """Return the predictor with its model run as a graph."""
     return replace(predictor, model=Exported(predictor.model, run))
 
 
 class Exported:
-    """The model, run as a graph is."""
+    """A classification model that is run as a graph."""
 
     def __init__(self, model: Any, run: Mapping[str, Any]):
         self.model, self.run = model, run[""]
@@ -110,7 +111,7 @@ class Exported:
         return getattr(self.model, name)
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """As models.ClassifyingModel.logits."""
+        """Return logits as `models.ClassifyingModel.logits` specifies."""
         framed = self.model.front_end is not None
         texts: list[list[Any]] = [[example.frames if framed else example.words or []] for example in examples]
         if _compares(self.model):

@@ -1,4 +1,4 @@
-"""What is fitted to a classifier on its validation split: a temperature, thresholds, the share of a linear model."""
+"""Fit a classifier's temperature, thresholds and the weight of a linear model on its validation split."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from seqcli.temperature import fit_temperature as least_cost
 
 BASELINE = "ngram-linear"
 FITTED = 30_000  # texts that the temperature is fitted on, at most
-LOWEST, HIGHEST = 0.1, 20.0  # temperatures: the scores of two models together may be far too sure
-SHARES = [round(0.1 * n, 1) for n in range(31)]  # of the linear model's logits, that are tried
+LOWEST, HIGHEST = 0.1, 20.0  # temperatures: the scores of two models together may be far too confident
+SHARES = [round(0.1 * n, 1) for n in range(31)]  # weights of the linear model's logits that are tried
 
 
 def with_linear(classifier: Classifier, linear: Mapping[str, Any], valid: Sequence[Example]) -> Classifier:
-    """A classifier with the scores of a linear model of each target added, as often as fits the validation split."""
+    """Return a classifier with the scores of a linear model added for each target, with a weight fitted on the
+    validation split."""
     found = {}
     for name, own in (classifier.targets or {"": classifier}).items():
         own, examples = replace(own, beside=linear[name]), [e.aimed(name) for e in valid]
         found[name] = replace(own, share=fit_share(own, examples))
         called = f" to those of {name}" * bool(name)
-        console.say(f"the scores of {BASELINE} are added{called} {found[name].share:g} times, fitted on valid")
+        console.say(f"the scores of {BASELINE} are added{called} with weight {found[name].share:g}, fitted on valid")
     return as_one(classifier, found)
 
 
 def as_one(classifier: Classifier, each: Mapping[str, Classifier]) -> Classifier:
-    """A classifier with what was fitted to those of its targets."""
+    """Return the classifier with what was fitted to each of its targets."""
     first, *others = [Fitted(own.temperature, own.beside, own.share) for own in each.values()]
     named = dict(zip(list(each)[1:], others, strict=True))
     return replace(classifier, others=named, **first._asdict())
 
 
 def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier, dict[str, Any]]:
-    """A classifier with what is fitted on the validation split, and the same as a header has it."""
+    """Return the classifier with what is fitted on the validation split, and the fitted values for a header."""
     if classifier.targets:
         found = {name: fitted(own, [e.aimed(name) for e in valid]) for name, own in classifier.targets.items()}
         first, *others = [(name, own) for name, (_, own) in found.items()]
@@ -54,7 +55,7 @@ def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier
     if not LOWEST * 1.02 < temperature < HIGHEST / 1.02:
         console.warn(
             f"the temperature stopped at {temperature:.2f}, the end of its range: {len(valid):,} texts of valid may"
-            " be too few to say how sure the model may be"
+            " be too few to calibrate the probabilities"
         )
     about: dict[str, Any] = {"temperature": temperature}
     if classifier.beside is not None:
@@ -67,14 +68,14 @@ def fitted(classifier: Classifier, valid: Sequence[Example]) -> tuple[Classifier
 
 
 def fit_temperature(classifier: Classifier, examples: Sequence[Example]) -> float:
-    """The temperature whose probabilities give the examples' own labels the least cross-entropy (Guo et al. 2017)."""
+    """Return the temperature with the lowest cross-entropy of the examples' own labels (Guo et al. 2017)."""
     known, gold = _fitted_on(classifier, examples)
     return _least(classifier, _logits(classifier, known), gold)[0] if known else 1.0
 
 
 def fit_share(classifier: Classifier, examples: Sequence[Example]) -> float:
-    """How often the linear model's logits are added, for the least cross-entropy at the temperature that then fits
-    best: a log-linear pool of two experts whose weights are fitted on what neither has seen (Heskes 1998)."""
+    """Return the weight of the linear model's logits with the lowest cross-entropy, at the temperature that then fits
+    best: a log-linear pool of two experts with weights fitted on data that neither has seen (Heskes 1998)."""
     known, gold = _fitted_on(classifier, examples)
     if not known or classifier.beside is None:
         return 0.0
@@ -85,7 +86,7 @@ def fit_share(classifier: Classifier, examples: Sequence[Example]) -> float:
 
 
 def _fitted_on(classifier: Classifier, examples: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
-    """The examples whose labels the model knows, and their labels (N, K)."""
+    """Return the examples whose labels the model knows, at most FITTED, and their labels (N, K)."""
     ids, several = classifier.vocabulary.label_ids.keys(), classifier.multi_label
     known = [e for e in examples if e.labels is not None and (several or ids >= set(e.labels))]
     return known[:FITTED], gold_of(classifier, known[:FITTED])
@@ -97,7 +98,7 @@ def _logits(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
 
 
 def _least(classifier: Classifier, logits: np.ndarray, gold: np.ndarray) -> tuple[float, float]:
-    """The temperature of the least cross-entropy, and that (nats in all)."""
+    """Return the temperature of the lowest cross-entropy, and that cross-entropy (total nats)."""
 
     def cost(temperature: float) -> float:
         p = classifier.of_logits(logits, temperature)
@@ -109,6 +110,6 @@ def _least(classifier: Classifier, logits: np.ndarray, gold: np.ndarray) -> tupl
 
 
 def fit_thresholds(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:
-    """The probability from which on each label is given, for the most F1 of each (multi-label)."""
+    """Return for each label the least probability at which it is given, for the highest F1 (multi-label)."""
     found = multi_label.best_thresholds(scored(classifier, examples), gold_of(classifier, examples))
     return dict(zip(classifier.labels, found.tolist(), strict=True))

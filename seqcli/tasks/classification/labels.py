@@ -1,4 +1,4 @@
-"""Labels as files have them: other names, what a record must have, what a model does not know."""
+"""Handle labels of files: rename them, check that records have them and that a model knows them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from seqcli.errors import SeqcliError, UsageError, nearest
 from seqcli.records import ROWS, Example
 
-LEVELS = ("label-text", "fasttext")  # formats of which several targets are levels of one label
-SHOWN = 20  # labels that a message lists
+LEVELS = ("label-text", "fasttext")  # formats in which several targets are levels of one label
+SHOWN = 20  # labels that a message lists, at most
 
 
 def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Iterator[Example]:
-    """Examples with their labels renamed, without those whose label is left out; "" names the lack of one."""
+    """Yield examples with their labels renamed, without those whose label is dropped; "" stands for no label."""
     for example in examples:
         own = example.labels or ([""] if "" in names else [])
         if own:
@@ -26,7 +26,7 @@ def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Ite
 
 
 def check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequence[Example]]) -> None:
-    """Raise SeqcliError for a label to be renamed that no record has, nor a phrase of one."""
+    """Raise SeqcliError for a label to be renamed that no record, nor a phrase of one, has."""
     known: set[str] = set()
     for example in (e for examples in splits.values() for e in examples) if names else ():
         known.update(example.labels or [""])
@@ -40,28 +40,29 @@ def check_renamed(names: Mapping[str, str | None], splits: Mapping[str, Sequence
 
 
 def check_labels(examples: Iterable[Example], multi_label: bool, target: str = "") -> None:
-    """Raise SeqcliError where a record has not one label, and the data is not multi-label; of a further `target`."""
+    """Raise SeqcliError if a record does not have exactly one label, unless the data is multi-label; `target` names a
+    further target."""
     for example in examples:
         if multi_label or (example.labels is not None and len(example.labels) == 1):
             continue
         labels = example.labels or []
         what = f"{len(labels)} labels ({', '.join(labels[:3])})" if labels else "no label"
-        hint = "where texts may have several labels or none, say so: data.multi_label: true"
+        hint = "if texts may have several labels or none, set data.multi_label: true"
         if not labels:
-            hint = f'to leave out what has none: data.labels: {{"": null}}; {hint}'
+            hint = f'to drop records without a label, set data.labels: {{"": null}}; {hint}'
         if target:
-            what, hint = f"{what} of {target!r}", "every target has one; --unknown-label skip leaves it out of scores"
+            what, hint = f"{what} of {target!r}", "each target needs one; --unknown-label skip leaves it unscored"
         raise SeqcliError(f"{example.place(label=True)}: the record has {what}", hint=hint)
 
 
 def unknown_label(example: Example, label: str, known: Sequence[str]) -> SeqcliError:
-    """The error for a label that a model does not have."""
+    """Return the error for a label that a model does not have."""
     message = f"{example.place(label=True)}: the model does not know the label {label!r}"
     return SeqcliError(message, hint=_suggestion(label, known))
 
 
 def _suggestion(label: str, known: Sequence[str]) -> str:
-    """The nearest of the known labels, and all of them where they are few."""
+    """Return a hint: the nearest of the known labels, and all of them if they are few."""
     best = nearest(label, known)
     said = [f"did you mean {best!r}?"] if best else []
     if not best or len(known) <= SHOWN:
@@ -71,7 +72,7 @@ def _suggestion(label: str, known: Sequence[str]) -> str:
 
 
 def counts(examples: Iterable[Example]) -> Counter[str]:
-    """How often each label is given."""
+    """Return how often each label occurs."""
     return Counter(label for example in examples for label in example.labels or ())
 
 
@@ -85,4 +86,4 @@ def check_targets(names: Sequence[str], format_name: str, options: Mapping[str, 
         raise UsageError(f"data.label: {twice} is named twice, or is the text")
     if format_name in LEVELS and (len(names) > 2 or not options.get("label_until")):
         hint = "set data.label_until, as to ':' where a label is written DESC:manner"
-        raise UsageError(f"data.label: {format_name} has one label a text, of two levels at most", hint=hint)
+        raise UsageError(f"data.label: {format_name} has one label for a text, of at most two levels", hint=hint)

@@ -1,4 +1,4 @@
-"""The label of a record that still comes, by what was heard of it so far."""
+"""Classify a record while it arrives, by what has arrived so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Live(live.Live):
-    """A label each time the most probable one is another, and the one of the whole at the end."""
+    """A live classifier that answers a label each time the most probable one changes, and at the end."""
 
     name = "label"
 

@@ -1,4 +1,4 @@
-"""What can be seen of a classifier: its network, text by text."""
+"""Look into a classifier: its network, text by text."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from seqcli.tasks.classification.predict import Classifier
 def unrolled(
     own: Classifier, records: Sequence[Example], steps: int, rows: int, *, recurrent: bool = True
 ) -> Unrolled:
-    """The first tokens of texts of one length, of `steps` or as many as the longest ones have: the loss, that of the
-    label that the model gives, stands at the last step."""
+    """Unroll the network over the first `steps` tokens of texts that have as many, or over the longest texts. The
+    loss, at the last step, is that of the label that the model predicts."""
     own = own.first
     model = network(own, recurrent=recurrent)
     if getattr(model, "pair", None) == "compare":
         raise UsageError(
-            f"{own.path}: this model reads two texts apart, which is no one sequence to look at",
-            hint="classify --explain says what their words do; with model.pair: attend they are one sequence",
+            f"{own.path}: this model reads two texts apart, so there is no single sequence to look at",
+            hint="classify --explain shows what their words do; with model.pair: attend they are one sequence",
         )
     examples = [own.ready(record) for record in records]
     steps = min(steps, max((len(e.words or ()) for e in examples), default=0))
@@ -48,22 +48,22 @@ def unrolled(
 
 
 def _first(example: Example, steps: int) -> Example:
-    """A text's first tokens."""
+    """Return a text with only its first tokens."""
     text, offsets = example.text, example.offsets and example.offsets[:steps]
     words = (example.words or [])[:steps]
     return replace(example, text=text[: offsets[-1][1]] if offsets else text, words=words, offsets=offsets)
 
 
 def attention(own: Classifier, records: Sequence[Example], count: int, longest: int) -> Shown:
-    """How much some texts' tokens are looked at: nothing of a model that weighs none."""
+    """Show the attention on the tokens of some texts; nothing for a model without attention weights."""
     if own.reading.frames is not None:
         raise UsageError(
             f"{own.path}: this model reads frames, which have no tokens to colour",
-            hint="seqcli classify --attention --jsonl has their weights",
+            hint="seqcli classify --attention --jsonl prints their weights",
         )
     short = [r for r in records if 2 <= len(own.ready(r).words or []) <= longest]
     chosen = [short[i * len(short) // count] for i in range(min(count, len(short)))]
-    found = Shown(colours="how much each token is looked at")
+    found = Shown(colours="the attention on each token")
     for record, answer in zip(
         chosen, own.answer([own.ready(r) for r in chosen], own.asked(attention=True)), strict=True
     ):
@@ -74,7 +74,8 @@ def attention(own: Classifier, records: Sequence[Example], count: int, longest: 
 
 
 def why(own: Classifier, records: Iterable[Example], most: int) -> Asked:
-    """The label of the first text of at least two tokens; of the network alone, where a linear model is beside it."""
+    """Ask about the label of the first text of 2 to `most` tokens, as the network alone predicts it, without a linear
+    model beside it."""
     own = own.first
     network(own, recurrent=False)
     for record in records:
@@ -87,5 +88,5 @@ def why(own: Classifier, records: Iterable[Example], most: int) -> Asked:
 
 
 def table(own: Classifier) -> tuple[list[str], np.ndarray]:
-    """The tokens and their embeddings."""
+    """Return the tokens and their embeddings."""
     return ["<unknown>", *own.vocabulary.words], embeddings(own)

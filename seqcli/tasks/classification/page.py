@@ -1,4 +1,4 @@
-"""What a report shows of a classifier: its scores, the mistakes that it was surest of, and the words that decided."""
+"""Show a classifier in a report: its scores, its most confident mistakes, and the words that decided."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from seqcli.tasks.classification.explain import explained
 from seqcli.tasks.classification.predict import Classifier
 from seqcli.tasks.classification.score import gold_of, report_of_each, scored_each
 
-ERRORS, RIGHT, LONGEST = 20, 6, 300  # texts that are shown; tokens of one that is explained
+ERRORS, RIGHT, LONGEST = 20, 6, 300  # texts that are shown; most tokens of a text that is explained
 
 
 def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
-    """The report of texts with labels; how sure each label was, of several targets those of the
-    first; texts with the words for and against their label."""
+    """Return the report on texts with labels, how confident each label was (for several targets, of the first), and
+    texts with the words for and against their label."""
     each = scored_each(own, records, "scoring")
     report, own, probabilities = report_of_each(own, records, each), own.first, next(iter(each.values()))
     given, gold = own.given(probabilities), gold_of(own, records)
@@ -45,7 +45,7 @@ def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
 
 
 def _weights(own: Classifier, example: Example, label: int, p: float) -> list[tuple[int, int, float]]:
-    """How much each token speaks for a label, the most of them 1; none of trees, frames, very long texts."""
+    """Return how much each token speaks for a label, scaled to at most 1; none for trees, frames, very long texts."""
     if (
         example.tree is not None
         or own.reading.frames is not None

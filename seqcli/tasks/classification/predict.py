@@ -1,4 +1,4 @@
-"""Labelling texts with a trained model: text read as in training, calibrated probabilities, answers."""
+"""Label texts with a trained model: read text as in training, calibrate probabilities, build answers."""
 
 from __future__ import annotations
 
@@ -24,54 +24,50 @@ from seqcli.tasks.classification.reading import Reading
 if TYPE_CHECKING:
     from seqcli.report import Report
 
-HALF = 0.5  # a label of several is given from this probability on, where no other threshold was fitted
+HALF = 0.5  # in multi-label data, the least probability of a given label if no threshold was fitted
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked of an answer."""
+    """What an answer should contain."""
 
-    least: float = 0.0  # a label less probable than this is not given
-    most: int | None = None  # so many labels are ranked at most; None: all
-    nodes: bool = False  # the label of every node of a tree; of a recursive model
-    attention: bool = (
-        False  # how much the model looks at each token; of one whose pooling is attention, or pair attend
-    )
-    explain: bool = False  # what each token does to the probability of the most probable label
+    least: float = 0.0  # drop labels less probable than this
+    most: int | None = None  # rank at most so many labels; None: all
+    nodes: bool = False  # add the label of every node of a tree; for a recursive model
+    attention: bool = False  # add the attention on each token; for a model with pooling: attention or pair: attend
+    explain: bool = False  # add the effect of each token on the probability of the most probable label
 
 
 class Answer(NamedTuple):
-    """What was found for one text."""
+    """The answer for one text."""
 
-    labels: list[str]  # those given: one or none; of multi-label data any number, the most probable first
-    ranking: list[tuple[str, float]]  # labels with their probabilities, the most probable first; [] for a blank text
+    labels: list[str]  # those given: one or none; for multi-label data any number, most probable first
+    ranking: list[tuple[str, float]]  # labels with their probabilities, most probable first; [] for a blank text
     attention: list[tuple[int, int, float]] | None = None  # (start, end, weight) of each token, the weights sum to 1
     nodes: list[tuple[int, int, str, float]] | None = None  # (start, end, label, probability), see `Classifier.nodes`
-    explained: list[Token] | None = None  # of the most probable label
-    terms: Terms | None = None  # what its n-grams add to its score, of a model that is their sum
-    hops: list[list[float]] | None = (
-        None  # of each token, its weight in each hop, where one text looks over the other
-    )
-    steps: list[tuple[int, float]] | None = None  # (first frame, weight) of what is looked at, in the place of tokens
-    further: Mapping[str, Answer] = {}  # of the other targets, where there are several
-    uncertainty: float | None = None  # where records are ranked by it, see `selection`
+    explained: list[Token] | None = None  # the effect of each token on the most probable label
+    terms: Terms | None = None  # what n-grams add to its score, for a model that is a sum over n-grams
+    hops: list[list[float]] | None = None  # the weight of each token in each hop, if one text attends to the other
+    steps: list[tuple[int, float]] | None = None  # (first frame, weight) of each step, for frames instead of tokens
+    further: Mapping[str, Answer] = {}  # answers of the other targets, if there are several
+    uncertainty: float | None = None  # set when records are ranked by it, see `selection`
 
 
 NOTHING = Answer([], [])  # for a blank text
 
 
 class Fitted(NamedTuple):
-    """What is fitted on the validation split to the scores of one target."""
+    """What is fitted on the validation split for one target."""
 
     temperature: float = 1.0
-    beside: ClassifyingModel | None = None  # a linear model of the same texts whose logits are added, so often
-    share: float = 0.0
+    beside: ClassifyingModel | None = None  # a linear model of the same texts whose logits are added
+    share: float = 0.0  # with this weight
 
 
 @dataclass(frozen=True)
 class Classifier(HasTargets, BasePredictor):
-    """A model with all that turns its scores into answers, in the shell and from Python; of several targets the
-    labels are those of the first, and an answer has the others'."""
+    """A classifier in use: a model with everything that turns its scores into answers, in the shell and from Python;
+    with several targets, `labels` are those of the first, and an answer holds the others too."""
 
     task = "classification"
     kind = LABELLED
@@ -121,62 +117,62 @@ class Classifier(HasTargets, BasePredictor):
         return super(Classifier, self.scored_by(asked.get("label"), files)).evaluate(files, **asked)
 
     def scored_by(self, label: str | None, files: Any) -> Classifier:
-        """What is scored where a label is said: one of several targets alone, by its name; the first, where it is
-        another column or key of files. Raises UsageError where there are none, and no such target."""
+        """Return the classifier to score when a label is named: the target of that name alone; for files also the
+        first target, if `label` is another column or key. Raises UsageError for an unknown target without files."""
         if label is None or not self.targets:
             return self
         return self.targets.get(label, self.first) if files else self.of(label)
 
     @property
     def labels(self) -> list[str]:
-        """The labels that it gives, sorted."""
+        """The labels that the model knows, sorted."""
         return self.vocabulary.labels
 
     # records
 
     def quick(self, asked: Settings) -> bool:
-        """Features of a text that are counted, unless they are to be explained."""
+        """Whether answers are faster than another process: for counted features, unless they are explained."""
         return self.reading.frames is None and not hasattr(self.model, "loss") and not asked.explain
 
     @property
     def complete(self) -> bool:
-        """A model that reads no tokens has a symbol for everything."""
+        """Whether the model has a symbol for everything, as one that reads no tokens does."""
         return not self.vocabulary.words
 
     def light(self, record: Example) -> Example | str:
-        """A text alone, or with its tree, or where it stands, which tells where the files are that it names."""
+        """Return the text alone, or with its tree, or with its source, to which files that it names are relative."""
         if record.tree is None and self.reading.frames is None:
             return record.text
         return Example(record.text, words=record.words, tree=record.tree, source=record.source)
 
     def ready(self, record: Example | str | Sequence[str]) -> Example:
-        """The example with its words or frames, as the model reads them; of several texts a sequence of them."""
+        """Return the example with its words or frames, as the model reads them; several texts come as a sequence."""
         if isinstance(record, Example):
             return self.reading(record)
         return self.reading(Example(record if isinstance(record, str) else together(record)))
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """A recording, arrays, or a folder of those, of a model that reads frames."""
+        """Return the records in a recording, a file of arrays, or a folder of these, for a model of frames."""
         return None if self.reading.frames is None else self.reading.frames.holds(path)
 
     def lacking(self, record: Example) -> Sequence[tuple[int, str]]:
-        """Its tokens that are none of the vocabulary's."""
+        """Return its tokens that the vocabulary lacks."""
         return self.vocabulary.unknown(record.words or ())
 
     def where(self, record: Example, number: int) -> int:
-        """Where a token begins in the text."""
+        """Return where a token begins in the text."""
         return self.reading.places(record)[number][0]
 
     # from Python
 
     def classify(self, text: str | Sequence[str]) -> dict[str, float]:
-        """Every label's probability, the most probable first; they add up to 1, unless a text may have several labels
-        (`chosen` says which it has). Of a blank text nothing is known: an empty dict. A model of
-        several texts takes a sequence of them; SeqcliError for too many or too few."""
+        """Return every label's probability, most probable first; they sum to 1, unless a text may have several labels
+        (`chosen` returns those that it has). A blank text gives an empty dict. A model of several texts takes a
+        sequence of them. Raises SeqcliError for too many or too few texts."""
         return dict(self.answer([self.ready(text)])[0].ranking)
 
     def chosen(self, text: str | Sequence[str]) -> list[str]:
-        """The labels of a text: one, or of a model of several labels any number, the most probable first."""
+        """Return the labels of a text: one, or for a multi-label model any number, most probable first."""
         return self.answer([self.ready(text)])[0].labels
 
     # answers
@@ -185,12 +181,12 @@ class Classifier(HasTargets, BasePredictor):
         return registry.load("tasks/classification", "show").Writer(targets=[*self.targets][1:])
 
     def probabilities(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float64 of examples that are ready, of the first target: they add up to 1, or are each their own
-        (multi-label)."""
+        """Return probabilities (N, K) float64 of ready examples, for the first target: they sum to 1, or are
+        independent (multi-label)."""
         return next(iter(self.each(self.model.logits(examples), examples).values()))
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """(N, K) float64 of examples that are ready, those of the linear model added where there is one."""
+        """Return logits (N, K) float64 of ready examples, with those of the linear model added if there is one."""
         return self._with_linear(self.model.logits(examples), examples)
 
     def _with_linear(self, logits: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
@@ -200,14 +196,14 @@ class Classifier(HasTargets, BasePredictor):
         return own + self.share * self.beside.logits(examples).astype(np.float64)
 
     def each(self, logits: np.ndarray, examples: Sequence[Example]) -> dict[str, np.ndarray]:
-        """The probabilities (N, K) of each target of a model's logits of examples."""
+        """Return the probabilities (N, K) of each target from a model's logits of examples."""
         if not self.targets:
             return {"": self.of_logits(self._with_linear(logits, examples), self.temperature)}
         parts = zip(self.targets.items(), self.vocabulary.slices.values(), strict=True)
         return {name: own.each(logits[:, at], examples)[""] for (name, own), at in parts}
 
     def of_logits(self, logits: np.ndarray, temperature: float) -> np.ndarray:
-        """Probabilities of logits (N, K) float64, at a temperature."""
+        """Return the probabilities of logits (N, K) float64 at a temperature."""
         z = logits / temperature
         if self.multi_label:
             return 0.5 * (1 + np.tanh(0.5 * z))
@@ -215,13 +211,13 @@ class Classifier(HasTargets, BasePredictor):
         return e / e.sum(axis=1, keepdims=True)
 
     def given(self, probabilities: np.ndarray) -> np.ndarray:
-        """(N, K) bool: the labels that are given."""
+        """Return a mask (N, K) of the labels that are given."""
         if self.multi_label:
             return probabilities >= (HALF if self.thresholds is None else self.thresholds)
         return np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
 
     def answer(self, examples: Sequence[Example], settings: Settings = Settings()) -> list[Answer]:
-        """An answer for each example, in their order; a blank text has none."""
+        """Return an answer for each example, in order; the answer for a blank text is empty."""
         if settings.explain:
             plain = self.answer(examples, replace(settings, explain=False))
             ids = self.vocabulary.label_ids
@@ -255,7 +251,7 @@ class Classifier(HasTargets, BasePredictor):
         weights: list[np.ndarray] | None,
         settings: Settings,
     ) -> list[Answer]:
-        """Answers with the probabilities (N, K) of one target, and what each token weighs."""
+        """Return answers from the probabilities (N, K) of one target and the weights of tokens."""
         if settings.most == 1 and not self.multi_label and weights is None:
             return self._best(examples, probabilities, settings.least)
         given = (self.given(probabilities) & (probabilities >= settings.least)).tolist()
@@ -283,7 +279,7 @@ class Classifier(HasTargets, BasePredictor):
         return found
 
     def nodes(self, example: Example) -> list[tuple[int, int, str, float]]:
-        """(start, end, label, probability) of each node of a ready example's tree, children before their parent:
+        """Return (start, end, label, probability) of each node of a ready example's tree, children before parents, in
         code points of its text, end exclusive. Raises UsageError for a model that reads no trees."""
         if not hasattr(self.model, "node_logits"):
             raise UsageError("this model has no labels at nodes", hint="train one with model.kind: recursive")
@@ -306,7 +302,7 @@ class Classifier(HasTargets, BasePredictor):
         return found
 
     def _best(self, examples: Sequence[Example], probabilities: np.ndarray, least: float) -> list[Answer]:
-        """Answers with the most probable label alone, where no more is asked for: what a filter gives mostly."""
+        """Return answers with only the most probable label, the usual case in a filter."""
         best, labels = probabilities.argmax(axis=1), self.labels
         most = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].tolist()
         return [
@@ -317,7 +313,7 @@ class Classifier(HasTargets, BasePredictor):
         ]
 
     def _read(self, examples: Sequence[Example], attention: bool) -> tuple[np.ndarray, list[np.ndarray] | None]:
-        """Logits (N, K), and what each token weighs where that is asked for. Raises UsageError where nothing does."""
+        """Return logits (N, K), and the weights of tokens if asked for. Raises UsageError if the model has none."""
         if not attention:
             return self.model.logits(examples), None
         if getattr(self.model, "pooling", None) != "attention" and getattr(self.model, "pair", None) != "attend":
@@ -327,12 +323,12 @@ class Classifier(HasTargets, BasePredictor):
 
 
 def part_of_linear(target: int) -> str:
-    """Under which name a model's file has the arrays of the linear model beside the first, second … target."""
+    """Return the name under which a model's file stores the linear model of the first, second … target."""
     return f"linear{target or ''}"
 
 
 def _linear(stored: Artifact, vocabulary: Vocabulary, part: str) -> ClassifyingModel | None:
-    """The linear model of one target in a model's file."""
+    """Restore the linear model of one target from a model's file; None if there is none."""
     if "linear" not in stored.header:
         return None
     kind = registry.load("models", stored.header["linear"]["kind"])

@@ -1,4 +1,4 @@
-"""Scoring labels of texts: accuracy, F1 over labels, how true the probabilities are; two models side by side."""
+"""Score labels of texts: accuracy, F1 over labels, calibration; compare two models."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ BATCH = 512  # texts scored at once
 
 
 def headline(multi_label: bool) -> str:
-    """The one figure that decides."""
+    """Return the metric that decides."""
     return "micro-f1" if multi_label else "accuracy"
 
 
 def evaluate(
     classifier: Classifier, examples: Sequence[Example], *, unknown: Unknown = "count-wrong", what: str = ""
 ) -> Report:
-    """Score a classifier on texts with labels; `what` heads a bar that shows how far it is.
+    """Score a classifier on texts with labels; `what` is the heading of the progress bar.
 
-    A label that the model does not know is an error with its place, or its record is left out (`skip`), or it is
-    wrong whatever is predicted.
+    A label that the model does not know raises SeqcliError with its place (`error`), or its record is left out
+    (`skip`), or it counts as wrong whatever is predicted.
     """
     targets = classifier.targets or {classifier.target: classifier}
     kept = [e for e in examples if all(known_or_not(own, [e.aimed(name)], unknown) for name, own in targets.items())]
@@ -43,7 +43,7 @@ def evaluate(
 def report_of_each(
     classifier: Classifier, kept: Sequence[Example], found: Mapping[str, np.ndarray], left_out: int = 0
 ) -> Report:
-    """The report of texts with labels and what a classifier gives each, (N, K) of each target."""
+    """Return the report on texts with labels, from a classifier's probabilities (N, K) for each target."""
     targets = classifier.targets
     if not targets:
         return report(classifier, [e.aimed(classifier.target) for e in kept], found[""], left_out)
@@ -55,7 +55,7 @@ def report_of_each(
 
 
 def report(classifier: Classifier, kept: Sequence[Example], probabilities: np.ndarray, left_out: int = 0) -> Report:
-    """The report of texts with labels and what a classifier gives each (N, K); so many others were left out."""
+    """Return the report on texts with labels, from a classifier's probabilities (N, K); `left_out` counts others."""
     labels, gold = classifier.labels, gold_of(classifier, kept)
     strange = [[label for label in e.labels or () if label not in classifier.vocabulary.label_ids] for e in kept]
     measured = Measures(MULTI_LABEL if classifier.multi_label else METRICS, labels=labels)
@@ -73,7 +73,8 @@ def report(classifier: Classifier, kept: Sequence[Example], probabilities: np.nd
 
 
 def known_or_not(classifier: Classifier, examples: Sequence[Example], unknown: Unknown) -> list[Example]:
-    """The examples that are scored. Raises SeqcliError for one without a label, or with one that may not be."""
+    """Return the examples to score. Raises UsageError for one without labels, SeqcliError for an unknown label if
+    `unknown` is "error"."""
     known, kept = classifier.vocabulary.label_ids, []
     for example in examples:
         if example.labels is None:
@@ -84,18 +85,18 @@ def known_or_not(classifier: Classifier, examples: Sequence[Example], unknown: U
         elif unknown == "error":
             error = unknown_label(example, odd, classifier.labels)
             raise type(error)(
-                error.message, hint=f"{error.hint}\n--unknown-label skip or count-wrong goes on all the same"
+                error.message, hint=f"{error.hint}\n--unknown-label skip or count-wrong continues in spite of it"
             )
     return kept
 
 
 def scored(classifier: Classifier, examples: Sequence[Example], what: str = "") -> np.ndarray:
-    """Probabilities (N, K) of examples, a batch at a time; of several targets those of the first."""
+    """Return probabilities (N, K) of examples, computed batch by batch; for several targets, of the first."""
     return next(iter(scored_each(classifier, examples, what).values()))
 
 
 def scored_each(classifier: Classifier, examples: Sequence[Example], what: str = "") -> dict[str, np.ndarray]:
-    """Probabilities (N, K) of examples, a batch at a time, of each target."""
+    """Return probabilities (N, K) of examples for each target, computed batch by batch."""
     targets = classifier.targets or {"": classifier}
     found = {name: [np.zeros((0, len(own.labels)))] for name, own in targets.items()}
     with console.progress(what, len(examples), " texts") as advance:
@@ -108,7 +109,7 @@ def scored_each(classifier: Classifier, examples: Sequence[Example], what: str =
 
 
 def gold_of(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
-    """(N, K) bool: the labels that examples have, among those that the model knows."""
+    """Return a mask (N, K) of the examples' labels, among those that the model knows."""
     known, gold = classifier.vocabulary.label_ids, np.zeros((len(examples), len(classifier.labels)), bool)
     for i, example in enumerate(examples):
         gold[i, [known[label] for label in example.labels or () if label in known]] = True
@@ -116,7 +117,7 @@ def gold_of(classifier: Classifier, examples: Sequence[Example]) -> np.ndarray:
 
 
 def signature(examples: Sequence[Example]) -> str:
-    """What two numbers must share to stand in one table."""
+    """Return the signature that two scores must share to be comparable."""
     return f"seqcli:{__version__}|data:{fingerprint(examples)[:12]}|texts:{len(examples)}"
 
 
@@ -126,19 +127,19 @@ def signature(examples: Sequence[Example]) -> str:
 def compare(
     first: Classifier, second: Classifier, examples: Sequence[Example], metric: str, *, resamples: int = 10_000
 ) -> tuple[float, float, Interval]:
-    """What two models score on the same texts by a metric, and their difference with its paired bootstrap interval.
+    """Return two models' scores on the same texts by a metric, and their difference with a paired bootstrap interval.
 
-    Macro means are over the labels that either knows; one that only one of them knows is one that the other cannot
-    give. Raises UsageError for a metric that is no function of sums over texts.
+    Macro means are over the labels that either model knows; a model cannot give a label that only the other knows.
+    Raises UsageError for a metric that is not a function of sums over texts.
     """
     if first.multi_label != second.multi_label:
-        raise UsageError("one model gives a text one label, the other several: they cannot be compared")
+        raise UsageError("one model gives a text one label, the other may give several: they cannot be compared")
     if not set(first.labels) & set(second.labels):
         own = " and ".join(", ".join(c.labels[:5]) for c in (first, second))
         raise UsageError(f"the models have no label in common ({own})", hint="data.labels in a recipe renames them")
     if metric == ("accuracy" if first.multi_label else "subset-accuracy"):
         other = "subset-accuracy" if first.multi_label else "accuracy"
-        raise UsageError(f"{metric} cannot be measured on these models", hint=f"theirs is {other}")
+        raise UsageError(f"{metric} cannot be measured on these models", hint=f"use {other}")
     labels = sorted({*first.labels, *second.labels, *(label for e in examples for label in e.labels or ())})
     gold = classification.one_hot([(e.labels or [""])[0] for e in examples], labels)
     if first.multi_label:
@@ -159,20 +160,20 @@ def compare(
         values = [float(statistic(p.sum(axis=0, keepdims=True).astype(float))[0]) for p in parts]
     except KeyError:
         raise UsageError(
-            f"{metric} cannot be compared", hint="what can: accuracy, macro-f1, micro-f1, weighted-f1 and their parts"
+            f"{metric} cannot be compared", hint="use accuracy, macro-f1, micro-f1, weighted-f1 or their parts"
         ) from None
     return values[0], values[1], paired(*parts, statistic=statistic, resamples=resamples)
 
 
 def answers_judged(classifier: Classifier, examples: Sequence[Example]) -> list[tuple[float, bool]]:
-    """(probability, whether right) of every label that is given."""
+    """Return (probability, whether right) of every label that is given."""
     probabilities = scored(classifier, examples)
     given, gold = classifier.given(probabilities), gold_of(classifier, examples)
     return list(zip(probabilities[given].tolist(), gold[given].tolist(), strict=True))
 
 
 def summary(metrics: Mapping[str, float]) -> str:
-    """The figures that a line has room for."""
+    """Return the main figures on one line."""
     shown = [("accuracy", "accuracy"), ("subset-accuracy", "all labels right"), ("micro-f1", "micro F1")]
     shown += [("macro-f1", "macro F1"), ("targets-mean", "mean of the targets"), ("targets-all", "all right")]
     skipped = {"micro-f1"} if "accuracy" in metrics else set()

@@ -1,4 +1,4 @@
-"""What is worth a label among texts, and which labels of texts a model contradicts; how such texts are written."""
+"""Rank texts by how much labelling them would help, find doubtful labels, and write such texts."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from seqcli.tasks.classification.show import SEPARATOR
 WAYS = uncertainty.WAYS
 DEFAULT = "margin"
 WRITES = ("tsv", "csv", "jsonl", "label-text", "fasttext")
-SCORE = "uncertainty"  # the column or key that has it
-BATCH = 512  # texts whose labels are looked at together
+SCORE = "uncertainty"  # the column or key that holds it
+BATCH = 512  # texts whose labels are checked together
 
 
 @dataclass(frozen=True)
 class Asked(Settings):
-    """How texts are ranked."""
+    """Settings that rank texts."""
 
     by: str = DEFAULT
     target: str = ""  # which of several targets ranks them; "": the first
@@ -50,12 +50,12 @@ class Asked(Settings):
 
 @dataclass(frozen=True)
 class Selector(Classifier):
-    """A classifier that says beside each answer how unsure it is of it."""
+    """A classifier that adds its uncertainty to each answer."""
 
     settings: ClassVar[type] = Asked
 
     def answer(self, examples: Sequence[Example], settings: Asked = Asked()) -> list[Answer]:  # type: ignore[override]
-        """An answer for each example with its `uncertainty`; a blank text has none."""
+        """Return an answer for each example with its `uncertainty`; None for a blank text."""
         found = super().answer(examples, settings)
         return [a._replace(uncertainty=a.further.get(settings.target, a).uncertainty) for a in found]
 
@@ -68,7 +68,7 @@ class Selector(Classifier):
 
 
 def asked(own: Classifier, by: str, per_word: bool, reading: Any) -> Asked:
-    """The settings: of several targets `reading.label` names the one that ranks. Raises UsageError."""
+    """Return the settings; `reading.label` names the one of several targets that ranks. Raises UsageError."""
     target = reading.label if own.targets and reading.label else ""
     if target:
         own.of(target)
@@ -77,20 +77,20 @@ def asked(own: Classifier, by: str, per_word: bool, reading: Any) -> Asked:
 
 @dataclass
 class Writer:
-    """Texts with the labels that a model gives, as it was trained on them: rows and objects that were read with their
-    labels filled in, else new records."""
+    """A writer of texts with predicted labels in the form of the training data: rows and objects that were read get
+    their labels filled in, others become new records."""
 
     format: str
-    read: str  # the format that was read
-    reader: Any  # of rows: what has their columns; of new ones what would read them
-    names: Sequence[str]  # the columns or keys of the labels, one a target
-    texts: Sequence[str]  # and of the texts
+    read: str  # the format of the input
+    reader: Any  # for rows: the reader that knows their columns; for new rows one that would read them
+    names: Sequence[str]  # the columns or keys of the labels, one for each target
+    texts: Sequence[str]  # the columns or keys of the texts
     multi_label: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)  # how the training data were read
+    options: Mapping[str, Any] = field(default_factory=dict)  # with which the training data was read
 
     @classmethod
     def of(cls, own: Classifier, format: str, read: str, reader: Any, label: str | None) -> Writer:
-        """As a model's data were; `label` is the column or key of its only target."""
+        """Create a writer that follows a model's training data; `label` is the column or key of its only target."""
         data, roles = own.header["data"], trained_roles(own.header)
         named = {role: name for role, name in roles.items() if not str(name).isdigit()}
         texts = [str(named.get("text", "text")), *data["options"].get("further", ())]
@@ -104,7 +104,7 @@ class Writer:
         return cls(format, read, reader, names, texts, own.multi_label, options)
 
     def __call__(self, example: Example, answer: Answer) -> str:
-        """A record, with its line end."""
+        """Return a record with its line end."""
         each = dict(zip(self.names, [answer, *answer.further.values()], strict=True))
         score = round(answer.uncertainty or 0.0, 6)
         if self.format == "jsonl":
@@ -118,13 +118,13 @@ class Writer:
         labels = {name: between.join(own.labels) for name, own in each.items()}
         if self.format in ROWS:
             return self._row(example, {**labels, SCORE: f"{score:.6f}"})
-        own = [*each.values()][-1].labels  # of two levels the whole
+        own = [*each.values()][-1].labels  # of two levels, the whole label
         if self.format == "fasttext":
             own = [self.options.get("label_prefix", "__label__") + label for label in own]
         return one_line(" ".join([*own, example.text])) + "\n"
 
     def head(self) -> str:
-        """The row with the columns' names; nothing where there is none."""
+        """Return the row with the columns' names; nothing if there is none."""
         if self.format not in ROWS:
             return ""
         between, quoted = self.reader.separator, self.reader.quoted
@@ -139,14 +139,14 @@ class Writer:
 
     @property
     def _fresh(self) -> list[str]:
-        """The columns of new rows: the labels stand where training had them, before or behind the texts."""
+        """The columns of new rows, with the labels before or after the texts as in training."""
         roles = {role: str(self.options.get(role) or "") for role in ("text", "label")}
         behind = all(name.isdigit() for name in roles.values()) and int(roles["text"]) < int(roles["label"])
         return [*self.texts, *self.names] if behind else [*self.names, *self.texts]
 
     @property
     def _headless(self) -> bool:
-        """Whether new rows are as training had them, without names: then a score has no column."""
+        """Whether new rows have no names, as in training: then the score has no column."""
         return self.options.get("header") is False
 
     def _row(self, example: Example, values: Mapping[str, str]) -> str:
@@ -163,11 +163,11 @@ class Writer:
         return between.join(cells) + (end or "\n")
 
     def _of(self, example: Example) -> list[str]:
-        """The texts of a record, one or several."""
+        """Return the texts of a record, one or several."""
         return _BETWEEN.split(example.text) if len(self.texts) > 1 else [example.text]
 
     def _place(self, name: str) -> int | None:
-        """Which column that was read has what is written; None where none does."""
+        """Return the index of the column of the input with this name; None if there is none."""
         if name.isdigit():
             return int(name) - 1
         known = [cell.strip().casefold() for cell in self.reader.header or ()]
@@ -176,12 +176,12 @@ class Writer:
 
 
 def _check(own: Classifier, format: str) -> None:
-    """Raise UsageError for a format that holds one label without blanks, where there may be others."""
-    why = "labels hold blanks" if any(re.search(r"\s", label) for label in own.labels) else ""
+    """Raise UsageError for a format that cannot hold the labels: with spaces, or several for a text."""
+    why = "labels contain spaces" if any(re.search(r"\s", label) for label in own.labels) else ""
     why = "a text has several labels" if own.multi_label and format == "label-text" else why
     why = "there are several targets" if own.targets and own.header["data"]["format"] not in LEVELS else why
     if why:
-        raise UsageError(f"--format {format} does not serve {own.path}: {why}", hint="--format tsv, csv or jsonl")
+        raise UsageError(f"--format {format} cannot be used for {own.path}: {why}", hint="--format tsv, csv or jsonl")
 
 
 _BETWEEN = re.compile(f" ?{MARK} ?")
@@ -190,9 +190,9 @@ _BETWEEN = re.compile(f" ?{MARK} ?")
 def doubts(
     own: Classifier, examples: Sequence[Example], advance: Callable[[int], Any]
 ) -> tuple[list[Contradicted], int]:
-    """The labels of texts that a classifier contradicts, the most doubtful first, and how many labels it does not
-    know. Of several targets, the first one's. Where a text may have several labels, each is asked for, and for not
-    being there: `!label`."""
+    """Return the labels of texts that a classifier contradicts, most doubtful first, and the number of labels it does
+    not know; for several targets, of the first. For multi-label data, the presence of each label and its absence
+    (`!label`) are judged."""
     own, several = own.first, own.multi_label
     known, labels = own.vocabulary.label_ids, own.labels
     collected = [Doubts(2) for _ in labels] if several else [Doubts(len(labels))]

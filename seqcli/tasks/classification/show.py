@@ -1,4 +1,4 @@
-"""How labels of texts are written."""
+"""Write labels of texts as lines, objects and columns."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from seqcli.records import Example, cell
 from seqcli.tasks.classification.predict import NOTHING, Answer
 
 SEPARATOR = ","  # of several labels in one cell
-NONE = "-"  # stands for a label where there is none
+NONE = "-"  # stands for no label
 
 
 @dataclass(frozen=True)
 class Writer(forms.Writer):
-    """Answers as they are written: lines of labels and probabilities, JSON objects, or rows with two more columns."""
+    """A writer of answers: lines of labels and probabilities, JSON objects, or rows with two more columns."""
 
-    top: int | None = None  # so many labels, whatever the model gives
-    otherwise: str = NONE  # what is written where no label is given
+    top: int | None = None  # write so many labels, whatever the model gives
+    otherwise: str = NONE  # written if no label is given
     least: float = 0.0
-    several: bool = False  # whether the model gives a text several labels
+    several: bool = False  # whether the model may give a text several labels
     attention: bool = False
     targets: Sequence[str] = ()  # names of further targets
 
@@ -34,28 +34,28 @@ class Writer(forms.Writer):
         return ["predicted", "probability", *further]
 
     def given(self, answer: Answer) -> list[tuple[str, float]]:
-        """The labels that are written, with their probabilities."""
+        """Return the labels to write, with their probabilities."""
         if self.top:
             return [pair for pair in answer.ranking[: self.top] if pair[1] >= self.least]
         own = set(answer.labels)
         return [pair for pair in answer.ranking if pair[0] in own]
 
     def parts(self, answer: Answer) -> list[str]:
-        """Labels and probabilities in turn; what --else says where no label is given, with the best one's."""
+        """Return labels and probabilities in turn; without a label, that of --else with the best probability."""
         best = answer.ranking[0][1] if answer.ranking else 0.0
         return [part for label, p in self.given(answer) or [(self.otherwise, best)] for part in (label, f"{p:.4f}")]
 
     def cells(self, answer: Answer) -> list[str]:
-        """Two cells a target: labels and probabilities; several labels share their cell."""
+        """Return two cells for each target, labels and probabilities; several labels share a cell."""
         each = [self.parts(own) for own in self.of_each(answer)]
         return [SEPARATOR.join(cells[i::2]) for cells in each for i in range(2)]
 
     def of_each(self, answer: Answer) -> list[Answer]:
-        """The answers of all targets; a blank text has none."""
+        """Return the answers of all targets; empty ones for a blank text."""
         return [answer, *(answer.further.get(name, NOTHING) for name in self.targets)]
 
     def line(self, example: Example, answer: Answer) -> str:
-        """As text; on a terminal with the words that spoke for the label, where that is asked for."""
+        """Return the answer as a line; an explained one with the words that spoke for the label, coloured."""
         if answer.explained is not None:
             top = max([TINY, *(token.weight for token in answer.explained)])
             grounds = [(t.start, t.end, t.weight / top) for t in answer.explained]
@@ -68,7 +68,7 @@ class Writer(forms.Writer):
         return "\t".join(cell(part) for own in self.of_each(answer) for part in self.parts(own)) + "\n"
 
     def results(self, example: Example, answer: Answer) -> list[dict[str, Any]]:
-        """What stands under `seqcli` in a JSON object."""
+        """Return the results for a JSON object, under its key `seqcli`."""
         given = self.given(answer)
         label, p = given[0] if given else (None, answer.ranking[0][1] if answer.ranking else None)
         if label is None and self.otherwise != NONE:

@@ -1,4 +1,4 @@
-"""What the classification task makes of labelled texts: targets, weights, a tokenizer, a vocabulary."""
+"""Make targets, label weights, a tokenizer and a vocabulary from labelled texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seqcli.tasks.classification.labels import counts, unknown_label
 
 
 def targets(examples: Sequence[Example], vocabulary: Vocabulary, multi_label: bool) -> np.ndarray:
-    """(N,) places of labels, or of multi-label data (N, K) float32 of 0 and 1."""
+    """Return the ids of labels (N,), or for multi-label data (N, K) float32 of 0 and 1."""
     ids = vocabulary.label_ids
     if not multi_label:
         return np.array([ids[(e.labels or [""])[0]] for e in examples], np.int64)
@@ -42,11 +42,11 @@ def class_weights(
     again: Sequence[Example] = (),
     share: float = 0.0,
 ) -> np.ndarray:
-    """(K,) how much each label counts, so that the mean over all labels of an epoch is 1, of which a `share` are
-    records read `again`. Raises UsageError."""
+    """Return the weight of each label (K,), with mean 1 over all labels of an epoch, of which a `share` are records
+    read `again`. Raises UsageError for a weight of an unknown label."""
     found = np.ones(len(vocabulary.labels))
     given, old = counts(examples), counts(again)
-    often = len(examples) * share / (1 - share) / max(len(again), 1)  # how often one of those is read
+    often = len(examples) * share / (1 - share) / max(len(again), 1)  # how often one of `again` is read
     given = {label: given[label] + often * old[label] for label in vocabulary.labels}
     if wanted == "balanced":
         found = np.array([1 / max(given[label], 1) for label in vocabulary.labels])
@@ -65,7 +65,7 @@ def class_weights(
 def grown(
     recipe: Recipe, examples: Sequence[Example], corpus: dataset.Corpus, tokenizer: Any, known: Vocabulary
 ) -> tuple[Vocabulary, Growth]:
-    """A stored vocabulary with what the training split has besides, and by what it grew."""
+    """Return a stored vocabulary extended by what is new in the training split, and what it grew by."""
     new = learn(without_vectors(recipe), examples, corpus, tokenizer, known.dimensions, more=True)
     found = known.grown(new)
     return found, of_vocabulary(known, found)
@@ -74,8 +74,8 @@ def grown(
 def tokenizer(
     recipe: Recipe, examples: Sequence[Example], stored: Artifact | None, former: Former | None = None
 ) -> Any:
-    """The stored one, with what the training split has besides where a `former` model is to grow; or one learnt from
-    that split; None for a model that reads text by itself."""
+    """Return the stored tokenizer, extended by what is new in the training split if a `former` model is to grow; else
+    one learnt from that split; None for a model that reads text by itself."""
     if recipe.tokenizer is None:
         return None
     if stored:
@@ -93,7 +93,7 @@ def _texts(examples: Sequence[Example]) -> Iterator[str]:
 
 
 def _learnt(config: Any, examples: Sequence[Example], base: Path) -> Any:
-    given = config.kind == "word" and all(e.words is not None for e in examples)  # leaves are words as they are
+    given = config.kind == "word" and all(e.words is not None for e in examples)  # leaves of trees are words already
     texts = (" ".join(e.words or ()) + "\n" for e in examples) if given else _texts(examples)
     plain = config.model_copy(update={"split": "whitespace"}) if given else config
     learnt: Any = tokenizers.learn(plain, texts, base, any_character=True)
@@ -109,8 +109,8 @@ def learn(
     *,
     more: bool = False,
 ) -> Vocabulary:
-    """The labels of the training split, the tokenizer's symbols as words, their characters and vectors; `more`: a
-    model has others already."""
+    """Learn the vocabulary: the labels of the training split, the tokenizer's symbols as words, their characters and
+    vectors; `more`: it will extend that of a model, so one label is enough. Raises SeqcliError for too few labels."""
     labels = sorted(counts(examples))
     if not more and len(labels) < (1 if corpus.config.multi_label else 2):
         only = f"only the label {labels[0]!r}" if labels else "no label"
@@ -123,7 +123,7 @@ def learn(
     if tokenizer is None:
         return found
     symbols = list(tokenizer.words if tokenizer.kind == "word" else tokenizer.vocabulary())
-    if tokenizer.kind != "word":  # a byte, or `<unk>`, that training never shows is unknown: its row stayed random
+    if tokenizer.kind != "word":  # a byte or `<unk>` that training never shows counts as unknown
         seen = {w for e in examples for w in e.words or ()}
         symbols = [s for s in symbols if s in seen]
     found = replace(found, words=symbols, lowercase=getattr(tokenizer, "lowercase", False))
@@ -139,15 +139,15 @@ def learn(
 
 
 def check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifact) -> None:
-    """Raise SeqcliError where a label of the training split is none of a stored model's."""
+    """Raise SeqcliError if a label of the training split is not among a stored model's."""
     known = of_each(vocabulary)
     if corpus.targets != [name for name in known if name]:
         named = ", ".join(known) if vocabulary.further else "one target"
-        raise UsageError(f"{stored.path} has {named}: data.label names others", hint="a model keeps its targets")
+        raise UsageError(f"{stored.path} has {named}, but data.label names others", hint="a model keeps its targets")
     for name, own in known.items():
         aimed = corpus.of(name)
         for example in (*aimed.splits["train"], *aimed.earlier):
             for label in example.labels or ():
                 if label not in own.label_ids:
                     error = unknown_label(example, label, own.labels)
-                    raise SeqcliError(error.message, hint="a model keeps its labels; --grow gives new ones rows")
+                    raise SeqcliError(error.message, hint="a model keeps its labels; --grow adds new ones")

@@ -1,4 +1,4 @@
-"""Classification: a label, or several, for a whole text."""
+"""Train classifiers: a label, or several, for a whole text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from seqcli.tasks.classification.predict import Classifier, Settings, part_of_li
 from seqcli.tasks.classification.reading import Reading
 from seqcli.tasks.classification.score import evaluate, headline, summary
 
-KEPT = (  # of the recipe
+KEPT = (  # model keys that fine-tuning takes from its recipe
     *("dropout", "variational", "word_dropout", "label_smoothing", "class_weights", "node_loss", "linear", "targets"),
 )
 FRAMES_BASELINE = "frames-linear"
@@ -41,7 +41,7 @@ FRAMES_BASELINE = "frames-linear"
 
 @dataclass
 class Task(BaseTask):
-    """Texts with labels, and a model of the labels."""
+    """The task of classification: texts with labels, and a model of the labels."""
 
     judged = "text"
 
@@ -64,11 +64,11 @@ class Task(BaseTask):
         if recursive and recipe.data.phrases:
             raise UsageError("data.phrases: model.kind: recursive learns from every node of whole trees; remove it")
         if recipe.frames is not None and getattr(recipe.model, "linear", False):
-            raise UsageError("model.linear adds the scores of n-grams: frames have none")
+            raise UsageError("model.linear adds the scores of n-grams, which frames do not have; remove it")
         if recursive and recipe.data.multi_label:
             raise UsageError("model.kind: recursive gives every node one label; data.multi_label is for other kinds")
         if getattr(recipe.model, "linear", False) and "valid" not in corpus.splits:
-            raise UsageError("model.linear: its share is fitted on a validation split; set data.valid")
+            raise UsageError("model.linear: its weight is fitted on a validation split; set data.valid")
         if recursive and recipe.tokenizer is not None and recipe.tokenizer.kind != "word":
             raise UsageError("tokenizer.kind: the leaves of trees are words; use word")
         if corpus.targets and not hasattr(recipe.model, "targets"):
@@ -128,9 +128,9 @@ class Task(BaseTask):
         return self.buckets.batches
 
     def batch(self, epoch: int, index: int) -> Any:
-        """The parts of `WordBatch`, targets (B,) or of multi-label data (B, K), and weights (B,); of further targets
-        theirs, `further` (·, B); `seconds` (B,) where one of two texts looks over the other; or what the kind of
-        model makes of trees."""
+        """Return the parts of `WordBatch`, `targets` (B,), or (B, K) for multi-label data, and `weights` (B,); for
+        further targets `further` (·, B); `seconds` (B,) if one of two texts attends to the other. For trees, return
+        the batch that the kind of model makes."""
         config, examples = self.recipe.model, self.buckets.batch(epoch, index)[self.rows]
         if not examples:
             return None
@@ -175,7 +175,7 @@ class Task(BaseTask):
 
     @cached_property
     def _further(self) -> dict[str, Vocabulary]:
-        """The labels of further targets."""
+        """The vocabularies of further targets."""
         return {name: v for name, v in of_each(self.vocabulary).items() if name != self.vocabulary.target}
 
     def size(self, batch: Any) -> int:
@@ -202,7 +202,7 @@ class Task(BaseTask):
         weights: np.ndarray | None = None,
         vocabulary: Vocabulary | None = None,
     ) -> Any:
-        """Fit a counted kind, of the first target or of those labels."""
+        """Fit a counted kind to the labels of the first target, or to those of `vocabulary`."""
         multi_label, vocabulary = self.corpus.config.multi_label, vocabulary or self.vocabulary
         targets = labelled.targets(examples, vocabulary, multi_label)
         with console.progress("fitting", config.iterations, " iterations") as advance:
@@ -275,26 +275,26 @@ class Task(BaseTask):
 
     @property
     def plain(self) -> str:
-        """The kind of the linear model."""
+        """The kind of the linear baseline."""
         return BASELINE if self.reading.frames is None else FRAMES_BASELINE
 
     @cached_property
     def linear(self) -> dict[str, Any] | None:
-        """The linear model of the same labels of each target, those of a tree's phrases too; None where the run's own
-        is one."""
+        """The linear model of each target, fitted to the same labels, those of a tree's phrases too; None if the
+        run's own model is one."""
         if self.recipe.model.kind == self.plain:
             return None
         kind = registry.load("models", self.plain)
         of_trees = hasattr(registry.load("models", self.recipe.model.kind), "prepare_batch")
         examples = self.examples
-        if of_trees:  # a label that no whole text has is none of the model's
+        if of_trees:  # the model lacks labels that no whole text has
             known = self.vocabulary.label_ids
             examples = [e for e in self.corpus.phrases() if all(label in known for label in e.labels or ())]
         each = of_each(self.vocabulary).items()
         return {n: self._fit(kind, kind.Config(), [e.aimed(n) for e in examples], vocabulary=v) for n, v in each}
 
     def baseline(self, split: str) -> Baseline | None:
-        """The linear model."""
+        """Score the linear model."""
         if self.linear is None:
             return None
         reading, figures = replace(self.reading, tokenizer=None), []
@@ -327,10 +327,10 @@ class Task(BaseTask):
 
 
 def _check_pair(pair: str, texts: int) -> None:
-    """Raise UsageError where a recipe has no two texts for a model of two."""
+    """Raise UsageError if a recipe does not have two texts for a model of two."""
     if pair != "joined" and texts != 2:
         has = "reads one text" if texts == 1 else f"joins {texts}"
         raise UsageError(
-            f"model.pair: {pair} is of two texts, and this recipe {has}",
+            f"model.pair: {pair} needs two texts, but this recipe {has}",
             hint="name two columns or keys: data.text: [question, passage]; model.pair: joined reads any number",
         )

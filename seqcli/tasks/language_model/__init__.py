@@ -1,8 +1,8 @@
 """Language modelling: the next token of a stream of text."""
 
-METRICS = ("perplexity", "forecast")  # as they are shown
-HAS = ("text", "field", "rows", "costs")  # what options of several tasks ask for
+METRICS = ("perplexity", "forecast")  # in the order shown
+HAS = ("text", "field", "rows", "costs")  # features that options of several tasks require
 HOLDS = "plain text"  # what its files hold
-LEARNS = "A language model"  # from them
-HELD = "of the text, its end"  # what the shares are that are held out
+LEARNS = "A language model"  # what learns from such files
+HELD = "of the text, its end"  # what a held-out share is taken from
 RECORDS = "texts"

@@ -1,4 +1,4 @@
-"""What `inspect` says of a language model."""
+"""Describe a language model for `inspect`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from seqcli.tasks.language_model.condition import Condition
 
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Of a model of numbers, what it is compared with."""
+    """Return pairs (name, fact) from a model's header: its condition, or its linear baseline for forecasts."""
     if condition := Condition.of(header):
         return [("condition", f"{condition.name}: {condition.listed()}")]
     if "forecast" not in header:
         return []
-    return [("forecast", f"beside a linear autoregression of order {len(header['forecast']['weights'])}")]
+    return [("forecast", f"compared with a linear autoregression of order {len(header['forecast']['weights'])}")]

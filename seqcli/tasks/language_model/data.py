@@ -1,4 +1,4 @@
-"""Plain text: corpora from paths, globs, standard input or a named data set; one stream of tokens a split."""
+"""Read plain text from paths, globs, standard input or a named data set, as one stream of tokens for each split."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for plain text."""
 
     train: Files  # a name, a path, a glob, `-`, or a list of paths and globs
-    valid: Held = None  # a share of the text, or files; default: what the named data set says, else none
+    valid: Held = None  # a share of the text, or files; default: the named data set's split, else none
     test: Held = None
     encoding: Encoding = "utf-8"
     split_at: Literal["line", "character"] | None = None  # where a share may cut; default: the data set's, else line
-    reversed: bool = False  # read every line from its end: for a model's `reader`, beside one that reads forward
-    condition: str | int | None = None  # of records: the column or key of the label that texts are written under
-    text: str | int | None = None  # and of their text
-    replay: ReplaySpec = None  # with --init-from: this share of the streams is what the model was trained on before
+    reversed: bool = False  # read every line backwards: for a model's `reader`, beside one that reads forwards
+    condition: str | int | None = None  # of records: the column or key of the label that texts are conditioned on
+    text: str | int | None = None  # with condition: the column or key of the text
+    replay: ReplaySpec = None  # with --init-from: this share of the streams comes from the model's earlier data
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         if self.condition is None and self.text is not None:
-            raise ValueError("text: a column or key is named of records alone, with condition")
+            raise ValueError("text: names a column or key of records, which need condition too")
         if self.condition is not None and self.reversed:
-            raise ValueError("reversed: with condition a line begins with its label; remove it")
+            raise ValueError("reversed: with condition a line begins with its label; remove reversed")
         if self.condition is not None and self.split_at:
-            raise ValueError("split_at: with condition shares are of each label's records; remove it")
+            raise ValueError("split_at: with condition shares are drawn from each label's records; remove split_at")
         if self.condition is not None and self.train in ("-", ["-"]):
             raise ValueError("train: standard input is plain text; with condition name a file of records")
         return self
@@ -67,19 +67,20 @@ class Corpus:
     splits: dict[str, list[Part]]
     digests: dict[str, str]
     encoding: str
-    condition: Mapping[str, Any] | None = None  # what its records are conditioned on, and how they are read
-    reversed: bool = False  # each line from its end
+    condition: Mapping[str, Any] | None = None  # the condition of its records, and how these are read
+    reversed: bool = False  # whether each line is read backwards
     names: Mapping[str, str] = field(default_factory=dict)  # of splits that have files of their own
 
     def texts(self, split: str, what: str) -> Iterator[str]:
-        """The text of a split in chunks of whole lines, with progress on stderr."""
+        """Yield the text of a split in chunks of whole lines, with progress on stderr."""
         parts = self.splits[split]
         with console.progress(what, size(parts)) as advance:
             for chunk in chunks(parts, self.encoding, advance):
                 yield self._read(chunk).text
 
     def replaying(self, name: str, parts: list[Part]) -> Corpus:
-        """With earlier text, called so, as a split that is replayed. Raises SeqcliError for none."""
+        """Return the corpus with earlier text, called `name`, as a replayed split. Raises SeqcliError if it is
+        empty."""
         if not size(parts):
             raise SeqcliError(f"data.replay: {name} is empty", hint="name other files: {share: 0.25, train: FILES}")
         splits, digests = {**self.splits, REPLAY: parts}, {**self.digests, REPLAY: digest(parts)}
@@ -89,28 +90,28 @@ class Corpus:
         return turned(chunk) if self.reversed else chunk
 
     def tokens(self, split: str, tokenizer: BaseTokenizer) -> np.ndarray:
-        """Ids (N,) of a split, memory-mapped."""
+        """Return the ids (N,) of a split, memory-mapped."""
         parts, what = self.splits[split], f"tokenizing {split}"
         return tokens(parts, self.digests[split], tokenizer, self.encoding, what, backwards=self.reversed)
 
     def called(self, split: str) -> str:
-        """The name of a split with its data set's."""
+        """Return the name of a split with that of its data set."""
         return self.names.get(split) or f"{self.name} {split}"
 
     def lines(self) -> np.ndarray:
-        """What tells the lines of the training split from others (see `line_hashes`)."""
+        """Return the hashes of the training split's lines (see `line_hashes`)."""
         return line_hashes(chunk.text for chunk in chunks(self.splits["train"], self.encoding))
 
     def records(self, split: str) -> Iterator[Chunk]:
-        """The text of a split, in chunks of whole lines."""
+        """Yield the text of a split in chunks of whole lines."""
         return map(self._read, chunks(self.splits[split], self.encoding))
 
     def sha256(self, split: str, header: Any) -> str:
-        """The hash of a split."""
+        """Return the hash of a split."""
         return self.digests[split]
 
     def facts(self) -> dict[str, Any]:
-        """What the artifact keeps of it: name, and bytes and hash of each split."""
+        """Return what the artifact stores: the name, and the bytes and hash of each split."""
         splits = {s: {"bytes": size(p), "sha256": self.digests[s]} for s, p in self.splits.items()}
         found = {"name": self.name, "encoding": self.encoding, "splits": splits}
         found |= {"reversed": True} if self.reversed else {}
@@ -118,8 +119,8 @@ class Corpus:
 
 
 def open_corpus(config: Config, base: Path, values: Sequence[str] = ()) -> Corpus:
-    """Find the files, cut the shares, hash the splits; `values` are labels that a condition has before its own.
-    Raises SeqcliError for what is missing or empty."""
+    """Find the files, split off the shares, hash the splits; `values` are labels of a condition that come before the
+    data's own. Raises SeqcliError for missing or empty data."""
     if config.condition is not None:
         return _of_records(config, base, values)
     named = named_set(config.train, base)
@@ -128,7 +129,7 @@ def open_corpus(config: Config, base: Path, values: Sequence[str] = ()) -> Corpu
     files, shares = find_splits(config, base, named)
     splits = {split: whole([_plain(p) for p in paths], _called(paths)) for split, paths in files.items()}
     if size(splits["train"]) == 0:
-        hint = "data.train is -, and nothing came on standard input" if config.train in ("-", ["-"]) else ""
+        hint = "data.train is -, but standard input was empty" if config.train in ("-", ["-"]) else ""
         raise SeqcliError(f"the corpus is empty: {describe(config.train)}", hint=hint)
     splits |= _share_out(splits["train"], shares, (config.split_at or (named and named.split_at) or "line") == "line")
     for split, parts in splits.items():
@@ -147,7 +148,7 @@ def open_corpus(config: Config, base: Path, values: Sequence[str] = ()) -> Corpu
 
 
 def _of_records(config: Config, base: Path, values: Sequence[str]) -> Corpus:
-    """Records with labels, as lines that begin with their label's symbol, kept in the cache by their hash."""
+    """Open records with labels, as lines that begin with their label's symbol, stored in the cache by hash."""
     own, name = config.model_dump(exclude={"split_at", "condition", "reversed", "replay"}), str(config.condition)
     found = labelled.open_corpus(labelled.Config(**own, label=config.condition), base)
     condition = Condition(name, tuple(dict.fromkeys([*values, *values_of(found.splits["train"], name)])))
@@ -166,14 +167,14 @@ def _of_records(config: Config, base: Path, values: Sequence[str]) -> Corpus:
 
 
 def _check_labels(examples: Iterable[Example], condition: Condition) -> None:
-    """Raise SeqcliError for a record whose label is none that texts are written under."""
+    """Raise SeqcliError for a record whose label is not a value of the condition."""
     for example in examples:
         if (label := (example.labels or [""])[0]) not in condition.values:
             raise unknown_label(example, label, condition.values)
 
 
 def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> dict[str, list[Part]]:
-    """Cut the shares off the end: train | valid | test, by position."""
+    """Split the shares off the end, by position: train | valid | test."""
     if not shares:
         return {}
     total, rest, at, found = size(train), train, 1 - sum(shares.values()), {}
@@ -190,7 +191,7 @@ def _share_out(train: list[Part], shares: dict[str, float], at_line: bool) -> di
 
 
 def _plain(path: Path) -> Path:
-    """A file whose byte ranges are text: a packed one is unpacked into the cache once, named by what it packs."""
+    """Return a file of plain text; a compressed file is unpacked into the cache once, named by its hash."""
     try:
         packed = packing(path)
     except OSError as error:
@@ -216,23 +217,23 @@ def _plain(path: Path) -> Path:
 
 
 def _called(paths: list[Path]) -> list[str]:
-    """What messages call files: standard input is kept in the cache by its hash."""
+    """Return the names of files for messages; standard input is stored in the cache by its hash."""
     kept = catalog.cache_folder() / "stdin"
     return ["<stdin>" if path.parent == kept else str(path) for path in paths]
 
 
 def read_replayed(header: Any, paths: Sequence[Path], said: Any) -> list[Part]:
-    """The text of files that are replayed. Raises UsageError of a model under a condition, which reads records."""
+    """Return the text of replayed files. Raises UsageError for a model under a condition, which reads records."""
     if Condition.of(header) is not None:
         raise UsageError(
             "data.replay: train: files cannot be named for a model under a condition",
-            hint="leave train away: data.replay: 0.25 reads the data that it was trained on",
+            hint="remove train: data.replay: 0.25 reads the data that it was trained on",
         )
     return whole([_plain(path) for path in paths], _called(list(paths)))
 
 
 def read_scored(header: Any, paths: Sequence[str | Path], said: Any) -> Iterable[Chunk]:
-    """The text of files that are scored; of a model under a condition, records with their labels."""
+    """Return the text of files to score; for a model under a condition, records with their labels."""
     if (condition := Condition.of(header)) is not None:
         records = {"data": header["data"]["condition"]["records"]}
         examples = labelled.read_scored(records, paths, said)

@@ -1,4 +1,4 @@
-"""What each token of a prompt does to the probability of a continuation. Nothing is asked of the model but scores."""
+"""Explain how each token of a prompt changes the probability of a continuation, using nothing but scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def explained(own: Generator, record: Ready, drawn: Sequence[Token]) -> list[Left]:
-    """The tokens of a prompt, for what was drawn; nothing of a prompt that holds what the model has no symbol for."""
+    """Return the tokens of a prompt, explained for what was drawn; none if the prompt has parts without a symbol."""
     spans = [] if record.lacking else own.tokenizer.offsets(record.text)
     ids, written = record.ids, np.array([token.id for token in drawn], np.int64)
     if not spans or not len(written) or not short(len(spans)):
@@ -29,7 +29,7 @@ def explained(own: Generator, record: Ready, drawn: Sequence[Token]) -> list[Lef
 
 
 def _logprob(own: Generator, prompt: np.ndarray, written: np.ndarray) -> float:
-    """log p of ids after a prompt (nats)."""
+    """Return log p of ids after a prompt, in nats."""
     both = np.concatenate([prompt, written])
     logp, _ = own.model.score(both[None, :-1], both[None, 1:], own.model.initial_state(1))
     return float(logp[0, -len(written) :].sum(dtype=np.float64))

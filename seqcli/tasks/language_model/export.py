@@ -1,5 +1,5 @@
-"""A language model as a graph: ids and the state in, logits and the next state out; of attention, ids alone, no more
-of them than its window holds."""
+"""Export a language model as a graph: ids and the state in, logits and the next state out; for a transformer only
+ids, at most a window of them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from seqcli.runs import is_reversed
 from seqcli.tasks.language_model.predict import Generator
 
 KINDS = ("language-model", "transformer-language-model")
-STRETCH = 512  # steps that are run at once
+STRETCH = 512  # steps that are run at once, at most
 
 
 def parts(predictor: Generator, options: Any) -> dict[str, Part]:
-    """The one graph. Raises UsageError for a model that has none."""
+    """Return the model's only graph. Raises UsageError for a model that has none."""
     model = predictor.model
     if model.kind not in KINDS:
-        raise UsageError(f"a {model.kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
+        raise UsageError(f"a {model.kind} has no graph", hint=f"these have: {', '.join(KINDS)}")
     given = {"ids": Input(np.int64, ("batch", "time"), 0, model.vocabulary_size)}
     if model.kind == "transformer-language-model":
         return {"": Part(given, lambda model, x: {"logits": model.logits(model.hidden(x["ids"])[0])}, model.window)}
@@ -38,43 +38,43 @@ def parts(predictor: Generator, options: Any) -> dict[str, Part]:
 
 
 def about(predictor: Generator) -> dict[str, Any]:
-    """What a reader needs beside the header: the texts of symbols, and whether lines are read from their ends."""
+    """Return what a user of the graph needs besides the header: the texts of symbols, whether lines are reversed."""
     symbols = [predictor.tokenizer.decode(np.array([i])) for i in range(predictor.tokenizer.size)]
     return {"symbols": symbols, "reversed": is_reversed(predictor.header)}
 
 
 def on_page(predictor: Generator) -> dict[str, Any]:
-    """What a page needs. Raises UsageError for a model that it cannot show."""
+    """Return what a page needs. Raises UsageError for a model that a page cannot run."""
     header = predictor.header
     if is_reversed(header) or header.get("condition"):
-        what = "reads lines from their ends" if is_reversed(header) else "writes under a label"
-        raise UsageError(f"a page has no model that {what}")
+        what = "reads lines backwards" if is_reversed(header) else "writes under a condition"
+        raise UsageError(f"a page cannot run a model that {what}")
     return {"reading": predictor.tokenizer, "window": getattr(predictor.model, "window", None)}
 
 
 def running(predictor: Generator, run: Mapping[str, Any]) -> Generator:
-    """The predictor, its model run as a graph."""
+    """Return the predictor with its model run as a graph."""
     kind = Exported if predictor.model.kind == "language-model" else Windowed
     return replace(predictor, model=kind(predictor.model, run))
 
 
 class Exported:
-    """The model, run as graphs are."""
+    """A language model that is run as a graph."""
 
     def __init__(self, model: Any, run: Mapping[str, Any]):
         self.model, self.run, self.vocabulary_size = model, run[""], model.vocabulary_size
 
     def initial_state(self, batch: int) -> Any:
-        """Zeros."""
+        """Return a state of zeros."""
         return self.model.initial_state(batch)
 
     def read(self, ids: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """Logits (B, T, V) behind ids (B, T), and the state then."""
+        """Return logits (B, T, V) after each of ids (B, T), and the state at the end."""
         found = self.run({"ids": ids.astype(np.int64), **numbered("state", flat(state))})
         return found["logits"], nested(state, [found[name] for name in numbered("next", flat(state))])
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """As models.LanguageModel.score."""
+        """Score as `models.LanguageModel.score` specifies."""
         found = [np.zeros((len(inputs), 0), np.float32)]
         for at in range(0, inputs.shape[1], STRETCH):
             logits, state = self.read(inputs[:, at : at + STRETCH], state)
@@ -83,25 +83,25 @@ class Exported:
         return np.concatenate(found, axis=1), state
 
     def start(self, prompt: np.ndarray, state: Any = None) -> tuple[None, Any]:
-        """As models.LanguageModel.start."""
+        """Start as `models.LanguageModel.start` specifies."""
         state = self.model.initial_state(1) if state is None else state
         return None, (self.read(prompt[None], state)[1] if len(prompt) else state)
 
     def step(self, ids: np.ndarray, memory: None, state: Any) -> tuple[np.ndarray, Any]:
-        """As models.LanguageModel.step."""
+        """Step as `models.LanguageModel.step` specifies."""
         logits, state = self.read(ids[:, None], state)
         return logits[:, 0], state
 
 
 class Windowed(Exported):
-    """One of attention; its state is the ids (B, t) that are still known, as the model's is."""
+    """A transformer that is run as a graph; its state is the ids (B, t) that are still known."""
 
     def initial_state(self, batch: int) -> Any:
-        """Nothing read."""
+        """Return the state before any token."""
         return np.zeros((batch, 0), np.int64)
 
     def read(self, ids: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """As Exported.read."""
+        """Read as `Exported.read` does."""
         found, at, window = [], 0, self.model.window
         while at < ids.shape[1]:
             known = self.model.room(state)

@@ -1,8 +1,8 @@
-"""Series of numbers: what a language model over bins says of the next values, and how far off it is.
+"""Forecast series of numbers with a language model over bins, and measure the errors.
 
-A forecast is the mean of what is predicted over the bins, which is finer than a bin; an interval lies between its
-quantiles, for which a bin's probability is spread evenly over the bin. `<end>` is never predicted: a forecast is of
-values.
+A forecast is the mean of the predicted distribution over the bins, which is finer than a bin; an interval lies
+between quantiles of it, with a bin's probability spread evenly over the bin. `<end>` is never predicted: forecasts
+are values.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from seqcli.tasks.language_model.linear import Linear
 from seqcli.tasks.language_model.predict import Generator
 
 MEASURED = 50_000  # values whose predictions are measured, at most
-ORIGINS, PATHS = 50, 100  # places from which it runs freely, and how often from each
+ORIGINS, PATHS = 50, 100  # places from which the model runs freely, and the number of paths from each
 SEED = 1
 
 
 class Series(NamedTuple):
-    """A text of numbers: ids (T,), exact values (T,), NaN of `<end>`; how many of its series are before each."""
+    """A text of numbers: ids (T,), exact values (T,), NaN for `<end>`; number of values of its series before each."""
 
     ids: np.ndarray
     values: np.ndarray
@@ -34,21 +34,21 @@ class Series(NamedTuple):
 
     @classmethod
     def of(cls, ids: np.ndarray, values: np.ndarray) -> Series:
-        """Count them."""
+        """Count the values before each in its series."""
         at = np.arange(len(values))
         ends = np.where(np.isnan(values), at + 1, 0)
         return cls(ids, values, at - np.maximum.accumulate(np.concatenate([[0], ends[:-1]])))
 
 
 def measured(own: Generator, series: Series, horizon: int | None) -> Iterator[Found]:
-    """What metrics take of one step, and of `horizon` steps on which it runs freely."""
+    """Yield what the metrics of forecasts need: for one step, and for `horizon` steps of free running."""
     tokenizer: Any = own.tokenizer
     linear = Linear.restore(own.header["forecast"])
     context = max(len(linear.weights), tokenizer.period or 1)
     series = Series(*(part[:MEASURED] for part in series))
     good = np.isfinite(series.values) & (series.before >= context)
     if not good.any():
-        console.warn(f"no value has {context} before it in its series: no forecast is measured")
+        console.warn(f"no value has {context} values before it in its series: no forecast is measured")
     else:
         yield Found(forecast=_next(own, series, linear, good))
     if horizon:
@@ -61,7 +61,7 @@ def measured(own: Generator, series: Series, horizon: int | None) -> Iterator[Fo
 
 
 def _next(own: Generator, series: Series, linear: Linear, good: np.ndarray) -> dict[str, np.ndarray]:
-    """The value after each of some contexts, and what is said of it: arrays (N,)."""
+    """Return the value after each context and its forecasts, as arrays (N,)."""
     ids, values = series.ids, series.values
     tokenizer: Any = own.tokenizer
     at = np.flatnonzero(good)
@@ -77,7 +77,7 @@ def _next(own: Generator, series: Series, linear: Linear, good: np.ndarray) -> d
 def _ahead(
     own: Generator, series: Series, linear: Linear, origins: np.ndarray, horizon: int
 ) -> dict[str, np.ndarray]:
-    """The values after each of some contexts, and what is said of them: arrays (N, horizon)."""
+    """Return the values after each context and their forecasts, as arrays (N, horizon)."""
     ids, values = series.ids, series.values
     tokenizer: Any = own.tokenizer
     carried, read, rows = Carried(), 0, []
@@ -95,7 +95,7 @@ def _ahead(
 
 
 def distributions(model: Stepper, ids: np.ndarray) -> Iterator[np.ndarray]:
-    """The logits (V,) of what follows each id but the last."""
+    """Yield the logits (V,) of the next symbol after each id but the last."""
     carried = Carried()
     memory = carried.read(model, ids[:1])
     for id in ids[1:]:
@@ -104,7 +104,7 @@ def distributions(model: Stepper, ids: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _said(logits: np.ndarray, tokenizer: Any) -> tuple[float, float, float]:
-    """The mean of what is predicted, and its quantiles 0.1 and 0.9."""
+    """Return the mean of the predicted distribution, and its quantiles 0.1 and 0.9."""
     p = ops.softmax(logits[1:].astype(np.float64))
     reached = np.concatenate([[0.0], np.cumsum(p)])
     low, high = np.interp([0.1, 0.9], reached / reached[-1], tokenizer.edges)

@@ -1,4 +1,4 @@
-"""What a language model learns of its training text beside itself: a tokenizer, the labels of a condition."""
+"""Learn from the training text what a language model needs besides itself: a tokenizer, the labels of a condition."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from seqcli.tokenizers import BaseTokenizer
 
 
 def learnt(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer | None, former: Former | None) -> BaseTokenizer:
-    """A tokenizer learnt from the training split alone; where a `former` model is to grow the one that is `kept`,
-    with what that split has besides."""
+    """Return a tokenizer learnt from the training split alone; if a `former` model is to grow, the `kept` one
+    extended by what is new in that split."""
     if kept is None or former is None:
         return tokenizers.learn(recipe.tokenizer, corpus.texts("train", "learning the vocabulary"), recipe.base)
     if kept.kind == "bins":
         raise UsageError(
             "--grow: a model of numbers cannot grow: its bins divide the values that it was trained on",
-            hint="leave --grow away, or train a new model",
+            hint="omit --grow, or train a new model",
         )
     new = tokenizers.learn(recipe.tokenizer, corpus.texts("train", "learning the vocabulary"), recipe.base)
     return kept.grown(new, lambda: corpus.texts("train", ""), former.texts(lambda old: old.texts("train", "")))
 
 
 def strange(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer) -> list[str]:
-    """The symbols of the training split that a kept tokenizer of characters or words lacks."""
+    """Return the symbols of the training split that a kept tokenizer of characters or words lacks."""
     if kept.kind not in TOKENIZERS:
         return []
     known = set(kept.vocabulary())
@@ -37,7 +37,7 @@ def strange(recipe: Recipe, corpus: Corpus, kept: BaseTokenizer) -> list[str]:
 
 
 def known_values(saved: Artifact | None, start: Artifact | None, *, grow: bool) -> tuple[str, ...]:
-    """The labels of the condition that come first: of a run that goes on, and of a model that is to grow."""
+    """Return the labels of a condition that keep their places: those of a resumed run or of a growing model."""
     stored = saved or (start if grow else None)
     condition = Condition.of(stored.header) if stored else None
     return condition.values if condition else ()
@@ -46,12 +46,12 @@ def known_values(saved: Artifact | None, start: Artifact | None, *, grow: bool) 
 def check_condition(
     corpus: Corpus, tokenizer: BaseTokenizer, stored: Artifact | None, growing: Former | None
 ) -> None:
-    """Raise UsageError where a condition has no symbols of its own, or others than a stored model's; one that is
-    growing may have further ones."""
+    """Raise UsageError if a tokenizer has no symbols for a condition, or if its labels differ from a stored model's;
+    a growing model may get further labels."""
     own = Condition(corpus.condition["name"], tuple(corpus.condition["values"])) if corpus.condition else None
     if own is not None and tokenizer.kind not in TOKENIZERS:
         raise UsageError(
-            f"data.condition: labels are symbols of their own, and {tokenizer.kind} has none to give them",
+            f"data.condition: each label needs a symbol of its own, which tokenizer {tokenizer.kind} cannot give",
             hint=f"use tokenizer: {' or '.join(TOKENIZERS)}",
         )
     theirs = Condition.of(stored.header) if stored else own
@@ -61,11 +61,11 @@ def check_condition(
     if values != others:
         raise UsageError(
             "data.condition: the model was trained with other labels, or with none",
-            hint="train a new one, or give it records with the same labels",
+            hint="train a new model, or give it records with the same labels",
         )
 
 
 def config_of(start: Artifact) -> Any:
-    """The configuration that a model's tokenizer was learnt with."""
+    """Return the configuration with which a model's tokenizer was learnt."""
     stored = start.header["recipe"]["tokenizer"]
     return registry.load("tokenizers", stored["kind"]).Config(**stored)

@@ -1,4 +1,4 @@
-"""What can be seen of a language model: its text and what its network makes of it."""
+"""Look into a language model: a text, and what its network does with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqcli.tasks.language_model.predict import Generator
 
 
 class Read(NamedTuple):
-    """The beginning of a text, its ids (T,), and where each token stands in it."""
+    """The beginning of a text, its ids (T,), and the place of each token (start, end) in it."""
 
     text: str
     ids: np.ndarray
@@ -26,7 +26,7 @@ class Read(NamedTuple):
 
 
 def read(own: Generator, chunks: Iterable[Chunk], most: int) -> Read:
-    """At most so many tokens. Raises SeqcliError where there are not two."""
+    """Read at most `most` tokens. Raises SeqcliError for fewer than two."""
     texts, found, count = [], [], 0
     for chunk in chunks:
         texts.append(chunk.text)
@@ -45,15 +45,15 @@ def read(own: Generator, chunks: Iterable[Chunk], most: int) -> Read:
 
 
 def surprise(own: Generator, chunks: Iterable[Chunk], most: int) -> tuple[Read, np.ndarray]:
-    """A text, and the nats of each of its tokens but the first, all of the text before them read."""
+    """Return a text, and the nats of each of its tokens but the first, given all of the text before it."""
     seen = read(own, chunks, most)
     logp, _ = own.model.score(seen.ids[None, :-1], seen.ids[None, 1:], own.model.initial_state(1))
     return seen, -np.asarray(logp[0], np.float64)
 
 
 def memory(own: Generator, chunks: Iterable[Chunk], longest: int, windows: int) -> list[tuple[int, int, float]]:
-    """(from, to, nats): the mean loss of tokens before which so many were read, in powers of two; windows apart, each
-    begun with a fresh state."""
+    """Return (from, to, nats): the mean loss of tokens by the number of tokens read before them, in powers of two;
+    each window begins with a fresh state."""
     ids = read(own, chunks, windows * longest + 1).ids
     longest = min(longest, len(ids) - 1)
     rows = np.lib.stride_tricks.sliding_window_view(ids, longest + 1)[::longest]
@@ -67,7 +67,7 @@ def memory(own: Generator, chunks: Iterable[Chunk], longest: int, windows: int) 
 
 
 def neurons(own: Generator, chunks: Iterable[Chunk], most: int) -> tuple[Read, list[Followed]]:
-    """A text, and the units that follow its quotes, brackets, lines and words best."""
+    """Return a text, and the units that follow its quotes, brackets, lines and words best."""
     model, seen = network(own), read(own, chunks, most)
     layers: dict[int, list[np.ndarray]] = {}
 
@@ -81,7 +81,7 @@ def neurons(own: Generator, chunks: Iterable[Chunk], most: int) -> tuple[Read, l
 
 
 def unrolled(own: Generator, chunks: Iterable[Chunk], steps: int, rows: int) -> Unrolled:
-    """Stretches of a text, each begun with a fresh state: losses of the next token."""
+    """Unroll the network over stretches of a text, each with a fresh state; the losses are of the next token."""
     model, ids = network(own), read(own, chunks, steps * rows + 1).ids
     steps = min(steps, len(ids) - 1)
     windows = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)[::steps].T  # (steps + 1, B)
@@ -89,7 +89,7 @@ def unrolled(own: Generator, chunks: Iterable[Chunk], steps: int, rows: int) -> 
 
 
 def of_ids(model: Any, ids: np.ndarray) -> Unrolled:
-    """The same of ids (T + 1, B)."""
+    """Unroll the network over ids (T + 1, B)."""
 
     def losses(bound: Any, y: Any) -> Any:
         return bound.nats(y, ops.integers(np.array(ids[1:]), y)).reshape(ids[1:].shape)
@@ -98,7 +98,7 @@ def of_ids(model: Any, ids: np.ndarray) -> Unrolled:
 
 
 def why(own: Generator, chunks: Iterable[Chunk], most: int) -> Asked:
-    """Each token of the beginning of a text, all before it read; unless told which, the last one."""
+    """Ask about the tokens of the beginning of a text, each given all before it; by default the last."""
     seen = read(own, chunks, most + 1)
     given = of_ids(network(own), seen.ids[:, None])
     names = [own.tokenizer.symbol(int(i)) for i in seen.ids[1:]]
@@ -106,5 +106,5 @@ def why(own: Generator, chunks: Iterable[Chunk], most: int) -> Asked:
 
 
 def table(own: Generator) -> tuple[list[str], np.ndarray]:
-    """The tokens and their embeddings."""
+    """Return the tokens and their embeddings."""
     return list(own.tokenizer.vocabulary()), embeddings(own)

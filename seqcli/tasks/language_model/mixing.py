@@ -1,4 +1,4 @@
-"""Several language models as one, and a cache: which, and the weights that fit the validation split best."""
+"""Mix several language models, and a cache, into one, with weights given or fitted on the validation split."""
 
 from __future__ import annotations
 
@@ -18,29 +18,27 @@ from seqcli.tasks.language_model.predict import Generator
 from seqcli.tasks.language_model.score import STRETCH
 
 FITTED = 50_000  # tokens of the validation split that weights are fitted on, at most
-FLATNESS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8)  # tried, where none is given
+FLATNESS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8)  # tried if none is given
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """What is mixed with a model. Weights are shares of 1, the model's own the rest; None: fitted."""
+    """What is mixed with a model. Weights are shares of 1, of which the model gets the rest; None: fitted."""
 
     models: tuple[str, ...] = ()
-    weights: tuple[float | None, ...] = ()  # of each of them
-    cache: int | None = None  # pairs that are kept
+    weights: tuple[float | None, ...] = ()  # one for each of `models`
+    cache: int | None = None  # pairs that the cache keeps; None: no cache
     cache_weight: float | None = None
     flatness: float | None = None
 
     def __post_init__(self) -> None:
         if (self.cache_weight is not None or self.flatness is not None) and self.cache is None:
-            raise UsageError("a weight or a flatness is given of a cache, but no cache")
+            raise UsageError("a weight or a flatness of a cache is given, but no cache")
         given = [w for w in self._weights if w is not None]
         if given and len(given) < len(self._weights):
-            raise UsageError("some weights are given and some are not: give all of them, or none to have them fitted")
+            raise UsageError("only some weights are given: give all of them, or none to have them fitted")
         if not all(0 < w < 1 for w in given) or sum(given) >= 1:
-            raise UsageError(
-                f"weights are shares of 1 which leave the model its own: not {', '.join(map(str, given))}"
-            )
+            raise UsageError(f"weights must be above 0 and sum to less than 1, not {', '.join(map(str, given))}")
 
     @property
     def _weights(self) -> tuple[float | None, ...]:
@@ -50,13 +48,13 @@ class Mixing:
         return bool(self.models) or self.cache is not None
 
     def shares(self) -> np.ndarray | None:
-        """The weights of all members, the model's own first, the cache's last; None where they are to be fitted."""
+        """Return the weights of all members, the model's first, the cache's last; None if they are to be fitted."""
         given = [w for w in self._weights if w is not None]
         return np.array([1 - sum(given), *given]) if len(given) == len(self._weights) else None
 
 
 def said(text: str) -> tuple[str, float | None]:
-    """A model as a flag says it, with its weight behind it or without: MODEL[=WEIGHT]."""
+    """Parse a flag's value MODEL[=WEIGHT] into a model and its weight or None."""
     name, mark, number = text.rpartition("=")
     try:
         return (name, float(number)) if mark else (text, None)
@@ -65,19 +63,19 @@ def said(text: str) -> tuple[str, float | None]:
 
 
 def mixed(own: Generator, mixing: Mixing, base: Any = None) -> Generator:
-    """The model together with others; `base` takes its model's place in the mixture. Weights that are not given are
-    fitted on the validation split, and said. Raises UsageError for what does not go together."""
+    """Return the model mixed with others; `base` replaces its own model in the mixture. Weights that are not given
+    are fitted on the validation split and reported. Raises UsageError for models that cannot be mixed."""
     if "forecast" in own.header:
-        raise UsageError(f"{own.path} is a model of numbers: it is not mixed with others")
+        raise UsageError(f"{own.path} is a model of numbers: it cannot be mixed with others")
     if runs.is_reversed(own.header):
-        raise UsageError(f"{own.path} reads lines from their ends: it is not mixed with others")
+        raise UsageError(f"{own.path} reads lines backwards: it cannot be mixed with others")
     if Condition.of(own.header) is not None:
-        raise UsageError(f"{own.path} writes under a condition: it is not mixed with others")
+        raise UsageError(f"{own.path} writes under a condition: it cannot be mixed with others")
     others = [_other(own, name) for name in mixing.models]
     first = own.model if base is None else base
     if mixing.cache is not None and not hasattr(first, "scored"):
         raise UsageError(
-            f"{own.path} is a {own.model.kind} model: a cache is of what a network's softmax reads",
+            f"{own.path} is a {own.model.kind} model: a cache needs the hidden states of a network",
             hint="name the network with -m and the other with --mix",
         )
     cache = None if mixing.cache is None else Cache(mixing.cache, mixing.flatness or FLATNESS[0])
@@ -90,7 +88,7 @@ def mixed(own: Generator, mixing: Mixing, base: Any = None) -> Generator:
 
 
 def _called(others: Sequence[Generator], shares: np.ndarray, cache: Cache | None) -> str:
-    """What is mixed in, for a signature."""
+    """Return what is mixed in, for a signature."""
     weights, found = [f"{w:.4f}" for w in shares[1:]], ""
     if others:
         named = (f"{o.model.kind}:{o.header['checksum'][:8]}:{w}" for o, w in zip(others, weights, strict=False))
@@ -99,25 +97,25 @@ def _called(others: Sequence[Generator], shares: np.ndarray, cache: Cache | None
 
 
 def _other(own: Generator, name: str) -> Generator:
-    """Another model, over the same symbols. Raises UsageError."""
+    """Open another model. Raises UsageError if its symbols differ."""
     other = Generator.open(runs.open_model(name, "generate"))
     if other.tokenizer.fingerprint() != own.tokenizer.fingerprint():
         raise UsageError(
-            f"{other.path} has other symbols than {own.path}: their probabilities are not of the same tokens",
+            f"{other.path} has other symbols than {own.path}: their probabilities are for different tokens",
             hint="train both with the same tokenizer on the same text",
         )
     return other
 
 
 def training_ids(own: Generator, split: str = "train") -> np.ndarray:
-    """The tokens (N,) of a split of the data that a model was trained on, memory-mapped. Raises SeqcliError where its
-    files are gone, UsageError where there is no such split."""
+    """Return the tokens (N,) of a split of the data that a model was trained on, memory-mapped. Raises SeqcliError if
+    its files are gone, UsageError if there is no such split."""
     recipe = scoring.recipe_of(own.header, own.path)
     corpus = open_corpus(recipe.data, recipe.base)
     if split not in corpus.splits:
         raise UsageError(
             f"{own.path} was trained without a validation split: there is nothing to fit weights on",
-            hint="give them: --mix MODEL=0.2, --cache-weight 0.1 with --cache-flatness 0.3",
+            hint="give the weights: --mix MODEL=0.2, --cache-weight 0.1 with --cache-flatness 0.3",
         )
     return corpus.tokens(split, own.tokenizer)
 
@@ -125,7 +123,7 @@ def training_ids(own: Generator, split: str = "train") -> np.ndarray:
 def _fitted(
     own: Generator, models: Sequence[Any], cache: Cache | None, mixing: Mixing, shares: np.ndarray | None
 ) -> tuple[Cache | None, np.ndarray]:
-    """The cache's flatness and the weights that leave the validation split the fewest nats; what is given stays."""
+    """Fit the cache's flatness and the weights to the fewest nats on the validation split; given values stay."""
     ids = np.asarray(training_ids(own, "valid")[: FITTED + 1], np.int64)[None]
     inputs, targets = ids[:, :-1], ids[:, 1:]
     with console.progress("fitting weights on valid", len(models) * inputs.size, " tokens") as advance:
@@ -160,7 +158,7 @@ def _scores(
     advance: Callable[[float], None],
     seen: list[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """The log-probabilities (T,) of a model; what its softmax reads is put into `seen`, (1, t, H) at a time."""
+    """Return the log-probabilities (T,) of a model; append its softmax's inputs to `seen`, (1, t, H) at a time."""
     state, found = model.initial_state(1), []
     for at in range(0, inputs.shape[1], STRETCH):
         given = inputs[:, at : at + STRETCH], targets[:, at : at + STRETCH], state

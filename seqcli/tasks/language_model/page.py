@@ -1,4 +1,4 @@
-"""What a report shows of a language model: what it writes, and what each token of a text costs it."""
+"""Show a language model in a report: what it writes, and what each token of a text costs it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ READ, WRITTEN, SAMPLES = 1500, 300, 3  # tokens of the text and of each sample; 
 
 
 def shown(own: Generator, records: Any) -> tuple[Report | None, Shown]:
-    """Its surprise at the beginning of a text, and at samples of its own. Scores are those of its file: to score a
-    whole text again would take minutes."""
+    """Return the model's surprise at the beginning of a text and at samples of its own. No report: the scores are in
+    the model's file, and scoring a whole text again would take minutes."""
     found = [_coloured(own, records, READ, "validation text")]
     settings = Settings(Sampling(temperature=0.8), WRITTEN, SAMPLES, seed=1, lines=False)
     for head, text in _samples(own, settings):
         try:
             found.append(_coloured(own, [Chunk(text, "<sample>", 1)], WRITTEN, f"{head}, temperature 0.8, seed 1"))
-        except SeqcliError:  # too short a sample says nothing
+        except SeqcliError:  # the sample is too short
             continue
     return None, Shown(colours="what each token costs: the darker, the more nats", texts=found)
 
 
 def _samples(own: Generator, settings: Settings) -> Iterator[tuple[str, str]]:
-    """What each sample is called, and its text; under a condition a line of each of the first labels."""
+    """Yield the heading and the text of each sample; for a model under a condition, a line for each of the first
+    labels."""
     if (condition := Condition.of(own.header)) is None:
         begin = Ready(np.array([own.tokenizer.newline_id or 0]), 0, [])
         yield from ((f"sample {n}", written.text) for n, written in enumerate(own.answer([begin], settings)[0], 1))
@@ -49,4 +50,4 @@ def _coloured(own: Generator, chunks: Any, most: int, head: str) -> Coloured:
     seen, nats = surprise(own, chunks, most)
     top = max(float(nats.max()), 1e-9)
     weights = [(a, b, round(float(n) / top, 3)) for (a, b), n in zip(seen.places[1:], nats, strict=True)]
-    return Coloured(seen.text, weights, head, f"mean {nats.mean():.3f} nats a token, the darkest {top:.2f}")
+    return Coloured(seen.text, weights, head, f"mean {nats.mean():.3f} nats per token, the darkest {top:.2f}")

@@ -1,4 +1,4 @@
-"""Continuing text with a trained language model: prompts in, continuations out, as they come."""
+"""Continue text with a trained language model: prompts in, continuations out, as they are generated."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
     from seqcli.report import Report
 
 
-TOGETHER = 128  # continuations that are drawn side by side, at most
+TOGETHER = 128  # continuations that are drawn in parallel, at most
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How prompts are continued."""
+    """Settings for continuing prompts."""
 
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = 200
     samples: int = 1
     stops: tuple[str, ...] = ()
     seed: int = 0
-    next: int | None = None  # so many of the most probable next tokens instead
-    tokens: bool = False  # log-probabilities of each token are asked for
-    lines: bool = True  # a continuation ends with its first line
-    quantiles: tuple[float, ...] = ()  # of the samples' values at each step, instead; of models of numbers
-    explain: bool = False  # what each token of a prompt does to the probability of a continuation
-    condition: str | None = None  # the label under which is written, of a model that was trained with some
-    grammar: str | None = None  # a regular expression that a continuation, a line, matches as a whole
+    next: int | None = None  # answer with so many of the most probable next tokens instead
+    tokens: bool = False  # add the log-probability of each token
+    lines: bool = True  # end a continuation with its first line
+    quantiles: tuple[float, ...] = ()  # answer with these of the samples' values at each step; for models of numbers
+    explain: bool = False  # add the effect of each token of a prompt on the probability of a continuation
+    condition: str | None = None  # the label to write under, for a model that was trained with labels
+    grammar: str | None = None  # a regular expression that a continuation, one line, must match as a whole
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class Settings:
 
 
 class Text(NamedTuple):
-    """A continuation, and its tokens where they are asked for."""
+    """A continuation, with its tokens if asked for."""
 
     text: str
     tokens: list[Token]
@@ -70,19 +70,19 @@ class Text(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A prompt as ids, and which of its samples is drawn."""
+    """A prompt as ids, and the number of the sample to draw."""
 
     ids: np.ndarray
     record: int
     lacking: list[tuple[int, str]]
     sample: int = 0
     text: str = ""
-    lead: int = 0  # so many of the ids say the condition
+    lead: int = 0  # so many of the ids encode the condition
 
 
 @dataclass(frozen=True)
 class Generator(BasePredictor):
-    """A language model and its tokenizer, in the shell and from Python."""
+    """A language model in use, with its tokenizer, in the shell and from Python."""
 
     task = "language-model"
     kind = LABELLED
@@ -91,10 +91,10 @@ class Generator(BasePredictor):
 
     model: Any
     tokenizer: BaseTokenizer
-    also: str = ""  # what goes with the model, as signatures name it
+    also: str = ""  # what is mixed with the model, for signatures
 
     def packed(self) -> Callable[[], BasePredictor]:
-        """As Answering."""
+        """Return what opens it again in another process, as `Answering.packed`."""
         if not isinstance(self.model, Mixture):
             return super().packed()
         return partial(_reopened, type(self), self.files, self.model.weights, self.model.cache)
@@ -109,46 +109,46 @@ class Generator(BasePredictor):
     # records
 
     def prepare(self, record: Example, asked: Any) -> Example:
-        """The record, numbered."""
+        """Return the record with its number."""
         record.record = self.counted["records"]
         self.counted["records"] += 1
         return record
 
     def light(self, record: Example) -> Example | None:
-        """The text and what an answer depends on."""
+        """Return a record's text and number, on which its answer depends; None for a blank line among objects."""
         return None if _is_blank(record) else Example(record.text, record=record.record)
 
     def ready(self, record: Example | None) -> Ready | None:
-        """A prompt as ids; None for a blank line among objects."""
+        """Return a prompt as ids; None for a blank line among objects."""
         if record is None or _is_blank(record):
             return None
         ids, lacking = self.tokenizer.read(record.text)
         return Ready(self.begun(ids), record.record, lacking, text=record.text)
 
     def begun(self, ids: np.ndarray, carried: Carried | None = None) -> np.ndarray:
-        """At least one id, where nothing was read before: an empty prompt is what follows a line end."""
+        """Return ids, at least one if nothing was read before: an empty prompt stands for one after a line end."""
         known = len(ids) or (carried is not None and len(carried.last))
         return ids.astype(np.int64) if known else np.array([self.tokenizer.newline_id or 0])
 
     def lead(self, settings: Settings) -> np.ndarray:
-        """The ids (T,) of what stands before every text. Raises UsageError for a condition that is none."""
+        """Return the ids (T,) before every text. Raises UsageError for an invalid condition."""
         return lead(self.header, settings.condition, self.tokenizer)
 
     def _led(self, record: Ready, settings: Settings) -> Ready:
-        """A prompt behind its condition, where the model has one."""
+        """Return a prompt after its condition, if the model has one."""
         if not len(before := self.lead(settings)):
             return record
         ids = np.concatenate([before, record.ids if record.text else record.ids[:0]])
         return record._replace(ids=ids, lead=len(before))
 
     def lacking(self, record: Ready | None) -> Sequence[tuple[int, str]]:
-        """What a prompt holds that the model has no symbol for."""
+        """Return the parts of a prompt that have no symbol."""
         return record.lacking if record else ()
 
     # answers
 
     def followed(self, settings: Settings, rows: int) -> Followed | None:
-        """What continuations are drawn by, where a grammar is asked for. Raises UsageError where none can match."""
+        """Return the rule that continuations follow if a grammar is given. Raises UsageError if none can match."""
         if settings.grammar is None:
             return None
         rule, end = _rule(self.tokenizer, settings.grammar), self.tokenizer.newline_id
@@ -156,11 +156,12 @@ class Generator(BasePredictor):
             few = (
                 f"in {settings.max_tokens} tokens" if rule.needed < NEVER and end is not None else "with its symbols"
             )
-            raise UsageError(f"--grammar: the model cannot write what {settings.grammar!r} matches {few}")
+            raise UsageError(f"--grammar: the model cannot write a match of {settings.grammar!r} {few}")
         return Followed(rule, rows, end, settings.max_tokens)
 
     def answer(self, records: Sequence[Ready | None], settings: Settings) -> list[Any]:
-        """All samples of each prompt, or the most probable next tokens; nothing for a blank line among objects."""
+        """Return all samples of each prompt, or its next tokens or quantiles; nothing for a blank line among
+        objects."""
         records = [record and self._led(record, settings) for record in records]
         if settings.next is not None or settings.quantiles:
             answers = self._quantiles if settings.next is None else self._next
@@ -175,7 +176,7 @@ class Generator(BasePredictor):
         return [(self.tokenizer.symbol(i), p) for i, p in found]
 
     def _quantiles(self, record: Ready, settings: Settings) -> list[list[float]]:
-        """A row a step: the quantiles of the samples' values, none of which ends its series."""
+        """Return for each step a row of quantiles of the samples' values; no sample ends its series."""
         carried, means = Carried(), self.tokenizer.means  # type: ignore[attr-defined]
         memory, seed = carried.read(self.model, record.ids), (settings.seed, record.record)
         how: dict[str, Any] = {"seed": seed, "sampling": settings.sampling, "first": 1}
@@ -183,7 +184,7 @@ class Generator(BasePredictor):
         return np.quantile(means[drawn - 1], settings.quantiles, axis=0).T.tolist()
 
     def _texts(self, records: Sequence[Ready], settings: Settings) -> list[list[Text]]:
-        """All samples of each prompt, side by side; of one prompt where the model has no `start_all`."""
+        """Draw all samples of each prompt in parallel; of a single prompt if the model has no `start_all`."""
         begun, n = [record.ids[:-1] for record in records], settings.samples
         start: Any = getattr(self.model, "start_all", None)
         memory, state = start(begun) if start else self.model.start(*begun)
@@ -195,7 +196,7 @@ class Generator(BasePredictor):
         return [found[at : at + n] for at in range(0, len(found), n)]
 
     def _drawn(self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings) -> list[Text]:
-        """A sample each, from a state that has read all but the last id."""
+        """Draw a sample for each, from a state that has read all but the last id."""
         texts = [Written(self.tokenizer, self.begun(ready.ids[ready.lead :]), settings.ends) for ready in asked]
         tokens: list[list[Token]] = [[] for _ in asked]
         on, prompts = np.ones(len(asked), bool), [ready.ids for ready in asked]
@@ -228,8 +229,8 @@ class Generator(BasePredictor):
     def pieces(
         self, record: Ready, settings: Settings, carried: Carried | None = None, *, tokens: list[Token] | None = None
     ) -> Pieces[str, None, Carried]:
-        """A continuation of a prompt as it comes; its `tokens` are collected. Returns what is carried on: all that
-        was drawn, also what a stop text cut off."""
+        """Yield a continuation of a prompt as it is generated; its tokens are appended to `tokens`. Returns the state
+        to carry on, after all that was drawn, including what a stop text cut off."""
         stream, record = carried or Carried(), self._led(record, settings)
         drawn = sample(
             self.model, record.ids, settings.sampling, _rng(record, settings), settings.max_tokens,
@@ -256,13 +257,13 @@ class Generator(BasePredictor):
         seed: int | None = None,
         carried: Carried | None = None,
     ) -> Iterator[str]:
-        """The continuation of a prompt, piece by piece. The same seed gives the same text as `seqcli generate`.
+        """Yield the continuation of a prompt piece by piece. The same seed gives the same text as `seqcli generate`.
 
-        What is `carried`, a `decoding.sampling.Carried`, was read before the prompt, and is carried on.
+        `carried`, a `decoding.sampling.Carried`, is what was read before the prompt; it is updated.
         Raises SeqcliError for a character that the model has no symbol for.
         """
         if runs.is_reversed(self.header):
-            raise UsageError(f"{self.path} reads lines from their ends: what it wrote would be backwards")
+            raise UsageError(f"{self.path} reads lines backwards: its text would be backwards too")
         sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
         stops = (*((stop,) if isinstance(stop, str) else stop), *ends(self.header))
         settings = Settings(
@@ -273,11 +274,11 @@ class Generator(BasePredictor):
         return self.pieces(prompted, settings, carried)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
-        """The continuation of a prompt; options as for `stream`."""
+        """Return the continuation of a prompt; options as for `stream`."""
         return "".join(self.stream(prompt, **options))
 
     def next(self, prompt: str, count: int = 10, *, condition: str | None = None) -> list[tuple[str, float]]:
-        """The most probable next tokens and their probabilities."""
+        """Return the most probable next tokens and their probabilities."""
         ready = Ready(self.begun(self.tokenizer.encode(prompt)), 0, [], text=prompt)
         return self.answer([ready], Settings(next=count, condition=condition))[0]
 
@@ -290,16 +291,16 @@ class Generator(BasePredictor):
         samples: int = 100,
         seed: int | None = None,
     ) -> np.ndarray:
-        """Quantiles (steps, Q) of the values that follow a series, of a model whose tokenizer is bins. The same seed
-        gives those of `seqcli generate --quantiles`. Raises UsageError for a model of text."""
+        """Return quantiles (steps, Q) of the values that follow a series, for a model whose tokenizer is bins. The
+        same seed gives those of `seqcli generate --quantiles`. Raises UsageError for a model of text."""
         if self.tokenizer.kind != "bins":
-            raise UsageError(f"forecasts are of models of numbers: this one reads {self.tokenizer.kind}")
+            raise UsageError(f"forecasts need a model of numbers, but this one reads tokens: {self.tokenizer.kind}")
         seed = secrets.randbits(63) if seed is None else seed
         settings = Settings(max_tokens=steps, samples=samples, seed=seed, quantiles=tuple(quantiles))
         return np.array(self._quantiles(Ready(self.begun(self.tokenizer.encode(prompt)), 0, []), settings))
 
     def evaluate(self, text: str | None = None, **asked: Any) -> Report:  # type: ignore[override]
-        """Perplexity and its other forms on a text; without one on `files`, or on a split of its own data."""
+        """Return perplexity and related scores on a text; without one, on `files` or on a split of its own data."""
         if text is None:
             return super().evaluate(**asked)
         chunk = Chunk(text, "<text>", 1)
@@ -307,19 +308,19 @@ class Generator(BasePredictor):
 
 
 def _reopened(kind: type[Generator], files: Sequence[Path], weights: np.ndarray, cache: Cache | None) -> Generator:
-    """A mixture in another process."""
+    """Open a mixture again in another process."""
     own, *others = [kind.open(artifact.read(path)) for path in files]
     return replace(own, model=Mixture((own.model, *(o.model for o in others)), weights, cache), files=tuple(files))
 
 
 def _rng(record: Ready, settings: Settings) -> np.random.Generator:
-    """The random numbers of a sample of a prompt, its own."""
+    """Return the generator of random numbers for one sample of a prompt."""
     return np.random.default_rng([settings.seed, record.record, record.sample])
 
 
 @lru_cache(8)
 def _rule(tokenizer: BaseTokenizer, expression: str) -> Rule:
-    """An expression over the tokens of a line."""
+    """Return an expression as a rule over the tokens of a line."""
     texts = tokenizer.written()
     written = np.array([b"\n" not in text for text in texts])
     if tokenizer.unk_id is not None:
@@ -328,7 +329,7 @@ def _rule(tokenizer: BaseTokenizer, expression: str) -> Rule:
 
 
 def _is_blank(record: Example) -> bool:
-    """Whether it is a blank line among objects, which comes back as it is."""
+    """Whether it is a blank line among objects, which is returned unchanged."""
     return record.raw is not None and record.raw.format == "jsonl" and not record.raw.body.strip()
 
 

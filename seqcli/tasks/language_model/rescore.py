@@ -1,4 +1,4 @@
-"""What a language model thinks of answers that others gave: log-probabilities beside the answers' own scores."""
+"""Rescore answers of other models with a language model: log-probabilities besides the answers' own scores."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from seqcli.tasks.language_model.predict import Generator
 
 
 class Ready(NamedTuple):
-    """The answers of a list as ids, and what they hold that the model has no symbol for: in which, and what."""
+    """The answers of a list as ids, and their parts without a symbol: (index of the answer, part)."""
 
     ids: list[np.ndarray]
     lacking: list[tuple[int, str]]
 
 
 class Texts(list[str]):
-    """The answers of a list on their way to another process."""
+    """The answers of a list, sent to another process."""
 
 
 @dataclass(frozen=True)
 class Rescorer(Generator):
-    """Scores the answers of lists."""
+    """A language model that scores the answers of lists."""
 
     def prepare(self, record: Best, asked: Any) -> Best:  # type: ignore[override]
-        """The list as it is."""
+        """Return the list unchanged."""
         return record
 
     def light(self, record: Best) -> Texts:  # type: ignore[override]
-        """What its answers say."""
+        """Return the texts of its answers."""
         return Texts(record.texts)
 
     def ready(self, record: Best | Texts) -> Ready:  # type: ignore[override]
-        """Its answers as ids. Raises UsageError of a model under a condition."""
+        """Return its answers as ids. Raises UsageError for a model under a condition."""
         without_condition(self.header, self.path)
         read = [self.tokenizer.read(text) for text in (record if isinstance(record, Texts) else record.texts)]
         lacking = [(i, what) for i, (_, found) in enumerate(read) for _, what in found]
         return Ready([ids for ids, _ in read], lacking)
 
     def lacking(self, record: Ready) -> Sequence[tuple[int, str]]:  # type: ignore[override]
-        """That, by answers."""
+        """Return the parts without a symbol, by answer."""
         return record.lacking
 
     def answer(self, records: Sequence[Ready], settings: Any) -> list[np.ndarray]:  # type: ignore[override]
-        """(log-probability, tokens) of each answer, (K, 2), read as a line by itself; a line end is scored too where
-        the model has one, and what it has no symbol for costs 20 nats."""
+        """Return (log-probability in nats, tokens) of each answer, (K, 2), read as a separate line. The line end is
+        scored too if the model has one; a part without a symbol costs 20 nats."""
         return [self._costs(record) for record in records]
 
     def _costs(self, record: Ready) -> np.ndarray:
@@ -61,7 +61,7 @@ class Rescorer(Generator):
         found[:, 1] = [max(len(row) - 1, 0) for row in rows]
         if not rows or not found[:, 1].any():
             return found
-        # two rows at least: a single one would be computed another way, and differ in the last digit
+        # at least two rows: a single one would be computed differently, and differ in the last digit
         grid = np.zeros((max(len(rows), 2), int(found[:, 1].max()) + 1), np.int64)
         for i, row in enumerate(rows):
             grid[i, : len(row)] = row

@@ -1,8 +1,8 @@
-"""Scoring text with a language model, by one of two protocols that every score names.
+"""Score text with a language model, by one of two protocols; every score names its protocol.
 
-`stateful`: the text is one stream, the state is carried through it, its very first token is unscored. `window N`:
-the text is cut into windows of N tokens, each begins with a fresh state and predicts the N tokens that follow its
-own inputs; every position but the text's first is scored, with 1 to N tokens of context (as Transformers are scored).
+`stateful`: the text is one stream, the state is carried through it, its very first token is not scored. `window N`:
+the text is cut into windows of N tokens; each begins with a fresh state and predicts the token after each of its
+inputs; every token but the text's first is scored, with 1 to N tokens of context (as Transformers are scored).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from seqcli.tasks.language_model.predict import Generator
 from seqcli.tokenizers import BaseTokenizer
 
 STRETCH = 4096  # tokens scored at once, wherever chunks end: the same text gives the same bits
-BATCH = 64  # windows scored at once, where they are short
-HELD = 1 << 18  # tokens of a batch of windows, where they are long
+BATCH = 64  # windows scored at once if they are short
+HELD = 1 << 18  # tokens of a batch of windows if they are long
 
 
 def evaluate(
@@ -42,12 +42,12 @@ def evaluate(
     horizon: int | None = None,
     what: str = "",
 ) -> Report:
-    """Score a text given in chunks; `limit` ends it after so many tokens; of a model of numbers, `horizon` is the
-    steps on which it runs freely; `what` heads a bar that shows how far it is. Raises SeqcliError for an unknown
+    """Score a text given in chunks; `limit` ends it after so many tokens; for a model of numbers, `horizon` is the
+    number of steps of free running; `what` is the heading of the progress bar. Raises SeqcliError for an unknown
     character."""
     kept = None if window or "forecast" not in own.header else Kept(own, horizon)
     if horizon and kept is None:
-        raise UsageError("horizon: free runs are of models whose tokenizer is bins, over a whole text")
+        raise UsageError("horizon: needs a model whose tokenizer is bins, and a whole text instead of windows")
     with console.progress(what, limit, " tokens") as advance:
         return _evaluate(own, text, window, limit, advance, kept)
 
@@ -111,19 +111,19 @@ def _evaluate(
 
 @dataclass(frozen=True)
 class Kept:
-    """The series that a text is, as it is read."""
+    """The series in a text, collected while it is read."""
 
     own: Generator
     horizon: int | None
     parts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def add(self, ids: np.ndarray, text: str) -> None:
-        """The ids (T,) of more text."""
+        """Add the ids (T,) of more text."""
         if sum(len(ids) for ids, _ in self.parts) < forecast.MEASURED:
             self.parts.append((ids, self.own.tokenizer.values(text)))  # type: ignore[attr-defined]
 
     def found(self) -> Iterable[Found]:
-        """What is measured of forecasts."""
+        """Return what metrics of forecasts need."""
         if not self.parts:
             return ()
         series = forecast.Series.of(*map(np.concatenate, zip(*self.parts, strict=True)))
@@ -131,25 +131,25 @@ class Kept:
 
 
 def signature(tokenizer: BaseTokenizer, protocol: str, digest: str, tokens: int) -> str:
-    """What two numbers must share to stand in one table."""
+    """Return the signature that two scores must share to be comparable."""
     name = f"{tokenizer.kind}.{tokenizer.size}.{tokenizer.fingerprint()[:8]}"
     return f"seqcli:{__version__}|tok:{name}|ctx:{protocol.replace(' ', '.')}|data:{digest[:12]}|tokens:{tokens}"
 
 
-Scorer = Any  # a generator: send a stretch (T + 1,) -> its nats; send None -> what is left
+Scorer = Any  # a generator: send a stretch (T + 1,) -> its nats; send None -> the nats of the rest
 
 
 @dataclass(frozen=True)
 class Counted:
-    """Which pairs of tokens are scored where a symbol says what a record is conditioned on: not those symbols, nor
-    the blank behind each."""
+    """The pairs of tokens that are scored under a condition: all but the symbols of the condition and the space after
+    each."""
 
     symbols: np.ndarray  # (V,) bool
-    blank: int  # -1: words have none
+    blank: int  # id of the space; -1: tokens are words, without spaces
 
     @classmethod
     def of(cls, own: Generator) -> Counted | None:
-        """Of a model under a condition; of any other all are."""
+        """Return the pairs that count for a model under a condition; None for any other, where all count."""
         condition = Condition.of(own.header)
         if condition is None:
             return None
@@ -157,12 +157,12 @@ class Counted:
         return cls(condition.uncounted(own.tokenizer), lead[1] if len(lead) > 1 else -1)
 
     def __call__(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Inputs and targets (T,) -> (T,) bool."""
+        """Return a mask (T,) of the scored pairs of inputs and targets (T,)."""
         return ~(self.symbols[targets] | (self.symbols[inputs] & (targets == self.blank)))
 
 
 def _stateful(model: LanguageModel, counts: Counted | None) -> Scorer:
-    """One stream, the state carried."""
+    """Score one stream, carrying the state."""
     state, nll = model.initial_state(1), 0.0
     while True:
         part = yield nll
@@ -176,7 +176,7 @@ def _stateful(model: LanguageModel, counts: Counted | None) -> Scorer:
 
 
 def _windows(model: LanguageModel, window: int, counts: Counted | None) -> Scorer:
-    """Windows of N pairs, scored in batches (the last window padded): a row does not depend on its batch-mates."""
+    """Score windows of N pairs in batches (the last window padded): a row does not depend on its batch-mates."""
     batch = window * max(2, min(BATCH, HELD // window))
     left = np.zeros((0, 2), np.int64)  # pairs (input, target) not scored yet
     nll = 0.0
@@ -194,7 +194,7 @@ def _windows(model: LanguageModel, window: int, counts: Counted | None) -> Score
 
 
 def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int, counts: Counted | None) -> float:
-    rows = max(2, -(-len(pairs) // window))  # a batch of one would be computed another way
+    rows = max(2, -(-len(pairs) // window))  # a batch of one would be computed differently
     window = min(window, len(pairs))
     grid = np.zeros((rows * window, 2), np.int64)
     grid[: len(pairs)] = pairs
@@ -205,7 +205,7 @@ def _score_windows(model: LanguageModel, pairs: np.ndarray, window: int, counts:
 
 
 def _unknown_characters(tokenizer: BaseTokenizer, text: str, ids: np.ndarray) -> int:
-    """Characters of a text that are read as <unk>."""
+    """Return the number of characters of a text that are read as <unk>."""
     if tokenizer.unk_id is None or not (ids == tokenizer.unk_id).any():
         return 0
     spans = tokenizer.offsets(text)
@@ -213,8 +213,8 @@ def _unknown_characters(tokenizer: BaseTokenizer, text: str, ids: np.ndarray) ->
 
 
 def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) -> Cost:
-    """Score one line (T,) by itself: read after a line end, with a fresh state; its own line end is scored too, if
-    the vocabulary has one. Without such a symbol the line's first token is context."""
+    """Score one line (T,) by itself, after a line end and with a fresh state; its own line end is scored too if the
+    vocabulary has one. Without such a symbol the line's first token is only context."""
     ids = ids.astype(np.int64)
     if tokenizer.newline_id is not None:
         end = np.array([tokenizer.newline_id])
@@ -227,20 +227,20 @@ def score_line(model: LanguageModel, tokenizer: BaseTokenizer, ids: np.ndarray) 
 
 @dataclass(frozen=True)
 class Lines(Generator):
-    """Scores each line by itself, as a filter."""
+    """A language model that scores each line by itself, in a filter."""
 
     def ready(self, record: Any) -> tuple[np.ndarray, list[tuple[int, str]]]:  # type: ignore[override]
-        """A line's ids, and what it holds that the model has no symbol for. Raises UsageError under a condition."""
+        """Return a line's ids and its parts without a symbol. Raises UsageError for a model under a condition."""
         without_condition(self.header, self.path)
         way = -1 if runs.is_reversed(self.header) else 1
         return self.tokenizer.read(record.text[::way])
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
-        """That."""
+        """Return the parts without a symbol."""
         return record[1]
 
     def answer(self, records: Sequence[Any], settings: Any) -> list[Cost]:
-        """Each line's cost; infinite where it holds what the model cannot give, not even as `<unk>`."""
+        """Return each line's cost; infinite for one with parts that the model cannot give, not even as `<unk>`."""
         found = []
         for ids, lacking in records:
             cost = score_line(self.model, self.tokenizer, ids)

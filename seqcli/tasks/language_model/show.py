@@ -1,4 +1,4 @@
-"""How continuations, and costs of lines, are written."""
+"""Write continuations as lines, objects and columns."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from seqcli.insight.leaving import as_objects
 from seqcli.records import Example, one_line
 from seqcli.tasks.language_model.predict import Text
 
-BLANKS = " \t\r\n,"  # between the values of a series: a continuation begins with one
+BLANKS = " \t\r\n,"  # separate the values of a series: a continuation begins with one
 
 
 @dataclass(frozen=True)
 class Writer(forms.Writer):
-    """Continuations as they are written: a line each, JSON objects, or rows with one more column."""
+    """A writer of continuations: lines, JSON objects, or rows with one more column."""
 
     echo: bool = False
-    next: bool = False  # answers are next tokens
+    next: bool = False  # whether answers are next tokens
     symbol: Callable[[int], str] = str  # of a token's id
     seed: int = 0
     samples: int = 1
-    quantiles: tuple[float, ...] = ()  # answers are rows of them
-    series: str | None = None  # what ends a series of numbers; None: the text is none
+    quantiles: tuple[float, ...] = ()  # if given, answers are rows of them
+    series: str | None = None  # what ends a series of numbers; None: the text is not a series
     key: ClassVar[str] = "prompt"
     names: ClassVar[Sequence[str]] = ("continuation",)
 
     def line(self, record: Example, answer: list[Any]) -> str:
-        """As text: a continuation a line, or `token TAB probability` lines."""
+        """Return the answer as text: each continuation a line, or `token TAB probability` lines."""
         if self.next:
             return "".join(f"{symbol}\t{p:.4f}\n" for symbol, p in answer)
         if self.quantiles:
@@ -39,7 +39,7 @@ class Writer(forms.Writer):
         return "".join((record.text if self.echo else "") + text + (self.series or "\n") for text, *_ in answer)
 
     def results(self, record: Example, answer: list[Any]) -> list[dict[str, Any]]:
-        """What stands under `seqcli`, a JSON object for each sample."""
+        """Return the results under the key `seqcli`, a JSON object for each sample."""
         if self.next:
             return [{"next": [{"token": symbol, "probability": round(p, 6)} for symbol, p in answer]}]
         if self.quantiles:
@@ -58,5 +58,5 @@ class Writer(forms.Writer):
         ]
 
     def cells(self, answer: list[Text]) -> list[str]:
-        """One cell."""
+        """Return the one cell of an answer."""
         return [one_line(answer[0].text.lstrip(BLANKS if self.series else "")) if answer else ""]

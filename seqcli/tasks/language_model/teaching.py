@@ -1,4 +1,4 @@
-"""Distillation: the models that a language model learns from."""
+"""Distillation: models from which a language model learns."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from seqcli.tasks.language_model.predict import Generator
 
 
 def teacher(name: str, tokenizer: tokenizers.BaseTokenizer) -> Any:
-    """A model that teaches. Raises UsageError for one that cannot teach a model over these symbols."""
+    """Open a teacher. Raises UsageError for a model that cannot teach a model over these symbols."""
     own = Generator.open(runs.open_model(name, "generate"))
     if not hasattr(own.model, "probabilities"):
-        raise UsageError(f"model.teacher: {own.path} is a {own.model.kind} model: a recurrent one can teach")
+        raise UsageError(f"model.teacher: {own.path} is a {own.model.kind} model; a teacher must be recurrent")
     if own.tokenizer.fingerprint() != tokenizer.fingerprint():
         raise UsageError(
             f"model.teacher: {own.path} has other symbols",
@@ -23,13 +23,13 @@ def teacher(name: str, tokenizer: tokenizers.BaseTokenizer) -> Any:
 
 
 def beside(own: Any, model: Any) -> Any:
-    """A teacher where the model is, in its precision."""
+    """Return a teacher on the model's device, in its precision."""
     arrays = {name: ops.put(ops.to_numpy(a), model.embedding) for name, a in own.arrays().items()}
     return layers.replace(own, arrays)
 
 
 def taught(teachers: tuple[Any, ...], inputs: Any, states: Any) -> tuple[Any, Any]:
-    """The mean of what teachers hold probable (T, B, V), and their last states."""
+    """Return the mean of the teachers' probabilities (T, B, V), and their last states."""
     with ops.no_gradients(teachers[0].embedding):
         found = [one.probabilities(inputs, state) for one, state in zip(teachers, states, strict=True)]
         return sum(p for p, _ in found) / len(found), tuple(state for _, state in found)

@@ -1,4 +1,4 @@
-"""Language modelling: predict the next token of a stream of text."""
+"""Train language models: predict the next token of a stream of text."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ KEPT = (  # model keys that fine-tuning takes from its recipe
     *("dropout", "variational", "embedding_dropout", "input_dropout", "output_dropout", "state_dropout"),
     *("weight_drop", "activation_penalty", "temporal_penalty", "teacher", "teacher_weight"),
 )
-COUNT_BYTES = 75  # of memory a token takes to be counted, at most
-VALID_TOKENS = 1_000_000  # of the validation split, at most, while training
-SCORED_TOKENS = 300_000  # and the closing scores are measured on so many at most
-BASELINE_TOKENS = 2_000_000  # the n-gram baseline is counted on so many at most
+COUNT_BYTES = 75  # memory for counting a token, at most
+VALID_TOKENS = 1_000_000  # tokens of the validation split that are evaluated during training, at most
+SCORED_TOKENS = 300_000  # tokens that the closing scores are measured on, at most
+BASELINE_TOKENS = 2_000_000  # tokens that the n-gram baseline is counted on, at most
 BASELINE_ORDER = {"char": 6, "byte": 6}
 SHARPENED = 10_000  # tokens of the validation split that a model of numbers is calibrated on, at most
 SHOWN_VALUES = 5  # labels under which a sample is shown
-SHOWN = 256  # values behind which a forecast is shown
-OTHER_ORDER = 3  # of words and sub-words
+SHOWN = 256  # values after which a forecast is shown
+OTHER_ORDER = 3  # for words and sub-words
 
 
 @dataclass
 class Task(BaseTask):
-    """A corpus as streams of token ids, and a model of the next one."""
+    """The task of language modelling: a corpus as streams of token ids, and a model of the next one."""
 
     corpus: Corpus = None  # type: ignore[assignment]
     tokenizer: tokenizers.BaseTokenizer = None  # type: ignore[assignment]
@@ -82,7 +82,7 @@ class Task(BaseTask):
         recipe, t = adapted(recipe, start, KEPT, "the tokenizer"), recipe.train
         recipe = _with_window(recipe)
         earlier, share = ids.pop(REPLAY, None), share_of(recipe.data)
-        streams = Streams.of(ids["train"], t, earlier, share) if t else None  # raises: too short
+        streams = Streams.of(ids["train"], t, earlier, share) if t else None  # raises if it is too short
         growth = of_symbols(kept, tokenizer, tied=getattr(recipe.model, "tied", False)) if grow else None
         model = _of_numbers(beginning(recipe, tokenizer.size, start, growth), recipe, fresh=start is None)
         about, arrays = tokenizers.to_artifact(tokenizer)
@@ -92,9 +92,9 @@ class Task(BaseTask):
         if tokenizer.kind == "bins":
             header["forecast"] = _autoregression(corpus, tokenizer) if saved is None else saved.header["forecast"]
         if corpus.reversed and getattr(recipe.model, "teacher", ()):
-            raise UsageError("model.teacher: teachers read forward, data.reversed is true", hint="leave one away")
+            raise UsageError("model.teacher: teachers read forwards, but data.reversed is true", hint="remove one")
         if start and runs.is_reversed(start.header) != corpus.reversed:
-            raise UsageError(f"data.reversed: {start.path} reads lines from the other end")
+            raise UsageError(f"data.reversed: {start.path} reads lines in the other direction")
         teachers = tuple(teacher(name, tokenizer) for name in getattr(recipe.model, "teacher", ()))
         own = (corpus, tokenizer, ids, streams, teachers)
         return cls(recipe, model, header, arrays, *own, growth=growth)  # type: ignore[arg-type]
@@ -136,22 +136,22 @@ class Task(BaseTask):
             state = own, others
         else:
             loss, state = model.loss(inputs, targets, state, rng)
-        if rng is not None and self.streams.varied:  # a step for each token of the same size
+        if rng is not None and self.streams.varied:  # every token has the same weight
             share = len(inputs) / self.streams.sequence_length
             loss = loss.detach() + share * (loss - loss.detach())
         return loss, state
 
     def evaluate(self, model: Any) -> Evaluation | None:
-        """Mean nats per token of the validation split, read in as many parallel streams as a batch has.
+        """Return the mean nats per token of the validation split, read in up to 32 parallel streams.
 
-        The exact stateful score, one stream, is measured at the end (`seqcli eval`); this one differs by what the
-        streams' first tokens lack in context. Of a larger split its first million tokens are read.
+        The exact stateful score, of one stream, is measured at the end (`seqcli eval`); this one differs because the
+        first tokens of streams lack context. At most the first million tokens are read.
         """
         if "valid" not in self.ids:
             return None
         valid, length = self.ids["valid"], self.streams.sequence_length
         pairs = min(len(valid), VALID_TOKENS) - 1
-        stretch = getattr(model, "window", 128)  # what is carried on from one to the next, a transformer forgets
+        stretch = getattr(model, "window", 128)  # a transformer forgets its state between stretches
         rows = max(1, min(32, pairs // length))
         each = pairs // rows
         starts = np.arange(rows) * each
@@ -228,14 +228,14 @@ class Task(BaseTask):
         )
 
     def baseline(self, split: str) -> Baseline:
-        """Count an n-gram model on the same split."""
+        """Score an n-gram model counted on the training split."""
         ngram = registry.load("models", "ngram")
         order = BASELINE_ORDER.get(self.tokenizer.kind, OTHER_ORDER)
         if self.recipe.model.kind == "ngram":
             order = 1
         train = np.asarray(self.ids["train"][:BASELINE_TOKENS])
         counted = ngram.Model.fit(train, self.tokenizer.size, ngram.Config(order=order))
-        header = self.header if self.corpus.condition else {}  # what of the text is scored
+        header = self.header if self.corpus.condition else {}  # it says which tokens are scored
         found = self.scored(Generator(counted, self.tokenizer, header=header), split)
         return Baseline(
             "ngram",
@@ -276,28 +276,28 @@ class Task(BaseTask):
         return f'seqcli generate -m MODEL {under}--prompt "{self._prompt()}"'
 
     def _prompt(self) -> str:
-        """A first word of the training text, to show how a prompt is given."""
+        """Return the first plain word of the training text, as an example of a prompt."""
         text = next(self.corpus.texts("train", ""))[:2000]
         word = next((w for w in text.split() if w.isalpha() and w.isascii()), "")
         return f"{word} " if f"{word} " in text else word[:1]
 
 
 def _with_window(recipe: Recipe) -> Recipe:
-    """The recipe; a transformer sees as much as it is trained on, unless it says otherwise. Raises UsageError."""
+    """Return the recipe; a transformer's window is the sequence length unless it sets another. Raises UsageError."""
     if recipe.train is None or not hasattr(recipe.model, "window"):
         return recipe
     window = recipe.model.window or recipe.train.sequence_length
     if recipe.train.sequence_length > window:
         raise UsageError(
-            f"train.sequence_length is {recipe.train.sequence_length}, but model.window {window}: what is trained on"
-            " must fit into it",
-            hint="leave model.window out: it is then as long",
+            f"train.sequence_length is {recipe.train.sequence_length}, but model.window {window}: training sequences"
+            " must fit into the window",
+            hint="remove model.window: it is then as long",
         )
     return replace(recipe, model=recipe.model.model_copy(update={"window": window}))
 
 
 def _of_numbers(model: Any, recipe: Recipe, *, fresh: bool) -> Any:
-    """The model; of symbols that stand on a line, one to whose tables and targets neighbours are alike."""
+    """Return the model; for bins of numbers, one that treats neighbouring symbols as similar."""
     if not (blur := getattr(recipe.tokenizer, "blur", 0.0)) or not hasattr(model, "on_a_line"):
         return model
     if fresh:
@@ -306,14 +306,14 @@ def _of_numbers(model: Any, recipe: Recipe, *, fresh: bool) -> Any:
 
 
 def _autoregression(corpus: Corpus, tokenizer: Any) -> dict[str, Any]:
-    """What forecasts are compared with, fitted on the training split."""
+    """Fit the linear baseline of forecasts on the training split."""
     values = [tokenizer.values(text) for text in corpus.texts("train", "fitting an autoregression")]
     return Linear.fit(np.concatenate(values)).header()
 
 
 def _sharpen(ending: Ending, valid: np.ndarray) -> None:
-    """Divide the model's logits by the temperature that fits the validation split (V,) best: targets that were spread
-    in training make it less sure than it can be. Once, also where a run is ended again."""
+    """Divide the model's logits by the temperature that fits the validation split (T,) best, since targets spread in
+    training make it less confident than it should be. Does so only once, even if a run ends again."""
     model = ending.predictor.model
     if model.output_weight is None or "decoding" in ending.header:
         return
@@ -328,7 +328,7 @@ def _sharpen(ending: Ending, valid: np.ndarray) -> None:
 
 
 def _lines(corpus: Corpus, saved: Artifact | None, start: Artifact | None) -> np.ndarray:
-    """What tells the lines that a model was trained on from others, those of the model that it began as too."""
+    """Return the hashes of the lines that a model was trained on, including those of the model it started from."""
     if saved and "lines" in saved.arrays:
         return saved.arrays["lines"]
     return corpus.lines() if start is None else np.union1d(corpus.lines(), start.arrays.get("lines", []))

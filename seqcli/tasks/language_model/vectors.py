@@ -1,4 +1,4 @@
-"""Vectors of texts: the states of a language model behind each of their tokens."""
+"""Compute vectors of texts: the states of a language model after each of their tokens."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from seqcli.tasks.language_model.predict import Generator, Ready
 
 
 def record(own: Generator, text: str) -> Example:
-    """That of a text."""
+    """Return the record of a text."""
     return Example(text)
 
 
 def states(own: Generator, records: Sequence[Ready | None]) -> list[np.ndarray]:
-    """What the softmax reads behind each token, (T, C) of each text, (0, C) of a blank one: it is read as a line,
-    from a line's end on; by a model that reads lines from their ends, from its own end down to each token.
+    """Return the softmax's input after each token, (T, C) for each text, (0, C) for a blank one. A text is read as a
+    line, after a line end; a model that reads lines backwards reads from the text's end back to each token.
 
-    Raises UsageError of a model under a condition."""
+    Raises UsageError for a model under a condition."""
     if own.header["data"].get("condition"):
-        said = f"{own.path} reads texts under a condition, which a text by itself has not"
+        said = f"{own.path} reads texts under a condition, which a text by itself does not have"
         raise UsageError(said, hint="use a model that was trained without data.condition")
     model: Any = own.model
     end, way = own.tokenizer.newline_id, _way(own)
@@ -35,7 +35,7 @@ def states(own: Generator, records: Sequence[Ready | None]) -> list[np.ndarray]:
 
 
 def symbols(own: Generator, record: Ready | None, steps: int) -> list[str]:
-    """The tokens."""
+    """Return the tokens."""
     way = _way(own)
     return [own.tokenizer.symbol(i)[::way] for i in _ids(own, record).tolist()][::way]
 
@@ -45,7 +45,7 @@ def _way(own: Generator) -> int:
 
 
 def _ids(own: Generator, ready: Ready | None) -> np.ndarray:
-    """The ids (T,) of a text in the order in which they are read; none of a blank one."""
+    """Return the ids (T,) of a text in the order in which they are read; none for a blank one."""
     if ready is None or not ready.text.strip():
         return np.zeros(0, np.int64)
     if _way(own) == 1 and not ready.lacking:

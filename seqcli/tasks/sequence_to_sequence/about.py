@@ -1,4 +1,4 @@
-"""What `inspect` says of a model from one sequence to another."""
+"""Describe a sequence-to-sequence model for `inspect`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqcli.tasks.sequence_to_sequence.columns import PART
 
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What it reads and writes; the two symbols that begin and end a text are in no tokenizer's vocabulary."""
+    """Return pairs (name, fact) from a model's header; sizes of vocabularies exclude BOS and EOS."""
     sizes, target = header["vocabulary"], header.get("target_tokenizer")
     of_frames = "frames" in header
     first = f"{header['tokenizer']['kind']}, vocabulary of {sizes['target' if of_frames else 'source'] - 2:,}"
@@ -26,6 +26,6 @@ def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     model, data = header["model"], header["data"]
     penalty = f", length penalty {model['length_penalty']:g}" if "length_penalty" in model else ""
     found.append(("answers", f"beam {model['beam']}{penalty}"))
-    if not penalty:  # a CTC model has no more symbols to give than steps
+    if not penalty:  # a CTC model cannot give more symbols than there are steps
         return found
-    return [*found, ("", f"at most {data['answer_ratio']:g} tokens a source token, and 10")]
+    return [*found, ("", f"at most {data['answer_ratio']:g} tokens for each source token, plus 10")]

@@ -1,4 +1,4 @@
-"""What is asked of answers to sources, and what they are."""
+"""Answers to sources, and the settings that ask for them."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from seqcli.tasks.sequence_to_sequence.transcribing import Fusion, Time
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked of an answer."""
+    """How answers are found, and what they should contain."""
 
     search: Search = field(default_factory=Search)
     sampling: Sampling | None = None  # draw instead of searching
     samples: int = 1
     seed: int = 0
-    max_length: int | None = None  # tokens of an answer; None: by the source's length
+    max_length: int | None = None  # most tokens of an answer; None: by the source's length
     attention: bool = False
-    replace_unknown: bool = False  # `<unk>` is allowed, and shown as what it looks at
-    least: float = 0.0  # an answer that is right less probably is withheld
-    explain: bool = False  # what each token of the source does to the probability of the best answer
-    times: bool = False  # where each symbol is in the source; of a CTC model
+    replace_unknown: bool = False  # allow `<unk>`, and write the source token that it attends to
+    least: float = 0.0  # withhold answers less likely to be right than this
+    explain: bool = False  # add the effect of each source token on the probability of the best answer
+    times: bool = False  # add the place of each symbol in the source; for a CTC model
     fusion: Fusion = field(default_factory=Fusion)  # a language model beside a CTC model
-    demands: Demands = field(default_factory=Demands)  # what it must hold, or be
+    demands: Demands = field(default_factory=Demands)  # what an answer must hold or be
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A text that was found for a source."""
+    """An answer found for a source."""
 
     text: str
-    symbols: list[str]  # its tokens, as a person can read them
-    logprob: float  # nats, EOS counted where it was reached
+    symbols: list[str]  # its tokens in readable form
+    logprob: float  # nats, with EOS if it was reached
     score: float  # by which answers are ranked
     finished: bool
     confidence: float = 1.0  # the probability that it is right
-    withheld: bool = False  # for that is less than was asked for
+    withheld: bool = False  # because confidence is less than asked for, or a demand is not met
     logprobs: list[float] = field(default_factory=list)  # of each token, EOS last
     attention: np.ndarray | None = None  # (T + 1, S)
     source_symbols: list[str] = field(
         default_factory=list
-    )  # what those S positions are, where attention is asked for
+    )  # the symbols of those S positions, if attention is asked for
     explained: list[Token] | None = None
     times: list[Time] | None = None
-    unmet: tuple[str, ...] = ()  # what it was asked to hold or to be, and is not: it is withheld
+    unmet: tuple[str, ...] = ()  # the demands that it does not meet: then it is withheld
 
 
 def settings_of(
@@ -73,15 +73,16 @@ def settings_of(
     attention: bool = False,
     **demanded: Any,
 ) -> Settings:
-    """What is asked for from Python, of a model whose recipe searches by `own`; `demanded` are those of `Demands`.
+    """Return settings given from Python, for a model whose recipe searches by `own`; `demanded` are those of
+    `Demands`.
 
-    Raises UsageError for what does not go together.
+    Raises UsageError for options that contradict each other.
     """
     demands, sampling = Demands.of(**demanded), None
     if temperature != 0 and (temperature, top_k, top_p) != (None, None, None):
         sampling = Sampling(1.0 if temperature is None else temperature, top_k, top_p)
         if beam is not None:
-            raise UsageError("a beam searches, temperature, top_k and top_p draw: give one kind")
+            raise UsageError("beam searches, but temperature, top_k and top_p draw: give only one kind")
     check_demands(demands, drawn=sampling is not None, replace_unknown=replace_unknown)
     search = Search(
         beam=1 if temperature == 0 and beam is None else beam or own.beam,
@@ -96,8 +97,8 @@ def settings_of(
 
 
 def check_demands(demands: Demands, *, drawn: bool, replace_unknown: bool) -> None:
-    """Raise UsageError where something is demanded of answers that are got in a way that does not serve it."""
+    """Raise UsageError if demands cannot be met by the way in which answers are found."""
     if drawn and demands.aims:
-        raise UsageError(f"{demands.flags[0]}: what an answer must hold is searched for by a beam, not drawn")
+        raise UsageError(f"{demands.flags[0]}: what an answer must hold is found by a beam, not by drawing")
     if replace_unknown and (flags := demands.flags):
-        raise UsageError(f"--replace-unknown writes what nobody knows before: {flags[0]} does not go with it")
+        raise UsageError(f"--replace-unknown writes words that cannot be checked: {flags[0]} does not apply")

@@ -1,4 +1,4 @@
-"""What the sequence-to-sequence task makes of pairs: tokenizers, ids, what is too long, batches."""
+"""Turn pairs into tokenizers, ids and batches, and leave out pairs that are too long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tasks.sequence_to_sequence.columns import Together, cell, columns_of
 from seqcli.tokenizers import BaseTokenizer
 
-FILLED = 64  # places of a batch's targets are made up to a multiple of this
+FILLED = 64  # the places of a batch's targets are padded to a multiple of this
 TOGETHER = 2000  # pairs that are tokenized at once
 
 
@@ -31,12 +31,13 @@ class Encoded:
 
     source: np.ndarray  # (S,), EOS last; or frames (S, D)
     target: np.ndarray  # (T,), EOS last; or the edits of the source that write it
-    copies: np.ndarray | None = None  # (S,) of a copying model
+    copies: np.ndarray | None = None  # (S,), for a copying model
 
 
 def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None, frames: Frames | None) -> Codec:
-    """The stored tokenizers, or those learnt from the training split, one for both sides or one each; where sources
-    are frames, of the targets alone; where they are several columns, of the targets and of columns that name none."""
+    """Return a codec with the stored tokenizers, or with those learnt from the training split: one for both sides or
+    one for each; for frames, learnt from targets alone; for several columns, from targets and from those columns that
+    name no tokenizer of their own."""
     if stored:
         return replace(Codec.of(stored), longest=recipe.data.longest, frames=frames)
 
@@ -59,7 +60,7 @@ def learn_codec(recipe: Recipe, pairs: Sequence[Pair], stored: Artifact | None, 
 
 
 def grown(codec: Codec, recipe: Recipe, pairs: Sequence[Pair], former: Former) -> Codec:
-    """The tokenizers of a `former` model with what the training split has besides."""
+    """Return the tokenizers of a `former` model extended by what is new in the training split."""
     own = former.recipe
     learning = replace(recipe, tokenizer=own.tokenizer, target_tokenizer=own.target_tokenizer)
     new, before = (
@@ -84,7 +85,7 @@ def grown(codec: Codec, recipe: Recipe, pairs: Sequence[Pair], former: Former) -
 
 
 def strange(codec: Codec, pairs: Iterable[Pair]) -> list[str]:
-    """What of pairs is unknown to the tokenizers of either side, each once."""
+    """Return the distinct parts of pairs that the tokenizers of either side do not know."""
     found, unknown = set[str](), codec.unknown_sources
     for pair in pairs:
         sides = [(codec.target.encode, codec.target.texts, pair.target or "", (codec.target.unk_id,))]
@@ -101,7 +102,7 @@ def _texts(pairs: Iterable[Pair]) -> Iterator[str]:
 
 
 def encode(codec: Codec, pairs: Sequence[Pair], *, copy: bool, what: str = "") -> list[Encoded]:
-    """Pairs as ids, in order."""
+    """Return pairs as ids, in order."""
     found = []
     with console.progress(what, len(pairs), " pairs") as advance:
         for first in range(0, len(pairs), TOGETHER):
@@ -122,13 +123,13 @@ def encode(codec: Codec, pairs: Sequence[Pair], *, copy: bool, what: str = "") -
 
 
 def fitting(recipe: Recipe, codec: Codec, pairs: Sequence[Pair], *, copy: bool) -> list[Encoded]:
-    """The training pairs as ids, without those that are too long or whose sides differ too much in length; says how
-    many are left out. Raises SeqcliError where none is left."""
+    """Return the training pairs as ids, without those that are too long or whose sides differ too much in length;
+    warns how many are left out. Raises SeqcliError if none is left."""
     longest, ratio = recipe.data.longest, recipe.data.ratio
     kept, long, uneven = [], 0, 0
     for pair, one in zip(pairs, encode(codec, pairs, copy=copy, what="tokenizing train"), strict=True):
         S, T = len(one.source) - 1, len(one.target) - 1
-        if codec.frames is not None:  # cut, as in use
+        if codec.frames is not None:  # truncated, as in use
             kept.append(one)
         elif longest < T or (longest <= S and len(codec.source.encode(pair.text.replace("\n", " "))) > longest):
             long += 1
@@ -148,15 +149,15 @@ def fitting(recipe: Recipe, codec: Codec, pairs: Sequence[Pair], *, copy: bool) 
 
 
 def with_steps(model: Any, encoded: list[Encoded]) -> list[Encoded]:
-    """The pairs whose source has enough steps for its target, where a model needs that; says how many are left out.
-    Raises SeqcliError where none is left."""
+    """Return the pairs whose source has enough steps for its target, if a model needs that; warns how many are left
+    out. Raises SeqcliError if none is left."""
     if not hasattr(model, "lacks"):
         return encoded
     kept = [e for e in encoded if not model.lacks(len(e.source), e.target[:-1])]
     if len(kept) < len(encoded):
         console.warn(
             f"{len(encoded) - len(kept):,} of {len(encoded):,} training pairs are left out: the source has fewer"
-            " steps than the target needs (one a symbol, and one between two that are the same)"
+            " steps than the target needs (one for each symbol, and one between two equal symbols)"
         )
     if not kept:
         raise SeqcliError(
@@ -166,13 +167,13 @@ def with_steps(model: Any, encoded: list[Encoded]) -> list[Encoded]:
 
 
 def as_edits(model: Any, codec: Codec, *splits: list[Encoded]) -> list[list[Encoded]]:
-    """Splits, the training split first, with edits of their sources in the place of targets, where a model writes
-    those; says where nothing can be copied."""
+    """Return splits, the training split first, with edits of their sources in place of targets if a model writes
+    edits; warns if nothing can be copied."""
     if not hasattr(model, "programs"):
         return list(splits)
     given = [[(e.source, e.target, copied(e)) for e in split] for split in splits]
     if not any(bool((copies[:-1] >= 0).any()) for _, _, copies in given[0]):
-        console.warn("no symbol of the sources is one of the targets too: nothing can be copied, only substituted")
+        console.warn("sources and targets share no symbols: nothing can be copied, only substituted")
     console.say(f"aligning {len(given[0]):,} pairs", level=1)
     costs = model.costs(given[0], codec.unknown)
     written = [model.programs(pairs, codec.unknown, costs) for pairs in given]
@@ -183,19 +184,19 @@ def as_edits(model: Any, codec: Codec, *splits: list[Encoded]) -> list[list[Enco
 
 
 def copied(pair: Encoded) -> np.ndarray:
-    """What each source position (S,) is on the target side; nothing where it was not asked for."""
+    """Return the target symbol of each source position (S,); -1 throughout if copies were not asked for."""
     return np.full(len(pair.source), -1, np.int64) if pair.copies is None else pair.copies
 
 
 def answer_ratio(encoded: Sequence[Encoded]) -> float:
-    """How many tokens an answer may have for a token of its source: half as many again as 995 of 1,000 training pairs
-    have at most, but 2 at least."""
+    """Return how many tokens an answer may have for each token of its source: 1.5 times what 995 of 1,000 training
+    pairs need, but at least 2 (0.1 for frames)."""
     ratios = [len(e.target) / len(e.source) for e in encoded]
     return round(max(0.1 if encoded[0].source.ndim > 1 else 2.0, 1.5 * float(np.quantile(ratios, 0.995))), 2)
 
 
 def batch(chosen: Sequence[Encoded], codec: Codec, seed: Sequence[int] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of a batch, as `models/_seq2seq.py` describes them; with a seed frames are varied."""
+    """Return the arrays of a batch, as `models/_seq2seq.py` describes them; with a seed, frames are varied."""
     B = len(chosen)
     S, T = (up(max(len(getattr(e, side)) for e in chosen), STEPS) for side in ("source", "target"))
     framed = codec.frames is not None

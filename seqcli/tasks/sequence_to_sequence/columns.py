@@ -1,4 +1,4 @@
-"""Several columns as one source: each divided by its own tokenizer into its own part of the source's symbols."""
+"""Read several columns as one source: each has its own tokenizer and its own range of the source's symbols."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from seqcli.errors import SeqcliError, did_you_mean
 from seqcli.recipe.words import explain, fitted, known_keys, unknown_key
 from seqcli.tokenizers import BaseTokenizer
 
-PART = "source_tokenizers"  # of a header, and of the names of arrays
+PART = "source_tokenizers"  # key of a header, and prefix of the names of arrays
 TAB = "\t"
 
 
 def _checked(value: Any) -> dict[str, Any] | None:
-    """A tokenizer's keys with `kind` and defaults. Raises ValueError for what is wrong with them."""
+    """Return a tokenizer's keys with `kind` and defaults. Raises ValueError for invalid keys."""
     if value is None:
         return None
     keys = {"kind": value} if isinstance(value, str) else value
@@ -50,21 +50,21 @@ class Column(BaseModel, extra="forbid"):
 
 
 Columns = Annotated[list[str | int | Column], Field(min_length=1)]
-"""`data.source` where it names several columns: each by name or number, or with a tokenizer of its own."""
+"""`data.source` if it names several columns: each by name or number, or with a tokenizer of its own."""
 
 
 def columns_of(source: Any) -> list[Column]:
-    """The columns that `data.source` names with their tokenizers; none where it names one alone."""
+    """Return the columns that `data.source` names, with their tokenizers; none if it names only one."""
     listed = source if isinstance(source, list) else []
     return [c if isinstance(c, Column) else Column(column=c) for c in listed]
 
 
 def check_columns(source: Any, target: str | int | None) -> None:
-    """Raise ValueError where a column of `data.source` is none, or is there twice, or is the target."""
+    """Raise ValueError if a column of `data.source` is 0, occurs twice, or is the target."""
     names = [str(c.column) for c in columns_of(source)]
     for name in names:
         if column_number(name) == 0:
-            raise ValueError(f"source: {name} is no column: they are numbered from 1")
+            raise ValueError(f"source: {name} is not a column: they are numbered from 1")
         if names.count(name) > 1:
             raise ValueError(f"source: column {name} is named twice")
         if name == str(target):
@@ -72,8 +72,9 @@ def check_columns(source: Any, target: str | int | None) -> None:
 
 
 class Together:
-    """Texts of several columns, a tab between them, as ids: those of the first column's tokenizer, then those of the
-    second, and so on, with a symbol each for what a column does not know. A text may lack its last columns."""
+    """A tokenizer of texts of several columns, separated by tabs: the ids of the first column's tokenizer come first,
+    then those of the second, and so on, each with its own symbol for unknown parts. A text may lack its last
+    columns."""
 
     kind = "columns"
 
@@ -82,7 +83,7 @@ class Together:
         self.begins = np.cumsum([0, *(part.size for part in parts)]).tolist()
         self.size: int = self.begins[-1]
         own = [(begin, part.unk_id) for begin, part in zip(self.begins, parts, strict=False)]
-        self.unknown = tuple(begin + unk for begin, unk in own if unk is not None)  # the symbols for those
+        self.unknown = tuple(begin + unk for begin, unk in own if unk is not None)  # the symbols for unknown parts
 
     @classmethod
     def learn(
@@ -92,8 +93,8 @@ class Together:
         whole: BaseTokenizer,
         learn: Callable[[Any, Iterable[str]], BaseTokenizer],
     ) -> Self:
-        """Of the texts of a training split; `whole` is the tokenizer of columns that name none, and `learn` makes one
-        of a configuration and texts."""
+        """Learn from the texts of a training split; `whole` is the tokenizer of columns that name none, and `learn`
+        makes one from a configuration and texts."""
         parts = []
         for i, column in enumerate(columns):
             if isinstance(own := column.tokenizer, dict):
@@ -105,7 +106,7 @@ class Together:
 
     @classmethod
     def of(cls, stored: Artifact) -> Self | None:
-        """As a model's file has them; None where its source is one text."""
+        """Restore it from a model's file; None if its source is one text."""
         if PART not in stored.header:
             return None
         own = stored.header[PART]
@@ -113,62 +114,62 @@ class Together:
         return cls([str(c["column"]) for c in own], parts)
 
     def stored(self) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-        """What goes into a model's file: its part of the header, arrays by name."""
+        """Return what a model's file stores: its part of the header, and arrays by name."""
         found = [tokenizers.to_artifact(part, f"{PART}.{i}") for i, part in enumerate(self.parts)]
         header = [{"column": n, "tokenizer": own} for n, (own, _) in zip(self.names, found, strict=True)]
         return header, {name: a for _, arrays in found for name, a in arrays.items()}
 
     def check(self, text: str) -> None:
-        """Raise SeqcliError, without a place, for a text of another number of columns."""
+        """Raise SeqcliError, without a place, for a text with another number of columns."""
         count, wanted = text.count(TAB) + 1, len(self.parts)
         if count != wanted:
             names = [f"column {n}" if n.isdecimal() else n for n in self.names]
             raise SeqcliError(
-                f"the line has {count} column{'s' * (count > 1)}, and the source of this model {wanted}",
-                hint=f"a tab stands between them: {' TAB '.join(names)}; or say --input tsv, csv, jsonl",
+                f"the line has {count} column{'s' * (count > 1)}, but the source of this model has {wanted}",
+                hint=f"separate them by tabs: {' TAB '.join(names)}; or use --input tsv, csv, jsonl",
             )
 
     def _texts(self, text: str) -> Iterator[tuple[int, BaseTokenizer, str, int]]:
-        """Each column: where its ids begin, its tokenizer, its text, and where that begins."""
+        """Yield for each column: its first id, its tokenizer, its text, and where that begins."""
         at = 0
         for begin, part, own in zip(self.begins, self.parts, text.split(TAB, len(self.parts) - 1), strict=False):
             yield begin, part, own, at
             at += len(own) + 1
 
     def encode(self, text: str) -> np.ndarray:
-        """Ids (S,), int32. Raises UnknownCharacter."""
+        """Return ids (S,), int32. Raises UnknownCharacter."""
         found = [part.encode(own) + begin for begin, part, own, _ in self._texts(text)]
         return np.concatenate([np.zeros(0, np.int32), *found]).astype(np.int32)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) in code points of the text, one for each id."""
+        """Return (start, end) of each id in code points of the text."""
         return [(at + a, at + b) for _, part, own, at in self._texts(text) for a, b in part.offsets(own)]
 
     def texts(self, text: str) -> list[str]:
-        """What of the text each id stands for."""
+        """Return the part of the text for which each id stands."""
         return [own for _, part, cell, _ in self._texts(text) for own in part.texts(cell)]
 
     def owners(self, text: str) -> list[BaseTokenizer]:
-        """The tokenizer of the column in which each id stands."""
+        """Return the tokenizer of the column of each id."""
         return [part for _, part, own, _ in self._texts(text) for _ in part.offsets(own)]
 
     def ranges(self, like: BaseTokenizer) -> tuple[tuple[int, int, bool], ...]:
-        """First and end of the ids of each column, and whether it is divided by a tokenizer like the given one; where
-        none is, the first one counts as such."""
+        """Return the range of ids (first, end) of each column, and whether its tokenizer equals the given one; if
+        none does, the first column counts as equal."""
         same = [part.fingerprint() == like.fingerprint() for part in self.parts]
         same = same if any(same) else [i == 0 for i in range(len(same))]
         return tuple((a, b, own) for (a, b), own in zip(pairwise(self.begins), same, strict=True))
 
     def symbol(self, id: int) -> str:
-        """What an id shows."""
+        """Return how an id is shown."""
         return self._names[id]
 
     def pieces(self, text: str) -> list[str]:
-        """What the ids of a text show."""
+        """Return how the ids of a text are shown."""
         return [self._names[i] for i in self.encode(text).tolist()]
 
     def vocabulary(self) -> Iterator[str]:
-        """Every symbol, column by column: two columns may have the same."""
+        """Return every symbol, column by column; two columns may share symbols."""
         return (symbol for part in self.parts for symbol in part.vocabulary())
 
     @cached_property
@@ -176,10 +177,10 @@ class Together:
         return list(self.vocabulary())
 
     def fingerprint(self) -> str:
-        """A hash of all that decides how it encodes, hexadecimal."""
+        """Return a hexadecimal hash of everything that decides how it encodes."""
         return hashlib.sha256(" ".join(part.fingerprint() for part in self.parts).encode()).hexdigest()
 
 
 def cell(text: str, column: int) -> list[str]:
-    """The text of one column, if it is there."""
+    """Return the text of one column as a list; empty if the column is missing."""
     return text.split(TAB)[column : column + 1]

@@ -1,4 +1,4 @@
-"""Pairs of texts, a source and its target: two files line by line, TSV, CSV, JSON lines, SCAN's lines."""
+"""Read pairs of texts, a source and its target: two files line by line, TSV, CSV, JSON lines, SCAN's lines."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class Config(BaseModel, extra="forbid"):
 
     train: (
         sources.Files
-    )  # a name, a path, a glob, `-`, or a list of paths and globs; of `lines` the files of the source
-    valid: sources.Held = None  # a share of the pairs, or files; default: what the named data set says, else none
+    )  # a name, a path, a glob, `-`, or a list of paths and globs; for `lines` the files of the source
+    valid: sources.Held = None  # a share of the pairs, or files; default: the named data set's split, else none
     test: sources.Held = None
-    format: Format = None  # lines, tsv, csv, jsonl, scan; default: what the data set's name or the file says
+    format: Format = None  # lines, tsv, csv, jsonl, scan; default: from the data set or the file
     source: str | int | Columns | None = None  # its column, by name or number, its key (jsonl), or a list of several,
     # as [lemma, {column: 3, tokenizer: {kind: word, split: ";"}}]: each read by `tokenizer`, or by one of its own
-    target: str | int | None = None  # lines: the parts of the files' names that differ, as en and de
-    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: as it looks
+    target: str | int | None = None  # its column or key; lines: the parts of file names that differ, as en and de
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; default: detected
     delimiter: str | None = None  # tsv, csv: what separates columns; default: tab, comma
-    quoting: bool | None = None  # whether cells may stand in double quotes; default: csv yes, tsv no
+    quoting: bool | None = None  # whether cells may be in double quotes; default: csv yes, tsv no
     longest: Annotated[int, Field(gt=0)] = 500  # tokens of a side: a longer pair is left out of training
-    ratio: Annotated[float, Field(ge=1)] | None = None  # the most that a side may be longer than the other, in tokens
-    replay: ReplaySpec = None  # with --init-from: this share of an epoch is what the model was trained on before
-    bleu_tokenize: str = "13a"  # how BLEU divides answers into words, as sacrebleu calls it; none: they are already
+    ratio: Annotated[float, Field(ge=1)] | None = None  # at most how many times longer one side may be, in tokens
+    replay: ReplaySpec = None  # with --init-from: this share of an epoch comes from the model's earlier training data
+    bleu_tokenize: str = "13a"  # sacrebleu's name of the way BLEU splits answers into words; none: they are split
     encoding: Encoding = "utf-8"
 
     @model_validator(mode="after")
@@ -70,23 +70,23 @@ class Corpus(corpus.Corpus[Pair]):
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
-    """sha256 over sources and targets, and over files that sources name, hexadecimal: the same in every format."""
+    """Return the hexadecimal sha256 of sources, targets and files that sources name; the same in every format."""
     return corpus.digest(map(Corpus.row, pairs))
 
 
 def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
-    """Find, read and check the splits; `numbers`: sources say where frames are. Raises SeqcliError with
+    """Find, read and check the splits; `numbers`: sources hold frames or name files of them. Raises SeqcliError with
     file:line:column for what cannot be read."""
     plan = sources.Plan.of(config, base)
     if config.train in ("-", ["-"]) and not plan.files["train"][0].stat().st_size:
-        raise SeqcliError("the corpus is empty: <stdin>", hint="data.train is -, and nothing came on standard input")
+        raise SeqcliError("the corpus is empty: <stdin>", hint="data.train is -, but standard input was empty")
     with _standard_input_by_name():
         return _opened(config, plan, numbers)
 
 
 @contextmanager
 def _standard_input_by_name() -> Iterator[None]:
-    """Say `<stdin>` in errors, not what standard input is called in the cache, where it is kept to be read again."""
+    """Put `<stdin>` in errors instead of the cache file in which standard input is stored to be read again."""
     try:
         yield
     except SeqcliError as error:
@@ -105,11 +105,11 @@ def _opened(config: Config, plan: sources.Plan, numbers: bool) -> Corpus:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
     if columns and format_name not in COLUMNS:
         raise UsageError(
-            f"data.source names columns, but the pairs are {format_name}", hint=f"they are of {', '.join(COLUMNS)}"
+            f"data.source names columns, but the pairs are {format_name}", hint=f"columns need {', '.join(COLUMNS)}"
         )
     if format_name == "lines" and config.train in ("-", ["-"]):
         raise UsageError(
-            "data.train is -, and standard input has no file beside it with the targets",
+            "data.train is -, but standard input has no file beside it with the targets",
             hint="name the file; or give both sides in one, as tsv or jsonl",
         )
     records = Records(format_name, options, plan.encoding)
@@ -122,7 +122,7 @@ def _opened(config: Config, plan: sources.Plan, numbers: bool) -> Corpus:
 
 
 def read_pairs(records: Records, paths: Sequence[Path | str], what: str = "") -> Iterator[Pair]:
-    """The records with a text on both sides, in order; how many have a blank side is told."""
+    """Yield the records with a text on both sides, in order; warns how many have a blank side."""
     blank = 0
     for pair in records.read(paths, what):
         if pair.text.strip() and pair.target and pair.target.strip():
@@ -135,15 +135,15 @@ def read_pairs(records: Records, paths: Sequence[Path | str], what: str = "") ->
 
 
 def guess(path: Path, options: Options | None = None) -> str:
-    """The format of a file, by its name or its beginning; `lines` where the options name a file beside it that is
-    there. Raises UsageError where nothing tells."""
+    """Detect the format of a file by its name or its beginning; `lines` if there is a file beside it as the options
+    name it. Raises UsageError if nothing shows the format."""
     found = detect(PAIRED, str(path), corpus.beginning(path))
     if found is None and options is not None and _has_targets_beside(path, options):
         return "lines"
     if found is None:
         raise UsageError(
             f"{path}: cannot tell the format of this file",
-            hint=f"say data.format: {', '.join(FORMATS)}; with lines, data.target says which file has the targets:"
+            hint=f"set data.format: {', '.join(FORMATS)}; with lines, data.target names the file of the targets:"
             " with target: de, train.en goes with train.de",
         )
     return found
@@ -160,12 +160,12 @@ def _has_targets_beside(path: Path, options: Options) -> bool:
 
 
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Pair]:
-    """The pairs of files. Raises SeqcliError."""
+    """Read the pairs of files. Raises SeqcliError."""
     return list(read_pairs(scored_files(header, paths, said), paths, "reading"))
 
 
 def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> Records:
-    """How files are read: as the training data was where neither a flag nor their look says otherwise."""
+    """Return how to read files: by flags, else by the detected format, else as the training data was read."""
     data = header["data"]
     own = {k: v for k, v in data["options"].items() if k not in ("gold", "encoding", "prefix")}
     given = said.said("target", "delimiter") | source_columns(said.source, header)
@@ -175,7 +175,7 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(PAIRED, **{**own, **given}))
         except UsageError:
             read = data["format"]
-    if read not in COLUMNS and "parts" in given:  # their lines have a tab between the parts of a source
+    if read not in COLUMNS and "parts" in given:  # lines separate the parts of a source by tabs
         given = said.said("source", "target", "delimiter")
     if read not in FORMATS:
         raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, FORMATS))
@@ -185,9 +185,7 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             hint="name the file; or give both sides in one: --input tsv, csv, jsonl or scan",
         )
     if said.reference and read == "scan":
-        raise UsageError(
-            "--reference: a line of scan has one target", hint="tsv, csv, jsonl and lines have room for several"
-        )
+        raise UsageError("--reference: a line of scan has one target", hint="tsv, csv, jsonl and lines allow several")
     options = Options(
         PAIRED,
         references=tuple(said.reference or ()),

@@ -1,7 +1,7 @@
-"""What answers are asked to hold, not to hold, or to be: phrases, a glossary, copies of the source, a grammar.
+"""Demands on answers, what they must or must not hold, or be: phrases, a glossary, copies of the source, a grammar.
 
-A phrase is found where a text has its characters, and not as a part of a longer word: that is looked for in the text,
-however that is cut into tokens (`decoding.automata.occurrences`).
+A phrase occurs where a text has its characters, and not as part of a longer word: it is looked for in the text,
+however that is tokenized (`decoding.automata.occurrences`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from seqcli.streams import read_text
 from seqcli.tasks.sequence_to_sequence.codec import Codec
 from seqcli.tokenizers import UnknownCharacter
 
-KEPT = 256  # rules that are remembered: some hundred kilobytes each
+KEPT = 256  # rules kept in memory: a few hundred kilobytes each
 
 
 @dataclass(frozen=True)
 class Glossary:
-    """What a phrase of a source is in the answer."""
+    """A glossary: the phrases of answers that phrases of a source require."""
 
     entries: dict[str, str]
     _begin: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -40,7 +40,7 @@ class Glossary:
 
     @classmethod
     def read(cls, path: str) -> Glossary:
-        """Of a file with `source TAB target` a line; blank lines say nothing. Raises SeqcliError with the line."""
+        """Read a file of lines `source TAB target`, skipping blank ones. Raises SeqcliError with the line."""
         entries: dict[str, str] = {}
         lines: dict[str, int] = {}
         text = "".join(chunk.text for chunk in read_text([Path(path)])).removeprefix("\ufeff")
@@ -54,15 +54,15 @@ class Glossary:
                 raise SeqcliError(f"{place}: {wrong} in a line of a glossary", hint="write source TAB target")
             source, target = cells
             if entries.setdefault(source, target) != target:
-                said = f"{place}: {source!r} is {target!r} here, and {entries[source]!r} in line {lines[source]}"
-                raise SeqcliError(said, hint="an entry has one target: leave one line away")
+                said = f"{place}: {source!r} is {target!r} here, but {entries[source]!r} in line {lines[source]}"
+                raise SeqcliError(said, hint="an entry has one target: remove one of the lines")
             lines.setdefault(source, number)
         if not entries:
-            raise SeqcliError(f"{path}: the glossary is empty", hint="write source TAB target, a line each")
+            raise SeqcliError(f"{path}: the glossary is empty", hint="write source TAB target, one entry a line")
         return cls(entries)
 
     def targets(self, text: str) -> list[str]:
-        """What the answer to a text must hold: of entries that overlap the first, of those the longest."""
+        """Return what the answer to a text must hold; of overlapping entries the first, of these the longest."""
         found, at = dict[str, None](), 0
         while at < len(text):
             begun = (e for n in (2, 1) for e in self._begin.get(text[at : at + n], ()))
@@ -74,7 +74,7 @@ class Glossary:
 
 
 def _stands(phrase: str, text: str, at: int) -> bool:
-    """Whether a phrase stands at a place of a text, and not as a part of a longer word."""
+    """Whether a phrase stands at a place of a text, and not as part of a longer word."""
     end = at + len(phrase)
     return (
         text.startswith(phrase, at)
@@ -85,11 +85,11 @@ def _stands(phrase: str, text: str, at: int) -> bool:
 
 @dataclass(frozen=True)
 class Demands:
-    """What is asked of all answers."""
+    """The demands on all answers."""
 
     must: tuple[str, ...] = ()
     must_not: tuple[str, ...] = ()
-    keep: str | None = None  # a regular expression: what it matches in a source stands in the answer as often
+    keep: str | None = None  # a regular expression: the answer must hold its matches in the source, as often
     glossary: Glossary | None = None
     grammar: str | None = None  # a regular expression that matches a whole answer
 
@@ -101,7 +101,7 @@ class Demands:
             try:
                 re.compile(self.keep)
             except re.error as error:
-                raise UsageError(f"--keep: {self.keep!r} is no regular expression: {error}") from None
+                raise UsageError(f"--keep: {self.keep!r} is not a regular expression: {error}") from None
 
     @classmethod
     def of(
@@ -112,14 +112,14 @@ class Demands:
         glossary: str | Glossary | None = None,
         grammar: str | None = None,
     ) -> Demands:
-        """As they are said from Python: one phrase or several, the path of a glossary."""
+        """Create demands as given from Python: one phrase or several, the path of a glossary."""
         own, other = ((said,) if isinstance(said, str) else tuple(said) for said in (must, must_not))
         read = Glossary.read(glossary) if isinstance(glossary, str) else glossary
         return cls(own, other, keep, read, grammar)
 
     @property
     def flags(self) -> list[str]:
-        """The options that say something, as the command line has them; those that need a beam first."""
+        """The options that were given, as the command line names them; those that need a beam come first."""
         said = {"--must": self.must, "--keep": self.keep, "--glossary": self.glossary}
         said |= {"--must-not": self.must_not, "--grammar": self.grammar}
         return [flag for flag, value in said.items() if value]
@@ -131,25 +131,25 @@ class Demands:
 
 
 class Demand(NamedTuple):
-    """One thing that is asked of one answer."""
+    """One demand on one answer."""
 
-    name: str  # as a message has it
+    name: str  # for messages
     automaton: Automaton
     rule: Rule
 
     @property
     def possible(self) -> bool:
-        """Whether there is a text of these tokens that is so."""
+        """Whether some text of these tokens meets it."""
         return self.rule.needed < NEVER
 
 
 def room(demanded: Sequence[Demand]) -> int:
-    """How many tokens an answer may be longer for what it must hold."""
+    """Return how many more tokens an answer may have because of what it must hold."""
     return sum(demand.rule.most for demand in demanded if demand.rule.aimed and demand.possible)
 
 
 class Rules:
-    """What is asked of answers as rules over the tokens of the target side; those asked for again are remembered."""
+    """A maker of rules over target tokens from demands; the latest rules are cached."""
 
     def __init__(self, codec: Codec):
         target = self._target = codec.target
@@ -161,7 +161,7 @@ class Rules:
         self._grammar = lru_cache(KEPT)(self._made_grammar)
 
     def of(self, pair: Pair, demands: Demands, extra: Sequence[str] = ()) -> list[Demand]:
-        """What is asked of the answer to a source; `extra` are what can be copied of it beyond the vocabulary."""
+        """Return the demands on the answer to a source; `extra` can be copied from it beyond the vocabulary."""
         text, holding = pair.text, dict.fromkeys(map(self.plain, (*demands.must, *pair.must)))
         found = [self._phrase(phrase, 1, None, True, True, "--must") for phrase in holding]
         without = dict.fromkeys(map(self.plain, (*demands.must_not, *pair.must_not)))
@@ -179,7 +179,7 @@ class Rules:
         return found
 
     def plain(self, phrase: str) -> str:
-        """A phrase as the target side writes it: with its spaces between words, in its case."""
+        """Return a phrase as the target side writes it, with its spacing and case."""
         phrase, target = " ".join(phrase.split("\n")).strip(), self._target
         try:
             ids = target.encode(phrase)
@@ -191,7 +191,7 @@ class Rules:
         return " ".join(phrase[a:b] for a, b in spans) if target.kind == "word" else phrase
 
     def _kept(self, text: str, expression: str) -> list[Demand]:
-        """What must be copied, each as often as it stands there; what is a part of a word there may be one."""
+        """Return the demands to copy each match as often as it occurs; a match within a word may stay within one."""
         times: Counter[tuple[str, bool, bool]] = Counter()
         for match in re.finditer(expression, text):
             if kept := match[0].strip():
@@ -208,7 +208,7 @@ class Rules:
         )
 
     def _paths(self, phrase: str, left: bool) -> list[tuple[bytes, list[int]]]:
-        """The tokens of a phrase at the beginning or after a space, after a letter, after a mark."""
+        """Return the tokens of a phrase by what precedes it: nothing, a letter, or a punctuation mark."""
         spaced = " " * (left and joins(ord(phrase[0]))) + phrase
         try:
             first, others = (self._target.encode(text).tolist() for text in (phrase, spaced))

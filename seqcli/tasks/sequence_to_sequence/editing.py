@@ -1,4 +1,4 @@
-"""Answers of a transducer: the best programs of edits, as the texts that they write."""
+"""Answer with a transducer: find the best programs of edits, and return the texts that they write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def steered(model: Any) -> bool:
-    """Whether a model writes an answer symbol by symbol, so that what an answer may hold can steer it."""
+    """Whether a model writes an answer symbol by symbol, so that demands on answers can steer it."""
     return not (hasattr(model, "posteriors") or hasattr(model, "spelt"))
 
 
@@ -31,8 +31,8 @@ def edited(
     prefixes: Sequence[Sequence[int]],
     settings: Settings,
 ) -> list[list[Hypothesis]]:
-    """The best texts of each source: of programs that write the same text, the best counts. Raises UsageError for
-    what is asked of answers that edits cannot do."""
+    """Return the best texts for each source; of programs that write the same text, the best counts. Raises UsageError
+    for settings that edits cannot meet."""
     check(settings, prefixes, TRANSDUCER)
     codec, s = own.codec, settings
     given: dict[str, Any] = {
@@ -57,7 +57,7 @@ def edited(
 
 
 def _cut(found: Hypothesis, most: int | None) -> Hypothesis:
-    """A hypothesis of so many symbols at most."""
+    """Return a hypothesis truncated to at most `most` symbols."""
     if most is None or len(found.ids) <= most:
         return found
     logprobs, looked = found.logprobs[:most], found.attention
@@ -67,7 +67,7 @@ def _cut(found: Hypothesis, most: int | None) -> Hypothesis:
 
 
 def _different(found: Sequence[Hypothesis], n_best: int) -> list[Hypothesis]:
-    """The first of each text; the last of them fills up where they are too few."""
+    """Return the first hypothesis of each text; if there are too few, the last is repeated."""
     first: dict[tuple[int, ...], Hypothesis] = {}
     for hypothesis in found:
         first.setdefault(tuple(hypothesis.ids.tolist()), hypothesis)

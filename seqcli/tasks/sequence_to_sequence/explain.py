@@ -1,4 +1,4 @@
-"""Why an answer: its probability without each token of the source, and as far as the source goes with it."""
+"""Explain an answer: its probability without each token of the source, and with the source up to each token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def explained(own: Translator, source: str, target: str) -> list[Token]:
-    """What each token of a source does to the probability of a target."""
+    """Return the effect of each token of a source on the probability of a target."""
     spans = own.codec.source.offsets(source)
     if not short(len(spans)):
         return []

@@ -1,4 +1,4 @@
-"""A model from one sequence to another as two graphs: the encoder, and a step of the decoder; of CTC the first."""
+"""Export a sequence-to-sequence model as two graphs: the encoder, and a step of the decoder; CTC has the first."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ KINDS = ("seq2seq", "transformer", "transducer", "ctc")
 
 
 def parts(predictor: Translator, options: Any) -> dict[str, Part]:
-    """Encoder: sources (batch, time) in, what the decoder looks at and begins with out. Decoder: ids (rows,) in, as
-    many rows for each source as there are hypotheses, log-probabilities and the next state out. Raises UsageError."""
+    """Return the two graphs. Encoder: sources (batch, time) in, memory and initial state of the decoder out. Decoder:
+    ids (rows,) in, with a row for each hypothesis of each source, log-probabilities and the next state out. Raises
+    UsageError for a model that has no graph."""
     model = predictor.model
     kind = getattr(model, "kind", "ensemble")
     if kind not in KINDS:
-        raise UsageError(f"a {kind} has no graph", hint=f"what has: {', '.join(KINDS)}")
+        raise UsageError(f"a {kind} has no graph", hint=f"these have: {', '.join(KINDS)}")
     if getattr(model, "begins", ()) or getattr(model, "conditions", ()):
-        raise UsageError("a model of columns that are read apart, or that are conditions, has no graph yet")
+        raise UsageError("a model with columns that are encoded separately, or are conditions, has no graph yet")
     sizes, lengths = predictor.codec.sizes, Input(np.int64, ("batch",), 1, "time")
     frames = Input(np.float32, ("batch", "time", sizes.dimensions))
     read = frames if model.front_end is not None else Input(np.int64, ("batch", "time"), 0, sizes.source)
@@ -58,12 +59,12 @@ def parts(predictor: Translator, options: Any) -> dict[str, Part]:
 
 
 def _shape(small: tuple[int, ...], large: tuple[int, ...], first: str) -> tuple[int | str, ...]:
-    """Sizes by name: the first is of the batch, others that differ are of time."""
+    """Return sizes by name: the first is the batch, others that differ are times."""
     return (first, *("time" if a != b else a for a, b in zip(small[1:], large[1:], strict=True)))
 
 
 def _blank(model: Any, count: int, steps: int, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sources that say nothing, of which the encoder makes so many steps, and their lengths."""
+    """Return empty sources that give `steps` steps of the encoder, and their lengths."""
     if model.front_end is None:
         return np.zeros((count, steps), np.int64), np.full(count, steps)
     frames = steps * model.front_end.every
@@ -71,7 +72,7 @@ def _blank(model: Any, count: int, steps: int, dimensions: int) -> tuple[np.ndar
 
 
 def _posteriors(model: Any, x: Named) -> Named:
-    """What a CTC model says of each step, and how many steps there are."""
+    """Return a CTC model's log-probabilities (B, S, V + 1), 0 after the end, and the number of steps (B,)."""
     source, lengths = x["source"], x["lengths"]
     if not isinstance(source, np.ndarray):
         y, counts = model.outputs(source, lengths)
@@ -83,8 +84,9 @@ def _posteriors(model: Any, x: Named) -> Named:
 
 
 def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
-    """Memory, and the state as a graph has it: of a transformer the caches alone, for all rows have read as much."""
-    if model.front_end is not None and isinstance(source, np.ndarray):  # which reads frames end to end
+    """Return memory, and the state in the form of a graph: for a transformer the caches alone, as all rows have read
+    the same number of symbols."""
+    if model.front_end is not None and isinstance(source, np.ndarray):  # frames are end to end there
         memory, state = model.read(source[np.arange(source.shape[1]) < lengths[:, None]], lengths)
         return tuple(a[:, : int(model.front_end.reduced(lengths).max())] for a in memory), state
     memory, state = model.read(source, lengths)
@@ -98,20 +100,21 @@ def _read(model: Any, source: Any, lengths: Any) -> tuple[Any, Any]:
 
 
 def _advance(model: Any, ids: Any, memory: Any, state: Any) -> tuple[Any, Any, Any]:
-    """What the softmax reads, attention, and the next state, as a graph has it."""
+    """Return the softmax's input, attention, and the next state in the form of a graph."""
     if model.kind == "transducer":
         return model.advance(ids, (*memory, ops.zeros((memory[0].shape[0], 0), memory[0])), state)
     if model.kind != "transformer":
         return model.advance(ids, memory, state)
     past = state[0][0].shape[1]
     readout, attention, (_, _, caches) = model.advance(ids, memory, (0 * ids + past, 0 * ids + past, state))
-    if isinstance(ids, np.ndarray):  # its caches have room for more
+    if isinstance(ids, np.ndarray):  # NumPy's caches have spare room
         caches = tuple(tuple(a[:, : past + 1] for a in pair) for pair in caches)
     return readout, attention, caches
 
 
 def about(predictor: Translator) -> dict[str, Any]:
-    """What a reader needs beside the header: the texts of both sides' symbols, behind which stand BOS and EOS."""
+    """Return what a user of the graph needs besides the header: the texts of both sides' symbols; BOS and EOS follow
+    them."""
     codec = predictor.codec
     sides = {"target": codec.target} if codec.frames else {"source": codec.source, "target": codec.target}
     symbols = {name: [own.decode(np.array([i])) for i in range(own.size)] for name, own in sides.items()}
@@ -119,16 +122,16 @@ def about(predictor: Translator) -> dict[str, Any]:
 
 
 def on_page(predictor: Translator) -> dict[str, Any]:
-    """What a page needs. Raises UsageError for a model that it cannot show."""
+    """Return what a page needs. Raises UsageError for a model that a page cannot run."""
     codec = predictor.codec
     if predictor.copies or codec.columns or codec.frames or predictor.model.kind == "ctc":
-        raise UsageError("a page has no model that copies, reads frames or several columns, and no CTC")
+        raise UsageError("a page cannot run a model that copies, reads frames or several columns, or is CTC")
     own = {"ratio": predictor.ratio, "spare": SPARE, "banned": codec.banned, "longest": codec.longest}
     return {"source": codec.source, "target": codec.target, **own}
 
 
 def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
-    """The predictor, its model run as graphs."""
+    """Return the predictor with its model run as graphs."""
     if predictor.model.kind == "ctc":
         return replace(predictor, model=Transcribing(predictor.model, run))
     kind = Editing if predictor.model.kind == "transducer" else Exported
@@ -136,7 +139,7 @@ def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
 
 
 class Exported:
-    """The model, run as graphs are."""
+    """A sequence-to-sequence model that is run as graphs."""
 
     def __init__(self, model: Any, run: Mapping[str, Any], dimensions: int = 0):
         self.model, self.run = model, run
@@ -148,21 +151,21 @@ class Exported:
     def start(
         self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
     ) -> tuple[Any, Any]:
-        """As BaseSeq2Seq.start."""
+        """Start as `BaseSeq2Seq.start` does."""
         lengths = np.array([len(s) for s in sources], np.int64)
         source = side_by_side(sources, 0)
         found = self.run["encoder"]({"source": source, "lengths": lengths})
         memory, state = (
             nested(like, [found[f"{name}.{i}"] for i in range(len(flat(like)))])
             for name, like in zip(("memory", "state"), self.like, strict=True)
-        )  # of a transformer, caches of nothing
+        )  # for a transformer, empty caches
         if self.model.copy_weight is not None:
             targets = side_by_side(sources if copies is None else copies, -1)
             memory = (*memory, targets, np.full(len(sources), unknown, np.int64))
         return memory, state
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
-        """As BaseSeq2Seq.step."""
+        """Step as `BaseSeq2Seq.step` does."""
         copies = None
         if self.model.copy_weight is not None:
             *own, copies, unknown = memory
@@ -177,12 +180,12 @@ class Exported:
         return logprobs, after, attention
 
     def score(self, *given: Any) -> list[np.ndarray]:
-        """As BaseSeq2Seq.score, by these steps."""
+        """Score as `BaseSeq2Seq.score` does, with the graph's steps."""
         return type(self.model).score(self, *given)
 
 
 class Editing(Exported):
-    """A transducer, run as graphs are."""
+    """A transducer whose graphs are run."""
 
     def start(
         self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
@@ -200,7 +203,7 @@ class Editing(Exported):
 
 
 class Transcribing:
-    """A CTC model, run as a graph is."""
+    """A CTC model whose graph is run."""
 
     def __init__(self, model: Any, run: Mapping[str, Any]):
         self.model, self.run = model, run[""]

@@ -1,4 +1,4 @@
-"""The symbols of a CTC model as they come, on the best path."""
+"""Transcribe a record while it arrives, with the best path of a CTC model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Live(live.Live):
-    """A symbol where it begins."""
+    """A live transcriber that answers each symbol where it begins."""
 
     name = "text"
 
     def __init__(self, translator: Translator):
         codec, model = translator.codec, translator.model
         if not hasattr(model, "posteriors"):
-            raise UsageError("its decoder looks at whole records", hint="train one with model.kind: ctc")
+            raise UsageError("its decoder needs whole records", hint="train one with model.kind: ctc")
         super().__init__(codec.frames, model)
-        self._banned = [id for id in codec.banned if id != codec.bos]  # there is none: the blank has its number
+        self._banned = [id for id in codec.banned if id != codec.bos]  # there is no BOS: the blank has its number
         self._symbol, self._greedy, self._texts = codec.target.symbol, Greedy(model.blank), codec.target.stream()
 
     def heard(self, first: int, logits: np.ndarray, last: bool) -> list[Heard]:

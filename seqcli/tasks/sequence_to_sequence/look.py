@@ -1,4 +1,4 @@
-"""What can be seen of a model from one sequence to another: what it looks at, and how its encoder reads a source."""
+"""Look into a sequence-to-sequence model: its attention, and how its encoder reads a source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 
 
 def attention(own: Translator, records: Iterable[Pair], count: int, longest: int) -> Shown:
-    """What the answers to some sources look at: nothing of a model without attention, nor of longer texts."""
+    """Show the attention of answers to some sources; nothing for a model without attention or for longer texts."""
     short = [p for p in records if p.text.strip() and len(own.codec.source_of(p)) <= longest]
     chosen = [short[i * len(short) // count] for i in range(min(count, len(short)))]
     found = Shown()
@@ -30,8 +30,8 @@ def attention(own: Translator, records: Iterable[Pair], count: int, longest: int
 
 
 def unrolled(own: Translator, records: Iterable[Pair], steps: int, rows: int) -> Unrolled:
-    """The encoder over sources of one length, of `steps` tokens or as many as the longest have: the loss, that of the
-    answer that the model gives, stands at the end."""
+    """Unroll the encoder over sources of one length, the greatest up to `steps` tokens. The loss, at the end, is that
+    of the answer that the model gives."""
     sources = [(p, len(own.codec.source_ids(p.text))) for p in records if p.text.strip()]
     fits = [(p, n) for p, n in sources if n <= steps]
     longest = max((n for _, n in fits), default=0)
@@ -46,7 +46,8 @@ def unrolled(own: Translator, records: Iterable[Pair], steps: int, rows: int) ->
 
 
 def why(own: Translator, records: Iterable[Pair], most: int) -> Asked:
-    """Each token of the answer to the first source, those before it given; unless told which, the least sure one."""
+    """Ask about the tokens of the answer to the first source, each given those before it; by default the least
+    certain."""
     for pair in records:
         ids = own.codec.source_ids(pair.text)
         if pair.text.strip() and 2 <= len(ids) <= most:
@@ -57,15 +58,15 @@ def why(own: Translator, records: Iterable[Pair], most: int) -> Asked:
 
 
 def _answered(own: Translator, pairs: Sequence[Pair]) -> tuple[Unrolled, list[str]]:
-    """Sources of one length through the encoder, and nats (T, B) of the tokens of their answers, 0 behind an end; the
-    tokens of the first one."""
+    """Return sources of one length unrolled through the encoder, with nats (T, B) of the tokens of their answers, 0
+    in the padding; and the tokens of the first answer."""
     model = network(own)
     if not hasattr(model, "readouts"):
-        raise UsageError(f"{own.path}: a CTC model has no probability for each token of its answer to look at")
+        raise UsageError(f"{own.path}: a CTC model has no probability for each token of its answer")
     if own.copies:
         raise UsageError(
-            f"{own.path} copies words of its source, which have no symbol of its own to look at",
-            hint="`seqcli look attention` shows what it copies; the others serve models without copy_source",
+            f"{own.path} copies words of its source, which have no symbols of their own to look at",
+            hint="`seqcli look attention` shows what it copies; the other modes need models without copy_source",
         )
     one = replace(own.search, n_best=1)
     answers = [found[0] for found in own.answer(pairs, Settings(one))]
@@ -89,6 +90,6 @@ def _answered(own: Translator, pairs: Sequence[Pair]) -> tuple[Unrolled, list[st
 
 
 def table(own: Translator) -> tuple[list[str], np.ndarray]:
-    """The source's tokens and their embeddings."""
+    """Return the source's tokens and their embeddings."""
     names = list(own.codec.source.vocabulary())
     return names, own.model.source_embedding[: len(names)]

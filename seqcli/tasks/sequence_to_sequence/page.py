@@ -1,4 +1,4 @@
-"""What a report shows of a model from one sequence to another: scores, sure mistakes, what was looked at."""
+"""Show a sequence-to-sequence model in a report: scores, confident mistakes, attention."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from seqcli.tasks.sequence_to_sequence.look import attention
 from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 from seqcli.tasks.sequence_to_sequence.score import answered, are_right, protocol, scored
 
-ERRORS, DRAWN, LONGEST = 30, 6, 40  # pairs that are shown; tokens of a side of those that are drawn
-MOST = 2000  # pairs that are answered
+ERRORS, DRAWN, LONGEST = 30, 6, 40  # pairs that are listed, and drawn; most tokens of a side of drawn ones
+MOST = 2000  # pairs that are answered, at most
 
 
 def shown(own: Translator, records: Sequence[Pair]) -> tuple[Report, Shown]:
-    """The report of pairs, of many the first ones; how sure each answer was; what some of them looked at."""
+    """Return the report on the first MOST pairs, how confident each answer was, and the attention of some."""
     pairs, settings = records[:MOST], Settings(own.search)
     answers = answered(own, pairs, settings, "answering")
     texts, sure = [a.text for a in answers], [a.confidence for a in answers]
@@ -27,6 +27,6 @@ def shown(own: Translator, records: Sequence[Pair]) -> tuple[Report, Shown]:
         if not right[i] and len(found.errors) < ERRORS:
             note = f"answer: {texts[i]}\nreference: {pairs[i].target}"
             found.errors.append(Coloured(pairs[i].text, [], f"{sure[i]:.4f}", note))
-    if not hasattr(own.model, "posteriors"):  # a CTC model looks at nothing
+    if not hasattr(own.model, "posteriors"):  # a CTC model has no attention
         found.alignments = attention(own, pairs, DRAWN, LONGEST).alignments
     return report, found

@@ -1,4 +1,4 @@
-"""Answering sources with a trained model from one sequence to another: text in, the best texts out."""
+"""Answer sources with a trained sequence-to-sequence model: text in, the best texts out."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from seqcli.tasks.sequence_to_sequence.explain import explained
 from seqcli.tasks.sequence_to_sequence.transcribing import times, transcribed
 
 SPARE = 10  # tokens that an answer may always have beyond its share of the source
-ROWS = 256  # hypotheses that are searched together
+ROWS = 256  # hypotheses that are searched together, at most
 SCORED = 64  # pairs whose targets are scored at once
 
 
 @dataclass(frozen=True)
 class Translator(BasePredictor):
-    """A model with all that turns its scores into texts, in the shell and from Python.
+    """A sequence-to-sequence model in use: everything that turns its scores into texts, in the shell and from Python.
 
     A text is one line: a line end in it is read as a space. The answer to a blank text is an empty one.
     """
@@ -47,13 +47,13 @@ class Translator(BasePredictor):
 
     model: Any
     codec: Codec
-    ratio: float  # an answer has at most so many tokens a token of its source, and SPARE
-    search: Search = field(default_factory=Search)  # what the model's recipe asks for
+    ratio: float  # most tokens of an answer for each token of its source, besides SPARE
+    search: Search = field(default_factory=Search)  # as the model's recipe sets it
     sure: tuple[float, ...] | None = None  # weights of the confidence, fitted on the validation split
 
     @classmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
-        """The translator of a model's file; with others, of all together. Raises UsageError where they do not fit."""
+        """Restore the translator of a model's file, or an ensemble of several. Raises UsageError if they differ."""
         first, config = cls._one(stored), stored.header["model"]
         search = Search(beam=config["beam"], length_penalty=config.get("length_penalty", 0.0))
         paths = [stored.path]
@@ -67,14 +67,14 @@ class Translator(BasePredictor):
             member = cls._one(other)
             if differing := first.codec.differs(member.codec):
                 raise UsageError(
-                    f"{other.path} and {stored.path} have other {differing}",
-                    hint="an ensemble is of models trained on the same data with the same tokenizers",
+                    f"{other.path} and {stored.path} have different {differing}",
+                    hint="an ensemble needs models trained on the same data with the same tokenizers",
                 )
             members.append(member)
         if any(hasattr(m.model, "posteriors") for m in members):
-            raise UsageError("a CTC model does not go into an ensemble", hint="name it alone")
+            raise UsageError("a CTC model cannot be part of an ensemble", hint="name it alone")
         if any(m.copies for m in members):
-            raise UsageError("a model that copies does not go into an ensemble", hint="name it alone")
+            raise UsageError("a model that copies cannot be part of an ensemble", hint="name it alone")
         ratio = max(m.ratio for m in members)
         return replace(own, model=Ensemble([m.model for m in members]), ratio=ratio)
 
@@ -89,11 +89,11 @@ class Translator(BasePredictor):
         return getattr(self.model, "copy_weight", None) is not None or hasattr(self.model, "spelt")
 
     def limit(self, source: np.ndarray) -> int:
-        """The most tokens of an answer to a source (S,)."""
+        """Return the most tokens of an answer to a source (S,)."""
         return int(self.ratio * len(source)) + SPARE
 
     def read(self, pairs: Sequence[Pair]) -> tuple[list[np.ndarray], list[np.ndarray] | None, list[list[str]]]:
-        """The ids of sources; of a copying model what can be copied of each, and what of it the target side lacks."""
+        """Return the ids of sources; for a copying model also what can be copied, and what the target side lacks."""
         sources = [self.codec.source_of(p) for p in pairs]
         if not self.copies:
             return sources, None, [[] for _ in pairs]
@@ -101,41 +101,41 @@ class Translator(BasePredictor):
         return sources, [ids for ids, _ in copied], [extra for _, extra in copied]
 
     def asked(self, **options: Any) -> Settings:
-        """Settings that search as the model's recipe says."""
+        """Return settings that search as the model's recipe sets."""
         return Settings(**{"search": self.search, **options})
 
     # records
 
     def prepare(self, record: Pair, asked: Any) -> Pair:
-        """The record, numbered; says where a source is too long, of few sources."""
+        """Return the record with its number; warns about the first few sources that are too long."""
         record.record = self.counted["records"]
         self.counted["records"] += 1
         self.counted["cuts"] = warn_of_cuts(self.codec, [record], self.counted["cuts"])
         return record
 
     def light(self, record: Pair) -> Pair:
-        """The text and what an answer depends on."""
+        """Return a record with only what its answer depends on."""
         source = "" if self.codec.frames is None else record.source
         own = {"prefix": record.prefix, "must": record.must, "must_not": record.must_not}
         return Pair(record.text, **own, record=record.record, source=source, line=record.line)
 
     def ready(self, record: Pair) -> Pair:
-        """The pair with its frames, where those are read. Raises SeqcliError for a source of too few columns."""
+        """Return the pair with its frames, if the model reads them. Raises SeqcliError for too few columns."""
         if self.codec.frames is None or not (record.text.strip() or record.prefix or record.target):
             self.codec.check(record.text)
             return record
         frames, longest = self.codec.frames(record), self.codec.longest
         if len(frames) > longest and self.counted["cuts"] < TOLD:
             self.counted["cuts"] += 1
-            console.warn(f"{record.place()}: {len(frames):,} frames, of which the first {longest:,} are read")
+            console.warn(f"{record.place()}: {len(frames):,} frames, but only the first {longest:,} are read")
         return replace(record, frames=frames[:longest])
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """A recording, arrays, or a folder of those, of a model that reads frames."""
+        """Return the records in a recording, a file of arrays, or a folder of these, for a model of frames."""
         return None if self.codec.frames is None else self.codec.frames.holds(path)
 
     def lacking(self, record: Pair) -> Sequence[tuple[int, str]]:
-        """The tokens of a source that its side has no symbol for. A model that copies lacks none."""
+        """Return the tokens of a source that have no symbol. A model that copies lacks none."""
         unknown = self.codec.unknown_sources
         if not unknown or self.copies:
             return []
@@ -144,30 +144,30 @@ class Translator(BasePredictor):
         return [(i, texts[i]) for i in places]
 
     def where(self, record: Pair, number: int) -> int:
-        """Where a token begins in the text."""
+        """Return where a token begins in the text."""
         return self.codec.source.offsets(record.text)[number][0]
 
     # from Python
 
     def translate(self, text: Texts, **options: Any) -> str:
-        """The best answer to a text, or a tuple of several columns'; options are `beam`, `length_penalty`,
+        """Return the best answer to a text, or to a tuple of columns. Options are `beam`, `length_penalty`,
         `coverage_penalty`, `no_repeat`, `min_length`, `max_tokens`, `prefix` (what it must begin with),
-        `replace_unknown`, and what it is asked to be: `must`, `must_not`, `keep`, `glossary`, `grammar`, as `seqcli
-        generate` has them. With `temperature`, `top_k` or `top_p` it is drawn; the same `seed` gives the same text as
-        there. Raises SeqcliError where no answer is as asked."""
+        `replace_unknown`, and the demands `must`, `must_not`, `keep`, `glossary`, `grammar`, as in `seqcli generate`.
+        With `temperature`, `top_k` or `top_p` the answer is drawn; the same `seed` gives the same text as there.
+        Raises SeqcliError if no answer meets the demands."""
         return self._answers(text, **options)[0].text
 
     def answers(self, text: Texts, n: int = 5, beam: int = 5, **options: Any) -> list[tuple[str, float]]:
-        """The n best answers that a beam finds, the best first, with their log-probabilities (nats); other options
-        as for `translate`, those that draw aside. n above the beam makes it wider."""
+        """Return the n best answers that a beam finds, best first, with their log-probabilities (nats); other options
+        are as for `translate`, except those that draw. The beam is at least n wide."""
         if drawing := options.keys() & {"temperature", "top_k", "top_p", "seed"}:
-            raise UsageError(f"answers are searched, not drawn: leave {min(drawing)} away")
+            raise UsageError(f"answers are searched, not drawn: remove {min(drawing)}")
         return [(a.text, a.logprob) for a in self._answers(text, n_best=n, beam=max(n, beam), **options)]
 
     def attention(self, text: Texts, **options: Any) -> tuple[list[str], list[str], np.ndarray]:
-        """Tokens (S,) of the text and tokens (T,) of its best answer, both with `<eos>`, and how much of its weight
-        each of these gave to each of those: (T, S). Empty for a blank text. Raises UsageError where the model has no
-        attention."""
+        """Return the tokens (S,) of the text, the tokens (T,) of its best answer, both with `<eos>`, and the
+        attention (T, S) of each of the latter on each of the former. Empty for a blank text. Raises UsageError for a
+        model without attention."""
         answer = self._answers(text, attention=True, **options)[0]
         if not answer.logprobs:
             return [], [], np.zeros((0, 0), np.float32)
@@ -181,15 +181,15 @@ class Translator(BasePredictor):
         self.counted["cuts"] = warn_of_cuts(self.codec, [pair], self.counted["cuts"])
         answers = self.answer([pair], settings)[0]
         if answers[0].unmet:
-            raise SeqcliError(f"no answer was found that is as asked: {', '.join(answers[0].unmet)}")
+            raise SeqcliError(f"found no answer that meets the demands: {', '.join(answers[0].unmet)}")
         return answers
 
     # answers
 
     def answer(self, pairs: Sequence[Pair], settings: Settings) -> list[list[Answer]]:
-        """Answers to each pair's source, the best first; that to a blank source is an empty text.
+        """Return answers to each pair's source, best first; the answer to a blank source is an empty text.
 
-        Sources of like length are searched together: few steps are then for few of them.
+        Sources of similar length are searched together, so that few steps are wasted.
         """
         found: list[list[Answer]] = [[_EMPTY] * self._count(settings) for _ in pairs]
         filled = [i for i, pair in enumerate(pairs) if pair.text.strip() or pair.prefix]
@@ -203,7 +203,7 @@ class Translator(BasePredictor):
         return found
 
     def _together(self, pairs: Sequence[Pair], settings: Settings) -> Iterator[list[Answer]]:
-        """The same of sources that are not blank, as one batch."""
+        """Yield the answers to sources that are not blank, searched as one batch."""
         sources, copies, extras = self.read(pairs)
         model = self.model if copies is None else Copying(self.model, copies, self.codec.unknown)
         begun = [self.codec.prefix(p.prefix or "", extra) for p, extra in zip(pairs, extras, strict=True)]
@@ -222,18 +222,18 @@ class Translator(BasePredictor):
 
     @cached_property
     def rules(self) -> Rules:
-        """What makes rules over target tokens of what is asked of answers."""
+        """The maker of rules over target tokens from demands."""
         return Rules(self.codec)
 
     def demanded(self, pairs: Sequence[Pair], extras: Sequence[list[str]], settings: Settings) -> list[list[Demand]]:
-        """What is asked of the answer to each pair."""
+        """Return the demands on the answer to each pair."""
         asked = settings.demands.flags or any(pair.must or pair.must_not for pair in pairs)
         if not asked or not steered(self.model):
             return [[] for _ in pairs]
         return [self.rules.of(p, settings.demands, extra) for p, extra in zip(pairs, extras, strict=True)]
 
     def costs(self, pairs: Sequence[Pair]) -> list[Cost]:
-        """The cost of each pair's target given its source, EOS counted; inf for one the model cannot write."""
+        """Return the cost of each pair's target given its source, EOS included; inf if the model cannot write it."""
         found = []
         for first in range(0, len(pairs), SCORED):
             part = pairs[first : first + SCORED]
@@ -307,7 +307,7 @@ class Translator(BasePredictor):
         settings: Settings,
         demanded: list[Demand],
     ) -> Answer:
-        """A hypothesis as text; `begun` is what the tokens of a prefix are shown as, where some are unknown."""
+        """Return a hypothesis as text; `begun` shows the tokens of a prefix, if some are unknown."""
         ids, codec = list(found.ids), self.codec
         extra = list(extra)
         for t, shown in enumerate(begun):
@@ -317,10 +317,10 @@ class Translator(BasePredictor):
         if settings.replace_unknown and codec.target.unk_id in ids:
             shown, attention = codec.source_texts(pair.text), found.attention
             if attention is None:
-                raise UsageError("--replace-unknown shows what an answer looks at: this model has no attention")
+                raise UsageError("--replace-unknown needs attention, but this model has none")
             for t, id in enumerate(ids):
                 if id == codec.target.unk_id:
-                    at = int(attention[t][: max(len(shown), 1)].argmax())  # EOS is no word
+                    at = int(attention[t][: max(len(shown), 1)].argmax())  # EOS is not a word
                     ids[t] = codec.sizes.target + len(extra)
                     extra.append(shown[at] if shown else "")
         confidence = probability(self.sure, found.logprob, len(found.logprobs))

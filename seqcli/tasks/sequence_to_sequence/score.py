@@ -1,4 +1,4 @@
-"""Scoring answers against references: BLEU, chrF, TER; exact match, edits; nats of the references themselves."""
+"""Score answers against references: BLEU, chrF, TER; exact match, edits; nats of the references themselves."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def evaluate(
     alone: bool = False,
     what: str = "",
 ) -> Report:
-    """Answer every source and score the answers; metrics by name, those of `wanted` too, or with `alone` of those
-    that sacrebleu computes no others; `what` heads a bar that shows how far it is. Raises UsageError, before anything
-    is answered, where sacrebleu is missing and needed, or does not know the division."""
+    """Answer every source and score the answers. `wanted` names further metrics; with `alone`, sacrebleu computes
+    only these; `what` is the heading of the progress bar. Raises UsageError, before answering anything, if sacrebleu
+    is needed but missing, or does not know `tokenize`."""
     settings = settings or Settings(translator.search)
     chosen = {"tokenize": tokenize, "lowercase": lowercase, "wanted": wanted, "alone": alone}
     Measures(METRICS, **chosen)  # raises
@@ -47,9 +47,9 @@ def evaluate(
 
 
 def answered(translator: Translator, pairs: Sequence[Pair], settings: Settings, what: str = "") -> list[Answer]:
-    """The best answer to each source."""
+    """Return the best answer to each source."""
     found: list[Any] = [None] * len(pairs)
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # like lengths side by side
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text))  # similar lengths together
     one = replace(settings, search=replace(settings.search, n_best=1))
     with console.progress(what, len(pairs), " pairs") as advance:
         for first in range(0, len(order), BATCH):
@@ -72,7 +72,7 @@ def scored(
     alone: bool = False,
     protocol: str = "",
 ) -> Report:
-    """The report of some answers to pairs with targets."""
+    """Return the report on answers to pairs with targets."""
     measured = Measures(METRICS, tokenize=tokenize, lowercase=lowercase, wanted=wanted, alone=alone)
     for answer, pair in zip(answers, pairs, strict=True):
         measured.update(Found(answer, targets(pair)))
@@ -83,7 +83,7 @@ def scored(
 
 
 def targets(pair: Pair) -> list[str]:
-    """What an answer may be."""
+    """Return the references of a pair: its target and further ones."""
     return [pair.target or "", *pair.references]
 
 
@@ -97,9 +97,9 @@ def compare(
     resamples: int = 10_000,
     what: str = "",
 ) -> dict[str, tuple[float, float, Interval]]:
-    """What two models score on the same pairs by some metrics, and their differences with their paired bootstrap
-    intervals: all pairs drawn are scored together, as BLEU is. Raises UsageError for a metric that is no function of
-    sums over pairs, before anything is answered."""
+    """Return two models' scores on the same pairs by some metrics, and their differences with paired bootstrap
+    intervals; each resample is scored as a whole, as BLEU is. Raises UsageError, before answering anything, for a
+    metric that is not a function of sums over pairs."""
     made = {name: summed(name, METRICS, tokenize=tokenize, lowercase=lowercase) for name in wanted}
     texts = [[a.text for a in answered(own, pairs, settings, what)] for own, settings in both]
     gold, found = [targets(pair) for pair in pairs], {}
@@ -112,19 +112,19 @@ def compare(
 
 
 def are_right(answers: Sequence[str], pairs: Sequence[Pair]) -> list[bool]:
-    """Whether each answer is its pair's target, or one of several, white space normalised."""
+    """Return whether each answer is its pair's target, or one of several, with white space normalised."""
     return [a.split() in [t.split() for t in targets(p)] for a, p in zip(answers, pairs, strict=True)]
 
 
 def answers_judged(translator: Translator, pairs: Sequence[Pair]) -> list[tuple[float, bool]]:
-    """(confidence, whether right) of the best answer to each source."""
+    """Return (confidence, whether right) of the best answer to each source."""
     answers = answered(translator, pairs, Settings(translator.search))
     right = are_right([a.text for a in answers], pairs)
     return list(zip([a.confidence for a in answers], right, strict=True))
 
 
 def fit_confidence(translator: Translator, pairs: Sequence[Pair]) -> list[float] | None:
-    """The weights of the confidence, fitted on at most FITTED pairs drawn evenly; None without any."""
+    """Fit the weights of the confidence on at most FITTED pairs, evenly spaced; None without pairs."""
     chosen = pairs[:: max(-(-len(pairs) // FITTED), 1)]
     answers = answered(translator, chosen, Settings(translator.search), "judging answers")
     right = are_right([a.text for a in answers], chosen)
@@ -132,12 +132,12 @@ def fit_confidence(translator: Translator, pairs: Sequence[Pair]) -> list[float]
 
 
 def signature_of(pairs: Sequence[Pair], protocol: str) -> str:
-    """What two numbers must share to stand in one table."""
+    """Return the signature that two scores must share to be comparable."""
     return f"pairs sha256 {fingerprint(pairs)[:16]}, {protocol}, seqcli {__version__}"
 
 
 def protocol(translator: Translator, settings: Settings) -> str:
-    """How answers were found."""
+    """Return how answers were found, for a report."""
     s = settings.search
     if settings.sampling is not None:
         return f"sampled, seed {settings.seed}"
@@ -146,19 +146,19 @@ def protocol(translator: Translator, settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Targets(Translator):
-    """Scores the targets that are given, as a filter."""
+    """A model that scores given targets, in a filter."""
 
     def prepare(self, record: Pair, asked: Any) -> Pair:
-        """The pair, if it has a target, or is blank; says where a source is too long. Raises SeqcliError."""
+        """Return the pair; warns about a source that is too long. Raises SeqcliError for a missing target."""
         if record.target is None and record.text.strip():
             raise SeqcliError(
                 f"{record.place()}: the record has no target to score",
-                hint="say where it is: --target COLUMN or KEY; in a file beside it: --input lines --target de",
+                hint="name its place: --target COLUMN or KEY; for a file beside it: --input lines --target de",
             )
         return super().prepare(record, asked)
 
     def answer(self, pairs: Sequence[Pair], settings: Any) -> list[Cost]:  # type: ignore[override]
-        """The cost of each target; nothing of a pair that is blank on both sides."""
+        """Return the cost of each target; 0 for a pair that is blank on both sides."""
         filled = [i for i, p in enumerate(pairs) if p.text.strip() or (p.target or "").strip()]
         found = [Cost(0.0, 0)] * len(pairs)
         for i, cost in zip(filled, self.costs([pairs[i] for i in filled]), strict=True):

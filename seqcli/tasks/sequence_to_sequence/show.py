@@ -1,4 +1,4 @@
-"""How answers to sources are written."""
+"""Write answers to sources as lines, objects and columns."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from seqcli.tasks.sequence_to_sequence.predict import Answer
 
 @dataclass(frozen=True)
 class Writer(forms.Writer):
-    """Answers as they are written: lines, JSON objects, or rows with one more column."""
+    """A writer of answers: lines, JSON objects, or rows with one more column."""
 
     attention: bool = False
     alignment: bool = False
     many: bool = False
-    confidence: bool = False  # lines: after an answer a tab, and the probability that it is right
-    otherwise: str = ""  # what stands for an answer that is withheld
+    confidence: bool = False  # in lines, add a tab and the probability that the answer is right
+    otherwise: str = ""  # written in place of an answer that is withheld
     key: ClassVar[str] = "source"
     names: ClassVar[Sequence[str]] = ("answer",)
 
     def cells(self, answers: list[Answer]) -> list[str]:
-        """One cell: the best answer."""
+        """Return one cell, the best answer."""
         return [self._text(answers[0])]
 
     def _text(self, answer: Answer) -> str:
         return self.otherwise if answer.withheld else answer.text
 
     def line(self, pair: Pair, answers: list[Answer]) -> str:
-        """As text: the answers with a tab between, on one line; with --alignment each with its pairs."""
+        """Return the answers on one line, separated by tabs; with --alignment each is followed by its pairs."""
         cells = []
         for answer in answers:
             text = self._text(answer)
@@ -45,7 +45,7 @@ class Writer(forms.Writer):
         return "\t".join(cells) + "\n"
 
     def results(self, pair: Pair, answers: list[Answer]) -> list[dict[str, Any]]:
-        """What stands under `seqcli` in a JSON object: the best answer, and all where several are asked for."""
+        """Return the results under the key `seqcli`: the best answer, and all if several are asked for."""
         best = self._one(answers[0])
         if answers[0].explained is not None:
             best["explanation"] = as_objects(pair.text, answers[0].explained)

@@ -1,4 +1,4 @@
-"""Sequence to sequence: translation, pronunciation, inflection, commands to actions: one text from another."""
+"""Train sequence-to-sequence models: translation, pronunciation, inflection, commands to actions."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ KEPT = (
     "free_running",
     "beam",
     "length_penalty",
-)  # of the recipe
-CHECKED = 1000  # pairs of valid that are answered at an evaluation in training, where answers decide
+)  # model keys that fine-tuning takes from its recipe
+CHECKED = 1000  # pairs of the validation split that are answered at each evaluation, if answers decide
 LOSS = "loss"
 
 
 @dataclass
 class Task(BaseTask):
-    """Pairs of texts, and a model of the second given the first."""
+    """The sequence-to-sequence task: pairs of texts, and a model of the second given the first."""
 
     corpus: dataset.Corpus = None  # type: ignore[assignment]
     codec: Codec = None  # type: ignore[assignment]
@@ -83,12 +83,12 @@ class Task(BaseTask):
         edits = bool(registry.constant("models", recipe.model.kind, "EDITS"))
         copy = edits or bool(getattr(recipe.model, "copy_source", False))
         if copy and frames is not None:
-            raise UsageError("model.copy_source copies symbols of the source: frames have none")
+            raise UsageError("model.copy_source copies symbols of the source, but frames have none; remove it")
         if copy and not edits and codec.target.kind not in codec.kinds:
             raise UsageError(
                 "model.copy_source: what is copied must be a symbol of both sides, but their tokenizers are"
                 f" {' and '.join(dict.fromkeys([*codec.kinds, codec.target.kind]))}",
-                hint="leave target_tokenizer away, or give both the same kind",
+                hint="remove target_tokenizer, or give both sides the same kind",
             )
         train = paired.fitting(recipe, codec, corpus.splits["train"], copy=copy)
         valid = paired.encode(codec, corpus.splits.get("valid", []), copy=copy, what="tokenizing valid")
@@ -123,7 +123,7 @@ class Task(BaseTask):
 
     @property
     def judged(self) -> str:  # type: ignore[override]
-        """What a loss is the mean of."""
+        """The unit over which a loss is averaged."""
         return "edit" if hasattr(self.model, "programs") else "target token"
 
     # batches
@@ -134,7 +134,7 @@ class Task(BaseTask):
 
     @property
     def watch(self) -> str:
-        """The score that decides, `loss` or a metric."""
+        """The score that decides: `loss` or a metric."""
         assert self.recipe.train is not None
         return check_watched(self.recipe.train.watch)
 
@@ -154,7 +154,7 @@ class Task(BaseTask):
         return found
 
     def _ramp(self, epoch: int) -> float:
-        """How far scheduled sampling has grown, 0 .. 1; at once where the budget is not one of epochs."""
+        """Return how far scheduled sampling has grown, 0 .. 1; 1 throughout if the budget is not in epochs."""
         epochs = self.recipe.train.epochs if self.recipe.train else None
         return min(epoch / max(epochs - 1, 1), 1.0) if epochs else 1.0
 
@@ -206,9 +206,9 @@ class Task(BaseTask):
             lines.append(f"{split}: {len(pairs):,} pairs")
         for side in ("source", "target"):
             lengths = np.array([len(getattr(e, side)) for e in self.train])
-            lines.append(f"{side} tokens a pair: mean {lengths.mean():.1f}, most {lengths.max()}")
+            lines.append(f"{side} tokens per pair: mean {lengths.mean():.1f}, most {lengths.max()}")
         shapes = ", ".join(f"{n} {a.shape}" for n, a in self.batch(0, 0).items() if a.shape)
-        return [*lines, f"batches: {self.batches:,} an epoch, as {shapes}"]
+        return [*lines, f"batches: {self.batches:,} per epoch, as {shapes}"]
 
     def activations(self) -> float:
         model, batch = self.recipe.model, self.batch(0, 0)
@@ -243,13 +243,13 @@ class Task(BaseTask):
 
     def figures(self, report: Report) -> str:
         shown = dict.fromkeys([self._judged, "bleu", "chrf", "exact-match", "phoneme-error-rate"])
-        if not report.metrics["bleu"] and self._judged != "bleu":  # targets of fewer than four words have none
+        if not report.metrics["bleu"] and self._judged != "bleu":  # BLEU is 0 if targets have fewer than four words
             del shown["bleu"]
         return f"{', '.join(f'{name} {report.metrics[name]:.4g}' for name in shown)} ({report.protocol})"
 
     def baseline(self, split: str) -> Baseline:
-        """The better of two answers that need no model: the source itself, and the target that training has most
-        often."""
+        """Score the best of some answers that need no model: the source or one of its columns, and the most frequent
+        target of the training split."""
         pairs, (name, more_is_better, *_) = self.splits[split], astuple(self.headline)
         frequent = Counter(p.target or "" for p in self.splits["train"]).most_common(1)[0][0]
         answers = {"most frequent target": [frequent] * len(pairs)}
@@ -281,24 +281,24 @@ class Task(BaseTask):
 
 
 def check_parts(recipe: Recipe) -> None:
-    """Raise UsageError where several columns are read, and other parts of the recipe do not go with that."""
+    """Raise UsageError if several columns are read but other parts of the recipe contradict that."""
     if not columns_of(recipe.data.source):
         return
     if recipe.frames is not None:
-        raise UsageError("data.source: frames are read of one column", hint="name it, as in source: 1")
+        raise UsageError("data.source: frames are read from one column", hint="name it, as in source: 1")
     if recipe.target_tokenizer is not None:
         raise UsageError(
-            "target_tokenizer: where data.source names columns, tokenizer is that of the target and of columns"
-            " without one of their own",
+            "target_tokenizer: if data.source names columns, tokenizer serves the target and those columns without"
+            " a tokenizer of their own",
             hint="remove it, and give columns their own, as in source: [{column: 1, tokenizer: word}]",
         )
 
 
 def check_watched(name: str | None) -> str:
-    """`train.watch`, if it is the loss or a metric of this task; default: the loss. Raises UsageError."""
+    """Return `train.watch` if it is the loss or a metric of this task; default: the loss. Raises UsageError."""
     known = [LOSS, *metrics.offers(METRICS)]
     if name is None:
         return LOSS
     if name not in known:
-        raise UsageError(f"train.watch: {name!r} is no score of this task", hint=did_you_mean(name, known))
+        raise UsageError(f"train.watch: {name!r} is not a score of this task", hint=did_you_mean(name, known))
     return name

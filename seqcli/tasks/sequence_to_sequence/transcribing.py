@@ -1,4 +1,4 @@
-"""Answers of a CTC model: its steps searched for the best text, perhaps with a language model beside it."""
+"""Answer with a CTC model: search its steps for the best text, optionally together with a language model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from seqcli.tokenizers import BaseTokenizer
 if TYPE_CHECKING:
     from seqcli.tasks.sequence_to_sequence.predict import Settings, Translator
 
-WEIGHTS, BONUSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (-1.0, 0.0, 1.0, 2.0)  # that are tried
-FITTED = 300  # pairs of the validation split that they are fitted on
+WEIGHTS, BONUSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (-1.0, 0.0, 1.0, 2.0)  # those tried
+FITTED = 300  # pairs of the validation split that they are fitted on, at most
 
 
 CTC, TRANSDUCER = "a CTC model", "a transducer"
@@ -32,26 +32,26 @@ OTHERS = {CTC: "with a decoder", TRANSDUCER: "that write symbols, not edits"}
 
 
 class Time(NamedTuple):
-    """Where a symbol of an answer is."""
+    """The place of a symbol of an answer in its source."""
 
-    start: float  # seconds of a recording, else steps of the source from 0
+    start: float  # seconds of a recording, else steps of the source, from 0
     end: float
-    probability: float  # the greatest that the model gives the symbol there
+    probability: float  # the highest that the model gives the symbol there
 
 
 class Lines:
-    """A language model of lines, asked about the target's symbols."""
+    """A language model of lines, over the target's symbols."""
 
     def __init__(self, stored: Artifact, target: BaseTokenizer, size: int):
-        """`size` is V, the blank among the symbols. Raises UsageError where the symbols are of another kind."""
+        """Restore a language model; `size` is V, blank included. Raises UsageError for symbols of another kind."""
         if stored.header["task"] != "language-model":
-            raise UsageError(f"--lm: {stored.path} is no language model, but one for {stored.header['task']}")
+            raise UsageError(f"--lm: {stored.path} is not a language model, but one for {stored.header['task']}")
         without_condition(stored.header, f"--lm: {stored.path}")
         own = tokenizers.from_artifact(stored)
         if own.kind != target.kind or own.newline_id is None:
             raise UsageError(
-                f"--lm: {stored.path} reads symbols of the kind {own.kind}, this model writes {target.kind}",
-                hint=f"train one on the targets, a line each, with tokenizer: {target.kind}",
+                f"--lm: {stored.path} reads symbols of the kind {own.kind}, but this model writes {target.kind}",
+                hint=f"train one on the targets, one a line, with tokenizer: {target.kind}",
             )
         known = {symbol: id for id, symbol in enumerate(own.vocabulary())}
         self._ids = np.full(size, -1, np.int64)
@@ -62,13 +62,13 @@ class Lines:
         self._memory, self._first = self._model.start(np.zeros(0, np.int64))
 
     def start(self) -> Following:
-        """What a line begins with."""
+        """Return the scores and the state at the beginning of a line."""
         return self._said(np.array([self._end]), self._first)
 
     def step(self, states: Sequence[Any], ids: np.ndarray) -> Following:
-        """What follows prefixes that have each grown by a symbol."""
+        """Return the scores and states after prefixes that have each grown by one symbol."""
         fed = np.where(self._ids[ids] < 0, self._unknown, self._ids[ids])
-        groups: dict[Any, list[int]] = {}  # a state may hold all that was read: those of one length go together
+        groups: dict[Any, list[int]] = {}  # states may grow with what was read: batch those of one shape
         for i, state in enumerate(states):
             groups.setdefault(_shapes(state), []).append(i)
         if len(groups) == 1:
@@ -91,7 +91,7 @@ def _shapes(state: Any) -> Any:
 
 
 def _joined(states: Sequence[Any]) -> Any:
-    """States of a row each as one of many."""
+    """Join states of one row each into one state."""
     first = states[0]
     if first is None:
         return None
@@ -103,7 +103,7 @@ def _joined(states: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Fusion:
-    """A language model beside a CTC model: log p + weight · log p of the text + bonus · its symbols."""
+    """A language model added to a CTC model: log p + weight · log p of the text + bonus · number of symbols."""
 
     model: Lines | None = None
     weight: float = 0.0
@@ -111,7 +111,7 @@ class Fusion:
 
 
 def check(settings: Settings, prefixes: Sequence[Any], what: str) -> None:
-    """Raise UsageError for what is asked of answers that a model which is not steered symbol by symbol cannot do."""
+    """Raise UsageError for settings that need a model which is steered symbol by symbol."""
     s, plain = settings.search, Search()
     odd = [
         ("--prefix", any(len(p) for p in prefixes)),
@@ -129,7 +129,7 @@ def check(settings: Settings, prefixes: Sequence[Any], what: str) -> None:
 def transcribed(
     own: Translator, model: Any, sources: Sequence[np.ndarray], prefixes: Sequence[Any], s: Settings
 ) -> list[list[Hypothesis]]:
-    """The best texts of each source. Raises UsageError for what is asked that the model cannot do."""
+    """Return the best texts of each source. Raises UsageError for settings that the model cannot meet."""
     check(s, prefixes, CTC)
     banned = tuple(id for id in own.codec.banned if id != own.codec.bos)
     return [_best(logprobs, model.blank, banned, s) for logprobs in model.posteriors(sources)]
@@ -155,7 +155,7 @@ def _best(logprobs: np.ndarray, blank: int, banned: tuple[int, ...], s: Settings
 
 
 def times(own: Translator, model: Any, source: np.ndarray, answers: Sequence[np.ndarray]) -> list[list[Time]]:
-    """Where each symbol of some answers to a source is in it."""
+    """Return the place of each symbol of some answers in their source."""
     (logprobs,), frames, found = model.posteriors([source]), own.codec.frames, []
     step = (1.0 if model.front_end is None else model.front_end.every) * (frames.seconds if frames else 1)
     for ids in answers:
@@ -168,8 +168,8 @@ def times(own: Translator, model: Any, source: np.ndarray, answers: Sequence[np.
 def with_language_model(
     settings: Settings, own: Translator, path: str | None, weight: float | None, bonus: float
 ) -> Settings:
-    """Settings with what is said of a language model; its weight, where none is said, is fitted on the validation
-    split of the model's own data. Raises SeqcliError."""
+    """Return settings with a language model; its weight, if none is given, is fitted on the validation split of the
+    model's own data. Raises SeqcliError."""
     if path is None and not bonus:
         return settings
     if not hasattr(own.model, "posteriors"):
@@ -180,11 +180,11 @@ def with_language_model(
         return replace(settings, fusion=Fusion(None, 0.0, bonus))
     stored = runs.open_model(path, "eval")
     if runs.is_reversed(stored.header):
-        raise UsageError(f"--lm: {stored.path} reads lines from their ends")
+        raise UsageError(f"--lm: {stored.path} reads lines backwards")
     model = Lines(stored, own.codec.target, len(own.model.output_bias))
     if weight is not None:
         return replace(settings, fusion=Fusion(model, weight, bonus))
-    from seqcli import scoring  # recipes and data sets, which a filter needs not
+    from seqcli import scoring  # imports recipes and data sets, which a filter does not need
     from seqcli.datasets.reading import Reading
 
     what, pairs = scoring.records(own, [], Reading(), "valid")
@@ -193,7 +193,7 @@ def with_language_model(
 
 
 def fitted(own: Translator, settings: Settings, pairs: Sequence[Pair]) -> Fusion:
-    """The weight and the bonus by which fewest symbols of some pairs are wrong, of a grid; said on stderr."""
+    """Return the weight and bonus of a grid with the fewest wrong symbols on some pairs; report them on stderr."""
     from seqcli.metrics.sequences import distance
 
     chosen = pairs[:: max(-(-len(pairs) // FITTED), 1)]
@@ -213,6 +213,6 @@ def fitted(own: Translator, settings: Settings, pairs: Sequence[Pair]) -> Fusion
             advance(1)
     console.say(
         f"weight {best.weight:g}, bonus {best.bonus:g}, fitted on {len(chosen):,} pairs of valid"
-        f" (--lm-weight {best.weight:g} --length-bonus {best.bonus:g} takes them as they are)"
+        f" (--lm-weight {best.weight:g} --length-bonus {best.bonus:g} sets them without fitting)"
     )
     return best

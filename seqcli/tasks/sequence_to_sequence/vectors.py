@@ -1,4 +1,4 @@
-"""Vectors of sources: what the encoder gives for their symbols."""
+"""Compute vectors of sources: the encoder's outputs for their symbols."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from seqcli.tasks.sequence_to_sequence.predict import SCORED, Translator
 
 
 def record(own: Translator, text: Texts) -> Pair:
-    """That of a text, or of a tuple of several columns'."""
+    """Return the record of a text, or of a tuple of columns."""
     return Pair(own.codec.joined(text))
 
 
 def states(own: Translator, records: Sequence[Pair]) -> list[np.ndarray]:
-    """What the encoder gives for the symbols of each source, `<eos>` at the end, or for what a front end leaves of
-    its frames: (S, C), (0, C) of a blank one."""
+    """Return the encoder's outputs (S, C) for the symbols of each source, `<eos>` at the end, or for the steps that a
+    front end leaves of its frames; (0, C) for a blank source."""
     model, found = own.model, [np.zeros((0, own.model.encoded_size), np.float32)] * len(records)
     sources = {i: own.codec.source_of(pair) for i, pair in enumerate(records) if pair.text.strip()}
     order = sorted(sources, key=lambda i: len(sources[i]))
@@ -30,7 +30,7 @@ def states(own: Translator, records: Sequence[Pair]) -> list[np.ndarray]:
 
 
 def symbols(own: Translator, record: Pair, steps: int) -> list[str]:
-    """The symbols that the encoder reads; of frames the numbers of what the front end leaves."""
+    """Return the symbols that the encoder reads; for frames, the numbers of the steps that the front end leaves."""
     if not steps or own.codec.frames is not None:
         return [str(n + 1) for n in range(steps)]
     shown, edited = own.codec.source_symbols(record.text), getattr(own.model, "edited", None)

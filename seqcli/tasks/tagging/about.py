@@ -1,4 +1,4 @@
-"""What `inspect` says of a tagger."""
+"""Describe a tagger for `inspect`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def facts(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and what they are."""
+    """Return pairs (name, fact) from a model's header."""
     known, splitting = header["vocabulary"], header["splitting"]
     features = "".join(f", {name} ({n})" for name, n in known["features"].items())
     words = f"{known['words']:,} words, {known['characters']:,} characters{features}"
-    if splitting.get("vectors"):  # no words and no characters are kept
+    if splitting.get("vectors"):  # it has no words and no characters
         return []
     if "rule" not in splitting:
         return [("vocabulary", words), ("raw text", f"restores {splitting['restore']}")]

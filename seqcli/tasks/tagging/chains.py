@@ -1,7 +1,7 @@
-"""Scores of a tagger's labels as chains: emissions, allowed tags, best paths; `predict.py` has the probabilities.
+"""Score a tagger's labels as chains: emissions, allowed tags, best paths; `predict.py` has the probabilities.
 
-Sentences are worked on in groups of like length. No answer depends on its group, to the last bit, so that a filter
-may take as many as there are.
+Sentences are processed in groups of similar length. No answer depends on its group, to the last bit, so that a filter
+may use groups of any size.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from seqcli.tasks.tagging.labels import Edits, Labels
 from seqcli.tasks.tagging.partial import InPart, Meaning
 from seqcli.tasks.tagging.raw import Words
 
-GROUP = 8192  # words, padding included, that are worked on at once; one sentence may be longer
-LONG = 256  # words of a sentence: of those, WIDER times as many are, for each step then has a batch worth its call
+GROUP = 8192  # words, padding included, processed at once; a single sentence may be longer
+LONG = 256  # sentences of so many words are grouped WIDER times larger, for a sufficient batch at each step
 WIDER = 3
 
-Allowed = Sequence[Sequence[str] | None]  # of each word, the tags it may have; None or nothing: any
+Allowed = Sequence[Sequence[str] | None]  # the tags that each word may have; None or empty: any
 
 
 @dataclass(frozen=True)
 class Scored(HasTargets, BasePredictor):
-    """A model with all that turns its scores into probabilities."""
+    """A tagging model with everything that turns its scores into probabilities."""
 
     model: TaggingModel
     vocabulary: Vocabulary
-    scheme: str | None  # that tags are written in; the model's own labels may be of another
+    scheme: str | None  # in which tags are written; the model's own labels may use another
     temperature: float = 1.0
     words: Words = field(default_factory=lambda: Words(None, {}))
-    frames: Frames | None = None  # of a model that reads vectors in the place of words
+    frames: Frames | None = None  # of a model that reads vectors instead of words
     schemes: Mapping[str, str | None] = field(default_factory=dict)  # of further targets
     temperatures: Mapping[str, float] = field(default_factory=dict)
     target: str = ""  # which of a model's several targets this is
-    partial: bool = False  # tags of data are known in part
+    partial: bool = False  # whether tags of the data may be known in part
 
     def _only(self, name: str) -> Self:
         own: dict[str, Any] = {"scheme": self.schemes[name]} if name in self.schemes else {}
@@ -57,7 +57,7 @@ class Scored(HasTargets, BasePredictor):
 
     @property
     def read_columns(self) -> list[str]:
-        """The columns that a sentence is scored with, beside words and tags."""
+        """The columns needed to score a sentence, besides words and tags."""
         return [*self.features, *self.vocabulary.further]
 
     @property
@@ -67,21 +67,21 @@ class Scored(HasTargets, BasePredictor):
 
     @cached_property
     def labels(self) -> Labels:
-        """The model's labels, and how they are written."""
+        """The model's labels and how they are written."""
         kind = Edits if self.vocabulary.edits else Labels
         return kind(self.vocabulary.labels, self.vocabulary.scheme, self.scheme)
 
     @property
     def tags(self) -> list[str]:
-        """The tags that it writes, sorted."""
+        """The tags that the model writes, sorted."""
         return self.labels.tags
 
     def knows(self, tag: str) -> bool:
-        """Whether a tag as a person writes it stands for any label: `B-PER`, or `PER` for all its parts."""
+        """Whether a tag that a person writes stands for any label: `B-PER`, or `PER` for all its parts."""
         return tag in self.labels.meant
 
     def _mask(self, allowed: Allowed, length: int, where: Sentence) -> np.ndarray | None:
-        """(T, K) bool of what a sentence's words may be; None where anything may."""
+        """Return a mask (T, K) of the labels that a sentence's words may have; None if they may have any."""
         if not any(allowed):
             return None
         mask = np.ones((length, len(self.vocabulary.labels)), bool)
@@ -96,29 +96,29 @@ class Scored(HasTargets, BasePredictor):
         return mask
 
     def unknown(self, tag: str, sentence: Sentence, t: int, *, gold: bool = True) -> SeqcliError:
-        """The error for a tag that the model does not know; `gold`: it is the sentence's own."""
+        """Return the error for a tag that the model does not know; `gold`: it is the sentence's own tag."""
         hint = did_you_mean(tag, self.tags)
         if gold:
-            hint += "\n--unknown-label skip or count-wrong goes on all the same"
+            hint += "\n--unknown-label skip or count-wrong continues in spite of it"
         return SeqcliError(f"{sentence.place(t, tag=gold)}: the model does not know the tag {tag!r}", hint=hint)
 
     def check(self, sentence: Sentence) -> None:
-        """Raises SeqcliError where a sentence lacks a column that the model reads, or a part of it."""
+        """Raise SeqcliError if a sentence lacks a column that the model reads, or values in it."""
         for name in self.vocabulary.features if sentence.words else ():
             if name not in sentence.features:
                 raise SeqcliError(
-                    f"{sentence.place(0)}: no column {name!r}, which the model reads beside the words",
+                    f"{sentence.place(0)}: no column {name!r}, which the model reads besides the words",
                     hint=f"name the columns in their order, as in: --columns {','.join(['word', *self.features])}",
                 )
             if (n := len(sentence.features[name])) != len(sentence.words):
                 raise SeqcliError(
                     f"{sentence.place(0)}: {n} values of {name!r} for {len(sentence.words)} words",
-                    hint="give every word one",
+                    hint="give one value for each word",
                 )
 
     @cached_property
     def crf(self) -> CRF | None:
-        """What joins neighbouring labels; where the model joins none, what their scheme forbids still holds."""
+        """The chain over neighbouring labels. A model without a CRF still gets the limits of its labels' scheme."""
         if self.model.chain is not None or self.vocabulary.limits is None:
             return self.model.chain
         return CRF.create(len(self.vocabulary.labels), Blank()).limited(self.vocabulary.limits)
@@ -126,17 +126,17 @@ class Scored(HasTargets, BasePredictor):
     def chains(
         self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
     ) -> Iterator[tuple[list[int], Chain]]:
-        """The sentences that have words in groups of like length (their places), ready for inference; of a model with
-        one target."""
+        """Yield groups of non-empty sentences of similar length, as their indices and a chain ready for inference.
+        The model must have one target."""
         for group, emissions, lengths, mask in self.scores(sentences, allowed):
             yield group, self.chain(emissions, lengths, mask)
 
     def chain(self, emissions: np.ndarray, lengths: np.ndarray, mask: np.ndarray | None = None) -> Chain:
-        """A group ready for inference: emissions (B, T, K) of its own labels."""
+        """Return a chain ready for inference from the emissions (B, T, K) of a group."""
         return Chain(emissions, lengths, self.crf, temperature=self.temperature, allowed=mask)
 
     def best(self, chain: Chain, words: Sequence[Sequence[str]]) -> np.ndarray:
-        """The best paths (B, T) of sentences; of edits those that apply to the words."""
+        """Return the best paths (B, T) of sentences; labels that are edits are replaced if they do not apply."""
         paths, _ = chain.viterbi()
         if isinstance(self.labels, Edits):
             self.labels.applied(paths, chain.scores, words)
@@ -145,8 +145,8 @@ class Scored(HasTargets, BasePredictor):
     def scores(
         self, sentences: Sequence[Sentence], allowed: Sequence[Allowed] = ()
     ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray | None]]:
-        """Groups of sentences: their places, emissions (B, T, K) of all targets' labels, lengths (B,), and what is
-        allowed (B, T, K)."""
+        """Yield groups of sentences: their indices, emissions (B, T, K) of all targets' labels, lengths (B,), and the
+        mask of allowed labels (B, T, K) or None."""
         for group, given in self.groups(sentences):
             rows = self.model.emissions(*given)
             lengths = np.array([len(w) for w in given[0]], np.int64)
@@ -160,7 +160,7 @@ class Scored(HasTargets, BasePredictor):
             yield group, emissions, lengths, mask
 
     def groups(self, sentences: Sequence[Sentence]) -> Iterator[tuple[list[int], tuple[Any, ...]]]:
-        """The sentences that have words in groups of like length: their places, and what the model reads of them."""
+        """Yield groups of non-empty sentences of similar length: their indices, and the model's inputs."""
         for s in sentences if self.vocabulary.features else ():
             self.check(s)
         order = sorted((i for i, s in enumerate(sentences) if s.words), key=lambda i: -len(sentences[i].words))
@@ -174,14 +174,15 @@ class Scored(HasTargets, BasePredictor):
             yield group, (words, features, *states)
 
     def read(self, sentence: Sentence) -> Any:
-        """What the model reads of a sentence: its words, or its frames. Raises SeqcliError that names it."""
+        """Return what the model reads of a sentence: its words or its frames. Raises SeqcliError that names the
+        sentence."""
         if self.frames is None:
             return sentence.words
         frames = self.frames
         return named(sentence, lambda: frames(sentence)) if sentence.frames is None else sentence.frames
 
     def gold(self, sentence: Sentence) -> list[int] | None:
-        """The labels of a sentence's own tags; None where the model does not know one, or they are known in part."""
+        """Return the labels of a sentence's own tags; None if the model does not know one or if tags are partial."""
         if self._is_open(sentence):
             return None
         tags = self.vocabulary.as_labels(sentence.tags or [], self.scheme, sentence.words)
@@ -196,12 +197,12 @@ class Scored(HasTargets, BasePredictor):
         return Meaning(self.labels)
 
     def in_part(self, sentence: Sentence) -> InPart | None:
-        """What a sentence's tags say where they are known in part; None where all are known."""
+        """Return what a sentence's tags say if they are known in part; None if all are known."""
         return self._meaning.of(sentence.tags or []) if self._is_open(sentence) else None
 
     def partial_nats(self, chain: Chain, emissions: np.ndarray, parts: Mapping[int, InPart]) -> dict[int, float]:
-        """-log p of all that the tags of some sentences of a group allow, by their rows; emissions (B, T, K) are the
-        group's. None of one with a tag that the model does not know."""
+        """Return -log p in nats of all paths that the partial tags of some sentences of a group allow, by row;
+        emissions (B, T, K) are the group's. Sentences with a tag unknown to the model are missing."""
         rows = [row for row, part in parts.items() if part.allowed.any(1).all()]
         if not rows:
             return {}
@@ -212,7 +213,8 @@ class Scored(HasTargets, BasePredictor):
         return {row: float(chain.log_z[row] - z) for row, z in zip(rows, allowed.log_z, strict=True)}
 
     def paths(self, chain: Chain, sentences: Sequence[Sentence]) -> tuple[np.ndarray, list[float | None]]:
-        """Of the sentences of a group: their best paths (B, T), and -log p of their own tags in nats or None."""
+        """Return for the sentences of a group their best paths (B, T), and -log p of their own tags in nats, or None
+        if those are not known."""
         best, known = self.best(chain, [s.words for s in sentences]), [self.gold(s) for s in sentences]
         gold = np.zeros_like(best)
         for row, ids in enumerate(known):

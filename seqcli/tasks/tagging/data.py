@@ -1,4 +1,4 @@
-"""Labelled sequences: sentences with a tag a word, in columns, CoNLL-U, JSON lines, word/TAG; or made from text."""
+"""Read sentences with a tag for each word: CoNLL columns, CoNLL-U, JSON lines, word/TAG; or label plain text."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
 from seqcli.tasks.tagging.partial import outside, readable
 from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, in_schemes, with_tags
 
-# The formats that have tags, those of tags alone first.
+# The formats that have tags, with those that hold nothing else first.
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
 Format = Annotated[str | None, known_format(FORMATS, "with tags")]
-TOKENIZED = False  # words are given: a recipe has no tokenizer
-OF_TEXT = ("vectors", "keep_all_vectors", "restore")  # keys that frames have no use for
-NO_TAGS = "<none>"  # no column has the tags
+TOKENIZED = False  # the data gives words: a recipe has no tokenizer
+OF_TEXT = ("vectors", "keep_all_vectors", "restore")  # keys that do not apply to frames
+NO_TAGS = "<none>"  # the name of a column of tags that does not exist
 
 
 Kinds = Annotated[list[str], Field(min_length=1)] | None
@@ -42,23 +42,23 @@ class Config(BaseModel, extra="forbid"):
     """Recipe keys of `data` for tagging."""
 
     train: sources.Files  # a name, a path, a glob, `-`, or a list of paths and globs
-    valid: sources.Held = None  # a share of the sentences, or files; default: what the named data set says, else none
+    valid: sources.Held = None  # a share of the sentences, or files; default: the named data set's split, else none
     test: sources.Held = None
-    format: Format = None  # conll, conllu, word-tag, jsonl; default: what the data set or the file's name says
-    columns: list[str] | None = None  # conll: what each column is, as [word, pos, chunk]; _ for one that is not read
+    format: Format = None  # conll, conllu, word-tag, jsonl; default: from the data set or the file's name
+    columns: list[str] | None = None  # conll: the name of each column, as [word, pos, chunk]; _ for one not read
     tag: Tags = None  # their column (conll), field (conllu: upos, feats.Number, misc.NER) or key (jsonl), or several
     partial: bool = False  # tags may be unknown (_, null), one of several (NOUN|PROPN, a list), none of some (!PER)
-    annotated: Kinds = None  # kinds of span that alone are marked in the training split, where O may hide others
-    edits: list[str] | None = None  # those whose tags are edits of the word; default: of several the one named lemma
+    annotated: Kinds = None  # the only kinds of span marked in the training split: O may hide others
+    edits: list[str] | None = None  # targets whose tags are edits of the word; default: the one named lemma
     separator: str = "auto"  # conll: tab, space, or any text
-    comments: str | None = None  # conll: lines that begin so are comments
+    comments: str | None = None  # conll: lines that begin with this are comments
     field: str | None = None  # jsonl: the key of the words
     scheme: Literal["auto", "none", "iob1", "iob2", "iobes", "bilou", "bmes", "bmewo"] = "auto"  # of span tags
-    restore: str | None = None  # spaces, diacritics, case or sentences: a label a character, made from text itself
-    longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is cut in training
-    replay: ReplaySpec = None  # with --init-from: this share of an epoch is what the model was trained on before
+    restore: str | None = None  # spaces, diacritics, case or sentences: labels for characters, made from plain text
+    longest: Annotated[int, Field(gt=0)] = 512  # words of a training sentence; a longer one is split in training
+    replay: ReplaySpec = None  # with --init-from: this share of an epoch comes from the model's earlier training data
     vectors: str | None = None  # word vectors: word2vec text, GloVe or fastText
-    keep_all_vectors: bool = False  # also those of words that the training split lacks
+    keep_all_vectors: bool = False  # keep vectors of words that the training split lacks too
     encoding: Encoding = "utf-8"
 
     @field_validator("restore")
@@ -66,7 +66,7 @@ class Config(BaseModel, extra="forbid"):
     def _known_restoration(cls, value: str | None) -> str | None:
         known = registry.names("restoration")
         if value is not None and value not in known:
-            raise ValueError(f"nothing restores {value!r}; known: {', '.join(known)}")
+            raise ValueError(f"cannot restore {value!r}; known: {', '.join(known)}")
         return value
 
     @model_validator(mode="after")
@@ -78,19 +78,19 @@ class Config(BaseModel, extra="forbid"):
             if name not in (self.columns or ()):
                 raise ValueError(f"tag: no column is named {name!r}; columns: {', '.join(self.columns or ())}")
         if len(names) > 1 and self.scheme not in ("auto", "none"):
-            raise ValueError("scheme: several targets have their own, as their tags show; remove it")
+            raise ValueError("scheme: with several targets each has its own, found from its tags; remove this key")
         if self.annotated and not self.partial:
-            raise ValueError("annotated: it makes O a tag that is known in part: set partial: true too")
+            raise ValueError("annotated: makes O a tag that is known in part; set partial: true too")
         others = {"several targets": len(names) > 1, "edits of words": self.edits, "restore": self.restore}
         others |= {"lemmas": any(name.lower() in targets.LEMMAS for name in names)}
         if self.partial and (has := [name for name, there in others.items() if there]):
-            raise ValueError(f"partial: tags known in part do not go with {has[0]}")
+            raise ValueError(f"partial: tags known in part cannot be combined with {has[0]}")
         if odd := [name for name in self.edits or () if name not in names]:
-            raise ValueError(f"edits: {odd[0]!r} is none of the targets; tag names them")
+            raise ValueError(f"edits: {odd[0]!r} is not one of the targets that tag names")
         odd = [k for k in ("columns", "tag", "comments", "field") if getattr(self, k)]
         odd += ["format"] if self.format not in (None, "conllu") else []
         if self.restore and odd:
-            raise ValueError(f"{odd[0]}: restore reads plain text, whose labels it makes itself; leave one away")
+            raise ValueError(f"{odd[0]}: restore reads plain text and makes the labels itself; remove one of the two")
         return self
 
 
@@ -101,9 +101,9 @@ TURNED = re.compile(r"\w+-[BIESLU]")  # PER-B
 class Corpus(corpus.Corpus[Sentence]):
     """The sentences of each split, their tags as written; those of further targets are among `features`."""
 
-    scheme: str | None  # of the tags, where they are spans
+    scheme: str | None  # of the tags, if they are spans
     schemes: Mapping[str, str | None] = field(default_factory=dict)  # of further targets
-    edits: Collection[str] = ()  # targets whose tags are edits of the word; "" is the only one
+    edits: Collection[str] = ()  # targets whose tags are edits of the word; "": the only target
 
     UNIT = "words"
 
@@ -112,23 +112,23 @@ class Corpus(corpus.Corpus[Sentence]):
         return tuple(content(record) or record.words)
 
     def doubts(self) -> list[str]:
-        """As ever, and spans that are written the other way round."""
+        """Return the usual doubts, and one about spans written the wrong way round."""
         tags = Counter(tag for s in self.splits["train"] for tag in s.tags or ())
         turned = [tag for tag in tags if TURNED.fullmatch(tag)]
         if self.scheme is None and turned and len(turned) * 2 > len(tags):
             tag = max(turned, key=lambda t: tags[t])
             right = "-".join(reversed(tag.rsplit("-", 1)))
-            said = f"the tags look like spans written the other way round ({tag}): as {right} they are spans"
+            said = f"the tags look like spans written the wrong way round: write {right} instead of {tag}"
             return [*super().doubts(), said]
         return super().doubts()
 
     @property
     def targets(self) -> list[str]:
-        """The targets where there are several; the first one's tags are those of the sentences."""
+        """The targets, if there are several; the sentences' own tags are those of the first."""
         return [str(self.options.tag), *self.options.further_tags] if self.schemes else []
 
     def of(self, name: str) -> Corpus:
-        """With the tags of one of several targets alone."""
+        """Return the corpus with the tags of only one of several targets."""
         if name not in self.schemes:
             return self
         splits = {split: [aimed(s, name) for s in own] for split, own in self.splits.items()}
@@ -141,7 +141,7 @@ class Corpus(corpus.Corpus[Sentence]):
 
     @property
     def restore(self) -> str | None:
-        """What the labels restore, where they are made from plain text."""
+        """What the labels restore, if they are made from plain text."""
         return self.config.restore
 
     @staticmethod
@@ -149,7 +149,7 @@ class Corpus(corpus.Corpus[Sentence]):
         return any(s.words for s in records)
 
     def pieces(self, split: str) -> list[Sentence]:
-        """The sentences of a split, those of more than `longest` words cut."""
+        """Return the sentences of a split, with those of more than `longest` words split into pieces."""
         found = []
         for s in self.splits.get(split, ()):
             text, places = (s.text, s.offsets) if s.offsets is not None else spaced(s.words)
@@ -191,7 +191,7 @@ class Corpus(corpus.Corpus[Sentence]):
 
 
 def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> str:
-    """sha256 over words, tags, further columns that a model reads, and files that texts name, hexadecimal:
+    """Return the hexadecimal sha256 of words, tags, further columns that a model reads, and files that texts name;
     the same in every format."""
     return corpus.digest(
         [s.words, s.tags, *(s.features.get(name) for name in features), *content(s)] for s in sentences
@@ -199,8 +199,8 @@ def fingerprint(sentences: Iterable[Sentence], features: Sequence[str] = ()) -> 
 
 
 def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
-    """Find, read and check the splits; `numbers`: words are vectors. Raises SeqcliError with
-    file:line:column for what cannot be read."""
+    """Find, read and check the splits; `numbers`: words are vectors. Raises SeqcliError with file:line:column for
+    what cannot be read."""
     plan = sources.Plan.of(config, base)
     format_name = plan.format(config.format, _guess_text if config.restore else guess)
     if config.restore and format_name != "conllu":
@@ -224,7 +224,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
         splits, scheme = in_one_scheme(splits, format_name, wanted, partial=config.partial)
     if config.partial:
         if scheme is None and format_name == "conllu" and conllu.field_of(first or "upos").key:
-            hint = "what a word without the key is can be learnt where the key marks spans, without partial otherwise"
+            hint = "words without the key can be tags known in part only if the key marks spans; remove partial"
             raise UsageError(f"data.partial: the tags of {first} mark no spans", hint=hint)
         if config.annotated is not None:
             own = {split: splits[split] for split in ("train", *plan.shares)}
@@ -244,7 +244,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
 def read_sentences(
     records: Records, paths: Sequence[str | Path], restore: str | None = None, what: str = "", *, joined: bool = False
 ) -> Iterator[Sentence]:
-    """The records that have words, in order; with `restore` made from plain text. `joined`: see `paragraphs`."""
+    """Yield the records with words, in order; with `restore`, made from plain text. `joined`: see `paragraphs`."""
     restoration, found = registry.load("restoration", restore) if restore else None, records.read(paths, what)
     if running := restore and registry.constant("restoration", restore, "RUNNING"):
         found = paragraphs(found, joined=JOINED if joined else 0.0)
@@ -258,7 +258,7 @@ def read_sentences(
 
 
 def _share_out(train: list[Sentence], shares: dict[str, float]) -> dict[str, list[Sentence]]:
-    """Cut the shares off the end of the training split: train | valid | test, by sentences."""
+    """Split the shares off the end of the training split, in sentences: train | valid | test."""
     if not shares:
         return {}
     end, found = len(train), {}
@@ -269,16 +269,16 @@ def _share_out(train: list[Sentence], shares: dict[str, float]) -> dict[str, lis
 
 
 def guess(path: Path) -> str:
-    """The format of a file, by its name or its beginning. Raises UsageError where nothing tells."""
+    """Detect the format of a file by its name or its beginning. Raises UsageError if neither shows it."""
     found = detect(TAGGED, str(path), corpus.beginning(path))
     if found is None:
         known = ", ".join(FORMATS)
-        raise UsageError(f"{path}: which format is this?", hint=f"say data.format (a recipe) or --input: {known}")
+        raise UsageError(f"{path}: cannot tell the format of this file", hint=f"set data.format or --input: {known}")
     return found
 
 
 def _guess_text(path: Path) -> str:
-    """CoNLL-U, whose text is read, or plain text."""
+    """Return "conllu", whose text is read, or "text"."""
     return "conllu" if detect(TAGGED, str(path), corpus.beginning(path)) == "conllu" else "text"
 
 
@@ -286,13 +286,13 @@ def _guess_text(path: Path) -> str:
 
 
 def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Reading) -> list[Sentence]:
-    """The sentences of files with their tags. Raises SeqcliError."""
+    """Read the sentences of files with their tags. Raises SeqcliError."""
     data, known = header["data"], formats_of(TAGGED)
     read = said.input or (data["format"] if "-" in paths else _format(Path(paths[0]), data["format"]))
     if read not in known:
         raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, known))
     if read in ("text", "tokens") and not data["restore"]:
-        hint = "give the format of tagged text: --input conll, conllu, jsonl or word-tag"
+        hint = "name the format of tagged text: --input conll, conllu, jsonl or word-tag"
         raise UsageError(f"{read} has no tags to score against", hint=hint)
     said.check_format(read)
     options = options_for(header, read, said, kept=list(header["vocabulary"]["features"]))
@@ -313,7 +313,7 @@ def read_scored(header: Mapping[str, Any], paths: Sequence[str | Path], said: Re
 
 
 def _format(path: Path, trained: str) -> str:
-    """The format of a file: as it looks, else as the training data was."""
+    """Return the format of a file: the detected one, else that of the training data."""
     try:
         found = guess(path)
     except UsageError:
@@ -322,13 +322,13 @@ def _format(path: Path, trained: str) -> str:
 
 
 def options_for(header: Mapping[str, Any], read: str, said: Reading, *, kept: Sequence[str] = ()) -> Options:
-    """How to read or write a format: as said, else as the model's training data was, where that was of the same one.
+    """Return options to read or write a format: those given, else those of training data in the same format.
 
-    `kept` are columns that cannot be the tags where nothing says which are.
+    `kept` are columns that cannot hold the tags unless an option says so.
     """
     data, known = header["data"], header["vocabulary"]
     own = dict(data["options"]) if data["format"] == read else {}
-    if "target" in known:  # several, which are called alike everywhere
+    if "target" in known:  # several targets, with the same names in every format
         own |= {"tag": known["target"], "further_tags": tuple(known["further"]) if said.tag is None else ()}
     own |= {"gold": False, "columns": tuple(own.get("columns") or ())}
     trained = _tag_column(own["columns"], own.get("tag"), ())
@@ -340,7 +340,7 @@ def options_for(header: Mapping[str, Any], read: str, said: Reading, *, kept: Se
 
 
 def _tag_column(columns: Sequence[str], trained: str | None, kept: Sequence[str]) -> str | None:
-    """Which of some named columns has the tags: the one that had them in training, else `tag`, else the last."""
+    """Return the column that has the tags: the one that had them in training, else `tag`, else the last."""
     named = [c for c in columns if c not in ("_", "-", "")]
     if not named or trained in named:
         return trained

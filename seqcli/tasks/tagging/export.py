@@ -1,4 +1,4 @@
-"""A tagger as a graph: words in, scores of labels out, with those of neighbours beside; on request the best path."""
+"""Export a tagger as a graph: words in, scores of labels and of transitions out; on request the best path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = ("tagger", "transformer-tagging")
 
 
 def parts(predictor: Tagger, options: Any) -> dict[str, Part]:
-    """The one graph. Raises UsageError for a model that has none."""
+    """Return the tagger's only graph. Raises UsageError for a model that has none."""
     model, vocabulary = predictor.model, predictor.vocabulary
     words.check(model, vocabulary, KINDS)
     inputs = words.inputs(model, vocabulary)
@@ -46,8 +46,8 @@ def parts(predictor: Tagger, options: Any) -> dict[str, Part]:
 
 
 def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
-    """The most probable path of each sequence (Viterbi 1967): emissions (T, B, K), lengths (B,) -> labels (T, B), 0
-    beyond a length. The way back is a recurrence too, over the sequences reversed."""
+    """Return the most probable path of each sequence (Viterbi 1967): emissions (T, B, K), lengths (B,) -> labels
+    (T, B), 0 in the padding. Backtracking is a recurrence too, over the reversed sequences."""
     T, B, K = emissions.shape
     inside = ops.arange(T, emissions)[:, None] < lengths[None]  # (T, B)
     if chain is None:
@@ -64,7 +64,7 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
         reached = ops.amax(state[0][:, :, None] + transitions[None], 1) * (1 - begins)
         return (on * (reached + now) + (1 - on) * state[0],)
 
-    scores, _ = ops.loop(step, rows, (ops.zeros((B, K), emissions),))  # (T, B, K): of the best ways to each
+    scores, _ = ops.loop(step, rows, (ops.zeros((B, K), emissions),))  # (T, B, K): of the best path to each
     ends = ops.reverse(scores, lengths)  # the first step back takes the best end
 
     def back(row: Any, state: Any) -> Any:
@@ -79,20 +79,20 @@ def best(emissions: Any, lengths: Any, chain: CRF | None) -> Any:
 
 
 def alone(predictor: Tagger, *, scored: bool) -> Tagger:
-    """The predictor whose model has all arrays of its graph, those of the language models that read for it too."""
+    """Return the predictor with all arrays of its graph in its model, those of its readers included."""
     return words.with_readers(predictor)
 
 
 def about(predictor: Tagger) -> dict[str, Any]:
-    """What a reader needs beside the header."""
+    """Return what a user of the graph needs besides the header."""
     return dict(words.about(predictor.vocabulary, predictor.frames))
 
 
 def on_page(predictor: Tagger) -> dict[str, Any]:
-    """What a page needs. Raises UsageError for a model that it cannot show."""
+    """Return what a page needs. Raises UsageError for a model that a page cannot run."""
     vocabulary = predictor.vocabulary
     if vocabulary.further or vocabulary.edits or vocabulary.features or predictor.words.rule is None:
-        raise UsageError("a page has no tagger of several targets, edits or columns, or of what is no raw text")
+        raise UsageError("a page cannot run a tagger of several targets, edits or columns, or one not for raw text")
     return {
         "about": words.on_page(vocabulary, predictor.frames),
         "labels": predictor.labels.parts,
@@ -103,7 +103,7 @@ def on_page(predictor: Tagger) -> dict[str, Any]:
 
 
 def running(predictor: Tagger, run: Mapping[str, Any]) -> Tagger:
-    """The predictor, its model run as a graph."""
+    """Return the predictor with its model run as a graph."""
     return replace(predictor, model=Exported(predictor.model, run))
 
 
@@ -113,7 +113,7 @@ def given(
     features: Sequence[Mapping[str, Sequence[str]]] = (),
     through: Sequence[Any] = (),
 ) -> dict[str, np.ndarray]:
-    """The inputs of some sentences of at least a word."""
+    """Return the inputs of sentences that have at least one word."""
     found = words.given(model, model.vocabulary, sentences, through)
     for name in model.vocabulary.features:
         found[f"feature.{name}"] = ids = np.zeros_like(found["ids"])
@@ -123,7 +123,7 @@ def given(
 
 
 class Exported:
-    """The model, run as a graph is."""
+    """A tagging model that is run as a graph."""
 
     def __init__(self, model: Any, run: Mapping[str, Any]):
         self.model, self.run = model, run[""]
@@ -132,7 +132,7 @@ class Exported:
         return getattr(self.model, name)
 
     def states(self, records: Sequence[Any]) -> list[Any]:
-        """What language models are to read of records, in the place of what they make of them."""
+        """Return the input of the language models for records, in the place of their states."""
         return words.read_by(self.model, records)
 
     def emissions(
@@ -141,7 +141,7 @@ class Exported:
         features: Sequence[Mapping[str, Sequence[str]]] = (),
         through: Sequence[Any] = (),
     ) -> list[np.ndarray]:
-        """As models.TaggingModel.emissions."""
+        """Return emissions as `models.TaggingModel.emissions` specifies."""
         empty = np.zeros((0, len(self.model.output_bias)), np.float32)
         found = [empty] * len(sentences)
         for group in words.groups([len(s) for s in sentences]):

@@ -1,4 +1,4 @@
-"""Tags that the input says, for some words or all: they stay, and the rest is filled in."""
+"""Keep tags that the input gives for some or all words, and predict the rest (`--force`)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqcli.tasks.tagging.predict import Tagger
 
 @dataclass(frozen=True)
 class Forced:
-    """Where the input says tags that are to stay."""
+    """The column or key of the input that holds tags to keep."""
 
     name: str  # of a column or key
     format: str
-    is_tag: bool  # whether it is what the reader takes for the tags, else it is a further column
+    is_tag: bool  # whether the reader takes it for the tags; else it is a further column
 
     @classmethod
     def find(cls, name: str, read: str, options: Options) -> Forced:
-        """Raises UsageError where the input has no such column."""
+        """Find a column or key by name. Raises UsageError if the input has no such column."""
         if read == "jsonl":
             return cls(name, read, True)
         if read == "conllu" and name in (options.tag or "upos", *conllu.COLUMNS[2:8]):
@@ -38,14 +38,14 @@ class Forced:
         raise UsageError(f"--force: no column is named {name!r}", hint=hint)
 
     def of(self, sentence: Sentence) -> Sequence[str | None]:
-        """What is said of each word: a tag, or nothing."""
+        """Return the given tag of each word, or None."""
         given = sentence.tags if self.is_tag else sentence.features.get(self.name)
         return [None if tag in ("", "_", "-") else tag for tag in given or ()]
 
     def allowed(self, sentence: Sentence, scheme: str | None) -> list[list[str] | None]:
-        """The tags that each word may have; None for any.
+        """Return the tags that each word may have; None for any.
 
-        A part of a span that cannot stand beside what is given next to it may be any part: B-PER I-LOC is two spans.
+        If a part of a span contradicts the tags given next to it, any part is allowed: B-PER I-LOC is two spans.
         """
         given, letters = self.of(sentence), list(schemes.LETTERS.get(scheme or "", "BI"))
         parts = [schemes.divide(schemes.in_letters(tag or "O", "iobes")) for tag in given]
@@ -62,15 +62,15 @@ class Forced:
         return found
 
     def check(self, sentence: Sentence, tagger: Tagger) -> None:
-        """Raises SeqcliError with file:line:column for a tag that the model does not know."""
+        """Raise SeqcliError with file:line:column for a tag that the model does not know."""
         if not sentence.words:
             return
         given = self.of(sentence)
         if not given and self.format == "conll":
             raise SeqcliError(f"{sentence.place(0)}: there is no column {self.name!r} (see --force)")
         if not given and self.format == "jsonl" and self.name in json.loads(sentence.raw.body):
-            what = f"{self.name!r} is no list of as many tags as there are tokens"
-            raise SeqcliError(f"{sentence.place(0)}: {what} (see --force)", hint="null is none")
+            what = f"{self.name!r} must be a list with a tag for each token"
+            raise SeqcliError(f"{sentence.place(0)}: {what} (see --force)", hint="null stands for no tag")
         for t, tag in enumerate(given):
             if tag is not None and not tagger.knows(tag):
                 place = self._place(sentence, t)

@@ -1,4 +1,4 @@
-"""What the tagging task learns of its training split beside a model: a vocabulary, labels, a rule for words."""
+"""Learn from the training split what a tagger needs besides its model: a vocabulary, labels, a rule for words."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from seqcli.tasks.tagging import data as dataset
 from seqcli.tasks.tagging.labels import Labels
 from seqcli.tasks.tagging.partial import Meaning, part_of
 
-OFTEN = 2  # times that an edit of a word must be in the training split to be a label
+OFTEN = 2  # an edit of a word that occurs less often in the training split is not a label
 FITTED = 20_000  # sentences of the training split that the rule for raw text is fitted to, at most
 
 
 def learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
-    """What the training split has, and the vectors of its words."""
+    """Learn the vocabulary of the training split, with the vectors of its words."""
     config, train = recipe.model.model_dump(), corpus.splits["train"]
     first, *others = [_labels_of(corpus.of(name), name, config) for name in corpus.targets or [""]]
     found = Vocabulary.learn(
@@ -46,7 +46,7 @@ def learn(corpus: dataset.Corpus, recipe: Recipe) -> Vocabulary:
 
 
 def _labels_of(corpus: dataset.Corpus, name: str, config: Mapping[str, Any]) -> Target:
-    """The labels of a target, of the training split."""
+    """Return the labels of a target in the training split."""
     train = corpus.splits["train"]
     if name in corpus.edits:
         counts = Counter(edit for s in train for edit in edit_trees.scripts(s.words, s.tags or []))
@@ -64,14 +64,14 @@ def _labels_of(corpus: dataset.Corpus, name: str, config: Mapping[str, Any]) -> 
 
 
 def _whole(kinds: Iterable[str], inside: str) -> set[str]:
-    """Every part of spans of these kinds, though the training split may lack one; one kind of span needs no name."""
+    """Return every part of spans of these kinds, even if the training split lacks it; a single kind needs no name."""
     return {f"{p}-{kind}" if kind else p for kind in kinds for p in ("BIES" if inside == "iobes" else "BI")}
 
 
 def _labels_in_part(train: Sequence[Sentence], inside: str | None) -> Target:
-    """The labels of tags that are known in part: the known ones, and what is one of several; what is none of some
-    must be known from elsewhere."""
-    tags = {tag: (s, t) for s in reversed(train) for t, tag in enumerate(s.tags or ())}  # and where it is
+    """Return the labels of tags that are known in part: the known tags, and the alternatives of open ones; tags that
+    are only excluded must occur elsewhere."""
+    tags = {tag: (s, t) for s in reversed(train) for t, tag in enumerate(s.tags or ())}  # with a place of each
     known = [tag for tag in tags if not is_open(tag)]
     parts = {part_of(tag) for tag in known} if inside else {("", tag) for tag in known}
     kinds = {kind for prefix, kind in parts if prefix}
@@ -79,7 +79,7 @@ def _labels_in_part(train: Sequence[Sentence], inside: str | None) -> Target:
     if odd := next((tag for tag in known if tag in plain & kinds), None):
         s, t = tags[odd]
         hint = f"write B-{odd}, or B-{odd}|I-{odd} for any part of a span"
-        raise SeqcliError(f"{s.place(t, tag=True)}: {odd!r} is a kind of span, and no tag of one", hint=hint)
+        raise SeqcliError(f"{s.place(t, tag=True)}: {odd!r} is a kind of span, not a tag of one", hint=hint)
     plain |= {"O"} if inside else set()
     new = {}
     for tag in tags:
@@ -91,12 +91,12 @@ def _labels_in_part(train: Sequence[Sentence], inside: str | None) -> Target:
     if new:
         name, (s, t) = next(iter(new.items()))
         more = f" and {len(new) - 1:,} more" * (len(new) > 1)
-        console.warn(f"{s.place(t, tag=True)}: no word has {name!r}{more} alone: learnt as one of several")
+        console.warn(f"{s.place(t, tag=True)}: {name!r}{more} occurs only as one of several tags: learnt from these")
     return Target(sorted(plain | (_whole(kinds, inside) if inside else set())), inside)
 
 
 def rule_for_words(corpus: dataset.Corpus) -> Mapping[str, Any]:
-    """How the model is to find its words in raw text."""
+    """Return the rule by which the model finds words in raw text."""
     if corpus.restore:
         return {"restore": corpus.restore}
     pairs = [(s.text, s.spread()) for s in corpus.splits["train"][:FITTED]]
@@ -125,13 +125,13 @@ def count(kind: Any, config: Any, corpus: dataset.Corpus, vocabulary: Vocabulary
 
 
 def _sure(meaning: Meaning, s: Sentence) -> list[int | None]:
-    """The label of each token whose tag is known; None where there may be several."""
+    """Return the label of each token whose tag is known; None if several are possible."""
     part = meaning.of(s.tags or [])
     one = part.told & (part.allowed.sum(1) == 1)
     return [int(row.argmax()) if has else None for row, has in zip(part.allowed, one.tolist(), strict=True)]
 
 
 def label_ids(vocabulary: Vocabulary, s: Sentence, scheme: str | None) -> list[int]:
-    """The labels of a sentence's tags; -1 for a rare edit of a word."""
+    """Return the labels of a sentence's tags; -1 for a rare edit of a word."""
     labels, known = vocabulary.as_labels(s.tags or [], scheme, s.words), vocabulary.label_ids
     return [known.get(label, -1) for label in labels] if vocabulary.edits else [known[label] for label in labels]

@@ -1,4 +1,4 @@
-"""Lexicons: which tags a word may have, a line each: word TAB tag [tag ...]."""
+"""Read lexicons, which list the tags that a word may have, one word a line: word TAB tag [tag ...]."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from seqcli.tasks.tagging.predict import Tagger
 
 
 def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
-    """Words to their tags; a word on several lines has the tags of all.
+    """Read a lexicon and return the tags of each word; a word on several lines gets the tags of all.
 
-    Blanks or commas divide tags (a comma alone may be a tag itself). Raises SeqcliError with file:line:column.
+    Spaces or commas separate tags (a comma alone may be a tag itself). Raises SeqcliError with file:line:column.
     """
     found: dict[str, list[str]] = {}
     for chunk in streams.read_text(sources([path])):
@@ -28,7 +28,7 @@ def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
             tags = list(_tags(rest, tagger))
             if not tab or not word or not tags:
                 raise SeqcliError(
-                    f"{chunk.source}:{number}:1: not a word, a tab and its tags", hint="as in: walk<TAB>NOUN VERB"
+                    f"{chunk.source}:{number}:1: expected a word, a tab and tags", hint="as in: walk<TAB>NOUN VERB"
                 )
             for at, tag in tags:
                 if not tagger.knows(tag):
@@ -41,7 +41,7 @@ def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
 
 
 def _tags(text: str, tagger: Tagger) -> Iterator[tuple[int, str]]:
-    """(place from 0, tag) of each tag of a line."""
+    """Yield (offset from 0, tag) for each tag of a line."""
     for part in re.finditer(r"\S+", text):
         if tagger.knows(part.group()):
             yield part.start(), part.group()

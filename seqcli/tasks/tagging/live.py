@@ -1,4 +1,4 @@
-"""Tags of frames as they come, of a model whose frames are labelled each by itself."""
+"""Tag frames as they arrive, with a model that labels each frame by itself."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ if TYPE_CHECKING:
 
 
 class Live(live.Live):
-    """A tag a frame."""
+    """A live tagger that answers one tag for each frame."""
 
     name = "label"
 
     def __init__(self, tagger: Tagger):
         if tagger.targets:
-            raise UsageError("it has several targets", hint="from Python of(NAME) gives one of them")
+            raise UsageError("it has several targets", hint="from Python, of(NAME) selects one of them")
         if tagger.crf is not None:
             softmax = "model.head: softmax" if tagger.model.chain is not None else "data.scheme: none"
-            raise UsageError(
-                "which tag a frame has depends on the frames behind it", hint=f"train one with {softmax}"
-            )
+            raise UsageError("the tag of a frame depends on the frames after it", hint=f"train one with {softmax}")
         super().__init__(tagger.frames, tagger.model)
         self._labels, self._temperature = tagger.labels.names, tagger.temperature
 

@@ -1,4 +1,4 @@
-"""What can be seen of a tagger: its network, sentence by sentence."""
+"""Look into a tagger: its network, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from seqcli.tasks.tagging.predict import Tagger
 
 
 def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int, *, recurrent: bool = True) -> Unrolled:
-    """The first words of sentences of one length, of `steps` or as many as the longest ones have: the losses are
-    those of the tags that the model gives, each by itself; of several targets those of the first."""
+    """Unroll the network over the first `steps` words of sentences that have as many, or over the longest sentences.
+    The losses are those of the tags that the model predicts for each word by itself; of several targets the first."""
     own = own.first
     model = network(own, recurrent=recurrent)
     sentences = [own.ready(own.prepare(record, own.settings())) for record in records]
@@ -37,7 +37,7 @@ def unrolled(own: Tagger, records: Sequence[Sentence], steps: int, rows: int, *,
 
 
 def of_words(model: Any, sentence: Sentence, steps: int) -> np.ndarray:
-    """What the stack reads of the first words (T, I)."""
+    """Return the stack's input (T, I) for the first words."""
     parts = [model.of_words(sentence.words[:steps])]
     parts += [own[:steps] for own in model.states([sentence])]
     for table, name in zip(model.features, model.vocabulary.features, strict=True):
@@ -46,20 +46,20 @@ def of_words(model: Any, sentence: Sentence, steps: int) -> np.ndarray:
 
 
 def _labels(own: Tagger, sentence: Sentence) -> list[str]:
-    """The most probable label of each word, by its emission."""
+    """Return the most probable label of each word by its emission alone."""
     (_, emissions, _, _), *_ = own.scores([sentence])
     return [own.vocabulary.labels[k] for k in emissions[0].argmax(axis=1).tolist()]
 
 
 def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:
-    """The tags of the first sentence of at least two words, each by itself; unless told which, the least sure one."""
+    """Ask about the tags of the first sentence of 2 to `most` words, each by itself; by default the least certain."""
     own = own.first
     network(own, recurrent=False)
     for record in records:
         sentence = own.ready(own.prepare(record, own.settings()))
         if lacking := set(own.vocabulary.features) - set(sentence.features):
             raise SeqcliError(
-                f"this model reads {', '.join(sorted(lacking))} beside the words: the text has no such column",
+                f"this model reads {', '.join(sorted(lacking))} besides the words: the text has no such column",
                 hint="give a file that has it",
             )
         if 2 <= len(sentence.words) <= most:
@@ -70,5 +70,5 @@ def why(own: Tagger, records: Iterable[Sentence], most: int) -> Asked:
 
 
 def table(own: Tagger) -> tuple[list[str], np.ndarray]:
-    """The words and their embeddings."""
+    """Return the words and their embeddings."""
     return ["<unknown>", *own.vocabulary.words], embeddings(own)

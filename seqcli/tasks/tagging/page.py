@@ -1,4 +1,4 @@
-"""What a report shows of a tagger: its scores, and the mistakes that it was surest of."""
+"""Show a tagger in a report: its scores, and its most confident mistakes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ERRORS = 30
 
 
 def shown(own: Tagger, records: Sequence[Sentence]) -> tuple[Report, Shown]:
-    """The report of sentences with tags; how sure each tag was, or each span where tags are spans, of several targets
-    those of the first."""
+    """Return the report on sentences with tags, and how confident each tag was, or each span if tags are spans; for
+    several targets, of the first."""
     sentences = [s for s in records if s.words]
     report, own = evaluate(own, sentences, what="scoring"), own.first
-    found = Shown(wrong="where a wrong answer stands")
+    found = Shown(wrong="where a wrong answer is")
     errors: list[tuple[float, Coloured]] = []
     for s, answers in judged(own, sentences):
         text, places = spaced(s.words)

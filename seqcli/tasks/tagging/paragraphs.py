@@ -1,7 +1,8 @@
-"""Running text that a tagger learns sentences from: paragraphs of sentences, joined as documents join them.
+"""Running text from which a tagger learns sentences: paragraphs of sentences, joined as in documents.
 
-Of plain text a line is a sentence, and an empty line ends a paragraph. Of CoNLL-U `# newpar` and `# newdoc` begin
-one, `SpaceAfter=No` says where a text goes on without a space, and labels say where tokens and words end too.
+In plain text a line is a sentence, and an empty line ends a paragraph. In CoNLL-U `# newpar` and `# newdoc` begin a
+paragraph, `SpaceAfter=No` says where text continues without a space, and labels mark the ends of tokens and words
+too.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from seqcli.records import Sentence
 from seqcli.records.conllu import NO_SPACE
 from seqcli.restoration import NOTHING, sentences
 
-LONGEST = 2000  # units: a longer paragraph is cut behind the sentence that goes so far
-JOINED = 0.5  # of the ends of training paragraphs: not every text marks its own, as those of titles and lists
+LONGEST = 2000  # units: a longer paragraph is cut after the sentence that exceeds this
+JOINED = 0.5  # share of training paragraphs that are joined: not every text marks paragraphs, titles or lists
 
 _BEGINS = re.compile(r"# *new(doc|par)\b")
 _SEVERAL = re.compile(r"([0-9]{1,9})-([0-9]{1,9})\t")
 
 
 def paragraphs(records: Iterable[Sentence], *, joined: float = 0.0) -> Iterator[Sentence]:
-    """The paragraphs of sentences that were read from plain text, or from CoNLL-U: their units as words, the labels
-    of the restoration `sentences` as tags. A share `joined` of them, always the same, goes on in the next one."""
+    """Yield the paragraphs of sentences read from plain text or CoNLL-U: their units as words, the labels of the
+    restoration `sentences` as tags. A share `joined` of them, always the same, is joined to the next one."""
     held: list[Sentence] = []
     size, space, rng = 0, True, Random(1)
     for record in records:
@@ -48,20 +49,20 @@ def paragraphs(records: Iterable[Sentence], *, joined: float = 0.0) -> Iterator[
 
 
 class _Labelled(NamedTuple):
-    """A sentence of CoNLL-U."""
+    """A sentence of CoNLL-U with labels."""
 
     units: list[str]
     labels: list[str]
-    begins: bool  # a document or a paragraph
+    begins: bool  # whether it begins a document or a paragraph
     space: bool  # whether white space follows
 
 
 def _labelled(sentence: Sentence, *, space: bool) -> _Labelled:
-    """A sentence of CoNLL-U; `space` stands before it, if it is not the first of its paragraph."""
+    """Label a sentence of CoNLL-U; `space`: white space precedes it, unless it is the first of its paragraph."""
     block = sentence.raw
     lines = [line.rstrip("\r") for line in block.lines]
     begins = any(map(_BEGINS.match, lines[: block.rows[0]]))
-    inside: set[int] = set()  # the words, from 0, behind which their token goes on
+    inside: set[int] = set()  # indices of words after which their token continues
     end = lines[block.rows[-1]]
     for line in lines:
         if token := _SEVERAL.match(line):
@@ -72,7 +73,7 @@ def _labelled(sentence: Sentence, *, space: bool) -> _Labelled:
     units, starts = sentences.located(sentence.text, first=not (begins or space))
     labels = [ends.get(at + len(unit.lstrip(" ")), NOTHING) for unit, at in zip(units, starts, strict=True)]
     for i, unit in enumerate(units):
-        if unit.startswith(" "):  # white space says it already
+        if unit.startswith(" "):  # white space marks the end already
             labels[i] = NOTHING if unit == " " else labels[i]
             if i and labels[i - 1] == sentences.TOKEN:
                 labels[i - 1] = NOTHING
@@ -81,11 +82,11 @@ def _labelled(sentence: Sentence, *, space: bool) -> _Labelled:
 
 
 def _paragraph(held: list[Sentence]) -> Sentence:
-    """Sentences one behind the other; lines of plain text are labelled here."""
+    """Join sentences into a paragraph; lines of plain text are labelled here."""
     first = held[0]
     if first.words:
         words, tags = [u for s in held for u in s.words], [t for s in held for t in s.tags or ()]
-        if words[0] == " ":  # what was cut
+        if words[0] == " ":  # left over from a cut
             words, tags = words[1:], tags[1:]
     else:
         words, tags = sentences.strip("\n".join(s.text for s in held))

@@ -1,11 +1,11 @@
 """Tags that are known in part: none at a token (`_`), one of several (`NOUN|PROPN`), none of some (`!PER|ORG`).
 
-What they say is a set of labels at each token, found in one place for all: training learns from all paths that these
+Each tag allows a set of labels at its token, computed here for all uses: training learns from all paths that these
 sets allow (Tsuboi et al. 2008), scores count the tokens whose tag is known.
 
-Spans are read by the rules of conlleval, as everywhere (`schemes.spans`); where it hangs on an open tag whether a
-span begins or ends beside it, both may be. So whatever the open tags turn out to be, the labels that all tags then
-have are among those that are allowed.
+Spans are read by the rules of conlleval, as everywhere (`schemes.spans`). If an open tag decides whether a span next
+to it begins or ends, both are allowed. So whatever the open tags turn out to be, the resulting labels of all tags are
+among the allowed ones.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from seqcli.records import NOT, NOTHING, Sentence, is_name, is_open, names_in, o
 from seqcli.schemes import LETTERS, Span, divide, in_letters
 from seqcli.tasks.tagging.labels import Labels
 
-ANY = "*"  # in the place of a prefix: any part of a span
+ANY = "*"  # instead of a prefix: any part of a span
 
-Part = tuple[str, str]  # B, I, E, S or ANY and a kind of span; nothing and a tag that marks none
-Edge = bool | None  # whether something divides a token from the one beside it; None: not known
+Part = tuple[str, str]  # (B, I, E, S or ANY, kind of span); ("", tag) for a tag that marks no span
+Edge = bool | None  # whether a boundary separates a token from its neighbour; None: not known
 
 
 def part_of(tag: str) -> Part:
-    """The part of a span that a tag is, in any letters."""
+    """Return the part of a span that a tag stands for, in any letters."""
     prefix, kind = divide(in_letters(tag, "iobes"))
     return (prefix, kind) if prefix in {*"BIES"} else ("", tag)
 
@@ -38,8 +38,8 @@ def part_of(tag: str) -> Part:
 def outside(
     splits: Mapping[str, Sequence[Sentence]], annotated: Sequence[str], scheme: str | None
 ) -> dict[str, list[Sentence]]:
-    """Splits in which spans of some kinds alone are marked: O may hide others. Raises UsageError for what is no kind
-    of theirs."""
+    """Return splits in which only spans of the kinds `annotated` are marked, so that O may hide other kinds. Raises
+    UsageError for a kind that they do not have."""
     known = {tag for own in splits.values() for s in own for tag in s.tags or () if not is_open(tag)}
     kinds = {kind for prefix, kind in map(part_of, known) if prefix}
     if scheme is None:
@@ -48,7 +48,7 @@ def outside(
         said = f"data.annotated: the training split has no span of the kind {odd[0]!r}"
         raise UsageError(said, hint=did_you_mean(odd[0], kinds))
     if kinds <= {*annotated}:
-        console.warn("data.annotated names all kinds of span that there are: O can hide no other")
+        console.warn("data.annotated names every kind of span in the data: O cannot hide any other")
     tag = other_than(annotated)
     return {
         split: [replace(s, tags=[tag if t == "O" else t for t in s.tags or ()]) for s in own]
@@ -57,14 +57,14 @@ def outside(
 
 
 class _Said(NamedTuple):
-    """What a tag says of its token."""
+    """The meaning of a tag for its token."""
 
     known: bool
     parts: Sequence[Part] | None  # what it may be; None: anything
-    nor: Sequence[str] = ()  # kinds of span, or tags, that it is none of
+    nor: Sequence[str] = ()  # kinds of span, or tags, that it is not
 
     def may(self, kind: str, prefixes: str) -> bool:
-        """Whether it may be one of these parts of a span of a kind."""
+        """Whether it may be a part, with one of these prefixes, of a span of a kind."""
         if self.parts is None:
             return kind not in self.nor
         wanted = {*prefixes, ANY}
@@ -73,18 +73,18 @@ class _Said(NamedTuple):
 
 @dataclass(frozen=True)
 class InPart:
-    """What the tags of a sentence say, of which some are open."""
+    """The meaning of a sentence's tags, some of which are open."""
 
     labels: Labels
     told: np.ndarray  # (T,) bool: the tag is known
-    allowed: np.ndarray  # (T, K) bool: labels; none where the model has none that the tag names
-    tags: list[str]  # as they are compared with what is predicted
+    allowed: np.ndarray  # (T, K) bool: allowed labels; no label if the model has none of those the tag names
+    tags: list[str]  # as they are compared with predictions
     edges: list[tuple[Edge, Edge]]  # whether each known tag begins a span, and ends one
     parts: list[Part]  # of each known tag
 
     @cached_property
     def spans(self) -> list[Span]:
-        """Those of which each token is known, and where they begin and end."""
+        """The spans whose tokens, beginning and end are all known."""
         found, start = [], None
         for t, (begins, ends) in enumerate(self.edges):
             inside = bool(self.told[t] and self.parts[t][0])
@@ -94,7 +94,7 @@ class InPart:
         return found
 
     def judged(self, span: Span) -> bool | None:
-        """Whether a span that is predicted is right; None where that is not known."""
+        """Whether a predicted span is right; None if that is not known."""
         if span in self.spans:
             return True
         names, finer = self.labels.names, self.labels.inside != "iob2"
@@ -108,7 +108,7 @@ class InPart:
 
     @cached_property
     def certain(self) -> np.ndarray:
-        """(T,) the place of each token's part, as in `Labels.part_ids`: -1 where there is none, -2 of several."""
+        """The part of each token as in `Labels.part_ids` (T,): -1 if there is none, -2 if several are possible."""
         found = np.full(len(self.told), -1)
         for t, row in enumerate(self.allowed):
             parts = set(self.labels.part_ids[row].tolist())
@@ -117,7 +117,7 @@ class InPart:
 
 
 class Meaning:
-    """What tags that are known in part mean in a model's labels."""
+    """The meaning of partly known tags in terms of a model's labels."""
 
     def __init__(self, labels: Labels):
         self.labels = labels
@@ -129,7 +129,7 @@ class Meaning:
         self._rows: dict[tuple, np.ndarray] = {}
 
     def of(self, tags: Sequence[str]) -> InPart:
-        """What the tags of a sentence say."""
+        """Return the meaning of a sentence's tags."""
         said = [self._read(tag) for tag in tags]
         around = [None, *said, None]
         edges = [[_edges(p, a, b) for p in s.parts or ()] for a, s, b in zip(around, said, around[2:], strict=False)]
@@ -144,7 +144,8 @@ class Meaning:
         )
 
     def check(self, sentences: Iterable[Sentence], whose: str) -> None:
-        """Raise SeqcliError with its place for a tag that means none of the labels; `whose` they are."""
+        """Raise SeqcliError with its place for a tag that means none of the labels; `whose` begins the message's
+        phrase about what has no such tag."""
         for s in sentences:
             tags = s.tags or []
             for t, tag in enumerate(tags):
@@ -154,22 +155,22 @@ class Meaning:
                     raise SeqcliError(f"{s.place(t, tag=True)}: {whose} no tag {odd!r}{_within(tag, odd)}", hint=hint)
             if not (found := self.of(tags).allowed.any(1)).all():
                 t = int(found.argmin())
-                said = f"{s.place(t, tag=True)}: {tags[t]!r} leaves none of the labels"
-                raise SeqcliError(said, hint=f"they are {', '.join(self.labels.names[:20])}")
+                said = f"{s.place(t, tag=True)}: {tags[t]!r} excludes every label"
+                raise SeqcliError(said, hint=f"the labels are {', '.join(self.labels.names[:20])}")
 
     def check_spans(self, sentences: Sequence[Sentence], split: str) -> None:
-        """Raise SeqcliError where there are spans and none of them is known from its beginning to its end: nothing
-        could be said of what a model finds."""
+        """Raise SeqcliError if there are spans but none is known from its beginning to its end: then predictions
+        could not be judged."""
         if not self.labels.inside or any(self.of(s.tags or ()).spans for s in sentences):
             return
         for s in sentences:
             for t, tag in enumerate(s.tags or ()):
                 if not is_open(tag) and part_of(tag)[0]:
                     said = f"{s.place(t, tag=True)}: no span of {split} is known from its beginning to its end"
-                    raise SeqcliError(said, hint="label the word behind it too: O, or !PER where it is no person")
+                    raise SeqcliError(said, hint="label the word after it too: O, or !PER if it is not a person")
 
     def _odd(self, tag: str) -> str | None:
-        """The first name in a tag that means nothing."""
+        """Return the first name in a tag that is unknown, else None."""
         said = self._read(tag)
         known = self.kinds | self.plain
         odd = [name for name in said.nor if name not in known]
@@ -197,11 +198,11 @@ class Meaning:
         return _Said(False, [*kinds, *(p for p, name in zip(parts, names, strict=True) if self._fits(p, name))])
 
     def _fits(self, part: Part, name: str) -> bool:
-        """Whether a name is no kind of span, or the part of one too."""
+        """Whether a name is not a kind of span, or is also a part of one."""
         return name not in self.kinds or bool(part[0] and part[1] in self.kinds)
 
     def _row(self, tag: str, said: _Said, edges: list[tuple[Edge, Edge]]) -> np.ndarray:
-        """The labels (K,) that a tag allows between what stands beside it."""
+        """Return the labels (K,) that a tag allows, given the edges to its neighbours."""
         key = (tag, *edges)
         if key not in self._rows:
             if said.parts is None:
@@ -213,7 +214,7 @@ class Meaning:
         return self._rows[key]
 
     def _is(self, label: Part, part: Part, edges: tuple[Edge, Edge]) -> bool:
-        """Whether a label may be what a part with its edges is."""
+        """Whether a label agrees with a part and its edges."""
         if label[1] != part[1] or bool(label[0]) != bool(part[0]):
             return False
         if not part[0]:
@@ -223,8 +224,8 @@ class Meaning:
         return begins in (None, prefix in "BS") and (not finer or ends in (None, prefix in "ES"))
 
     def _spelt(self, tag: str, said: _Said, edges: list[tuple[Edge, Edge]]) -> str:
-        """A known tag in the letters that are written: where its span begins and ends, as far as the tags beside it
-        say it, else as it says itself."""
+        """Return a known tag in the letters that are written: by where its span begins and ends, as far as the
+        neighbouring tags show it, else by its own letter."""
         outside = self.labels.outside
         if outside not in LETTERS or not said.known or not (said.parts and said.parts[0][0]):
             return tag
@@ -235,7 +236,8 @@ class Meaning:
 
 
 def _edges(part: Part, before: _Said | None, after: _Said | None) -> tuple[Edge, Edge]:
-    """Whether a part begins a span and ends it, between what is said of the tokens beside it; None: there is none."""
+    """Return whether a part begins a span and whether it ends one, given the meaning of the neighbouring tags (None
+    at the ends of a sentence)."""
     prefix, kind = part
     if not prefix:
         return True, True
@@ -257,7 +259,7 @@ def _within(tag: str, name: str) -> str:
 
 
 def readable(sentences: Iterable[Sentence], split: str) -> None:
-    """Raise SeqcliError with its place for an open tag that cannot be read, and where no tag of them is known."""
+    """Raise SeqcliError with its place for an open tag that cannot be parsed, or if no tag at all is known."""
     fine, known, first = set[str](), False, None
     for s in sentences:
         first = first or s
@@ -266,9 +268,9 @@ def readable(sentences: Iterable[Sentence], split: str) -> None:
             if tag in fine:
                 continue
             if is_open(tag) and not all(map(is_name, names_in(tag))):
-                hint = "one of several is NOUN|PROPN, none of some !NOUN|PROPN, anything _"
-                raise SeqcliError(f"{s.place(t, tag=True)}: {tag!r} is no tag that is known in part", hint=hint)
+                hint = "write NOUN|PROPN for one of several, !NOUN|PROPN for none of some, _ for an unknown tag"
+                raise SeqcliError(f"{s.place(t, tag=True)}: {tag!r} is not a partly known tag", hint=hint)
             fine.add(tag)
     if first is not None and not known:
-        said = f"{first.place(0, tag=True)}: no word of {split} has a tag that is known"
-        raise SeqcliError(said, hint="label some of its words; _ , A|B and !A are known in part alone")
+        said = f"{first.place(0, tag=True)}: no word of {split} has a known tag"
+        raise SeqcliError(said, hint="label some of its words; _ , A|B and !A are known only in part")

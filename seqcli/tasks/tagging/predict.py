@@ -1,4 +1,4 @@
-"""Labelling sentences with a trained model: words found in raw text, exact inference, answers."""
+"""Label sentences with a trained model: find words in raw text, infer exactly, build answers."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked of an answer beside its tags."""
+    """What an answer should contain besides its tags, and what limits them."""
 
-    confidence: bool = False  # probabilities of tags and spans
-    n_best: int = 0  # so many whole answers with their probabilities
-    least: float = 0.0  # a tag or a span less probable than this is left away
-    forced: Forced | None = None  # where the input says tags that stay
+    confidence: bool = False  # add probabilities of tags and spans
+    n_best: int = 0  # add so many whole answers with their probabilities
+    least: float = 0.0  # drop tags and spans less probable than this
+    forced: Forced | None = None  # the column of the input whose tags are kept
     lexicon: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the tags that a word may have
-    explain: bool = False  # what each word does to each tag
+    explain: bool = False  # add the effect of each word on each tag
 
     @property
     def posterior(self) -> bool:
@@ -47,7 +47,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Tagger(Scored):
-    """A model with all that turns its scores into answers, in the shell and from Python."""
+    """A tagger in use: a model with everything that turns its scores into answers, in the shell and from Python."""
 
     task = "tagging"
     kind = TAGGED
@@ -59,7 +59,7 @@ class Tagger(Scored):
         fitted = header.get("decoding", {})
         model, scheme = models.restore(stored, vocabulary), header["data"]["scheme"]
         if scheme and not vocabulary.scheme:
-            raise ValueError(f"data.scheme is {scheme!r}, the labels are in none")
+            raise ValueError(f"data.scheme is {scheme!r}, but the labels have no scheme")
         found = Words.of(header)
         frames = Frames.of(stored) if "frames" in header else None
         schemes, temperatures = header["data"].get("schemes", {}), fitted.get("temperatures", {})
@@ -76,19 +76,19 @@ class Tagger(Scored):
 
     @property
     def divides(self) -> bool:
-        """Whether it divides running text into sentences."""
+        """Whether it splits running text into sentences."""
         return bool(self.words.restore and registry.constant("restoration", self.words.restore, "RUNNING"))
 
     @property
     def finer(self) -> bool:
-        """Whether it has learnt where tokens end too, as it divides running text."""
+        """Whether, in splitting running text, it has learnt where tokens end too."""
         return TOKEN in self.vocabulary.label_ids
 
     # records
 
     def prepare(self, record: Sentence, asked: Settings) -> Sentence:
-        """The sentence with its words, found in its text where they are not given. Raises SeqcliError for what it
-        lacks."""
+        """Return the sentence with its words, found in its text unless they are given. Raises SeqcliError for a
+        column that it lacks."""
         if asked.forced:
             asked.forced.check(record, self)
             self.counted["forced"] += bool(asked.forced.of(record))
@@ -101,7 +101,7 @@ class Tagger(Scored):
         return self.framed(self.words.find(record))
 
     def framed(self, record: Sentence) -> Sentence:
-        """The sentence with its frames, where those are read; of a file of them the words are their numbers."""
+        """Return the sentence with its frames, if the model reads frames; for a file of frames, words are numbers."""
         if self.frames is None or not (record.words or record.text.strip()):
             return record
         frames = self.frames
@@ -111,23 +111,23 @@ class Tagger(Scored):
         return replace(record, frames=named(record, lambda: frames(record)))
 
     def warn_of_splitting(self, chunk: str) -> None:
-        """Say that raw text is cut as the training data was, not by the rule alone."""
+        """Warn that raw text is split as the training data was, not by the rule alone."""
         own = " ".join(self.words.differing[chunk])
         console.warn(
-            f"the training data has {chunk!r} as {own!r}, which the rule for raw text would not: it is cut as there;"
-            " other words may be cut otherwise than the model knows (give tokens with --input tokens to be sure)"
+            f"{chunk!r} is split into {own!r} as in the training data, not by the rule for raw text; other words may"
+            " be split differently from the training data (to be sure, give tokens with --input tokens)"
         )
 
     def light(self, record: Sentence) -> Sentence:
-        """A sentence without what only its writer needs."""
+        """Return a sentence without the parts that only its writer needs."""
         return replace(record, raw=None, places=(), tag_places=())
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """A recording, arrays, or a folder of those, of a model that reads frames."""
+        """Return the records in a recording, a file of arrays, or a folder of these, for a model of frames."""
         return None if self.frames is None else self.frames.holds(path)
 
     def lacking(self, record: Sentence) -> Sequence[tuple[int, str]]:
-        """Its words that are none of the vocabulary's."""
+        """Return its words that the vocabulary lacks."""
         return () if self.frames is not None else self.vocabulary.unknown(record.words)
 
     # from Python
@@ -135,10 +135,10 @@ class Tagger(Scored):
     def tag(
         self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
     ) -> list[tuple[str, str, float]]:
-        """(word, tag, probability) of each word of a raw text, or of words that are given; of several targets the
-        first one's tag (`of(NAME)` gives the others').
+        """Return (word, tag, probability) for each word of a raw text, or of the given words; for several targets the
+        tag of the first (`of(NAME)` selects another).
 
-        `features` gives the further columns that the model reads, where it reads any.
+        `features` gives the further columns that the model reads, if it reads any.
         """
         sentence, answer = self._one(text, features)
         return list(zip(sentence.words, answer.tags, answer.probabilities or [], strict=True))
@@ -146,10 +146,10 @@ class Tagger(Scored):
     def spans(
         self, text: str | Sequence[str], features: Mapping[str, Sequence[str]] | None = None
     ) -> list[tuple[int, int, str, float]]:
-        """(start, end, label, probability) of each span: code points of a raw text (of given words: of the words
-        joined by a space), end exclusive. Raises UsageError where the tags are no spans."""
+        """Return (start, end, label, probability) for each span, in code points of a raw text (or of the given words
+        joined by spaces), end exclusive. Raises UsageError if the tags are not spans."""
         if not self.scheme:
-            raise UsageError(f"{self.path}: the tags of this model are no spans")
+            raise UsageError(f"{self.path}: the tags of this model are not spans")
         sentence, answer = self._one(text, features)
         places = sentence.spread()
         return [
@@ -162,7 +162,7 @@ class Tagger(Scored):
     ) -> tuple[Sentence, Answer]:
         own = {name: list(values) for name, values in (features or {}).items()}
         if missing := [name for name in self.features if name not in own]:
-            raise UsageError(f"this model reads {', '.join(missing)} beside the words: give features={{...}}")
+            raise UsageError(f"this model reads {', '.join(missing)} besides the words: give features={{...}}")
         if isinstance(text, str):
             sentence = self.words.find(Sentence(text=text, features=own, split=False))
         else:
@@ -174,7 +174,7 @@ class Tagger(Scored):
     def answer(
         self, sentences: Sequence[Sentence], settings: Settings = Settings(), allowed: Sequence[Allowed] = ()
     ) -> list[Answer]:
-        """An answer for each sentence, in their order; with the text that it restores, where the model does."""
+        """Return an answer for each sentence, in order, with the restored text if the model restores."""
         if settings.forced or settings.lexicon:
             allowed = [self._allowed(s, settings) for s in sentences]
         found = [self._nothing(settings) for _ in sentences]
@@ -203,7 +203,7 @@ class Tagger(Scored):
         return found
 
     def _of_group(self, chain: Chain, words: Sequence[Sequence[str]], settings: Settings) -> list[Answer]:
-        """The answers for the sentences of a group."""
+        """Return the answers for the sentences of a group."""
         paths = self.best(chain, words)
         marginals = chain.marginals() if settings.posterior else None
         best = chain.nbest(settings.n_best) if settings.n_best else None
@@ -224,8 +224,8 @@ class Tagger(Scored):
     def explained(
         self, sentence: Sentence, tags: Sequence[str]
     ) -> list[tuple[list[float | None], list[float | None]]]:
-        """What each word of a sentence does to each word's tag: its log-odds with the word less those without it
-        (None: the word itself), and its probability as far as the sentence was read with each (None: before it)."""
+        """Return for each word's tag the effect of each word: the tag's log-odds with that word minus those without
+        it (None: the word itself), and its probability after reading up to that word (None: not yet read)."""
         n, place = len(sentence.words), dict(zip(self.labels.parts, self.labels.part_ids.tolist(), strict=True))
         wanted = [place[part] for part in self.labels.parts_of(tags)]
         places = [[*range(i), *range(i + 1, n)] for i in range(n)] + [list(range(i + 1)) for i in range(n)]
@@ -256,7 +256,7 @@ class Tagger(Scored):
         return found
 
     def _nothing(self, settings: Settings) -> Answer:
-        """The answer for a sentence without words."""
+        """Return the answer for a sentence without words."""
         if self.targets:
             return joint({name: target._nothing(settings) for name, target in self.targets.items()})
         return Answer(
@@ -267,7 +267,7 @@ class Tagger(Scored):
         )
 
     def _probabilities(self, path: np.ndarray, marginals: np.ndarray, words: Sequence[str]) -> list[float]:
-        """Of each word's tag: of all labels that say the same (see `Labels.parts`)."""
+        """Return the probability of each word's tag, summed over labels of the same part (see `Labels.parts`)."""
         if isinstance(self.labels, Edits):
             path, marginals = self.labels.merged(path, marginals, words)
         part = self.labels.part_ids
@@ -277,7 +277,7 @@ class Tagger(Scored):
     def _spans(
         self, chain: Chain, paths: np.ndarray, lengths: list[int], settings: Settings
     ) -> list[list[SpanAnswer]]:
-        """Of each sentence in a group."""
+        """Return the spans of each sentence in a group."""
         if not self.scheme:
             return []
         places, asked = [], []
@@ -300,7 +300,7 @@ class Tagger(Scored):
         return schemes.continues(self.vocabulary.labels, self.vocabulary.scheme)
 
     def _confident(self, answer: Answer, settings: Settings, marginals: np.ndarray | None) -> Answer:
-        """The answer without what is less probable than asked for; `marginals` (T, K) of its words."""
+        """Return the answer without tags and spans less probable than `least`; `marginals` (T, K) of its words."""
         if not settings.least or not answer.tags or marginals is None or answer.probabilities is None:
             return answer
         if answer.spans is not None:
@@ -310,7 +310,7 @@ class Tagger(Scored):
                 kept[s.start : s.end] = True
             tags = [tag if kept[t] else "O" for t, tag in enumerate(answer.tags)]
             assert self.scheme
-            answer.tags = schemes.convert(tags, self.scheme, self.scheme)  # in IOB1 B after what is gone becomes I
+            answer.tags = schemes.convert(tags, self.scheme, self.scheme)  # in IOB1, B after a dropped span becomes I
             outside = self.vocabulary.label_ids.get("O")
             for t in np.flatnonzero(~kept).tolist():
                 answer.probabilities[t] = float(marginals[t, outside]) if outside is not None else 0.0
@@ -321,7 +321,7 @@ class Tagger(Scored):
 
 
 def joint(answers: dict[str, Answer]) -> Answer:
-    """The answers of several targets as one."""
+    """Join the answers of several targets into one."""
     first, *further = answers
     return replace(answers[first], further={name: answers[name] for name in further})
 

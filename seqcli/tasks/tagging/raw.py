@@ -1,4 +1,4 @@
-"""Words found in raw text as the model's training data has them."""
+"""Find words in raw text as the model's training data has them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _SPACED = re.compile(r"\S+")
 
 @dataclass(frozen=True)
 class Words:
-    """How a model finds its words in raw text: a rule, or the characters that it restores something to."""
+    """How a model finds its words in raw text: by a rule, or as the units in which it restores text."""
 
     rule: Rule | None
-    differing: Mapping[str, Sequence[str]]  # chunks that the training data cut otherwise than the rule, and how
+    differing: Mapping[str, Sequence[str]]  # chunks that the training data splits differently, and how
     restore: str | None = None
-    vectors: bool = False  # words are vectors, with white space between them; or the text names a file of them
+    vectors: bool = False  # words are vectors separated by white space; or the text names a file of vectors
 
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Words:
-        """As an artifact's header has it under `splitting`."""
+        """Restore it from an artifact's header, key `splitting`."""
         stored = header["splitting"]
         rule = Rule.from_dict(stored["rule"]) if stored.get("rule") else None
         if rule is None and not stored.get("restore") and not stored.get("vectors"):
-            raise ValueError("splitting has neither a rule nor what is restored")
+            raise ValueError("splitting has neither a rule nor a restoration")
         return cls(rule, stored.get("differing", {}), stored.get("restore"), stored.get("vectors", False))
 
     def find(self, sentence: Sentence) -> Sentence:
-        """The sentence with its words; one that has them is given back as it is."""
+        """Return the sentence with its words; unchanged if it has them already."""
         if sentence.words or not sentence.text:
             return sentence
         if self.restore:
@@ -46,18 +46,18 @@ class Words:
         return replace(sentence, words=[sentence.text[a:b] for a, b in offsets], offsets=offsets)
 
     def cut(self, text: str) -> list[tuple[int, int]]:
-        """The words (start, end) that the rule finds in a text."""
+        """Return the words (start, end) that the rule finds in a text."""
         assert self.rule is not None
         return self.rule.split(text, self.differing)
 
     def odd(self, text: str) -> str | None:
-        """A chunk of a raw text that the training data cut otherwise than the rule, if there is one."""
+        """Return a chunk of a raw text that the training data splits differently from the rule, else None."""
         return next((chunk for chunk in text.split() if chunk in self.differing), None) if self.differing else None
 
 
 def _in_place(sentence: Sentence, units: list[str]) -> Sentence:
-    """The sentence with the characters that a model restores something to, and their places in its text; where they
-    are not in it as they are, the text is theirs."""
+    """Return the sentence with `units` as its words and their places in its text; if the text does not contain them
+    unchanged and cannot be aligned with them, their concatenation becomes the text."""
     whole = "".join(units)
     offsets = None if whole == sentence.text else align(sentence.text, units)
     if offsets is not None:

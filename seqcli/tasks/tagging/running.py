@@ -1,8 +1,8 @@
-"""Running text as a filter reads it: windows of a paragraph's units, and the sentences that their labels make.
+"""Split running text in a filter: windows of a paragraph's units, and the sentences that their labels yield.
 
-An empty line ends a paragraph; any other line end is white space, or ends one too. A paragraph of any length is
-answered in windows of CORE units, with CONTEXT units on either side that are read but not answered. Where they begin
-depends on the paragraph alone: the sentences are the same however the text arrives, and memory is bounded.
+An empty line ends a paragraph; any other line end is white space, or optionally ends a paragraph too. A paragraph of
+any length is answered in windows of CORE units, with CONTEXT units on either side that are read but not answered. The
+windows depend on the paragraph alone, so the sentences are the same however the text arrives, and memory is bounded.
 """
 
 from __future__ import annotations
@@ -19,42 +19,40 @@ from seqcli.restoration.sentences import SENTENCE, TOKEN, WORD, located
 from seqcli.streams import BOM, Chunk
 
 CORE = 256  # units of a window
-CONTEXT = 64  # that are read on either side of them
-LONGEST = 10_000  # units: a sentence that would be longer ends between two words
-TOGETHER = 64  # windows answered at once where sentences are found for another model
+CONTEXT = 64  # units read on either side of a window
+LONGEST = 10_000  # units: a longer sentence is cut between two words
+TOGETHER = 64  # windows answered at once when sentences are found for another model
 
 _begin = itemgetter(0)
-Line = tuple[
-    int, int, int
-]  # where a line, or a part of it, begins: code points of the source before it, line, column
+Line = tuple[int, int, int]  # where a line or a part of one begins: offset in the source in code points, line, column
 
 
 class Window(NamedTuple):
-    """Which units of a record are answered, and where they stand: the `raw` of a window."""
+    """The units of a record that are answered, and their places: the `raw` of a window."""
 
     first: int
     end: int
     last: bool  # whether the paragraph ends with `end`
     starts: Sequence[int]  # of all units, in code points of the source
-    lines: Sequence[Line]  # those that they stand in
-    begins: bool = False  # whether the paragraph begins with `first`, and
-    blank: bool = False  # whether an empty line precedes it, or it is the first of its source,
-    document: str | None = None  # whose name this is then
+    lines: Sequence[Line]  # the lines that contain them
+    begins: bool = False  # whether the paragraph begins with `first`
+    blank: bool = False  # whether an empty line precedes that paragraph, or it is the first of its source
+    document: str | None = None  # the name of the source if that paragraph is its first
 
 
 @dataclass
 class _Paragraph:
-    """What is held of the paragraph that is being read."""
+    """The part of the current paragraph that is held in memory."""
 
     units: list[str] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
-    first: int = 0  # the unit that the next window answers first
-    begins: bool = True  # whether no window of it has been given
+    first: int = 0  # the first unit that the next window answers
+    begins: bool = True  # whether no window of it has been yielded yet
 
 
 class Reader:
-    """Chunks of running text in, windows out; `line_ends`: every line is a paragraph."""
+    """A reader that turns chunks of running text into windows; `line_ends`: every line is a paragraph."""
 
     cuts = True  # a long line may come in parts
 
@@ -66,8 +64,8 @@ class Reader:
     def _begin(self, source: str) -> None:
         self._source, self._document = source, "" if source == "<stdin>" else source
         self._at = 0  # code points that have been read
-        self._filled, self._blank = False, True  # whether the line has words; whether a paragraph stands apart
-        self._tail, self._inside = "", False  # a unit that may go on; whether units of its word were taken
+        self._filled, self._blank = False, True  # whether the line has words; whether an empty line came before
+        self._tail, self._inside = "", False  # a unit that may continue; whether units of its word were taken
         self._held = _Paragraph()
 
     def feed(self, chunk: Chunk) -> Iterator[Sentence]:
@@ -105,7 +103,7 @@ class Reader:
         self._filled, self._at = False, self._at + 1
 
     def _take(self, part: str, *, ended: bool = False) -> None:
-        """Add the units of a part of a line; the last one may go on in the next part, unless the line has `ended`."""
+        """Add the units of a part of a line; the last unit may continue in the next part, unless the line `ended`."""
         whole, at, held = self._tail + part, self._at - len(self._tail), self._held
         units, starts = located(whole, at, first=self._inside or not held.units)
         self._tail, self._inside = "", False
@@ -118,7 +116,7 @@ class Reader:
         held.starts += starts
 
     def _windows(self, *, last: bool) -> Iterator[Sentence]:
-        """Yield those whose context has been read, or with `last` all of the paragraph."""
+        """Yield the windows whose context has been read, or with `last` all that are left of the paragraph."""
         held, begin = self._held, 0
         while len(held.units) - held.first > CORE + CONTEXT:
             end = held.first + CORE
@@ -147,15 +145,15 @@ class Reader:
 
 
 def _places(starts: Sequence[int], lines: Sequence[Line]) -> list[Place]:
-    """Line and column of what begins at some code points of a source."""
+    """Return the line and column of each offset in code points of a source."""
     begins = [begin for begin, _, _ in lines]
     found = (lines[max(bisect_right(begins, start) - 1, 0)] for start in starts)
     return [(line, column + start - begin) for start, (begin, line, column) in zip(starts, found, strict=True)]
 
 
 class Sentences:
-    """The sentences of windows, put together in the windows' order. Their words are those that labels say where the
-    model has learnt them (`finer`), else those that `cut` finds in a text: (start, end) of each."""
+    """A builder of sentences from windows, in the windows' order. Words come from the labels if the model has learnt
+    them (`finer`), else from `cut`, which returns (start, end) of each word of a text."""
 
     def __init__(self, cut: Callable[[str], list[tuple[int, int]]], *, finer: bool):
         self._cut, self._finer = cut, finer
@@ -163,7 +161,7 @@ class Sentences:
         self._labels: list[str] = []
         self._starts: list[int] = []
         self._lines: list[Line] = []
-        self._begins: dict[str, Any] = {}  # what the next sentence begins
+        self._begins: dict[str, Any] = {}  # whether the next sentence begins a paragraph, and which
         self._found = 0
 
     def of(self, window: Sentence, answer: Answer) -> Iterator[Sentence]:
@@ -196,7 +194,7 @@ class Sentences:
         self._starts += window.raw.starts[at:end]
 
     def _made(self, end: int, source: str, joined: bool, probability: float | None = None) -> Iterator[Sentence]:
-        """Yield the sentence of the first units that are held, if they are any but white space."""
+        """Yield the sentence made of the first `end` units held, unless they are only white space."""
         units, labels, starts = self._units[:end], self._labels[:end], self._starts[:end]
         del self._units[:end], self._labels[:end], self._starts[:end]
         first, last = int(units[0] == " "), len(units) - (units[-1] == " ")
@@ -220,17 +218,17 @@ class Sentences:
 def _words_places(
     units: Sequence[str], starts: Sequence[int], offsets: Sequence[tuple[int, int]], lines: Sequence[Line]
 ) -> list[Place]:
-    """Line and column of a sentence's words, whose offsets count code points of its units."""
+    """Return the line and column of a sentence's words, whose offsets count code points of its units."""
     ends = list(accumulate(map(len, units)))
     return _places([starts[bisect_right(ends, begin)] for begin, _ in offsets], lines)
 
 
 def divided(units: Sequence[str], labels: Sequence[str]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The words of a sentence (start, end), as its units' labels and white space divide them, and which of them are
-    together one token: the first, and the one behind the last."""
+    """Return the words of a sentence (start, end), as its units' labels and white space divide them, and the ranges
+    of words (first, end) that form one token together."""
     words: list[tuple[int, int]] = []
     tokens: list[tuple[int, int]] = []
-    start = at = first = 0  # where the word begins, and the unit; the first word of the token
+    start = at = first = 0  # where the word and the unit begin; the first word of the token
 
     def ended(*, token: bool) -> None:
         nonlocal start, first
@@ -255,7 +253,7 @@ def divided(units: Sequence[str], labels: Sequence[str]) -> tuple[list[tuple[int
 
 @dataclass
 class Divided:
-    """Running text in, sentences out, as a model finds them: a reader for what answers sentences."""
+    """A reader of running text that yields the sentences a model finds in it, for a predictor of sentences."""
 
     splitter: Any  # a tagger that restores sentences
     windows: Reader

@@ -1,4 +1,4 @@
-"""Scoring labels: accuracy, spans, and how true the probabilities are."""
+"""Score labels: accuracy, spans, and calibration of the probabilities."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Unknown = Literal["error", "skip", "count-wrong"]
 
 
 def headline(tagger: Tagger) -> str:
-    """The one figure that decides: of spans where there are any, of sentences where those are restored, else of
-    tokens; of several targets the mean."""
+    """Return the metric that decides: F1 of spans if there are any, F1 of sentences if those are restored, else
+    accuracy of tokens; for several targets, their mean."""
     if tagger.vocabulary.further:
         return "targets-mean"
     return "span-f1" if tagger.scheme else "sentence-f1" if tagger.words.restore == "sentences" else "accuracy"
@@ -40,16 +40,17 @@ def evaluate(
     probabilities: bool = True,
     what: str = "",
 ) -> Report:
-    """Score a tagger on sentences with tags; `what` heads a bar that shows how far it is.
+    """Score a tagger on sentences with tags; `what` is the heading of the progress bar.
 
-    A tag that the model does not know is an error with its place, or its sentence is left out (`skip`), or it is
-    wrong whatever is predicted. `probabilities` measures calibration too, which takes the sums over all paths.
+    A tag that the model does not know raises SeqcliError with its place (`error`), or its sentence is left out
+    (`skip`), or it counts as wrong whatever is predicted. `probabilities` measures calibration too, which sums over
+    all paths.
     """
     targets = tagger.targets or {"": tagger}
     sentences = [s for s in sentences if s.words]
     each = {name: [aimed(s, own.target) for s in sentences] for name, own in targets.items()}
     if lacking := [name for name in tagger.vocabulary.further if any(name not in s.features for s in sentences)]:
-        raise UsageError(f"the text has no {lacking[0]!r} to score against", hint="--tag scores one target alone")
+        raise UsageError(f"the text has no {lacking[0]!r} to score against", hint="--tag scores a single target")
     if any(s.tags is None for own in each.values() for s in own):
         raise UsageError("the text has no tags to score against", hint="name their column or field with --tag")
     kept = range(len(sentences))
@@ -77,7 +78,7 @@ def evaluate(
 
 
 class Scoring:
-    """What one target's answers score."""
+    """The scoring of one target's answers."""
 
     def __init__(self, tagger: Tagger, sentences: Sequence[Sentence], probabilities: bool):
         self.tagger, self.sentences, self.probabilities = tagger, sentences, probabilities
@@ -88,7 +89,7 @@ class Scoring:
         self.right = [np.zeros(0, bool)] * len(sentences)
 
     def add(self, group: Sequence[int], emissions: np.ndarray, lengths: np.ndarray) -> None:
-        """Score a group of the sentences (their places) by the scores of their labels (B, T, K)."""
+        """Score a group of the sentences (by index) from the scores of their labels (B, T, K)."""
         tagger, forms, part_ids = self.tagger, self.tagger.vocabulary.forms, self.tagger.labels.part_ids
         chain = tagger.chain(emissions, lengths)
         own = [self.sentences[i] for i in group]
@@ -121,7 +122,7 @@ class Scoring:
             self.measured.update(Found(predicted, gold, known, s.words, written, *beliefs, nats=nats[row], tokens=n))
 
     def _of_parts(self, p: np.ndarray) -> np.ndarray:
-        """Probabilities (T, K) of labels as those of the parts that they say (see `Labels.parts`)."""
+        """Sum probabilities (T, K) of labels into probabilities of their parts (see `Labels.parts`)."""
         own = np.zeros((len(p), len(self.places)))
         np.add.at(own.T, self.tagger.labels.part_ids, p.T)
         return own
@@ -136,7 +137,7 @@ class Scoring:
         p: np.ndarray | None,
         nats: float | None,
     ) -> None:
-        """Score a sentence whose tags are known in part: tokens whose tag is known, and what is known of spans."""
+        """Score a sentence with partly known tags: the tokens whose tag is known, and what is known of spans."""
         scheme, told = self.tagger.scheme, np.flatnonzero(part.told).tolist()
         self.open += len(part.told) - len(told)
         self.strange += int((~part.allowed.any(1)).sum())
@@ -154,7 +155,7 @@ class Scoring:
             self.measured.update(Found(probabilities=beliefs[0], truth=beliefs[1], chosen=beliefs[2]))
 
     def report(self, signature: str, more: dict[str, int]) -> Report:
-        """What was found."""
+        """Return the report of what was measured."""
         counts = {
             "sentences": len(self.sentences),
             "tokens": sum(len(s.words) for s in self.sentences),
@@ -166,13 +167,13 @@ class Scoring:
 
 
 class _Knowing:
-    """Which tags a tagger knows; of edits of words, of which there is no end, all."""
+    """The tags that a tagger knows; for edits of words, which are unlimited, all tags count as known."""
 
     def __init__(self, tagger: Tagger):
         self.tagger, self.known = tagger, set(tagger.tags)
 
     def all_of(self, s: Sentence, unknown: Unknown) -> bool:
-        """Whether it knows all tags of a sentence. Raises SeqcliError, if `unknown` is an error."""
+        """Whether it knows all tags of a sentence. Raises SeqcliError if not and `unknown` is "error"."""
         if (part := self.tagger.in_part(s)) is not None:
             odd = next(iter(np.flatnonzero(~part.allowed.any(1)).tolist()), None)
         else:
@@ -186,7 +187,7 @@ class _Knowing:
 
 
 def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
-    """What two numbers must share to stand in one table."""
+    """Return the signature that two scores must share to be comparable."""
     tokens, data = sum(len(s.words) for s in sentences), fingerprint(sentences, tagger.read_columns)[:12]
     return f"seqcli:{__version__}|scheme:{tagger.scheme or 'tags'}|data:{data}|tokens:{tokens}"
 
@@ -195,7 +196,7 @@ def signature(tagger: Tagger, sentences: Sequence[Sentence]) -> str:
 
 
 def fitted(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[Tagger, dict[str, Any]]:
-    """A tagger with the temperatures that are fitted on a validation split, and the same as a header has them."""
+    """Return the tagger with temperatures fitted on a validation split, and these as they stand in a header."""
     if not tagger.targets:
         temperature = fit_temperature(tagger, sentences)
         return replace(tagger, temperature=temperature), {"temperature": temperature}
@@ -206,10 +207,10 @@ def fitted(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[Tagger, dict[
 
 
 def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 30_000) -> float:
-    """The temperature whose token marginals give the sentences' own tags the least cross-entropy (Guo et al. 2017);
-    of a tagger with one target.
+    """Return the temperature with the lowest cross-entropy of the sentences' own tags under the token marginals (Guo
+    et al. 2017), for a tagger with one target.
 
-    A search between 1/4 and 4 to 1 %, on about `most` tokens.
+    The search runs between 1/4 and 4, to 1 %, on about `most` tokens.
     """
     chosen, golds, tokens = [], [], 0
     for s in (aimed(s, tagger.target) for s in sentences):
@@ -237,8 +238,8 @@ def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence], most: int = 3
 
 
 def _gold_labels(tagger: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray] | None:
-    """The tokens of a sentence whose tag is known (N,), and their labels (N,), or all that each may have (N, K); None
-    where the model does not know one."""
+    """Return the tokens of a sentence whose tag is known (N,), and their labels (N,), or all that each may have
+    (N, K); None if the model does not know one."""
     if (part := tagger.in_part(s)) is not None:
         at = np.flatnonzero(part.told)
         return (at, part.allowed[at]) if len(at) and part.allowed[at].any(1).all() else None
@@ -247,7 +248,7 @@ def _gold_labels(tagger: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray] |
 
 
 class Judged(NamedTuple):
-    """An answer: a tag, or a span where tags are spans."""
+    """A judged answer: a tag, or a span if tags are spans."""
 
     start: int
     end: int
@@ -258,7 +259,7 @@ class Judged(NamedTuple):
 
 
 def judged(tagger: Tagger, sentences: Sequence[Sentence]) -> Iterator[tuple[Sentence, list[Judged]]]:
-    """Sentences with what is known of each answer to them; of a tagger with one target."""
+    """Yield sentences with their judged answers, for a tagger with one target."""
     for s, answer in zip(sentences, tagger.answer(sentences, Settings(confidence=True)), strict=True):
         part = tagger.in_part(s)
         if answer.spans is None:
@@ -278,13 +279,13 @@ def judged(tagger: Tagger, sentences: Sequence[Sentence]) -> Iterator[tuple[Sent
 
 
 def answers_judged(tagger: Tagger, sentences: Sequence[Sentence]) -> list[tuple[float, bool]]:
-    """(probability, whether right) of every tag, or of every span where tags are spans."""
+    """Return (probability, whether right) of every tag, or of every span if tags are spans."""
     sentences = [aimed(s, tagger.target) for s in sentences if s.words]
     return [(own.probability, own.right) for _, each in judged(tagger, sentences) for own in each]
 
 
 def summary(metrics: Mapping[str, float]) -> str:
-    """The figures that a line has room for."""
+    """Return the main figures on one line."""
     shown = [("targets-mean", "mean of the targets"), ("targets-all", "all right"), ("accuracy", "accuracy")]
     shown += [("accuracy-unknown", "unknown words"), ("span-f1", "span F1")]
     shown += [("sentence-f1", "sentence F1"), ("token-f1", "token F1")]

@@ -1,4 +1,4 @@
-"""What is worth tags among sentences, and which tags a model contradicts; how such sentences are written."""
+"""Rank sentences by how much labelling them would help, find doubtful tags, and write such sentences."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from seqcli.tasks.tagging.tags import aimed
 WAYS = (*uncertainty.WAYS, "span")
 DEFAULT = "least"
 WRITES = ("conll", "conllu", "jsonl", "word-tag")
-SCORE = "uncertainty"  # the key or comment that has it
-BATCH = 1024  # sentences whose tags are looked at together
+SCORE = "uncertainty"  # the key or comment that holds it
+BATCH = 1024  # sentences whose tags are checked together
 
 
 @dataclass(frozen=True)
 class Asked(Settings):
-    """How sentences are ranked."""
+    """Settings that rank sentences."""
 
     by: str = DEFAULT
-    per_word: bool = False  # divided by the words
-    target: str = ""  # which of several targets ranks them; "": the first
+    per_word: bool = False  # divide by the number of words
+    target: str = ""  # the one of several targets that ranks them; "": the first
 
 
 @dataclass(frozen=True)
 class Selector(Tagger):
-    """A tagger that says beside each answer how unsure it is of it."""
+    """A tagger that adds its uncertainty to each answer."""
 
     settings: ClassVar[type] = Asked
 
     def answer(  # type: ignore[override]
         self, sentences: Sequence[Sentence], settings: Asked = Asked(), allowed: Any = ()
     ) -> list[Answer]:
-        """An answer for each sentence with its `uncertainty`; one without words has none."""
+        """Return an answer for each sentence with its `uncertainty`; None for a sentence without words."""
         found = super().answer(sentences, settings, allowed)
         for answer in found:
             answer.uncertainty = answer.further.get(settings.target, answer).uncertainty
@@ -58,7 +58,7 @@ class Selector(Tagger):
         return found
 
     def _of_spans(self, chain: Chain, words: Sequence[Sequence[str]], settings: Asked) -> np.ndarray | None:
-        """Of the spans of a group's answers; None of a target whose tags are no spans."""
+        """Return the uncertainty about the spans of a group's answers; None for a target whose tags are not spans."""
         if not self.scheme:
             return None
         spans = self._spans(chain, self.best(chain, words), [*map(len, words)], replace(settings, confidence=True))
@@ -72,22 +72,22 @@ class Selector(Tagger):
 
 @dataclass
 class Writer:
-    """Sentences with the tags that a model gives, in a format that has tags; what was read in it keeps all else."""
+    """A writer of sentences with predicted tags, in a format that has tags; input in that format keeps all else."""
 
     format: str
-    options: Options  # of what is written
-    framed: bool = False  # words are the numbers of frames
+    options: Options  # of the output
+    framed: bool = False  # whether words are the numbers of frames
 
     @cached_property
     def _own(self) -> Any:
         return registry.load("records", self.format).Writer(self.options)
 
     def head(self) -> str:
-        """No format of sentences begins with anything."""
+        """Return the head of the output: formats of sentences have none."""
         return ""
 
     def __call__(self, sentence: Sentence, answer: Answer) -> str:
-        """A record with its line ends; how unsure its tags are as a key, or a comment where there are any."""
+        """Return a record with its line ends, and its uncertainty as a key, or as a comment where possible."""
         score = round(answer.uncertainty or 0.0, 6)
         if self.format == "jsonl":
             return self._object(sentence, answer, score)
@@ -106,7 +106,7 @@ class Writer:
         return "\n".join(lines[first:])
 
     def _object(self, sentence: Sentence, answer: Answer, score: float) -> str:
-        """A line: the object that was read, or a new one, with its tokens and tags."""
+        """Return a line: the object that was read, or a new one, with its tokens and tags."""
         raw = sentence.raw
         own = getattr(raw, "format", "") == "jsonl"
         members: dict[str, Any] = {} if own or sentence.offsets is None else {"text": sentence.text}
@@ -119,20 +119,20 @@ class Writer:
 
 
 def asked(own: Tagger, by: str, per_word: bool, reading: Any) -> Asked:
-    """The settings: of several targets `reading.tag` names the one that ranks. Raises UsageError."""
+    """Return the settings; `reading.tag` names the one of several targets that ranks. Raises UsageError."""
     target = reading.tag if own.targets and reading.tag else ""
     ranks = own.of(target) if target else own.first
     if by == "span" and not ranks.scheme:
         raise UsageError(
-            f"--by span: the tags of {own.path} are no spans", hint=f"--by {', '.join(uncertainty.WAYS)}"
+            f"--by span: the tags of {own.path} are not spans", hint=f"--by {', '.join(uncertainty.WAYS)}"
         )
     if by == "margin" and per_word:
-        raise UsageError("--per-word divides what adds up over words: a margin of probabilities does not")
+        raise UsageError("--per-word divides sums over words: it does not apply to --by margin")
     return Asked(by=by, per_word=per_word, target=target)
 
 
 def check(own: Tagger, path: Any) -> None:
-    """Raise UsageError for a tagger whose labels no person writes."""
+    """Raise UsageError for a tagger whose labels are made from plain text, not by a person."""
     if own.words.restore:
         said = f"{path} restores {own.words.restore}, which it learns from plain text"
         raise UsageError(
@@ -143,8 +143,8 @@ def check(own: Tagger, path: Any) -> None:
 def doubts(
     own: Tagger, sentences: Sequence[Sentence], advance: Callable[[int], Any]
 ) -> tuple[list[Contradicted], int]:
-    """The tags of words that a tagger contradicts, the most doubtful first, and how many tags it does not know. Of
-    several targets, the first one's. Tags that are known in part are left out."""
+    """Return the tags of words that a tagger contradicts, most doubtful first, and the number of tags it does not
+    know; for several targets, of the first. Partly known tags are left out."""
     own = own.first
     collected, unknown = Doubts(int(own.labels.part_ids.max(initial=-1)) + 1), 0
     starts = np.cumsum([0, *(len(s.words) for s in sentences)])
@@ -173,7 +173,7 @@ def doubts(
 
 
 def _gold(own: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray]:
-    """What each tag is among the parts (T,), -1 where that is not known; and (T,) whether a tag says something."""
+    """Return the part of each tag (T,), -1 if it is not known; and whether an unknown one counts as such (T,)."""
     parts = own.labels.part_ids
     if (part := own.in_part(s)) is not None:
         each = [{*parts[allowed].tolist()} for allowed in part.allowed & part.told[:, None]]
@@ -185,7 +185,7 @@ def _gold(own: Tagger, s: Sentence) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _written(own: Tagger, part: str, word: str) -> str:
-    """A part as it is written of a word."""
+    """Return a part as the tag of a word."""
     if own.vocabulary.edits:
         return own.labels.written(np.array([own.vocabulary.label_ids[part]]), [word])[0]
     return schemes.in_letters(part, own.scheme)

@@ -1,4 +1,4 @@
-"""How tags are written as lines: word/TAG, or the text that they restore."""
+"""Write tags as lines: word/TAG, or the text that they restore."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seqcli.tasks.tagging.running import Sentences
 
 
 class Writer(forms.Writer):
-    """The text that tags restore, where they do; else words with their tags, of several targets as objects."""
+    """A writer of restored text; if tags restore none, of words with their tags, as objects for several targets."""
 
     def line(self, record: Sentence, answer: Answer) -> str:
-        """As text, with its line end."""
+        """Return the answer as text, with its line end."""
         if answer.further:
             return jsonl.Writer(Options(TAGGED)).write(record, answer)
         return (
@@ -25,23 +25,23 @@ class Writer(forms.Writer):
 
 
 def restored(sentence: Sentence, answer: Answer) -> str:
-    """The text that the labels say; nothing of what is no record."""
+    """Return the restored text; nothing for what is not a record."""
     return (answer.text or "") + getattr(sentence.raw, "end", "\n") if sentence.record else ""
 
 
 @dataclass
 class Found:
-    """The sentences that were found in running text: a writer of windows, in their order."""
+    """A writer of the sentences found in running text, called with windows in their order."""
 
     sentences: Sentences
-    write: Callable[[Sentence, Answer], str]  # of a sentence, whose words have no tags
+    write: Callable[[Sentence, Answer], str]  # a sentence, whose words have no tags
 
     def __call__(self, window: Sentence, answer: Answer) -> str:
-        """Those that a window completes."""
+        """Return the sentences that a window completes."""
         return "".join(self.write(s, Answer([""] * len(s.words))) for s in self.sentences.of(window, answer))
 
 
 def sentence_line(sentence: Sentence, _: Answer) -> str:
-    """A sentence as a line; an empty one between paragraphs that an empty line, or the end of a text, divides."""
+    """Return a sentence as a line, after an empty line if one, or the end of a text, separates its paragraph."""
     place: Excerpt = sentence.raw
     return ("\n" if place.blank and place.number > 1 else "") + sentence.text + "\n"

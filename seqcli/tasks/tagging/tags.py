@@ -1,4 +1,4 @@
-"""The tags of sentences: those of several targets, and the scheme that spans are written in."""
+"""Handle the tags of sentences: several targets, and the scheme in which spans are written."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from seqcli.records import Sentence, is_open
 
 
 def aimed(sentence: Sentence, name: str) -> Sentence:
-    """A sentence with the tags of a further target; as it is where it has none by that name."""
+    """Return a sentence with the tags of a further target; unchanged if it has none by that name."""
     if name not in sentence.features:
         return sentence
     return replace(sentence, tags=sentence.features[name], tag_places=())
 
 
 def with_tags(sentence: Sentence, name: str, tags: list[str]) -> Sentence:
-    """The sentence with the tags of a further target as they are read."""
+    """Return the sentence with `tags` as those of a further target."""
     if sentence.features.get(name) == tags:
         return sentence
     return replace(sentence, features={**sentence.features, name: tags})
@@ -27,7 +27,8 @@ def with_tags(sentence: Sentence, name: str, tags: list[str]) -> Sentence:
 def in_one_scheme(
     splits: dict[str, list[Sentence]], format_name: str, wanted: str, *, partial: bool = False
 ) -> tuple[dict[str, list[Sentence]], str | None]:
-    """The splits with their tags in the training split's scheme, and which it is; `partial`: some are open."""
+    """Return the splits with their tags in the training split's scheme, and that scheme; `partial`: tags may be
+    open."""
     train = splits["train"] if partial else _outside(splits["train"], format_name)
     scheme = _scheme(wanted, train, partial=partial)
     others = {split: in_scheme(s, scheme, split, partial=partial) for split, s in splits.items() if split != "train"}
@@ -35,7 +36,7 @@ def in_one_scheme(
 
 
 def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
-    """Spans in CoNLL-U with O for what is in none: there a word in no span has no key."""
+    """Return sentences of CoNLL-U with O outside spans, where that format has no key."""
     if format_name != "conllu" or not any("_" in (s.tags or []) for s in sentences):
         return sentences
     changed = [replace(s, tags=["O" if tag == "_" else tag for tag in s.tags or []]) for s in sentences]
@@ -43,8 +44,8 @@ def _outside(sentences: list[Sentence], format_name: str) -> list[Sentence]:
 
 
 def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, partial: bool = False) -> list[Sentence]:
-    """Sentences with their tags in a scheme: those of a file that writes its spans in another are converted. Raises
-    SeqcliError where they are and some are open."""
+    """Return sentences with their tags in a scheme, converted if they are in another. Raises SeqcliError if they need
+    conversion but some tags are open."""
     if not scheme:
         return sentences
     if partial and (first := next((s for s in sentences if any(map(is_open, s.tags or ()))), None)):
@@ -52,9 +53,9 @@ def in_scheme(sentences: list[Sentence], scheme: str | None, what: str, *, parti
         own = schemes.recognise(known)
         if own in (None, scheme) or not (count := schemes.violations(known, scheme)):
             return sentences
-        if own in schemes.LETTERS or scheme in schemes.LETTERS:  # its tags are others
+        if own in schemes.LETTERS or scheme in schemes.LETTERS:  # their tags differ
             said = f"{first.place(0, tag=True)}: {what} writes its spans in {own}, the training split in {scheme}"
-            raise SeqcliError(said, hint="tags known in part must be in the scheme of the training split")
+            raise SeqcliError(said, hint="partly known tags must be in the scheme of the training split")
         console.say(f"{what}: {count:,} tags break {scheme}; they are read by conlleval's rules")
         return sentences
     tags = [["O" if tag == "_" else tag for tag in s.tags or []] for s in sentences]
@@ -76,7 +77,7 @@ def in_schemes(
     *,
     partial: bool = False,
 ) -> list[Sentence]:
-    """The same of sentences of other data, those of `further` targets too, where they have them."""
+    """Do as `in_scheme` for sentences of other data, including their tags of `further` targets if they have any."""
     found = in_scheme(sentences, scheme, what, partial=partial)
     for target, wanted in further.items():
         if any(target not in s.features for s in found):
@@ -87,7 +88,7 @@ def in_schemes(
 
 
 def _scheme(wanted: str, sentences: list[Sentence], *, partial: bool) -> str | None:
-    """The scheme of the tags: as said, or as they look; what breaks it is told."""
+    """Return the scheme of the tags, as `wanted` or as detected; warns about tags that break it."""
     if wanted == "none":
         return None
     tags = _known(sentences) if partial else [s.tags or [] for s in sentences]
@@ -98,5 +99,5 @@ def _scheme(wanted: str, sentences: list[Sentence], *, partial: bool) -> str | N
 
 
 def _known(sentences: list[Sentence]) -> list[list[str | None]]:
-    """Their tags, None where one is open."""
+    """Return the tags of sentences, with None for open ones."""
     return [[None if is_open(tag) else tag for tag in s.tags or ()] for s in sentences]

@@ -1,4 +1,4 @@
-"""Tagging: a label for every word, or every character, of a sentence."""
+"""Train taggers: a label for every word, or every character, of a sentence."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ from seqcli.tasks.tagging.score import Report, evaluate, fitted, headline, summa
 from seqcli.tasks.tagging.tags import aimed, in_schemes
 
 KEPT = ("dropout", "variational", "word_dropout", "targets")  # model keys that fine-tuning takes from its recipe
-SENTENCES, TEXTS = ("sentences", "tokens", "words"), ("texts", "characters", "characters")  # what is counted
+SENTENCES, TEXTS = ("sentences", "tokens", "words"), ("texts", "characters", "characters")  # names of counted units
 
 
 @dataclass
 class Task(BaseTask):
-    """Sentences with tags, and a model of the tags."""
+    """The task of tagging: sentences with tags, and a model of the tags."""
 
     checked: ClassVar = {"probabilities": False}
 
@@ -70,10 +70,10 @@ class Task(BaseTask):
         _check_columns(corpus, getattr(recipe.model, "features", []))
         if corpus.targets and not hasattr(recipe.model, "targets"):
             said = f"data.tag: a {recipe.model.kind} has one target, not {len(corpus.targets)}"
-            raise UsageError(said, hint="train one for each")
+            raise UsageError(said, hint="train one model for each target")
         if recipe.frames is not None and recipe.frames.augment.shift:
             raise UsageError(
-                "frames.augment.shift: each frame has its tag, which a shift would not take along",
+                "frames.augment.shift: each frame has its own tag, which a shift would not move",
                 hint="remove it",
             )
         frames = framed.of_corpus(recipe, corpus, saved or start)
@@ -120,9 +120,9 @@ class Task(BaseTask):
         return self.buckets.batches
 
     def batch(self, epoch: int, index: int) -> Any:
-        """What `models/tagger.py` reads of B sentences, padded to T words or frames: see `ReadsWords.inputs`; beside
-        it `features` (F, T, B), `tags` (T, B), and of further targets theirs, `further` (·, T, B);
-        where tags are known in part `allowed` (T, B, K) stands in their place, true where a label may be."""
+        """Return the input of `models/tagger.py` for B sentences, padded to T words or frames: what
+        `ReadsWords.inputs` reads, `features` (F, T, B), `tags` (T, B), and for further targets `further` (·, T, B);
+        for partly known tags `allowed` (T, B, K), true for allowed labels, replaces `tags`."""
         v, config = self.vocabulary, self.recipe.model
         sentences = self.buckets.batch(epoch, index)[self.rows]
         if not sentences:
@@ -159,7 +159,7 @@ class Task(BaseTask):
         return {**made, "features": features, "tags": tags, **({"further": further} if v.further else {})}
 
     def _labels(self, sentence: Sentence) -> list[list[int]]:
-        """The labels of each target; -1 for a rare edit."""
+        """Return the labels of each target; -1 for a rare edit."""
         return [
             label_ids(v, aimed(sentence, name), self.corpus.schemes.get(name, self.corpus.scheme))
             for name, v in self._each.items()
@@ -167,7 +167,7 @@ class Task(BaseTask):
 
     @cached_property
     def meaning(self) -> Meaning:
-        """What tags that are known in part mean in the model's labels."""
+        """The meaning of partly known tags in terms of the model's labels."""
         return Meaning(Labels(self.vocabulary.labels, self.vocabulary.scheme, self.corpus.scheme))
 
     @cached_property
@@ -178,7 +178,7 @@ class Task(BaseTask):
         return int(batch["lengths"].sum())
 
     def weight(self, batch: dict[str, np.ndarray]) -> float:
-        """The tokens of which something is said."""
+        """Return the number of tokens whose tag is known at least in part."""
         return int((~batch["allowed"].all(-1)).sum()) if "allowed" in batch else self.size(batch)
 
     def loss(self, model: Any, batch: dict[str, np.ndarray], state: State, rng: Any) -> tuple[Any, State]:
@@ -253,11 +253,11 @@ class Task(BaseTask):
         if report.targets:
             each = (f"{name}: {self.figures(own)}" for name, own in report.targets.items())
             return "\n  ".join([summary(report.metrics), *each])
-        found = report.metrics.get("calibration-error")  # there is none where no label is certain
+        found = report.metrics.get("calibration-error")  # absent if no label is certain
         return summary(report.metrics) + ("" if found is None else f", calibration error {found:.4f}")
 
     def baseline(self, split: str) -> Baseline | None:
-        """Give each word its most frequent tag."""
+        """Score a tagger that gives each word its most frequent tag."""
         name = "frequency-tagger"
         if self.recipe.model.kind == name:
             return None
@@ -291,27 +291,27 @@ class Task(BaseTask):
 
 
 def _check_columns(corpus: dataset.Corpus, features: list[str]) -> None:
-    """Raise SeqcliError where a sentence lacks a column that the model is to read, or where that is a target."""
+    """Raise SeqcliError if a sentence lacks a column that the model reads, or if such a column is a target."""
     if both := [name for name in features if name in corpus.targets]:
-        raise UsageError(f"model.features: {both[0]} is a target (data.tag): it cannot be read too")
+        raise UsageError(f"model.features: {both[0]} is a target (data.tag) and cannot be an input too")
     for name in features:
         for s in (s for sentences in corpus.splits.values() for s in sentences):
             if name not in s.features:
                 known = did_you_mean(name, s.features) or "the data has no further columns"
-                hint = f"{known}\nmodel.features names columns beside the words and the tags"
+                hint = f"{known}\nmodel.features names columns besides the words and the tags"
                 raise SeqcliError(f"{s.place(0)}: there is no column {name!r}", hint=hint)
 
 
 def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifact) -> None:
-    """Raise SeqcliError where a tag of the training split is none of a stored model's labels."""
+    """Raise SeqcliError if a tag of the training split is not among a stored model's labels."""
     if corpus.targets != (list(vocabulary.slices) if vocabulary.further else []):
         named = ", ".join(vocabulary.slices) if vocabulary.further else "one target"
-        raise UsageError(f"{stored.path} has {named}: data.tag names others", hint="a model keeps its targets")
+        raise UsageError(f"{stored.path} has {named}, but data.tag names others", hint="a model keeps its targets")
     for name in corpus.schemes:
         _check_labels(replace(corpus.of(name), schemes={}), vocabulary.only(name), stored)
     if (corpus.scheme is None) != (vocabulary.scheme is None):
         has, lacks = ("the data", "the model's") if corpus.scheme else (f"{stored.path}", "the data's")
-        raise UsageError(f"the tags of {has} are spans, {lacks} are not", hint="see data.scheme")
+        raise UsageError(f"the tags of {has} are spans, but {lacks} are not", hint="see data.scheme")
     checked = [s for split in ("train", REPLAY) for s in corpus.splits.get(split, ())]
     for s in () if corpus.config.partial else checked:
         tags = s.tags or []
@@ -319,5 +319,5 @@ def _check_labels(corpus: dataset.Corpus, vocabulary: Vocabulary, stored: Artifa
             if tag not in vocabulary.label_ids:
                 raise SeqcliError(
                     f"{s.place(t, tag=True)}: {stored.path} has no label for the tag {tags[t]!r}",
-                    hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; --grow gives new ones rows",
+                    hint=f"a model keeps its labels: {', '.join(vocabulary.labels[:20])}; --grow adds new ones",
                 )

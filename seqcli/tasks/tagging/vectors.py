@@ -1,4 +1,4 @@
-"""Vectors of sentences: the states of their words, which the last layers of all targets read."""
+"""Compute vectors of sentences: the states of their words, which the last layers of all targets read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from seqcli.tasks.tagging.predict import Tagger
 
 
 def record(own: Tagger, text: str | Sequence[str]) -> Sentence:
-    """That of a raw text, or of words."""
+    """Return the sentence of a raw text, or of words."""
     if isinstance(text, str):
         return Sentence(text=text, split=False)
     return Sentence(words=list(text), text=" ".join(text))
 
 
 def states(own: Tagger, records: Sequence[Sentence]) -> list[np.ndarray]:
-    """What the encoder gives for each word or frame: (T, C) of each sentence, (0, C) of one without words."""
+    """Return the encoder's outputs for each word or frame: (T, C) for each sentence, (0, C) if it has no words."""
     model: Any = own.model
     found = [np.zeros((0, model.encoded_size), np.float32)] * len(records)
     for group, given in own.groups(records):
@@ -29,5 +29,5 @@ def states(own: Tagger, records: Sequence[Sentence]) -> list[np.ndarray]:
 
 
 def symbols(own: Tagger, record: Sentence, steps: int) -> list[str]:
-    """The words; of frames those that say them, or their numbers."""
+    """Return the words; for frames, the words that write them, or their numbers."""
     return record.words

@@ -188,8 +188,8 @@ def test_a_filter_reads_what_training_read(place: Path, args: tuple[str, ...], t
 @pytest.mark.parametrize(
     ("args", "text", "message"),
     [
-        ((), "a line\n", "<stdin>:1:1: the model reads 2 texts together, this record has 1"),
-        ((), f"a {MARK} b {MARK} c\n", "<stdin>:1:1: the model reads 2 texts together, this record has 3"),
+        ((), "a line\n", "<stdin>:1:1: the model reads 2 texts together, but this record has 1"),
+        ((), f"a {MARK} b {MARK} c\n", "<stdin>:1:1: the model reads 2 texts together, but this record has 3"),
         (("--input", "tsv"), "story\tx\na\tb\n", "<stdin>:1:1: no column is named 'question'"),
         (("--input", "jsonl"), '{"story": "a"}\n', "<stdin>:1:1: the object has no 'question'"),
         (("--input", "jsonl", "--text", "b"), "{}\n", "the model reads 2 texts, 'b' names 1"),
@@ -281,7 +281,7 @@ def test_every_door_gives_a_parted_pair_one_answer(place: Path, parted: str) -> 
     done = inprocess.seqcli("-q", "eval", "-m", parted, "--json", "file.tsv", cwd=place)
     right = sum(max(p, key=p.__getitem__) == row[2] for p, row in zip(wanted, ROWS, strict=True))
     assert json.loads(done.text)["accuracy"] == pytest.approx(right / len(ROWS))
-    said = {"compare": "each read apart, and compared", "attend": "read as one, the first looks over the other"}
+    said = {"compare": "read apart, and compared", "attend": "read as one, the first attends to the second"}
     assert f"story, question: {said[parted]}" in inprocess.seqcli("inspect", parted, cwd=place).text
 
 
@@ -312,10 +312,10 @@ def test_a_parted_pair_says_why(place: Path, parted: str) -> None:
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        (("data.text=story",), "model.pair: compare is of two texts, and this recipe reads one text"),
+        (("data.text=story",), "model.pair: compare needs two texts, but this recipe reads one text"),
         (
             ("data.text=[story, question, more]", "data.train=four.tsv", "data.valid=null"),
-            "model.pair: compare is of two texts, and this recipe joins 3",
+            "model.pair: compare needs two texts, but this recipe joins 3",
         ),
         (("model.hops=3",), "model.hops: how often"),
     ],

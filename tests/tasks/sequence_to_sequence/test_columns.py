@@ -83,7 +83,10 @@ def test_against_the_tokenizers_one_by_one(tags: str, lemma: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("V;PST", "the line has 1 column, and the source of this model 2"), ("V\tgehen\tx", "the line has 3 columns")],
+    [
+        ("V;PST", "the line has 1 column, but the source of this model has 2"),
+        ("V\tgehen\tx", "the line has 3 columns"),
+    ],
 )
 def test_another_number_of_columns_is_an_error(text: str, said: str) -> None:
     codec = learnt(SOURCE)

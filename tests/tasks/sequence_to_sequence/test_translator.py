@@ -294,5 +294,5 @@ def test_a_copying_model_goes_alone(tmp_path: Path) -> None:
     of, keys = codec("word", "word"), {"copy_source": True}
     stored = write(tmp_path / "m.safetensors", of, model(of, **keys), keys)
     assert Translator.open(stored).copies
-    with pytest.raises(UsageError, match="does not go into an ensemble"):
+    with pytest.raises(UsageError, match="cannot be part of an ensemble"):
         Translator.open(stored, *[stored])

@@ -49,7 +49,7 @@ def test_words_and_their_tags(tmp_path: Path, tagger: Tagger) -> None:
         ("walk\tNOUN\nrun\tVREB\n", "2:5", "'VREB'", "did you mean 'VERB'?"),
         ("walk\tNOUN-X NOUN XNOUN NOU\n", "1:18", "'XNOUN'", "did you mean 'NOUN'?"),
         ("walk\tNOUN,NOU\n", "1:11", "'NOU'", "did you mean 'NOUN'?"),
-        ("\nwalk NOUN\n", "2:1", "not a word, a tab and its tags", "walk<TAB>NOUN VERB"),
+        ("\nwalk NOUN\n", "2:1", "expected a word, a tab and tags", "walk<TAB>NOUN VERB"),
         ("walk\t\n", "1:1", "not a word", "<TAB>"),
         ("walk\t  \n", "1:1", "not a word", "<TAB>"),
         ("\tNOUN\n", "1:1", "not a word", "<TAB>"),

@@ -217,7 +217,7 @@ def test_the_scheme_is_seen_where_tags_are_open(tmp_path: Path) -> None:
 
 def test_labels_of_sets_are_learnt_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert task_of(tmp_path, "a/NOUN b/NOUN|PROPN c/!NOUN").vocabulary.labels == ["NOUN", "PROPN"]
-    assert "train.conll:2:3: no word has 'PROPN' alone" in " ".join(capsys.readouterr().err.split())
+    assert "train.conll:2:3: 'PROPN' occurs only as one of several tags" in " ".join(capsys.readouterr().err.split())
     task = task_of(tmp_path, "a/B-B-cell b/B-cell|O c/T-cell|O d/O")  # kinds that look like parts of spans
     kinds = {schemes.divide(name)[1] for name in task.vocabulary.labels}
     assert kinds == {"", "B-cell", "T-cell"}
@@ -345,19 +345,23 @@ def test_a_treebank_s_sentence_may_have_no_tag_and_a_key_says_that_it_is_unknown
 REFUSED = [
     (["data.partial=false", "data.annotated=[PER]"], "", "set partial: true too"),
     (["data.annotated=[PER]"], "", "the tags mark no spans"),
-    (["data.tag=[tag, word]"], "", "do not go with several targets"),
-    (["data.tag=tag", "data.edits=[tag]"], "", "do not go with edits"),
-    (["data.columns=[word, lemma]", "data.tag=[lemma]"], "", "do not go with lemmas"),
+    (["data.tag=[tag, word]"], "", "cannot be combined with several targets"),
+    (["data.tag=tag", "data.edits=[tag]"], "", "cannot be combined with edits"),
+    (["data.columns=[word, lemma]", "data.tag=[lemma]"], "", "cannot be combined with lemmas"),
     (["data.annotated=[PRE]"], "a/B-PER b/O", "no span of the kind 'PRE'"),
-    ([], "a/_ b/A|B", "no word of the train split has a tag that is known"),
-    (["data.valid=0.5"], "a/A  b/_", "no word of the valid split has a tag that is known"),
+    ([], "a/_ b/A|B", "no word of the train split has a known tag"),
+    (["data.valid=0.5"], "a/A  b/_", "no word of the valid split has a known tag"),
     ([], "a/A b/!NOUM", "train.conll:2:3: the training split has no tag 'NOUM' (in '!NOUM')"),
-    ([], "a/A b/!A", "train.conll:2:3: '!A' leaves none of the labels"),
-    ([], "a/A b/A|", "train.conll:2:3: 'A|' is no tag that is known in part"),
-    ([], "a/A b/A|_", "train.conll:2:3: 'A|_' is no tag that is known in part"),
-    ([], "a/A b/!!A", "train.conll:2:3: '!!A' is no tag that is known in part"),
-    ([], "a/B-PER b/B-PER c/PER c/O", "train.conll:3:3: 'PER' is a kind of span, and no tag of one"),
-    (["data.format=conllu", "data.columns=null", "data.tag=feats.Number"], "1/a", "do not go with feats.Number"),
+    ([], "a/A b/!A", "train.conll:2:3: '!A' excludes every label"),
+    ([], "a/A b/A|", "train.conll:2:3: 'A|' is not a partly known tag"),
+    ([], "a/A b/A|_", "train.conll:2:3: 'A|_' is not a partly known tag"),
+    ([], "a/A b/!!A", "train.conll:2:3: '!!A' is not a partly known tag"),
+    ([], "a/B-PER b/B-PER c/PER c/O", "train.conll:3:3: 'PER' is a kind of span, not a tag of one"),
+    (
+        ["data.format=conllu", "data.columns=null", "data.tag=feats.Number"],
+        "1/a",
+        "cannot be combined with feats.Number",
+    ),
 ]
 
 
