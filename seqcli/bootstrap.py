@@ -47,8 +47,8 @@ def paired(
 
     `a` and `b` hold each record's contribution, (N,) or (N, C), with the records in the same order: whether it is
     right, its nats, the counts of `classification.contributions`. Without `statistic`, the mean is compared, and C is
-    1; a statistic is a function of the contributions' sums over a draw, (R, C) -> (R,), as F1 is of counts. `level` is
-    the share of draws inside the interval. The same arguments give the same interval. The time grows with
+    1; a statistic is a function of the contributions' sums over a draw, (R, C) -> (R,), as F1 is of counts. `level`
+    is the share of draws inside the interval. The same arguments give the same interval. The time grows with
     resamples x kinds of records (accuracy has three), or with resamples x N if most records are one of a kind.
 
     Raises ValueError if the shapes differ or do not fit, there is no record, or a number is not finite.

@@ -119,7 +119,8 @@ class Former:
 
 
 def replaying(corpus: Any, recipe: Recipe, former: Former | None) -> Any:
-    """Return a corpus with the replayed records as a further split, if the recipe asks for that. Raises SeqcliError."""
+    """Return a corpus with the replayed records as a further split, if the recipe asks for that. Raises
+    SeqcliError."""
     if (spec := recipe.data.replay) is None:
         return corpus
     if former is None:
@@ -136,8 +137,8 @@ Scored = Callable[[Any, Any, str], Report]  # a predictor, a corpus, a split
 def before_and_after(
     former: Former, corpus: Any, reports: Mapping[str, Report], predictor: Any, scored: Scored, headline: Headline
 ) -> dict[str, Any]:
-    """Score the model that a run began from and the one that it made, on the old data and on the new; print a table and
-    return what the model file keeps of it. `reports` are those of the new model on its own data."""
+    """Score the model that a run began from and the one that it made, on the old data and on the new; print a table
+    and return what the model file keeps of it. `reports` are those of the new model on its own data."""
     metric, columns = headline.metric, {}
     if split := _judged(reports):
         columns["new"] = {

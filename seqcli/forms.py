@@ -130,8 +130,8 @@ class Rows:
 
 
 def row(cells: Sequence[str], between: str, *, quoted: bool) -> str:
-    """Join cells to a row, without its line end. A cell that contains the separator is quoted, or, without `quoted`, the
-    separator in it becomes a space."""
+    """Join cells to a row, without its line end. A cell that contains the separator is quoted, or, without `quoted`,
+    the separator in it becomes a space."""
     if not quoted:
         return between.join(one_line(c).replace(between, " ") for c in cells)
     odd = (between, '"', "\n", "\r")

@@ -58,8 +58,8 @@ class Rows:
         return np.moveaxis(found, 0, axis)
 
     def pairs(self, array: np.ndarray) -> np.ndarray:
-        """Return a square array (N, N) grown along both axes. An entry between two tags of one new kind of span is the
-        mean of the entries between the same tags of each old kind."""
+        """Return a square array (N, N) grown along both axes. An entry between two tags of one new kind of span is
+        the mean of the entries between the same tags of each old kind."""
         found = self.grown(self.grown(array), 1)
         for a, own in self.kind_of.items():
             for b, other in self.kind_of.items():

@@ -1,7 +1,7 @@
 """Lists of the n best answers with their scores: read from three forms, and written again.
 
-- tsv: one row an answer: the list's id, the answer, its scores; the first row may name them. Consecutive rows with the
-  same id are one list.
+- tsv: one row an answer: the list's id, the answer, its scores; the first row may name them. Consecutive rows with
+  the same id are one list.
 - moses: `id ||| answer ||| NAME= score score … ||| total`, as Moses and similar systems write lists.
 - jsonl: one object a list, with its answers under `seqcli`, as `seqcli generate --n-best N --jsonl` writes it.
 
@@ -265,7 +265,8 @@ READERS: dict[str, Callable[[], ListReader]] = {"tsv": Rows, "moses": Moses, "js
 
 
 def reader(form: str | None) -> ListReader | Guessed:
-    """Return the reader of a form; for None one that goes by the first line. Raises UsageError for an unknown form."""
+    """Return the reader of a form; for None one that goes by the first line. Raises UsageError for an unknown
+    form."""
     if form is None:
         return Guessed()
     if form not in READERS:

@@ -21,8 +21,8 @@ LONGEST = 1000  # code points of a word; a longer run is split
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _WORD_SALT, _CHARACTER_SALT, _OPENING_SALT = 0x1000, 0x2000, 0x3000
-# Each punctuation mark stands alone: ASCII, Latin-1, general (except the joiners), CJK and full-width. Everything else
-# between white space is a word, with combining marks and the signs of any script.
+# Each punctuation mark stands alone: ASCII, Latin-1, general (except the joiners), CJK and full-width. Everything
+# else between white space is a word, with combining marks and the signs of any script.
 _MARKS = (
     r"!-/:-@\[-`{-~¡-©«-´¶-¹»-¿\u2010-\u2027\u2030-\u205e\u3001-\u3003\u3008-\u3020"
     r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
@@ -45,8 +45,8 @@ def places_of(text: str, lowercase: bool = False) -> list[tuple[str, int, int]]:
 
 
 def tokenized(texts: Iterable[str], lowercase: bool) -> tuple[list[str], np.ndarray]:
-    """Return the words of N texts in one list, with a mark before each text and one after the last, and how many words
-    each text has, its mark included (N,)."""
+    """Return the words of N texts in one list, with a mark before each text and one after the last, and how many
+    words each text has, its mark included (N,)."""
     words = [[MARK, *words_of(text, lowercase)] for text in texts]
     return [*chain.from_iterable(words), MARK], np.fromiter(map(len, words), np.int64, len(words))
 

@@ -31,7 +31,7 @@ TOGETHER = 512  # records read at once
 ROUND = 16  # a training batch is padded to a multiple of so many symbols
 LEAST = 20  # shorter lines (in characters, without white space) do not tell whether a text was read before
 KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # kept of a language model's header
-OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # must stand in a part's header
+OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # required in a part's header
 VERSION = 1  # of the states; raise it when they are computed in another way
 
 Place = tuple[int, int]
@@ -63,7 +63,7 @@ class Part:
         if self.header["reversed"]:
             text, lasts = text[::-1], [len(text) - 1 - start for start, _ in places]
         ids, lacking = self.tokenizer.read(text)
-        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # unknown characters are left out
+        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # leave unknown ones out
             gone = {i for i, _ in lacking}
             left = np.cumsum([i not in gone for i in range(len(text))])
             text, lasts = "".join(c for i, c in enumerate(text) if i not in gone), [int(left[i]) - 1 for i in lasts]
@@ -155,7 +155,7 @@ class Reader:
     def attach(self, splits: Mapping[str, Sequence[Any]]) -> None:
         """Give every record of the splits its states, as views of a file in the cache that is written once."""
         digest = hashlib.sha256(" ".join([str(VERSION), *(p.header["checksum"] for p in self.parts)]).encode())
-        for part in (p for p in self.parts if p.header.get("tuned")):  # its weights differ from those of the file with that checksum
+        for part in (p for p in self.parts if p.header.get("tuned")):  # it differs from that file
             for array in part.model.arrays().values():
                 digest.update(array.tobytes())
         for records in splits.values():
@@ -178,8 +178,8 @@ class Reader:
             record.states = whole[at : (at := at + record.length)]
 
     def seen(self, splits: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Reader:
-        """Count how many records of each held-out split occur, as whole lines, in the text that each model was trained
-        on; warn about them and return the reader with these counts."""
+        """Count how many records of each held-out split occur, as whole lines, in the text that each model was
+        trained on; warn about them and return the reader with these counts."""
         parts = []
         for part, name in zip(self.parts, names, strict=True):
             lines, found = _lines_of(name), {}

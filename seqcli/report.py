@@ -28,8 +28,8 @@ class Report:
 
     @classmethod
     def of(cls, measured: Measures, counts: Mapping[str, int], signature: str, protocol: str, **printed: Any) -> Self:
-        """Return the report of metrics: the per-label table of the last metric that has one, the confusion and the bins
-        of the first. `printed` is `unit` and `wide`."""
+        """Return the report of metrics: the per-label table of the last metric that has one, the confusion and the
+        bins of the first. `printed` is `unit` and `wide`."""
         values: dict[str, float] = {}
         found = cls(values, dict(counts), signature, protocol, **printed)
         for metric in measured.metrics:
@@ -45,8 +45,8 @@ class Report:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report for JSON, without the tables; a number that is not finite, as an overflowing perplexity, is
-        None."""
+        """Return the report for JSON, without the tables; a number that is not finite, as an overflowing perplexity,
+        is None."""
         shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         own = {"targets": {name: report.to_dict() for name, report in self.targets.items()}} if self.targets else {}
         return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature, **own}
@@ -68,8 +68,8 @@ class Report:
 
 
 def of_targets(targets: Mapping[str, Report], decide: Mapping[str, str], right: Any, signature: str) -> Report:
-    """Return the report of several targets: their reports, the mean of the figures that `decide`, and the share of units
-    with all targets right, from `right` (N,) bool. If each has a cross-entropy, the sum is the model's."""
+    """Return the report of several targets: their reports, the mean of the figures that `decide`, and the share of
+    units with all targets right, from `right` (N,) bool. If each has a cross-entropy, the sum is the model's."""
     figures = {name: report.metrics.get(decide[name], 0.0) for name, report in targets.items()}
     measured = Measures(["targets"], decide=figures)
     measured.update(Found(chosen=right))

@@ -142,7 +142,8 @@ def is_reversed(header: Mapping[str, Any]) -> bool:
 
 
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:
-    """Return the verbs that can use a file, as its kind of model declares; none if it is not a known kind of model."""
+    """Return the verbs that can use a file, as its kind of model declares; none if it is not a known kind of
+    model."""
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
     known = isinstance(kind, str) and kind in registry.names("models")
     if known and is_reversed(header):
@@ -197,7 +198,8 @@ def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
 
 
 def find_model(model: str | None, verb: str) -> Path:
-    """Return the model file that -m names (a file, a run folder, or a run's name), or the newest that fits the verb."""
+    """Return the model file that -m names (a file, a run folder, or a run's name), or the newest that fits the
+    verb."""
     if model is None:
         path = newest(verb, lambda header: serves(verb, header))
         console.say(f"using {path}")
