@@ -215,7 +215,7 @@ class Batches:
         """Yield the contents of the sources; for files that are records themselves (a recording, a folder of them),
         their names."""
         how: dict[str, Any] = {"encoding": self.encoding, "end_lines": True, "replaced": self.replaced}
-        how["cut_long_lines"] = getattr(self.reader, "cuts", False)  # readers of running text take a long line in parts
+        how["cut_long_lines"] = getattr(self.reader, "cuts", False)  # of running text
         holds = self.work.predictor.holds
         for several, group in groupby(paths, lambda path: path != "-" and holds(path) is not None):
             if not several:

@@ -155,7 +155,7 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
     weights = dict(zip(names, best.weights, strict=True))
     before, after = sign * lists.value([0.0] * len(names)), sign * best.value
     flags = " ".join(f"--weight {name}={value:g}" for name, value in weights.items())
-    console.say(f"{said.metric} of {len(found):,} lists: {before:.4f} with the first answers, {after:.4f} with {flags}")
+    console.say(f"{said.metric} of {len(found):,} lists: {before:.4f} for first answers, {after:.4f} with {flags}")
     if said.weights:
         record = {"weights": weights, "metric": said.metric, "first": before, "fitted": after, "lists": len(found)}
         record |= {"seed": said.seed, "model": _digest(own.path)}
