@@ -92,7 +92,7 @@ def read_chunks(
     counted.
     """
     hint = (
-        _CONVERT if encoding is None else f"{_CONVERT}; or give the encoding in a recipe, as in data.encoding: latin-1"
+        _CONVERT if encoding is None else f"{_CONVERT}; or set the encoding in a recipe: data.encoding: latin-1"
     )
     encoding = encoding or "utf-8"
     read = getattr(file, "read1", file.read)  # returns what is available, without waiting for a full buffer

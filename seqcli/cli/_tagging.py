@@ -108,7 +108,7 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     """Return the input and the output format. Raises UsageError for options that exclude each other."""
     reading, writing = asked.reading, asked.writing
     write = "jsonl" if writing.jsonl else writing.format
-    own = tagger.header["data"]["format"] if tagger.targets else "word-tag"  # several targets need a format that can hold them
+    own = tagger.header["data"]["format"] if tagger.targets else "word-tag"  # several targets: their own
     write = write or ("jsonl" if reading.field else "text" if tagger.words.restore else own)
     if write not in formats_of(TAGGED, "WRITES"):
         raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, formats_of(TAGGED, "WRITES")))

@@ -169,7 +169,7 @@ def main() -> None:
         sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: PTH123, SIM115
     if sys.stderr is None:  # discard what is written there
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: a raw file may write only a part
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: it may write only a part
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)

@@ -86,7 +86,7 @@ class Making:
         str | None, option("Write the most similar lines of FILE instead, by cosine.", metavar="FILE")
     ] = None
     top: Annotated[int, option("The number of similar lines.", min=1), SIMILAR] = 5
-    words: Annotated[bool, option("Write the table of the model's words instead (word2vec's text).", "--words")] = False
+    words: Annotated[bool, option("Write the model's table of words instead (word2vec's text).", "--words")] = False
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ class Learning:
 class PerLine:
     """The cost of each line, as a filter (language models, sequence to sequence)."""
 
-    per_line: Annotated[bool, option("Write each line's nats and tokens, separated by TAB.", "--per-line"), LINES] = False
+    per_line: Annotated[bool, option("Write each line's nats TAB tokens.", "--per-line"), LINES] = False
     jsonl: Annotated[bool, option("Like --per-line, as JSON objects, one a line.", "--jsonl"), LINES] = False
     errors: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""The work of `seqcli eval` on a model for tagging."""
+"""The work of `seqcli eval` on a tagger."""
 
 from __future__ import annotations
 
