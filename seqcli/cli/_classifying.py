@@ -47,7 +47,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     trained = stored.header["data"].get("format")
     read = TEXTS.chosen(files, reading.input, reading.field, writing.jsonl, given, trained)
     _check(read, writing)
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     classifier = Classifier.open(stored)
     if writing.draw:
         from seqcli.insight.attention import check

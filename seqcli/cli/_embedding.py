@@ -49,7 +49,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     pooling = _check(files, making, writing, given)
     stored = runs.open_model(model, "embed")
     given.check_model(stored)
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     if making.words:
         _write_words(predictor.load(stored))
         return

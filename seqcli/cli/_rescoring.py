@@ -41,7 +41,7 @@ class Asked:
 
 def run(asked: Asked, stored: artifact.Artifact) -> None:
     """Fit weights and rank lists. Raises SeqcliError."""
-    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  in force while it is referenced
     own, weighing = Rescorer.open(stored), asked.weighing
     if weighing.dev:
         weights = _fitted(asked, own)

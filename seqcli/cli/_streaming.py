@@ -34,7 +34,7 @@ def run(files: Sequence[str], read: str, stored: Artifact, given: Given, how: Ho
     """Answer standard input, writing each answer as soon as it is known. Raises SeqcliError."""
     if odd := [*[f for f in files if f != "-"], *given.flags(name for name in given if name not in SERVE)]:
         raise UsageError(f"{odd[0]} does not apply to --input {read}, which reads one record from standard input")
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     live = predictor.load(stored).live()
     frames: Frames = live.frames
     sound, out, problem = hasattr(frames.config, "rate"), streams.Output(), []

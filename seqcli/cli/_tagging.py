@@ -47,7 +47,7 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     if reading.input in STREAMS:
         _streaming.run(files, reading.input, stored, given, _streaming.How(writing.jsonl, how.threads))
         return
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     tagger = Tagger.open(stored)
     if tagger.targets and reading.tag:
         tagger = tagger.of(reading.tag)

@@ -97,7 +97,7 @@ class Writing:
 
     format: Annotated[str | None, option(f"{', '.join(FORMATS)}.", "--format", autocompletion=formats)] = None
     jsonl: Annotated[bool, option("Like --format jsonl.", "--jsonl")] = False
-    confidence: Annotated[bool, option("conll: add a last column with each tag's probability.", "--confidence")] = False
+    confidence: Annotated[bool, option("conll: add a column with each tag's probability.", "--confidence")] = False
     n_best: Annotated[
         int, option("jsonl: write the N most probable answers, with their probabilities.", "--n-best", min=0)
     ] = 0

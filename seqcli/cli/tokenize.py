@@ -68,8 +68,8 @@ class Doing:
         False
     )
     json: Annotated[bool, option("With --count: print one JSON report.", "--json"), For(needs="--count")] = False
-    jsonl: Annotated[bool, option("Write one JSON object a line: tokens, ids, offsets in code points.", "--jsonl")] = False
-    field: Annotated[str | None, option("The key of the text in input lines that are JSON objects; implies --jsonl.")] = (
+    jsonl: Annotated[bool, option("Write JSON objects: tokens, ids, offsets in code points.", "--jsonl")] = False
+    field: Annotated[str | None, option("The key of the text in input lines of JSON objects; implies --jsonl.")] = (
         None
     )
 

@@ -40,7 +40,7 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
     read = SOURCES.chosen(asked.files, asked.reading.input, asked.reading.field, asked.writing.jsonl, given)
     _check_form(asked, read)
     others = [_member(path, stored) for path in asked.searching.ensemble or ()]
-    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  in force while it is referenced
     translator = Translator.open(stored, *others)
     writing = asked.writing
     if writing.draw:
@@ -97,7 +97,7 @@ class Failed:
         if self.count:
             what = "1 record has" if self.count == 1 else f"{self.count:,} records have"
             raise SeqcliError(
-                f"{what} no answer that satisfies the constraints; the text of --else, or nothing, is written instead",
+                f"{what} no answer that satisfies the constraints; --else, or nothing, is written instead",
                 hint="allow more tokens (--max-tokens) or a wider --beam, or relax the constraints",
             )
 
@@ -211,7 +211,7 @@ def _check_demands(asked: Asked, settings: Settings, translator: Translator) -> 
     impossible = [d.name for d in translator.rules.of(Pair(""), demands) if not d.possible]
     if impossible and not (translator.copies and demands.grammar is None):
         raise UsageError(
-            f"{translator.path} has no symbols that could write {impossible[0]}", hint="change or drop that constraint"
+            f"{translator.path} has no symbols that could write {impossible[0]}", hint="change that constraint"
         )
 
 

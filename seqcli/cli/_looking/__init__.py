@@ -18,7 +18,7 @@ Files = Annotated[
         help="Files, read like the training data; - is standard input. Default: the model's own validation data."
     ),
 ]
-Json = Annotated[bool, option("The numbers, as one JSON object.", "--json")]
+Json = Annotated[bool, option("Print the numbers as one JSON object.", "--json")]
 Plot = Annotated[str | None, option("Draw a picture: .png, .svg or .pdf.", "--plot", metavar="FILE")]
 EXCERPT = 600  # the most characters of a text that are drawn
 

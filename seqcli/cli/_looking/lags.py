@@ -17,7 +17,7 @@ def lags(
     cells: Annotated[
         str, option("Cells, CELL+attention (for copy), transformer. [default: all of them]", metavar="A,B,…")
     ] = "",
-    minutes: Annotated[float, option("Minutes to learn a task; five times as many for parity, s3 and copy.", min=0.01)] = 2.0,
+    minutes: Annotated[float, option("Minutes for a task; five times as many for parity, s3, copy.", min=0.01)] = 2.0,
     seed: Annotated[int, option("Seed of weights and batches.", min=0)] = 1,
     jobs: Annotated[int, option("Networks trained at once, each on one thread.", "-j", "--jobs", min=1)] = 1,
     json: Json = False,

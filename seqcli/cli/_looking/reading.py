@@ -128,7 +128,7 @@ def why(
     files: Files = None,
     model: Model = None,
     text: Annotated[str | None, option("This text, instead of files.")] = None,
-    at: Annotated[int | None, option("Explain this word's tag, or this token's probability, counted from 1.", min=1)] = None,
+    at: Annotated[int | None, option("Explain the tag of word N, or token N, from 1.", metavar="N", min=1)] = None,
     tokens: Annotated[int, option("Skip or truncate longer texts.", min=2)] = 200,
     json: Json = False,
     plot: Plot = None,

@@ -51,7 +51,7 @@ def _bars(counts: list[int]) -> str:
 def flow(
     files: Files = None,
     models: Annotated[
-        list[str] | None, option("A model file, run folder or run name. Repeatable, with curves in one picture.", "-m", "--model", metavar="MODEL")
+        list[str] | None, option("A model. Repeatable: curves in one picture.", "-m", "--model", metavar="MODEL")
     ] = None,
     cells: Annotated[
         str | None, option("Fresh cells instead of a model, such as rnn,irnn,lstm,gru.", metavar="A,B,…")

@@ -14,7 +14,7 @@ from seqcli.tasks.classification.score import compare, headline, known_or_not, s
 
 def run(asked: Asked, predictor: Classifier, given: Given) -> None:
     """Score FILES or a split, and print."""
-    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(1)  # noqa: F841  in force while it is referenced
     if not asked.labels.compare:
         report(asked, predictor.scored_by(asked.reading.label, asked.files), given, unknown=asked.unknown)
         return

@@ -39,7 +39,7 @@ READS = ("input", "source", "target", "reference", "delimiter")  # options that 
 
 def run(asked: Asked, predictor: Translator, given: Given) -> None:
     """Score FILES or a split, and print."""
-    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(1)  # noqa: F841  in force while it is referenced
     per_line, wanted = asked.per_line.asked, asked.scoring.metric or []
     if per_line and (flags := given.flags(SCORED)):
         raise UsageError(f"--per-line scores given targets: it cannot be combined with {flags[0]}")

@@ -87,7 +87,7 @@ class Best:
 
 def run(asked: Asked, stored: Artifact, given: Given) -> None:
     """Write the records to label, or the doubtful labels. Raises SeqcliError."""
-    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  in force while it is referenced
     own, choosing = predictor.load(stored), asked.choosing
     task = registry.load(f"tasks/{own.task}", "select")
     own = own.recast(task.Selector)

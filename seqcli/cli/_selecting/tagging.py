@@ -31,7 +31,7 @@ def open(asked: Asked, own: Tagger, given: Given) -> Opened:
     if own.targets and write == "word-tag":
         raise UsageError(f"--format word-tag holds one tag a word: {own.path} gives {', '.join(own.targets)}")
     if own.frames is not None and write != "jsonl":
-        raise UsageError(f"{own.path} reads frames, but {write} holds words", hint="--input jsonl reads names of files")
+        raise UsageError(f"{own.path} reads frames, but {write} holds words", hint="read file names: --input jsonl")
     said = asked.said(given)
     said = replace(said, tag=None) if own.targets else said
     options, out = (options_for(own.header, name, said, kept=own.features) for name in (read, write))
