@@ -75,11 +75,11 @@ class Reading:
         SEQUENCE,
     ] = None
     must_key: Annotated[
-        str | None, option("The column or key of phrases that answers must contain.", metavar="KEY"), OBJECTS, SEQUENCE
+        str | None, option("The column or key of phrases to require in answers.", metavar="KEY"), OBJECTS, SEQUENCE
     ] = None
     must_not_key: Annotated[
         str | None,
-        option("The column or key of phrases that answers must not contain.", metavar="KEY"),
+        option("The column or key of phrases to forbid in answers.", metavar="KEY"),
         OBJECTS,
         SEQUENCE,
     ] = None

@@ -40,7 +40,7 @@ def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
     for key, text in metadata.items():
         model.metadata_props.add(key=key, value=text)
     if model.ByteSize() >= LARGEST:
-        raise SeqcliError(f"{path}: {model.ByteSize():,} bytes, but an ONNX file holds at most 2 GB", hint="try --int8")
+        raise SeqcliError(f"{path}: {model.ByteSize():,} bytes; an ONNX file holds at most 2 GB", hint="try --int8")
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
 

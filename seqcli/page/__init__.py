@@ -89,7 +89,7 @@ def _logged(path: Path) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except ValueError:
-            raise SeqcliError(f"{path}:{number}: not a record of a run", hint="check whether the file was edited") from None
+            raise SeqcliError(f"{path}:{number}: not a record of a run", hint="was the file edited?") from None
 
 
 def require_jinja() -> None:

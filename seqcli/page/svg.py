@@ -71,7 +71,7 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> str:
     path = " ".join(f"{x_axis.at(b['confidence']):.1f},{y_axis.at(b['accuracy']):.1f}" for b in filled)
     parts.append(f'<polyline class="line c0" points="{path}"/>')
     for b in filled:
-        title = f"<title>predicted {b['confidence']:.3f}, right {b['accuracy']:.3f}, {b['count']:,.0f} answers</title>"
+        title = f"<title>given {b['confidence']:.3f}, right {b['accuracy']:.3f}, {b['count']:,.0f} answers</title>"
         size = 2 + 6 * math.sqrt(b["count"] / most)
         parts.append(_dot(x_axis.at(b["confidence"]), y_axis.at(b["accuracy"]), 0, size, title))
     return _picture(WIDE, HIGH, parts, "reliability: how often answers of a probability are right")
