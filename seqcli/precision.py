@@ -3,7 +3,7 @@
 A float32 array with two axes or more becomes float16, or int8: each row along its last axis holds integers from -127
 to 127 and has a scale. Vectors, which are few, stay as they are, and so does, for float16, a matrix with numbers
 beyond its range. Arrays that were read and are written again give the same bytes: scales have 16 significant bits, so
-that 127 times a scale is exact in float32. """
+that 127 times a scale is exact in float32."""
 
 from __future__ import annotations
 

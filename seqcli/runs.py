@@ -80,9 +80,7 @@ class Run:
                 left.unlink()
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
-            hint = (
-                "free some space" if error.errno == errno.ENOSPC else "runs are written to ./runs in this folder"
-            )
+            hint = "free some space" if error.errno == errno.ENOSPC else "runs are written to ./runs in this folder"
             raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}", hint=hint) from None
         try:
             yield

@@ -9,7 +9,7 @@ Three schemes are known (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra 19
 
 bilou (L, U), bmes (M) and bmewo (M, W) are iobes in other letters: every function here reads all letters, under any
 of these names, and writes those of the named scheme. A tag may have no label (`B`, `I`: one kind of span). A tag that
-is not `O` and has no prefix, such as `NOUN`, marks no span. """
+is not `O` and has no prefix, such as `NOUN`, marks no span."""
 
 from __future__ import annotations
 

@@ -91,9 +91,7 @@ def read_chunks(
     it; the default is UTF-8. Invalid bytes raise SeqcliError with their place, or, with `replaced`, are replaced and
     counted.
     """
-    hint = (
-        _CONVERT if encoding is None else f"{_CONVERT}; or set the encoding in a recipe: data.encoding: latin-1"
-    )
+    hint = _CONVERT if encoding is None else f"{_CONVERT}; or name it in a recipe, as in data.encoding: latin-1"
     encoding = encoding or "utf-8"
     read = getattr(file, "read1", file.read)  # returns what is available, without waiting for a full buffer
     kept: list[bytes] = []

@@ -4,7 +4,7 @@ A group is a dataclass whose fields are Typer options; the first line of its doc
 `@grouped` makes a command of a function that takes groups; an option of all filters is one field of `Filtering`.
 `For` beside an option says where it applies: the tasks whose models it serves, the input formats that it is about,
 the option that it requires. `Given` knows which options were given, and refuses by name those that do not fit the
-opened model or the input format. """
+opened model or the input format."""
 
 from __future__ import annotations
 

@@ -118,9 +118,7 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print only warnings and errors on stderr.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only warnings and errors on stderr.")] = False,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Print more on stderr.")] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[

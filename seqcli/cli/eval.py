@@ -176,9 +176,7 @@ class PerLine:
         option("The same as in the other filters: see seqcli generate --help.", metavar="strict|replace"),
         PER_LINE,
     ] = "strict"
-    unknown: Annotated[str, option("The same as in the other filters.", metavar="answer|strict"), PER_LINE] = (
-        "answer"
-    )
+    unknown: Annotated[str, option("The same as in the other filters.", metavar="answer|strict"), PER_LINE] = "answer"
 
     @property
     def asked(self) -> bool:

@@ -289,9 +289,7 @@ def command(
     model: Model = None,
 ) -> int | None:
     if prompt is not None and (files or reading.field):
-        raise UsageError(
-            f"--prompt is the only prompt: {'FILES' if files else '--field'} cannot be combined with it"
-        )
+        raise UsageError(f"--prompt is the only prompt: {'FILES' if files else '--field'} cannot be combined with it")
     if writing.times and not (writing.jsonl or reading.field or reading.input == "jsonl"):
         raise UsageError("--times needs --jsonl")
     if writing.explain and not (writing.jsonl or reading.field or reading.input == "jsonl"):

@@ -74,9 +74,9 @@ class Weighing:
         ),
         DEV,
     ] = None
-    metric: Annotated[
-        str, option("The metric to fit the weights for.", autocompletion=metric_names), DEV
-    ] = "exact-match"
+    metric: Annotated[str, option("The metric to fit the weights for.", autocompletion=metric_names), DEV] = (
+        "exact-match"
+    )
     tokenize: Annotated[str, option("sacrebleu's name of the tokenization for BLEU."), DEV] = "13a"
     seed: Annotated[int, option("Seed of the search's starting points and directions.", min=0), DEV] = 1
 

@@ -63,7 +63,7 @@ def draw(path: str, source: Sequence[str], target: Sequence[str], weights: Array
     rows = [_cut(plain(token)) for token in target[:: down.step]]
     widths = [_inches(name, across.size) for name in columns]
     room = across.cell * across.step
-    room *= 0.95 if max(widths, default=0.0) <= 0.95 * room else 0.6  # if any name is rotated, only very short ones are not
+    room *= 0.95 if max(widths, default=0.0) <= 0.95 * room else 0.6  # beside rotated names only short ones lie flat
     turned = [inches > room for inches in widths]
     # inches, from left to right and from top to bottom
     left = MARGIN + max((_inches(name, down.size) for name in rows), default=0.0) + 0.08
@@ -124,7 +124,7 @@ def pairs(weights: ArrayLike, *, source: int | None = None, target: int | None =
 
     `source` and `target` are the numbers of tokens that are words, if more follow, such as an end of sentence; a
     target word whose greatest weight is not at a word, or is 0, has no pair. Raises ValueError unless weights have
-    two dimensions. """
+    two dimensions."""
     table = _table(weights)
     if not table.size:
         return []

@@ -2,7 +2,7 @@
 
 The derivative of the loss at step t with respect to the whole recurrent state after step k (all layers, all parts of
 the state) is a product of t - k Jacobians: its norm vanishes or explodes with t - k depending on their singular
-values (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013, 2). """
+values (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013, 2)."""
 
 from __future__ import annotations
 

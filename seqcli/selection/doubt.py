@@ -3,7 +3,7 @@
 A label is contradicted by another class if that class is at least as probable for the record as it is, on average,
 for the records with that label; of several such classes the most probable one counts. Doubtful labels are ranked by
 self-confidence, the probability of the record's own label, the lowest first. A label that the model itself predicts
-is never doubtful. In sentences each word counts by itself (Wang and Mueller 2022). """
+is never doubtful. In sentences each word counts by itself (Wang and Mueller 2022)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Doubts:
 
     def found(self) -> list[Doubt]:
         """Return the contradicted labels, the lowest self-confidence first, ties by record number."""
-        least = np.where(self.count > 0, self.sum / np.maximum(self.count, 1), np.inf)  # inf for a label that no record has
+        least = np.where(self.count > 0, self.sum / np.maximum(self.count, 1), np.inf)  # inf: no record has it
         found = []
         for records, own, p in self._held:
             sure = np.where((p >= least) & (p > p[np.arange(len(own)), own][:, None]), p, -1.0)

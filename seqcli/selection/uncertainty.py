@@ -51,7 +51,7 @@ def of_spans(chain: Chain, begins: np.ndarray, right: np.ndarray, answered: np.n
 
     begins (K,) bool: labels that begin a span, as in IOB2 and IOBES; right (B,): the sum of the probabilities of the
     answer's spans; answered (B,): the number of its spans. The expected number of wrong spans is answered - right;
-    that of missing ones is E[spans] - right. """
+    that of missing ones is E[spans] - right."""
     marginals = chain.marginals()[:, :, begins].sum(axis=-1)  # (B, T)
     expected = np.cumsum(marginals, axis=1)[:, -1] if marginals.shape[1] else np.zeros(len(marginals))
     return np.maximum(answered + expected - 2 * right, 0.0)

@@ -26,7 +26,7 @@ def lags(
     """Compare cells on tasks with long lags.
 
     Networks learn the tasks on sequences of 3 to 40 symbols, as runs in ./runs, and are tested on 20 to 256: the
-    share of right answers, for tags of the last one. Finished runs are not repeated. Needs torch. """
+    share of right answers, for tags of the last one. Finished runs are not repeated. Needs torch."""
     from concurrent.futures import ThreadPoolExecutor
 
     from seqcli import predictor, registry, runs
