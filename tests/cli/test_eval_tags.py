@@ -220,7 +220,7 @@ def test_a_counted_model(report):
         ("ner", ["--metric", "span-f2"], 2, "unknown metric 'span-f2'\n  hint: did you mean 'span-f1'?"),
         ("ner", ["--metric", "perplexity"], 1, "perplexity cannot be measured on ner-test.conll"),
         ("pos", ["--metric", "span-f1"], 1, "hint: what can: accuracy, "),
-        ("ner", ["--unknown-label", "ignore"], 2, "'ignore' is none of them\n  hint: known: error, skip, count-wrong"),
+        ("ner", ["--unknown-label", "ignore"], 2, "'ignore' is not a known value\n  hint: known: error, skip, count-wrong"),
         ("ner", ["--split", "dev"], 2, "the run has no dev split\n  hint: it has: train, valid, test"),
         ("ner", ["--split", "test", "ner-test.conll"], 2, "--split names a part of the run's own data"),
         ("ner", ["--window", "3"], 2, "--window does not apply to runs/ner/model.safetensors, a model of the kind tagger"),
