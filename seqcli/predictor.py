@@ -56,7 +56,7 @@ WHOLE = Pooling()
 
 
 class Answering(ABC):
-    """What the filter loop needs from an object that answers records."""
+    """The interface of an object that answers records in the filter loop."""
 
     small: ClassVar[int] = 0  # inputs of fewer characters are not worth another process
     complete = False  # whether it has a symbol for every input, so that nothing is ever lacking

@@ -292,7 +292,7 @@ class Mixed:
 
 @dataclasses.dataclass(frozen=True)
 class Confidence:
-    """How sure answers must be."""
+    """Confidence."""
 
     min_confidence: Annotated[float | None, option("Drop answers less probable than this.", min=0, max=1)] = None
     target_precision: Annotated[
@@ -325,12 +325,12 @@ class Columns:
 
     columns: Annotated[
         str | None,
-        option("The columns' names, as word,pos,_. Default: the training data's.", metavar="A,B,…"),
+        option("The columns' names, such as word,pos,_. Default: the training data's.", metavar="A,B,…"),
         IN_COLUMNS,
     ] = None
     separator: Annotated[str | None, option("tab, space, or a text. Default: as in the first line.")] = None
     comments: Annotated[
-        str | None, option("Lines that begin with this are comments, as '#'.", metavar="TEXT"), IN_COLUMNS
+        str | None, option("Lines that begin with this, such as '#', are comments.", metavar="TEXT"), IN_COLUMNS
     ] = None
 
     @property

@@ -23,7 +23,7 @@ SERVE = ("input", "jsonl", "model", "threads")  # options that apply to a stream
 
 
 class How(NamedTuple):
-    """How answers are written."""
+    """The options of the output."""
 
     jsonl: bool
     threads: int | None

@@ -215,7 +215,7 @@ class Demanding:
 
 @dataclass(frozen=True)
 class Sure(Confidence):
-    """How sure answers must be (sequence to sequence)."""
+    """Confidence (sequence to sequence)."""
 
     SERVES = SEQUENCE
 

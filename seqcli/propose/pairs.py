@@ -115,7 +115,7 @@ def _lines(files: Files, look: Look, source: str | None, target: str | None, *, 
             target_file(str(path), options)  # raises if it does not exist
         files.said[split] = [str(p) for p in kept]
     found = Found(PAIRS, "lines", [("format", "lines", "one text a line, the targets in the files beside")])
-    found.keys.append(("source", marks[0], "the part of the names of files of sources"))
+    found.keys.append(("source", marks[0], "the part of file names that marks sources"))
     found.keys.append(("target", marks[1], f"and the targets' files: {target_name(beginnings[0].name, options)}"))
     found.notes.append(f"the source is {marks[0]}, the target {marks[1]}: {_OTHERWISE}")
     pairs = [pair for a, b in both for pair in zip(_texts(a), _texts(b), strict=False)]
@@ -226,7 +226,7 @@ def table(name: str, look: Look, source: str | None, target: str | None, *, aske
     found.options |= {"source": str(first), "target": str(goal), "numbers": name == "jsonl"}
     if inflected:
         return _inflections(found, look, first, goal, features[0], inflected)
-    found.keys += [("source", first, "is read"), ("target", goal, "is written")]
+    found.keys += [("source", first, "read by the model"), ("target", goal, "written by the model")]
     return _measured(found, look)
 
 
