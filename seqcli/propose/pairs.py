@@ -324,7 +324,7 @@ def _sized(found: Found, pairs: Sequence[tuple[str, str]], total: float, path: s
     if not filled:
         raise SeqcliError(f"{path}: no pair has both source and target", hint=f"it was read as {found.format}")
     if blank := len(pairs) - len(filled):
-        found.notes.append(f"training leaves out {blank:,} pairs with a blank source or target")
+        found.notes.append(f"training leaves out pairs with a blank source or target: {blank:,}")
     targets = defaultdict(set)
     for text, own in filled:
         targets[text].add(own)

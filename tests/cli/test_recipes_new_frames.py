@@ -118,7 +118,10 @@ def test_a_long_table(trained):
     Path("long.csv").write_text("id,time,x,y,activity\n" + "".join(rows))
     recipe, _, err = trained("long.csv")
     assert (recipe.data.format, recipe.data.label, recipe.model.front_end["kind"]) == ("long", "activity", "linear")
-    assert "the rows of an 'id' are a series of x, y in the order of 'time', its label 'activity': --label" in err
+    assert (
+        "rows with the same 'id' are a series of x, y in the order of 'time', with the label 'activity': --label"
+        in err
+    )
     assert "40 series" in err
 
 

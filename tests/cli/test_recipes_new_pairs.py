@@ -29,7 +29,7 @@ def test_sentences_in_two_files(made):
     assert "train.en, train.de: pairs of texts, lines; 600 lines, " in err
     assert "300 pairs; source: 76.6 characters, 8.4 words on average; target: " in err
     assert "the source is en, the target de: choose others with --source and --target\n" in err
-    assert "# both sides: sentences, 8 words on average\n" in text
+    assert "# source and target: sentences, 8 words on average\n" in text
     assert "# seqcli train t.yaml\n# A sequence-to-sequence model fitted to train.en, train.de by" in text
     recipe, _, err = made("train.en", "train.de", "--source", "de", dry=False)
     assert (recipe.data.train, recipe.data.source, recipe.data.target) == ("../train.de", "de", "en")
