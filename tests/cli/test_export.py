@@ -206,4 +206,4 @@ def test_what_is_smaller_already_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "half"
     smaller.write(artifact.read(MODELS / "remarks.safetensors"), "float16", other, scored=False)
     done = seqcli("export", other, "--to", "safetensors", "--precision", "int8", "-o", "x", cwd=tmp_path)
-    assert (done.returncode, "stored in float16 already" in done.stderr) == (2, True)
+    assert (done.returncode, "already stored in float16" in done.stderr) == (2, True)
