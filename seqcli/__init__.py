@@ -1,7 +1,7 @@
 """Train sequence models on your own text from one YAML recipe; use them as fast Unix filters.
 
-The Python door is `seqcli.load(path)`: it opens a model file and returns an object with the verbs that fit it,
-so that `seqcli.load("runs/charlm").generate("The ")` is text.
+From Python, `seqcli.load(path)` opens a model file and returns an object with the verbs that fit it:
+`seqcli.load("runs/charlm").generate("The ")` returns text.
 """
 
 from __future__ import annotations

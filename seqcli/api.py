@@ -1,4 +1,4 @@
-"""The Python door: `seqcli.load(path)` opens a model file and returns its predictor, with the verbs that fit it."""
+"""The Python API: `seqcli.load(path)` opens a model file and returns its predictor, with the verbs that fit it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from seqcli import predictor, runs
 
 
 def load(path: str | Path) -> Any:
-    """Open a model file, a run folder, or a run of ./runs by name, as the predictor of its task.
+    """Open a model file, a run folder, or a run in ./runs by name; return the predictor of its task.
 
-    Raises SeqcliError.
+    Raises SeqcliError where there is no such model or it cannot be read.
     """
     return predictor.load(runs.open_model(str(path), "eval"))

@@ -1,10 +1,10 @@
-"""The one file: a trained model with all that is needed to use it, as safetensors. No pickle, no code inside.
+"""The model file: a trained model with everything needed to use it, as safetensors. No pickle, no code inside.
 
 The file's metadata has one key, `seqcli`: canonical JSON (the same model gives the same bytes) with `format`,
 `version`, `kind`, `task`, `model`, `recipe`, `tokenizer`, `labels`, `data`, `scores`, `created` as they apply,
-and `checksum` of all the rest and the arrays. Files are written beside their place, flushed to disk and renamed.
-With `precision` (an object with `kind`), matrices are stored in less than float32 (see `seqcli.precision`); whoever
-reads them gets float32.
+and `checksum`, which covers the rest of the header and the arrays. Files are written under a temporary name, flushed
+to disk and renamed. With `precision` (an object with `kind`), matrices are stored in less than float32 (see
+`seqcli.precision`); `read` returns them as float32.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from seqcli import console, precision
 from seqcli.errors import SeqcliError
 
 FORMAT = 1
-TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
+TEXTS = ("version", "kind", "task", "created", "checksum")  # header fields that must be strings
 OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress", "precision")
 MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 DAY = 24 * 3600  # seconds
@@ -37,21 +37,21 @@ MACHINE = f"{zlib.crc32(os.uname().nodename.encode()) & 0xFFFF:04x}" if os.name 
 
 @dataclass(frozen=True)
 class Artifact:
-    """An opened file: its header, and its arrays by name."""
+    """A model file in memory: its header, and its arrays by name."""
 
     path: Path
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
     def part(self, prefix: str) -> dict[str, np.ndarray]:
-        """The arrays whose names begin with `prefix.`, without it."""
+        """Return the arrays whose names begin with `prefix.`, named without the prefix."""
         cut = len(prefix) + 1
         return {name[cut:]: a for name, a in self.arrays.items() if name.startswith(f"{prefix}.")}
 
 
 def hold(descriptor: int) -> bool | None:
-    """Whether an open file is this process's own until it is closed, or the process ends, however that ends: False
-    where another process holds it, None where there are no such locks."""
+    """Lock an open file for this process until the file is closed or the process ends, however it ends. Return True,
+    False if another process holds the lock, None if the system has no such locks."""
     try:
         import fcntl
 
@@ -64,9 +64,11 @@ def hold(descriptor: int) -> bool | None:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove what processes left in a folder that died while they were `replacing` its files, or the one of a name.
+    """Remove the temporary files of processes that died while they were `replacing` files in this folder, or, with
+    `name`, that one file.
 
-    A living process holds its file. Where no lock tells, as on another machine, what is a day old is left over."""
+    A living process holds a lock on its file. Where no lock can tell, as on another machine, a temporary file that is
+    a day old counts as left over."""
     pattern = re.compile(rf"\.{re.escape(name) or '.+'}\.([0-9a-f]{{4}})[0-9a-f]{{12}}\.tmp")
     for left in folder.glob(".*.tmp"):
         if (named := pattern.fullmatch(left.name)) is None:
@@ -78,19 +80,19 @@ def sweep(folder: Path, name: str = "") -> None:
 
 
 def _begun(path: Path) -> tuple[Path, IO[bytes]]:
-    """A new file beside a path, held."""
+    """Create a temporary file beside a path, and lock it."""
     while True:
         temporary = path.with_name(f".{path.name}.{MACHINE}{os.urandom(6).hex()}.tmp")
         file = temporary.open("xb")
         if hold(file.fileno()) is not False and temporary.exists():
             return temporary, file
-        file.close()  # it was swept before it was held
+        file.close()  # another process swept it before it was locked
 
 
 @contextmanager
 def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path`, or of the one that `named` then says, when the block ends well,
-    and leaves no trace when it does not. What dead processes left of `path` is removed."""
+    """Yield a binary file that replaces `path` (or the path that `named` returns at that moment) when the block ends
+    well, and is removed when the block raises. Temporary files that dead processes left of `path` are removed."""
     path = Path(path)
     sweep(path.parent, path.name)
     temporary, file = _begun(path)
@@ -100,7 +102,7 @@ def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[I
             file.flush()
             os.fsync(file.fileno())
             if os.name != "posix":
-                file.close()  # an open one cannot be renamed there
+                file.close()  # Windows cannot rename an open file
             temporary.replace(named() if named else path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -115,12 +117,13 @@ def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[I
 
 
 def _json(header: Mapping[str, Any]) -> str:
-    """Canonical JSON: one text for one header. Raises ValueError for a number that JSON lacks (nan, inf)."""
+    """Return canonical JSON: equal headers give equal text. Raises ValueError for nan and inf, which JSON lacks."""
     return json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 over the header, and over names, types, shapes and bytes of the arrays, sorted by name; hexadecimal."""
+    """Return the sha256, in hexadecimal, of the header and of the arrays' names, types, shapes and bytes, sorted by
+    name."""
     digest = hashlib.sha256(_json({k: v for k, v in header.items() if k != "checksum"}).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
@@ -130,7 +133,7 @@ def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
 
 
 def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write header and arrays as one file, atomically. Raises SeqcliError when it cannot be written."""
+    """Write header and arrays as one file, atomically. Raises SeqcliError if it cannot be written."""
     from safetensors import SafetensorError
     from safetensors.numpy import save
 
@@ -140,12 +143,12 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
     arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     if "precision" in header:
         arrays = precision.pack(arrays, header["precision"]["kind"])
-    whole = json.loads(_json({**header, "format": FORMAT, "version": seqcli.__version__}))  # keys as they are read
+    whole = json.loads(_json({**header, "format": FORMAT, "version": seqcli.__version__}))  # keys become strings
     text = _json({**whole, "checksum": _checksum(whole, arrays)})
     try:
         data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
-    except SafetensorError as error:  # above 100 MB, which no reader takes either
-        raise SeqcliError(f"{path}: a header of {len(text):,} characters: large parts belong into arrays") from error
+    except SafetensorError as error:  # above 100 MB, which no reader accepts either
+        raise SeqcliError(f"{path}: the header has {len(text):,} characters: store large parts as arrays") from error
     try:
         with replacing(path) as file:
             file.write(data)
@@ -162,7 +165,7 @@ def _foreign(path: Path, why: str) -> SeqcliError:
 
 @contextmanager
 def restoring(path: Path) -> Iterator[None]:
-    """Make one line of error, SeqcliError, of whatever goes wrong with what a file says."""
+    """Turn any error in interpreting a file's contents into a SeqcliError of one line that names the file."""
     try:
         yield
     except SeqcliError as error:
@@ -170,11 +173,11 @@ def restoring(path: Path) -> Iterator[None]:
             error.message = f"{path}: {error.message}"
         raise
     except MISTAKES as error:  # a header may hold anything
-        told: Any = getattr(error, "errors", None)  # of pydantic
+        told: Any = getattr(error, "errors", None)  # pydantic's errors have it
         first = told()[0] if told else None
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else f"{type(error).__name__}: {error}"
         why = console.visible(why.partition("\n")[0][:200])
-        raise _foreign(path, f"what it says of itself is no model that this seqcli knows ({why})") from error
+        raise _foreign(path, f"its header does not describe a model that this seqcli knows ({why})") from error
 
 
 @contextmanager
@@ -182,18 +185,18 @@ def _opened(path: Path) -> Iterator[Callable[[], Any]]:
     from safetensors import SafetensorError, safe_open
 
     special = False
-    with contextlib.suppress(OSError):  # a name too long
+    with contextlib.suppress(OSError):  # the name may be too long
         special = not path.is_file() and not path.is_dir() and path.exists()
     if special:
-        raise SeqcliError(f"{path} is no regular file", hint="a model is a file: copy what comes from it to one")
+        raise SeqcliError(f"{path} is not a regular file", hint="copy its contents to a regular file first")
     try:
         with safe_open(path, framework="numpy") as file:
             yield lambda: file
     except FileNotFoundError:
-        raise SeqcliError(f"no such model: {path}", hint="runs are listed by: ls runs/*/model.safetensors") from None
+        raise SeqcliError(f"no such model: {path}", hint="list your runs: ls runs/*/model.safetensors") from None
     except SafetensorError as error:
         raise _foreign(path, f"not a readable model file; it may be cut short or of another kind ({error})") from None
-    except OSError as error:  # of a folder it is "no such device"
+    except OSError as error:  # for a folder it says "no such device"
         if path.is_dir():
             raise SeqcliError(f"{path} is a folder, not a model file") from None
         raise SeqcliError(f"cannot read {path}: {error.strerror or error}") from None
@@ -220,14 +223,14 @@ def _header(path: Path, file: Any) -> dict[str, Any]:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """The header alone; no array is loaded. Raises SeqcliError for a file that is not seqcli's."""
+    """Return the header alone; no array is loaded. Raises SeqcliError for a file that seqcli did not write."""
     path = Path(path)
     with _opened(path) as file:
         return _header(path, file())
 
 
 def read_shapes(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """(shape, type) of every array by name; no array is loaded."""
+    """Return the (shape, type) of every array by name; no array is loaded."""
     path = Path(path)
     with _opened(path) as file:
         slices = {name: file().get_slice(name) for name in file().keys()}  # noqa: SIM118  not a dict
@@ -235,7 +238,7 @@ def read_shapes(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def read(path: str | Path) -> Artifact:
-    """Header and arrays. Raises SeqcliError for a file that is missing, cut short, foreign, or damaged."""
+    """Read header and arrays. Raises SeqcliError for a file that is missing, cut short, foreign, or damaged."""
     path = Path(path)
     with _opened(path) as file:
         header = _header(path, file())
@@ -245,7 +248,7 @@ def read(path: str | Path) -> Artifact:
         why = "the contents do not match their checksum: "
         raise SeqcliError(
             f"{path}: {why}{f'{halves[0]} is float16: another program converted it' if halves else 'it is damaged'}",
-            hint="take the file as seqcli train wrote it" if halves else "copy it again, or train again",
+            hint="use the file as seqcli train wrote it" if halves else "copy it again, or train again",
         )
     arrays = {name: view.copy() for name, view in views.items()}
     with restoring(path):
@@ -257,7 +260,7 @@ TYPES |= {"U32": "<u4", "I64": "<i8", "U64": "<u8", "BOOL": "?"}
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file that was opened well, as views of the file's own pages: none is read before it is used."""
+    """Map the arrays of a valid file into memory: each is a view of the file, and is read only when it is used."""
     whole = np.memmap(path, np.uint8, "r")
     begin = 8 + int(whole[:8].view("<u8")[0])
     about = json.loads(whole[8:begin].tobytes())
@@ -265,6 +268,6 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
     for name in sorted(about.keys() - {"__metadata__"}):
         array = about[name]
         if array["dtype"] not in TYPES:
-            raise _foreign(path, f"{name} is of a type that seqcli does not write, {array['dtype']}")
+            raise _foreign(path, f"{name} has the type {array['dtype']}, which seqcli does not write")
         views[name] = np.ndarray(array["shape"], TYPES[array["dtype"]], whole, begin + array["data_offsets"][0])
     return views

@@ -1,14 +1,14 @@
-"""Whether one system is better than another on the same records: a paired bootstrap.
+"""Test whether one system is better than another on the same records: a paired bootstrap.
 
-The N records are drawn again with replacement, R times; each time both systems are scored on the same draw, and the
-R differences d* show how far the difference d that was measured depends on which records happened to be there
-(Efron and Tibshirani 1993, chapters 13 and 16; for comparing systems Koehn 2004). The interval is the percentiles of
-the d*. The p-value is of no difference: how often a d* lies as far from d as d lies from 0, on either side, the
-measured one counted among them: (1 + #{|d* - d| >= |d|}) / (R + 1).
+The N records are resampled with replacement R times; each time both systems are scored on the same draw. The
+R differences d* show how much the measured difference d depends on which records happened to be in the set
+(Efron and Tibshirani 1993, chapters 13 and 16; for comparing systems Koehn 2004). The interval runs between
+percentiles of the d*. The p-value is for the hypothesis of no difference: how often a d* lies at least as far from d,
+on either side, as d lies from 0, with the measured d counted among the draws: (1 + #{|d* - d| >= |d|}) / (R + 1).
 
-A draw is only how often it holds each record, and records with the same contributions are one kind: counts of kinds
-are drawn, multinomially, not records. Which text the models were trained on, and with which seed, is not resampled.
-With fewer than some twenty records the interval is too narrow.
+A draw is fully described by how often it holds each record, and records with the same contributions are of one kind,
+so the counts of kinds are drawn (multinomially) instead of records. The models' training data and seeds are not
+resampled. With fewer than about twenty records the interval is too narrow.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-HELD = 1 << 20  # weights held at once
-KINDS = 16  # so many records a kind make a multinomial draw (a binomial a kind) cheaper than drawing the records
+HELD = 1 << 20  # the most weights in memory at once
+KINDS = 16  # from this many records a kind on, a multinomial draw (a binomial a kind) is cheaper than drawing records
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # sums of contributions (R, C) -> (R,)
 
 
 class Interval(NamedTuple):
-    """How much more the first system has than the second, in the statistic's own unit."""
+    """By how much the first system exceeds the second, in the statistic's own unit."""
 
     difference: float
     low: float
     high: float
-    p_value: float  # that of no difference, two-sided; at least 1 / (resamples + 1)
+    p_value: float  # for no difference, two-sided; at least 1 / (resamples + 1)
     resamples: int
 
 
@@ -43,19 +43,19 @@ def paired(
     seed: int = 1,
     level: float = 0.95,
 ) -> Interval:
-    """What system a has more than system b: statistic(a) - statistic(b), and how sure that is.
+    """Return statistic(a) - statistic(b) for systems a and b, with its interval and p-value.
 
-    `a` and `b` are what each record contributes, (N,) or (N, C), in the same order of records: whether it is right,
-    its nats, the counts of `classification.contributions`. Without a `statistic` it is their mean, and C is 1; a
-    statistic is a function of their sums over a draw, (R, C) -> (R,), as F1 is of counts. `level` is the share of
-    draws inside the interval. The same arguments give the same interval. Time goes with resamples x kinds of records
-    (accuracy has three), and with resamples x N where most records are of a kind of their own.
+    `a` and `b` hold each record's contribution, (N,) or (N, C), with the records in the same order: whether it is
+    right, its nats, the counts of `classification.contributions`. Without `statistic`, the mean is compared, and C is
+    1; a statistic is a function of the contributions' sums over a draw, (R, C) -> (R,), as F1 is of counts. `level`
+    is the share of draws inside the interval. The same arguments give the same interval. The time grows with
+    resamples x kinds of records (accuracy has three), or with resamples x N if most records are one of a kind.
 
-    Raises ValueError where the shapes differ or do not fit, there is no record, or a number is not finite.
+    Raises ValueError if the shapes differ or do not fit, there is no record, or a number is not finite.
     """
     first, second = np.asarray(a), np.asarray(b)
     if first.shape != second.shape or first.ndim not in (1, 2) or not len(first):
-        raise ValueError(f"contributions {first.shape} and {second.shape}: one row a record, the same records twice")
+        raise ValueError(f"contributions {first.shape} and {second.shape}: need one row a record, for equal records")
     if resamples < 1 or not 0 < level < 1:
         raise ValueError(f"{resamples} resamples at level {level}")
     n = len(first)
@@ -63,7 +63,7 @@ def paired(
     columns = first.shape[1]
     if statistic is None:
         if columns != 1:
-            raise ValueError(f"{columns} contributions a record have no mean: give a statistic")
+            raise ValueError(f"{columns} contributions a record: pass a statistic; only one has a mean")
         rows = np.subtract(first, second, dtype=np.float64)  # the difference of means is the mean difference
     else:
         rows = np.concatenate([first, second], axis=1)
@@ -95,15 +95,15 @@ def _checked(values: np.ndarray, sums: np.ndarray) -> np.ndarray:
 
 
 def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different rows (U, C) as float64, which of them each record has (N,), and how many have each (U,)."""
+    """Return the distinct rows (U, C) as float64, the index of each record's row (N,), and each row's count (U,)."""
     # rows are compared as bytes, which is many times faster than np.unique by column
     rows = np.ascontiguousarray(rows if rows.dtype == bool else rows + 0.0)  # -0 is 0
     as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
     order = np.argsort(as_bytes, kind="stable")
     ordered = rows[order]
     begins = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
-    first = order[begins]  # of each kind, as the sort is stable
-    # kinds in the order in which they come, not of their bytes: a against b draws what b against a does
+    first = order[begins]  # each kind's first record, as the sort is stable
+    # kinds in order of first appearance, not of their bytes: comparing a to b draws the same as comparing b to a
     place = np.empty(len(first), np.int64)
     place[np.argsort(first)] = np.arange(len(first))
     which = np.empty(len(rows), np.int64)
@@ -112,7 +112,7 @@ def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _draws(which: np.ndarray, counts: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """How often each kind is in each draw of N records: (chunk, U) float64 until there are `resamples` rows."""
+    """Yield how often each kind is in each draw of N records, as (chunk, U) float64, `resamples` rows in total."""
     n, u = len(which), len(counts)
     step = max(1, HELD // u)
     for start in range(0, resamples, step):

@@ -1,4 +1,4 @@
-"""The end of a run, the same in every task: by how much a baseline is beaten, what the file keeps, what is next."""
+"""The end of a run, the same for every task: margin over the baseline, what the model file keeps, next commands."""
 
 from __future__ import annotations
 
@@ -13,59 +13,56 @@ from seqcli import artifact, console
 from seqcli.artifact import Artifact
 from seqcli.runs import Run
 
-JUDGED = (
-    "valid",
-    "test",
-)  # the splits that are scored; the first that is there is the one that a baseline is beaten on
+JUDGED = ("valid", "test")  # the splits that are scored; the baseline is compared on the first one that exists
 
 
 @dataclass
 class Ending:
-    """The kept model in use, and what its file gets beside the scores."""
+    """The model that a run kept, opened as a predictor, and what is written to its file beside the scores."""
 
     stored: Artifact
     predictor: Any
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
-    alone: Any = None  # what is judged against the baseline, where the predictor holds that baseline itself
+    alone: Any = None  # what is compared with the baseline, where the predictor itself contains that baseline
 
     @classmethod
     def of(cls, stored: Artifact, predictor: Any) -> Ending:
-        """Of a model as it was kept."""
+        """Return the ending of a stored model, with its header and arrays unchanged."""
         return cls(stored, predictor, dict(stored.header), dict(stored.arrays))
 
     def keep(self, scores: Mapping[str, Any]) -> None:
-        """Write the scores, and all else, into the model's file."""
+        """Write the header, the arrays and the merged scores to the model file."""
         kept = {**self.header["scores"], **scores}
         artifact.write(self.stored.path, {**self.header, "scores": kept}, self.arrays)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a cheap model of the same data scores."""
+    """The score of a cheap model trained on the same data."""
 
     kind: str
-    name: str  # as a sentence has it
+    name: str  # as it stands in a sentence
     value: float
-    advice: str  # what to do where it is not beaten
-    detail: str = ""  # what is said of it behind its score
-    about: Mapping[str, Any] = field(default_factory=dict)  # more that the model's file keeps
+    advice: str  # what to do if it is not beaten
+    detail: str = ""  # printed after its score
+    about: Mapping[str, Any] = field(default_factory=dict)  # further facts for the model file
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The one figure that decides."""
+    """The metric by which a model and its baseline are compared."""
 
     metric: str
     more_is_better: bool = True
     digits: str = ".4f"
     unit: str = ""
-    shown: str | None = None  # how it is called; None: as the metric is; "": not at all
+    shown: str | None = None  # the name to print; None: the metric's own; "": none
 
 
 def margin(ours: float, baseline: Baseline | str, headline: Headline, split: str) -> dict[str, Any]:
-    """Say by how much a baseline is beaten, and what a model's file keeps of that; a model that is its own baseline
-    is given by its kind."""
+    """Print by how much the model beats its baseline, and return what the model file keeps of that. For a model that
+    is its own baseline, pass the model's kind as `baseline`."""
     metric = headline.metric
     if isinstance(baseline, str):
         return {"kind": baseline, "split": split, "metric": metric, metric: ours, "margin": 0.0}
@@ -87,7 +84,7 @@ def margin(ours: float, baseline: Baseline | str, headline: Headline, split: str
 
 
 def next_commands(run: Run, use: str, metric: str) -> None:
-    """What to type next; `use` is the command that uses the model, with MODEL in the place of its path."""
+    """Print what to type next; `use` is the command that uses the model, with MODEL in place of its path."""
     model = shlex.quote(run.path.as_posix())
     commands = (use.replace("MODEL", model), f"seqcli eval -m {model} --metric {metric}", f"seqcli inspect {model}")
     console.say("\n  ".join(("next:", *commands)))

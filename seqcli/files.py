@@ -1,7 +1,7 @@
-"""What a user names: paths and globs found, a file or standard input opened, compressed or not.
+"""Find the paths and globs that a user names; open files or standard input, compressed or not.
 
-Compressed text (gzip, bzip2, xz, zstd) is read as what it holds, as it streams in. What is no text at all (UTF-16,
-Parquet, a spreadsheet, a data base, an archive) is told from its first bytes and named, with what to do.
+Compressed text (gzip, bzip2, xz, zstd) is unpacked as it streams in. Input that is not UTF-8 text (UTF-16, Parquet,
+a spreadsheet, a database, an archive) is recognised by its first bytes, and the error says what it is and what to do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 
 from seqcli.errors import SeqcliError, UsageError, nearest
 
-PACKED = {  # first bytes: the name of what packed it
+PACKED = {  # first bytes: the compression
     b"\x1f\x8b\x08": "gzip",
     **{b"BZh%d" % level + block: "bzip2" for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90")},
     b"\xfd7zXZ\x00": "xz",
@@ -33,29 +33,29 @@ NO_TEXT = {  # first bytes: what it is, and what to do
     b"PAR1\x15": ("a Parquet file", f"{_TABLE}, with pandas: read_parquet(FILE).to_csv(NEW, index=False)"),
     b"PK\x03\x04": ("an Excel workbook or another zip archive", f"{_TABLE}, or unpack it"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a workbook or document of an older Office", _TABLE),
-    b"SQLite format 3\x00": ("an SQLite data base", "sqlite3 -csv -header FILE 'select ...' > NEW"),
-    b"%PDF-": ("a PDF", "take its text out first, with pdftotext"),
+    b"SQLite format 3\x00": ("an SQLite database", "sqlite3 -csv -header FILE 'select ...' > NEW"),
+    b"%PDF-": ("a PDF", "extract its text first, with pdftotext"),
     b"ARROW1\x00\x00": ("an Arrow or Feather file", _TABLE),
     b"\x89HDF\r\n\x1a\n": ("an HDF5 file", _TABLE),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it first"),
 }
-LONGEST = max(map(len, [*PACKED, *NO_TEXT]))  # bytes that tell
+LONGEST = max(map(len, [*PACKED, *NO_TEXT]))  # bytes needed to recognise a file
 
 
 def suffix(path: str | Path) -> str:
-    """The ending of a file's name that tells its format, in lower case: `.tsv` of `x.TSV`, and of `x.tsv.gz`."""
+    """Return the suffix that tells a file's format, in lower case: `.tsv` for `x.TSV` and for `x.tsv.gz`."""
     name = PurePath(path)
     return PurePath(name.stem if name.suffix.lower() in SUFFIXES else name).suffix.lower()
 
 
 _MODULES = {"gzip": "gzip", "bzip2": "bz2", "xz": "lzma", "zstd": "compression.zstd"}
-_ERRORS = ("BadGzipFile", "LZMAError", "ZstdError")  # what those of them raise for damaged data that have their own
+_ERRORS = ("BadGzipFile", "LZMAError", "ZstdError")  # the modules' own errors for damaged data
 
 
 class Unpacked:
-    """The bytes of a packed file as they stream in; `tell` counts those of the file itself, for progress.
+    """The unpacked bytes of a compressed file, as a stream; `tell` counts the compressed bytes, for progress.
 
-    What is damaged or cut short raises SeqcliError when it is come to: what precedes it has been read.
+    Damaged or truncated data raises SeqcliError once it is reached: everything before it has been read.
     """
 
     def __init__(self, raw: BinaryIO, source: str, kind: str):
@@ -78,19 +78,19 @@ class Unpacked:
             ) from None
 
     def read1(self, size: int = -1) -> bytes:
-        """As of any binary file: what is there now."""
+        """Read what is available now, as any binary file does."""
         return self._checked(self._file.read1, size)
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, or all."""
+        """Read `size` bytes, or all."""
         return self._checked(self._file.read, size)
 
     def readline(self, size: int = -1) -> bytes:
-        """A line, or so many bytes of it."""
+        """Read a line, or at most `size` bytes of it."""
         return self._checked(self._file.readline, size)
 
     def tell(self) -> int:
-        """How many bytes of the file itself have been taken."""
+        """Return how many compressed bytes have been read."""
         return self._raw.tell()
 
 
@@ -104,22 +104,22 @@ def _module(kind: str, source: str) -> Any:
         return importlib.import_module("backports.zstd")
     except ImportError:
         raise UsageError(
-            f"{source} is packed with zstd, which this Python cannot read by itself",
+            f"{source} is compressed with zstd, which this Python cannot read by itself",
             hint="pip install 'seqcli[zstd]', or unpack it: zstd -d FILE",
         ) from None
 
 
 def packing(path: str | Path) -> str | None:
-    """What a file is packed with; None of a plain one. Raises OSError where it cannot be read."""
+    """Return a file's compression, None for a plain file. Raises OSError if it cannot be read."""
     with Path(path).open("rb") as file:
         head = file.read(LONGEST)
     return next((kind for magic, kind in PACKED.items() if head.startswith(magic)), None)
 
 
 def plain(file: Any, source: str) -> BinaryIO:
-    """An open binary file, unpacked where it is packed. Raises SeqcliError for what is no text.
+    """Return an open binary file, unpacked if it is compressed. Raises SeqcliError for input that is not text.
 
-    Of a pipe, what its writer has written first must tell: it is not waited for.
+    A pipe is judged by the bytes that its writer wrote first; this function does not wait for more.
     """
     if not hasattr(file, "peek"):
         file = io.BufferedReader(file)
@@ -145,7 +145,7 @@ def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
     try:
         file = Path(path).open("rb")  # noqa: SIM115  closed below
     except FileNotFoundError:
-        expand([str(path)])  # raises with a suggestion
+        expand([str(path)])  # raises, with a suggestion
         raise
     except OSError as error:
         raise SeqcliError(f"cannot read {path}: {error.strerror}") from None
@@ -157,9 +157,10 @@ def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
-    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing.
+    """Expand paths and globs to files, in the order given, a glob's matches sorted.
 
-    With `base`, a recipe's folder, they are named as shortly as they can be: `x.tsv`, not `runs/a/../../x.tsv`.
+    With `base`, a recipe's folder, paths are made as short as possible: `x.tsv`, not `runs/a/../../x.tsv`. Raises
+    SeqcliError if a path or glob matches nothing, or only folders.
     """
     files: list[Path] = []
     folders: dict[str, str] = {}
@@ -184,8 +185,8 @@ def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
 
 
 def _shortest(path: str, folders: dict[str, str]) -> str:
-    """A path from the working folder, or the absolute one where that is no longer; unchanged where a link on the way
-    would make another file of it. `folders` keeps what was found of folders."""
+    """Return the shorter of the relative and the absolute path; the path unchanged if a link on the way would make it
+    name another file. `folders` caches the result for each folder."""
     folder, name = os.path.split(path)
     if folder not in folders:
         folders[folder] = folder
@@ -200,7 +201,7 @@ def _shortest(path: str, folders: dict[str, str]) -> str:
 
 
 def _exists(path: str | Path) -> bool:
-    """Whether a file is there; a name too long for any file is not."""
+    """Whether a file exists; False for a name too long for any file."""
     try:
         return Path(path).exists()
     except OSError:
@@ -208,10 +209,10 @@ def _exists(path: str | Path) -> bool:
 
 
 def sources(arguments: Sequence[str]) -> list[str | Path]:
-    """What a verb's FILES name: paths and globs expanded, `-` left as it is. Raises as `expand` does."""
+    """Expand the paths and globs among a verb's FILES; `-` stays as it is. Raises as `expand` does."""
     return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
 
 
 def named(files: Sequence[str | Path]) -> str:
-    """What files are called together."""
+    """Return the names of files, joined by commas, for a message."""
     return ", ".join("<stdin>" if f == "-" else str(f) for f in files)

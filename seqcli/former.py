@@ -1,4 +1,4 @@
-"""The model that a run began from (`--init-from`): what it was trained on, what it scores, what a file says of it."""
+"""The model that a run began from (`--init-from`): its data, its scores, and what the run's file records of it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from seqcli.report import Report
 from seqcli.runs import Run
 from seqcli.scoring import recipe_of
 
-ORIGIN = "origin"  # of a header
+ORIGIN = "origin"  # its key in a header
 
 
 @dataclass(frozen=True)
 class Former:
-    """A model that a run begins from, or began from, and whether it is to grow."""
+    """The model that a run begins or began from, and whether it is to grow."""
 
     stored: Artifact
     grow: bool = False
 
     @classmethod
     def again(cls, header: Mapping[str, Any], run: Run) -> Former | None:
-        """That of a run which goes on; None where there is none, or its file is no longer there, which is said."""
+        """Return the former model of a run that is resumed; None if it had none, or, with a warning, if the file is
+        gone or has changed."""
         if ORIGIN not in header:
             return None
         about = header[ORIGIN]
@@ -43,18 +44,19 @@ class Former:
             console.warn(f"the model that this run began from: {error.message}")
             return None
         if stored.header["checksum"] != about["checksum"]:
-            console.warn(f"{path} is not the model that this run began from any more")
+            console.warn(f"{path} is no longer the model that this run began from")
             return None
         return cls(stored)
 
     @property
     def name(self) -> str:
-        """What it is called: its run's folder, or its file."""
+        """The name of its run folder, or of its file."""
         path = Path(self.stored.path)
         return path.parent.name if path.name == "model.safetensors" and path.parent.name else path.name
 
     def header(self, run: Run, added: Mapping[str, Any]) -> dict[str, Any]:
-        """What the file of a run says of it: name, checksum, where it is from there, how many rows were added."""
+        """Return what a run's header records of it: name, checksum, path relative to the run, how many rows were
+        added."""
         path = Path(os.path.relpath(Path(self.stored.path).resolve(), run.path.resolve())).as_posix()
         own = {"name": self.name, "checksum": self.stored.header["checksum"], "file": path}
         return {
@@ -65,12 +67,12 @@ class Former:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Its recipe. Raises SeqcliError where that is no longer valid."""
+        """Its recipe. Raises SeqcliError if that is no longer valid."""
         return recipe_of(self.stored.header, Path(self.stored.path))
 
     @cached_property
     def corpus(self) -> Any:
-        """The data that it was trained on, as they are now. Raises SeqcliError where they are gone."""
+        """The data that it was trained on, as they are now. Raises SeqcliError if they are gone."""
         how = {} if self.recipe.frames is None else {"numbers": True}
         return self._data.open_corpus(self.recipe.data, self.recipe.base, **how)
 
@@ -79,13 +81,13 @@ class Former:
         return registry.load(f"tasks/{self.stored.header['task']}", "data")
 
     def same(self, split: str) -> bool:
-        """Whether a split of its data is the one that it was made with."""
+        """Whether a split of its data is unchanged since it was trained."""
         about = self.stored.header["data"]["splits"].get(split, {})
         return about.get("sha256") == self.corpus.sha256(split, self.stored.header)
 
     def training(self, spec: Mapping[str, Any], base: Path) -> tuple[str, Any]:
-        """The name and the records of what `data.replay` says: files, or what the model was trained on. Raises
-        SeqcliError."""
+        """Return the name and the records of the data to replay: the files that `data.replay` names, else its own
+        training data. Raises SeqcliError if they cannot be read or have changed."""
         if files := spec["train"]:
             read = getattr(self._data, "read_replayed", self._data.read_scored)
             return describe(files), read(self.stored.header, locate(files, base), Reading())
@@ -103,8 +105,8 @@ class Former:
         return corpus.name, corpus.splits["train"]
 
     def texts(self, read: Callable[[Any], Iterable[str]]) -> Callable[[], Iterable[str]] | None:
-        """What reads the texts that it was trained on, by how they are read of its corpus; None where those are gone,
-        or others."""
+        """Return a function that reads its training texts by applying `read` to its corpus; None if its training data
+        are gone or have changed."""
         try:
             return (lambda: read(self.corpus)) if self.same("train") else None
         except SeqcliError:
@@ -112,18 +114,19 @@ class Former:
 
     @cached_property
     def predictor(self) -> Any:
-        """It itself, in use."""
+        """The model, opened as a predictor."""
         return registry.load(f"tasks/{self.stored.header['task']}", "predict").Predictor.open(self.stored)
 
 
 def replaying(corpus: Any, recipe: Recipe, former: Former | None) -> Any:
-    """A corpus with what is replayed as a further split, where the recipe says so. Raises SeqcliError."""
+    """Return a corpus with the replayed records as a further split, if the recipe asks for that. Raises
+    SeqcliError."""
     if (spec := recipe.data.replay) is None:
         return corpus
     if former is None:
         raise UsageError(
-            "data.replay: the model that the run begins from says how earlier data are read, and there is none",
-            hint="give --init-from MODEL; of a run that goes on, put the model that it began from back",
+            "data.replay needs the model that the run begins from, to know how earlier data are read",
+            hint="give --init-from MODEL; to resume a run, put back the model that it began from",
         )
     return corpus.replaying(*former.training(spec, recipe.base))
 
@@ -134,8 +137,8 @@ Scored = Callable[[Any, Any, str], Report]  # a predictor, a corpus, a split
 def before_and_after(
     former: Former, corpus: Any, reports: Mapping[str, Report], predictor: Any, scored: Scored, headline: Headline
 ) -> dict[str, Any]:
-    """Score the model that a run began from and the one that it made, on the old data and on the new; say it as a
-    table; what the file keeps of it. `reports` are those of the new model on its own data."""
+    """Score the model that a run began from and the one that it made, on the old data and on the new; print a table
+    and return what the model file keeps of it. `reports` are those of the new model on its own data."""
     metric, columns = headline.metric, {}
     if split := _judged(reports):
         columns["new"] = {
@@ -161,18 +164,18 @@ def before_and_after(
 
 
 def _judged(splits: Mapping[str, Any]) -> str:
-    """The split that a table shows: test, else valid; "" where there is neither."""
+    """Return the split that the table shows: test, else valid, else ""."""
     return next((split for split in reversed(JUDGED) if split in splits), "")
 
 
 def _same(former: Former, old: Any, corpus: Any, split: str) -> bool:
-    """Whether a split of the old data is one of the new."""
+    """Whether a split has the same data in the old corpus and the new one."""
     header = former.stored.header
     return split in corpus.splits and old.sha256(split, header) == corpus.sha256(split, header)
 
 
 def _figure(what: str, metric: str, scored: Callable[[], Report]) -> float | None:
-    """A score, or None where it cannot be measured, which is said."""
+    """Return a score, or None, with a warning, if it cannot be measured."""
     try:
         return scored().metrics.get(metric)
     except SeqcliError as error:
@@ -181,7 +184,7 @@ def _figure(what: str, metric: str, scored: Callable[[], Report]) -> float | Non
 
 
 def _table(name: str, columns: Mapping[str, Mapping[str, Any]], headline: Headline) -> str:
-    """Before and after, a line each."""
+    """Return the table: a line for the scores before, one for those after."""
     heads = [f"{kind} ({own['data']})" for kind, own in columns.items()]
     first = [headline.metric, f"before ({name})", "after"]
     wide = max(map(len, first))

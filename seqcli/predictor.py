@@ -1,8 +1,8 @@
-"""A model in use: the contract that the filters, `eval` and the Python door stand on.
+"""The predictor, a model in use: the contract on which the filters, `eval` and the Python API stand.
 
-A task has one (`tasks/<task>/predict.py`, by the name `Predictor`). A record is read, `prepare`d by the process that
-reads and writes, made `ready` and answered by the process that has the model, which may be another one, and written
-by a `forms.Writer` (`show.py`). `score` measures answers on records that have theirs.
+Each task has one, `Predictor` in `tasks/<task>/predict.py`. A record is read and `prepare`d by the process that reads
+and writes; made `ready` and answered by the process that holds the model, which may be another one; and written by a
+`forms.Writer` (`show.py`). `score` measures answers on records that have gold answers.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from seqcli.report import Report
 
 Predictor = TypeVar("Predictor", bound="BasePredictor")
-LINES = 512  # that `filter` answers together
-POOLS = ("mean", "last", "max")  # how the vectors of a record's words become one
+LINES = 512  # how many lines `filter` answers together
+POOLS = ("mean", "last", "max")  # ways to pool the vectors of a record's words into one
 
 
 class Pooling(NamedTuple):
-    """Which vectors are asked for: one a record, or one a word."""
+    """Which vectors are wanted: one a record, or one a word."""
 
-    kind: str | None = None  # one of POOLS; None: what the model's last layer reads of a record, else the mean
-    each: bool = False  # one a word
+    kind: str | None = None  # one of POOLS; None: the vector that the model's last layer reads, else the mean
+    each: bool = False  # one vector a word
 
     @classmethod
     def of(cls, kind: str | None, *, each: bool) -> Self:
-        """Those. Raises UsageError for what is no way to pool, and for words that are pooled."""
+        """Return the pooling. Raises UsageError for an unknown `kind`, and for a `kind` together with `each`."""
         if kind is not None and kind not in POOLS:
-            raise UsageError(f"--pool {kind}: it is one of {', '.join(POOLS)}")
+            raise UsageError(f"--pool {kind}: expected one of {', '.join(POOLS)}")
         if kind is not None and each:
-            raise UsageError("--pool makes one vector of a record's words: it does not go with --per word")
+            raise UsageError("--pool makes one vector a record: it cannot be combined with --per word")
         return cls(kind, each)
 
 
@@ -56,34 +56,34 @@ WHOLE = Pooling()
 
 
 class Answering(ABC):
-    """What the filter loop asks of what answers records."""
+    """The interface of an object that answers records in the filter loop."""
 
-    small: ClassVar[int] = 0  # characters: fewer are not worth another process
-    complete = False  # whether it has a symbol for everything: nothing is lacking
+    small: ClassVar[int] = 0  # inputs of fewer characters are not worth another process
+    complete = False  # whether it has a symbol for every input, so that nothing is ever lacking
 
     def quick(self, asked: Any) -> bool:
-        """Whether it answers sooner than records come to another process, under the settings `asked`."""
+        """Whether, under the settings `asked`, answering takes less time than sending records to another process."""
         return False
 
     @abstractmethod
     def packed(self) -> Callable[[], Answering]:
-        """What opens it again, in another process."""
+        """Return a function that opens it again in another process."""
 
     def prepare(self, record: Any, asked: Any) -> Any:
-        """A record checked, in the order of the input; `asked` are the settings. Raises SeqcliError for what it
-        lacks."""
+        """Return a record, checked; called in the order of the input. `asked` are the settings. Raises SeqcliError if
+        the record lacks something."""
         return record
 
     def light(self, record: Any) -> Any:
-        """A record without what only its writer needs, for another process."""
+        """Return a record without the parts that only its writer needs, to be sent to another process."""
         return record
 
     def ready(self, record: Any) -> Any:
-        """A record as the model reads it."""
+        """Return a record in the form that the model reads."""
         return record
 
     def made_ready(self, record: Any) -> Any:
-        """A record as the model reads it. Raises SeqcliError that names its place."""
+        """Return `ready(record)`. Raises SeqcliError that names the record's place."""
         try:
             return self.ready(record)
         except SeqcliError as error:
@@ -91,43 +91,44 @@ class Answering(ABC):
             raise SeqcliError(f"{place}: {error.message}", hint=error.hint) from None
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
-        """What of a ready record the model has no symbol for: its number, and what it is."""
+        """Return the parts of a ready record that the model has no symbol for: (number, text) each."""
         return ()
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """The records, as a line names them, that a file is itself; None of a file of records."""
+        """Return the records, as a line names them, that a file itself is (such as a recording); None for a file of
+        records."""
         return None
 
     def where(self, record: Any, number: int) -> int:
-        """Where in a ready record that stands, as the record's own `place` takes it."""
+        """Return the position in a ready record of the part `number`, as the record's `place` takes it."""
         return number
 
     @abstractmethod
     def answer(self, records: Sequence[Any], asked: Any) -> list[Any]:
-        """An answer for each ready record, in their order; none depends on another, to the last bit."""
+        """Return an answer for each ready record, in their order; none depends on another record, to the last bit."""
 
     def pieces(self, record: Any, asked: Any, carried: Any = None) -> Generator[Any, None, Any]:
-        """The answer to a ready record as it comes. `carried` is what an earlier answer of the same stream returned
-        at its end; here there is one piece, the answer, and nothing is carried."""
+        """Yield the answer to a ready record piece by piece. `carried` is the state that an earlier answer of the
+        same stream returned at its end. By default the whole answer is the one piece, and no state is carried."""
         yield from self.answer([record], asked)
 
 
 @dataclass(frozen=True)
 class BasePredictor(Answering):
-    """A model with all that turns its numbers into answers, and texts into what it reads."""
+    """A model together with everything that turns texts into its input and its output into answers."""
 
     task: ClassVar[str]
     kind: ClassVar[Kind]  # of record
-    least: ClassVar[str] = ""  # what there must be to be scored, as a hint has it
-    settings: ClassVar[type]  # what may be asked of answers; its defaults are those of the command line
+    least: ClassVar[str] = ""  # the least that can be scored, as a hint
+    settings: ClassVar[type]  # the settings of answers; its defaults are those of the command line
 
     header: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
-    files: tuple[Path, ...] = field(default=(), kw_only=True, compare=False)  # that it was opened from
+    files: tuple[Path, ...] = field(default=(), kw_only=True, compare=False)  # it was opened from these
     counted: Counter[str] = field(default_factory=Counter, kw_only=True, repr=False, compare=False)
 
     @classmethod
     def open(cls, stored: Artifact, *others: Artifact) -> Self:
-        """The model of a file, ready to be used; with others where several decide together. Raises SeqcliError."""
+        """Open the model of a file; with `others`, several models decide together. Raises SeqcliError."""
         with artifact.restoring(stored.path):
             for opened in (stored, *others):
                 _check(opened.header)
@@ -136,45 +137,45 @@ class BasePredictor(Answering):
     @classmethod
     @abstractmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
-        """As `open`; whatever is wrong with the file may be raised."""
+        """Do the work of `open`; any error in the file may be raised as it is."""
 
     def packed(self) -> Callable[[], BasePredictor]:
-        """What opens the same files."""
+        """Return a function that opens the same files."""
         return partial(_opened, type(self), self.files)
 
     def recast(self, kind: type[Predictor]) -> Predictor:
-        """The same model as another kind of predictor with the same fields, which answers otherwise."""
+        """Return the same model as another class of predictor that has the same fields and answers differently."""
         return kind(**{own.name: getattr(self, own.name) for own in fields(self)})
 
     def asked(self, **options: Any) -> Any:
-        """Settings with these options, all else as the command line has it."""
+        """Return settings with these options, the others at the command line's defaults."""
         return self.settings(**options)
 
     def reader(self) -> Reader:
-        """A reader of lines of plain text."""
+        """Return a reader of lines of plain text."""
         return open_format(self.kind, self.kind.plain).Reader(Options(self.kind, gold=False))
 
     def writer(self) -> Writer:
-        """What writes answers as the verb does where nothing more is asked for."""
+        """Return the writer that the verb uses without options."""
         return registry.load(f"tasks/{self.task}", "show").Writer()
 
     def score(self, records: Any, **how: Any) -> Report:
-        """What it scores on records with their answers; see `evaluate` in the task's `score.py`."""
+        """Return the report on records with gold answers; see `evaluate` in the task's `score.py`."""
         return registry.load(f"tasks/{self.task}", "score").evaluate(self, records, **how)
 
     # vectors
 
     @property
     def vectoring(self) -> Any:
-        """How the task makes vectors, its `vectors.py`. Raises UsageError for a model that has none."""
+        """The task's `vectors.py`, which makes vectors. Raises UsageError for a model that has none."""
         if "embed" not in runs.verbs(dict(self.header)):
             kind = self.header["model"]["kind"]
             raise UsageError(f"{self.path}: a model of the kind {kind} has no vectors", hint=runs.INSTEAD["embed"])
         return registry.load(f"tasks/{self.task}", "vectors")
 
     def encoded(self, records: Sequence[Any], asked: Pooling = WHOLE) -> list[np.ndarray]:
-        """The vector (C,) of each ready record, zeros of a blank one; where each word's are asked for, (T, C): to the
-        last bit its own whatever stands beside it. Raises UsageError for a model that has none."""
+        """Return the vector (C,) of each ready record, zeros for a blank one; or the vectors of its words, (T, C), if
+        `asked.each`. None depends on another record, to the last bit. Raises UsageError for a model that has none."""
         how = self.vectoring
         if asked == WHOLE and hasattr(how, "summary"):
             return how.summary(self, records)
@@ -182,14 +183,15 @@ class BasePredictor(Answering):
         if asked.each:
             return found
         kind, both = asked.kind or "mean", getattr(getattr(self.model, "stack", None), "both", False)  # type: ignore[attr-defined]
-        way = -1 if runs.is_reversed(self.header) else 1  # the last is what was read last
+        way = -1 if runs.is_reversed(self.header) else 1  # the last word is the one that was read last
         return [whole(kind, x[::way], both=both) for x in found]
 
-    # the Python door
+    # the Python API
 
     def vectors(self, texts: Iterable[Any], *, pool: str | None = None, each: bool = False) -> Any:
-        """The vectors (N, C) float32 of texts, or of records, as `seqcli embed` gives them; with `each` a list of
-        those of every text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model that has none."""
+        """Return the vectors (N, C) float32 of texts or records, as `seqcli embed` gives them; with `each`, a list of
+        the vectors of each text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model that has
+        none."""
         asked, own, found, how = Pooling.of(pool, each=each), replace(self, counted=Counter()), [], self.vectoring
         settings, source = self.asked(), iter(texts)
         while part := list(islice(source, LINES)):
@@ -198,7 +200,7 @@ class BasePredictor(Answering):
         return found if each else np.stack(found) if found else np.zeros((0, own.width(asked)), np.float32)
 
     def width(self, asked: Pooling = WHOLE) -> int:
-        """C: numbers of a vector."""
+        """Return C, the size of a vector."""
         return self.encoded([self.made_ready(self.vectoring.record(self, ""))], asked)[0].shape[-1]
 
     @property
@@ -207,16 +209,16 @@ class BasePredictor(Answering):
         return self.files[0]
 
     def filter(self, lines: Iterable[str], **asked: Any) -> Iterator[str]:
-        """A line out for each line in, as the command line writes them; `asked` are the task's settings.
+        """Yield one line for each line read, as the command line writes it; `asked` are the task's settings.
 
-        Raises SeqcliError that names the line; a line end within one, which would make two of it, too.
+        Raises SeqcliError that names the line, also for a line end within a line, which would make two of it.
         """
         own, settings, source = replace(self, counted=Counter()), self.asked(**asked), iter(lines)
         reader, writer, first = self.reader(), self.writer(), 1
         while part := [line.removesuffix("\n") for line in islice(source, LINES)]:
             if (odd := next((i for i, line in enumerate(part) if "\n" in line), None)) is not None:
-                hint = "answers would no longer go with lines: divide it, or write a space in its place"
-                raise SeqcliError(f"<lines>:{first + odd}: a line end stands within the line", hint=hint)
+                hint = "answers would no longer match lines: split it, or replace the line end by a space"
+                raise SeqcliError(f"<lines>:{first + odd}: the line contains a line end", hint=hint)
             text = "".join(f"{line}\n" for line in part)
             records = [own.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
             answers = own.answer([own.made_ready(record) for record in records], settings)
@@ -224,58 +226,58 @@ class BasePredictor(Answering):
             first += len(part)
 
     def live(self) -> Live:
-        """What answers one record of frames while it still comes, by its `feed`. Raises UsageError for a model that
-        cannot answer before it has read all."""
+        """Return an object whose `feed` answers one record of frames while it still arrives. Raises UsageError for a
+        model that cannot answer before it has read the whole record."""
         try:
             if "frames" not in self.header:
-                raise UsageError("it reads text", hint="models of frames can, which are recordings or numbers")
+                raise UsageError("it reads text", hint="only models of frames (recordings or numbers) can")
             return registry.load(f"tasks/{self.task}", "live").Live(self)
         except UsageError as error:
             raise UsageError(
-                f"{self.path} cannot answer while its input comes: {error.message}", hint=error.hint
+                f"{self.path} cannot answer while its input arrives: {error.message}", hint=error.hint
             ) from None
 
     def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
-        """What it scores on files, or on a split of its own data (`split="test"`).
+        """Return the report on files, or on a split of its own data (`split="test"`).
 
-        `asked` says how files are read (`input`, `text`, `label` … as `seqcli eval` has them), and what
-        `score` takes. Raises SeqcliError.
+        `asked` holds the options that say how files are read (`input`, `text`, `label` …, as in `seqcli eval`), and
+        those that `score` takes. Raises SeqcliError.
         """
         listed = [str(f) for f in ([files] if isinstance(files, str | Path) else files or ())]
-        from seqcli.scoring import scored  # recipes and data sets, which a filter needs not
+        from seqcli.scoring import scored  # imports recipes and data sets, which a filter does not need
 
         return scored(self, listed, asked)
 
 
 class HasTargets(ABC):
-    """A predictor whose model may have several targets: each is answered alone by what `of` gives."""
+    """A predictor whose model may have several targets; `of` returns the predictor of one of them alone."""
 
     vocabulary: Any
     target: str = ""  # which of a model's several targets this is
 
     @cached_property
     def targets(self) -> dict[str, Self]:
-        """What answers each of several targets alone, with the same layers; none of a model with one."""
+        """The predictors of each target alone, sharing the layers; empty for a model with one target."""
         return {name: self._only(name) for name in self.vocabulary.slices} if self.vocabulary.further else {}
 
     def of(self, name: str) -> Self:
-        """What answers one of several targets alone. Raises UsageError for one that the model has not."""
+        """Return the predictor of one target alone. Raises UsageError for a target that the model does not have."""
         if name not in self.targets:
-            hint = did_you_mean(name, self.targets) if self.targets else "the model has one"
+            hint = did_you_mean(name, self.targets) if self.targets else "the model has a single target"
             raise UsageError(f"the model has no target {name!r}", hint=hint)
         return self.targets[name]
 
     @property
     def first(self) -> Self:
-        """Itself; of several targets what answers the first."""
+        """The predictor of the first of several targets; itself if there is one."""
         return next(iter(self.targets.values()), self)
 
     @abstractmethod
     def _only(self, name: str) -> Self:
-        """What answers a target alone."""
+        """Return the predictor of a target alone."""
 
     def packed(self) -> Callable[[], BasePredictor]:
-        """What opens the same files, and answers the same target."""
+        """Return a function that opens the same files and the same target."""
         opened = super().packed()  # type: ignore[misc]
         return partial(_aimed, opened, self.target) if self.target else opened
 
@@ -285,7 +287,7 @@ def _aimed(opened: Callable[[], Any], target: str) -> BasePredictor:
 
 
 def _check(header: Mapping[str, Any]) -> None:
-    """Raise ValueError where a part of a header that answers depend on is not what it must be."""
+    """Raise ValueError if a part of a header that answers depend on has a wrong type or value."""
     for (section, name), fits in PARTS.items():
         part = header.get(section)
         if isinstance(part, dict) and name in part and not fits(part[name]):
@@ -301,7 +303,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_target(value: Any) -> bool:
-    """Whether it says what a further target's labels are."""
+    """Whether a value describes the labels of a further target."""
     own = value if isinstance(value, dict) else {}
     fits = (
         own.keys() == {"labels", "scheme", "edits"} and _are_texts(own["labels"]) and isinstance(own["edits"], bool)
@@ -310,11 +312,11 @@ def _is_target(value: Any) -> bool:
 
 
 def _are_columns(options: Mapping[str, Any]) -> bool:
-    """Whether the columns of a source are texts, where it has several."""
+    """Whether a source with several columns names them by texts."""
     return not options.get("parts") or (isinstance(options.get("source"), str) and _are_texts(options["parts"]))
 
 
-PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whatever task has them
+PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # parts of a header, of any task: whether a value fits
     ("vocabulary", "labels"): _are_texts,
     ("vocabulary", "scheme"): lambda v: v is None or isinstance(v, str),
     ("vocabulary", "edits"): lambda v: isinstance(v, bool),
@@ -342,5 +344,5 @@ def _opened(kind: type[BasePredictor], paths: Sequence[Path]) -> BasePredictor:
 
 
 def load(stored: Artifact, *others: Artifact) -> Any:
-    """The predictor of a model's file."""
+    """Return the predictor of a model file."""
     return registry.load(f"tasks/{stored.header['task']}", "predict").Predictor.open(stored, *others)

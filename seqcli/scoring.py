@@ -1,4 +1,4 @@
-"""What `eval` scores: files read as the training data were, or a split of the run's own data, found by its recipe."""
+"""Score files, read as the training data were, or a split of the run's own data, found by its recipe (`eval`)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def recipe_of(header: Mapping[str, Any], path: Path) -> Recipe:
-    """The recipe beside a model, whose paths are right, else the one in its header."""
+    """Return the recipe beside a model file, whose paths are right, else the one in its header."""
     folder = path.parent
     beside = (folder.parent if folder.name == "snapshots" else folder) / "recipe.yaml"
     return load_recipe(beside) if beside.is_file() else resolve_recipe(header["recipe"], base=Path())
 
 
 def choose(wanted: str | None, known: list[str]) -> str:
-    """The split that is meant: test, else valid, else train. Raises UsageError for one that the run does not have."""
+    """Return the wanted split; without one test, else valid, else train. Raises UsageError if the run lacks it."""
     if wanted is None:
         wanted = next(s for s in ("test", "valid", "train") if s in known)
         if wanted != "test":
@@ -40,21 +40,21 @@ def choose(wanted: str | None, known: list[str]) -> str:
 
 
 def own_split(predictor: BasePredictor, wanted: str | None) -> tuple[str, Any]:
-    """The name and the records of a split of the data that a model was trained on; warns where they have changed."""
+    """Return the name and the records of a split of the model's own data; warn if the data have changed."""
     header = predictor.header
     recipe = recipe_of(header, predictor.path)
     how = {} if recipe.frames is None else {"numbers": True}
     corpus = registry.load(f"tasks/{predictor.task}", "data").open_corpus(recipe.data, recipe.base, **how)
     split = choose(wanted, list(corpus.splits))
     if header["data"]["splits"].get(split, {}).get("sha256") != corpus.sha256(split, header):
-        console.warn(f"the {split} split is not the one the model was made with: the data has changed since")
+        console.warn(f"the {split} split is not the one the model was trained with: the data have changed since")
     return corpus.called(split), corpus.records(split)
 
 
 def records(
     predictor: BasePredictor, files: Sequence[str], reading: Reading, split: str | None = None
 ) -> tuple[str, Any]:
-    """What is scored, files or a split, and its records with their answers. Raises SeqcliError."""
+    """Return the name of what is scored, files or a split, and its records with gold answers. Raises SeqcliError."""
     if not files:
         return own_split(predictor, split)
     read = registry.load(f"tasks/{predictor.task}", "data").read_scored
@@ -62,7 +62,7 @@ def records(
 
 
 def trained_on(predictor: BasePredictor, records: Sequence[Any]) -> int:
-    """How many of some records stand word for word in the training split, as far as it can be found."""
+    """Count the records that occur word for word in the training split; 0 if that cannot be found."""
     data = registry.load(f"tasks/{predictor.task}", "data")
     splits = predictor.header["data"]["splits"]
     if splits["train"].get("sha256") == data.fingerprint(records):
@@ -73,25 +73,25 @@ def trained_on(predictor: BasePredictor, records: Sequence[Any]) -> int:
     try:
         how = {} if recipe.frames is None else {"numbers": True}
         corpus = data.open_corpus(recipe.data, recipe.base, **how)
-    except (SeqcliError, OSError):  # it is elsewhere
+    except (SeqcliError, OSError):  # the training data cannot be read
         return 0
     known = {corpus.given(record) for record in corpus.records("train")}
     return sum(corpus.given(record) in known for record in records)
 
 
 def score(predictor: BasePredictor, what: str, found: Any, **how: Any) -> Report:
-    """The report of records called `what`. Raises SeqcliError where there is nothing to score."""
+    """Return the report on records called `what`. Raises SeqcliError if there is nothing to score."""
     report = predictor.score(found, what=f"scoring {what}", **how)
     if not next(iter(report.counts.values())):
         left = next((name for name in report.counts if name.endswith("left out")), "")
         unit = left.partition("s ")[0]
-        hint = f"--unknown-label skip left every {unit} out" if left else ""
+        hint = f"--unknown-label skip left out every {unit}" if left else ""
         raise SeqcliError(f"{what}: nothing to score", hint=hint or predictor.least)
     return report
 
 
 def scored(predictor: BasePredictor, files: Sequence[str], asked: Mapping[str, Any]) -> Report:
-    """The report of files, or of a split, as `asked` says how they are read and how they are scored."""
+    """Return the report on files or on a split; `asked` says how they are read and scored."""
     own = {field.name for field in fields(Reading)}
     reading = Reading(**{k: v for k, v in asked.items() if k in own})
     how = {k: v for k, v in asked.items() if k not in own and k != "split"}
@@ -99,7 +99,8 @@ def scored(predictor: BasePredictor, files: Sequence[str], asked: Mapping[str, A
 
 
 def threshold(precision: float, predictor: BasePredictor) -> float:
-    """The confidence from which the validation split's answers were so precise, kept in the model's file."""
+    """Return the lowest confidence at which answers on the validation split reach a precision; it is kept in the
+    model file. Raises SeqcliError if no confidence reaches it."""
     stored = artifact.read(predictor.path)
     key, known = f"{precision:g}", stored.header.get("decoding", {}).get("thresholds", {})
     if key not in known:
@@ -110,9 +111,9 @@ def threshold(precision: float, predictor: BasePredictor) -> float:
         if found is None:
             best = max((p for p, _ in answers), default=0.0)
             raise SeqcliError(
-                f"no confidence makes the answers on the validation split {precision:g} precise"
-                f" (the most probable one has {best:.4f})",
-                hint="ask for less, or train further",
+                f"no confidence threshold reaches precision {precision:g} on the validation split"
+                f" (the most probable answer has {best:.4f})",
+                hint="ask for a lower precision, or train further",
             )
         decoding = {**stored.header.get("decoding", {})}
         decoding["thresholds"] = {**known, key: [math.floor(number * 1e6) / 1e6 for number in found]}
@@ -120,8 +121,8 @@ def threshold(precision: float, predictor: BasePredictor) -> float:
         try:
             artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
             console.say(f"threshold for precision {key} written into {stored.path}")
-        except SeqcliError as error:  # a model that belongs to someone else can be used all the same
+        except SeqcliError as error:  # a read-only model can be used all the same
             console.warn(f"the threshold for precision {key} is not kept: {error.message}")
     least, reached, kept = known[key]
-    console.say(f"dropping what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept")
+    console.say(f"dropping answers less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept")
     return least

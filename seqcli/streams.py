@@ -1,8 +1,8 @@
-"""Text in, results out: strict decoding with file:line:column, '\\n' the only line end, broken pipes told apart.
+"""Read text and write results: strict decoding with file:line:column, '\\n' as the only line end, broken pipes.
 
-Everything that reads a user's text reads it through here. Text comes in chunks of whole lines, as much as is there:
-a slow pipe yields a line at a time, a file yields large chunks, so that a filter answers at once when it is talked to
-and works in batches when there is a backlog.
+All of a user's text is read through this module. It comes in chunks of whole lines, as much as is available: a slow
+pipe yields a line at a time, a file yields large chunks, so that a filter answers each line of a dialogue at once and
+works in batches when there is a backlog.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from seqcli.errors import SeqcliError
 from seqcli.files import open_source
 
 CHUNK = 1 << 20
-BOM = "\ufeff"  # a byte order mark at the start of a source: part of no text
+BOM = "\ufeff"  # a byte order mark at the start of a source is not part of the text
 LONGEST = 1 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
 _CONVERT = "convert the file first, for example with: iconv -f latin1 -t utf-8 FILE"
 
@@ -36,23 +36,23 @@ class Chunk:
 
     @property
     def size(self) -> int:
-        """Its characters."""
+        """The number of characters."""
         return len(self.text)
 
     def place(self, offset: int = 0) -> str:
-        """`file:line:column` of a character."""
+        """Return `file:line:column` of a character."""
         before, column = column_of(self.text, offset)
         return f"{self.source}:{self.line + before}:{column if before else column + self.column - 1}"
 
 
 @dataclass
 class Replaced:
-    """Bytes that are no text in their encoding, read as U+FFFD and counted."""
+    """Decodes bytes, reads invalid ones as U+FFFD, and counts those."""
 
     count: int = 0
 
     def decode(self, data: bytes, encoding: str) -> str:
-        """The text of bytes."""
+        """Return the text of bytes."""
         text = data.decode(encoding, errors="replace")
         self.count += text.count("\ufffd") - data.decode(encoding, errors="ignore").count("\ufffd")
         return text
@@ -85,16 +85,15 @@ def read_chunks(
     cut_long_lines: bool = False,
     replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
-    """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
-    is longer than 1 MiB, behind a space or else a comma if it has one, so that memory stays bounded; otherwise memory
-    grows with the longest line. An `encoding` is what a recipe says of its data, which the hint names then; without
-    one it is UTF-8. What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
+    """Yield whole lines from an open binary file, as they arrive. With `cut_long_lines` a chunk may end inside a line
+    longer than 1 MiB, after a space or else a comma if it has one, so that memory stays bounded; otherwise memory
+    grows with the longest line. `encoding` is the one that a recipe states, and the hint of an error then mentions
+    it; the default is UTF-8. Invalid bytes raise SeqcliError with their place, or, with `replaced`, are replaced and
+    counted.
     """
-    hint = (
-        _CONVERT if encoding is None else f"{_CONVERT}; or say what it is in a recipe, as in data.encoding: latin-1"
-    )
+    hint = _CONVERT if encoding is None else f"{_CONVERT}; or name it in a recipe, as in data.encoding: latin-1"
     encoding = encoding or "utf-8"
-    read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
+    read = getattr(file, "read1", file.read)  # returns what is available, without waiting for a full buffer
     kept: list[bytes] = []
     kept_size, column = 0, 1
     while True:
@@ -117,7 +116,7 @@ def read_chunks(
             try:
                 text = whole.decode(encoding) if replaced is None else replaced.decode(whole, encoding)
             except UnicodeDecodeError as error:
-                good = whole.rfind(b"\n", 0, error.start) + 1  # the lines before it are text
+                good = whole.rfind(b"\n", 0, error.start) + 1  # the lines before it are valid
                 if good:
                     yield Chunk(whole[:good].decode(encoding), source, line, column)
                 decode(whole, encoding, source, line, column, hint=hint)
@@ -130,7 +129,7 @@ def read_chunks(
 
 
 def _character_boundary(data: bytes) -> int:
-    """The largest cut at or before the end of `data` that splits no UTF-8 character."""
+    """Return the last position in `data` at which a cut splits no UTF-8 character."""
     end = len(data)
     for back in range(1, min(4, end) + 1):
         byte = data[-back]
@@ -148,8 +147,8 @@ def read_text(
     end_lines: bool = False,
     replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
-    """The chunks of several sources, one after the other; with `end_lines` one that lacks its last line end is given
-    it where another follows. `encoding` and the rest are as for `read_chunks`."""
+    """Yield the chunks of several sources in turn; with `end_lines`, a source that lacks its last line end gets one
+    if another source follows. The other arguments are those of `read_chunks`."""
     how: dict[str, Any] = {"encoding": encoding, "cut_long_lines": cut_long_lines, "replaced": replaced}
     for number, path in enumerate(paths, 1):
         with open_source(path) as (file, source):
@@ -161,14 +160,14 @@ def read_text(
 
 
 def without_marks(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Chunks without the byte order marks that sources begin with."""
+    """Yield chunks without the byte order marks at the start of sources."""
     for chunk in chunks:
         first = chunk.line == chunk.column == 1
         yield replace(chunk, text=chunk.text.removeprefix(BOM)) if first else chunk
 
 
 def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
-    """(line number, line without its end) of a chunk; '\\n' alone ends a line."""
+    """Yield (line number, line without its end) of a chunk; only '\\n' ends a line."""
     lines = chunk.text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -176,12 +175,12 @@ def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
 
 
 def column_of(text: str, offset: int) -> tuple[int, int]:
-    """(lines before, column from 1) of a character offset in a chunk's text."""
+    """Return (lines before, column from 1) of a character offset in a chunk's text."""
     return text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
 def stdin_is_interactive() -> bool:
-    """Whether standard input is a terminal (or closed): there is nothing to read."""
+    """Whether standard input is a terminal or closed, so that there is nothing to read."""
     return sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()
 
 
@@ -194,7 +193,7 @@ def more_is_there() -> bool:
 
 
 class Output:
-    """Standard output as UTF-8 whatever the locale, '\\n' only; `flush` when the reader may be waiting."""
+    """Standard output as UTF-8 whatever the locale, with '\\n' only; `flush` it when the reader may be waiting."""
 
     def __init__(self, file: IO[bytes] | None = None):
         self._file = file or sys.stdout.buffer
@@ -206,11 +205,11 @@ class Output:
         self._file.write(data)
 
     def line(self, text: str) -> None:
-        """A line for a person: no control character reaches the terminal."""
+        """Write a line for a person: no control character reaches the terminal."""
         self.write(console.visible(text) + "\n")
 
     def json(self, record: dict[str, Any]) -> None:
-        """One JSON object a line, its keys in the order given, non-ASCII text as it is."""
+        """Write a JSON object as one line, its keys in the order given, non-ASCII text as it is."""
         import json
 
         self.line(json.dumps(record, ensure_ascii=False, separators=(", ", ": ")))
@@ -220,7 +219,7 @@ class Output:
 
 
 def discard_stdout() -> None:
-    """After a broken pipe: point stdout at nothing, so that the interpreter's last flush does not complain."""
+    """Redirect stdout to the null device after a broken pipe, so that the interpreter's last flush does not fail."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -434,7 +434,7 @@ def test_without_grow_new_words_are_told_and_new_labels_refused(trained: Any) ->
 def test_without_grow_new_symbols_of_pairs_are_told(trained: Any) -> None:
     args = ["--init-from", "base", "--name", "plain", "--set", "data.train=more-a.tsv"]
     done = ok("train", "r.yaml", *args, cwd=trained("two tokenizers"))
-    assert "base does not know 3 symbols (e, f, g) of the training split: --grow gives them rows" in done.stderr
+    assert "base does not know 3 symbols (e, f, g) of the training split: --grow adds them" in done.stderr
 
 
 def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
@@ -450,12 +450,12 @@ def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
     ("args", "status", "message"),
     [
         (["--name", "base", "--overwrite", "--init-from", "base"], 2, "--overwrite would remove runs/base/model"),
-        (["--grow"], 2, "--grow needs a model to grow"),
-        (["--grow", "--resume"], 2, "--resume does not go with --grow"),
+        (["--grow"], 2, "--grow: it is the model of --init-from that grows"),
+        (["--grow", "--resume"], 2, "--resume cannot be combined with --grow"),
         (
             ["--set", "data.replay=0.2"],
             2,
-            "data.replay: the model that the run begins from says how earlier data are read",
+            "data.replay needs the model that the run begins from, to know how earlier data are read",
         ),
         (["--set", "data.replay=1.5"], 2, "share: must be a number above 0 and below 1"),
         (["--set", "data.replay={shard: 0.5}"], 2, "unknown key 'shard'; did you mean 'share'"),

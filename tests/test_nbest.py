@@ -74,14 +74,14 @@ def test_lists_are_the_same_in_whatever_parts_they_come(text: str) -> None:
     ("text", "form", "said"),
     [
         ("a\tb\n", "tsv", "f:1:1: a row needs an id, an answer and a score"),
-        ("a\tb\t1\na\tb\tx1\n", "tsv", "f:2:5: 'x1' is no score"),
-        ("a\tb\t1\na\tb\tnan\n", "tsv", "f:2:5: 'nan' is no score"),
-        ("a\tb\t1\na\tb\t1_0\n", "tsv", "f:2:5: '1_0' is no score"),
+        ("a\tb\t1\na\tb\tx1\n", "tsv", "f:2:5: 'x1' is not a score"),
+        ("a\tb\t1\na\tb\tnan\n", "tsv", "f:2:5: 'nan' is not a score"),
+        ("a\tb\t1\na\tb\t1_0\n", "tsv", "f:2:5: '1_0' is not a score"),
         ("a\tb\t1\t2\na\tc\t1\n", "tsv", "f:2:1: 1 scores, where the first answer has 2"),
-        ("id\ttext\tlm\na\tb\t1\n", "tsv", "f:1:1: a score is called 'lm'"),
+        ("id\ttext\tlm\na\tb\t1\n", "tsv", "f:1:1: rename the score 'lm'"),
         ("0 ||| a\n", "moses", "f:1:1: a row needs an id, an answer and scores, with ||| between"),
-        ("0 ||| a ||| x= 1 b= two\n", "moses", "f:1:21: 'two' is no score"),
-        ("0 ||| a ||| 1 ||| much\n", "moses", "f:1:19: 'much' is no score"),
+        ("0 ||| a ||| x= 1 b= two\n", "moses", "f:1:21: 'two' is not a score"),
+        ("0 ||| a ||| 1 ||| much\n", "moses", "f:1:19: 'much' is not a score"),
         ('{"seqcli": \n', "jsonl", "f:1:12: not a JSON object"),
         ('{"text": "x"}\n', "jsonl", "f:1:1: no list of answers under seqcli.answers"),
         ("[1]\n", "jsonl", "f:1:1: no list of answers"),
@@ -97,7 +97,7 @@ def test_mistakes_have_their_place(text: str, form: str, said: str) -> None:
 
 
 def test_a_score_that_is_not_there_and_a_form() -> None:
-    with pytest.raises(SeqcliError, match="f:1:3: its answers have no score 'score3'"):
+    with pytest.raises(SeqcliError, match="f:1:3: the answers have no score 'score3'"):
         read(ROWS)[0].chosen(["score3"])
     with pytest.raises(UsageError, match="unknown form 'mose'"):
         nbest.reader("mose")

@@ -168,7 +168,7 @@ def test_counts_have_none(name: str, tmp_path: Path) -> None:
         opened(name).vectors(["a"])
     done = command("embed", "-m", MODELS / f"{name}.safetensors", cwd=tmp_path, input="a\n")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert "`embed` does not serve it\n  hint: vectors are a network's" in done.stderr
+    assert "`embed` cannot use it\n  hint: only networks give vectors" in done.stderr
 
 
 # the verb
@@ -375,24 +375,24 @@ def test_heads_of_arrays_are_of_one_length(tmp_path: Path) -> None:
 
 
 MISTAKES = [
-    ("remarks", "--per sentence", "--per sentence: it is one of text, word"),
-    ("remarks", "--pool sum", "--pool sum: it is one of mean, last, max"),
-    ("remarks", "--pool max --per word", "does not go with --per word"),
-    ("remarks", "--top 3", "--top goes with --similar"),
+    ("remarks", "--per sentence", "--per sentence: expected text or word"),
+    ("remarks", "--pool sum", "--pool sum: expected one of mean, last, max"),
+    ("remarks", "--pool max --per word", "cannot be combined with --per word"),
+    ("remarks", "--top 3", "--top needs --similar"),
     ("remarks", "-o v.npz", "vectors for each text are written as .npy"),
     ("remarks", "-o v.npy --per word", "vectors for each word are written as .npz"),
-    ("remarks", "-o v.npy --jsonl", "--jsonl does not go with it"),
-    ("remarks", "-o v.npy --similar x", "--output does not go with it"),
-    ("remarks", "--per word --similar x", "--per does not go with it"),
-    ("remarks", "--similar -", "standard input has the records"),
-    ("remarks", "--words --jsonl", "--words writes the model's table, and reads nothing: --jsonl"),
-    ("remarks", "--per word --input csv", "--per word: csv comes back with further columns"),
+    ("remarks", "-o v.npy --jsonl", "--jsonl cannot be combined with it"),
+    ("remarks", "-o v.npy --similar x", "--output cannot be combined with it"),
+    ("remarks", "--per word --similar x", "--per cannot be combined with it"),
+    ("remarks", "--similar -", "standard input already holds the records"),
+    ("remarks", "--words --jsonl", "--words writes the model's table and reads nothing: --jsonl"),
+    ("remarks", "--per word --input csv", "--per word: csv rows get one vector each"),
     ("remarks", "--input csv --jsonl", "csv comes back with further columns"),
     ("remarks", "--columns word,pos", "--columns"),
     ("remarks", "--input pcm", "unknown format 'pcm'"),
-    ("pos", "--text x", "--text does not serve"),
+    ("pos", "--text x", "--text does not apply to"),
     ("pos", "--input odd", "unknown format 'odd'"),
-    ("pos", "--separator tab", "--separator goes with conll"),
+    ("pos", "--separator tab", "--separator is for conll"),
     ("trees", "--pool mean", "reads trees: a record is one vector"),
     ("trees", "--per word", "reads trees: a record is one vector"),
 ]

@@ -18,12 +18,12 @@ from seqcli.tasks.classification.show import Writer
 if TYPE_CHECKING:
     from seqcli.cli.classify import Reading, Writing
 
-BATCH, QUICK = 512, 2048  # texts answered together, where nothing else is said
-DRAWN = 12  # texts in a picture
+BATCH, QUICK = 512, 2048  # default number of texts answered together
+DRAWN = 12  # the most texts in a picture
 
 
 class Asked(NamedTuple):
-    """What the command line asks for."""
+    """The options of the command line."""
 
     reading: Reading
     writing: Writing
@@ -32,7 +32,7 @@ class Asked(NamedTuple):
 
 
 def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
-    """Classify what FILES say. Raises SeqcliError."""
+    """Classify the texts of FILES. Raises SeqcliError."""
     reading, writing, sure, how = asked
     if reading.input in STREAMS:
         _streaming.run(
@@ -47,16 +47,16 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
     trained = stored.header["data"].get("format")
     read = TEXTS.chosen(files, reading.input, reading.field, writing.jsonl, given, trained)
     _check(read, writing)
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     classifier = Classifier.open(stored)
     if writing.draw:
         from seqcli.insight.attention import check
 
         check(writing.draw)
     if writing.attention or writing.draw:
-        classifier.answer([], Settings(attention=True))  # whether it can
+        classifier.answer([], Settings(attention=True))  # raises if it cannot
     if writing.draw and classifier.reading.frames is not None:
-        raise UsageError("--draw draws words: this model reads frames", hint="--attention --jsonl has their weights")
+        raise UsageError("--draw draws words: this model reads frames", hint="--attention --jsonl gives the weights")
     if writing.nodes:
         classifier.nodes(Example(""))
     reader = TEXTS.reader(read, reading, stored.header)
@@ -88,11 +88,11 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
 
 
 def _check(read: str, writing: Writing) -> None:
-    """Raise UsageError for what does not go together."""
+    """Raise UsageError for options that exclude each other."""
     for name, value in (("--attention", writing.attention), ("--nodes", writing.nodes)):
         if value and not (writing.jsonl or read == "jsonl"):
             hint = "--draw FILE draws it" if name == "--attention" else ""
-            raise UsageError(f"{name} goes with --jsonl", hint=hint)
+            raise UsageError(f"{name} needs --jsonl", hint=hint)
     if writing.explain and not (writing.jsonl or read == "jsonl" or (can_colour() and read not in ROWS)):
-        raise UsageError("--explain goes with --jsonl, or with text on a terminal that has colours")
+        raise UsageError("--explain needs --jsonl, or text output on a terminal with colours")
     check_otherwise(writing.otherwise, "a label")

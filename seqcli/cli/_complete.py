@@ -1,6 +1,6 @@
-"""What a shell offers for values: recipes, runs, and the entries of a registry. For Typer's `autocompletion=`.
+"""Shell completion of values: recipes, runs, and the entries of a registry, for Typer's `autocompletion=`.
 
-A completion must not fail and must be quick: nothing is imported that a list of names does not need.
+A completion must not fail and must be quick: it imports nothing beyond what a list of names needs.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from seqcli import registry
 
-Offers = list[tuple[str, str]]  # (value, what it is)
+Offers = list[tuple[str, str]]  # (value, description)
 
 
 def recipes(incomplete: str) -> Offers:
-    """Names of recipes, with their summaries; where none fits, the shell offers files."""
+    """Return names of recipes with their summaries; if none fits, the shell offers files."""
     from seqcli.recipe import discover
 
     found = []
@@ -28,7 +28,7 @@ def recipes(incomplete: str) -> Offers:
 
 
 def runs(incomplete: str) -> Offers:
-    """Names of the runs in ./runs that have a model, the newest first."""
+    """Return the names of the runs in ./runs that have a model, the newest first."""
     found = []
     for path in Path("runs").glob(f"{_literal(incomplete)}*/model.safetensors"):
         try:
@@ -39,14 +39,14 @@ def runs(incomplete: str) -> Offers:
 
 
 def topics(incomplete: str) -> Offers:
-    """Pages of the documentation."""
+    """Return the pages of the documentation."""
     from seqcli.resources import share
 
     return [(path.stem, "") for path in sorted(share("docs").glob(f"{_literal(incomplete)}*.md"))]
 
 
 def entries(folder: str, known: Sequence[str] | None = None) -> Callable[[str], Offers]:
-    """A completion for the names of a registry, `entries("cells")`, or for the `known` ones of them."""
+    """Return a completion for the names of a registry, as in `entries("cells")`, or for the `known` ones alone."""
 
     def offer(incomplete: str) -> Offers:
         return [(n, registry.summary(folder, n)) for n in known or registry.names(folder) if n.startswith(incomplete)]
@@ -55,7 +55,7 @@ def entries(folder: str, known: Sequence[str] | None = None) -> Callable[[str], 
 
 
 def sections(incomplete: str) -> Offers:
-    """Sections of a recipe, and their kinds: `model.ngram`."""
+    """Return the sections of a recipe, and their kinds: `model.ngram`."""
     found = [(name, "") for name in ("task", "tokenizer", "target_tokenizer", "data", "model", "train")]
     for section, folder in (
         ("tokenizer", "tokenizers"),
@@ -68,5 +68,5 @@ def sections(incomplete: str) -> Offers:
 
 
 def _literal(text: str) -> str:
-    """Text that a glob takes as it stands."""
+    """Escape a text so that a glob matches it literally."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in text)

@@ -26,15 +26,15 @@ from seqcli.vectors import Candidates, Embedder, Found, Neighbours, Writer, arra
 if TYPE_CHECKING:
     from seqcli.cli.embed import Making, Reading, Writing
 
-BATCH = 512  # records answered together, where nothing else is said
+BATCH = 512  # default number of records answered together
 MORE = "further columns"
 READ: dict[str, Reads] = {"classification": replace(TEXTS, more=MORE), "language-model": replace(TEXTS, more=MORE)}
 READ["sequence-to-sequence"] = replace(SOURCES, role="text", more=MORE)
-ENDING = {False: ".npy", True: ".npz"}  # of files of arrays; True: of words
+ENDING = {False: ".npy", True: ".npz"}  # suffix of a file of arrays; True: one vector a word
 
 
 class Asked(NamedTuple):
-    """What the command line asks for."""
+    """The options of the command line."""
 
     reading: Reading
     columns: Columns
@@ -44,21 +44,21 @@ class Asked(NamedTuple):
 
 
 def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
-    """Make vectors of what FILES say, or write the table of words. Raises SeqcliError."""
+    """Make vectors of the records of FILES, or write the table of words. Raises SeqcliError."""
     making, writing, how = asked.making, asked.writing, asked.how
     pooling = _check(files, making, writing, given)
     stored = runs.open_model(model, "embed")
     given.check_model(stored)
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     if making.words:
         _write_words(predictor.load(stored))
         return
     files = files or ["-"]
     read = _chosen(files, asked, stored, given)
     if pooling.each and read in ROWS and writing.output is None:
-        raise UsageError(f"--per word: {read} comes back with {MORE} a row", hint="read lines or jsonl, or give -o")
+        raise UsageError(f"--per word: {read} rows get one vector each", hint="read lines or jsonl, or give -o")
     own = predictor.load(stored)
-    size, reader = own.width(pooling), _reader(read, asked, own)  # the first refuses what the model has not
+    size, reader = own.width(pooling), _reader(read, asked, own)  # the first raises for a model without vectors
     loop: dict[str, Any] = {"batch_size": how.batch_size or BATCH, "how": how, "what": "embedding"}
     if writing.output is not None:
         with array_file(writing.output, size, each=pooling.each) as write:
@@ -73,22 +73,24 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
 
 
 def _check(files: Sequence[str], making: Making, writing: Writing, given: Given) -> Pooling:
-    """Which vectors are asked for. Raises UsageError for what does not go together."""
+    """Return which vectors are wanted. Raises UsageError for options that exclude each other."""
     if making.per not in ("text", "word"):
-        raise UsageError(f"--per {making.per}: it is one of text, word")
+        raise UsageError(f"--per {making.per}: expected text or word")
     pooling = Pooling.of(making.pool, each=making.per == "word")
     if making.words and (odd := [*files, *given.flags(n for n in given if n not in ("words", "model", "threads"))]):
-        raise UsageError(f"--words writes the model's table, and reads nothing: {odd[0]} does not go with it")
+        raise UsageError(f"--words writes the model's table and reads nothing: {odd[0]} cannot be combined with it")
     if making.similar is not None and (odd := given.flags(("output", "per") if pooling.each else ("output",))):
-        raise UsageError(f"--similar writes texts for each record: {odd[0]} does not go with it")
+        raise UsageError(f"--similar writes texts for each record: {odd[0]} cannot be combined with it")
     if making.similar == "-" and "-" in (files or ["-"]):
-        raise UsageError("--similar -: standard input has the records", hint="name the one or the other as a file")
+        raise UsageError(
+            "--similar -: standard input already holds the records", hint="name a file for one of the two"
+        )
     if (output := writing.output) is not None:
         if writing.jsonl:
-            raise UsageError("-o writes an array in the place of lines: --jsonl does not go with it")
+            raise UsageError("-o writes an array instead of lines: --jsonl cannot be combined with it")
         if not output.endswith(ending := ENDING[pooling.each]):
             said = f"-o {output}: vectors for each {making.per} are written as {ending}"
-            raise UsageError(said, hint=f"name it so: FILE{ending}")
+            raise UsageError(said, hint=f"name the file FILE{ending}")
     return pooling
 
 
@@ -96,11 +98,11 @@ def _check(files: Sequence[str], making: Making, writing: Writing, given: Given)
 
 
 def _chosen(files: Sequence[str], asked: Asked, stored: Artifact, given: Given) -> str:
-    """The format that is read. Raises UsageError for what does not go together."""
+    """Return the input format. Raises UsageError for options that exclude each other."""
     reading, header, jsonl = asked.reading, stored.header, asked.writing.jsonl
     if header["task"] != "tagging":
         if odd := given.flags(("columns", "separator", "comments")):
-            raise UsageError(f"{odd[0]} does not serve {stored.path}: it is of columns of words, which taggers read")
+            raise UsageError(f"{odd[0]} does not apply to {stored.path}: only taggers read columns of words")
         trained = header["data"].get("format")
         return READ[header["task"]].chosen(files, reading.input, reading.field, jsonl, given, trained)
     read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED)) or "text"
@@ -110,16 +112,16 @@ def _chosen(files: Sequence[str], asked: Asked, stored: Artifact, given: Given) 
     if reading.field and read != "jsonl":
         raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
     if asked.columns.separator and read != "conll":
-        raise UsageError(f"--separator goes with conll: {read} is read")
+        raise UsageError(f"--separator is for conll, but {read} is read")
     return read
 
 
 def _reader(read: str, asked: Asked, own: BasePredictor) -> Any:
-    """The reader of a format."""
+    """Return the reader of a format."""
     reading, columns = asked.reading, asked.columns
     if own.task != "tagging":
         if read == "text" and getattr(getattr(own, "tokenizer", None), "ends", "") == "blank":
-            return Paragraphs()  # its values are lines: a series ends with a blank one
+            return Paragraphs()  # one value a line: a series ends with a blank line
         return READ[own.task].reader(read, reading, own.header)
     said = Said(field=reading.field, columns=columns.names, separator=columns.separator, comments=columns.comments)
     kept = list(own.header["vocabulary"]["features"])
@@ -127,7 +129,7 @@ def _reader(read: str, asked: Asked, own: BasePredictor) -> Any:
 
 
 def _of_records(write: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
-    """A form that writes nothing for what a source ends with that is no record."""
+    """Return a form that writes nothing for what a tagged source holds after its last record."""
 
     def form(record: Any, answer: Found) -> str:
         return "" if isinstance(record, Sentence) and not record.record else write(record, answer)
@@ -141,8 +143,8 @@ def _of_records(write: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
 def _with_candidates(
     making: Making, embedder: Embedder, pooling: Pooling, asked: Asked
 ) -> tuple[Embedder, Neighbours]:
-    """What finds the most similar texts of a file, which is read as its name says, else as lines; blank ones are left
-    out. Raises SeqcliError."""
+    """Return the embedder and the writer for the most similar texts of a file. The file is read in the format that
+    its name tells, else in that of --input, else as lines; blank texts are left out. Raises SeqcliError."""
     own, path = embedder.predictor, str(making.similar)
     kind = TAGGED if own.task == "tagging" else KINDS[READ[own.task].kind]
     read = named_format([path], kind) or asked.reading.input or "text"
@@ -162,13 +164,13 @@ def _with_candidates(
             lines += [prepared[i].line for i in kept]
             advance(len(records))
     if not texts:
-        raise SeqcliError(f"{path}: there is no text to compare with")
+        raise SeqcliError(f"{path}: contains no text to compare with")
     candidates = Candidates.of(np.concatenate(parts), making.top)
     return replace(embedder, candidates=candidates), Neighbours(texts, lines, making.top)
 
 
 def _known(embedder: Embedder, record: Any, how: Filtering) -> Any:
-    """A record made ready. Raises SeqcliError for what the model has no symbol for, where that is asked for."""
+    """Make a record ready. With `--unknown strict`, raises SeqcliError for text that the model has no symbol for."""
     ready = embedder.made_ready(record)
     found = embedder.lacking(ready) if how.unknown == "strict" and not embedder.complete else ()
     if found:
@@ -178,7 +180,7 @@ def _known(embedder: Embedder, record: Any, how: Filtering) -> Any:
 
 
 def _batches(path: str, reader: Any, replaced: streams.Replaced | None) -> Iterator[list[Any]]:
-    """The records of a file, some at a time."""
+    """Yield the records of a file in batches."""
     held: list[Any] = []
     for chunk in streams.read_text(sources([path]), end_lines=True, replaced=replaced):
         for record in reader.feed(chunk):
@@ -194,7 +196,7 @@ def _batches(path: str, reader: Any, replaced: streams.Replaced | None) -> Itera
 
 
 def _write_words(own: BasePredictor) -> None:
-    """The words that a model knows, and the rows of its table, as word2vec's text."""
+    """Write the words that a model knows with the rows of its table, in word2vec's text format."""
     words, matrix = registry.load(f"tasks/{own.task}", "look").table(own)
     first = int(words[:1] == ["<unknown>"])
     out = streams.Output()

@@ -16,14 +16,14 @@ from seqcli.streams import Output
 
 
 def smaller(stored: Artifact, kind: str, path: Path, *, scored: bool) -> None:
-    """Write a model with its matrices in less precision, and print what it costs."""
+    """Write a model with its matrices in lower precision, and print the scores before and after."""
     scores = _smaller.write(stored, kind, path, scored=scored)
     sizes(stored.path, path)
     table(scores, ("float32", kind))
 
 
 def graphs(stored: Artifact, path: Path, options: Options) -> None:
-    """Write a model as ONNX, and print what onnxruntime makes of it."""
+    """Write a model as ONNX, and print its scores in onnxruntime."""
     if options.dynamic:
         console.warn(SKEWED)
     files, scores = _graphs.write(stored, path, options)
@@ -33,24 +33,24 @@ def graphs(stored: Artifact, path: Path, options: Options) -> None:
 
 
 def page(stored: Artifact, path: Path, options: Options) -> None:
-    """Write a model as a page, and print what its rounded weights cost."""
+    """Write a model as a page, and print the scores with rounded weights."""
     scores = _page.write(stored, path, options)
     sizes(stored.path, path)
     table(scores, ("float32", str(options.precision)))
 
 
 def sizes(before: Path, after: Path) -> None:
-    """Print how large a model's file was, and is."""
+    """Print the size of a model file before and after, in bytes."""
     out, sizes = Output(), [p.stat().st_size for p in (before, after)]
     out.line(f"{after}: {sizes[1]:,} bytes; {before} has {sizes[0]:,}")
     out.flush()
 
 
 def table(scores: Scores, names: Sequence[str]) -> None:
-    """Print what a model scored before and after, a line a figure."""
+    """Print a model's scores before and after, one line a metric."""
     out, offers = Output(), metrics.offers()
     if not scores.before:
-        console.warn("not scored: whether its answers are as good is not known")
+        console.warn("not scored: it is not known whether its answers are as good")
     for split, before in scores.before.items():
         after, width = scores.after[split].metrics, max(map(len, before.metrics))
         out.line(f"{split:<{width + 2}}  {names[0]:>9}  {names[1]:>9}")

@@ -1,7 +1,8 @@
-"""The filter of every verb: records read as they come, answered in batches, written in their order.
+"""The filter loop of every verb: read records as they arrive, answer them in batches, write answers in their order.
 
-One process or several; what precedes a mistake is answered before the mistake is told. What a model lacks is answered
-all the same and counted (`--unknown answer`), and so are bytes that do not decode (`--errors replace`).
+It uses one process or several. The records before an error are answered before the error is reported. Text that the
+model has no symbol for is answered all the same and counted (`--unknown answer`), and so are bytes that do not decode
+(`--errors replace`).
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from seqcli.files import packing, sources
 from seqcli.predictor import Answering
 from seqcli.streams import Chunk, Output, Replaced
 
-HELD = 1 << 20  # characters of records that wait to be answered together: long lines wait for no full batch
+HELD = 1 << 20  # characters: a batch with so many is answered before it is full
 POSIX = os.name == "posix"
-SHOWN = 5  # of what a model lacks, in the message
+SHOWN = 5  # how many unknown symbols the message names
 
 
 class Stopped(SeqcliError):
-    """A record that cannot be answered: the one behind those whose `answers` are given; `at` is where in it, `part`
-    what is written of it all the same."""
+    """A record cannot be answered. `answers` are those of the records before it, `at` the position in the record,
+    `part` the part of its answer that is written all the same."""
 
     def __init__(self, message: str, *, answers: Sequence[Any] = (), at: int = 0, part: Any = None, hint: str = ""):
         super().__init__(message, hint=hint)
@@ -43,43 +44,44 @@ class Stopped(SeqcliError):
 
 @dataclass
 class Lacked:
-    """What a model had no symbol for."""
+    """Counts the text that a model had no symbol for."""
 
     records: int = 0
     times: int = 0
     different: dict[str, None] = field(default_factory=dict)
 
     def add(self, found: Sequence[str]) -> None:
-        """Count what one record has of it."""
+        """Count the unknown text of one record."""
         self.records, self.times = self.records + 1, self.times + len(found)
         self.different.update(dict.fromkeys(found))
 
     def merge(self, other: Lacked) -> None:
-        """Count what another process found."""
+        """Add the counts of another process."""
         self.records, self.times = self.records + other.records, self.times + other.times
         self.different.update(other.different)
 
     def say(self) -> None:
-        """Tell it, once, at the end."""
+        """Print the counts, once, at the end."""
         if self.records:
             shown = ", ".join(repr(what) for what in list(self.different)[:SHOWN])
             left = len(self.different) - SHOWN
             more = f" and {left:,} other{'s' * (left > 1)}" if left > 0 else ""
             times, records = "s" * (self.times > 1), "s" * (self.records > 1)
             often = f"{self.times:,} time{times} in {self.records:,} record{records}"
-            said = "answered all the same; --unknown strict stops there"
+            said = "answered all the same; --unknown strict stops at them"
             console.say(f"there is no symbol for {shown}{more} ({often}): {said}")
 
 
 class Work(NamedTuple):
-    """What answers records, and what is asked of it."""
+    """The predictor that answers records, and the settings of its answers."""
 
     predictor: Answering
     asked: Any
-    strict: bool  # stop at what it has no symbol for
+    strict: bool  # stop at text that it has no symbol for
 
     def __call__(self, records: Sequence[Any]) -> tuple[list[Any], Lacked]:
-        """The answers to records, and what of them it lacks. Raises Stopped at the first of that, where strict."""
+        """Return the answers to records, and the counts of unknown text. If strict, raises Stopped at the first
+        unknown text."""
         own, asked, lacked = self.predictor, self.asked, Lacked()
         ready: list[Any] = []
         for record in records:
@@ -87,7 +89,7 @@ class Work(NamedTuple):
                 ready.append(own.ready(record))
             except Stopped:
                 raise
-            except SeqcliError as error:  # what is no symbol, or a file that the record names and cannot be read
+            except SeqcliError as error:  # an unknown symbol, or a file named by the record that cannot be read
                 at, before = getattr(error, "offset", 0), ready and own.answer(ready, asked)
                 raise Stopped(error.message, answers=before, at=at, hint=error.hint) from None
         for i, record in enumerate(() if own.complete else ready):
@@ -100,14 +102,15 @@ class Work(NamedTuple):
 
 
 def stopped(what: str, at: int, answers: Sequence[Any] = (), part: Any = None) -> Stopped:
-    """The error for what a model has no symbol for."""
-    hint = "--unknown answer, the default, answers all the same and counts"
+    """Return the error for text that a model has no symbol for."""
+    hint = "--unknown answer, the default, answers all the same and counts such text"
     code = f" (U+{ord(what):04X})" if len(what) == 1 else ""
     return Stopped(f"there is no symbol for {what!r}{code}", answers=answers, at=at, part=part, hint=hint)
 
 
 def one(predictor: Answering, record: Any, how: Lines) -> Any:
-    """A single record made ready to be answered; what the model lacks of it is told. Raises SeqcliError."""
+    """Make a single record ready to be answered, and report text that the model has no symbol for. Raises
+    SeqcliError."""
     ready, lacked = predictor.made_ready(record), Lacked()
     if found := [] if predictor.complete else predictor.lacking(ready):
         if how.unknown == "strict":
@@ -130,7 +133,7 @@ def run(
     encoding: str | None = None,
     what: str = "answering",
 ) -> None:
-    """Answer the records of files, or of standard input, and tell what was replaced or lacking; `asked` are settings
+    """Answer the records of files or of standard input, and report what was replaced or unknown; `asked` are settings
     of the predictor."""
     out, lacked, replaced = Output(), Lacked(), Replaced() if how.errors == "replace" else None
     waiting: deque[tuple[list[Any], Callable[[], tuple[list[Any], Lacked]]]] = deque()
@@ -158,7 +161,7 @@ def run(
     lacked.say()
     if replaced and replaced.count:
         times = "once" if replaced.count == 1 else f"{replaced.count:,} times"
-        console.say(f"bytes that are no {(encoding or 'utf-8').upper()} were read as U+FFFD {times}")
+        console.say(f"bytes that are not valid {(encoding or 'utf-8').upper()} were read as U+FFFD {times}")
     if reading.problem:
         raise reading.problem
 
@@ -174,8 +177,8 @@ def _write(out: Output, write: Callable[[Any, Any], str | bytes], records: Itera
 
 @dataclass
 class Batches:
-    """The records of sources in batches, each with whether the input pauses behind it. A mistake in what is read ends
-    them; it is the `problem` that is to be told when those before it are answered."""
+    """The records of sources in batches, each with whether the input pauses after it. An error in the input ends them
+    and becomes `problem`, to be raised when the records before it are answered."""
 
     files: Sequence[str]
     reader: Any
@@ -184,7 +187,7 @@ class Batches:
     encoding: str | None
     replaced: Replaced | None
     what: str
-    longest: int  # characters of a record
+    longest: int  # the most characters of a record
     problem: SeqcliError | None = None
 
     def __iter__(self) -> Iterator[tuple[list[Any], bool]]:
@@ -205,13 +208,14 @@ class Batches:
         yield from self._cut(held, True)
 
     def _is_held(self, file: str) -> bool:
-        """Whether a file is a folder of records."""
+        """Whether a path is a folder of records."""
         return file != "-" and Path(file).is_dir() and bool(self.work.predictor.holds(file))
 
     def _chunks(self, paths: Sequence[str | Path]) -> Iterator[Chunk]:
-        """What the sources hold; of files that are records themselves (a recording, a folder of them) their names."""
+        """Yield the contents of the sources; for files that are records themselves (a recording, a folder of them),
+        their names."""
         how: dict[str, Any] = {"encoding": self.encoding, "end_lines": True, "replaced": self.replaced}
-        how["cut_long_lines"] = getattr(self.reader, "cuts", False)  # what reads running text takes a line in parts
+        how["cut_long_lines"] = getattr(self.reader, "cuts", False)  # of running text
         holds = self.work.predictor.holds
         for several, group in groupby(paths, lambda path: path != "-" and holds(path) is not None):
             if not several:
@@ -228,7 +232,7 @@ class Batches:
                 said = f"a record of {record.size:,} characters: --longest allows {self.longest:,}"
                 raise SeqcliError(
                     f"{record.place(0)}: {said}",
-                    hint="divide it, or allow more: it takes some 100 to 250 bytes a character",
+                    hint="split it, or allow more: each character takes about 100 to 250 bytes",
                 )
             held.append(prepare(record, asked))
 
@@ -239,7 +243,7 @@ class Batches:
 
 
 def progress(what: str, paths: Sequence[str | Path]) -> Any:
-    """A bar where what is written does not itself show how far it is, and the size of the input is known."""
+    """Return a progress bar if the input size is known and the output does not itself show the progress."""
     plain = [Path(p) for p in paths if p != "-" and Path(p).is_file() and packing(p) is None]
     if sys.stdout.isatty() or len(plain) < len(paths):
         return nullcontext(lambda _: None)
@@ -251,10 +255,10 @@ def progress(what: str, paths: Sequence[str | Path]) -> Any:
 
 @contextmanager
 def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[[], Any]]]:
-    """`send(records)` gives a function that waits for their answers."""
+    """Yield `send`; `send(records)` returns a function that waits for their answers."""
     quick = how.jobs > 1 and work.predictor.quick(work.asked)
     if quick:
-        console.say(f"--jobs {how.jobs}: texts are answered sooner here than they would come to another process")
+        console.say(f"--jobs {how.jobs}: one process is used, as sending texts to others would take longer")
     if how.jobs == 1 or quick:
         yield lambda records: partial(work, records)
         return
@@ -269,7 +273,7 @@ def _workers(work: Work, how: Lines) -> Iterator[Callable[[list[Any]], Callable[
         yield send
 
 
-_work: Work  # of a worker process
+_work: Work  # set in a worker process
 
 
 def _start(opens: Callable[[], Answering], asked: Any, strict: bool, verbosity: int) -> None:
@@ -282,7 +286,7 @@ def _start(opens: Callable[[], Answering], asked: Any, strict: bool, verbosity: 
 
 
 def _do(records: list[Any]) -> tuple[Any, ...]:
-    """Answers and what was lacking; or the parts of an error: those with arguments of their own do not travel."""
+    """Return answers and counts, or the parts of an error: errors with arguments of their own cannot be pickled."""
     try:
         return _work(records)
     except Stopped as stop:

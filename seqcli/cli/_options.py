@@ -1,11 +1,10 @@
-"""Options in groups; which of them do not apply is derived from where they are declared and whether they are given.
+"""Options in groups, and the refusal of given options that do not apply.
 
-A group is a dataclass whose fields are Typer options; its first line of documentation is its heading in `--help`.
-`@grouped` makes a command of a function that takes groups: an option of all filters is one field of `Filtering`. What
-an option is good for is said beside it (`For`): the tasks whose models it serves, the formats that it says how to
-read, the option without which it says nothing. `Given` knows which were given, and refuses by name those that do not
-fit the model that was opened or the format that is read.
-"""
+A group is a dataclass whose fields are Typer options; the first line of its docstring is its heading in `--help`.
+`@grouped` makes a command of a function that takes groups; an option of all filters is one field of `Filtering`.
+`For` beside an option says where it applies: the tasks whose models it serves, the input formats that it is about,
+the option that it requires. `Given` knows which options were given, and refuses by name those that do not fit the
+opened model or the input format."""
 
 from __future__ import annotations
 
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
 
 
 class For(NamedTuple):
-    """What an option is good for; nothing said: for all."""
+    """Where an option applies; by default everywhere."""
 
     tasks: tuple[str, ...] = ()
-    has: str = ""  # what the task must have: `HAS` in its folder
+    has: str = ""  # an entry that the task's `HAS` must contain
     formats: tuple[str, ...] = ()
-    needs: str = ""  # the flag of the option that it goes with
+    needs: str = ""  # the flag of an option that it requires
 
 
 LANGUAGE, TAGGING, CLASSIFICATION = For(("language-model",)), For(("tagging",)), For(("classification",))
@@ -45,7 +44,7 @@ IN_COLUMNS = For(formats=("conll",))
 
 
 class Given:
-    """Which options were given on the command line, and what they are good for."""
+    """The options that were given on the command line, and where they apply."""
 
     def __init__(self, context: typer.Context, serving: Mapping[str, tuple[str, list[For]]]):
         self._context = context
@@ -54,7 +53,7 @@ class Given:
         for flag, said in self._serving.values():
             for needed in (f.needs for f in said if f.needs):
                 if needed not in flags:
-                    raise UsageError(f"{flag} goes with {needed}")
+                    raise UsageError(f"{flag} needs {needed}")
 
     def __contains__(self, name: str) -> bool:
         return name in self._serving
@@ -63,29 +62,29 @@ class Given:
         return iter(self._serving)
 
     def help(self) -> int:
-        """Print the verb's help on stderr; exit status 2."""
+        """Print the verb's help on stderr; return the exit status 2."""
         print(self._context.get_help(), file=sys.stderr)
         return 2
 
     def flags(self, names: Iterable[str]) -> list[str]:
-        """The flags of those of some options that were given."""
+        """Return the flags of those options in `names` that were given."""
         return [self._serving[name][0] for name in names if name in self._serving]
 
     def check_model(self, stored: Artifact) -> None:
-        """Raise UsageError for an option that does not serve the model's task."""
+        """Raise UsageError for an option that does not apply to the model's task."""
         task, kind = stored.header["task"], stored.header["model"]["kind"]
         has = registry.constant("tasks", task, "HAS")
         for flag, said in self._serving.values():
             if any((f.tasks and task not in f.tasks) or (f.has and f.has not in has) for f in said):
-                raise UsageError(f"{flag} does not serve {stored.path}: it is a model of the kind {kind}")
+                raise UsageError(f"{flag} does not apply to {stored.path}, a model of the kind {kind}")
 
     def check_format(self, read: str) -> None:
-        """Raise UsageError for an option that says how to read other formats than the one that is read."""
+        """Raise UsageError for an option about formats other than the one that is read."""
         for flag, said in self._serving.values():
             for formats in (f.formats for f in said if f.formats):
                 if read not in formats:
                     raise UsageError(
-                        f"{flag} says how to read {', '.join(formats)}, but {read} is read",
+                        f"{flag} is for {', '.join(formats)}, but {read} is read",
                         hint=f"add --input {' or '.join(formats)}",
                     )
 
@@ -96,7 +95,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 def grouped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A command for Typer whose parameters may be groups, and one of them `Given`."""
+    """Make a Typer command of a function whose parameters may be groups, and one of them `Given`."""
     own = inspect.signature(function, eval_str=True).parameters
     groups: dict[str, list[str]] = {}
     serving: dict[str, tuple[str, list[For]]] = {}
@@ -130,7 +129,7 @@ def grouped(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _fields(group: Any) -> Iterable[inspect.Parameter]:
-    """The fields of a group as parameters, whose options are shown under its heading."""
+    """Yield the fields of a group as parameters, whose options are shown under its heading."""
     heading, hints = (group.__doc__ or "").partition("\n")[0].rstrip("."), get_type_hints(group, include_extras=True)
     for field in dataclasses.fields(group):
         kind, *extras = get_args(hints[field.name])
@@ -148,14 +147,14 @@ def _fields(group: Any) -> Iterable[inspect.Parameter]:
 
 
 def _option(annotation: Any) -> tuple[Any, list[For]]:
-    """The option or argument that a parameter is, and what is said of it."""
+    """Return the option or argument of a parameter, and where it applies."""
     extras = getattr(annotation, "__metadata__", ())
     info = next((e for e in extras if isinstance(e, typer.models.ParameterInfo)), None)
     return info, [e for e in extras if isinstance(e, For)]
 
 
 def _flag(name: str, info: typer.models.OptionInfo) -> str:
-    """How an option is called in messages: its long name."""
+    """Return the name of an option in messages: its long flag."""
     said = [info.default, *(info.param_decls or ())]
     long = [flag for flag in said if isinstance(flag, str) and flag.startswith("--")]
     return long[0].partition("/")[0] if long else "--" + name.strip("_").replace("_", "-")
@@ -165,7 +164,7 @@ class Command(TyperCommand):
     """A verb whose help shows options under the headings of their groups."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """The arguments, the options of groups in the order of these, then those of none."""
+        """Write the arguments, the options of each group in order, then the options without a group."""
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         for param in self.get_params(ctx):
             if (record := param.get_help_record(ctx)) is not None:
@@ -180,11 +179,11 @@ class Command(TyperCommand):
                     formatter.write_dl(records)
 
 
-# what several verbs share
+# options that several verbs share
 
 
 def option(help: str, *flags: str, **how: Any) -> Any:
-    """An option: what it does, what it is called where not as its field, and what else Typer is to know."""
+    """Return a Typer option with its help, its flags if they differ from the field's name, and further settings."""
     return typer.Option(*flags, help=help, **how)
 
 
@@ -192,8 +191,8 @@ Model = Annotated[
     str | None,
     option("A model file, run folder or run name. Default: the newest run.", "-m", "--model", autocompletion=runs),
 ]
-FieldOption = option("The key of the text; input lines are JSON objects: as --input jsonl.")
-DelimiterOption = option("tsv, csv: what separates columns.")
+FieldOption = option("The key of the text in input lines that are JSON objects; implies --input jsonl.")
+DelimiterOption = option("tsv, csv: the separator of columns.")
 HeaderOption = option("tsv, csv: whether the first row names the columns.", "--header/--no-header")
 LM = For(needs="--lm")
 ERRORS, UNKNOWN = ("strict", "replace"), ("answer", "strict")
@@ -212,7 +211,7 @@ class Lines:
     unknown: Annotated[
         str,
         option(
-            "Text that the model has no symbol for: answer all the same and count it, or stop there.",
+            "Text that the model has no symbol for: answer all the same and count it, or stop at it.",
             metavar="answer|strict",
         ),
     ] = "answer"
@@ -224,7 +223,7 @@ class Lines:
     def __post_init__(self) -> None:
         for flag, value, known in (("--errors", self.errors, ERRORS), ("--unknown", self.unknown, UNKNOWN)):
             if value not in known:
-                raise UsageError(f"{flag} {value}: it is one of {', '.join(known)}")
+                raise UsageError(f"{flag} {value}: expected one of {', '.join(known)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,7 +260,7 @@ class Fusing:
 
 @dataclasses.dataclass(frozen=True)
 class Mixed:
-    """Language models: what stands beside one. Weights that are not said are fitted on the validation split."""
+    """Language models combined with others. Weights that are not given are fitted on the validation split."""
 
     mix: Annotated[
         list[str] | None,
@@ -282,7 +281,7 @@ class Mixed:
     ] = None
 
     def mixed(self, predictor: Any, base: Any = None) -> Any:
-        """The predictor with all that; `base` takes its model's place."""
+        """Return the predictor mixed with other models and a cache; `base` takes the place of its model."""
         from seqcli.tasks.language_model.mixing import Mixing, mixed, said
 
         members = [said(text) for text in self.mix or ()]
@@ -293,7 +292,7 @@ class Mixed:
 
 @dataclasses.dataclass(frozen=True)
 class Confidence:
-    """How sure answers must be."""
+    """Confidence."""
 
     min_confidence: Annotated[float | None, option("Drop answers less probable than this.", min=0, max=1)] = None
     target_precision: Annotated[
@@ -303,10 +302,10 @@ class Confidence:
 
     def __post_init__(self) -> None:
         if self.min_confidence is not None and self.target_precision is not None:
-            raise UsageError("--min-confidence and --target-precision both say what is left away: give one")
+            raise UsageError("--min-confidence and --target-precision both set the threshold: give one")
 
     def least(self, predictor: Any) -> float:
-        """The probability that an answer must have."""
+        """Return the probability that an answer must have."""
         if self.target_precision is None:
             return self.min_confidence or 0.0
         from seqcli.scoring import threshold
@@ -315,7 +314,7 @@ class Confidence:
 
 
 def check_otherwise(text: str, what: str) -> None:
-    """Raise UsageError for an --else that cannot stand in a cell."""
+    """Raise UsageError for an --else that does not fit in a cell."""
     if any(c in text for c in "\t\n\r"):
         raise UsageError(f"--else: a tab or a line break cannot stand for {what}")
 
@@ -326,12 +325,12 @@ class Columns:
 
     columns: Annotated[
         str | None,
-        option("The columns' names, as word,pos,_. Default: the training data's.", metavar="A,B,…"),
+        option("The columns' names, such as word,pos,_. Default: the training data's.", metavar="A,B,…"),
         IN_COLUMNS,
     ] = None
-    separator: Annotated[str | None, option("tab, space, or a text. Default: as the first line has.")] = None
+    separator: Annotated[str | None, option("tab, space, or a text. Default: as in the first line.")] = None
     comments: Annotated[
-        str | None, option("Lines that begin with this are comments, as '#'.", metavar="TEXT"), IN_COLUMNS
+        str | None, option("Lines that begin with this, such as '#', are comments.", metavar="TEXT"), IN_COLUMNS
     ] = None
 
     @property

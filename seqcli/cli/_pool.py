@@ -1,4 +1,4 @@
-"""Fresh processes that work out what a filter sends them, and what is told where one dies."""
+"""A pool of fresh worker processes for a filter, and the error when one dies."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ POSIX = os.name == "posix"
 
 @contextmanager
 def pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> Iterator[Callable[..., Any]]:
-    """`submit(function, argument)` gives a function that waits for the result, which one of so many fresh processes
-    works out, each begun with `start(*arguments)`. An interrupt is left to their parent; without it they end."""
+    """Yield `submit`; `submit(function, argument)` returns a function that waits for the result, which one of `jobs`
+    fresh processes computes. Each calls `start(*arguments)` first. Only the parent handles an interrupt; the workers
+    end with it."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -27,7 +28,7 @@ def pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> I
 
     def submit(function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if POSIX else ()
-        try:  # what is begun here inherits the mask, and an interrupt of ours waits
+        try:  # processes started here inherit the mask; an interrupt of this one waits
             future = executor.submit(function, argument)
         except BrokenProcessPool:
             raise _died(started.values()) from None
@@ -56,19 +57,19 @@ def pool(jobs: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> I
 
 
 def _died(processes: Collection[Any]) -> SeqcliError:
-    """What ended a worker, of processes of which the others were ended then."""
+    """Return the error for a dead worker, found among processes of which the others were then terminated."""
     until = time.monotonic() + 2
     while time.monotonic() < until and any(process.exitcode is None for process in processes):
-        time.sleep(0.01)  # not `join`: the executor waits too, and one of the two learns the status
+        time.sleep(0.01)  # not `join`: the executor waits too, and only one of the two would get the status
     ends = [process.exitcode for process in processes if process.exitcode]
     found = next((end for end in ends if end != -signal.SIGTERM), ends[0] if ends else 0)
     why = f"signal {-found}" if found < 0 else f"exit status {found}"
     more = ": out of memory?" if found == -9 else ""
-    return SeqcliError(f"a worker died ({why}{more})", hint="what was answered before is written; try fewer --jobs")
+    return SeqcliError(f"a worker died ({why}{more})", hint="the answers before that are written; try fewer --jobs")
 
 
 def watch_parent() -> None:
-    """End with the process that began this one, however that ended."""
+    """End this process when its parent ends, however that ends."""
     import multiprocessing
 
     if (parent := multiprocessing.parent_process()) is not None:

@@ -1,4 +1,4 @@
-"""What `seqcli eval` prints of any model: figures, for labels their table and mistakes; or JSON."""
+"""Print the report of `seqcli eval` for any model: figures, for labels also their table and mistakes; or JSON."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from seqcli.records import one_line
 from seqcli.report import Report
 from seqcli.streams import Output
 
-STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of a horizon, that are shown, and its last
-MISTAKES = 30  # pairs of labels that are listed
-ROWS = 100  # labels in the table: lemmas are thousands
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # the steps of a horizon that are shown, besides its last
+MISTAKES = 30  # the most pairs of labels that are listed
+ROWS = 100  # the most labels in the table: lemmas can have thousands
 
 
 def show(
     report: Report, what: str, model: str, wanted: Sequence[str], *, as_json: bool, confusion: bool = False
 ) -> None:
-    """Print all of a report on `what`, or the figures that are wanted. Raises SeqcliError for one that it lacks."""
+    """Print a report on `what`, or only the wanted figures. Raises SeqcliError for a figure that it lacks."""
     if confusion and wanted:
-        raise UsageError("--confusion shows all figures: leave --metric away")
+        raise UsageError("--confusion shows all figures: leave out --metric")
     if confusion and report.targets:
-        hint = f"{_flag(report)} {next(iter(report.targets))} scores one alone"
-        raise UsageError("--confusion is of one target", hint=hint)
+        hint = f"{_flag(report)} {next(iter(report.targets))} scores one target alone"
+        raise UsageError("--confusion is for a single target", hint=hint)
     if confusion and report.confusion is None:
         raise UsageError("--confusion is for texts with one label each: this model gives several")
     for name in wanted:
         if name not in report.metrics:
-            hint = f"what can: {', '.join(report.metrics)}"
+            hint = f"available: {', '.join(report.metrics)}"
             if owner := next((n for n, own in report.targets.items() if name in own.metrics), None):
                 hint = f"{_flag(report)} {owner} scores one target alone\n{hint}"
             raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=hint)
@@ -56,7 +56,7 @@ def show(
 
 
 def _flag(report: Report) -> str:
-    """What names one of several targets."""
+    """Return the flag that selects one of several targets."""
     return "--label" if report.unit == "text" else "--tag"
 
 
@@ -72,7 +72,7 @@ def _figures(out: Output, report: Report, what: str) -> None:
 
 
 def _targets(out: Output, report: Report) -> None:
-    """A column for each target."""
+    """Print a column for each target."""
     each = report.targets.values()
     names = list(dict.fromkeys(name for own in each for name in own.metrics))
     width, wide = max(map(len, names)), max(8, *map(len, report.targets))
@@ -83,7 +83,7 @@ def _targets(out: Output, report: Report) -> None:
 
 
 def _steps(out: Output, steps: Mapping[str, Sequence[float | None]]) -> None:
-    """Figures by step, of some steps."""
+    """Print the figures of some steps."""
     last = len(next(iter(steps.values())))
     out.line("  step" + "".join(f"  {name:>13}" for name in steps))
     for step in sorted({s for s in STEPS if s < last} | {last}):
@@ -101,11 +101,11 @@ def _labels(out: Output, report: Report) -> None:
         figures = f"{s['precision']:>9.4f}  {s['recall']:>6.4f}  {s['f1']:>6.4f}  {s['support']:>7,}"
         out.line(f"  {one_line(label):<{wide}}  {figures}")
     if len(rows) > ROWS:
-        out.line(f"  and {len(rows) - ROWS:,} rarer labels: --json has them")
+        out.line(f"  and {len(rows) - ROWS:,} rarer labels (--json lists them)")
 
 
 def _matrix(out: Output, confusion: Confusion, most: int = 12) -> None:
-    """The whole matrix, gold labels down, given ones across, where it fits into a terminal."""
+    """Print the whole matrix, gold labels down, predicted ones across, if it fits in a terminal."""
     labels = [one_line(label) for label in confusion.labels]
     if not labels or len(labels) > most:
         return
@@ -117,7 +117,7 @@ def _matrix(out: Output, confusion: Confusion, most: int = 12) -> None:
 
 
 def _mistakes(out: Output, confusion: Confusion) -> None:
-    """The most frequent mistakes: gold label, what was given instead, how often."""
+    """Print the most frequent mistakes: how often, gold label, predicted label."""
     labels, counts = confusion.labels, confusion.counts
     wrong = [
         (int(counts[g][p]), labels[g], labels[p])
@@ -130,4 +130,4 @@ def _mistakes(out: Output, confusion: Confusion) -> None:
     for n, gold, given in wrong[:MISTAKES]:
         out.line(f"  {n:>7,}  {one_line(gold)} -> {one_line(given)}")
     if len(wrong) > MISTAKES:
-        out.line(f"  and {len(wrong) - MISTAKES:,} pairs more (--json has the whole matrix)")
+        out.line(f"  and {len(wrong) - MISTAKES:,} more pairs (--json has the whole matrix)")

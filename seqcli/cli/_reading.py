@@ -1,4 +1,4 @@
-"""What a filter reads: which format, and where in a record its text is."""
+"""Choose what a filter reads: the format, and the part of a record that is its text."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from seqcli.records import Kind, Reader
 
 
-STREAMS = ("pcm", "frames")  # formats of one record on standard input, answered while it comes
-NAMES = ("wav", "flac", "npy", "npz")  # lines that name such files, of a model that reads frames: lines of text
+STREAMS = ("pcm", "frames")  # formats of a single record on standard input, answered while it arrives
+NAMES = ("wav", "flac", "npy", "npz")  # formats of files that lines name, for models of frames; read as lines of text
 
 
 @dataclass(frozen=True)
 class Reads:
-    """The formats that a verb reads of records with named parts. `role` is the part that it works on, and the flag
-    that names it."""
+    """The formats in which a verb reads records with named parts. `role` is the part that it works on, and the flag
+    that names that part."""
 
-    kind: str  # of record, as formats call it: `labels`, `pairs`
+    kind: str  # the kind of record: `labels`, `pairs`
     formats: tuple[str, ...]
     role: str
-    more: str  # what rows come back with
+    more: str  # the columns added to rows, for messages
 
     def option(self) -> Any:
-        """`--input`, with these formats in its help."""
+        """Return the option `--input`, with these formats in its help."""
         return option(
-            f"{', '.join(self.formats)}; tsv and csv come back with {self.more}. Default: as the file's name"
-            f" says, or text. Standard input as it comes: {' or '.join(STREAMS)}.",
+            f"{', '.join(self.formats)}; tsv and csv come back with {self.more}. Default: by the file's name,"
+            f" or text. Standard input answered while it arrives: {' or '.join(STREAMS)}.",
             metavar="FORMAT",
             autocompletion=self.offered,
         )
 
     def offered(self, incomplete: str) -> list[str]:
-        """Names of formats, for a shell's completion."""
+        """Return the names of formats, for shell completion."""
         return [name for name in (*self.formats, *STREAMS) if name.startswith(incomplete)]
 
     def chosen(
@@ -50,8 +50,8 @@ class Reads:
         given: Given,
         trained: str | None = None,
     ) -> str:
-        """The format that is read: as said, else as the files' names say, or what the model was `trained` on. Raises
-        UsageError for what does not go together."""
+        """Return the input format: `input`, else what the files' names tell, or what the model was `trained` on.
+        Raises UsageError for options that exclude each other."""
         from seqcli.records import KINDS, ROWS, as_trained
 
         told = input or ("jsonl" if field else named_format(files, KINDS[self.kind])) or "text"
@@ -74,8 +74,8 @@ class Reads:
         return read
 
     def reader(self, read: str, said: Any, header: Mapping[str, Any]) -> Reader:
-        """The reader of a format, as flags say; what they do not say is looked for where the model's training had it,
-        of which a model's header knows."""
+        """Return the reader of a format with the flags `said`; parts that they do not name are looked for where the
+        training data had them, according to the model's header."""
         from seqcli.datasets.reading import said_texts, source_columns, trained_roles
         from seqcli.records import KINDS, Options
 
@@ -101,14 +101,14 @@ SOURCES = Reads("pairs", ("text", *_PAIRED), "source", "one more column")
 
 
 def named_format(files: Sequence[str], kind: Kind) -> str | None:
-    """The format that the files' names tell, if they tell one. Raises UsageError where they tell several."""
+    """Return the format that the files' names tell, or None. Raises UsageError if they tell several."""
     from seqcli.records import told_by_name
 
     told = {name: told_by_name(name, kind) for name in files if name != "-"}
     if len(set(told.values())) > 1:
         one, other = sorted(told, key=lambda name: str(told[name]))[:: len(told) - 1]
         raise UsageError(
-            f"{one} and {other} are not of one format by their names", hint="say what is read with --input, or name"
+            f"{one} and {other} have different formats by their names", hint="give the format with --input, or name"
             " files of one format",
         )  # fmt: skip
     return next(iter(told.values()), None)

@@ -1,4 +1,4 @@
-"""The work of `seqcli rescore`: weights said, read or fitted; lists ranked by them."""
+"""The work of `seqcli rescore`: take, read or fit weights, and rank lists by them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from seqcli.tasks.language_model.rescore import Rescorer
 if TYPE_CHECKING:
     from seqcli.cli.rescore import Lists, Weighing
 
-BATCH = 64  # lists answered together, where nothing else is said
-FAMILIES = ("translation", "sequences")  # of metrics that are functions of sums over records
+BATCH = 64  # default number of lists answered together
+FAMILIES = ("translation", "sequences")  # families of metrics that are functions of sums over records
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     files: list[str]
     lists: Lists
@@ -40,8 +40,8 @@ class Asked:
 
 
 def run(asked: Asked, stored: artifact.Artifact) -> None:
-    """Fit weights, rank lists. Raises SeqcliError."""
-    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
+    """Fit weights and rank lists. Raises SeqcliError."""
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  in force while it is referenced
     own, weighing = Rescorer.open(stored), asked.weighing
     if weighing.dev:
         weights = _fitted(asked, own)
@@ -58,7 +58,7 @@ def run(asked: Asked, stored: artifact.Artifact) -> None:
 
 @dataclass
 class Ranked:
-    """Writes the best answer of each list, or the rows of the best ones."""
+    """Writes the best answer of each list, or the rows of the N best."""
 
     weights: dict[str, float]
     n_best: int | None
@@ -84,7 +84,7 @@ class Ranked:
 
 
 def features_of(record: Best, chosen: Sequence[int], costs: np.ndarray) -> np.ndarray:
-    """(K, F): the scores that are chosen, then those of OWN."""
+    """Return the features (K, F) of K answers: the chosen scores, then those of OWN."""
     scores = np.array([one.scores for one in record.hypotheses]).reshape(len(record.hypotheses), -1)
     return np.concatenate([scores[:, list(chosen)], costs], axis=1)
 
@@ -93,19 +93,19 @@ def features_of(record: Best, chosen: Sequence[int], costs: np.ndarray) -> np.nd
 
 
 def _said(text: str) -> tuple[str, float]:
-    """A weight as a flag says it. Raises UsageError."""
+    """Parse a weight given by a flag. Raises UsageError."""
     name, _, number = text.rpartition("=")
     try:
         value = float(number)
     except ValueError:
         value = math.nan
     if not name or not math.isfinite(value):
-        raise UsageError(f"--weight {text}: it is NAME=NUMBER, as lm=0.5")
+        raise UsageError(f"--weight {text}: expected NAME=NUMBER, as in lm=0.5")
     return name, value
 
 
 def _read(path: Path, model: Path) -> dict[str, float]:
-    """The weights of a file; warns where they were fitted with another model. Raises SeqcliError."""
+    """Read the weights of a file; warn if they were fitted with another model. Raises SeqcliError."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         weights = {str(name): float(value) for name, value in found["weights"].items()}
@@ -113,10 +113,10 @@ def _read(path: Path, model: Path) -> dict[str, float]:
             raise ValueError("a weight is not finite")
     except OSError as error:
         raise SeqcliError(
-            f"cannot read {path}: {error.strerror}", hint="--dev fits weights, and writes them"
+            f"cannot read {path}: {error.strerror}", hint="--dev fits weights and writes them"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SeqcliError(f"{path}: no file of weights ({error})", hint="--dev writes one") from None
+        raise SeqcliError(f"{path}: not a file of weights ({error})", hint="--dev writes one") from None
     if found.get("model") not in (None, _digest(model)):
         console.warn(f"{path}: its weights were fitted with another language model than {model}")
     return weights
@@ -127,7 +127,7 @@ def _digest(path: Path) -> str:
 
 
 def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
-    """Weights fitted on the lists of --dev; written where --weights says, and told."""
+    """Fit weights on the lists of --dev, print them, and write them to the file of --weights."""
     said = asked.weighing
     dev = str(said.dev)
     metric = metrics.summed(said.metric, FAMILIES, tokenize=said.tokenize)
@@ -155,7 +155,7 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
     weights = dict(zip(names, best.weights, strict=True))
     before, after = sign * lists.value([0.0] * len(names)), sign * best.value
     flags = " ".join(f"--weight {name}={value:g}" for name, value in weights.items())
-    console.say(f"{said.metric} of {len(found):,} lists: {before:.4f} of the first answers, {after:.4f} with {flags}")
+    console.say(f"{said.metric} of {len(found):,} lists: {before:.4f} for first answers, {after:.4f} with {flags}")
     if said.weights:
         record = {"weights": weights, "metric": said.metric, "first": before, "fitted": after, "lists": len(found)}
         record |= {"seed": said.seed, "model": _digest(own.path)}
@@ -168,7 +168,7 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
 
 
 def _scored(asked: Asked, own: Rescorer, path: str) -> Iterator[tuple[Best, np.ndarray]]:
-    """The lists of a file, with what the language model makes of their answers."""
+    """Yield the lists of a file, with the language model's scores of their answers."""
     reader = nbest.reader(asked.lists.input)
     with console.progress("scoring lists", None, " lists") as advance:
         for chunk in streams.read_text(sources([path]), end_lines=True):
@@ -180,12 +180,12 @@ def _scored(asked: Asked, own: Rescorer, path: str) -> Iterator[tuple[Best, np.n
 
 
 def _references(paths: Sequence[str], dev: str, lists: int) -> list[list[str]]:
-    """The right answers of each list. Raises SeqcliError where a file has another number of lines."""
+    """Return the right answers of each list. Raises SeqcliError if a file has a different number of lines."""
     files = [(path, read_lines(Path(path), "utf-8")) for path in map(str, sources(paths))]
     for path, lines in files:
         if len(lines) != lists:
             raise SeqcliError(
                 f"{dev} has {lists:,} lists, {path} has {len(lines):,} lines: each list needs its right answer",
-                hint="rows of a list follow each other, and have one id",
+                hint="the rows of a list are consecutive and share one id",
             )
     return [list(right) for right in zip(*(lines for _, lines in files), strict=True)]

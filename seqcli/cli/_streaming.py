@@ -1,4 +1,4 @@
-"""One record on standard input, answered while it comes: samples of a recording, or lines of vectors."""
+"""Answer one record on standard input while it arrives: samples of a recording, or lines of vectors."""
 
 from __future__ import annotations
 
@@ -17,36 +17,38 @@ from seqcli.frames import Frames
 from seqcli.inference.live import Heard, Live
 from seqcli.records import cell
 
-PIECE = 1 << 16  # bytes taken at once, where so many are there
-NAMED = {b"RIFF": "a WAV file", b"fLaC": "a FLAC file"}  # by their first bytes
-SERVE = ("input", "jsonl", "model", "threads")  # options that serve a stream
+PIECE = 1 << 16  # the most bytes read at once
+NAMED = {b"RIFF": "a WAV file", b"fLaC": "a FLAC file"}  # first bytes: the kind of file
+SERVE = ("input", "jsonl", "model", "threads")  # options that apply to a stream
 
 
 class How(NamedTuple):
-    """How answers are written."""
+    """The options of the output."""
 
     jsonl: bool
     threads: int | None
-    texts: bool = False  # as the text that they are, not a line each
+    texts: bool = False  # as running text instead of a line each
 
 
 def run(files: Sequence[str], read: str, stored: Artifact, given: Given, how: How) -> None:
-    """Answer what comes on standard input, each answer as soon as it is known. Raises SeqcliError."""
+    """Answer standard input, writing each answer as soon as it is known. Raises SeqcliError."""
     if odd := [*[f for f in files if f != "-"], *given.flags(name for name in given if name not in SERVE)]:
-        raise UsageError(f"{odd[0]} does not go with --input {read}, which reads one record of standard input")
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+        raise UsageError(f"{odd[0]} does not apply to --input {read}, which reads one record from standard input")
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     live = predictor.load(stored).live()
     frames: Frames = live.frames
     sound, out, problem = hasattr(frames.config, "rate"), streams.Output(), []
     if sound != (read == "pcm"):
         what, other = ("recordings", "pcm") if sound else ("numbers", "frames")
-        raise UsageError(f"{stored.path} reads {what}: --input {read} does not serve it", hint=f"use --input {other}")
+        raise UsageError(
+            f"{stored.path} reads {what}: --input {read} does not apply to it", hint=f"use --input {other}"
+        )
 
     def pieces() -> Iterator[np.ndarray]:
         file: BinaryIO = sys.stdin.buffer
         try:
             yield from _samples(file) if sound else _vectors(file, frames)
-        except SeqcliError as error:  # told when what precedes it is answered
+        except SeqcliError as error:  # raised once everything before it is answered
             problem.append(error)
 
     def write(found: list[Heard]) -> None:
@@ -70,7 +72,7 @@ def run(files: Sequence[str], read: str, stored: Artifact, given: Given, how: Ho
 
 
 def _line(live: Live, one: Heard, jsonl: bool, sound: bool) -> str:
-    """time TAB what TAB probability, or an object of them."""
+    """Return `time TAB answer TAB probability`, or a JSON object of the three."""
     if not jsonl:
         return f"{one.time:.{3 if sound else 0}f}\t{cell(one.what)}\t{one.probability:.4f}\n"
     found = {"time": one.time, live.name: one.what, "probability": round(one.probability, 6)}
@@ -78,13 +80,13 @@ def _line(live: Live, one: Heard, jsonl: bool, sound: bool) -> str:
 
 
 def _samples(file: BinaryIO) -> Iterator[np.ndarray]:
-    """Samples (n,) in ± 32,768 of signed 16-bit little-endian ones, as they come."""
+    """Yield samples (n,) within ± 32,768 from signed 16-bit little-endian ones, as they arrive."""
     held, begun = b"", False
     while data := file.read1(PIECE):  # type: ignore[attr-defined]
         if not begun and data[:4] in NAMED:
             raise SeqcliError(
-                f"<stdin> is {NAMED[data[:4]]}, not samples alone",
-                hint="name the file in the place of --input pcm, or convert it: ffmpeg -i FILE -f s16le -ac 1 -",
+                f"<stdin> is {NAMED[data[:4]]}, not raw samples",
+                hint="name the file instead of --input pcm, or convert it: ffmpeg -i FILE -f s16le -ac 1 -",
             )
         begun, data = True, held + data
         whole = len(data) & ~1
@@ -93,12 +95,12 @@ def _samples(file: BinaryIO) -> Iterator[np.ndarray]:
     if held:
         raise SeqcliError(
             "<stdin>: an odd number of bytes: the last sample is cut short",
-            hint="samples are signed, of 16 bits, little-endian, as arecord -t raw -f S16_LE has them",
+            hint="samples are signed, 16 bits, little-endian, as arecord -t raw -f S16_LE writes them",
         )
 
 
 def _vectors(file: BinaryIO, frames: Frames) -> Iterator[np.ndarray]:
-    """Vectors (n, D) of lines `1.5,2,3`, as they come."""
+    """Yield vectors (n, D) from lines such as `1.5,2,3`, as they arrive."""
     for chunk in streams.without_marks(streams.read_chunks(file, "<stdin>")):
         rows, problem = [], None
         for number, line in streams.lines_of(chunk):

@@ -25,13 +25,13 @@ from seqcli.words import Rule
 if TYPE_CHECKING:
     from seqcli.cli.tag import Reading, Writing
 
-BATCH = 1024  # sentences answered together, where nothing else is said
-SAME = ("conll", "conllu")  # what is written so is read so, where nothing else is said
-SEVERAL = ("conllu", "conll", "jsonl")  # what holds the tags of several targets
+BATCH = 1024  # default number of sentences answered together
+SAME = ("conll", "conllu")  # output formats that are also the default of the input
+SEVERAL = ("conllu", "conll", "jsonl")  # formats that hold the tags of several targets
 
 
 class Asked(NamedTuple):
-    """What the command line asks for."""
+    """The options of the command line."""
 
     reading: Reading
     columns: Columns
@@ -41,13 +41,13 @@ class Asked(NamedTuple):
 
 
 def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> None:
-    """Tag what FILES say. Raises SeqcliError."""
+    """Tag the records of FILES. Raises SeqcliError."""
     reading, writing, how = asked.reading, asked.writing, asked.how
     stored = runs.open_model(model, "tag")
     if reading.input in STREAMS:
         _streaming.run(files, reading.input, stored, given, _streaming.How(writing.jsonl, how.threads))
         return
-    limit = threads.limit(how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(how.threads or 1)  # noqa: F841  in force while it is referenced
     tagger = Tagger.open(stored)
     if tagger.targets and reading.tag:
         tagger = tagger.of(reading.tag)
@@ -72,7 +72,9 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         written,
     )
     if writing.explain and (forced or reading.lexicon or asked.sure != Confidence()):
-        raise UsageError("--explain is of the model alone: leave --force, --lexicon and --min-confidence away")
+        raise UsageError(
+            "--explain explains the model alone: leave out --force, --lexicon, --min-confidence, --target-precision"
+        )
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
     shown = write in ("jsonl", "spans") or writing.confidence
     settings = Settings(shown, writing.n_best, asked.sure.least(tagger), forced, lexicon, writing.explain)
@@ -85,15 +87,15 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
 
 
 def _check_targets(tagger: Tagger, asked: Asked, given: Given) -> None:
-    """Raise UsageError for an option of models with one target where there are several; for one that is of labels
-    where these are edits."""
+    """Raise UsageError for an option that needs a single target if there are several, or that needs labels if the
+    target's are edits of words."""
     if tagger.targets or tagger.vocabulary.edits:
         odd = [n for n in ("force", "lexicon", "explain") if n in given]
         odd += ["target_precision"] if tagger.targets and asked.sure.target_precision is not None else []
         if odd:
             flag = given.flags(odd[:1])[0]
             if not tagger.targets:
-                raise UsageError(f"{flag} is of labels: this target's are edits of the words")
+                raise UsageError(f"{flag} is for labels: those of this target are edits of the words")
             raise UsageError(
                 f"{flag} is for one target: this model gives {', '.join(tagger.targets)}",
                 hint=f"--tag {next(iter(tagger.targets))} gives one of them",
@@ -103,25 +105,25 @@ def _check_targets(tagger: Tagger, asked: Asked, given: Given) -> None:
 
 
 def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -> tuple[str, str]:
-    """What is read, and what is written. Raises UsageError for what does not go together."""
+    """Return the input and the output format. Raises UsageError for options that exclude each other."""
     reading, writing = asked.reading, asked.writing
     write = "jsonl" if writing.jsonl else writing.format
-    own = tagger.header["data"]["format"] if tagger.targets else "word-tag"  # of several, what can hold them
+    own = tagger.header["data"]["format"] if tagger.targets else "word-tag"  # several targets: their own
     write = write or ("jsonl" if reading.field else "text" if tagger.words.restore else own)
     if write not in formats_of(TAGGED, "WRITES"):
         raise UsageError(f"unknown format {write!r}", hint=did_you_mean(write, formats_of(TAGGED, "WRITES")))
     if tagger.targets and write not in SEVERAL:
         raise UsageError(
-            f"--format {write} has one tag a word: this model gives {', '.join(tagger.targets)}",
+            f"--format {write} holds one tag a word: this model gives {', '.join(tagger.targets)}",
             hint=f"--format {', '.join(SEVERAL)}; --tag {next(iter(tagger.targets))} gives one of them",
         )
     if write == "text" and not tagger.words.restore:
         raise UsageError(
-            "--format text is for models that restore something to a text; this one gives tags",
+            "--format text is for models that restore something in a text; this one gives tags",
             hint="known: " + ", ".join(n for n in formats_of(TAGGED, "WRITES") if n != "text"),
         )
     if write == "spans" and not tagger.scheme:
-        raise UsageError("--format spans: the tags of this model are no spans", hint="use --format jsonl")
+        raise UsageError("--format spans: the tags of this model do not mark spans", hint="use --format jsonl")
     read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED))
     runs_on = reading.sentences or tagger.divides  # running text is read
     read = read or (write if writing.format in SAME and not runs_on else "text")
@@ -135,13 +137,13 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
         )
     for name, format_ in (("confidence", "conll"), ("replace", "conll"), ("n_best", "jsonl"), ("explain", "jsonl")):
         if name in given and write != format_:
-            raise UsageError(f"{given.flags([name])[0]} goes with --format {format_}, not {write}")
+            raise UsageError(f"{given.flags([name])[0]} needs --format {format_}, not {write}")
     _check_running(read, reading, tagger, given)
     given.check_format(read)
     if reading.field and read != "jsonl":
         raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
     if asked.columns.separator and "conll" not in (read, write):
-        raise UsageError(f"--separator goes with conll: {read} is read, {write} is written")
+        raise UsageError(f"--separator is for conll, but {read} is read and {write} is written")
     return read, write
 
 
@@ -149,18 +151,18 @@ ALONE = ("force", "lexicon", "explain", "n_best", "min_confidence", "target_prec
 
 
 def _check_running(read: str, reading: Reading, tagger: Tagger, given: Given) -> None:
-    """Raise UsageError for options that do not go with running text, or only with it."""
+    """Raise UsageError for options that do not apply to running text, or only to it."""
     if tagger.divides and read == "text" and (odd := given.flags(ALONE)):
-        raise UsageError(f"{odd[0]} is of tags: {tagger.path} finds sentences in running text")
+        raise UsageError(f"{odd[0]} is for tags: {tagger.path} finds sentences in running text")
     if reading.sentences and (tagger.divides or read != "text"):
         what = f"{tagger.path} finds them itself" if tagger.divides else f"{read} is read"
-        raise UsageError(f"--sentences finds sentences in running text for a tagger; {what}")
+        raise UsageError(f"--sentences finds sentences in running text for a tagger, but {what}")
     if reading.line_ends and not (read == "text" and (reading.sentences or tagger.divides)):
-        raise UsageError("--line-ends is of running text, in which a model finds sentences: see --sentences")
+        raise UsageError("--line-ends is for running text in which a model finds sentences: see --sentences")
 
 
 def _running(asked: Asked, tagger: Tagger, read: str, write: Any) -> tuple[Any, Any] | None:
-    """What reads running text, and what writes its answers; None where that is not read."""
+    """Return the reader of running text and the writer of its answers; None if the input is not running text."""
     windows = running.Reader(line_ends=asked.reading.line_ends)
     if asked.reading.sentences:
         splitter = Tagger.open(runs.open_model(asked.reading.sentences, "tag"))

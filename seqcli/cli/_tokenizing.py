@@ -26,14 +26,14 @@ from seqcli.tokenizers import BaseTokenizer, UnknownCharacter, UnknownPiece
 if TYPE_CHECKING:
     from seqcli.cli.tokenize import Choosing, Doing
 
-FREE = ("char", "word")  # kinds that can show pieces without a vocabulary
+FREE = ("char", "word")  # kinds that can show tokens without a vocabulary
 
 
 # which tokenizer
 
 
 def configure(kind: str, settings: Sequence[str]) -> Any:
-    """The kind's Config from `key=value` texts. Raises UsageError with every mistake."""
+    """Return a kind's Config made from `key=value` texts. Raises UsageError that lists every mistake."""
     from pydantic import ValidationError
 
     from seqcli.recipe.positions import parse
@@ -47,7 +47,7 @@ def configure(kind: str, settings: Sequence[str]) -> Any:
         if not equals:
             raise UsageError(f"--set {setting}: must be KEY=VALUE, as in --set size=8000")
         if key not in known:
-            hint = did_you_mean(key, known) or f"{kind} has nothing to set"
+            hint = did_you_mean(key, known) or f"{kind} has no settings"
             raise UsageError(f"--set {setting}: a {kind} tokenizer has no key {key!r}", hint=hint)
         parsed = parse(value, "--set")
         values[key] = value if parsed.problems else parsed.value
@@ -61,7 +61,8 @@ def configure(kind: str, settings: Sequence[str]) -> Any:
 
 
 def choose(choosing: Choosing, *, ids: bool = False) -> Any:
-    """The tokenizer asked for, or the `Free` of a kind that shows pieces without a vocabulary. Raises SeqcliError."""
+    """Return the chosen tokenizer, or the `Free` of a kind that needs no vocabulary to show tokens. Raises
+    SeqcliError."""
     if choosing.model is not None:
         if choosing.model.endswith(".model") and Path(choosing.model).is_file():
             raise UsageError(
@@ -99,7 +100,7 @@ def _chunks(files: Sequence[str], replaced: streams.Replaced | None = None) -> I
 
 
 def run(files: Sequence[str], choosing: Choosing, doing: Doing, how: Lines) -> None:
-    """A line out for a line in, or a JSON object for each record."""
+    """Write a line for each line read, or a JSON object for each record."""
     tokenizer = choose(choosing, ids=doing.ids)
     known = isinstance(tokenizer, BaseTokenizer)
     if doing.objects:
@@ -116,25 +117,25 @@ def run(files: Sequence[str], choosing: Choosing, doing: Doing, how: Lines) -> N
 
 
 class Whole:
-    """A reader whose records are the chunks themselves: lines are as quick together as no line is alone."""
+    """A reader whose records are whole chunks: lines together are much faster than one by one."""
 
     def feed(self, chunk: Chunk) -> Iterator[Chunk]:
-        """The chunk."""
+        """Yield the chunk."""
         yield chunk
 
     def close(self) -> Iterator[Chunk]:
-        """Nothing is held."""
+        """Yield nothing, as no record is held back."""
         yield from ()
 
 
 @dataclass(frozen=True)
 class _Travelling(Answering):
-    """What answers with a tokenizer, which travels as its header and arrays."""
+    """Answers with a tokenizer, which is sent to other processes as its header and arrays."""
 
     tokenizer: Any
 
     def packed(self) -> Any:
-        """What puts it together again; one without a vocabulary travels as it is."""
+        """Return a function that rebuilds it; a tokenizer without a vocabulary is sent as it is."""
         if not isinstance(self.tokenizer, BaseTokenizer):
             return partial(replace, self)
         return partial(_unpacked, replace(self, tokenizer=None), *tokenizers.to_artifact(self.tokenizer))
@@ -154,7 +155,7 @@ def _unpacked(empty: _Travelling, header: dict[str, Any], arrays: dict[str, np.n
 
 @dataclass
 class Tokenized:
-    """What became of a chunk, and what of it the tokenizer lacks."""
+    """The output for a chunk, and the text in it that the tokenizer has no symbol for."""
 
     out: bytes
     lacking: Sequence[tuple[int, str]] = ()
@@ -162,14 +163,14 @@ class Tokenized:
 
 @dataclass(frozen=True)
 class Texts(_Travelling):
-    """What becomes of whole chunks, as bytes."""
+    """Tokenizes whole chunks into bytes of output."""
 
     mode: str  # pieces, ids, text of pieces, text of ids
     strict: bool
     small: ClassVar[int] = 1 << 14
 
     def ready(self, record: Chunk) -> Tokenized:
-        """The lines of a chunk. Raises Stopped with those before a mistake."""
+        """Return the output of a chunk. Raises Stopped with that of the lines before an error."""
         text = record.text
         try:
             return self._made(text)
@@ -206,16 +207,16 @@ class Texts(_Travelling):
         return Tokenized(out, lacking)
 
     def lacking(self, record: Tokenized) -> Sequence[tuple[int, str]]:
-        """What the tokenizer has no symbol for."""
+        """Return the text that the tokenizer has no symbol for."""
         return record.lacking
 
     def answer(self, records: Sequence[Tokenized], asked: None) -> list[bytes]:
-        """The lines as they are written."""
+        """Return the output of each chunk."""
         return [record.out for record in records]
 
 
 class _Strict(Exception):
-    """A text holds what the tokenizer has no symbol for, and that is not to be passed over."""
+    """A text contains something the tokenizer has no symbol for, and --unknown strict stops at it."""
 
     def __init__(self, offset: int, what: str):
         super().__init__(what)
@@ -224,24 +225,24 @@ class _Strict(Exception):
 
 @dataclass(frozen=True)
 class Records(_Travelling):
-    """Tokens, ids and offsets of each record's text."""
+    """Answers with the tokens, ids and offsets of each record's text."""
 
     def ready(self, record: Example) -> tuple[str, list[tuple[int, str]]]:
-        """The text, and what of it the tokenizer has no symbol for."""
+        """Return the text, and the parts of it that the tokenizer has no symbol for."""
         return record.text, self.tokenizer.read(record.text)[1] if self.known else []
 
     def lacking(self, record: tuple[str, list[tuple[int, str]]]) -> Sequence[tuple[int, str]]:
-        """What the tokenizer has no symbol for."""
+        """Return the parts that the tokenizer has no symbol for."""
         return record[1]
 
     def answer(self, records: Sequence[tuple[str, Any]], asked: None) -> list[dict[str, Any]]:
-        """What stands under `seqcli`."""
+        """Return the value of `seqcli` for each record."""
         return [self._found(text, [at for at, _ in lacking]) for text, lacking in records]
 
     def _found(self, text: str, lacking: list[int]) -> dict[str, Any]:
         tokenizer = self.tokenizer if self.known else self.tokenizer.of(text)
         if lacking and tokenizer.unk_id is None and not tokenizer.reads_all:
-            # left out, but offsets are those of the text as it is
+            # unknown characters are left out, but offsets are those of the original text
             kept = sorted({*range(len(text))} - {*lacking})
             found = self._found("".join(text[i] for i in kept), [])
             return {**found, "offsets": [(kept[a], kept[b - 1] + 1) for a, b in found["offsets"]]}
@@ -251,15 +252,15 @@ class Records(_Travelling):
         return {**found, "offsets": tokenizer.offsets(text)}
 
     def light(self, record: Example) -> Example:
-        """The text alone."""
+        """Return the text alone."""
         return Example(record.text)
 
 
 class Writer(forms.Writer):
-    """That as JSON objects."""
+    """Writes tokens, ids and offsets as JSON objects."""
 
     def results(self, record: Example, answer: dict[str, Any]) -> list[dict[str, Any]]:
-        """The one result."""
+        """Return the one result."""
         return [answer]
 
 
@@ -267,7 +268,7 @@ class Writer(forms.Writer):
 
 
 def count(files: Sequence[str], choosing: Choosing, how: Lines, *, as_json: bool) -> None:
-    """Lines, characters, bytes and tokens of all the input."""
+    """Print the number of lines, characters, bytes and tokens of all the input."""
     tokenizer = choose(choosing)
     found: dict[str, int] = dict.fromkeys(("lines", "characters", "bytes", "tokens"), 0)
     unknown, replaced = 0, streams.Replaced() if how.errors == "replace" else None
@@ -304,15 +305,15 @@ def count(files: Sequence[str], choosing: Choosing, how: Lines, *, as_json: bool
 
 
 def learn(files: Sequence[str], choosing: Choosing, path: str) -> None:
-    """Learn a tokenizer and write it; its path goes to standard output. Raises SeqcliError."""
+    """Learn a tokenizer and write it; print its path on standard output. Raises SeqcliError."""
     if choosing.model:
-        raise UsageError("--learn does not go with -m", hint="choose what to learn with --kind")
+        raise UsageError("--learn cannot be combined with -m", hint="choose what to learn with --kind")
     if choosing.kind is None:
         raise UsageError("--learn needs --kind", hint=f"one of: {', '.join(registry.names('tokenizers'))}")
     config = configure(choosing.kind, choosing.set_ or ())
     folder = Path(path).parent
     if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is a folder" if Path(path).is_dir() else f"{folder} is not a folder that can be written to"
+        why = "it is a folder" if Path(path).is_dir() else f"{folder} is not a writable folder"
         raise SeqcliError(f"cannot write {path}: {why}", hint="name a file, as in --learn tok.safetensors")
     seen, digest = dict.fromkeys(("lines", "characters"), 0), hashlib.sha256()
 

@@ -1,4 +1,4 @@
-"""The `seqcli` program: verbs loaded when they are called, one place that turns errors into exit statuses.
+"""The `seqcli` program: verbs are loaded when they are called, and one place turns errors into exit statuses.
 
 Each other file of this folder is a verb: its docstring's first line is the verb's line in `seqcli --help`, and its
 function `command` is the Typer command. Exit statuses: 0; 1 data or run time; 2 usage or recipe; 130, 141 and 143
@@ -42,7 +42,7 @@ ORDER = (
 
 
 class Verbs(TyperGroup):
-    """Verbs by file name; a verb's module is imported when it is asked for, not for the list of verbs."""
+    """Verbs by file name; a verb's module is imported when it is called, not for the list of verbs."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         known = [n for n in registry.names("cli") if n != "app"]
@@ -54,7 +54,7 @@ class Verbs(TyperGroup):
         return load_verb(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """The help page, from docstrings: importing every verb to ask for its summary would take longer."""
+        """Write the help page from docstrings: importing every verb for its summary would take longer."""
         width = max(len(n) for n in self.list_commands(ctx))
         lines = [
             "Usage: seqcli [OPTIONS] VERB [ARGS]...",
@@ -73,7 +73,7 @@ class Verbs(TyperGroup):
             "",
             "Start here:",
             "  seqcli recipes                  what can be trained",
-            "  seqcli train charlm             a character model, on text that Python itself carries",
+            "  seqcli train charlm             a character model, on text that comes with Python",
             '  seqcli generate --prompt "The " text from the newest run',
             "  seqcli VERB --help              a verb's options",
         ]
@@ -90,11 +90,11 @@ class Verbs(TyperGroup):
 
 
 def load_verb(name: str) -> Any:
-    """The command of one verb, imported now."""
-    from seqcli.cli._options import Command  # not for the list of verbs
+    """Import one verb and return its command."""
+    from seqcli.cli._options import Command  # the list of verbs does not need it
 
     module = registry.load("cli", name)
-    if hasattr(module, "app"):  # a verb with verbs of its own
+    if hasattr(module, "app"):  # a verb with subcommands
         command = typer.main.get_command(module.app)
     else:
         single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT)
@@ -118,22 +118,20 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but warnings and errors.")
-    ] = False,
-    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")] = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only warnings and errors on stderr.")] = False,
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Print more on stderr.")] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """The options before the verb."""
+    """Apply the options before the verb."""
     console.verbosity = -1 if quiet else verbose
     console.debug = console.debug or debug or bool(os.environ.get("SEQCLI_DEBUG"))
 
 
 class Terminated(BaseException):
-    """SIGTERM, raised where the program stands, so that files are closed and temporary ones removed."""
+    """Raised by SIGTERM, so that files are closed and temporary ones removed."""
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -141,8 +139,8 @@ def _terminate(number: int, frame: Any) -> None:
 
 
 class Awake(io.FileIO):
-    """Standard input that a signal always interrupts. Python looks for signals before it waits for input: one that
-    comes between the two would be heeded at the next line, if there ever is one. So both are waited for."""
+    """Standard input that a signal always interrupts. Python checks for signals before it waits for input: a signal
+    that arrives between the two would be handled only at the next line, if ever. So this waits for both."""
 
     def __init__(self) -> None:
         super().__init__(0, closefd=False)
@@ -152,35 +150,35 @@ class Awake(io.FileIO):
 
     def readinto(self, buffer: Any, /) -> int | None:
         while self.signals in select.select([self, self.signals], [], [])[0]:
-            os.read(self.signals, 1024)  # its handler runs, and may raise, before the next round
+            os.read(self.signals, 1024)  # the handler runs, and may raise, before the next round
         return super().readinto(buffer)
 
 
 def _hoist(arguments: list[str]) -> list[str]:
-    """`seqcli train -q x` is `seqcli -q train x`: the common options may stand anywhere before `--`."""
+    """Move the common options, allowed anywhere before `--`, to the front: `train -q x` becomes `-q train x`."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     common = [a for a in arguments[:end] if a in ("-q", "--quiet", "-v", "-vv", "--verbose", "--debug")]
     return common + [a for a in arguments[:end] if a not in common] + arguments[end:]
 
 
 def main() -> None:
-    """The entry point: run, and leave with the status the error asks for."""
-    if sys.stdout is None:  # closed by the caller: what is written there is an error, and the first open file not it
+    """Run the program, and exit with its status."""
+    if sys.stdout is None:  # closed by the caller: writing must fail, and must not go to the first file opened
         sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: PTH123, SIM115
-    if sys.stderr is None:  # what is written there goes nowhere
+    if sys.stderr is None:  # discard what is written there
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: it may write in part
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: it may write only a part
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
     if os.name == "posix" and sys.stdin is not None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(Awake()), sys.stdin.encoding, sys.stdin.errors)
-    gc.set_threshold(50_000, 20, 100)  # a batch of records is thousands of objects, and hardly one is in a circle
+    gc.set_threshold(50_000, 20, 100)  # a batch of records is thousands of objects, hardly any in a cycle
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; returns its exit status."""
+    """Run one command line; return its exit status."""
     from seqcli.streams import discard_stdout
 
     try:
@@ -195,7 +193,7 @@ def run(arguments: list[str]) -> int:
 
             traceback.print_exc()
         status = status_of(error)
-        try:  # what the interpreter would try at its end, and end with another status
+        try:  # the interpreter would flush at its end, and exit with another status if that fails
             if sys.stdout is not None:
                 sys.stdout.flush()
         except OSError:
@@ -207,14 +205,14 @@ NO_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "could not create 
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether memory was short: some libraries say so in words of their own, or fail without an exception."""
+    """Whether memory ran out: some libraries report that in their own words, or as another exception."""
     return isinstance(error, MemoryError | SystemError) or any(mark in str(error).lower() for mark in NO_MEMORY)
 
 
 def status_of(error: BaseException) -> int:
-    """Say what went wrong, and the exit status for it. Errors that are bugs are raised again."""
+    """Print what went wrong, and return the exit status for it."""
     if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-        return 141  # Typer makes a plain 1 of it
+        return 141  # Typer turns it into a plain 1
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, BrokenPipeError):
@@ -229,7 +227,7 @@ def status_of(error: BaseException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)
         return 2
-    if hasattr(error, "format_message"):  # what Typer makes of a wrong flag
+    if hasattr(error, "format_message"):  # Typer's error for a wrong flag
         context = getattr(error, "ctx", None)
         console.error(error.format_message(), f"see: {context.command_path} --help" if context else "")  # type: ignore[attr-defined]
         return 2

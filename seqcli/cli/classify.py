@@ -1,11 +1,12 @@
 """Label whole texts: sentiment, topic, language, intent.
 
-A filter: one answer for each record of FILES or standard input, in order, as soon as it can be given. Answers are
-`label TAB probability`; --top N writes so many pairs, a model of several labels a text all that it gives. `-` (or
-what --else says) stands for a label where none is given: a blank line, or nothing probable enough.
+A filter: one answer for each record of FILES or standard input, in order, as soon as possible. An answer is
+`label TAB probability`; --top N writes N such pairs; a model with several labels a text writes all that it predicts.
+`-`, or the text of --else, replaces the label of a blank line and of a text for which no label is probable enough.
 
-FILES are read as their names say (.csv, .tsv, .jsonl), else as lines of text; the text is in the column or under the
-key that the model was trained on. Of a model that was trained on rows of numbers, .csv and .tsv are such rows.
+The format of FILES follows from their names (.csv, .tsv, .jsonl), else they are lines of text; the text is in the
+column or under the key that the model was trained on. For a model trained on rows of numbers, .csv and .tsv files are
+such rows.
 
 \b
   echo "a gripping, beautifully shot film" | seqcli classify
@@ -14,9 +15,9 @@ key that the model was trained on. Of a model that was trained on rows of number
   seqcli classify --text comment comments.csv > labelled.csv
   arecord -t raw -f S16_LE -r 8000 | seqcli classify --input pcm
 
-A model of frames that reads forward answers what comes on standard input while it comes, `time TAB label TAB
-probability` each time another label is the most probable, and at the end: samples of 16 bits, little-endian, one
-channel (--input pcm), or of a model of numbers lines of vectors, as 0.1,0.2 (--input frames).
+A model of frames that reads forward answers standard input while it arrives, with `time TAB label TAB probability`
+each time another label becomes the most probable, and at the end. The input is samples of 16 bits, little-endian, one
+channel (--input pcm), or, for a model of numbers, lines of vectors such as 0.1,0.2 (--input frames).
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ InputOption = TEXTS.option()
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read."""
+    """Input."""
 
     input: Annotated[str | None, InputOption] = None
     text: Annotated[
         str | None,
         option(
-            "The text's column, by name or number (tsv, csv), or key (jsonl); of several texts: title,body.",
+            "The text's column, by name or number (tsv, csv), or key (jsonl); for several texts: title,body.",
             metavar="COLUMN",
         ),
         NAMED,
@@ -65,22 +66,22 @@ class Reading:
 
 @dataclass(frozen=True)
 class Writing:
-    """What is written."""
+    """Output."""
 
-    top: Annotated[int | None, option("The N most probable labels of each text.", min=1)] = None
-    jsonl: Annotated[bool, option("One JSON object a line.", "--jsonl")] = False
-    otherwise: Annotated[str, option("What to write where no label is given.", "--else")] = "-"
+    top: Annotated[int | None, option("Write the N most probable labels of each text.", min=1)] = None
+    jsonl: Annotated[bool, option("Write one JSON object a line.", "--jsonl")] = False
+    otherwise: Annotated[str, option("Text to write where there is no label.", "--else")] = "-"
     attention: Annotated[
-        bool, option("jsonl: how much it looks at each token (pooling: attention, pair: attend).", "--attention")
+        bool, option("jsonl: the attention weight of each token (pooling: attention, pair: attend).", "--attention")
     ] = False
     explain: Annotated[
         bool,
-        option("What each token does to the label: jsonl, or coloured text on a terminal.", "--explain"),
+        option("Show how each token affects the label: jsonl, or coloured text on a terminal.", "--explain"),
     ] = False
     nodes: Annotated[
         bool, option("jsonl: the label of every node of the tree (model.kind: recursive).", "--nodes")
     ] = False
-    draw: Annotated[str | None, option("Draw that for the first texts, as .png, .svg or .pdf.", metavar="FILE")] = (
+    draw: Annotated[str | None, option("Draw attention for the first texts: .png, .svg or .pdf.", metavar="FILE")] = (
         None
     )
 

@@ -1,20 +1,20 @@
 """Make vectors of texts, or of their words; find the most similar texts.
 
-A filter: a record in, its vector out, in order. The vector is what the model makes of a text: of a classifier what
-its last layer reads; of taggers, language models and models from one sequence to another the mean of the states of
-its words, tokens or symbols (--pool says last or max), or with --per word each of those. A blank text has zeros.
+A filter: it writes the vector of each record, in order. The vector of a classifier is the input of its last layer;
+that of taggers, language models and sequence-to-sequence models is the mean of the states of the words, tokens or
+symbols (or the last or the maximum: --pool). --per word gives each of those states. A blank text has zeros.
 
 \b
-  lines    a vector a line: numbers, a space between (default), as numpy.loadtxt and awk read them
+  lines    a vector a line: numbers separated by spaces (default), for numpy.loadtxt or awk
   --jsonl  one JSON object a line
   -o FILE  an array of float32: .npy, with --per word .npz
-  csv, tsv and jsonl come back with what was found
+  csv, tsv and jsonl come back with the vectors added
 
 \b
   seqcli embed -m trec -o train.npy train.txt
   seqcli embed -m ewt-upos --per word --jsonl < text.txt
   echo "Who wrote Hamlet ?" | seqcli embed -m trec --similar train.txt --top 3
-  seqcli embed -m trec --words > words.txt         # the table of its words, as word2vec's text
+  seqcli embed -m trec --words > words.txt         # the table of its words, as word2vec text
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ TEXTS = For(("classification", "language-model", "sequence-to-sequence"))
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read."""
+    """Input."""
 
     input: Annotated[
         str | None,
         option(
-            "text, tsv, csv, jsonl; of taggers text, tokens, conll, conllu, jsonl … Default: as the file's name says,"
-            " or text.",
+            "text, tsv, csv, jsonl; for taggers text, tokens, conll, conllu, jsonl … Default: by the file's name, or"
+            " text.",
             metavar="FORMAT",
         ),
     ] = None
     text: Annotated[
         str | None,
         option(
-            "The text's column, by name or number (tsv, csv), or key (jsonl); of several texts: title,body.",
+            "The text's column, by name or number (tsv, csv), or key (jsonl); for several texts: title,body.",
             metavar="COLUMN",
         ),
         NAMED,
@@ -72,32 +72,30 @@ class Reading:
 
 @dataclass(frozen=True)
 class Making:
-    """What is made."""
+    """Vectors."""
 
-    per: Annotated[str, option("A vector for each text, or for each word.", metavar="text|word")] = "text"
+    per: Annotated[str, option("Make a vector for each text, or for each word.", metavar="text|word")] = "text"
     pool: Annotated[
         str | None,
         option(
-            "How the states of words become one vector. Default: mean; of classifiers what the last layer reads.",
+            "How the states of words become one vector. Default: mean; for classifiers the last layer's input.",
             metavar="mean|last|max",
         ),
     ] = None
     similar: Annotated[
-        str | None, option("The lines of FILE that are most similar instead, by the cosine.", metavar="FILE")
+        str | None, option("Write the most similar lines of FILE instead, by cosine.", metavar="FILE")
     ] = None
-    top: Annotated[int, option("So many of them.", min=1), SIMILAR] = 5
-    words: Annotated[bool, option("Write the table of the model's words instead, as word2vec's text.", "--words")] = (
-        False
-    )
+    top: Annotated[int, option("The number of similar lines.", min=1), SIMILAR] = 5
+    words: Annotated[bool, option("Write the model's table of words instead (word2vec's text).", "--words")] = False
 
 
 @dataclass(frozen=True)
 class Writing:
-    """What is written."""
+    """Output."""
 
-    jsonl: Annotated[bool, option("One JSON object a line.", "--jsonl")] = False
+    jsonl: Annotated[bool, option("Write one JSON object a line.", "--jsonl")] = False
     output: Annotated[
-        str | None, option("Write an array there: .npy, with --per word .npz.", "-o", "--output", metavar="FILE")
+        str | None, option("Write an array to FILE: .npy, with --per word .npz.", "-o", "--output", metavar="FILE")
     ] = None
 
 

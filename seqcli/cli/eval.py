@@ -1,30 +1,32 @@
 """Score a model on text, or on labelled text.
 
-Without FILES the run's own test split is scored (its validation split, where it has no other). The last line printed
-is the signature that comparable numbers share.
+Without FILES the run's own test split is scored (its validation split if it has no test split). The last line printed
+is the signature, which is the same for comparable numbers.
 
-Language models, by two context protocols: `stateful` carries the state through the whole text; `--window N` begins
-anew every N tokens and scores every position, to stand beside Transformers.
+Language models have two context protocols: `stateful` carries the state through the whole text; `--window N` resets
+it every N tokens and scores every position, for comparison with Transformers.
 
---dynamic learns from each segment once it is scored; --cache N and --mix MODEL mix in what came before in like states
-and what other models say, a counted one or several networks, with weights fitted on the validation split.
+--dynamic learns from each segment once it is scored. --cache N mixes in the tokens that followed similar states
+before, --mix MODEL the probabilities of other models (a counted one, or networks), with weights fitted on the
+validation split.
 
-Of numbers (tokenizer: bins) also how far the next value is off, beside a linear autoregression fitted in training
-and the last value, and how many values the 80 % interval holds; --horizon N the same of the N values that follow.
+Models of numbers (tokenizer: bins) also report the error of the next value, beside those of a linear autoregression
+fitted in training and of the last value, and the share of values inside the 80 % interval; --horizon N reports the
+same for the N values that follow.
 
-Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC of two labels, calibration; --compare A B
-scores two models on the same texts and says how sure the difference is.
+Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC for two labels, calibration; --compare A B
+scores two models on the same texts and reports how certain their difference is.
 
-Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match, edits, of the answers that beam search finds;
---per-line gives what each given target costs, of FILES, or of standard input, or, on a terminal or with --split, of
-the run's own data. FILES in lines have their targets in the files beside them: with --source en --target de, test.en
-goes with test.de. A source may have several targets, any of which an answer may be: a list of them in JSON lines,
-further columns, keys or files by --reference. --compare A B scores two models (by exact match; --metric bleu …) and
-says how sure the difference is.
+Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match and edits of the answers that beam search finds;
+--per-line gives the cost of each given target, of FILES, of standard input, or, on a terminal or with --split, of the
+run's own data. FILES of lines have their targets in files beside them: with --source en --target de, test.en belongs
+to test.de. A source may have several targets, each of which is a right answer: a list in JSON lines, or further
+columns, keys or files named by --reference. --compare A B scores two models (by exact match; --metric bleu …) and
+reports how certain their difference is.
 
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
-FILES are read as the training data was, or as their name or content says; --input says otherwise, and --columns and
---tag (taggers) or --text and --label (classifiers) which column is which.
+FILES are read like the training data, or as their name or content tells; --input overrides that. --columns and --tag
+(taggers) or --text and --label (classifiers) name the columns.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ LINES, PER_LINE = For(has="costs"), For(has="costs", needs="--per-line")
 
 
 def metric_names(incomplete: str) -> list[tuple[str, str]]:
-    """Names of metrics, with their units."""
+    """Return the names of metrics, with their units."""
     from seqcli.metrics import offers
 
     return [(name, offer.unit) for name, offer in offers().items() if name.startswith(incomplete)]
@@ -72,31 +74,31 @@ labelled = entries("records")  # names of the formats of pairs, and of text with
 
 
 def tokenizations(incomplete: str) -> list[str]:
-    """Those of sacrebleu's that need no further package."""
+    """Return sacrebleu's tokenizations that need no further package."""
     return [name for name in ("13a", "none", "char", "intl", "zh") if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is scored and shown."""
+    """Scores."""
 
     metric: Annotated[
-        list[str] | None, option("Print this figure alone. Repeatable.", "--metric", autocompletion=metric_names)
+        list[str] | None, option("Print only this metric. Repeatable.", "--metric", autocompletion=metric_names)
     ] = None
-    split: Annotated[str | None, option("train, valid or test of the run's own data. Default: test.")] = None
-    json: Annotated[bool, option("One JSON report on stdout.", "--json")] = False
+    split: Annotated[str | None, option("Score train, valid or test of the run's own data. Default: test.")] = None
+    json: Annotated[bool, option("Print one JSON report on stdout.", "--json")] = False
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How FILES are read."""
+    """Input."""
 
     input: Annotated[
         str | None,
         option(
             "Classifiers: tsv, csv, jsonl, fasttext, label-text, trees; taggers: word-tag, conll, conllu, jsonl,"
-            " and text where something is restored to it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
-            " as it looks, or as the training data. Language models, with --per-line: text, jsonl, tsv, csv.",
+            " text for models that restore something in it; pairs: lines (two files), tsv, csv, jsonl, scan. Default:"
+            " by the content, or as in training. Language models, with --per-line: text, jsonl, tsv, csv.",
             "--input",
             metavar="FORMAT",
             autocompletion=labelled,
@@ -104,26 +106,26 @@ class Reading:
     ] = None
     text: Annotated[
         str | None,
-        option("Classifiers, lines: the text's column, or key as --field; of several texts: title,body."),
+        option("Classifiers, lines: the text's column, or key like --field; for several texts: title,body."),
         TEXTS,
         NAMED,
     ] = None
     label: Annotated[str | None, option("Classifiers: the label's column or key."), CLASSIFICATION, NAMED] = None
     source: Annotated[
-        str | None, option("Pairs: the source's column or key; of two files what its name has, as en."), SEQUENCE
+        str | None, option("Pairs: the source's column or key; for two files its suffix, such as en."), SEQUENCE
     ] = None
-    target: Annotated[str | None, option("Pairs: the target's, as de."), SEQUENCE] = None
+    target: Annotated[str | None, option("Pairs: the same for the target, such as de."), SEQUENCE] = None
     reference: Annotated[
         list[str] | None,
         option(
-            "Pairs: a further target, any of which may be the answer: a column or key; of two files what its name"
-            " has, or the file. Repeatable. A target in JSON lines may be a list of them.",
+            "Pairs: a further right answer: a column or key; for two files a suffix or a file. Repeatable. A target"
+            " in JSON lines may be a list of right answers.",
             metavar="NAME",
         ),
         SEQUENCE,
     ] = None
-    delimiter: Annotated[str | None, option("tsv, csv: what separates columns."), ROWS, IN_ROWS] = None
-    field: Annotated[str | None, option("jsonl: the key of the tokens, or of the text."), FIELDS] = None
+    delimiter: Annotated[str | None, option("tsv, csv: the separator of columns."), ROWS, IN_ROWS] = None
+    field: Annotated[str | None, option("jsonl: the key of the tokens or the text."), FIELDS] = None
     tag: Annotated[str | None, option("Taggers: the column, field or key of the tags."), TAGGING] = None
 
 
@@ -143,7 +145,7 @@ class Contexts:
     ] = None
     horizon: Annotated[
         int | None,
-        option("Numbers: run freely for N steps, 100 paths from each of 50 places.", metavar="N", min=1),
+        option("Numbers: forecast N steps, with 100 paths from each of 50 places.", metavar="N", min=1),
         LANGUAGE,
     ] = None
     threads: Annotated[int | None, option("BLAS threads.", min=1), LANGUAGE] = None
@@ -151,7 +153,7 @@ class Contexts:
 
 @dataclass(frozen=True)
 class Learning:
-    """Language models that go on learning from what was scored (recurrent ones; needs torch)."""
+    """Language models that continue to learn from the scored text (recurrent ones; needs torch)."""
 
     dynamic: Annotated[
         bool, option("Learn from each segment once it is scored (dynamic evaluation).", "--dynamic"), LANGUAGE
@@ -165,18 +167,16 @@ class Learning:
 
 @dataclass(frozen=True)
 class PerLine:
-    """A filter: what each line costs (language models, sequence to sequence)."""
+    """The cost of each line, as a filter (language models, sequence to sequence)."""
 
-    per_line: Annotated[bool, option("Each line's nats and tokens, TAB between.", "--per-line"), LINES] = False
-    jsonl: Annotated[bool, option("--per-line as JSON objects, one a line.", "--jsonl"), LINES] = False
+    per_line: Annotated[bool, option("Write each line's nats TAB tokens.", "--per-line"), LINES] = False
+    jsonl: Annotated[bool, option("Like --per-line, as JSON objects, one a line.", "--jsonl"), LINES] = False
     errors: Annotated[
         str,
-        option("The same as for the other filters: see seqcli generate --help.", metavar="strict|replace"),
+        option("The same as in the other filters: see seqcli generate --help.", metavar="strict|replace"),
         PER_LINE,
     ] = "strict"
-    unknown: Annotated[str, option("The same as for the other filters.", metavar="answer|strict"), PER_LINE] = (
-        "answer"
-    )
+    unknown: Annotated[str, option("The same as in the other filters.", metavar="answer|strict"), PER_LINE] = "answer"
 
     @property
     def asked(self) -> bool:
@@ -185,7 +185,7 @@ class PerLine:
 
     @property
     def how(self) -> Lines:
-        """How the filter does it."""
+        """The options of the filter loop."""
         return Lines(self.errors, self.unknown)
 
 
@@ -196,8 +196,8 @@ class Labels:
     unknown_label: Annotated[
         str | None,
         option(
-            "One that the model does not know: error, skip or count-wrong. Default: error in FILES; in the run's own"
-            " data count-wrong, as when it was trained.",
+            "A label that the model does not know: error, skip or count-wrong. Default: error in FILES; in the run's"
+            " own data count-wrong, as in training.",
             "--unknown-label",
             metavar="error|skip|count-wrong",
         ),
@@ -209,18 +209,18 @@ class Labels:
     compare: Annotated[
         tuple[str, str] | None,
         option(
-            "Classifiers, sequence to sequence: compare two models; prints the interval of their difference.",
+            "Classifiers, sequence to sequence: compare two models, with the interval of their difference.",
             metavar="A B",
         ),
         For(("classification", "sequence-to-sequence")),
     ] = None
 
     def unknown(self, files: list[str]) -> Unknown:
-        """What becomes of a label that the model does not know. Raises UsageError."""
+        """Return how to treat a label that the model does not know. Raises UsageError for an unknown value."""
         if self.unknown_label is None:
             return "error" if files else "count-wrong"
         if self.unknown_label not in UNKNOWN:
-            said = f"--unknown-label: {self.unknown_label!r} is none of them"
+            said = f"--unknown-label: {self.unknown_label!r} is not a known value"
             raise UsageError(said, hint=f"known: {', '.join(UNKNOWN)}")
         return self.unknown_label  # type: ignore[return-value]
 
@@ -235,15 +235,15 @@ class Answers(Fusing):
     ] = None
     tokenize: Annotated[
         str | None,
-        option("How BLEU divides texts, as sacrebleu calls it: 13a, none, char …", autocompletion=tokenizations),
+        option("sacrebleu's name of the tokenization for BLEU: 13a, none, char …", autocompletion=tokenizations),
         SEQUENCE,
     ] = None
-    lowercase: Annotated[bool, option("BLEU and chrF that ignore upper case.", "--lowercase"), SEQUENCE] = False
+    lowercase: Annotated[bool, option("Ignore case in BLEU and chrF.", "--lowercase"), SEQUENCE] = False
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     files: list[str]
     scoring: Scoring
@@ -258,7 +258,7 @@ class Asked:
 
     @property
     def unknown(self) -> Unknown:
-        """What becomes of a label that the model does not know. Raises UsageError."""
+        """How to treat a label that the model does not know. Raises UsageError for an unknown value."""
         return self.labels.unknown(self.files)
 
 
@@ -282,7 +282,7 @@ def command(
     for name in scoring.metric or []:
         metrics.check(name)
     if files and scoring.split:
-        raise UsageError("--split names a part of the run's own data: it does not go with FILES")
+        raise UsageError("--split names a part of the run's own data: it cannot be combined with FILES")
     if labels.compare and model:
         raise UsageError("--compare names both models: leave out --model")
     stored = runs.open_model(labels.compare[0] if labels.compare else model, "eval")

@@ -1,15 +1,15 @@
-"""Write a model for other programs, or a smaller one for these verbs.
+"""Write a model for other programs, or a smaller one for seqcli itself.
 
---to safetensors --precision float16 or int8: a file of half the size or a quarter, which every verb opens as any
-other. Its matrices become float32 again when it is opened. The scores on the held-out splits of the model's own data,
-before and after, are printed, and kept in the file.
+--to safetensors --precision float16 or int8: a file of a half or a quarter of the size, which every verb opens like
+any other. Its matrices become float32 again when it is opened. The scores on the held-out splits of the model's own
+data, before and after, are printed and kept in the file.
 
---to onnx: networks over sequences as graphs that any runtime of ONNX runs, with batch and time as they come. FILE
-holds tokenizer, vocabulary and labels as metadata. A model from one sequence to another gives two, FILE with .encoder
-and .decoder in its name. onnxruntime proves each file on the spot, and is scored beside NumPy.
+--to onnx: the network as a graph for any ONNX runtime, with any batch size and length. FILE holds tokenizer,
+vocabulary and labels as metadata. A sequence-to-sequence model gives two files, FILE with .encoder and .decoder in
+its name. Each file is checked with onnxruntime at once, and its scores are printed beside those of NumPy.
 
---to html: a page that needs no network and nothing installed, in which a browser runs the model: it generates, tags,
-classifies or translates as you type, and shows what the model looks at.
+--to html: a page in which a browser runs the model, without a network or anything installed: it generates, tags,
+classifies or translates as you type, and shows where the model attends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORMS = ("onnx", "html", "safetensors")
 
 
 def command(
-    to: Annotated[str, option("What is written.", metavar="|".join(FORMS))],
+    to: Annotated[str, option("The format to write.", metavar="|".join(FORMS))],
     output: Annotated[str, option("The file to write.", "-o", "--output", metavar="FILE")],
     model: Annotated[
         str | None,
@@ -34,13 +34,13 @@ def command(
     ] = None,
     precision: Annotated[
         str | None,
-        option("safetensors, html: what matrices are stored in. Default of html: float16.", metavar="float16|int8"),
+        option("safetensors, html: the precision of matrices. Default for html: float16.", metavar="float16|int8"),
     ] = None,
-    int8: Annotated[bool, option("onnx: matrices as rows of int8 with a scale each.", "--int8")] = False,
+    int8: Annotated[bool, option("onnx: store matrices as rows of int8 with a scale each.", "--int8")] = False,
     dynamic_int8: Annotated[
         bool, option("onnx: onnxruntime's own dynamic quantization; see docs/export.md.", "--dynamic-int8")
     ] = False,
-    viterbi: Annotated[bool, option("onnx, taggers: the best path as a further output.", "--viterbi")] = False,
+    viterbi: Annotated[bool, option("onnx, taggers: add the best path as an output.", "--viterbi")] = False,
     unscored: Annotated[bool, option("Do not score the model before and after.", "--unscored")] = False,
 ) -> None:
     from pathlib import Path
@@ -51,24 +51,24 @@ def command(
     from seqcli.precision import KINDS
 
     if to not in FORMS:
-        raise UsageError(f"--to {to}: it is one of {', '.join(FORMS)}")
+        raise UsageError(f"--to {to}: expected one of {', '.join(FORMS)}")
     flags = (("--precision", precision is not None, ("safetensors", "html")), ("--int8", int8, ("onnx",)),
              ("--dynamic-int8", dynamic_int8, ("onnx",)), ("--viterbi", viterbi, ("onnx",)))  # fmt: skip
     for flag, given, of in flags:
         if given and to not in of:
-            hint = "of onnx: --int8" if to == "onnx" else "it takes --precision int8"
-            raise UsageError(f"{flag} does not go with --to {to}", hint=hint)
+            hint = "for onnx: --int8" if to == "onnx" else "use --precision int8"
+            raise UsageError(f"{flag} does not apply to --to {to}", hint=hint)
     if int8 and dynamic_int8:
-        raise UsageError("--int8 and --dynamic-int8 are two ways to make a file smaller: give one")
+        raise UsageError("--int8 and --dynamic-int8 both make the file smaller: give one")
     if to == "html" and precision is None:
         precision = "float16"
     if to != "onnx" and precision not in KINDS:
         raise UsageError(f"--to {to} needs --precision, one of {', '.join(KINDS)}")
     stored, path = runs.open_model(model, "inspect"), Path(output)
     if not path.parent.is_dir():
-        raise SeqcliError(f"cannot write {path}: there is no folder {path.parent}")
-    if path.exists() and not path.is_file():  # what is written takes the place of what is there
-        raise SeqcliError(f"cannot write {path}: it is there already, and no file", hint="name a file")
+        raise SeqcliError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.exists() and not path.is_file():  # the new file would replace it
+        raise SeqcliError(f"cannot write {path}: it exists and is not a file", hint="name a file")
     if path.exists() and path.samefile(stored.path):
         raise UsageError(f"--output is the model itself, {path}", hint="name another file")
     if to == "safetensors":

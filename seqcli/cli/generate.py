@@ -1,20 +1,20 @@
 """Generate text: continue a prompt (language models), or answer a source (sequence to sequence).
 
-With --prompt the text is written as it comes. Without, every record of FILES or standard input is a prompt or a
-source, and one line comes back for each, in order. FILES are read as their names say (.csv, .tsv, .jsonl), else as
-lines; the text is in the column or under the key that the model was trained on.
+With --prompt the text is written as it is generated. Without it, every record of FILES or standard input is a prompt
+or a source, and one line is written for each, in order. The format of FILES follows from their names (.csv, .tsv,
+.jsonl), else they are lines; the text is in the column or under the key that the model was trained on.
 
-Language models write the continuation alone, ended at its first line end or after --max-tokens; --echo writes the
-prompt before it. Each (seed, record, sample) draws from its own stream of random numbers; prompts and samples are
-continued side by side, with the same result whatever their number.
+Language models write only the continuation, up to its first line end or to --max-tokens; --echo writes the prompt
+before it. Each (seed, record, sample) draws from its own stream of random numbers; prompts and samples are continued
+together, with the same result whatever their number.
 
-Models of numbers (tokenizer: bins) continue a series; --quantiles forecasts it instead, a line a step.
+Models of numbers (tokenizer: bins) continue a series; --quantiles forecasts it instead, one line a step.
 
-Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy), or one that is drawn, where
---temperature, --top-k or --top-p say so. --n-best writes several, a tab between. --jsonl writes `text`, `logprob`
-(nats), `score` (what answers are ranked by), `finished` and `tokens`, and where they are asked for `answers`,
-`alignment`, `attention` (a row of weights a token) and `source_tokens` (its columns). Answers hold what --must,
---glossary and --keep say, and are as --grammar says; for a record where none is so the exit status is 1.
+Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy), or a sampled one with
+--temperature, --top-k or --top-p. --n-best writes several, separated by tabs. --jsonl writes `text`, `logprob`
+(nats), `score` (by which answers are ranked), `finished` and `tokens`, and on request `answers`, `alignment`,
+`attention` (a row of weights a token) and `source_tokens` (its columns). Answers satisfy --must, --must-not,
+--glossary, --keep and --grammar; if there is no such answer for a record, the exit status is 1.
 
 \b
   seqcli generate --prompt "Once upon a time" --temperature 0.8
@@ -23,9 +23,9 @@ Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy
   seqcli generate --beam 5 --n-best 3 --jsonl --attention < test.en
   arecord -t raw -f S16_LE -r 8000 | seqcli generate --input pcm
 
-A CTC model that reads forward writes what comes on standard input while it comes, with --jsonl an object a symbol:
-samples of 16 bits, little-endian, one channel (--input pcm), or of a model of numbers lines of vectors, as 0.1,0.2
-(--input frames).
+A CTC model that reads forward answers standard input while it arrives, with --jsonl one object a symbol. The input is
+samples of 16 bits, little-endian, one channel (--input pcm), or, for a model of numbers, lines of vectors such as
+0.1,0.2 (--input frames).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ InputOption = SOURCES.option()
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read."""
+    """Input."""
 
     input: Annotated[str | None, InputOption] = None
     source: Annotated[
@@ -70,16 +70,16 @@ class Reading:
     ] = None
     prefix: Annotated[
         str | None,
-        option("Sequence to sequence: the column or key of what an answer must begin with.", metavar="COLUMN"),
+        option("Sequence to sequence: the column or key of the required beginning of an answer.", metavar="COLUMN"),
         NAMED,
         SEQUENCE,
     ] = None
     must_key: Annotated[
-        str | None, option("The column or key of phrases that an answer must hold.", metavar="KEY"), OBJECTS, SEQUENCE
+        str | None, option("The column or key of phrases to require in answers.", metavar="KEY"), OBJECTS, SEQUENCE
     ] = None
     must_not_key: Annotated[
         str | None,
-        option("The column or key of phrases that an answer must not hold.", metavar="KEY"),
+        option("The column or key of phrases to forbid in answers.", metavar="KEY"),
         OBJECTS,
         SEQUENCE,
     ] = None
@@ -90,14 +90,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How text is drawn."""
+    """Sampling."""
 
     temperature: Annotated[
         float | None,
-        option("0 is greedy, below 1 safer, above 1 wilder. Default: 1; sequence to sequence then searches."),
+        option("0 is greedy, below 1 safer, above 1 wilder. Default: 1; sequence to sequence: beam search."),
     ] = None
-    top_k: Annotated[int | None, option("Draw from the K most probable tokens only.")] = None
-    top_p: Annotated[float | None, option("Draw from the smallest set with this much probability.")] = None
+    top_k: Annotated[int | None, option("Sample only from the K most probable tokens.")] = None
+    top_p: Annotated[float | None, option("Sample from the smallest set with this much probability.")] = None
     repetition_penalty: Annotated[
         float, option("Above 1: make tokens that already appeared less probable when sampling.")
     ] = 1.0
@@ -108,11 +108,11 @@ class Drawing:
 
     @property
     def drawn(self) -> bool:
-        """Whether answers that could be searched are drawn."""
+        """Whether answers are sampled instead of searched."""
         return self.temperature != 0 and (self.temperature, self.top_k, self.top_p) != (None, None, None)
 
     def seeded(self, drawn: bool) -> int:
-        """The seed: the one that is given, else a new one, which is said, where anything is `drawn` by it."""
+        """Return the given seed; without one, a new seed, which is printed, if anything is `drawn`, else 0."""
         if self.seed is not None or not drawn:
             return self.seed or 0
         import secrets
@@ -133,7 +133,7 @@ class Continuing:
     ] = None
     condition: Annotated[
         str | None,
-        option("The label to write under (data.condition).", metavar="NAME"),
+        option("Generate under this label (data.condition).", metavar="NAME"),
         LANGUAGE,
     ] = None
     next_: Annotated[
@@ -142,23 +142,23 @@ class Continuing:
     quantiles: Annotated[
         str | None,
         option(
-            "Numbers: forecast these quantiles over the samples (100), one line for each step, as 0.1,0.5,0.9.",
+            "Numbers: forecast these quantiles of the samples (100), one line for each step, as in 0.1,0.5,0.9.",
             metavar="Q,Q,…",
         ),
         LANGUAGE,
     ] = None
     echo: Annotated[bool, option("Write the prompt before its continuation.", "--echo"), LANGUAGE] = False
-    device: Annotated[str, option("cpu runs on NumPy; cuda and mps on torch."), LANGUAGE] = "cpu"
+    device: Annotated[str, option("cpu runs NumPy; cuda and mps run torch."), LANGUAGE] = "cpu"
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The quantiles, in order as they are given. Raises UsageError."""
+        """The quantiles, in the order given. Raises UsageError."""
         try:
             found = tuple(map(float, self.quantiles.split(","))) if self.quantiles is not None else ()
         except ValueError:
             found = (2.0,)
         if not all(0 <= q <= 1 for q in found):
-            raise UsageError(f"--quantiles {self.quantiles}: they are shares from 0 to 1, as 0.1,0.5,0.9")
+            raise UsageError(f"--quantiles {self.quantiles}: expected numbers from 0 to 1, as in 0.1,0.5,0.9")
         return found
 
 
@@ -169,43 +169,43 @@ class Searching(Fusing):
     beam: Annotated[
         int | None, option("Number of hypotheses kept. Default: the recipe's model.beam.", min=1), SEQUENCE
     ] = None
-    n_best: Annotated[int, option("The N best answers.", min=1), SEQUENCE] = 1
+    n_best: Annotated[int, option("Write the N best answers.", min=1), SEQUENCE] = 1
     length_penalty: Annotated[
-        float | None, option("Favour long answers; 0: not at all. Default: the recipe's.", min=0), SEQUENCE
+        float | None, option("Favour long answers; 0 does not. Default: the recipe's.", min=0), SEQUENCE
     ] = None
     coverage_penalty: Annotated[
-        float, option("Favour answers that look at all of the source (Wu et al. 2016).", min=0), SEQUENCE
+        float, option("Favour answers that attend to all of the source (Wu et al. 2016).", min=0), SEQUENCE
     ] = 0.0
-    no_repeat: Annotated[int, option("Never repeat N tokens in a row.", min=0, metavar="N"), SEQUENCE] = 0
+    no_repeat: Annotated[int, option("Never repeat a sequence of N tokens.", min=0, metavar="N"), SEQUENCE] = 0
     min_length: Annotated[int, option("Least number of tokens in an answer.", min=0), SEQUENCE] = 0
     ensemble: Annotated[
-        list[str] | None, option("Decide together with this model. Repeatable.", metavar="MODEL"), SEQUENCE
+        list[str] | None, option("Use this model too, as an ensemble. Repeatable.", metavar="MODEL"), SEQUENCE
     ] = None
     replace_unknown: Annotated[
-        bool, option("Replace <unk> with the source token that it looks at.", "--replace-unknown"), SEQUENCE
+        bool, option("Replace <unk> by the source token with the most attention.", "--replace-unknown"), SEQUENCE
     ] = False
 
 
 @dataclass(frozen=True)
 class Demanding:
-    """What answers must be (sequence to sequence; --grammar: language models too)."""
+    """Constraints on answers (sequence to sequence; --grammar: language models too)."""
 
     must: Annotated[
         list[str] | None,
-        option("An answer must hold this phrase. Repeatable; needs a beam.", metavar="TEXT"),
+        option("An answer must contain this phrase. Repeatable; needs a beam.", metavar="TEXT"),
         SEQUENCE,
     ] = None
     must_not: Annotated[
-        list[str] | None, option("An answer must not hold this phrase. Repeatable.", metavar="TEXT"), SEQUENCE
+        list[str] | None, option("An answer must not contain this phrase. Repeatable.", metavar="TEXT"), SEQUENCE
     ] = None
     glossary: Annotated[
         str | None,
-        option("Lines of source TAB target: an answer must hold those whose source is there.", metavar="FILE"),
+        option("Lines of source TAB target: an answer must contain the targets of sources in it.", metavar="FILE"),
         SEQUENCE,
     ] = None
     keep: Annotated[
         str | None,
-        option("What this matches in a source must appear in the answer as often.", metavar="REGEX"),
+        option("Text that this matches in a source must occur in the answer as often.", metavar="REGEX"),
         SEQUENCE,
     ] = None
     grammar: Annotated[
@@ -215,7 +215,7 @@ class Demanding:
 
 @dataclass(frozen=True)
 class Sure(Confidence):
-    """How sure answers must be (sequence to sequence)."""
+    """Confidence (sequence to sequence)."""
 
     SERVES = SEQUENCE
 
@@ -224,22 +224,22 @@ class Sure(Confidence):
 
 @dataclass(frozen=True)
 class Writing:
-    """What is written."""
+    """Output."""
 
     max_tokens: Annotated[
         int | None,
         option(
-            "Most tokens to write. Default: 200; for an answer, by the length of its source.", "--max-tokens", min=0
+            "The most tokens to write. Default: 200; for an answer by its source's length.", "--max-tokens", min=0
         ),
     ] = None
-    jsonl: Annotated[bool, option("One JSON object a text, with log-probabilities (nats).", "--jsonl")] = False
+    jsonl: Annotated[bool, option("Write one JSON object a text, with log-probabilities (nats).", "--jsonl")] = False
     attention: Annotated[
-        bool, option("With --jsonl: how much each token looks at each.", "--attention"), SEQUENCE
+        bool, option("With --jsonl: the attention weights of each token.", "--attention"), SEQUENCE
     ] = False
     explain: Annotated[
-        bool, option("With --jsonl: what each token that was read does to what is written.", "--explain")
+        bool, option("With --jsonl: how each token that was read affects those written.", "--explain")
     ] = False
-    times: Annotated[bool, option("CTC models, with --jsonl: when each symbol is said.", "--times"), SEQUENCE] = False
+    times: Annotated[bool, option("CTC models, with --jsonl: the time of each symbol.", "--times"), SEQUENCE] = False
     alignment: Annotated[
         bool, option("Write a tab and the alignment (0-0 1-2) after each answer.", "--alignment"), SEQUENCE
     ] = False
@@ -247,13 +247,13 @@ class Writing:
         bool, option("Write a tab and the probability that it is right after each answer.", "--confidence"), SEQUENCE
     ] = False
     draw: Annotated[
-        str | None, option("Draw what the first answer looks at, as .png, .svg or .pdf.", metavar="FILE"), SEQUENCE
+        str | None, option("Draw the first answer's attention: .png, .svg or .pdf.", metavar="FILE"), SEQUENCE
     ] = None
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     files: list[str]
     prompt: str | None
@@ -289,13 +289,11 @@ def command(
     model: Model = None,
 ) -> int | None:
     if prompt is not None and (files or reading.field):
-        raise UsageError(
-            f"--prompt does not go with {'FILES' if files else '--field'}: it is the one prompt there is"
-        )
+        raise UsageError(f"--prompt is the only prompt: {'FILES' if files else '--field'} cannot be combined with it")
     if writing.times and not (writing.jsonl or reading.field or reading.input == "jsonl"):
-        raise UsageError("--times goes with --jsonl")
+        raise UsageError("--times needs --jsonl")
     if writing.explain and not (writing.jsonl or reading.field or reading.input == "jsonl"):
-        raise UsageError("--explain goes with --jsonl")
+        raise UsageError("--explain needs --jsonl")
     if "" in (continuing.stop or []):
         raise UsageError("--stop needs a text to stop at")
     if prompt is None and not files and nothing_to_read():

@@ -1,7 +1,7 @@
 """Print a page of the documentation, or list its pages.
 
-On a terminal a page is set within its width; in a pipe it is the Markdown that it is written in. `seqcli VERB --help`
-has the options of a verb.
+On a terminal a page is formatted to its width; in a pipe it is the original Markdown. `seqcli VERB --help` lists the
+options of a verb.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def command(
         ]
         for line in console.table(("topic", "page"), titles):
             output.line(line)
-        output.flush()  # before what is said about it
-        console.say("\nseqcli help TOPIC prints a page; seqcli VERB --help has the options of a verb")
+        output.flush()  # before the hint below
+        console.say("\nseqcli help TOPIC prints a page; seqcli VERB --help lists the options of a verb")
     elif topic in pages:
         text = pages[topic].read_text(encoding="utf-8")
         if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
@@ -62,7 +62,7 @@ def _draw(text: str) -> None:
 
 
 def _named(link: re.Match[str]) -> str:
-    """What stands in the place of a link: its words, and how the page is asked for where they do not say it."""
+    """Return the text that replaces a link: its words, and the page's topic if they do not name it."""
     words, address = link[1], link[2]
     if "://" in address:
         return f"{words} <{address}>"

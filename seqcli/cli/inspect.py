@@ -14,9 +14,9 @@ from seqcli.cli._options import option
 
 
 def command(
-    file: Annotated[str | None, typer.Argument(help="The model to look into.", autocompletion=runs)] = None,
-    json: Annotated[bool, option("The whole header as JSON.", "--json")] = False,
-    arrays: Annotated[bool, option("Name, shape and type of every array too.", "--arrays")] = False,
+    file: Annotated[str | None, typer.Argument(help="The file to inspect.", autocompletion=runs)] = None,
+    json: Annotated[bool, option("Print the whole header as JSON.", "--json")] = False,
+    arrays: Annotated[bool, option("List name, shape and type of every array too.", "--arrays")] = False,
 ) -> None:
     import json as _json
     import math
@@ -47,7 +47,7 @@ def command(
         import yaml
 
         out.line("recipe")
-        from seqcli.recipe.schema import SECTIONS  # a header is sorted by name; a person reads in this order
+        from seqcli.recipe.schema import SECTIONS  # a header is sorted by name; this order reads better
 
         recipe = {s: header["recipe"][s] for s in SECTIONS if s in header["recipe"]}
         text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None)

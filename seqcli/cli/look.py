@@ -1,6 +1,6 @@
-"""See what a model does: surprise, reasons, attention, gradients through time, gates, units.
+"""Look inside a model: surprise, reasons, attention, gradients through time, gates, units.
 
-Each mode prints a table or draws in the terminal; --json has the numbers, --plot FILE a picture.
+Each mode prints a table or draws in the terminal; --json prints the numbers, --plot FILE draws a picture.
 """
 
 from __future__ import annotations

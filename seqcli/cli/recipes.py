@@ -23,22 +23,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )  # fmt: skip
 
-WIDE, MODEL = 110, 18  # columns from which the list of recipes names models, and their column
+WIDE, MODEL = 110, 18  # terminal width from which the list of recipes shows models, and the width of their column
 
 Name = Annotated[str, typer.Argument(help="A recipe's name or path.", autocompletion=_complete.recipes)]
 
 
 @app.callback()
 def without_verb(context: typer.Context) -> None:
-    """List, show, copy and check recipes, make new ones for your own files, and explain the keys. Without a verb:
-    list."""
+    """List, show, copy and check recipes, make new ones for your own files, and explain the keys. Without a verb,
+    list recipes."""
     if context.invoked_subcommand is None:
         list_recipes()
 
 
 @app.command("list")
 def list_recipes() -> None:
-    """What can be trained, from ./recipes and from seqcli itself."""
+    """List what can be trained, from ./recipes and from seqcli itself."""
     from seqcli.recipe import discover
     from seqcli.recipe.positions import parse
 
@@ -52,21 +52,21 @@ def list_recipes() -> None:
         if isinstance(value, dict):
             rows.append([name, str(value.get("task", "?")), _model(value.get("model")), discover.summary(text)])
         else:
-            rows.append([name, "?", "?", f"is not readable; see: seqcli recipes validate {name}"])
+            rows.append([name, "?", "?", f"cannot be read; see: seqcli recipes validate {name}"])
     if not rows:
-        console.say("no recipes here: seqcli looks in ./recipes and in what ships with it")
+        console.say("no recipes found: seqcli looks in ./recipes and among those that ship with it")
         return
     output = Output()
     width = console.width()
     lines = console.table(("recipe", "task", "model", "what it is"), rows) if width is None else _by_task(rows, width)
     for line in lines:
         output.line(line)
-    output.flush()  # before what is said about it
+    output.flush()  # before the hint below
     console.say("\nseqcli train RECIPE trains one; seqcli recipes show RECIPE prints it")
 
 
 def _by_task(rows: list[list[str]], width: int) -> Iterator[str]:
-    """The lines of a terminal: a table a task, in the width at hand; without the models where that is narrow."""
+    """Yield the lines for a terminal: a table for each task, fitted to the width; without models if it is narrow."""
     names = max(len(name) for name, *_ in rows)
     for i, task in enumerate(dict.fromkeys(task for _, task, *_ in rows)):
         yield from [""] if i else []
@@ -83,7 +83,7 @@ def _by_task(rows: list[list[str]], width: int) -> Iterator[str]:
 
 
 def _model(model: object) -> str:
-    """The cell where there is one, else the kind of model."""
+    """Return the kind of model and its cell, as far as a recipe names them."""
     if isinstance(model, str):
         return model
     cell = model.get("cell") if isinstance(model, dict) else None
@@ -106,7 +106,7 @@ def copy(
     dest: Annotated[Path | None, typer.Argument(help="A .yaml file or a folder. [default: ./recipes]")] = None,
     force: Annotated[bool, option("Overwrite the file.", "--force", "-f")] = False,
 ) -> None:
-    """Copy a recipe, to change it: prints the new path. Paths to data files in it are rewritten to stay right."""
+    """Copy a recipe, to change it; print the new path. Paths to data files in it are rewritten to stay valid."""
     from seqcli.recipe import discover
     from seqcli.recipe.dump import write_recipe
     from seqcli.recipe.paths import rebase_text
@@ -123,7 +123,7 @@ def copy(
         raise UsageError(f"{path} is a folder")
     if path.exists() and (not force or path.samefile(discover.locate(recipe))):
         hint = "name another file, or overwrite it with --force" if not force else "name another file"
-        raise UsageError(f"{path} is there already", hint=hint)
+        raise UsageError(f"{path} already exists", hint=hint)
     output, text, changes = Output(), source.text, []
     if not parse(text, source.label).problems:
         text, changes = rebase_text(text, source.base, path.parent)
@@ -140,13 +140,13 @@ def new(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Text, tagged or labelled texts, pairs, series, tables of recordings; splits are told by train,"
-            " valid, test in the names."
+            help="Text, tagged or labelled texts, pairs, series, tables of recordings; train, valid or test in a name"
+            " tells the split."
         ),
     ],
     task: Annotated[
         str | None,
-        option("language-model, tagging, classification or sequence-to-sequence. [default: as the files look]"),
+        option("language-model, tagging, classification or sequence-to-sequence. [default: by the files' content]"),
     ] = None,
     output: Annotated[
         str | None, option("A .yaml file, a folder, or `-`. [default: ./recipes]", "-o", "--output", metavar="PATH")
@@ -155,23 +155,23 @@ def new(
     text: Annotated[
         str | None,
         option(
-            "The column or key with the text, or two: `question,passage`. [default: by names, else the longest]",
+            "The column or key of the text, or two: `question,passage`. [default: by names, else the longest]",
             metavar="COLUMN",
         ),
     ] = None,
     label: Annotated[
-        str | None, option("The column or key with the label. [default: by name, else a guess]", metavar="COLUMN")
+        str | None, option("The column or key of the label. [default: by name, else a guess]", metavar="COLUMN")
     ] = None,
     source: Annotated[
-        str | None, option("Of pairs: the column or key to read; of two files: `en` of train.en.", metavar="COLUMN")
+        str | None, option("Pairs: the source's column or key; for two files: `en` for train.en.", metavar="COLUMN")
     ] = None,
     target: Annotated[
-        str | None, option("Of pairs: the column or key to write; of two files: `de` of train.de.", metavar="COLUMN")
+        str | None, option("Pairs: the target's column or key; for two files: `de` for train.de.", metavar="COLUMN")
     ] = None,
 ) -> None:
-    """Look at files and write a recipe fitted to them: prints its path. A folder has a folder, or a file, a label;
-    two files with as many lines, such as train.en and train.de, are pairs; a column that names recordings or arrays
-    is read as frames."""
+    """Look at files, write a recipe fitted to them, and print its path. A folder may hold a folder or a file for each
+    label; two files with equally many lines, such as train.en and train.de, are pairs; a column that names recordings
+    or arrays is read as frames."""
     from seqcli.propose import write
     from seqcli.propose.records import Said
 
@@ -222,14 +222,14 @@ def keys(
             help="task, tokenizer, data, model, train, or a kind: model.ngram", autocompletion=_complete.sections
         ),
     ] = None,
-    markdown: Annotated[bool, option("All of them as the page docs/keys.md.", "--markdown")] = False,
+    markdown: Annotated[bool, option("Print all of them as the page docs/keys.md.", "--markdown")] = False,
 ) -> None:
-    """Every key a recipe may have: its default, type and meaning."""
+    """Explain every key that a recipe may have: its default, type and meaning."""
     from seqcli.recipe.keys import reference
     from seqcli.recipe.keys_page import page
 
     if markdown and section:
-        raise UsageError("--markdown writes the whole page", hint=f"seqcli recipes keys {section}")
+        raise UsageError("--markdown writes the whole page, not a section", hint=f"seqcli recipes keys {section}")
     output = Output()
     for line in page() if markdown else reference(section):
         output.line(line)

@@ -1,7 +1,7 @@
-"""Draw a page of one or several runs: curves, scores, mistakes, texts with colours.
+"""Make a page about one or several runs: curves, scores, mistakes, texts with colours.
 
-The page is one file that needs neither network nor scripts. What a run answers on its validation data is kept beside
-it (answers-valid.json), so that the next page is made at once. RUN is a run's name, its folder, or a model's file.
+The page is one file that needs neither network nor scripts. A run's answers on its validation data are kept beside it
+(answers-valid.json), so that the next page is made at once. RUN is a run's name, its folder, or a model file.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def command(
         typer.Argument(help="Runs. Default: the newest.", metavar="RUN...", autocompletion=runs),
     ] = None,
     output: Annotated[
-        str, option("The page; - is standard output.", "-o", "--output", metavar="FILE")
+        str, option("The file of the page; - is standard output.", "-o", "--output", metavar="FILE")
     ] = "report.html",
-    split: Annotated[str, option("Which split to answer: valid, train or test.")] = "valid",
+    split: Annotated[str, option("The split to answer: valid, train or test.")] = "valid",
 ) -> None:
     from pathlib import Path
 
@@ -34,7 +34,7 @@ def command(
     from seqcli.streams import Output
 
     if split not in ("train", "valid", "test"):
-        raise UsageError(f"--split: {split!r} is none of train, valid, test")
+        raise UsageError(f"--split {split}: expected train, valid or test")
     page.require_jinja()
     opened = [open_model(model, "look") for model in models or [None]]
     html = page.page([page.see(stored, split) for stored in opened])

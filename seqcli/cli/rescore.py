@@ -1,13 +1,13 @@
 """Find the best answer of each n-best list, with a language model's help.
 
-A filter of lists: the ids, answers and scores of tsv (the first row may name the scores), Moses' `id ||| answer |||
-scores ||| total`, or the objects that `seqcli generate --n-best N --jsonl` writes. Rows with one id that follow each
-other are a list. Each answer gets two more scores, `lm`, the language model's log-probability (nats), and `length`,
-its tokens; the answer with the greatest weighted sum is written, a line a list (of objects: the object), or with
--n N the rows of the N best ones, with lm, length and the sum.
+A filter of lists: rows of id, answer and scores in tsv (the first row may name the scores), Moses' `id ||| answer |||
+scores ||| total`, or the objects that `seqcli generate --n-best N --jsonl` writes. Consecutive rows with the same id
+are one list. Each answer gets two more scores: `lm`, the language model's log-probability (nats), and `length`, its
+number of tokens. The answer with the greatest weighted sum is written, one line a list (for objects: the object), or
+with -n N the rows of the N best answers, with lm, length and the sum.
 
-The weights are said (--weight), read (--weights FILE), or fitted on lists whose right answers are known (--dev) by
-minimum error rate training: exact searches along lines for the best --metric. FILES, or what is piped in, are then
+The weights are given (--weight), read (--weights FILE), or fitted on lists whose right answers are known (--dev) by
+minimum error rate training: exact searches along lines for the best --metric. FILES or standard input are then
 rescored with them; --weights FILE keeps them for later runs.
 
 \b
@@ -30,7 +30,7 @@ DEV = For(needs="--dev")
 
 
 def metric_names(incomplete: str) -> list[tuple[str, str]]:
-    """Names of metrics, with their units."""
+    """Return the names of metrics, with their units."""
     from seqcli.metrics import offers
 
     known = offers(("translation", "sequences"))
@@ -39,45 +39,45 @@ def metric_names(incomplete: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Lists:
-    """What is read and written."""
+    """Input and output."""
 
     input: Annotated[
         str | None,
-        option("tsv, moses, jsonl. Default: as the first line looks.", metavar="FORM"),
+        option("tsv, moses, jsonl. Default: by the first line.", metavar="FORM"),
     ] = None
     n_best: Annotated[
-        int | None, option("Write the rows of the N best answers, with what was found.", "-n", "--n-best", min=1)
+        int | None, option("Write the rows of the N best answers, with their new scores.", "-n", "--n-best", min=1)
     ] = None
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """How scores are weighed."""
+    """Weights."""
 
     weight: Annotated[
-        list[str] | None, option("A score's weight, as lm=0.4. Repeatable; others weigh 0.", metavar="NAME=NUMBER")
+        list[str] | None, option("A score's weight, as in lm=0.4. Repeatable; others are 0.", metavar="NAME=NUMBER")
     ] = None
     weights: Annotated[
-        str | None, option("The file of the weights: read, or with --dev written.", metavar="FILE")
+        str | None, option("The file of weights to read, or, with --dev, to write.", metavar="FILE")
     ] = None
-    dev: Annotated[str | None, option("Lists to fit the weights on, read as FILES are.", metavar="FILE")] = None
+    dev: Annotated[str | None, option("Lists to fit the weights on, read like FILES.", metavar="FILE")] = None
     reference: Annotated[
         list[str] | None,
-        option("The right answer to each list of --dev, a line each. Repeatable: several.", metavar="FILE"),
+        option("The right answer to each list of --dev, one a line. Repeatable for several.", metavar="FILE"),
         DEV,
     ] = None
     score: Annotated[
         list[str] | None,
         option(
-            "A score of the lists that weights are fitted for. Repeatable. Default: all; of Moses the total, of"
-            " objects logprob."
+            "A score of the lists to fit a weight for. Repeatable. Default: all; for Moses the total, for objects"
+            " logprob."
         ),
         DEV,
     ] = None
-    metric: Annotated[
-        str, option("The metric that the weights are fitted for.", autocompletion=metric_names), DEV
-    ] = "exact-match"
-    tokenize: Annotated[str, option("How BLEU divides texts, as sacrebleu calls it."), DEV] = "13a"
+    metric: Annotated[str, option("The metric to fit the weights for.", autocompletion=metric_names), DEV] = (
+        "exact-match"
+    )
+    tokenize: Annotated[str, option("sacrebleu's name of the tokenization for BLEU."), DEV] = "13a"
     seed: Annotated[int, option("Seed of the search's starting points and directions.", min=0), DEV] = 1
 
 
@@ -97,12 +97,12 @@ def command(
     if idle and not weighing.dev:
         return given.help()
     if weighing.dev and not weighing.reference:
-        raise UsageError("--dev goes with --reference: the right answers")
+        raise UsageError("--dev needs --reference, the right answers")
     if weighing.weight and (weighing.weights or weighing.dev):
-        raise UsageError("--weight says the weights: --weights and --dev do not go with it")
+        raise UsageError("--weight gives the weights: --weights and --dev cannot be combined with it")
     if not (weighing.weight or weighing.weights or weighing.dev):
         raise UsageError(
-            "what do the scores weigh?",
+            "no weights are given",
             hint="--weight lm=0.5 --weight score=1, --weights FILE, or --dev FILE fits them",
         )
     stored = runs.open_model(model, "rescore")

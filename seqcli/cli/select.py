@@ -1,17 +1,18 @@
 """Choose what to label next, or find labels that look wrong.
 
-Records of FILES or standard input are ranked by what their labels would teach a tagger or classifier, and the first N
-are written, the most uncertain first, with the labels that the model gives them, to be corrected and trained on: rows
-and JSON lines come back with labels filled in, other texts as the training data were (--format says otherwise). How
-uncertain each is stands beside it, under `uncertainty`, where the format has a comment, a key or a column.
+Records of FILES or standard input are ranked by how uncertain a tagger or classifier is about them, and the first N
+are written, the most uncertain first, with the labels that the model predicts, to be corrected and trained on. Rows
+and JSON lines come back with labels filled in, other texts in the format of the training data (--format overrides
+that). The uncertainty of each stands beside it as `uncertainty`, in a comment, a key or a column if the format has
+one.
 
---by says what is uncertain: `margin`, the two most probable answers are close; `entropy`, of all answers; `least`,
-the best answer is improbable; of taggers of all tags of a sentence together, so that long ones come first unless
---per-word divides it; `span`, how many spans are expected to be wrong. --diverse takes texts that are unlike each
-other, among ten times as many.
+--by chooses the measure of uncertainty: `margin`, the two most probable answers are close; `entropy`, over all
+answers; `least`, the best answer is improbable; `span`, how many spans are expected to be wrong. For taggers it is
+that of all tags of a sentence together, so that long sentences come first, unless --per-word divides it by the words.
+--diverse takes texts that are unlike each other, among ten times as many.
 
 --doubtful lists labels of FILES that the model contradicts with confidence, the most doubtful first: place, label,
-its probability, the label that it is held for, its probability, of taggers the word, the text.
+its probability, the predicted label, its probability, for taggers the word, and the text.
 
 \b
   seqcli select -m trec -n 200 questions.txt > to-correct.tsv
@@ -50,44 +51,44 @@ ALONE = ("by", "per_word", "diverse", "format", "batch_size", "jobs", "longest",
 
 @dataclass(frozen=True)
 class Choosing:
-    """What is chosen."""
+    """Selection."""
 
-    count: Annotated[int, option("So many records, or labels.", "-n", "--count", min=1)] = 100
+    count: Annotated[int, option("The number of records, or labels.", "-n", "--count", min=1)] = 100
     by: Annotated[
         str | None,
         option(f"{', '.join(WAYS)}. Default: margin; taggers: least.", metavar="WAY"),
     ] = None
     per_word: Annotated[
         bool,
-        option("Taggers: divide by the words, so that short sentences have their chance.", "--per-word"),
+        option("Taggers: divide by the words, so that short sentences have a chance.", "--per-word"),
         TAGGING,
     ] = False
-    diverse: Annotated[bool, option("Texts that are unlike each other.", "--diverse")] = False
-    doubtful: Annotated[bool, option("Labels of FILES that the model contradicts.", "--doubtful")] = False
+    diverse: Annotated[bool, option("Choose texts that are unlike each other.", "--diverse")] = False
+    doubtful: Annotated[bool, option("List labels of FILES that the model contradicts.", "--doubtful")] = False
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How FILES are read."""
+    """Input."""
 
     input: Annotated[
         str | None,
-        option("The format, as for `classify` and `tag`; with --doubtful as for `eval`.", metavar="FORMAT"),
+        option("The format, as in `classify` and `tag`; with --doubtful as in `eval`.", metavar="FORMAT"),
     ] = None
     text: Annotated[
         str | None,
-        option("Classifiers: the text's column or key; of several texts: title,body."),
+        option("Classifiers: the text's column or key; for several texts: title,body."),
         CLASSIFICATION,
         NAMED,
     ] = None
     label: Annotated[
         str | None,
-        option("Classifiers: the label's column or key; of several targets the one that ranks. Default: the first."),
+        option("Classifiers: the label's column or key, or the target that ranks. Default: the first."),
         CLASSIFICATION,
     ] = None
     tag: Annotated[
         str | None,
-        option("Taggers: the tags' column, field or key; of several targets the one that ranks. Default: the first."),
+        option("Taggers: the tags' column, field or key, or the target that ranks. Default: the first."),
         TAGGING,
     ] = None
     field: Annotated[str | None, FieldOption] = None
@@ -97,13 +98,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Writing:
-    """What is written."""
+    """Output."""
 
     format: Annotated[
         str | None,
         option("tsv, csv, jsonl, label-text, fasttext; taggers: conll, conllu, jsonl, word-tag.", "--format"),
     ] = None
-    jsonl: Annotated[bool, option("As --format jsonl; with --doubtful objects too.", "--jsonl")] = False
+    jsonl: Annotated[bool, option("Like --format jsonl; also with --doubtful.", "--jsonl")] = False
 
 
 @grouped
@@ -123,11 +124,11 @@ def command(
     if not files and nothing_to_read():
         return given.help()
     if choosing.by is not None and choosing.by not in WAYS:
-        raise UsageError(f"--by {choosing.by}: it is one of {', '.join(WAYS)}")
+        raise UsageError(f"--by {choosing.by}: expected one of {', '.join(WAYS)}")
     if writing.jsonl and writing.format not in (None, "jsonl"):
-        raise UsageError(f"--jsonl does not go with --format {writing.format}")
+        raise UsageError(f"--jsonl contradicts --format {writing.format}")
     if choosing.doubtful and (odd := given.flags(ALONE)):
-        raise UsageError(f"{odd[0]} says how records are chosen to be labelled: leave --doubtful away")
+        raise UsageError(f"{odd[0]} is for choosing records to label: leave out --doubtful")
     stored = runs.open_model(model, "select")
     given.check_model(stored)
     asked = _selecting.Asked(files or ["-"], choosing, reading, columns, writing, how)

@@ -1,15 +1,15 @@
 """Label the words of text, or its characters.
 
-A filter: a record out for each record of FILES or standard input, in order, as soon as it can be answered. Raw lines
-are cut into words by the rule that the model keeps; words that are given are taken as they are. What is written:
+A filter: it tags each record of FILES or standard input, in order, as soon as possible. Raw lines are split into
+words by the rule stored with the model; given words are taken as they are. The output formats:
 
 \b
-  word-tag  word/TAG word/TAG, a line each (default)
-  conll     columns; what was read as conll comes back with one more column
-  conllu    CoNLL-U; what was read as CoNLL-U comes back with its field filled in
+  word-tag  word/TAG word/TAG, one line a record (default)
+  conll     columns; conll input comes back with one more column
+  conllu    CoNLL-U; CoNLL-U input comes back with its field filled in
   jsonl     one JSON object a record: tokens and spans with offsets and probabilities
   spans     one JSON object a record: its spans alone
-  text      the text itself, where the model restores something to it (the default there)
+  text      the text itself, for models that restore something in it (their default)
 
 \b
   echo "This morning I took my cat for a walk" | seqcli tag
@@ -20,9 +20,9 @@ are cut into words by the rule that the model keeps; words that are given are ta
   seqcli tag -m ewt-upos --sentences ewt-sentences --format conllu < raw.txt > tagged.conllu
   arecord -t raw -f S16_LE -r 8000 | seqcli tag --input pcm
 
-A model of frames that reads forward, with head: softmax, tags what comes on standard input while it comes, `time TAB
-label TAB probability` a frame: samples of 16 bits, little-endian, one channel (--input pcm), or of a model of numbers
-lines of vectors, as 0.1,0.2 (--input frames).
+A model of frames that reads forward, with head: softmax, tags standard input while it arrives, with `time TAB label
+TAB probability` for each frame. The input is samples of 16 bits, little-endian, one channel (--input pcm), or, for a
+model of numbers, lines of vectors such as 0.1,0.2 (--input frames).
 """
 
 from __future__ import annotations
@@ -52,28 +52,28 @@ FORMATS = ("word-tag", "conll", "conllu", "jsonl", "spans", "text")
 
 
 def formats(incomplete: str) -> list[str]:
-    """Names of formats to write."""
+    """Return the names of output formats."""
     return [name for name in FORMATS if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read."""
+    """Input."""
 
     input: Annotated[
         str | None,
         option(
-            f"{', '.join(READ)}. Default: as the file's name says, as is written, or text. Standard input"
-            f" as it comes: {' or '.join(STREAMS)}.",
+            f"{', '.join(READ)}. Default: by the file's name, like the output, or text. Standard input answered"
+            f" while it arrives: {' or '.join(STREAMS)}.",
             metavar="FORMAT",
             autocompletion=entries("records", (*READ, *STREAMS)),
         ),
     ] = None
     field: Annotated[
-        str | None, option("Input lines are JSON objects, the text or tokens are this field; writes jsonl.")
+        str | None, option("The key of the text or tokens in input lines that are JSON objects; writes jsonl.")
     ] = None
     tag: Annotated[
-        str | None, option("The tags' column or field: of CoNLL-U as upos or misc.NER, which is filled in.")
+        str | None, option("The tags' column or field; in CoNLL-U the field to fill in, such as upos or misc.NER.")
     ] = None
     force: Annotated[
         str | None,
@@ -84,24 +84,24 @@ class Reading:
         option("Running text: a model that finds its sentences (and words).", metavar="MODEL", autocompletion=runs),
     ] = None
     line_ends: Annotated[
-        bool, option("Running text: let a line end also end a sentence, as an empty line does.", "--line-ends")
+        bool, option("Running text: a line end ends a sentence too, as an empty line does.", "--line-ends")
     ] = False
     lexicon: Annotated[
-        str | None, option("Lines of word TAB tags: the tags that a word may have.", metavar="FILE")
+        str | None, option("Lines of word TAB tags: the only tags that a word may have.", metavar="FILE")
     ] = None
 
 
 @dataclass(frozen=True)
 class Writing:
-    """What is written."""
+    """Output."""
 
     format: Annotated[str | None, option(f"{', '.join(FORMATS)}.", "--format", autocompletion=formats)] = None
-    jsonl: Annotated[bool, option("As --format jsonl.", "--jsonl")] = False
-    confidence: Annotated[bool, option("conll: a last column with each tag's probability.", "--confidence")] = False
+    jsonl: Annotated[bool, option("Like --format jsonl.", "--jsonl")] = False
+    confidence: Annotated[bool, option("conll: add a column with each tag's probability.", "--confidence")] = False
     n_best: Annotated[
-        int, option("jsonl: the N most probable answers, with their probabilities.", "--n-best", min=0)
+        int, option("jsonl: write the N most probable answers, with their probabilities.", "--n-best", min=0)
     ] = 0
-    explain: Annotated[bool, option("jsonl: what each word does to each tag.", "--explain")] = False
+    explain: Annotated[bool, option("jsonl: show how each word affects each tag.", "--explain")] = False
     replace: Annotated[
         bool, option("conll: write into the existing column of tags, if there is one.", "--replace")
     ] = False
@@ -123,6 +123,6 @@ def command(
     if not files and nothing_to_read():
         return given.help()
     if writing.jsonl and writing.format not in (None, "jsonl"):
-        raise UsageError(f"--jsonl does not go with --format {writing.format}")
+        raise UsageError(f"--jsonl contradicts --format {writing.format}")
     _tagging.run(files or ["-"], model, _tagging.Asked(reading, columns, writing, sure, how), given)
     return None

@@ -1,22 +1,22 @@
-"""Split text into tokens, or put it together again.
+"""Split text into tokens, or join tokens to text.
 
-A filter: one line of tokens for each line of FILES or standard input, a space between tokens. The tokenizer is that
-of a trained model or a file made with --learn (-m), or a kind that needs none (--kind): byte, which is the default;
-char and word, which without a vocabulary show pieces but have no ids; and sentencepiece with the library's own
-model (--set path=FILE.model).
+A filter: it writes one line of tokens, separated by spaces, for each line of FILES or standard input. The tokenizer
+is that of a trained model or of a file made with --learn (-m), or a kind that needs no file (--kind): byte, the
+default; char and word, which without a vocabulary show tokens but have no ids; and sentencepiece with the library's
+own model (--set path=FILE.model).
 
 \b
   seqcli tokenize --learn tok.safetensors --kind sentencepiece --set size=8000 corpus/*.txt
   seqcli tokenize -m tok.safetensors --ids < text > ids
   seqcli tokenize -m tok.safetensors --decode < ids
 
-How pieces are shown: a space is ▁ (U+2581). In the pieces of char and sentencepiece a literal ▁, a backslash,
-control characters and other white space are escaped as in Python (\\u2581, \\\\, \\t, \\xa0); a byte that cannot be
-shown as itself is <0xE2>. Pieces so written can be read back with --decode --pieces.
+How tokens are shown: a space is ▁ (U+2581). In the tokens of char and sentencepiece a literal ▁, a backslash, control
+characters and other white space are escaped as in Python (\\u2581, \\\\, \\t, \\xa0); a byte that cannot be shown as
+itself is <0xE2>. Tokens written in this form can be read back with --decode --pieces.
 
-A line end is not shown as a token; --decode puts it back. A last line without a line end comes out without one. With
---ids, `seqcli tokenize --ids | seqcli tokenize --decode` returns the input to the last byte for char, byte and a
-learned sentencepiece.
+A line end is not shown as a token; --decode restores it. A last line without a line end is written without one.
+`seqcli tokenize --ids | seqcli tokenize --decode` returns exactly the input for char, byte and a learned
+sentencepiece.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from seqcli.errors import UsageError
 
 @dataclass(frozen=True)
 class Choosing:
-    """Which tokenizer."""
+    """Tokenizer."""
 
     model: Annotated[
         str | None,
-        option("The tokenizer of this file, run folder or run name.", "-m", "--model", autocompletion=runs),
+        option("Use the tokenizer of this file, run folder or run name.", "-m", "--model", autocompletion=runs),
     ] = None
     kind: Annotated[
         str | None,
@@ -47,7 +47,7 @@ class Choosing:
     set_: Annotated[
         list[str] | None,
         option(
-            "A key of the kind, as in --set size=8000; see: seqcli recipes keys tokenizer. Repeatable.",
+            "Set a key of the kind, as in --set size=8000; see: seqcli recipes keys tokenizer. Repeatable.",
             "--set",
             metavar="KEY=VALUE",
         ),
@@ -56,20 +56,20 @@ class Choosing:
 
 @dataclass(frozen=True)
 class Doing:
-    """What is read and written."""
+    """Input and output."""
 
-    ids: Annotated[bool, option("Write ids instead of pieces.", "--ids")] = False
-    decode: Annotated[bool, option("Read what --ids wrote, write text.", "--decode")] = False
+    ids: Annotated[bool, option("Write ids instead of tokens.", "--ids")] = False
+    decode: Annotated[bool, option("Read ids, as --ids writes them, and write text.", "--decode")] = False
     pieces: Annotated[
-        bool, option("With --decode: read pieces instead of ids.", "--pieces"), For(needs="--decode")
+        bool, option("With --decode: read tokens instead of ids.", "--pieces"), For(needs="--decode")
     ] = False
-    learn: Annotated[str | None, option("Learn a tokenizer from the text, write it to OUT.", metavar="OUT")] = None
+    learn: Annotated[str | None, option("Learn a tokenizer from the text and write it to OUT.", metavar="OUT")] = None
     count: Annotated[bool, option("Count lines, characters, bytes and tokens (line ends included).", "--count")] = (
         False
     )
-    json: Annotated[bool, option("With --count: one JSON report.", "--json"), For(needs="--count")] = False
-    jsonl: Annotated[bool, option("One JSON object a line: tokens, ids, offsets in code points.", "--jsonl")] = False
-    field: Annotated[str | None, option("Input lines are JSON objects, the text is this field; implies --jsonl.")] = (
+    json: Annotated[bool, option("With --count: print one JSON report.", "--json"), For(needs="--count")] = False
+    jsonl: Annotated[bool, option("Write JSON objects: tokens, ids, offsets in code points.", "--jsonl")] = False
+    field: Annotated[str | None, option("The key of the text in input lines of JSON objects; implies --jsonl.")] = (
         None
     )
 
@@ -97,9 +97,9 @@ def command(
     for options in TOGETHER:
         flags = given.flags(name for name in options if not {"jsonl", "field"} <= set(given) or name != "jsonl")
         if len(flags) > 1:
-            raise UsageError(f"{flags[0]} and {flags[1]} do not go together")
+            raise UsageError(f"{flags[0]} and {flags[1]} cannot be combined")
     if choosing.model and (flags := given.flags(("kind", "set_"))):
-        raise UsageError(f"-m brings its own tokenizer: {flags[0]} does not go with it")
+        raise UsageError(f"-m has its own tokenizer: {flags[0]} cannot be combined with it")
     if doing.learn is not None:
         _tokenizing.learn(files or ["-"], choosing, doing.learn)
     elif doing.count:

@@ -1,8 +1,8 @@
 """Train a model from a recipe.
 
-RECIPE is a path, `-` for standard input, or a name: `seqcli recipes` lists them. The run goes into runs/NAME/:
-model.safetensors (the best model, all that is needed to use it), last.safetensors (to resume), recipe.yaml
-(every default filled in), metrics.jsonl (one record an evaluation). The model's path is printed on stdout.
+RECIPE is a path, `-` for standard input, or a name: `seqcli recipes` lists them. The run is written to runs/NAME/:
+model.safetensors (the best model, with everything needed to use it), last.safetensors (to resume), recipe.yaml (with
+every default filled in), metrics.jsonl (one record an evaluation). The model's path is printed on stdout.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ def command(
         option("Override a recipe key, as in --set model.hidden=512. Repeatable.", "--set", metavar="KEY=VALUE"),
     ] = None,
     name: Annotated[str | None, option("The run's folder in runs/. Default: the recipe's name.")] = None,
-    resume: Annotated[bool, option("Go on with an interrupted run, or extend a finished one.", "--resume")] = False,
-    overwrite: Annotated[bool, option("Start again in a folder that already holds a run.", "--overwrite")] = False,
+    resume: Annotated[bool, option("Continue an interrupted run, or extend a finished one.", "--resume")] = False,
+    overwrite: Annotated[bool, option("Start over in a folder that already holds a run.", "--overwrite")] = False,
     init_from: Annotated[
         str | None, option("Fine-tune this model.", "--init-from", metavar="MODEL", autocompletion=runs)
     ] = None,
     grow: Annotated[
         bool,
-        option("With --init-from: give words, characters and labels that the model does not know rows.", "--grow"),
+        option("With --init-from: add rows for words, characters and labels that the model does not know.", "--grow"),
     ] = False,
     processes: Annotated[
         int | None,
         option(
-            "Train with N processes on this machine, each with its part of every batch.",
+            "Train with N processes on this machine, which share every batch.",
             "--processes",
             metavar="N",
             min=1,
@@ -54,7 +54,7 @@ def command(
 ) -> int:
     if resume and (overwrite or init_from or grow):
         other = "--overwrite" if overwrite else "--init-from" if init_from else "--grow"
-        raise UsageError(f"--resume does not go with {other}")
+        raise UsageError(f"--resume cannot be combined with {other}")
     from seqcli.training import group, require_torch, session
 
     options = session.Options(name, resume, overwrite, init_from, dry_run, tensorboard, grow)
@@ -71,9 +71,9 @@ def command(
         return session.train(loaded, options)
     run, _ = session.check(loaded, options, processes)
     if recipe == "-":
-        raise UsageError("--processes: a recipe from standard input can be read by one process; give a file")
+        raise UsageError("--processes: only one process can read a recipe from standard input; give a file")
     with run.claimed(overwrite=overwrite, resume=resume):
-        pass  # what would stop every process is said before there are any
+        pass  # an error that would stop every process is reported before they start
     from seqcli.cli.app import main
     from seqcli.training.processes import start
 

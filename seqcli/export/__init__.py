@@ -1,1 +1,1 @@
-"""Models for other programs, and smaller ones for seqcli's own verbs."""
+"""Export models for other programs, and smaller ones for seqcli itself."""

@@ -1,8 +1,8 @@
-"""A model as ONNX: written, proven on the spot, scored by onnxruntime beside NumPy.
+"""Write a model as ONNX, check it with onnxruntime, and score it beside NumPy.
 
-A task's `export.py` says what its graphs are (`parts`), what a reader needs beside the header (`about`), and gives
-the predictor whose model is run as graphs (`running`). A file's metadata has one key, `seqcli`: JSON with all that a
-model's header says, `about`, and a test: inputs, and the first numbers of each output.
+A task's `export.py` gives the graphs (`parts`), what a reader needs beside the header (`about`), and the predictor
+that runs graphs as its model (`running`). A file's metadata has one key, `seqcli`: JSON with the KEPT parts of the
+header, `about`, and a test: inputs, and the first numbers of each output.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from seqcli.graph import Graph
 from seqcli.graph.evaluate import folded
 from seqcli.graph.parts import Named, Part, record, sample
 
-BATCHES, LENGTHS, LETTERS = (1, 7), (3, 40), 5  # of the proof
-NEAR = 1e-5  # how far an output may be off, of its greatest number or 1
-SHOWN = 256  # numbers of an output that the test in a file has
-KEPT = ("task", "version", "model", "tokenizer", "target_tokenizer", "decoding", "created")  # of a header
+BATCHES, LENGTHS, LETTERS = (1, 7), (3, 40), 5  # sizes of the inputs that a graph is checked with
+NEAR = 1e-5  # the largest error of an output, relative to its greatest number or 1
+SHOWN = 256  # how many numbers of an output the test in a file has
+KEPT = ("task", "version", "model", "tokenizer", "target_tokenizer", "decoding", "created")  # parts of the header
 SKEWED = (
-    "--dynamic-int8: onnxruntime takes one scale for all that a product reads at once: an answer then depends on what"
-    " stands behind it, and on its batch-mates"
+    "--dynamic-int8: onnxruntime takes one scale for everything that a product reads at once: an answer then depends"
+    " on the tokens after it, and on the other records of its batch"
 )
 
 
@@ -39,26 +39,26 @@ SKEWED = (
 class Options:
     """How a model is exported."""
 
-    precision: str | None = None  # what matrices are stored in: float16, or rows of int8 with a scale each
+    precision: str | None = None  # of stored matrices: float16, or int8 (rows with a scale each)
     dynamic: bool = False  # onnxruntime's own dynamic quantization
-    viterbi: bool = False  # taggers: the best path as an output
+    viterbi: bool = False  # taggers: whether the best path is an output
     scored: bool = True
 
 
 def places(path: Path, names: Mapping[str, Any]) -> dict[str, Path]:
-    """The file of each part: of one alone the path itself, of several PATH.PART.onnx."""
+    """Return the file of each part: the path itself for a single part, else PATH.PART.onnx."""
     return {name: path.with_suffix(f".{name}{path.suffix}") if name else path for name in names}
 
 
 def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], Scores]:
-    """Write a model's graphs and prove them; the files, and the scores before and after.
+    """Write a model's graphs and check them; return the files, and the scores before and after.
 
-    Raises UsageError for a model that has no graph, SeqcliError where onnxruntime gives something else than NumPy.
+    Raises UsageError for a model that has no graph, SeqcliError if onnxruntime's outputs differ from NumPy's.
     """
     onnx.require("onnx", "onnxruntime")
     task = stored.header["task"]
     if options.viterbi and task != "tagging":
-        raise UsageError(f"--viterbi is of taggers: {stored.path} is a model for {task}")
+        raise UsageError(f"--viterbi is for taggers: {stored.path} is a model for {task}")
     own, module = predictor.load(stored), registry.load(f"tasks/{task}", "export")
     if hasattr(module, "alone"):
         own = module.alone(own, scored=options.scored)
@@ -86,14 +86,14 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
 
 
 def recorded(own: Any, options: Options) -> tuple[dict[str, Part], dict[str, Graph], Any]:
-    """The parts of a predictor's model, their graphs, and the model with the weights that these have."""
+    """Return the parts of a predictor's model, their graphs, and the model with the graphs' weights."""
     parts: dict[str, Part] = registry.load(f"tasks/{own.task}", "export").parts(own, options)
     model, arrays = own.model, own.model.arrays()
     graphs = {name: record(part, model, arrays, layers.replace) for name, part in parts.items()}
     if kind := options.precision:
         graphs = {name: rounded.smaller(graph, arrays, kind) for name, graph in graphs.items()}
         model = layers.replace(model, precision.unpack(precision.pack(arrays, kind)))
-    if options.dynamic:  # onnxruntime looks for constants where an operator has its weights
+    if options.dynamic:  # onnxruntime quantizes only weights that are constants
         graphs = {name: folded(graph) for name, graph in graphs.items()}
     return parts, graphs, model
 
@@ -108,7 +108,7 @@ def _labels(own: Any) -> Any:
 
 
 def _opened(path: Path, graph: Graph, metadata: Mapping[str, str], options: Options) -> onnx.Session:
-    """A graph written and opened again."""
+    """Write a graph and open it."""
     onnx.write(path, graph, metadata)
     if options.dynamic:
         onnx.quantize(path, metadata)
@@ -116,8 +116,8 @@ def _opened(path: Path, graph: Graph, metadata: Mapping[str, str], options: Opti
 
 
 def prove(part: Part, model: Any, run: Any, *, exact: bool = True, who: str = "onnxruntime") -> float:
-    """How far a graph's outputs are off from what NumPy makes of the same inputs, at most, over two batch sizes and
-    two lengths. Raises SeqcliError where they are not near."""
+    """Return the largest error of a graph's outputs against NumPy's for the same inputs, over two batch sizes and two
+    lengths. Raises SeqcliError if, with `exact`, it is above NEAR."""
     rng, worst = np.random.default_rng(0), 0.0
     for batch in BATCHES:
         for time in (min(n, part.longest or n) for n in LENGTHS):
@@ -130,16 +130,16 @@ def prove(part: Part, model: Any, run: Any, *, exact: bool = True, who: str = "o
                 worst = max(worst, float(off))
                 if exact and not off <= NEAR:
                     said = f"{name} is off by {off:.2g} at batch {batch}, length {time}"
-                    raise SeqcliError(f"{who} does not give what NumPy gives: {said}", hint="report it")
+                    raise SeqcliError(f"the outputs of {who} differ from NumPy's: {said}", hint="report this")
     if exact:
-        console.say(f"{who} gives what NumPy gives, to {worst:.1g}")
+        console.say(f"the outputs of {who} equal NumPy's to {worst:.1g}")
     else:
-        console.say(f"outputs are off by up to {worst:.2g} of their greatest number, or of 1")
+        console.say(f"outputs are off by up to {worst:.2g}, relative to their greatest number or 1")
     return worst
 
 
 def sizes(batch: int, time: int) -> dict[str, int]:
-    """The sizes that inputs name."""
+    """Return the sizes that inputs name."""
     return {
         "batch": batch,
         "time": time,
@@ -152,7 +152,7 @@ def sizes(batch: int, time: int) -> dict[str, int]:
 
 
 def test(part: Part, model: Any) -> dict[str, Any]:
-    """Inputs of two short texts, and the first numbers of each output."""
+    """Return inputs for two short texts, and the first numbers of each output."""
     given = sample(part, sizes(2, 3), np.random.default_rng(1))
     outputs: Named = part.forward(model, given)
     shown = {n: np.asarray(a).reshape(-1)[:SHOWN].astype(np.float32).tolist() for n, a in outputs.items()}

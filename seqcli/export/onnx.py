@@ -1,4 +1,4 @@
-"""A recorded graph as an ONNX model, and one in use by onnxruntime. Both packages come with the extra `export`."""
+"""Write a recorded graph as an ONNX model, and run one with onnxruntime. Both packages are in the extra `export`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from seqcli.artifact import replacing
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.graph import OPSET, Graph, Node, Value
 
-IR = 9  # of the file: what onnxruntime reads since 2023
-LARGEST = 1 << 31  # bytes that a file of ONNX can have
+IR = 9  # the version of the file format, which onnxruntime reads since 2023
+LARGEST = 1 << 31  # the size limit of an ONNX file, bytes
 
 
 def require(*packages: str) -> None:
-    """Raise UsageError where a package is missing."""
+    """Raise UsageError if a package is missing."""
     import importlib.util
 
     for package in packages:
@@ -27,7 +27,7 @@ def require(*packages: str) -> None:
 
 
 def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
-    """Write a graph with texts beside it. Raises SeqcliError for one that is too large."""
+    """Write a graph with its metadata. Raises SeqcliError if it is too large."""
     import onnx
     from onnx import helper
 
@@ -40,13 +40,13 @@ def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
     for key, text in metadata.items():
         model.metadata_props.add(key=key, value=text)
     if model.ByteSize() >= LARGEST:
-        raise SeqcliError(f"{path}: {model.ByteSize():,} bytes; a file of ONNX holds 2 GB", hint="try --int8")
+        raise SeqcliError(f"{path}: {model.ByteSize():,} bytes; an ONNX file holds at most 2 GB", hint="try --int8")
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def place(made: Path, path: Path) -> None:
-    """Put a file that was made where it belongs. Raises SeqcliError where it cannot be written."""
+    """Copy a finished file to its place. Raises SeqcliError if it cannot be written."""
     try:
         with replacing(path) as file:
             file.write(made.read_bytes())
@@ -55,11 +55,11 @@ def place(made: Path, path: Path) -> None:
 
 
 def quantize(path: Path, metadata: Mapping[str, str]) -> None:
-    """Put onnxruntime's dynamic quantization in a file's place."""
+    """Replace a file by its dynamic quantization by onnxruntime."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # it says of every file that it could be prepared
+    logging.disable(logging.WARNING)  # it suggests preprocessing for every file
     try:
         quantize_dynamic(path, path, weight_type=QuantType.QInt8)
     finally:
@@ -98,7 +98,7 @@ def _value(value: Value) -> Any:
 
 
 class Session:
-    """A file in use by onnxruntime, on one thread, as the filters are."""
+    """An ONNX file opened by onnxruntime, on one thread, like the filters."""
 
     def __init__(self, path: str | Path, threads: int = 1):
         import onnxruntime as ort
@@ -112,7 +112,7 @@ class Session:
         self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
 
     def run(self, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name."""
+        """Return the outputs by name."""
         asked = {name: given[name] for name in self.inputs}
         found: list[Any] = list(self.session.run(None, asked))
         return dict(zip(self.outputs, found, strict=True))

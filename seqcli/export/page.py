@@ -1,7 +1,7 @@
-"""A model as a page: one file that needs no network, in which a browser runs the recorded graphs.
+"""Write a model as a page: one file that needs no network, in which a browser runs the recorded graphs.
 
-The page holds the weights (in base64), how texts are read, an interpreter of graphs in plain JavaScript (`web/`) and
-a test of each graph, which it runs when it is opened. Nothing that is typed into it leaves it.
+The page holds the weights (in base64), the tokenizers, an interpreter of graphs in plain JavaScript (`web/`) and a
+test of each graph, which it runs when it is opened. Text typed into the page does not leave it.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from seqcli.words.portable import tables
 
 WEB = Path(__file__).parent / "web"
 SCRIPTS = ("arrays", "graph", "words", "tokenizers", "models")
-SHOWN = ("model", "precision", "decoding", "tokenizer", "valid score", "test score")  # facts of a model
-LEAST, MOST = -(1 << 31), (1 << 31) - 1  # whole numbers of the page
+SHOWN = ("model", "precision", "decoding", "tokenizer", "valid score", "test score")  # the facts that are shown
+LEAST, MOST = -(1 << 31), (1 << 31) - 1  # the range of the page's integers
 
 
 class Blob:
-    """Bytes of arrays, one behind another."""
+    """The bytes of arrays, one after another."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.size = 0
 
     def add(self, array: np.ndarray) -> tuple[str, list[int], int]:
-        """Its type, its sizes, and where it begins."""
+        """Append an array; return its type, its shape, and the position of its first byte."""
         if array.dtype.kind in "iu" and array.dtype != np.int8:
             array = np.clip(array, LEAST, MOST).astype(np.int32)
         if array.dtype == np.float64:
@@ -56,14 +56,14 @@ class Blob:
         return array.dtype.name, list(array.shape), place
 
     def text(self) -> str:
-        """All of it in base64."""
+        """Return all bytes in base64."""
         return base64.b64encode(b"".join(self.parts)).decode()
 
 
 def write(stored: Artifact, path: Path, options: Options) -> Scores:
-    """Write a model as a page; the scores before and after its matrices were rounded.
+    """Write a model as a page; return the scores before and after its matrices were rounded.
 
-    Raises UsageError for a model that has no page, SeqcliError where its graph gives something else than itself.
+    Raises UsageError for a model that has no page, SeqcliError if its graph's outputs differ from the model's.
     """
     assert options.precision is not None
     task = stored.header["task"]
@@ -98,7 +98,7 @@ def write(stored: Artifact, path: Path, options: Options) -> Scores:
 
 
 def packed(graph: Graph, blob: Blob) -> dict[str, Any]:
-    """A graph as JSON, its arrays in `blob`."""
+    """Return a graph for JSON, with its arrays added to `blob`."""
     return {
         "inputs": [{"name": v.name, "kind": v.dtype.kind, "shape": list(v.shape)} for v in graph.inputs],
         "outputs": [v.name for v in graph.outputs],
@@ -115,7 +115,7 @@ def _attributes(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shaped(about: Any, blob: Blob) -> Any:
-    """What a task says of a page, as the page has it: arrays in `blob`, tokenizers and rules as tables."""
+    """Convert a task's data for the page: arrays are added to `blob`, tokenizers and rules become tables."""
     if isinstance(about, np.ndarray):
         return blob.add(about)
     if isinstance(about, BaseTokenizer):
@@ -128,12 +128,12 @@ def shaped(about: Any, blob: Blob) -> Any:
 
 
 def weights(stored: Artifact) -> int:
-    """How many numbers a model is."""
+    """Return the number of a model's parameters."""
     return sum(a.size for name, a in stored.arrays.items() if name.startswith("model."))
 
 
 def html(stored: Artifact, data: Mapping[str, Any], blob: str, said: list[tuple[str, str]], scores: Scores) -> str:
-    """The page."""
+    """Return the page."""
     folder = stored.path.parent
     name = folder.name if stored.path.stem == "model" else stored.path.stem
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -145,7 +145,7 @@ def html(stored: Artifact, data: Mapping[str, Any], blob: str, said: list[tuple[
         "style": _read("page.css"),
         "library": "\n".join(_read(f"{script}.js") for script in SCRIPTS),
         "app": _read("app.js"),
-        "data": text.replace("<", "\\u003c"),  # nothing in it closes the script that it stands in
+        "data": text.replace("<", "\\u003c"),  # so that no text closes the script element
         "weights": blob,
     }
     page = _read("page.html")
@@ -154,7 +154,7 @@ def html(stored: Artifact, data: Mapping[str, Any], blob: str, said: list[tuple[
 
 
 def rows(scores: Scores) -> list[str]:
-    """What the model scored before it was rounded and after, rows of a table."""
+    """Return the scores before and after rounding, as rows of a table."""
     return [
         f"<tr><th>{split} {escape(name)}<td>{value:.4f}<td>{scores.after[split].metrics[name]:.4f}"
         for split, report in scores.before.items()
@@ -166,11 +166,11 @@ def _read(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
 
-# how texts are read
+# tokenizers and rules
 
 
 def reading(tokenizer: BaseTokenizer) -> dict[str, Any]:
-    """A tokenizer as the page has it. Raises UsageError for one that it has not."""
+    """Return a tokenizer's tables for the page. Raises UsageError for one that the page does not support."""
     own, header = (
         {"kind": tokenizer.kind, "size": tokenizer.size, "newline": tokenizer.newline_id},
         tokenizer.header(),
@@ -186,11 +186,11 @@ def reading(tokenizer: BaseTokenizer) -> dict[str, Any]:
         return {**own, "words": words, "lowercase": header["lowercase"], "split": header["split"], "rule": rule}
     if isinstance(tokenizer, sentencepiece.Tokenizer) and (found := tokenizer.tables()):
         return {**own, **found}
-    raise UsageError(f"a page has no tokenizer {tokenizer.kind} of this form", hint="it has char, byte, word, and "
+    raise UsageError(f"a page cannot use this {tokenizer.kind} tokenizer", hint="it supports char, byte, word, and "
                      "sentencepiece as seqcli learns it")  # fmt: skip
 
 
 def by_rule(rule: Rule) -> dict[str, Any]:
-    """A rule for raw text as the page has it."""
+    """Return the tables of a rule for raw text, with its patterns in JavaScript."""
     patterns = ("token", "character", "serial", "hyphen", "clitic")
     return {name: javascript(own) if name in patterns else own for name, own in tables(rule).items()}

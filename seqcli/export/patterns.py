@@ -1,8 +1,8 @@
-"""Regular expressions of Python as JavaScript has them.
+"""Translate regular expressions from Python to JavaScript.
 
-JavaScript has no possessive quantifiers: `x*+` becomes a look ahead whose group is then read once more,
-`(?=(?<p1>x*))\\k<p1>`, which gives nothing back either. It takes escapes of its own alone, and `]` as the first
-member of a class only escaped. What is made is for the flags `u` and `s`; patterns have no flags within them.
+JavaScript has no possessive quantifiers: `x*+` becomes a lookahead whose group is then matched again,
+`(?=(?<p1>x*))\\k<p1>`, which does not backtrack either. JavaScript accepts only its own escapes, and `]` as the first
+member of a class only if escaped. The result is for the flags `u` and `s`; patterns have no inline flags.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SYNTAX = frozenset(r"^$\.*+?()[]{}|/")
 
 
 def javascript(pattern: str) -> str:
-    """The same pattern for `new RegExp(…, "us")`."""
-    stack: list[list[str]] = [[]]  # the parts of each group that is open
+    """Return the same pattern for `new RegExp(…, "us")`."""
+    stack: list[list[str]] = [[]]  # the parts of each open group
     possessive = 0
     for found in _PART.finditer(pattern):
         text = found[0]
@@ -46,7 +46,7 @@ def javascript(pattern: str) -> str:
 
 
 def _escape(character: str, more: str = "") -> str:
-    """What stands behind a backslash, with that where JavaScript knows such an escape."""
+    """Return an escaped character, with the backslash only if JavaScript knows the escape."""
     if character[0] == "U":
         return chr(int(character[1:], 16))
     return f"\\{character}" if character.isalnum() or character in _SYNTAX or character in more else character

@@ -1,7 +1,7 @@
-"""A graph whose matrices are stored in float16, or as rows of int8 with a scale each; it multiplies in float32.
+"""Store a graph's matrices in float16, or as rows of int8 with a scale each; the graph still multiplies in float32.
 
-A matrix becomes Cast(float16), or Cast(int8) times its rows' scales, of constants alone: what runs the graph does it
-once, when it opens the file. So no output depends on what else is in a batch, or on what comes later.
+A matrix becomes Cast(float16), or Cast(int8) times its rows' scales, made of constants alone, which a runtime can
+compute once, when it opens the file. So no output depends on the rest of a batch, or on later tokens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from seqcli.graph import Graph, Node, used
 
 
 def smaller(graph: Graph, weights: Collection[str], kind: str) -> Graph:
-    """The graph with the float32 matrices among its weights in float16 or int8."""
+    """Return the graph with the float32 matrices among its `weights` stored in float16 or int8."""
     initializers, made = {}, []
     known = set(graph.initializers) | used(graph)
     for name, array in graph.initializers.items():

@@ -1,4 +1,4 @@
-"""A model's file with its matrices in float16 or int8, and what that costs."""
+"""Write a model file with its matrices in float16 or int8, and score it before and after."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from seqcli.closing import JUDGED
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.report import Report
 
-UNSCORED = "--unscored leaves the scores away"
+UNSCORED = "--unscored skips the scores"
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model scores on each held-out split of its own data, before it was changed and after."""
+    """A model's reports on each held-out split of its own data, before and after it was changed."""
 
     before: dict[str, Report]
     after: dict[str, Report]
@@ -27,34 +27,34 @@ def check(stored: Artifact) -> None:
     """Raise UsageError for a model that cannot be made smaller."""
     if "precision" in stored.header:
         kind = stored.header["precision"].get("kind")
-        raise UsageError(f"{stored.path} is stored in {kind} already", hint="export the model that it was made of")
+        raise UsageError(f"{stored.path} is already stored in {kind}", hint="export the model that it was made from")
     if not any(precision.packs(a) for name, a in stored.arrays.items() if name.startswith("model.")):
         kind = stored.header["model"]["kind"]
-        raise UsageError(f"{stored.path} is a {kind} model: it has counts, and no float32 matrices to make smaller")
+        raise UsageError(f"{stored.path} is a {kind} model: it has no float32 matrices to make smaller")
 
 
 def held_out(stored: Artifact, own: Any = None) -> dict[str, Report]:
-    """What a model scores on the held-out splits of its own data; `own`: its predictor, where it is another than the
-    file's. Raises SeqcliError where the data are not there."""
+    """Return the reports on the held-out splits of a model's own data; `own` is a predictor to score instead of the
+    stored one. Raises SeqcliError if the data cannot be read."""
     own = predictor.load(stored) if own is None else own
     recipe = scoring.recipe_of(stored.header, stored.path)
     known = [s for s in JUDGED if s in stored.header["data"]["splits"]]
     try:
         return {s: scoring.score(own, *scoring.own_split(own, s)) for s in known}
     except SeqcliError as error:
-        where = f"to score {stored.path} before and after, the data of its recipe are read ({recipe.data.train})"
+        where = f"cannot read the data of the recipe ({recipe.data.train}) to score {stored.path} before and after"
         raise SeqcliError(f"{where}: {error.message}", hint=f"{error.hint}\n{UNSCORED}".lstrip("\n")) from None
 
 
 def smaller(stored: Artifact, kind: str) -> Artifact:
-    """The model as a file of less precision has it, in memory: its matrices are float32 again."""
+    """Return the model with its matrices rounded as a file of lower precision stores them, in float32 again."""
     return Artifact(stored.path, stored.header, precision.unpack(precision.pack(stored.arrays, kind)))
 
 
 def write(stored: Artifact, kind: str, path: Path, *, scored: bool = True) -> Scores:
-    """Write the model with its matrices in float16 or int8; its scores before and after, which the file keeps.
+    """Write the model with its matrices in float16 or int8; return its scores before and after, which the file keeps.
 
-    Raises UsageError where there is nothing to make smaller, SeqcliError where its data cannot be scored.
+    Raises UsageError if there is nothing to make smaller, SeqcliError if its data cannot be scored.
     """
     check(stored)
     scores = Scores({}, {})

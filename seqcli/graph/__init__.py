@@ -1,8 +1,8 @@
-"""A recorded computation: plain data that an interpreter runs and a writer writes, and what records it.
+"""Computation graphs: plain data that `record.py` and `symbol.py` record, `evaluate.py` runs and exporters write.
 
-Operators are those of ONNX, by name and meaning (opset 18), those that `evaluate.py` lists. A graph holds all that
-it needs but its inputs; the graph within a Scan also sees the values of the one around it. Values are named; each is
-made once, before it is used.
+Operators are those of ONNX (opset 18), by name and meaning, as far as `evaluate.py` lists them. A graph holds
+everything that it needs except its inputs; the graph inside a Scan also sees the values of the one around it. Values
+are named; each is assigned once, before it is used.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ OPSET = 18
 
 
 class Value(NamedTuple):
-    """An input or output."""
+    """An input or output of a graph."""
 
     name: str
     dtype: np.dtype
-    shape: tuple[int | str, ...]  # a size that is known when the graph is run has a name
+    shape: tuple[int | str, ...]  # a size that is known only when the graph is run is a name
 
 
 @dataclass(frozen=True)
 class Node:
-    """An operator. An input that is left away is the empty name."""
+    """An operator. An omitted input is the empty name."""
 
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict[str, Any] = field(default_factory=dict)  # numbers, texts, lists of them; a Graph: `body`
+    attributes: dict[str, Any] = field(default_factory=dict)  # numbers, texts, lists of them; `body` is a Graph
 
 
 @dataclass
 class Graph:
-    """Nodes in the order in which they can be run."""
+    """A graph: its nodes in an order in which they can be run, inputs, outputs and constant arrays."""
 
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Graph:
 
 
 def pruned(graph: Graph) -> Graph:
-    """The graph without what no output is made of."""
+    """Return the graph without the nodes and arrays that no output depends on."""
     asked, kept = {output.name for output in graph.outputs}, []
     for node in reversed(graph.nodes):
         if asked & {*node.outputs}:
@@ -57,6 +57,6 @@ def pruned(graph: Graph) -> Graph:
 
 
 def used(graph: Graph) -> set[str]:
-    """The names that the nodes of a graph read, within inner graphs too."""
+    """Return the names that the nodes of a graph read, also inside inner graphs."""
     inner = [used(node.attributes["body"]) for node in graph.nodes if "body" in node.attributes]
     return {name for node in graph.nodes for name in node.inputs}.union(*inner)

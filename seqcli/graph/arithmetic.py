@@ -1,4 +1,4 @@
-"""Python's operators, as operators of a graph."""
+"""Map Python's operators to operators of a graph."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ BOOLEANS = np.dtype(bool)
 
 
 class Arithmetic(ABC):
-    """What has operators of one and of two."""
+    """The base of values with Python's unary and binary operators."""
 
     __hash__ = None  # type: ignore[assignment]
 
     @abstractmethod
     def binary(self, op: str, other: Any, dtype: np.dtype | None = None, *, turned: bool = False) -> Any:
-        """An operator of two; `turned`: of the other and itself."""
+        """Apply a binary operator to itself and `other`, or, `turned`, to `other` and itself."""
 
     @abstractmethod
     def apply(self, op: str) -> Any:
-        """An operator of one."""
+        """Apply a unary operator."""
 
     def __add__(self, other: Any) -> Self:
         return self.binary("Add", other)

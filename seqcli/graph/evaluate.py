@@ -1,4 +1,4 @@
-"""A graph run in NumPy: each operator in a line or two, as ONNX means it."""
+"""Run a graph in NumPy: each operator in a line or two, as ONNX defines it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Given = list[Any]
 
 
 def run(graph: Graph, given: Mapping[str, np.ndarray], outer: Mapping[str, Any] | None = None) -> Values:
-    """The outputs by name. `outer`: the values of the graph around it."""
+    """Return the outputs by name; `outer` are the values of the graph around it."""
     values: Values = {"": None, **(outer or {}), **graph.initializers, **given}
     for node in graph.nodes:
         inputs = [values[name] for name in node.inputs]
@@ -26,7 +26,7 @@ def run(graph: Graph, given: Mapping[str, np.ndarray], outer: Mapping[str, Any] 
 
 
 def folded(graph: Graph) -> Graph:
-    """The graph with all that is made of constants alone made already."""
+    """Return the graph with everything that depends on constants alone computed."""
     known, nodes = dict(graph.initializers), []
     for node in graph.nodes:
         if node.op == "Scan" or not all(name in known for name in node.inputs):
@@ -95,7 +95,8 @@ def _plain(how: Callable[..., np.ndarray]) -> Callable[[Any, Given], np.ndarray]
 
 
 def _recurrence(step: Callable[..., list[np.ndarray]]) -> Callable[[Any, Given], list[np.ndarray]]:
-    """All steps of one direction: X (T, B, I), W (1, G·H, I), R (1, G·H, H), B (1, 2·G·H), starts (1, B, H)."""
+    """Return an operator that runs all steps of one direction: X (T, B, I), W (1, G·H, I), R (1, G·H, H),
+    B (1, 2·G·H), starts (1, B, H)."""
 
     def all_steps(a: Any, i: Given) -> list[np.ndarray]:
         x, w, r, b, _, *starts = i

@@ -1,4 +1,4 @@
-"""A model as one graph or several: a function of its arrays and inputs, of symbols or NumPy's arrays."""
+"""A model as one graph or several: functions of its arrays and inputs, given as symbols or as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 from seqcli.graph import Graph, pruned
 from seqcli.graph.record import Tape
 
-Named = dict[str, Any]  # arrays by name, NumPy's or symbols
+Named = dict[str, Any]  # NumPy arrays or symbols by name
 
 
 class Input(NamedTuple):
-    """An input: its type, its sizes, and for integers what is less than them all and what is more."""
+    """An input: its type, its shape, and for integers their range, `least` to `beyond` (exclusive)."""
 
     dtype: Any
     shape: tuple[int | str, ...]
     least: int = 0
-    beyond: int | str = 2  # a number, or the name of a size that is the greatest number
+    beyond: int | str = 2  # a number, or the name of a size, which is itself allowed
 
 
 @dataclass(frozen=True)
 class Part:
-    """A graph before it is recorded: `forward(model, inputs)` -> outputs by name."""
+    """A graph before it is recorded: `forward(model, inputs)` returns outputs by name."""
 
     inputs: Mapping[str, Input]
     forward: Callable[[Any, Named], Named]
-    longest: int | None = None  # steps that it takes at most
+    longest: int | None = None  # the most steps that it takes
 
 
 def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callable[[Any, Named], Any]) -> Graph:
-    """The graph of a part; `put(model, symbols)` is the model with symbols in the place of its arrays."""
+    """Record the graph of a part; `put(model, symbols)` returns the model with symbols in place of its arrays."""
     tape = Tape()
     own = put(model, {name: tape.weight(name, a) for name, a in arrays.items()})
     given = {name: tape.input(name, i.dtype, i.shape) for name, i in part.inputs.items()}
@@ -46,7 +46,7 @@ def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callab
 
 
 def sample(part: Part, sizes: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Inputs drawn at random: numbers of a normal distribution; the first of each integers is the greatest."""
+    """Draw random inputs: floats are normal; the first number of each integer input is the greatest allowed."""
     found = {}
     for name, own in part.inputs.items():
         shape = tuple(sizes.get(s, 1) if isinstance(s, str) else s for s in own.shape)
@@ -61,14 +61,14 @@ def sample(part: Part, sizes: Mapping[str, int], rng: np.random.Generator) -> di
 
 
 def flat(nested: Any) -> list[Any]:
-    """The arrays of nested tuples, in their order."""
+    """Return the arrays of nested tuples, in order."""
     if isinstance(nested, tuple):
         return [array for part in nested for array in flat(part)]
     return [nested]
 
 
 def nested(like: Any, arrays: Sequence[Any]) -> Any:
-    """Arrays nested as others are."""
+    """Nest arrays like `like`."""
     rest = iter(arrays)
 
     def build(like: Any, rest: Iterator[Any]) -> Any:
@@ -78,5 +78,5 @@ def nested(like: Any, arrays: Sequence[Any]) -> Any:
 
 
 def numbered(name: str, arrays: Sequence[Any]) -> Named:
-    """Arrays as NAME.0, NAME.1 …"""
+    """Name arrays NAME.0, NAME.1 …"""
     return {f"{name}.{i}": array for i, array in enumerate(arrays)}

@@ -1,4 +1,4 @@
-"""Operations on symbols that are functions: those that NumPy's namespace has, and those of `ops`."""
+"""Functions on symbols: those of NumPy's namespace, and those of `ops`."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ __all__ = ["Dim", "Operator", "Symbol", "Tape", "rows"]
 
 
 class Operator(NamedTuple):
-    """A recurrence that ONNX has an operator for: LSTM, GRU or RNN."""
+    """A recurrence with an ONNX operator: LSTM, GRU or RNN."""
 
     op: str
-    gates: tuple[int, ...]  # where each of its gates, in its order, stands among the cell's
+    gates: tuple[int, ...]  # for each gate in ONNX's order, its index among the cell's gates
     attributes: Mapping[str, Any] = MappingProxyType({})
 
 
 def tanh(x: Symbol) -> Symbol:
-    """Hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return x.apply("Tanh")
 
 
 def exp(x: Symbol) -> Symbol:
-    """e to the power of x."""
+    """Return e to the power of x."""
     return x.apply("Exp")
 
 
 def log(x: Symbol) -> Symbol:
-    """The natural logarithm."""
+    """Return the natural logarithm."""
     return x.apply("Log")
 
 
 def sin(x: Symbol) -> Symbol:
-    """The sine."""
+    """Return the sine."""
     return x.apply("Sin")
 
 
 def sqrt(x: Symbol) -> Symbol:
-    """The square root."""
+    """Return the square root."""
     return x.apply("Sqrt")
 
 
 def softplus(x: Symbol) -> Symbol:
-    """log(1 + exp(x))."""
+    """Return log(1 + exp(x))."""
     return x.apply("Softplus")
 
 
 def expm1(x: Symbol) -> Symbol:
-    """exp(x) - 1, exact near 0: tanh(x / 2) (exp(x) + 1)."""
+    """Return exp(x) - 1, accurate near 0, as tanh(x / 2) (exp(x) + 1)."""
     return tanh(x * 0.5) * (exp(x) + 1)
 
 
 def maximum(x: Symbol, y: Symbol) -> Symbol:
-    """The larger of two, element by element."""
+    """Return the larger of two, element by element."""
     return node("Max", [x, y], x.dtype, broadcast(x.shape, y.shape))
 
 
 def where(condition: Symbol, x: Any, y: Any) -> Symbol:
-    """x where the condition holds, else y."""
+    """Return x where the condition holds, else y."""
     like = x if isinstance(x, Symbol) else y
     x, y = (a if isinstance(a, Symbol) else like.constant(a) for a in (x, y))
     return node("Where", [condition, x, y], x.dtype, broadcast(condition.shape, x.shape, y.shape))
@@ -87,13 +87,13 @@ def concat(parts: Sequence[Symbol], axis: int = -1) -> Symbol:
 
 
 def linear(x: Symbol, weight: Symbol, bias: Symbol | None) -> Symbol:
-    """x W^T + b."""
+    """Return x W^T + b."""
     y = x @ weight.T
     return y if bias is None else y + bias
 
 
 def arange(size: Size, like: Symbol) -> Symbol:
-    """0 .. size - 1, integers (size,)."""
+    """Return the integers 0 .. size - 1, (size,)."""
     if isinstance(size, int):
         return like.constant(np.arange(size), INTEGERS)
     zero, one = like.constant(0, INTEGERS), like.constant(1, INTEGERS)
@@ -101,12 +101,12 @@ def arange(size: Size, like: Symbol) -> Symbol:
 
 
 def reverse(x: Symbol, lengths: Symbol) -> Symbol:
-    """Each sequence of x (T, B, ...) reversed within its length (B,)."""
+    """Reverse each sequence of x (T, B, ...) within its length (B,)."""
     return node("ReverseSequence", [x, lengths], x.dtype, x.shape, time_axis=0, batch_axis=1)
 
 
 def loop(step: Callable[..., tuple[Symbol, ...]], xs: Sequence[Symbol], state: Sequence[Symbol]) -> Any:
-    """`ops.loop` as a Scan: a step is recorded once, as a graph within the graph."""
+    """Record `ops.loop` as a Scan: the step is recorded once, as a graph inside the graph."""
     outer = max((x.tape for x in (*xs, *state)), key=lambda tape: tape.depth)
     inner = Tape(outer)
 
@@ -132,8 +132,8 @@ def _sizes(shape: Sequence[Size]) -> tuple[int | str, ...]:
 def recurrence(
     operator: Operator, x: Symbol, state: Sequence[Symbol], weights: Sequence[Symbol]
 ) -> tuple[Symbol, tuple[Symbol, ...]]:
-    """All steps by one operator: x (T, B, I), the state's arrays (B, H), weight_ih, weight_hh, bias_ih, bias_hh ->
-    (T, B, H) and the last state."""
+    """Record all steps as one operator: from x (T, B, I), the state's arrays (B, H), and weight_ih, weight_hh,
+    bias_ih, bias_hh return (T, B, H) and the last state."""
 
     def ordered(array: Symbol) -> Symbol:
         parts = array.chunk(len(operator.gates), 0) if len(operator.gates) > 1 else [array]

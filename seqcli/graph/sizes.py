@@ -1,4 +1,4 @@
-"""Sizes of arrays that are not there: numbers, and `Dim`s, which are known when a graph is run."""
+"""Sizes of symbols: numbers, and `Dim`s, which are known only when a graph is run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class Dim:
-    """A size that is known when the graph is run."""
+    """A size that is known only when the graph is run."""
 
     def __init__(self, name: str, value: Callable[[], Any]):
         self.name, self._make, self._made = name, value, None
 
     @property
     def value(self) -> Any:
-        """The size as a value of the graph: integer, ()."""
+        """The size as a value of the graph: an integer, shape ()."""
         if self._made is None:
             self._made = self._make()
         return self._made
@@ -31,7 +31,7 @@ class Dim:
         return self._with("+", other, lambda a, b: a + b)
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._with("/", other, lambda a, b: a / b)  # of integers it is whole
+        return self._with("/", other, lambda a, b: a / b)  # ONNX's Div of integers
 
     __rmul__, __radd__ = __mul__, __add__
 
@@ -40,12 +40,12 @@ Size = int | Dim
 
 
 def same(a: Size, b: Size) -> bool:
-    """Whether two sizes are known to be one."""
+    """Whether two sizes are known to be equal."""
     return a is b or (isinstance(a, Dim) and isinstance(b, Dim) and a.name == b.name)
 
 
 def left(have: Sequence[Size], known: Sequence[Size]) -> Size | None:
-    """What is left of a shape's product where a part of it is known; None where that is none of its sizes."""
+    """Return the product of the shape `have` divided by that of `known`; None if that is not a single size."""
     dims = [s for s in have if isinstance(s, Dim)]
     for s in (s for s in known if isinstance(s, Dim)):
         found = next((d for d in dims if same(d, s)), None)
@@ -60,7 +60,7 @@ def left(have: Sequence[Size], known: Sequence[Size]) -> Size | None:
 
 
 def broadcast(*shapes: Sequence[Size]) -> tuple[Size, ...]:
-    """The shape of several that are combined element by element."""
+    """Return the shape of several arrays combined element by element."""
     wide = max(map(len, shapes))
     found: list[Size] = []
     for sizes in zip(*([1] * (wide - len(s)) + list(s) for s in shapes), strict=True):

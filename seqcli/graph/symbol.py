@@ -1,7 +1,7 @@
-"""An array that is not there: what is done with it is recorded as nodes of a graph.
+"""Symbols: placeholders for arrays; operations on them are recorded as nodes of a graph.
 
-It has the methods of torch's tensors that equations use, so that `ops` need not know it where it calls those. Sizes
-that are known when the graph is run are `Dim`s: they are compared, multiplied and put into shapes, never read.
+A symbol has the methods of torch tensors that equations use, so that `ops` can call them without knowing it. Sizes
+that are known only when the graph is run are `Dim`s: they are compared, multiplied and put into shapes, never read.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from seqcli.graph.arithmetic import BOOLEANS, Arithmetic
 from seqcli.graph.sizes import Dim, Size, broadcast, left, same
 
 INTEGERS = np.dtype(np.int64)
-SMALL = 64  # bytes: constants up to this size are kept once
+SMALL = 64  # bytes: equal constants up to this size are stored once
 
 
 class Tape:
-    """A graph while it is recorded; `outer` is the one around it."""
+    """A graph that is being recorded; `outer` is the one around it."""
 
     def __init__(self, outer: Tape | None = None):
         self.graph, self.outer, self.names = Graph(), outer, ({} if outer is None else outer.names)
@@ -29,36 +29,36 @@ class Tape:
 
     @property
     def root(self) -> Tape:
-        """The outermost one, which holds all constants."""
+        """The outermost tape, which holds all constants."""
         return self if self.outer is None else self.outer.root
 
     def name(self, wanted: str) -> str:
-        """A name that no other value has."""
+        """Return a name that no other value has."""
         count = self.names[wanted] = self.names.get(wanted, 0) + 1
         return wanted if count == 1 else self.name(f"{wanted}.{count}")
 
     def input(self, name: str, dtype: Any, shape: Sequence[int | str]) -> Symbol:
-        """A new input; sizes that have names become `Dim`s."""
+        """Add an input; sizes that are names become `Dim`s."""
         value = Value(self.name(name), np.dtype(dtype), tuple(shape))
         self.graph.inputs.append(value)
         return Symbol(self, value.name, value.dtype, value.shape)
 
     def output(self, name: str, symbol: Symbol) -> None:
-        """Give a value out by a name."""
+        """Add an output with a name."""
         named = Node("Identity", (symbol.name,), (self.name(name),))
         self.graph.nodes.append(named)
         shape = tuple(s if isinstance(s, int) else s.name for s in symbol.shape)
         self.graph.outputs.append(Value(named.outputs[0], symbol.dtype, shape))
 
     def weight(self, name: str, array: np.ndarray) -> Symbol:
-        """An array that has a name."""
+        """Add an array with a name."""
         root = self.root
         made = root.name(name)
         root.graph.initializers[made] = array
         return Symbol(root, made, array.dtype, array.shape)
 
     def constant(self, array: Any, dtype: Any = None) -> Symbol:
-        """Numbers that are known; an array that was there before is the same one."""
+        """Return a constant; small equal arrays, and the same array again, are stored once."""
         array, root = np.asarray(array, dtype), self.root
         key = (array.dtype.str, array.shape, array.tobytes() if array.nbytes <= SMALL else id(array))
         if key not in root._constants:
@@ -67,9 +67,9 @@ class Tape:
 
 
 class Symbol(Arithmetic):
-    """A value of a graph that is recorded."""
+    """A value of a graph that is being recorded."""
 
-    __array_ufunc__ = None  # NumPy leaves what it is added to to it
+    __array_ufunc__ = None  # NumPy arrays leave their operators with a symbol to it
 
     def __init__(self, tape: Tape, name: str, dtype: np.dtype, shape: Sequence[int | str | Dim]):
         self.tape, self.name, self.dtype = tape, name, dtype
@@ -79,7 +79,7 @@ class Symbol(Arithmetic):
 
     def __len__(self) -> int:
         if isinstance(self.shape[0], Dim):
-            raise TypeError(f"the size {self.shape[0].name} is not known before the graph is run: take x.shape[0]")
+            raise TypeError(f"the size {self.shape[0].name} is not known before the graph is run: use x.shape[0]")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Symbol]:
@@ -94,7 +94,7 @@ class Symbol(Arithmetic):
         return node("Gather", [shape, shape.constant(axis, INTEGERS)], INTEGERS, (), axis=0)
 
     def constant(self, array: Any, dtype: Any = None) -> Symbol:
-        """Numbers, of this type if no other is said, as a value of the graph."""
+        """Return numbers as a value of the graph, by default of this symbol's type."""
         return self.tape.constant(array, self.dtype if dtype is None else dtype)
 
     def _axis(self, axis: int) -> int:
@@ -103,10 +103,10 @@ class Symbol(Arithmetic):
     # elementwise
 
     def binary(self, op: str, other: Any, dtype: np.dtype | None = None, *, turned: bool = False) -> Any:
-        """An operator of two; `turned`: of the other and itself."""
+        """Record a binary operator of itself and `other`, or, `turned`, of `other` and itself."""
         other = other.value if isinstance(other, Dim) else other
         pair = [self, other if isinstance(other, Symbol) else self.constant(other)]
-        if pair[1].dtype != self.dtype:  # numbers and truths, numbers and sizes
+        if pair[1].dtype != self.dtype:  # floats with booleans, or with sizes
             wider = next((x.dtype for x in pair if x.dtype.kind == "f"), INTEGERS)
             pair = [x.to(wider) for x in pair]
         elif self.dtype == BOOLEANS and op in ("Add", "Mul", "Sub"):
@@ -115,7 +115,7 @@ class Symbol(Arithmetic):
         return node(op, pair[::-1] if turned else pair, dtype or pair[0].dtype, shape)
 
     def apply(self, op: str, **attributes: Any) -> Any:
-        """An operator that changes neither type nor shape."""
+        """Record a unary operator that changes neither type nor shape."""
         return node(op, [self], self.dtype, self.shape, **attributes)
 
     def sigmoid(self) -> Symbol:
@@ -240,7 +240,7 @@ class Symbol(Arithmetic):
         return node("Slice", [self, *bounds], self.dtype, shape)
 
     def _cut(self, axis: int, own: slice) -> Symbol:
-        """A part of an axis."""
+        """Return a slice of an axis."""
         size = self.shape[axis]
         if isinstance(size, int):
             start, stop, step = own.indices(size)
@@ -283,7 +283,7 @@ class Symbol(Arithmetic):
 def nodes(
     op: str, inputs: Sequence[Symbol | None], made: Sequence[tuple[Any, Sequence[Size]]], **attributes: Any
 ) -> list[Symbol]:
-    """Record an operator with several outputs, in the innermost graph that one of its inputs is of."""
+    """Record an operator with several outputs, in the innermost graph of any of its inputs."""
     tape = max((x.tape for x in inputs if x is not None), key=lambda tape: tape.depth)
     names = tuple(tape.name(op.lower()) for _ in made)
     given = tuple("" if x is None else x.name for x in inputs)
@@ -297,7 +297,7 @@ def node(op: str, inputs: Sequence[Symbol | None], dtype: Any, shape: Sequence[S
 
 
 def shape_of(tape: Tape, sizes: Sequence[Size]) -> Symbol:
-    """A shape as a value: integers (n,)."""
+    """Return a shape as a value of the graph: integers (n,)."""
     if all(isinstance(s, int) for s in sizes):
         return tape.constant(list(sizes), INTEGERS)
     parts = [s.value.unsqueeze(0) if isinstance(s, Dim) else tape.constant([s], INTEGERS) for s in sizes]
@@ -307,10 +307,10 @@ def shape_of(tape: Tape, sizes: Sequence[Size]) -> Symbol:
 
 
 def expand(x: Symbol, shape: Sequence[Size]) -> Symbol:
-    """x in a larger shape, to which it broadcasts."""
+    """Broadcast x to a larger shape."""
     return node("Expand", [x, shape_of(x.tape, shape)], x.dtype, tuple(shape))
 
 
 def rows(table: Symbol, index: Symbol) -> Symbol:
-    """Rows of a table (V, ...) by their numbers (...)."""
+    """Return the rows of a table (V, ...) with these indices (...)."""
     return node("Gather", [table, index], table.dtype, (*index.shape, *table.shape[1:]), axis=0)

@@ -1,1 +1,1 @@
-"""Pictures of what models do. They are drawn with matplotlib, which only the extra `report` brings."""
+"""Explanations and pictures of what models do. Pictures need matplotlib, which the extra `report` installs."""

@@ -1,4 +1,4 @@
-"""What all pictures share: which files they are, letters that any font can show, how they are written."""
+"""Helpers for all pictures: check the file, replace characters that fonts lack, measure and save."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", ".svg", ".pdf")
 DPI = 144
-LETTER = 0.602  # how wide a letter of the font of fixed width is, of its size
+LETTER = 0.602  # the width of a letter of the monospace font, relative to its size
 
 
 def check(path: str) -> None:
-    """Raise UsageError for a file that no picture can be written to, SeqcliError where nothing draws."""
+    """Raise UsageError for a file name that is not a picture's, SeqcliError if it cannot be written or drawn."""
     if Path(path).suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path}: a picture is {', '.join(ENDINGS)}", hint="the ending says which")
+        raise UsageError(f"{path}: not the name of a picture", hint=f"end it in one of {', '.join(ENDINGS)}")
     folder = Path(path).parent
     if not os.access(folder, os.W_OK):
-        raise SeqcliError(f"cannot write {path}: the folder {folder} is not there, or not writable")
+        raise SeqcliError(f"cannot write {path}: the folder {folder} does not exist, or is not writable")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -36,14 +36,14 @@ def check(path: str) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep matplotlib from warning of each character that the font draws as a box."""
+    """Silence matplotlib's warnings about characters that the font draws as boxes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write a figure, in the way that the file's ending says. Raises SeqcliError."""
+    """Write a figure in the format of the file's suffix. Raises SeqcliError."""
     try:
         with quiet(), replacing(Path(path)) as file:
             figure.savefig(file, format=Path(path).suffix[1:].lower())
@@ -52,11 +52,11 @@ def save(figure: Figure, path: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Text that a font can show: what has no picture of its own is a box, spaces and line ends are marks."""
+    """Return a text that a font can show: unprintable characters become boxes, spaces and line ends become marks."""
     marks = {" ": "\u2423", "\n": "\u21b5"}
     return "".join(marks.get(c) or (c if c.isprintable() else "\u25a1") for c in text)
 
 
 def width(text: str) -> int:
-    """Columns of a text in a font of fixed width: wide characters take two, marks none."""
+    """Return the columns of a text in a monospace font: wide characters take two, combining marks none."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

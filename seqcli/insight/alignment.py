@@ -1,8 +1,8 @@
-"""Which source token each target token was made of: a table of attention, and the alignment that it comes to.
+"""Attention between target and source tokens: a picture of the table, and the alignment that follows from it.
 
-A picture has a row for each target token and a column for each source token; the darker a cell, the more of its
-weight the row gave to that column. Letters are those of matplotlib's monospace font, then of its sans-serif ones:
-characters that all of them lack are boxes, unless a matplotlibrc names further fonts under `font.sans-serif`.
+A picture has a row for each target token and a column for each source token; a darker cell means a larger weight.
+Letters come from matplotlib's monospace font, then from its sans-serif ones; characters that all of them lack are
+boxes, unless a matplotlibrc names further fonts under `font.sans-serif`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from seqcli.insight._picture import DPI, ENDINGS, LETTER, check, plain, quiet, s
 
 __all__ = ["ENDINGS", "Scale", "check", "draw", "pairs", "pharaoh", "scale"]
 
-CELL, LONGEST = 0.34, 18.0  # inches: the side of a cell; no table is longer or wider
-SIZE, SMALLEST = 10.0, 5.0  # points of the letters
-LINE = 1.25 / 72  # inches of a line of letters, of their size
-WORD = 24  # columns: what a longer token is cut to
-NUMBERS = 900  # cells: a table of more has no numbers in it
+CELL, LONGEST = 0.34, 18.0  # inches: the side of a cell; the longest side of a table
+SIZE, SMALLEST = 10.0, 5.0  # letter sizes in points
+LINE = 1.25 / 72  # the height of a line in inches, per point of letter size
+WORD = 24  # columns: a longer token is truncated
+NUMBERS = 900  # the most cells of a table in which numbers are written
 MARGIN, BAR = 0.2, 0.15  # inches
-COLOURS = ("#ffffff", "#fdae6b", "#e6550d", "#7f2704")  # of the weights from 0 to 1
+COLOURS = ("#ffffff", "#fdae6b", "#e6550d", "#7f2704")  # for weights from 0 to 1
 FONTS = ("monospace", "sans-serif")
 
 
 class Scale(NamedTuple):
-    """How a side of the table is drawn: inches of a cell, points of its letters, every how many tokens are named."""
+    """How a side of the table is drawn: a cell's side (inches), letter size (points), and that every `step`-th token
+    is named."""
 
     cell: float
     size: float
@@ -38,7 +39,8 @@ class Scale(NamedTuple):
 
 
 def scale(count: int) -> Scale:
-    """The scale of a side of so many tokens: cells, then letters shrink, then some tokens are not named."""
+    """Return the scale of a side with `count` tokens: first cells shrink, then letters, then some names are left
+    out."""
     cell = min(CELL, LONGEST / max(count, 1))
     size = min(SIZE, max(SMALLEST, cell / LINE))
     return Scale(cell, size, max(1, math.ceil(size * LINE / cell - 1e-9)))
@@ -47,7 +49,7 @@ def scale(count: int) -> Scale:
 def draw(path: str, source: Sequence[str], target: Sequence[str], weights: ArrayLike, title: str = "") -> None:
     """Write a picture of weights (T, S), 0 to 1, of T target tokens (rows) and S source tokens (columns).
 
-    Raises ValueError where shapes differ, SeqcliError where the file cannot be written; `check` a path first.
+    Raises ValueError if shapes differ, SeqcliError if the file cannot be written; `check` a path first.
     """
     table = _table(weights)
     if table.shape != (len(target), len(source)):
@@ -61,7 +63,7 @@ def draw(path: str, source: Sequence[str], target: Sequence[str], weights: Array
     rows = [_cut(plain(token)) for token in target[:: down.step]]
     widths = [_inches(name, across.size) for name in columns]
     room = across.cell * across.step
-    room *= 0.95 if max(widths, default=0.0) <= 0.95 * room else 0.6  # beside names that turn, only letters lie
+    room *= 0.95 if max(widths, default=0.0) <= 0.95 * room else 0.6  # beside rotated names only short ones lie flat
     turned = [inches > room for inches in widths]
     # inches, from left to right and from top to bottom
     left = MARGIN + max((_inches(name, down.size) for name in rows), default=0.0) + 0.08
@@ -117,13 +119,12 @@ def draw(path: str, source: Sequence[str], target: Sequence[str], weights: Array
 
 
 def pairs(weights: ArrayLike, *, source: int | None = None, target: int | None = None) -> list[tuple[int, int]]:
-    """The alignment of weights (T, S): (source index, target index), from 0, of the source token that each target
-    token looked at most; the first of equals.
+    """Return the alignment of weights (T, S): pairs (source index, target index), from 0, of each target token and
+    the source token with the greatest weight, the first of equals.
 
-    `source` and `target` are how many tokens of a side are words, where more stand behind them, as an end of
-    sentence: a target word that looked at no word most, or at nothing, has no pair. Raises ValueError unless weights
-    have two dimensions.
-    """
+    `source` and `target` are the numbers of tokens that are words, if more follow, such as an end of sentence; a
+    target word whose greatest weight is not at a word, or is 0, has no pair. Raises ValueError unless weights have
+    two dimensions."""
     table = _table(weights)
     if not table.size:
         return []
@@ -133,7 +134,7 @@ def pairs(weights: ArrayLike, *, source: int | None = None, target: int | None =
 
 
 def pharaoh(weights: ArrayLike, *, source: int | None = None, target: int | None = None) -> str:
-    """The same alignment in the format of Pharaoh, `0-0 2-1 1-2`: source index first, empty without a pair."""
+    """Return the same alignment in Pharaoh format, `0-0 2-1 1-2`, source index first; empty without a pair."""
     return " ".join(f"{s}-{t}" for s, t in pairs(weights, source=source, target=target))
 
 
@@ -153,14 +154,14 @@ def _renderer() -> tuple[Any, Any]:
 
 
 def _inches(text: str, size: float) -> float:
-    """How wide a text is drawn; a box for a missing character may be wider than a letter."""
+    """Return the drawn width of a text in inches; a box for a missing character may be wider than a letter."""
     renderer, font = _renderer()
     with quiet():
         return renderer.get_text_width_height_descent(text, font(family=FONTS, size=size), ismath=False)[0] / DPI
 
 
 def _cut(text: str, most: int = WORD) -> str:
-    """A text of at most so many columns, an ellipsis at the end where it was longer."""
+    """Truncate a text to at most `most` columns, with an ellipsis at the end if it was longer."""
     if width(text) <= most:
         return text
     while width(text) >= most:

@@ -1,4 +1,4 @@
-"""Texts with what a model looked at: the more attention a token gets, the darker its ground."""
+"""Draw texts with a model's attention: the more attention a token gets, the darker its background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARGIN = 0.25  # inches
 
 
 class Looked(NamedTuple):
-    """A text, the tokens (start, end, weight) that were read of it, its label, or other head, and a probability."""
+    """A text, its tokens with attention (start, end, weight), its label or another heading, and a probability."""
 
     text: str
     attention: Sequence[tuple[int, int, float]]
@@ -25,7 +25,7 @@ class Looked(NamedTuple):
 
 
 def draw(rows: Sequence[Looked], path: str) -> None:
-    """Write a picture of some texts; the darkest token of each text is the one looked at most. Raises SeqcliError."""
+    """Write a picture of texts; in each, the token with the most attention is the darkest. Raises SeqcliError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -51,7 +51,7 @@ def draw(rows: Sequence[Looked], path: str) -> None:
             shade = p.weight / top
             ground = {"boxstyle": "square,pad=0.15", "facecolor": (1.0, 0.45, 0.0, 0.85 * shade), "edgecolor": "none"}
             put(p.text, p.column, at + 1 + p.line, color="none", bbox=ground, zorder=1)
-            put(p.text, p.column, at + 1 + p.line, color="black", zorder=2)  # over what stands behind its neighbours
+            put(p.text, p.column, at + 1 + p.line, color="black", zorder=2)  # above its neighbours' backgrounds
         at += 1 + max((p.line for p in tokens), default=0) + 1 + 0.4
     save(figure, path)
 
@@ -62,7 +62,7 @@ def _head(row: Looked) -> str:
 
 
 class Placed(NamedTuple):
-    """A token in the picture: its line from 0, its column from 0."""
+    """A token in the picture, with its line and column from 0."""
 
     text: str
     weight: float
@@ -71,7 +71,7 @@ class Placed(NamedTuple):
 
 
 def layout(row: Looked) -> list[Placed]:
-    """Where each token stands: words a space apart, pieces that touch in the text side by side, lines of WIDE."""
+    """Place tokens: words a space apart, adjacent pieces side by side, in lines of at most WIDE columns."""
     found: list[Placed] = []
     line = column = 0
     before = None

@@ -1,4 +1,4 @@
-"""Curves over whole numbers, on a logarithmic scale: as text, and as a picture."""
+"""Draw curves over whole numbers on a logarithmic scale, as text or as a picture."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from seqcli.insight._picture import DPI, ENDINGS, check, save
 
 __all__ = ["ENDINGS", "Curves", "check", "draw", "text"]
 
-Curves = Mapping[str, Sequence[float]]  # name -> values at 1, 2, 3 …; what is not above 0, or no number, is left out
+Curves = Mapping[str, Sequence[float]]  # name -> values at 1, 2, 3 …; NaN and values not above 0 are left out
 MARKS = "●○▲△■□◆◇+×"
-HIGH, WIDE = 14, 64  # lines and columns of the text
+HIGH, WIDE = 14, 64  # lines and columns of the text form
 
 
 def text(curves: Curves, across: str) -> list[str]:
-    """Lines that draw the curves, and the key to their marks; `across` says what the numbers count."""
+    """Return lines that draw the curves, with a key to their marks; `across` names what the whole numbers count."""
     points = [(x, math.log10(y)) for values in curves.values() for x, y in enumerate(values, 1) if _shown(y)]
     if not points:
         return ["nothing to draw"]
@@ -40,8 +40,8 @@ def _shown(y: float) -> bool:
 
 
 def draw(path: str, curves: Curves, across: str, up: str, spectra: Mapping[str, Sequence[complex]]) -> None:
-    """Write a picture of curves, and beside it of eigenvalues in the complex plane where there are any. Raises
-    SeqcliError where the file cannot be written; `check` a path first."""
+    """Write a picture of curves, with eigenvalues in the complex plane beside them if `spectra` has any. Raises
+    SeqcliError if the file cannot be written; `check` a path first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -72,8 +72,8 @@ def draw(path: str, curves: Curves, across: str, up: str, spectra: Mapping[str, 
 
 
 def bars(path: str, shares: Mapping[str, Sequence[float]], across: str) -> None:
-    """Write a picture of how values from 0 to 1 are spread, a row of bars for each name. Raises SeqcliError where the
-    file cannot be written; `check` a path first."""
+    """Write a picture of the distribution of values from 0 to 1, a row of bars for each name. Raises SeqcliError if
+    the file cannot be written; `check` a path first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

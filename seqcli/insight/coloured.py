@@ -1,4 +1,4 @@
-"""Text on a terminal with a ground that says how much: the stronger, the darker."""
+"""Colour text on a terminal by weights: a greater weight gives a darker background."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from seqcli import console
 
-GROUNDS = (None, 230, 223, 216, 209, 202)  # of xterm's 256 colours, from white to orange; letters on them are black
+GROUNDS = (None, 230, 223, 216, 209, 202)  # backgrounds among xterm's 256 colours, from none to orange
 
 
 def can_colour() -> bool:
@@ -17,7 +17,8 @@ def can_colour() -> bool:
 
 
 def painted(text: str, weights: Iterable[tuple[int, int, float]]) -> str:
-    """A text whose tokens (start, end, weight from 0 to 1) have grounds; a line end ends a ground."""
+    """Return a text whose tokens (start, end, weight from 0 to 1) have backgrounds; a background ends at a line
+    end."""
     parts, at = [], 0
     for start, end, weight in weights:
         parts.append(console.visible(text[at:start]))

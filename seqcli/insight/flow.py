@@ -1,9 +1,8 @@
-"""Gradients through time: how much the loss at a step still depends on a state of long before.
+"""Gradients through time: how much the loss at a step depends on a state long before it.
 
 The derivative of the loss at step t with respect to the whole recurrent state after step k (all layers, all parts of
-the state) is a product of t - k Jacobians: its norm vanishes or explodes with t - k as their singular values say
-(Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013, 2).
-"""
+the state) is a product of t - k Jacobians: its norm vanishes or explodes with t - k depending on their singular
+values (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013, 2)."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ from seqcli.cells import BaseCell, State
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.layers.stack import Stack, Step
 
-TIMES = 16  # steps whose losses are looked at, in the second half of a sequence
-SHARE = 0.9  # of the summed norms, within a model's memory
+TIMES = 16  # how many steps, in the second half of a sequence, have their loss differentiated
+SHARE = 0.9  # the share of the summed norms that lies within a model's memory
 
 
 class Unrolled(NamedTuple):
-    """A model with a `stack`, what the stack reads (T, B, I), and `losses(model, y)`: outputs y (T, B, C) -> nats
+    """A model with a `stack`, the stack's input (T, B, I), and `losses(model, y)`: from outputs y (T, B, C) the nats
     (S, B) of the last S steps, in torch."""
 
     model: Any
@@ -31,32 +30,32 @@ class Unrolled(NamedTuple):
 
 
 def network(own: Any, *, recurrent: bool = True) -> Any:
-    """The network of a predictor: of cells, or of whatever reads in their place. Raises UsageError where it has
-    none, or reads frames."""
+    """Return the network of a predictor, which must be recurrent if `recurrent`. Raises UsageError if it has none, or
+    reads frames."""
     stack = getattr(own.model, "stack", None)
     if getattr(own.model, "front_end", None) is not None:
         raise UsageError(
             f"{own.path}: this model reads frames, which have no tokens to look at",
-            hint="--attention, --times or --explain of the filters, where the model has them, say what they look at",
+            hint="the filters' options --attention, --times and --explain may apply to it",
         )
     if stack is None or (recurrent and not isinstance(stack, Stack)):
         what = "recurrent states" if recurrent else "layers"
         raise UsageError(
             f"{own.path}: a model of this kind has no {what} to look at",
-            hint="--explain of the filters asks for answers alone, of every kind",
+            hint="the filters' option --explain works for every kind of model",
         )
     return own.model
 
 
 def embeddings(own: Any) -> np.ndarray:
-    """The table of what a predictor's model reads. Raises SeqcliError where it has none."""
+    """Return the embedding table of a predictor's model. Raises SeqcliError if it has none."""
     if getattr(own.model, "embedding", None) is None:
         raise SeqcliError(f"{own.path}: a model of this kind has no embeddings")
     return getattr(own.model, "table", own.model.embedding)
 
 
 class Gate(NamedTuple):
-    """A matrix that multiplies the state: which, its eigenvalues, its singular values from the largest on."""
+    """A matrix that multiplies the state: its name, its eigenvalues, its singular values, the largest first."""
 
     name: str
     eigenvalues: np.ndarray
@@ -64,8 +63,8 @@ class Gate(NamedTuple):
 
 
 def norms(given: Unrolled, times: int | None = TIMES) -> np.ndarray:
-    """(T, T): the norm of the derivative of the loss at step t with respect to the state after step k, the mean over
-    the batch; NaN where t was not looked at, or nothing leads from k to t. float64, by torch's autograd."""
+    """Return (T, T): the norm of the derivative of the loss at step t with respect to the state after step k,
+    averaged over the batch; NaN if t was not chosen, or does not depend on k. float64, by torch's autograd."""
     import torch
 
     arrays = {n: torch.from_numpy(np.array(a, np.float64)) for n, a in layers.arrays(given.model).items()}
@@ -86,7 +85,7 @@ def norms(given: Unrolled, times: int | None = TIMES) -> np.ndarray:
         chosen = np.unique(np.linspace(max(first, T // 2), T - 1, times).round().astype(int)).tolist()
     flat, owner = [s for states in seen for s in states], [k for k, states in enumerate(seen) for _ in states]
     for t in chosen:
-        loss = nats[t - first].sum()  # rows are apart: the sum's gradient is each row's own
+        loss = nats[t - first].sum()  # rows are independent: the sum's gradient holds each row's own
         if not loss.requires_grad:
             continue
         squares: dict[int, Any] = {}
@@ -99,21 +98,21 @@ def norms(given: Unrolled, times: int | None = TIMES) -> np.ndarray:
 
 
 def by_distance(table: np.ndarray) -> list[float]:
-    """The mean of norms (T, T) at each distance 1, 2 … between loss and state; NaN where there is none."""
+    """Return the mean of norms (T, T) at each distance 1, 2 … between loss and state; NaN where there is none."""
     gap = np.abs(np.subtract.outer(np.arange(len(table)), np.arange(len(table))))
     own = [table[(gap == d) & ~np.isnan(table)] for d in range(1, len(table))]
     return [float(values.mean()) if len(values) else float("nan") for values in own]
 
 
 def memory(curve: list[float]) -> int | None:
-    """The distance within which 90 % of the norms lie, summed over all distances; None where there are none."""
+    """Return the distance within which 90 % of the norms, summed over all distances, lie; None if there are none."""
     values = np.nan_to_num(np.array(curve))
     total = values.cumsum()
     return int((total < SHARE * total[-1]).sum()) + 1 if len(values) and total[-1] > 0 else None
 
 
 def factor(curve: list[float]) -> float | None:
-    """What the norm is multiplied by from one distance to the next, over all of them (a geometric mean)."""
+    """Return the factor by which the norm changes from one distance to the next (the geometric mean over all)."""
     own = [(d, v) for d, v in enumerate(curve) if v > 0]
     if len(own) < 2:
         return None
@@ -122,7 +121,7 @@ def factor(curve: list[float]) -> float | None:
 
 
 def spectrum(stack: Stack) -> list[Gate]:
-    """The recurrent matrices of a stack, gate by gate; none for cells that multiply the state by no matrix."""
+    """Return the recurrent matrices of a stack, gate by gate; none for cells without a recurrent matrix."""
     found = []
     for depth, layer in enumerate(stack.cells):
         for direction, cell in enumerate(layer):

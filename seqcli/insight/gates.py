@@ -1,4 +1,4 @@
-"""How open the gates of a recurrent network are: near 0 shut, near 1 open (Karpathy et al. 2016, 4.2)."""
+"""Measure how open the gates of a recurrent network are: near 0 shut, near 1 open (Karpathy et al. 2016, 4.2)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SHUT, OPEN, BINS = 0.1, 0.9, 10
 
 
 class Gate(NamedTuple):
-    """A gate of a layer over a text: its mean, the shares of its values that are shut and open, and how many are in
-    each tenth from 0 to 1."""
+    """A gate of a layer over a text: the mean of its values, the shares that are shut and open, and the count in each
+    tenth from 0 to 1."""
 
     layer: int
     direction: int
@@ -27,7 +27,7 @@ class Gate(NamedTuple):
 
 
 def gates(stack: Stack, x: np.ndarray) -> list[Gate]:
-    """Of what is read: x (T, B, I). Nothing of cells that name no gates (`sigmoids`)."""
+    """Return the gates of a stack that reads x (T, B, I); none for cells that name no gates (`sigmoids`)."""
     values: dict[tuple[int, int, str], list[np.ndarray]] = {}
 
     def see(step: Step) -> State:

@@ -1,4 +1,4 @@
-"""What one cell can and another cannot: networks learn tasks with lags, and are asked about longer sequences."""
+"""Compare cells: networks learn tasks with lags, and are tested on longer sequences."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from seqcli.datasets.lags import CLASSES, TAGS, TASKS, TESTED, Made
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.runs import Run, folder
 
-LENGTHS = (20, *TESTED)  # symbols; up to 40 were trained on
-ASKED, SEED = 250, 1_000_000  # sequences of each length, made from a seed that no data set has
+LENGTHS = (20, *TESTED)  # symbols; training sequences have up to 40
+ASKED, SEED = 250, 1_000_000  # sequences of each length, made with a seed that no data set has
 SLOW = ("parity", "s3", "copy")  # tasks that get LONGER times the minutes
 LONGER = 5
 ATTENDING, TRANSFORMER = "+attention", "transformer"
@@ -26,11 +26,11 @@ TRANSFORMERS = {
     "lags": f"{{{_SIZE}, embedding: 32, characters: null, head: softmax, lowercase: false, fold_digits: false}}",
     "lags-label": f"{{{_SIZE}, embedding: 32, pooling: last}}",
     "lags-copy": f"{{{_SIZE}}}",
-}  # by recipe
+}  # the model section, by recipe
 
 
 class Trial(NamedTuple):
-    """A network that learns a task."""
+    """A network that is to learn a task."""
 
     task: str
     network: str  # a cell, for copy CELL+attention, or transformer
@@ -43,7 +43,7 @@ class Trial(NamedTuple):
 
     @property
     def command(self) -> list[str]:
-        """What trains it, as arguments of seqcli."""
+        """The arguments of seqcli that train it."""
         form = "lags" if self.task in TAGS else "lags-label" if self.task in CLASSES else "lags-copy"
         values = {"data.train": f"lag-{self.task}", "train.minutes": f"{self.minutes:g}", "train.seed": self.seed}
         if self.network == TRANSFORMER:
@@ -57,10 +57,10 @@ class Trial(NamedTuple):
 
 
 def trials(tasks: Sequence[str], networks: Sequence[str], minutes: float, seed: int) -> list[Trial]:
-    """Each task with each network that can be asked to learn it. Raises UsageError for unknown names."""
+    """Return each task with each network that can learn it. Raises UsageError for unknown names."""
     for name in tasks:
         if name not in TASKS:
-            raise UsageError(f"no lag task is named {name!r}", hint=did_you_mean(name, TASKS))
+            raise UsageError(f"unknown lag task {name!r}", hint=did_you_mean(name, TASKS))
     for network in networks:
         if network != TRANSFORMER:
             registry.load("cells", network.removesuffix(ATTENDING))
@@ -73,7 +73,7 @@ def trials(tasks: Sequence[str], networks: Sequence[str], minutes: float, seed: 
 
 
 def scored(trial: Trial) -> dict[int, float] | None:
-    """The share of answers that were right, by length, where the trial was carried out before."""
+    """Return the share of right answers by length, if the trial was carried out before, else None."""
     try:
         found = json.loads((trial.run.path / "lags.json").read_text())
     except (OSError, ValueError):
@@ -82,9 +82,9 @@ def scored(trial: Trial) -> dict[int, float] | None:
 
 
 def carried_out(trial: Trial, load: Callable[[Run], Any]) -> dict[int, float]:
-    """Train the network, in a process of its own, and ask it: `load` opens a run's model as its predictor. A run that
-    was cut off is gone on with; one that could not be scored on its long texts is asked all the same. Raises
-    SeqcliError with what that process said last."""
+    """Train the network in its own process, test it, and return the share of right answers by length; `load` opens a
+    run's model as its predictor. An interrupted run is resumed; a trained one whose scoring failed is tested all the
+    same. Raises SeqcliError with the last lines of that process."""
     run = trial.run
     more = ["--resume"] if run.last.exists() else ["--overwrite"] if run.exists() else []
     done = subprocess.run(
@@ -100,7 +100,7 @@ def carried_out(trial: Trial, load: Callable[[Run], Any]) -> dict[int, float]:
 
 
 def _trained(run: Run) -> bool:
-    """Whether the training of a run came to its end."""
+    """Whether the training of a run is finished."""
     try:
         return bool(artifact.read_header(run.last)["progress"]["finished"]) and run.model.exists()
     except SeqcliError:
@@ -108,14 +108,14 @@ def _trained(run: Run) -> bool:
 
 
 def asked(own: Any, task: str) -> dict[int, float]:
-    """The share of sequences whose answer, of tags the last one, a predictor gets right, by length."""
+    """Return the share of sequences that a predictor answers right (for tags, the last tag), by length."""
     shares = {}
     for length in LENGTHS:
         records = lags.made(task, [length] * ASKED, SEED + length)
         lines = own.filter([" ".join(symbols) for symbols, _ in records])
         try:
             shares[length] = sum(_is_right(task, *pair) for pair in zip(lines, records, strict=True)) / ASKED
-        except SeqcliError:  # its numbers overflow
+        except SeqcliError:  # the model's numbers overflow
             shares[length] = 0.0
     return shares
 
@@ -127,7 +127,7 @@ def _is_right(task: str, line: str, record: Made) -> bool:
 
 
 def floors(task: str) -> dict[int, float]:
-    """What the most frequent answer of each length gets right."""
+    """Return the share that the most frequent answer of each length gets right."""
     found = {}
     for length in LENGTHS:
         made = lags.made(task, [length] * ASKED, SEED + length)

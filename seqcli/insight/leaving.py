@@ -1,5 +1,5 @@
-"""What each token that was read does to an answer: the same is asked again without it, and of the text as far as it
-goes with it (leaving one out: Li, Monroe & Jurafsky 2016)."""
+"""Explain an answer by leaving tokens out: ask again without each token, and for the text up to and including it
+(Li, Monroe & Jurafsky 2016)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from seqcli import console
 
-TINY = 1e-12  # no probability is nearer to 1
-MOST, WORDS = 500, 100  # tokens of a text that is explained: it is asked about twice for each; where each has a tag
+TINY = 1e-12  # probabilities are at most 1 - TINY
+MOST, WORDS = 500, 100  # the most tokens of a text that is explained; of one in which each token has a tag
 
 
 class Token(NamedTuple):
-    """A token from `start` to `end`: the probability of the answer `without` it, and as far as `read` with it; its
-    weight is the log-odds (nats) that the answer has by it, above 0 where it speaks for the answer."""
+    """A token from `start` to `end`: the probability of the answer `without` it, and when the text is `read` up to
+    its end; its weight is the log-odds (nats) that it adds to the answer, above 0 if it speaks for the answer."""
 
     start: int
     end: int
@@ -27,20 +27,21 @@ class Token(NamedTuple):
 
 
 def odds(logp: np.ndarray) -> np.ndarray:
-    """log p / (1 - p) of log-probabilities."""
+    """Return log p / (1 - p) of log-probabilities."""
     logp = np.minimum(logp, np.log1p(-TINY))
     return logp - np.log(-np.expm1(logp))
 
 
 def tokens(spans: Sequence[tuple[int, int]], whole: float, without: np.ndarray, read: np.ndarray) -> list[Token]:
-    """Of tokens by their places: the log-probability of the answer to the `whole`, without each, as far as read."""
+    """Return the tokens at `spans`, from the log-probabilities of the answer to the `whole` text, to the text
+    `without` each token, and to the text `read` up to each."""
     weights = odds(np.array(whole)) - odds(without)
     rows = zip(spans, weights.tolist(), np.exp(without).tolist(), np.exp(read).tolist(), strict=True)
     return [Token(a, b, w, q, r) for (a, b), w, q, r in rows]
 
 
 def short(count: int, most: int = MOST) -> bool:
-    """Whether a text of so many tokens is explained; says so once where it is not."""
+    """Whether a text of `count` tokens is explained; warn once if it is not."""
     if count > most:
         _say_once(most)
     return count <= most
@@ -52,12 +53,12 @@ def _say_once(most: int) -> None:
 
 
 def variants(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """A text without each of its tokens, then each beginning of it."""
+    """Return a text without each of its tokens, then each of its beginnings."""
     return [text[:a] + text[b:] for a, b in spans] + [text[:b] for _, b in spans]
 
 
 def as_objects(text: str, found: Sequence[Token]) -> list[dict[str, Any]]:
-    """As JSON."""
+    """Return tokens for JSON."""
     return [
         {"text": text[a:b], "start": a, "end": b, "weight": round(w, 6), "without": float(f"{q:.6g}"),
          "read": float(f"{r:.6g}")}

@@ -1,4 +1,4 @@
-"""Units that follow something in a text: found by correlation (Karpathy, Johnson & Fei-Fei 2016, 4.2)."""
+"""Find units that follow a property of a text, by correlation (Karpathy, Johnson & Fei-Fei 2016, 4.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Followed(NamedTuple):
-    """A property of a text, the unit whose output follows it best, their correlation, the outputs (T,)."""
+    """A property of a text, the unit whose output follows it best, their correlation, the unit's outputs (T,)."""
 
     what: str
     layer: int
@@ -19,7 +19,7 @@ class Followed(NamedTuple):
 
 
 def _since(text: str, begins: Callable[[str], bool]) -> list[int]:
-    """Characters since the last one that begins something anew."""
+    """Return, for each character, the number of characters since the last one for which `begins` holds."""
     found, count = [], 0
     for c in text:
         count = 0 if begins(c) else count + 1
@@ -28,7 +28,7 @@ def _since(text: str, begins: Callable[[str], bool]) -> list[int]:
 
 
 def _quotes(text: str) -> list[int]:
-    """1 between straight double quotes of a paragraph, and between curly ones."""
+    """Return 1 for characters inside straight or curly double quotes, else 0; a blank line closes quotes."""
     found, inside = [], False
     for i, c in enumerate(text):
         inside = c == "“" or (not inside if c == '"' else inside and c != "”")
@@ -38,7 +38,7 @@ def _quotes(text: str) -> list[int]:
 
 
 def _brackets(text: str) -> list[int]:
-    """How many brackets are open; no line that is blank leaves any."""
+    """Return how many brackets are open at each character; a blank line closes all."""
     found, depth = [], 0
     for i, c in enumerate(text):
         depth = max(depth + (c in "([{") - (c in ")]}"), 0) if not text.startswith("\n\n", i) else 0
@@ -72,8 +72,8 @@ PROPERTIES: dict[str, Callable[[str], Sequence[float]]] = {
 
 
 def follow(text: str, ends: Sequence[int], states: Sequence[np.ndarray]) -> list[Followed]:
-    """The best unit for each property that the text has, the strongest first: `ends` are where the T tokens end in
-    the text, states (T, H) a layer."""
+    """Return the best unit for each property of the text, the strongest correlation first. `ends` are the ends of the
+    T tokens in the text; `states` are (T, H), one array a layer."""
     at = np.maximum(np.array(ends), 1) - 1
     centred = [s - s.mean(axis=0) for s in (np.asarray(s, np.float64) for s in states)]
     lengths = [np.linalg.norm(s, axis=0) for s in centred]

@@ -1,4 +1,4 @@
-"""Where in a picture each token of its caption was looked at: the picture once a token, bright where it looked."""
+"""Draw a picture once for each token of its caption, bright in the patches that the token attends to."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from seqcli.insight._picture import DPI, plain, save
 
-ACROSS, SIDE = 6, 1.3  # pictures beside each other; inches of one
-DARK = 0.25  # how bright what was not looked at stays
+ACROSS, SIDE = 6, 1.3  # pictures in a row; the side of each in inches
+DARK = 0.25  # the brightness of patches without attention
 
 
 def draw(path: str, picture: np.ndarray, grid: tuple[int, int], target: Sequence[str], weights: np.ndarray) -> None:
     """Write a picture (H, W, C) once for each of T target tokens, with weights (T, patches of a grid).
 
-    Raises SeqcliError where the file cannot be written; `check` a path first.
+    Raises SeqcliError if the file cannot be written; `check` a path first.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -38,7 +38,8 @@ def draw(path: str, picture: np.ndarray, grid: tuple[int, int], target: Sequence
 
 
 def light(weights: np.ndarray, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """How bright each pixel (H, W) is shown: 1 in the patch that was looked at most, DARK where nothing was."""
+    """Return the brightness of each pixel (H, W): 1 in the patch with the most attention, DARK where there is
+    none."""
     table = weights.reshape(grid) / max(float(weights.max()), 1e-9)
     sides = -(-size[0] // grid[0]), -(-size[1] // grid[1])
     whole = np.kron(table, np.ones(sides))[: size[0], : size[1]]

@@ -1,4 +1,4 @@
-"""What a report shows of a model's answers, of whatever task: texts with colours, alignments, how sure each was."""
+"""The parts of a report about a model's answers, for every task: coloured texts, alignments, confidence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 
 class Coloured(NamedTuple):
-    """A text, the weight of its tokens (start, end, weight from -1 to 1), what stands above and below it."""
+    """A text, its tokens (start, end, weight from -1 to 1), and the lines above and below it."""
 
     text: str
     weights: list[tuple[int, int, float]]
@@ -16,7 +16,7 @@ class Coloured(NamedTuple):
 
 
 class Aligned(NamedTuple):
-    """Tokens of a target (rows) and of a source (columns), and how much each looked at each (T, S)."""
+    """Tokens of a target (rows) and of a source (columns), and the attention weights (T, S)."""
 
     source: list[str]
     target: list[str]
@@ -25,22 +25,22 @@ class Aligned(NamedTuple):
 
 @dataclass
 class Shown:
-    """The parts of a report that a task fills; what stays empty is left out."""
+    """The parts of a report that a task fills; empty ones are left out."""
 
     judged: list[tuple[float, bool]] = field(default_factory=list)  # (probability, whether right) of each answer
-    colours: str = ""  # what the colours of `texts` say
+    colours: str = ""  # what the colours of `texts` mean
     texts: list[Coloured] = field(default_factory=list)
-    wrong: str = ""  # what the colours of `errors` say
-    errors: list[Coloured] = field(default_factory=list)  # the most confident ones first
+    wrong: str = ""  # what the colours of `errors` mean
+    errors: list[Coloured] = field(default_factory=list)  # the most confident first
     alignments: list[Aligned] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the parts for JSON."""
         return asdict(self)
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Self:
-        """What `to_dict` gave, read from JSON. Raises TypeError for what is something else."""
+        """Return the parts from the JSON of `to_dict`. Raises TypeError for anything else."""
         parts: dict[str, Any] = {"texts": Coloured, "errors": Coloured, "alignments": Aligned}
         made: dict[str, Any] = {k: [parts[k](*row) for row in v] if k in parts else v for k, v in stored.items()}
         return cls(**made)

@@ -1,8 +1,8 @@
-"""Why an answer: what each token that was read adds to the log-odds of what was given, by gradients.
+"""Explain an answer by gradients: what each token that was read adds to the log-odds of the answer.
 
 The log-odds F(x) = log p / (1 - p) of an answer depend on the vectors x_1 … x_T that the network reads. Gradient
 times input is x_t · ∂F/∂x_t. Integrated gradients (Sundararajan, Taly & Yan 2017) are x_t · ∫ ∂F/∂x_t (a x) da over a
-from 0 to 1: they sum to F(x) - F(0), the change from reading nothing but zeros.
+from 0 to 1: they sum to F(x) - F(0), the change from an input of zeros.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from seqcli import layers, ops
 from seqcli.insight.flow import Unrolled
 
-POINTS, MOST, NEAR = 32, 512, 0.002  # of the integral; at most; the relative error that is good enough
+POINTS, MOST, NEAR = 32, 512, 0.002  # the integral's points at first and at most; the sufficient relative error
 
 
 class Asked(NamedTuple):
-    """An answer that is asked about: the text, where the T tokens stand that the network reads, the network, which of
-    its losses (None: the largest), and what each of them is of."""
+    """An answer to explain: the text, the places of the T tokens that the network reads, the network, the index of
+    the loss (None: the largest), and the name of each loss."""
 
     text: str
     places: Sequence[tuple[int, int]]
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 
 class Reasons(NamedTuple):
-    """What each token adds (T,), in nats, by either way; the log-odds of the answer, and of zeros read instead."""
+    """What each token adds (T,), in nats, by both methods; the log-odds of the answer, and those for zeros."""
 
     at: int
     gradient: np.ndarray
@@ -41,14 +41,14 @@ class Reasons(NamedTuple):
 
     @property
     def error(self) -> float:
-        """How far the sum of integrated gradients is from the change that it must be, of that change."""
+        """The relative error of the sum of integrated gradients against the change that it must equal."""
         change = self.odds - self.zeros
         return abs(float(self.integrated.sum()) - change) / max(abs(change), 1e-12)
 
 
 def reasons(given: Unrolled, at: int | None) -> Reasons:
-    """Of the answer whose loss is the one `at`. float64, by torch's autograd; points of Gauss and Legendre, doubled
-    until the sum is right to 0.2 % or there are 512."""
+    """Return the reasons for the answer whose loss has the index `at`. float64, by torch's autograd, with
+    Gauss-Legendre points, doubled until the sum is right to 0.2 % or there are 512."""
     import torch
 
     arrays = {n: torch.from_numpy(np.array(a, np.float64)) for n, a in layers.arrays(given.model).items()}
@@ -63,7 +63,7 @@ def reasons(given: Unrolled, at: int | None) -> Reasons:
         at = int(losses(x).argmax())
 
     def slope(share: float) -> tuple[float, np.ndarray]:
-        """F and its derivative (T, I) where each vector is a share of itself."""
+        """Return F and its derivative (T, I) at the input scaled by `share`."""
         here = (share * x).requires_grad_()
         nats = losses(here)[at]
         odds = -nats - torch.log(-torch.expm1(-nats.clamp(min=1e-12)))

@@ -1,4 +1,4 @@
-"""The report of one or several runs: a page that is one file, drawn of what runs logged and of answers kept."""
+"""The report of one or several runs: one HTML file, made from the runs' logs and their kept answers."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from seqcli.page import svg
 from seqcli.scoring import own_split
 from seqcli.training.report import overfit
 
-LABELS, MARKS, POINTS = 16, 9, 100  # labels of a confusion matrix; steps of a colour; points of a curve
+LABELS, MARKS, POINTS = 16, 9, 100  # labels of a confusion matrix; shades of a colour; points of a curve
 LOGGED = ("step", "epoch", "seconds", "train_loss", "valid_loss", "gradient_norm", "learning_rate", "tokens",
           "tokens_per_second", "best")  # fmt: skip
 
 
 @dataclass
 class Seen:
-    """A run as a report has it: its file, its log, and its answers where its data are here."""
+    """A run in a report: its model file, its log, and its answers if its data can be read."""
 
     name: str
     stored: Artifact
     log: list[dict[str, Any]]
     split: str = ""
-    report: dict[str, Any] | None = None  # as JSON, with its tables
+    report: dict[str, Any] | None = None  # for JSON, with its tables
     shown: Shown = field(default_factory=Shown)
 
     @property
@@ -42,12 +42,13 @@ class Seen:
 
     @property
     def parameters(self) -> int:
-        """How many numbers its model is."""
+        """The number of the model's parameters."""
         return sum(a.size for n, a in self.stored.arrays.items() if n.startswith("model."))
 
 
 def see(stored: Artifact, split: str) -> Seen:
-    """What a run says of itself, and its answers on a split of its own data, kept beside it for the next report."""
+    """Return a run with its log and its answers on a split of its own data, which are kept beside it for the next
+    report."""
     folder = stored.path.parent
     name = folder.name if stored.path.stem == "model" else stored.path.stem
     seen = Seen(name, stored, list(_logged(folder / "metrics.jsonl")))
@@ -63,7 +64,7 @@ def see(stored: Artifact, split: str) -> Seen:
     own = predictor.load(stored)
     try:
         seen.split, records = own_split(own, split)
-    except SeqcliError as error:  # a model can be looked at where its data are not
+    except SeqcliError as error:  # the rest of the report needs no data
         console.warn(f"{stored.path}: no answers in the report: {error.message}; --split chooses others")
         return seen
     report, seen.shown = registry.load(f"tasks/{own.task}", "page").shown(own, records)
@@ -88,11 +89,11 @@ def _logged(path: Path) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except ValueError:
-            raise SeqcliError(f"{path}:{number}: not a record of a run", hint="was the file changed?") from None
+            raise SeqcliError(f"{path}:{number}: not a record of a run", hint="was the file edited?") from None
 
 
 def require_jinja() -> None:
-    """Raise SeqcliError where jinja2 is missing."""
+    """Raise SeqcliError if jinja2 is missing."""
     try:
         import jinja2  # noqa: F401
     except ImportError:
@@ -100,7 +101,7 @@ def require_jinja() -> None:
 
 
 def page(runs: Sequence[Seen]) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
@@ -118,7 +119,7 @@ def page(runs: Sequence[Seen]) -> str:
 
 
 def overview(runs: Sequence[Seen]) -> list[dict[str, Any]]:
-    """A row a run: what it is, what it reached, what a baseline does, how long it took, whether it over-fitted."""
+    """Return a row for each run: its model, scores, baseline, duration, and whether it overfitted."""
     rows = []
     for run in runs:
         scores, last = run.header.get("scores", {}), (run.log or [{}])[-1]
@@ -147,14 +148,14 @@ def overview(runs: Sequence[Seen]) -> list[dict[str, Any]]:
 
 
 def flat(value: Any, key: str = "") -> dict[str, Any]:
-    """A nested mapping with dotted keys."""
+    """Return a nested mapping as one with dotted keys."""
     if not isinstance(value, Mapping) or not value:
         return {key: value}
     return {k: v for name, part in value.items() for k, v in flat(part, f"{key}.{name}" if key else name).items()}
 
 
 def differences(runs: Sequence[Seen]) -> list[tuple[str, list[Any]]]:
-    """The recipe keys in which runs differ, and what each has."""
+    """Return the recipe keys in which runs differ, with the value of each run."""
     recipes = [flat(run.header.get("recipe", {})) for run in runs]
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
     rows = [(key, [recipe.get(key) for recipe in recipes]) for key in keys]
@@ -162,7 +163,7 @@ def differences(runs: Sequence[Seen]) -> list[tuple[str, list[Any]]]:
 
 
 def charts(runs: Sequence[Seen]) -> list[tuple[str, str]]:
-    """(what it shows, SVG) of what runs logged while they were trained."""
+    """Return (title, SVG) for the curves that runs logged in training."""
 
     def of(key: str, *, dashed: bool = False, ring: bool = False) -> list[svg.Line]:
         lines = []
@@ -177,7 +178,7 @@ def charts(runs: Sequence[Seen]) -> list[tuple[str, str]]:
     watched = sorted({key for run in runs for record in run.log for key in record} - set(LOGGED))
     drawn = [
         (
-            "Loss, nats: validation (line), training (dashes); a ring where over-fitting began",
+            "Loss, nats: validation (line), training (dashes); a ring where overfitting began",
             svg.curves(loss, across, "nats"),
         ),
         *((f"{name} on the validation split", svg.curves(of(name), across, name)) for name in watched),
@@ -189,7 +190,7 @@ def charts(runs: Sequence[Seen]) -> list[tuple[str, str]]:
 
 
 def _parts(run: Seen) -> dict[str, Any]:
-    """What the page has of one run by itself."""
+    """Return the parts of the page about one run alone."""
     import yaml
 
     report, units = run.report or {}, offers()
@@ -215,7 +216,8 @@ def _parts(run: Seen) -> dict[str, Any]:
 
 
 def confusion(report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The matrix of the most frequent labels: rows of (gold label, [(count, shade from 0 to MARKS)])."""
+    """Return the matrix of the most frequent labels: rows of (gold label, [(count, shade from 0 to MARKS, whether on
+    the diagonal)])."""
     found = report.get("confusion")
     if not found or len(found["labels"]) < 2:
         return None
@@ -230,7 +232,8 @@ def confusion(report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def risk(judged: Sequence[tuple[float, bool]]) -> str:
-    """The share of wrong answers among the surest ones, by how many of all these are."""
+    """Return the risk-coverage curve: the share of wrong answers among the most confident ones, by the share of
+    answers that these are."""
     if not judged:
         return ""
     measured = selective.Metric()
@@ -238,11 +241,12 @@ def risk(judged: Sequence[tuple[float, bool]]) -> str:
     curve = measured.curve()
     places = np.unique(np.linspace(0, len(curve) - 1, POINTS).astype(int))
     points = [((i + 1) / len(curve), float(curve[i])) for i in places.tolist()]
-    return svg.curves([svg.Line(points, 0, "risk")], "share that is answered", "share of them that is wrong")
+    return svg.curves([svg.Line(points, 0, "risk")], "share of texts answered", "share of answers wrong")
 
 
 def pieces(seen: Coloured) -> Iterator[tuple[str, str]]:
-    """(class, text) of a coloured text: w1 to w9 the darker, the more; n1 to n9 of weights below 0; "" plain."""
+    """Yield (class, text) of a coloured text: w1 to w9 for weights up to 1, n1 to n9 for negative ones, "" for
+    plain text."""
     at = 0
     for start, end, weight in seen.weights:
         if start > at:

@@ -1,5 +1,5 @@
-"""Pictures of a report as inline SVG: curves, bars of a reliability diagram, tables of weights. Colours are classes
-of the page's style, so that they are those of its light or its dark form."""
+"""Pictures of a report as inline SVG: curves, a reliability diagram, tables of weights. Colours are classes of the
+page's style, so that they follow its light or dark theme."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-WIDE, HIGH, LEFT, BOTTOM, TOP, RIGHT = 440, 270, 56, 40, 10, 14  # of a picture and its margins
-POINTS = 300  # of a curve
-CELL, LETTER = 20, 7.3  # of a table of weights: a cell's side, the width of a letter
+WIDE, HIGH, LEFT, BOTTOM, TOP, RIGHT = 440, 270, 56, 40, 10, 14  # a picture's size and margins
+POINTS = 300  # about the most points of a curve
+CELL, LETTER = 20, 7.3  # in a table of weights: the side of a cell, the width of a letter
 
 
 class Line(NamedTuple):
-    """A curve: its points, the class of its colour, whether it is dashed; a ring around one of its points."""
+    """A curve: its points, the class of its colour, its name, whether it is dashed, and a point to put a ring
+    around."""
 
     points: Sequence[tuple[float, float]]
     colour: int
@@ -24,7 +25,7 @@ class Line(NamedTuple):
 
 
 def curves(lines: Sequence[Line], across: str, up: str, *, logarithmic: bool = False) -> str:
-    """Curves in one picture; "" where there are no points."""
+    """Draw curves in one picture; return "" if there are no points."""
     kept = [
         line._replace(points=[p for p in line.points if _shown(p[1], logarithmic)]) for line in lines if line.points
     ]
@@ -57,26 +58,27 @@ def curves(lines: Sequence[Line], across: str, up: str, *, logarithmic: bool = F
 
 
 def reliability(bins: Sequence[Mapping[str, float]]) -> str:
-    """The share of right answers against what was said of them, bin by bin; a dot is as large as its bin is full."""
+    """Draw the share of right answers against their predicted probability, bin by bin; a dot's size shows how many
+    answers its bin has."""
     filled = [b for b in bins if b["count"]]
     if not filled:
         return ""
     x_axis, y_axis = _Axis(0, 1, LEFT, WIDE - RIGHT), _Axis(0, 1, HIGH - BOTTOM, TOP)
-    parts = [_frame(x_axis, y_axis, "probability that was said")]
+    parts = [_frame(x_axis, y_axis, "predicted probability")]
     ends = f'x1="{x_axis.at(0)}" y1="{y_axis.at(0)}" x2="{x_axis.at(1)}" y2="{y_axis.at(1)}"'
     parts.append(f'<line class="grid" stroke-dasharray="4 3" {ends}/>')
     most = max(b["count"] for b in filled)
     path = " ".join(f"{x_axis.at(b['confidence']):.1f},{y_axis.at(b['accuracy']):.1f}" for b in filled)
     parts.append(f'<polyline class="line c0" points="{path}"/>')
     for b in filled:
-        title = f"<title>said {b['confidence']:.3f}, right {b['accuracy']:.3f}, {b['count']:,.0f} answers</title>"
+        title = f"<title>given {b['confidence']:.3f}, right {b['accuracy']:.3f}, {b['count']:,.0f} answers</title>"
         size = 2 + 6 * math.sqrt(b["count"] / most)
         parts.append(_dot(x_axis.at(b["confidence"]), y_axis.at(b["accuracy"]), 0, size, title))
     return _picture(WIDE, HIGH, parts, "reliability: how often answers of a probability are right")
 
 
 def heat(source: Sequence[str], target: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
-    """A table of weights from 0 to 1: targets down, sources across."""
+    """Draw a table of weights from 0 to 1: targets down, sources across."""
     left = 8 + LETTER * max((len(t) for t in target), default=0)
     top = 8 + LETTER * max((len(s) for s in source), default=0)
     parts = []
@@ -87,28 +89,28 @@ def heat(source: Sequence[str], target: Sequence[str], weights: Sequence[Sequenc
         y = top + (t + 0.68) * CELL
         parts.append(f'<text x="{left - 5:.1f}" y="{y:.1f}" text-anchor="end">{escape(name)}</text>')
         for i, weight in enumerate(weights[t]):
-            title = f"<title>{escape(name)} looks at {escape(source[i])}: {weight:.3f}</title>"
+            title = f"<title>{escape(name)} attends to {escape(source[i])}: {weight:.3f}</title>"
             place = f'x="{left + i * CELL:.1f}" y="{top + t * CELL:.1f}"'
             parts.append(
                 f'<rect class="hot" {place} width="{CELL - 1}" height="{CELL - 1}" '
                 f'fill-opacity="{max(weight, 0.04):.2f}">{title}</rect>'
             )
     wide, high = left + len(source) * CELL + 4, top + len(target) * CELL + 4
-    return _picture(wide, high, parts, "what each token of the answer looked at", own_size=True)
+    return _picture(wide, high, parts, "attention of each token of the answer", own_size=True)
 
 
 class _Axis:
-    """Numbers from `low` to `high` on a picture's places from `start` to `end`."""
+    """An axis that maps numbers from `low` to `high` to a picture's coordinates from `start` to `end`."""
 
     def __init__(self, low: float, high: float, start: float, end: float):
-        room = 0.0 if high > low else abs(low) / 2 or 1.0  # of a single point, around it
+        room = 0.0 if high > low else abs(low) / 2 or 1.0  # room around a single point
         self.low, self.high, self._start, self._end = low - room, high + room, start, end
 
     def at(self, value: float) -> float:
         return self._start + (value - self.low) / (self.high - self.low) * (self._end - self._start)
 
     def ticks(self, most: int = 5) -> list[float]:
-        """Round numbers within."""
+        """Return round numbers inside the axis."""
         rough = (self.high - self.low) / most
         unit = 10 ** math.floor(math.log10(rough))
         step = next(s * unit for s in (1, 2, 2.5, 5, 10) if s * unit >= rough * 0.999)
@@ -131,7 +133,8 @@ def _frame(x_axis: _Axis, y_axis: _Axis, across: str, *, logarithmic: bool = Fal
 
 
 def _decades(axis: _Axis) -> list[float]:
-    """Logarithms of round numbers on a logarithmic axis: 1, 2 and 5 times powers of ten, or of these alone."""
+    """Return the logarithms of round numbers for a logarithmic axis: powers of ten, or 1, 2 and 5 times these, or
+    more."""
     powers = range(math.floor(axis.low), math.ceil(axis.high) + 1)
     for parts in ((1,), (1, 2, 5), tuple(range(1, 10))):
         found = [p + math.log10(part) for p in powers for part in parts]
@@ -142,7 +145,7 @@ def _decades(axis: _Axis) -> list[float]:
 
 
 def number(value: float) -> str:
-    """A number as an axis has room for it: 0.002, 1.5, 12k, 3M."""
+    """Format a number for an axis: 0.002, 1.5, 12k, 3M."""
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size * (1 - 1e-9):
             return f"{value / (1e3 if sign == 'k' else size):.4g}{sign}"

@@ -1,13 +1,13 @@
-"""What `seqcli recipes new` does: looks at a user's files and writes a recipe that fits them.
+"""The work of `seqcli recipes new`: look at a user's files and write a recipe that fits them.
 
-- `look`: which split each file is, how it is encoded, a bounded sample of its text
-- `records`: what a sample holds: the task, and the keys of `data` that read it
-- `columns`: which column of a table, or key of JSON objects, has the texts and which the labels
-- `objects`: JSON lines as such columns
-- `pairs`: sources and targets: in two files, in columns, under keys
-- `tags`: words with tags: where the tags stand, and whether they are spans
-- `frames`: series and recordings: columns that name files, arrays; `series`: formats of numbers alone
-- `fitted`, of pairs `fitted_pairs`, of series and recordings `fitted_frames`: the tokenizer or frames, model and
-  training that fit what was found
-- `write`: all of it in order; what is said on stderr, and the recipe's text
+- `look`: finds the split and the encoding of each file, and takes a bounded sample of its text
+- `records`: finds the task of a sample, and the keys of `data` that read it
+- `columns`: finds the columns of a table, or the keys of JSON objects, that hold the texts and the labels
+- `objects`: turns JSON lines into such columns
+- `pairs`: finds sources and targets in two files, in columns, or under keys
+- `tags`: finds words with tags, the place of the tags, and whether they mark spans
+- `frames`: finds series and recordings: columns that name files, arrays; `series`: formats of numbers alone
+- `fitted`, `fitted_pairs` (pairs) and `fitted_frames` (series and recordings): choose the tokenizer or frames, the
+  model and the training
+- `write`: runs all of this in order, prints what was found, and writes the recipe
 """

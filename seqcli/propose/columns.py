@@ -1,7 +1,7 @@
-"""Looking at columns: which one holds the texts of a table or of JSON objects, and which the labels.
+"""Find the columns of a table, or the keys of JSON objects, that hold the texts and the labels.
 
-A label's column has few distinct values that repeat, and short ones; the text's column is the longest on average.
-Well-known names come first where the columns have names; without one the label is a guess, and is said to be one.
+A column of labels has few distinct, short values that repeat; the column of texts is the longest on average. If the
+columns have names, well-known names decide first; without one the label is a guess, and is reported as such.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from seqcli.frames import located
 from seqcli.records import LABELLED, Options
 from seqcli.streams import Chunk
 
-REPEATED = 2  # a label comes this often on average
-SURE = 4  # so often, where more hangs on it
-LONGEST_LABEL = 40  # characters on average
+REPEATED = 2  # how often a label occurs on average, at least
+SURE = 4  # the same, where certainty is needed
+LONGEST_LABEL = 40  # characters on average, at most
 MOST_LABELS = 1000
-WIDEST = 64  # columns that are looked at
-FEW = 10  # rows: in fewer, repetition tells no labels
-SEPARATORS = ("|", ";", ",")  # of several labels in one cell
-OWN = {"tsv": "\t", "csv": ","}  # delimiters
-_SAY = "--label COLUMN says which one it is, by name or number"
-_GUESSED = "GUESSED, for its few values repeat: --label COLUMN says otherwise"
+WIDEST = 64  # the most columns that are examined
+FEW = 10  # rows: in fewer, repetition does not reveal labels
+SEPARATORS = ("|", ";", ",")  # between several labels in one cell
+OWN = {"tsv": "\t", "csv": ","}  # the default delimiters
+_SAY = "choose it with --label COLUMN, by name or number"
+_GUESSED = "GUESSED, as its few values repeat: choose another with --label COLUMN"
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,eE+-]*")
 _SPLITS = {"train", "valid", "validation", "dev", "val", "test"}
 
@@ -41,11 +41,11 @@ class Column:
     number: int  # from 1
     name: str | None
     values: list[str]
-    parts: list[list[str]] | None = None  # where values are lists: labels
+    parts: list[list[str]] | None = None  # the labels of each value, if values are lists
 
     @property
     def length(self) -> float:
-        """Characters of a value on average."""
+        """The average number of characters of a value."""
         return sum(map(len, self.values)) / max(len(self.values), 1)
 
     def __str__(self) -> str:
@@ -54,26 +54,26 @@ class Column:
 
 @dataclass
 class Choice:
-    """What was decided: the two columns, and why it might be wrong."""
+    """The two columns that were chosen, and why the choice might be wrong."""
 
     text: Column
     label: Column
-    why: str = ""  # it is the label
-    separator: str | None = None  # what stands between the labels of a cell
+    why: str = ""  # why it is the label
+    separator: str | None = None  # between the labels of a cell
     notes: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)  # notes that warn
+    doubts: list[str] = field(default_factory=list)  # notes to print as warnings
     rivals: str = ""  # the note that other columns are long too
 
 
 class NoLabel(SeqcliError):
-    """No column looks like labels. With status 2: there are too few rows to guess from."""
+    """No column looks like labels; with status 2, there are too few rows to guess from."""
 
 
 def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Choice:
-    """The text's and the label's column; `text` and `label` are what the user says of them.
+    """Choose the columns of texts and labels; `text` and `label` are the user's choices.
 
-    Raises NoLabel where no column repeats as labels do, or where a guess would rest on too few rows, UsageError for a
-    column that is not there.
+    Raises NoLabel if no column repeats as labels do, or there are too few rows to guess from; UsageError for a column
+    that does not exist.
     """
     notes: list[str] = []
     doubts: list[str] = []
@@ -85,13 +85,13 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     named = [c for c in candidates if _known(LABEL_NAMES, c) is not None]
     named.sort(key=lambda c: _known(LABEL_NAMES, c) or 0)
     rows = max((len(c.values) for c in filled), default=0)
-    sure = LABEL_NAMES if rows < FEW else LABEL_NAMES[:4]  # names that need no values that repeat
+    sure = LABEL_NAMES if rows < FEW else LABEL_NAMES[:4]  # names that count even if values do not repeat
     by_name = [c for c in filled if c is not said_text and _known(sure, c) is not None and c.length <= LONGEST_LABEL]
     candidates.sort(key=lambda c: len(_values(c)))
     known_label = said_label or next(iter([*named, *by_name]), None)
     if known_label is None and rows < FEW and len(filled) > 1:
         raise NoLabel(
-            f"{rows} row{'s are' if rows > 1 else ' is'} too few to guess which column has the label"
+            f"{rows} row{'s are' if rows > 1 else ' is'} too few to guess the column of labels"
             f" (columns: {', '.join(map(str, columns[:8]))})",
             hint=_SAY,
             status=USAGE,
@@ -104,22 +104,22 @@ def choose(columns: Sequence[Column], text: str | None, label: str | None) -> Ch
     others = [str(c) for c in candidates if c is not chosen]
     rival = f"column {' or '.join(others[:3])} could be the label too" if others and not said_label else ""
     if known_label is None:
-        guess = f"the label is guessed: column {chosen}, for its few values repeat"
-        doubts.append(f"{guess}{'; ' * bool(rival)}{rival}: --label COLUMN says otherwise")
+        guess = f"the label is guessed: column {chosen}, as its few values repeat"
+        doubts.append(f"{guess}{'; ' * bool(rival)}{rival}: choose another with --label COLUMN")
     elif rival:
-        notes.append(f"{rival}: --label COLUMN says otherwise")
+        notes.append(f"{rival}: choose it with --label COLUMN")
     known = [c for c in texts if _known(TEXT_NAMES, c) is not None and not is_number(c)]
     found = said_text or max(known or texts, key=lambda c: c.length)
     rivals = [c for c in texts if c is not found and c.length * 2 > found.length and not is_number(c)]
     if rivals and not said_text:
-        notes.append(f"column {' or '.join(str(c) for c in rivals[:3])} is long too: --text COLUMN says otherwise")
+        notes.append(f"column {' or '.join(str(c) for c in rivals[:3])} is long too: choose it with --text COLUMN")
     long_too = notes[-1] if rivals and not said_text else ""
-    why = "as --label says" if said_label else "by its name" if known_label else _GUESSED
+    why = "by --label" if said_label else "by its name" if known_label else _GUESSED
     return Choice(found, chosen, why, _separator(chosen), notes, doubts, long_too)
 
 
 def given(what: str, columns: Sequence[Column]) -> Column:
-    """The column that a name or number means. Raises UsageError."""
+    """Return the column with a name or number. Raises UsageError if there is none."""
     number = column_number(what)
     for column in columns:
         if column.name == what or column.number == number:
@@ -129,13 +129,13 @@ def given(what: str, columns: Sequence[Column]) -> Column:
 
 
 def _known(names: Sequence[str], column: Column) -> int | None:
-    """The place of a column's name among the well-known ones."""
+    """Return the position of a column's name among well-known ones, or None."""
     name = (column.name or "").strip().casefold()
     return names.index(name) if name in names else None
 
 
 def _values(column: Column) -> Counter[str]:
-    """The labels that the column would give."""
+    """Count the labels that the column would give."""
     separator = _separator(column)
     if column.parts is not None:
         return Counter(part for parts in column.parts for part in parts)
@@ -151,7 +151,7 @@ def fits(column: Column) -> bool:
 
 
 def is_split(column: Column) -> bool:
-    """Whether the values say which split a row is of."""
+    """Whether the values name the split of each row."""
     return {v.strip().casefold() for v in column.values if v.strip()} <= _SPLITS
 
 
@@ -161,7 +161,7 @@ def is_number(column: Column) -> bool:
 
 
 def _separator(column: Column) -> str | None:
-    """What divides cells into labels that repeat more than the cells do."""
+    """Return the separator that splits cells into labels that repeat more than whole cells do, or None."""
     if column.parts is not None:
         return None
     cells = [v for v in column.values if v.strip()]
@@ -177,14 +177,14 @@ def _separator(column: Column) -> str | None:
 
 
 def can_be_named(header: Sequence[str]) -> bool:
-    """Whether the names of columns can stand in a recipe: each there once, none a number."""
+    """Whether a recipe can name the columns: the names are distinct, and none is a number."""
     folded = [cell.strip().casefold() for cell in header]
     good = all(cell and cell.isprintable() and column_number(cell) is None for cell in folded)
     return good and len(set(folded)) == len(folded) > 0
 
 
 def is_label(column: Column) -> bool:
-    """Whether the values are surely labels: few, short, and often repeated."""
+    """Whether the values are certainly labels: few, short, and often repeated."""
     counts = _values(column)
     return fits(column) and len(counts) * SURE <= counts.total()
 
@@ -205,7 +205,7 @@ class Table:
 def table(
     name: str, chunks: Sequence[Chunk], text: str | None, label: str | None, *, whole: bool
 ) -> tuple[Table, Choice]:
-    """Read the beginning of a table, `whole` where it is all of it, and choose its columns. Raises SeqcliError."""
+    """Read the beginning of a table (all of it if `whole`), and choose its columns. Raises SeqcliError."""
     delimiter, quoting, first, values = rows(name, chunks, (text, label), whole=whole)
     header = _is_header(name, chunks, delimiter, quoting)
     header = over_files(values) if header is None else header
@@ -229,23 +229,23 @@ def are_files(cells: Sequence[str]) -> bool:
 
 
 def over_files(values: dict[int, list[str]]) -> bool | None:
-    """Whether the first row names the columns of a table that names files; None: no column does."""
+    """Whether the first row of a table that names files is a header; None if no column names files."""
     files = [own for own in values.values() if are_files(own[1:])]
     return not are_files(files[0][:1]) if files else None
 
 
 def keys_of(header: bool, said: str, delimiter: str | None, quoting: bool | None) -> list[tuple[str, Any, str]]:
-    """The keys of a recipe that say how rows are read, each with what is to be said of it."""
+    """Return the recipe keys that say how rows are read, each with its comment."""
     found: list[tuple[str, Any, str]] = [("header", header, said)]
     if delimiter:
-        found.append(("delimiter", delimiter, "what separates the columns"))
+        found.append(("delimiter", delimiter, "between the columns"))
     if quoting:
-        found.append(("quoting", True, "cells stand in double quotes"))
+        found.append(("quoting", True, "cells are in double quotes"))
     return found
 
 
 def headed(values: dict[int, list[str]], header: bool) -> list[Column]:
-    """The columns of a table, whose first row may name them."""
+    """Return the columns of a table, named by its first row if `header`."""
     names = {n: v[0].strip() for n, v in values.items()} if header else {}
     return [Column(n, names.get(n), v[1:] if header else v) for n, v in values.items()]
 
@@ -253,8 +253,8 @@ def headed(values: dict[int, list[str]], header: bool) -> list[Column]:
 def rows(
     name: str, chunks: Sequence[Chunk], wanted: Sequence[str | None], *, whole: bool
 ) -> tuple[str, bool | None, list[str], dict[int, list[str]]]:
-    """The delimiter of a table, whether cells are quoted, the first row, and the cells of columns by number; those of
-    a wide table that are `wanted` among them. Raises SeqcliError."""
+    """Return the delimiter of a table, whether cells are quoted, the first row, and the cells of columns by number,
+    which include the `wanted` ones of a wide table. Raises SeqcliError."""
     own = OWN[name]
     delimiter, first = own, _first(name, chunks, own)
     for delimiter in (own, *(d for d in (";", "\t", ",", "|") if d != own)):
@@ -262,7 +262,7 @@ def rows(
         if len(first) > 1:
             break
     if len(first) < 2:
-        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", hint="a text and its label are two")
+        raise NoLabel(f"{chunks[0].source}:1: the rows have one column", hint="texts and labels need two")
     numbers = _looked_at(first, *wanted)
     values = _columns(name, chunks, delimiter, None, numbers, whole)
     quoting = None
@@ -274,7 +274,7 @@ def rows(
 
 
 def _looked_at(first: Sequence[str], *wanted: str | None) -> list[int]:
-    """The numbers of the columns that are looked at: of a wide table the first ones, the last, and what is named."""
+    """Return the numbers of the columns to examine: in a wide table the first ones, the last, and named ones."""
     names = {*LABEL_NAMES, *TEXT_NAMES, *(w.casefold() for w in wanted if w)}
     named = {n for n, cell in enumerate(first, 1) if cell.strip().casefold() in names or str(n) in wanted}
     return sorted({*range(1, min(len(first), WIDEST) + 1), len(first), *named})
@@ -285,9 +285,9 @@ def _reader(name: str, **options: Any) -> Any:
 
 
 def _first(name: str, chunks: Sequence[Chunk], delimiter: str) -> list[str]:
-    """The cells of the first row; none where its quotes do not end."""
+    """Return the cells of the first row; none if its quotes do not end."""
     reader = _reader(name, text="1", header=True, delimiter=delimiter)
-    with contextlib.suppress(SeqcliError):  # in a later row: `_columns` finds it again
+    with contextlib.suppress(SeqcliError):  # an error in a later row: `_columns` finds it again
         for chunk in chunks:
             list(reader.feed(chunk))
         list(reader.close())
@@ -297,7 +297,7 @@ def _first(name: str, chunks: Sequence[Chunk], delimiter: str) -> list[str]:
 def _columns(
     name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool | None, numbers: Sequence[int], whole: bool
 ) -> dict[int, list[str]]:
-    """The cells of each column in rows that are not blank, by its number; columns that rows lack are left out."""
+    """Return the cells of each column in non-blank rows, by its number; columns that rows lack are left out."""
     found, problem = {}, None
     for number in numbers:
         reader = _reader(name, text=str(number), header=False, delimiter=delimiter, quoting=quoting)
@@ -319,7 +319,7 @@ def _is_quoted(cells: Sequence[str]) -> bool:
 
 
 def _is_header(name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool | None) -> bool | None:
-    """True where the reader itself takes the first row for one, by well-known names; None: not known."""
+    """Return True if the reader itself takes the first row for a header, by well-known names, else None."""
     reader = _reader(name, text="1", delimiter=delimiter, quoting=quoting)
     with contextlib.suppress(SeqcliError):
         list(reader.feed(chunks[0]))
@@ -327,7 +327,7 @@ def _is_header(name: str, chunks: Sequence[Chunk], delimiter: str, quoting: bool
 
 
 def _looks_like_header(first: Sequence[str], values: dict[int, list[str]], below: Choice) -> bool:
-    """Whether the first row is made of names, and its label is none of those that repeat below it."""
+    """Whether the first row consists of names, and its label is not among those that repeat below it."""
     if len(below.label.values) < FEW or not are_names(first):
         return False
     counts = _values(below.label)
@@ -336,7 +336,7 @@ def _looks_like_header(first: Sequence[str], values: dict[int, list[str]], below
 
 
 def _are_named(values: dict[int, list[str]]) -> bool:
-    """Whether few rows begin with names: one that labels are known by, or one above nothing but numbers."""
+    """Whether the first of few rows has names: a well-known name of labels, or a name above nothing but numbers."""
     known = any(v[0].strip().casefold() in LABEL_NAMES and v[0] not in v[1:] for v in values.values())
     return known or any(
         any(c.strip() for c in v[1:]) and is_number(Column(n, None, v[1:])) for n, v in values.items()

@@ -1,4 +1,4 @@
-"""Which frames, model and training fit series and recordings: by how many there are, and how long they are.
+"""Choose frames, model and training for series and recordings, by their number and length.
 
 The sizes are those of the packaged recipes: `japanese-vowels` (short series of vectors), `italy-power` (short series
 of numbers), `basic-motions`, `osu-leaf` (long series), `spoken-digits` and `spoken-digits-ctc`.
@@ -13,15 +13,15 @@ from seqcli.propose.fitted import Entry, Fit, Section
 from seqcli.propose.frames import Shape
 from seqcli.propose.look import PAIRS, Found, Look
 
-FRAMES = 1.6e7  # read in a run of some minutes on two cores, by a front end that leaves most steps out
-STEPS = 1500  # of the optimizer: what few records need; those of long series more
+FRAMES = 1.6e7  # read in a run of some minutes on two cores, with a front end that drops most steps
+STEPS = 1500  # optimizer steps that few records need; long series need more
 FEW, SOME = 100, 1000  # records
 SHORT, LONG = 40, 200  # frames of a record
-READ, SOURCE = 1000, 500  # `data.longest` of labelled records and of pairs, where a recipe does not say it
+READ, SOURCE = 1000, 500  # the defaults of `data.longest` for labelled records and for pairs
 
 
 def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
-    """The sections of a recipe for records of vectors, and hints."""
+    """Return the sections of a recipe for records of vectors, and hints."""
     shape: Shape = found.frames
     held = sum(e.value for e in fitted.shares(found, look, others) if isinstance(e.value, float))
     whole = found.pairs.total if found.task == PAIRS else found.records * look.scale
@@ -35,9 +35,9 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
         return sections, _hints(found, records)
     target = fitted_pairs.kind_of(found.pairs.target)
     if target.tokenizer == "sentencepiece":
-        target = target._replace(tokenizer="char", why="letters, which few recordings are enough for", tokens=0.0)
+        target = target._replace(tokenizer="char", why="letters, for which few recordings are enough", tokens=0.0)
     symbols = target.tokens or found.pairs.target.length
-    sections["tokenizer"] = [Entry("kind", target.tokenizer, f"of what is said: {target.why}")]
+    sections["tokenizer"] = [Entry("kind", target.tokenizer, f"of the transcripts: {target.why}")]
     if target.split:
         sections["tokenizer"].append(Entry("split", target.split, ""))
     ordered = shape.axes < 3 and symbols * 2 <= shape.steps / every
@@ -47,24 +47,24 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
 
 
 def described(shape: Shape) -> str:
-    """`30 frames each, the longest 33; 2 numbers a frame`."""
+    """Describe records: `30 frames each, the longest 33; 2 numbers a frame`."""
     many = f"{shape.dimensions:,} numbers" if shape.dimensions > 1 else "a number"
     return f"{shape.steps:,} frames each (the median), the longest {shape.longest:,}; {many} a frame"
 
 
 def longest(found: Found) -> Section:
-    """`data.longest`, where records have more frames than are read without it."""
+    """Return `data.longest` if records have more frames than its default."""
     shape: Shape = found.frames
     if shape.longest <= (SOURCE if found.task == PAIRS else READ):
         return []
     most = -(-shape.longest * 3 // 2 // 100) * 100
-    return [Entry("longest", most, f"frames that are read; of those looked at, one has {shape.longest:,}")]
+    return [Entry("longest", most, f"frames that are read; the longest record in the sample has {shape.longest:,}")]
 
 
 def _frames(shape: Shape, records: float) -> Section:
     varied: dict[str, Any] = {}
     if shape.kind == "mel":
-        entries = [Entry("kind", "mel", "how loud each of 40 bands is, every 10 ms; or mfcc")]
+        entries = [Entry("kind", "mel", "the loudness of 40 bands, every 10 ms; or mfcc")]
         varied = {"shift": 5, "time_masks": 1, "time_mask": 8, "feature_masks": 1, "feature_mask": 6}
     else:
         size = f"{shape.dimensions:,} numbers" if shape.dimensions > 1 else "a number"
@@ -76,18 +76,18 @@ def _frames(shape: Shape, records: float) -> Section:
         if records < SOME and shape.steps >= LONG:
             varied["shift"] = shape.steps // 20
     if shape.normal:
-        entries.append(Entry("normalize", "record", "each has mean 0 and deviation 1 as it is"))
+        entries.append(Entry("normalize", "record", "each record already has mean 0 and deviation 1"))
     else:
         entries.append(
-            Entry("normalize", "training", "over all; record: each by itself, where its level tells nothing")
+            Entry("normalize", "training", "over all records; record: each by itself, if its level tells nothing")
         )
     if varied:
-        entries.append(Entry("augment", varied, "in training alone"))
+        entries.append(Entry("augment", varied, "only in training"))
     return entries
 
 
 def _front_end(shape: Shape) -> tuple[Any, int]:
-    """The front end, and for how many frames it makes a step."""
+    """Return the front end, and the number of frames for each of its steps."""
     if shape.kind == "mel":
         return {"kind": "conv", "layers": 2, "width": 5, "stride": 2}, 4
     if shape.steps < 8 or (shape.steps < SHORT and shape.dimensions > 1):
@@ -100,8 +100,8 @@ def _front_end(shape: Shape) -> tuple[Any, int]:
 
 def _stepped(front: Any) -> str:
     if front == "linear":
-        return "conv with strides, where series are long"
-    return f"a step for every {front['stride'] ** front['layers']} frames"
+        return "conv with strides for long series"
+    return f"one step for {front['stride'] ** front['layers']} frames"
 
 
 def _classifier(shape: Shape, records: float, front: Any) -> Section:
@@ -112,7 +112,7 @@ def _classifier(shape: Shape, records: float, front: Any) -> Section:
     return [
         Entry("cell", "gru", ""),
         Entry("front_end", front, _stepped(front)),
-        Entry("embedding", size, "what the front end makes of a frame"),
+        Entry("embedding", size, "the front end's output size"),
         Entry("hidden", size, f"of each direction, for {records:,.0f} {shape.what}"),
         Entry("pooling", "max" if greatest else "mean", "or attention, last"),
         Entry("dropout", dropout, "more on fewer records"),
@@ -120,7 +120,7 @@ def _classifier(shape: Shape, records: float, front: Any) -> Section:
 
 
 def _encoder(records: float, front: Any, size: int) -> Section:
-    """What reads the frames of pairs."""
+    """Return the keys of the encoder for the frames of pairs."""
     return [
         Entry("cell", "gru", ""),
         Entry("front_end", front, _stepped(front)),
@@ -132,7 +132,7 @@ def _encoder(records: float, front: Any, size: int) -> Section:
 def _transcriber(records: float, front: Any) -> Section:
     size = 64 if records < 500 else 96 if records < 10_000 else 256
     return [
-        Entry("kind", "ctc", "the target follows the source's order; else seq2seq"),
+        Entry("kind", "ctc", "for targets in the order of the source; else seq2seq"),
         *_encoder(records, front, size),
         Entry("layers", 2 if records >= 500 else 1, ""),
         Entry("dropout", 0.3, "more on fewer pairs"),
@@ -142,7 +142,7 @@ def _transcriber(records: float, front: Any) -> Section:
 def _writer(records: float, front: Any) -> Section:
     size = 64 if records < 2000 else 128
     return [
-        Entry("kind", "seq2seq", "ctc is for targets that are shorter than the source, in its order"),
+        Entry("kind", "seq2seq", "ctc is for targets shorter than the source, in its order"),
         *_encoder(records, front, size),
         Entry("attention", "general", ""),
         Entry("dropout", 0.3, "more on fewer pairs"),
@@ -159,11 +159,11 @@ def _train(shape: Shape, records: float, found: Found, *, judged: bool, ordered:
     rate = 2e-3 if pairs or shape.steps >= LONG else 3e-3
     train = fitted.training(epochs, batch, rate, 20, 1.0, f"sized for minutes on 2 cores, {records:,.0f} records")
     average = 0.98 if records < 500 else 0.99
-    more = [Entry("average", average, "the mean of the weights as they move is what is kept")]
+    more = [Entry("average", average, "the moving average of the weights is kept")]
     if judged and pairs and ordered:
-        more.append(Entry("watch", "phoneme-error-rate", "of tokens that are words, the word error rate"))
+        more.append(Entry("watch", "phoneme-error-rate", "for tokens that are words, this is the word error rate"))
     elif judged and not pairs and records < 5 * FEW:
-        more.append(Entry("watch", "loss", "of few records in the validation split all are soon right"))
+        more.append(Entry("watch", "loss", "a small validation split is soon answered without errors"))
     return [*train[:-1], *more, train[-1]]
 
 

@@ -1,7 +1,7 @@
-"""Which tokenizers, model and training fit pairs of texts: by how they look, and by how many there are.
+"""Choose tokenizers, model and training for pairs of texts, by their content and number.
 
-A budget is tokens read of both sides in a run of some minutes on two cores: a GRU of 48 units over words reads some
-15,000 a second on one of them, an LSTM of 256 over sub-words a few thousand.
+A budget is the tokens of sources and targets read in a run of some minutes on two cores: a GRU of 48 units over words
+reads about 15,000 a second on one core, an LSTM of 256 over sub-words a few thousand.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from seqcli.propose.pairs import Pairs, Texts
 from seqcli.tokenizers.word import words_of
 
 SHORT, SENTENCES = 4e6, 5e6  # tokens of a run
-CLOSED, SEEN = 3000, 10  # words of a closed vocabulary at most; how often each is there on average
-UNSEEN = 0.005  # share of the words of new texts that one may lack
-ALIKE = 0.5  # share of letters, or of the target's symbols, that makes one tokenizer enough
-LONGEST = 60  # characters, or words, of a target that is judged as a whole
-TOKENS = 500  # `longest`, where a recipe does not say it
+CLOSED, SEEN = 3000, 10  # the most words of a closed vocabulary; how often each occurs on average, at least
+UNSEEN = 0.005  # the largest share of words in new texts that it may lack
+ALIKE = 0.5  # share of common letters, or of the target's symbols, from which one tokenizer is enough
+LONGEST = 60  # targets of at most so many characters, or words, are judged as a whole
+TOKENS = 500  # the default of `longest`
 
 
 class Kind(NamedTuple):
-    """How a side is divided."""
+    """How sources or targets are tokenized."""
 
     tokenizer: str
     split: str
     why: str
-    tokens: float  # of a text, on average
+    tokens: float  # average number in a text
 
 
 def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
-    """The sections of a recipe for pairs, and hints."""
+    """Return the sections of a recipe for pairs, and hints."""
     both: Pairs = found.pairs
     source, target = kind_of(both.source, splits=("whitespace", "punctuation")), kind_of(both.target)
     if both.features:
         source, target = (_characters(side) for side in (both.source, both.target))
     shared = bool(both.features) or _is_shared(both, source, target)
-    sections = {"tokenizer": _tokenizer(source, both, "both sides: " if shared else "")}
+    sections = {"tokenizer": _tokenizer(source, both, "source and target: " if shared else "")}
     if not shared:
         sections["target_tokenizer"] = _tokenizer(target, both, "")
     sentences = "sentencepiece" in (source.tokenizer, target.tokenizer)
@@ -61,17 +61,17 @@ def fit(found: Found, look: Look, others: dict[str, Look]) -> Fit:
 
 
 def kind_of(side: Texts, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
-    """The tokenizer of a side: words where the vocabulary is closed, sub-words for sentences, else characters."""
+    """Choose the tokenizer of one side: words for a closed vocabulary, sub-words for sentences, else characters."""
     closed: list[tuple[str, Counter[str], float]] = []
     for split in splits:
         counts, unseen = _vocabulary(side, split)
         few = 0 < len(counts) <= CLOSED and len(counts) * SEEN <= counts.total()
-        fewer = not closed or len(counts) * 2 < len(closed[-1][1])  # marks apart where that makes a difference
+        fewer = not closed or len(counts) * 2 < len(closed[-1][1])  # separate punctuation if that matters
         if few and fewer and unseen <= UNSEEN and (split == "whitespace" or side.words > 1):
             closed.append((split, counts, unseen))
     if closed:
         split, counts, unseen = closed[-1]
-        why = f"{len(counts):,} words make up all texts" if not unseen else f"{len(counts):,} words, hardly a new one"
+        why = f"all texts use {len(counts):,} words" if not unseen else f"{len(counts):,} words, hardly any new"
         return Kind("word", split, why, counts.total() / max(len(side.texts), 1))
     if is_sentences(side):
         return Kind("sentencepiece", "", f"sentences, {side.words:.0f} words on average", side.length / 3.5)
@@ -79,11 +79,11 @@ def kind_of(side: Texts, splits: tuple[str, ...] = ("whitespace",)) -> Kind:
 
 
 def _characters(side: Texts) -> Kind:
-    return Kind("char", "", f"strings of {side.length:.0f} characters on average, no sentences", side.length)
+    return Kind("char", "", f"strings of {side.length:.0f} characters on average, not sentences", side.length)
 
 
 def _vocabulary(side: Texts, split: str) -> tuple[Counter[str], float]:
-    """The words of all texts, and the share of those of every tenth text that the others lack."""
+    """Count the words of all texts, and return the share of words in every tenth text that the other texts lack."""
     seen, new = Counter[str](), Counter[str]()
     for i, text in enumerate(side.texts):
         (seen if i % 10 else new).update(words_of(text, False, split))
@@ -99,7 +99,7 @@ def is_sentences(side: Texts) -> bool:
 
 
 def _scripts(side: Texts) -> Counter[str]:
-    """How many letters of each script there are, by the first word of their names in Unicode."""
+    """Count the letters of each script, named by the first word of their Unicode names."""
     letters = Counter(c for text in side.texts[:2000] for c in text if c.isalpha())
     found = Counter[str]()
     for letter, number in letters.items():
@@ -108,13 +108,13 @@ def _scripts(side: Texts) -> Counter[str]:
 
 
 def _alike(both: Pairs) -> float:
-    """The share of letters that are of the same scripts on both sides."""
+    """Return the share of letters that are of the same scripts in source and target."""
     a, b = _scripts(both.source), _scripts(both.target)
     return sum(min(a[s] / max(a.total(), 1), b[s] / max(b.total(), 1)) for s in a.keys() & b.keys())
 
 
 def _is_shared(both: Pairs, source: Kind, target: Kind) -> bool:
-    """Whether one tokenizer is enough for both sides."""
+    """Whether one tokenizer is enough for source and target."""
     if source[:2] != target[:2]:
         return False
     if source.tokenizer == "sentencepiece":
@@ -155,16 +155,16 @@ def _model(pairs: float, *, sentences: bool, shared: bool) -> Section:
         Entry("kind", "seq2seq", "or transformer, on many pairs"),
         Entry("cell", "gru" if few else "lstm", ""),
         Entry("embedding", embedding, ""),
-        Entry("hidden", hidden, f"of each direction, for {pairs:,.0f} pairs; more is better on more of them"),
+        Entry("hidden", hidden, f"of each direction, for {pairs:,.0f} pairs; larger is better for more"),
         Entry("layers", 1, ""),
-        Entry("attention", "general", "none: all that is known of the source is one vector"),
+        Entry("attention", "general", "none: the source is one vector"),
         Entry("dropout", dropout, "more on fewer pairs, if valid gets worse while train gets better"),
     ]
     if sentences:
         found += [
-            Entry("word_dropout", 0.1, "share of the tokens that are made zero in training"),
+            Entry("word_dropout", 0.1, "share of tokens made zero in training"),
             Entry("label_smoothing", 0.1, "no word is the only right one"),
-            Entry("tied", "all" if shared else "output", "embeddings and softmax have the same weights"),
+            Entry("tied", "all" if shared else "output", "embeddings and softmax share weights"),
         ]
     return found
 
@@ -178,15 +178,15 @@ def _train(pairs: float, tokens: float, *, sentences: bool) -> Section:
     rate = 2e-3 if sentences else 5e-3 if few else 3e-3
     warmup = 10 if few else 200 if sentences else 50
     train = fitted.training(epochs, batch, rate, warmup, 1.0, fitted.read_note(epochs, budget))
-    average = Entry("average", 0.98 if few else 0.998, "the mean of the weights as they move is what is kept")
+    average = Entry("average", 0.98 if few else 0.998, "the moving average of the weights is kept")
     return [*train[:-1], average, train[-1]]
 
 
 def _edits(pairs: float) -> tuple[Section, Section]:
-    """Model and training for forms that are edits of their lemmas, as recipes/inflection.yaml has measured them."""
+    """Return model and training for forms that are edits of their lemmas, as measured for recipes/inflection.yaml."""
     few = pairs < 2_000
     model = [
-        Entry("kind", "transducer", "a form is edits of its lemma, and features are read at every step; or seq2seq"),
+        Entry("kind", "transducer", "writes edits of the lemma, reading the features at every step; or seq2seq"),
         Entry("cell", "lstm", ""),
         Entry("embedding", 100, ""),
         Entry("hidden", 100 if few else 128, "of each direction"),
@@ -194,16 +194,16 @@ def _edits(pairs: float) -> tuple[Section, Section]:
     ]
     epochs = 100 if pairs < 300 else 40 if few else 16 if pairs < 20_000 else 8
     train = fitted.training(epochs, 16 if few else 32, 2e-3 if few else 5e-3, 0, 1.0, f"for {pairs:,.0f} forms")
-    average = Entry("average", 0.98 if pairs < 300 else 0.998, "the mean of the weights as they move is what is kept")
+    average = Entry("average", 0.98 if pairs < 300 else 0.998, "the moving average of the weights is kept")
     return model, [*train[:-1], average, train[-1]]
 
 
 def _watch(both: Pairs, target: Kind) -> Entry | None:
-    """The score that decides; None for the loss."""
+    """Return the metric to watch; None for the loss."""
     if target.tokenizer == "sentencepiece":
-        return Entry("watch", "bleu", "for sentences; loss is faster to watch")
+        return Entry("watch", "bleu", "for sentences; loss is faster to compute")
     if _spaceless(both.target):
-        return Entry("watch", "chrf", "compares characters, for the targets have no spaces between words")
+        return Entry("watch", "chrf", "compares characters, as the targets have no spaces between words")
     long = target.tokens if target.tokenizer == "word" else both.target.length
     if long <= LONGEST and both.ambiguous * 20 <= len(both.source.texts):
         return Entry("watch", "exact-match", "a short answer is right or wrong")
@@ -213,20 +213,20 @@ def _watch(both: Pairs, target: Kind) -> Entry | None:
 def _hints(both: Pairs, source: Kind, target: Kind, pairs: float) -> dict[str, list[str]]:
     hints: dict[str, list[str]] = {"model": [], "data": []}
     if pairs < 200:
-        hints["model"].append(f"{pairs:,.0f} pairs are few: expect little of what they do not show")
+        hints["model"].append(f"{pairs:,.0f} pairs are few: expect little beyond what they show")
     for name, side, kind in (("source", both.source, source), ("target", both.target, target)):
         long = sum(len(text) * kind.tokens > TOKENS * max(side.length, 1) for text in side.texts)
         if long:
             share = long / len(side.texts)
             hints["data"].append(
-                f"longest: {2 * TOKENS}  # {share:.1%} of the {name}s have over {TOKENS} tokens: they are left out"
+                f"longest: {2 * TOKENS}  # {share:.1%} of the {name}s have over {TOKENS} tokens and would be left out"
             )
     if _spaceless(both.target):
         hints["data"].append(
-            "bleu_tokenize: char  # BLEU counts words, and the targets have no spaces; zh for Chinese"
+            "bleu_tokenize: char  # BLEU counts words, but the targets have no spaces; zh for Chinese"
         )
     elif target.tokenizer == "sentencepiece" and _marks_apart(both.target):
-        hints["data"].append("bleu_tokenize: none  # marks stand apart in the targets: they are divided already")
+        hints["data"].append("bleu_tokenize: none  # the targets are tokenized already: punctuation is separate")
     return hints
 
 

@@ -1,6 +1,6 @@
-"""Looking for records of vectors: series in formats of their own, arrays under keys, columns that name files.
+"""Find records of vectors: series in their own formats, arrays under keys, columns that name files.
 
-A column names files where every cell of it does, and one of them is there. Arrays are read where no text with a label
+A column names files if every cell of it does, and one of the files exists. Arrays are read if no text with a label
 stands beside them.
 """
 
@@ -23,32 +23,32 @@ from seqcli.propose.look import PAIRS, Files, Found, Look, first_chunks, read
 from seqcli.propose.series import Seen
 from seqcli.records import LABELLED, PAIRED, detect
 
-MEASURED = 100  # records whose frames are made, to see how many there are
+MEASURED = 100  # how many records have their frames computed, to measure them
 TRANSCRIPTS = {*TEXT_NAMES, *TARGETS, "transcript", "transcription", "caption", "words"}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the records of a sample are."""
+    """The measures of a sample's records."""
 
     kind: str  # of frames
     steps: int  # frames of a record, the median
     longest: int
     dimensions: int
     axes: int
-    normal: bool  # each record has mean 0 and deviation 1 as it is
+    normal: bool  # whether each record already has mean 0 and deviation 1
 
     @property
     def what(self) -> str:
-        """What the records are called."""
+        """The noun for the records."""
         return "recordings" if self.kind == "mel" else "pictures" if self.axes == 3 else "series"
 
 
 def see(
     files: Files, look: Look, task: str | None, text: str | None, label: str | None, pair: tuple[Any, Any]
 ) -> Seen | None:
-    """How files are read that hold records of vectors; None of any others. `text`, `label` and `pair`, a source and
-    a target, are the columns that the user says. Raises SeqcliError for series of which no recipe can be made."""
+    """Return how files with records of vectors are read; None for other files. `text`, `label` and `pair` (source and
+    target) are the columns that the user names. Raises SeqcliError for series that no recipe can be made for."""
     if task not in (None, "classification", PAIRS):
         return None
     chunks = first_chunks(look.chunks)
@@ -63,12 +63,12 @@ def see(
             return found
     name = detect(LABELLED, path, sample) or detect(PAIRED, path, sample)
     every: list[Column] = []
-    with suppress(SeqcliError):  # what is wrong with a table is told by what reads it as text
+    with suppress(SeqcliError):  # the reader of text reports errors in a table
         every = _columns(name, look, (text, label, *pair))
     said = next((what for what in (text, pair[0]) if what), None)
     own = next((c for c in every if said in (c.name, str(c.number))), None) if said else _framed(every, path)
     if own is None and not said and (gone := next((c for c in every if columns.are_files(c.values)), None)):
-        files.notes.append(f"column {gone} names files that are not there, as {gone.values[0]}: read as text")
+        files.notes.append(f"column {gone} names files that do not exist, such as {gone.values[0]}: read as text")
     if name is None or own is None or not (isinstance(own, _Arrays) or columns.are_files(own.values)):
         return None
     return _of_column(name, own, [c for c in every if c is not own], task, label, pair)
@@ -81,11 +81,11 @@ def see(
 class _Arrays(Column):
     """A key whose values are arrays of numbers."""
 
-    nested: bool = False  # of rows of them
+    nested: bool = False  # whether arrays hold rows of numbers
 
 
 def _columns(name: str | None, look: Look, wanted: Sequence[str | None]) -> list[Column]:
-    """The columns of a table or the keys of objects, those with arrays among them."""
+    """Return the columns of a table or the keys of objects, including those with arrays."""
     chunks = first_chunks(look.chunks)
     if name == "jsonl":
         return _keys(objects.records_of(chunks))
@@ -106,7 +106,7 @@ def _keys(records: Sequence[dict[str, Any]]) -> list[Column]:
 
 
 def _framed(every: Sequence[Column], path: str) -> Column | None:
-    """The column of arrays or of files' names, where no other one holds texts that they may belong to."""
+    """Return the column of arrays or of file names, unless another column holds texts that they may belong to."""
     arrays = [c for c in every if isinstance(c, _Arrays)]
     files = [c for c in every if c.parts is None and columns.are_files(c.values)]
     files = [c for c in files if any(_is_there(cell, path) for cell in c.values[:FEW])]
@@ -145,11 +145,11 @@ def _of_column(
         seen.task = PAIRS
         seen.target = pair[1] or next((c.name or str(c.number) for c in texts), None)
     says = "--source" if seen.task == PAIRS else "--text"
-    seen.notes.append(f"{holds} {what}, which are read as frames: {says} COLUMN says otherwise")
+    seen.notes.append(f"{holds} {what}, which are read as frames: choose another column with {says} COLUMN")
     if not asked and texts and seen.task == PAIRS:
-        seen.notes.append(f"column {texts[0]} is what is said in them: --label COLUMN names a label instead")
+        seen.notes.append(f"column {texts[0]} is taken for their transcripts: --label COLUMN names a label instead")
     elif texts:
-        seen.notes.append(f"column {texts[0]} may be what is said in them: --target COLUMN makes pairs of it")
+        seen.notes.append(f"column {texts[0]} may hold their transcripts: --target COLUMN makes pairs")
     return seen
 
 
@@ -159,7 +159,7 @@ def _is_label(column: Column) -> bool:
 
 
 def _is_transcript(column: Column) -> bool:
-    """Whether a column has texts, not labels: by its name, or by its many different words."""
+    """Whether a column holds texts instead of labels, by its name or its many different words."""
     if isinstance(column, _Arrays) or column.parts is not None or columns.is_split(column):
         return False
     if columns.is_number(column) or columns.are_files(column.values):
@@ -168,32 +168,33 @@ def _is_transcript(column: Column) -> bool:
     return (many or not columns.is_label(column)) if known else many and not columns.fits(column)
 
 
-# what they hold
+# measuring records
 
 
 def kind_of(cells: Sequence[str]) -> str:
-    """The kind of frames that reads files of these names: recordings, or arrays."""
+    """Return the kind of frames that reads files with these names: recordings, or arrays."""
     suffixes = {place.path.suffix.lower() for cell in cells if (place := located(cell)).path}
     return "mel" if suffixes and suffixes <= {*SOUND} else "values"
 
 
 def records_of(found: Found, look: Look) -> list[Any]:
-    """The records of a sample, read as the recipe will."""
+    """Return the records of a sample, read as the recipe will read them."""
     return read(PAIRED if found.task == PAIRS else LABELLED, replace(found, notes=[]), look)
 
 
 def measure(found: Found, kind: str, records: Sequence[Any]) -> None:
-    """Make frames of some records, and keep in `found` what they are. Raises SeqcliError where none can be read."""
+    """Compute the frames of some records, and store their measures in `found`. Raises SeqcliError if none can be
+    read."""
     some = [r for r in records if r.text.strip()][:: max(len(records) // MEASURED, 1)]
     config = registry.load("frames", kind).Config()
     try:
         own, raw = Frames.learn(config, some)
-    except UsageError as error:  # what reads recordings is not installed
+    except UsageError as error:  # the package that reads recordings is not installed
         found.doubts.append(f"{error.message}: {error.hint}")
         found.frames = Shape(kind, 100, 1000, 40, 2, normal=False)
         return
     except SeqcliError as error:
-        found.doubts.append(f"training will stop at {error.message}")
+        found.doubts.append(f"training will stop with: {error.message}")
         own, raw = Frames.learn(config, some[:0])
         for record in some:
             with suppress(SeqcliError):

@@ -1,4 +1,4 @@
-"""Recognising inflection tables: a lemma, its form, and features with `;` between them, as UniMorph has them."""
+"""Recognise inflection tables: a lemma, its form, and features separated by `;`, as in UniMorph."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from seqcli.propose.columns import Column, is_number
 
 MARK = ";"
-MARKED = 0.5  # share of the cells with several features
-SEEN = 5  # how often a feature is there on average
-ALIKE = 0.5  # share of letters that a form has of its lemma, on average
-LONGEST = 60  # characters of a lemma on average
-LOOKED_AT = 1000  # rows
+MARKED = 0.5  # least share of cells with several features
+SEEN = 5  # how often a feature occurs on average, at least
+ALIKE = 0.5  # least average share of letters that form and lemma have in common
+LONGEST = 60  # the most characters of a lemma on average
+LOOKED_AT = 1000  # rows that are examined
 
 
 def recognise(every: Sequence[Column]) -> tuple[Column, Column, Column] | None:
-    """The columns of lemmas, forms and features; None where three such columns are not to be seen."""
+    """Return the columns of lemmas, forms and features; None if there are no three such columns."""
     if len(every) != 3:
         return None
     features = [c for c in every if _are_features(c.values)]
@@ -39,5 +39,5 @@ def _are_features(values: Sequence[str]) -> bool:
 
 
 def _share(a: str, b: str) -> float:
-    """How many letters two texts share, of the longer one's."""
+    """Return the share of letters that two texts have in common, relative to the longer one."""
     return (Counter(a) & Counter(b)).total() / max(len(a), len(b), 1)

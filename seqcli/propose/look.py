@@ -1,4 +1,4 @@
-"""Looking at a user's files: which split each one is, how it is encoded, and a bounded sample of its text."""
+"""Look at a user's files: find the split and encoding of each, and take a bounded sample of its text."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from seqcli.records import Kind, Options, open_format
 from seqcli.records.jsonl import ARRAY
 from seqcli.streams import Chunk
 
-SAMPLE = 8 << 20  # characters that are looked at closely
-SCANNED = 64 << 20  # characters of a split whose lines are counted and whose encoding is checked
-CHOSEN = 1 << 20  # characters that formats and columns are told from
+SAMPLE = 8 << 20  # characters of the sample
+SCANNED = 64 << 20  # characters of a split in which lines are counted and the encoding is checked
+CHOSEN = 1 << 20  # characters from which formats and columns are recognised
 SPLITS = ("train", "valid", "test")
 PAIRS = "sequence-to-sequence"
-MANY = 100  # files of one folder: more of them are no labels
-LISTED = 1000  # files that a recipe lists by name, where no glob means just them
+MANY = 100  # more files in one folder are not taken for labels
+LISTED = 1000  # the most files that a recipe lists by name if no glob matches exactly these
 
 _LETTER = r"[^\W\d_]"
 _NAMES = {
@@ -34,23 +34,23 @@ _NAMES = {
 }
 _SPLIT = re.compile(rf"(?<!{_LETTER})({'|'.join(_NAMES)})(?!{_LETTER})", re.IGNORECASE)
 _ABOUT = re.compile(r"(readme|licen[cs]e|copying|changelog|authors|sha256sums|md5sums)\b.*|.*\.(md|rst|pdf)", re.I)
-_UNPRINTED = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # controls that no text has; NUL is told apart
+_UNPRINTED = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # controls that no text has; NUL is checked apart
 
 
 @dataclass
 class Files:
-    """The files of each split, and how a recipe says them: paths or globs relative to where the user stands."""
+    """The files of each split, and how a recipe names them: paths or globs relative to the working folder."""
 
     splits: dict[str, list[Path]]
     said: dict[str, list[str]]
-    name: str  # of the whole
+    name: str  # of the data set
     label_from: str = "record"  # folder: each subfolder is a label; file: each file
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Look:
-    """What the files of one split hold: a sample of whole lines (but for a line longer than it), and counts."""
+    """The contents of one split's files: a sample of whole lines (except for a longer line), and counts."""
 
     paths: list[Path]
     chunks: list[Chunk] = field(default_factory=list)
@@ -59,62 +59,62 @@ class Look:
     sampled: int = 0
     size: int = 0  # bytes
     encoding: str = "utf-8"
-    not_utf8: str = ""  # the place and the byte that says so
+    not_utf8: str = ""  # the error about the first invalid byte
     ascii: bool = True
     windows: bool = False  # bytes 80 to 9f: controls in latin-1, quotes and dashes in cp1252
-    exact: bool = True  # the counts are of the whole
-    cut: bool = False  # there is more than the sample
+    exact: bool = True  # whether the counts cover everything
+    cut: bool = False  # whether there is more than the sample
 
     @property
     def text(self) -> str:
-        """The sample."""
+        """The text of the sample."""
         return "".join(chunk.text for chunk in self.chunks)
 
     @property
     def scale(self) -> float:
-        """By how much the whole is larger than the sample."""
+        """The size of everything relative to the sample."""
         return self.total / max(self.sampled, 1) if self.cut else 1.0
 
     @property
     def total(self) -> int:
-        """Characters of the whole, estimated by its bytes where it was not read to its end."""
+        """The number of characters, estimated by the bytes if not everything was read."""
         return self.characters if self.exact else max(self.size, self.characters)
 
 
 @dataclass
 class Found:
-    """What a sample holds: the task, the keys of `data` that read it, each with what is to be said of it."""
+    """What was found in a sample: the task, and the keys of `data` that read it, each with its comment."""
 
     task: str
     format: str = "text"
     keys: list[tuple[str, Any, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what was decided, and how to say otherwise
-    doubts: list[str] = field(default_factory=list)  # such as are guesses: they are warnings
-    options: dict[str, Any] = field(default_factory=dict)  # as `Options` of the format want them
+    notes: list[str] = field(default_factory=list)  # decisions, and how to override them
+    doubts: list[str] = field(default_factory=list)  # guesses, printed as warnings
+    options: dict[str, Any] = field(default_factory=dict)  # arguments for the format's `Options`
     counts: Counter[str] = field(default_factory=Counter)  # of the labels or tags
     records: int = 0  # texts or sentences of the sample
     words: int = 0
     characters: int = 0
     spaces: int = 0
-    lowered: bool = True  # words that differ by their case alone are one
+    lowered: bool = True  # whether words that differ only in case are the same
     multi_label: bool = False
     scheme: str | None = None
-    pair: str | None = None  # of two texts of a record: `model.pair`
-    pairs: Any = None  # of pairs: `pairs.Pairs`
-    frames: Any = None  # of series and recordings: `frames.Shape`
-    exact: bool = True  # the counts are of the whole
+    pair: str | None = None  # for records of two texts: `model.pair`
+    pairs: Any = None  # for pairs: `pairs.Pairs`
+    frames: Any = None  # for series and recordings: `frames.Shape`
+    exact: bool = True  # whether the counts cover everything
 
 
 def find(arguments: Sequence[str]) -> Files:
-    """The splits that the arguments mean. Raises UsageError or SeqcliError where they are none."""
+    """Return the files of each split that the arguments name. Raises UsageError or SeqcliError if there are none."""
     if "-" in arguments:
         raise UsageError(
-            "a recipe is made for files: standard input is read once only", hint="save it to a file first"
+            "a recipe is made for files: standard input can be read only once", hint="save it to a file first"
         )
     given = [Path(a).expanduser() for a in arguments]
     folders = [p for p in given if p.is_dir()]
     if folders and len(folders) < len(given):
-        raise UsageError("files and folders together", hint="name either: a folder a label, or files")
+        raise UsageError("files and folders are mixed", hint="name either files, or one folder for each label")
     if len(folders) == 1:
         return _in_folder(folders[0])
     if folders:
@@ -123,7 +123,7 @@ def find(arguments: Sequence[str]) -> Files:
 
 
 def split_of(name: str) -> str | None:
-    """The split that a name says; None where it says none, or two."""
+    """Return the split that a file name tells; None if it tells none, or several."""
     found = {_NAMES[word.lower()] for word in _SPLIT.findall(name)}
     return found.pop() if len(found) == 1 else None
 
@@ -136,16 +136,16 @@ def _named(paths: list[Path]) -> Files:
     if len(paths) == 1:
         splits, beside = {"train": paths}, _beside(paths[0])
         if beside:
-            notes.append(f"its other splits may be {beside}, beside it: name them too, then they are read as such")
+            notes.append(f"its other splits may be {beside}, beside it: name them too to use them")
     elif unknown:
         if splits:
             names = ", ".join(p.name for p in unknown[:3])
-            notes.append(f"no split is in the name of {names}: read as text to train on")
+            notes.append(f"the name of {names} tells no split: used for training")
         splits["train"] = unknown + splits.get("train", [])
     if "train" not in splits:
         raise UsageError(
-            f"none of these files is one to train on: {', '.join(p.name for p in paths[:3])}",
-            hint="splits are told by the words train, valid (dev) and test in the files' names",
+            f"none of these files is for training: {', '.join(p.name for p in paths[:3])}",
+            hint="the words train, valid (dev) and test in file names tell the splits",
         )
     name = re.sub(r"([-_. ])[-_. ]+", r"\1", _SPLIT.sub("", splits["train"][0].stem)).strip("-_. ")
     name = name or splits["train"][0].resolve().parent.name
@@ -154,7 +154,7 @@ def _named(paths: list[Path]) -> Files:
 
 
 def _beside(path: Path) -> str:
-    """The other splits that lie beside a file, by its name with another split in it."""
+    """Return the names of the other splits beside a file: those that differ only in the word for the split."""
     if split_of(path.name) != "train":
         return ""
     stem = _SPLIT.sub("*", path.name)
@@ -202,14 +202,14 @@ def _folders(folders: list[Path]) -> Files:
     files = {d: _entries(d)[1] for d in folders}
     for folder, own in files.items():
         if not own:
-            raise SeqcliError(f"{folder}: no files are in it")
+            raise SeqcliError(f"{folder}: the folder has no files")
     said = [text for d, own in files.items() for text in _say(d, "*", own)]
     paths = [p for own in files.values() for p in own]
     return Files({"train": paths}, {"train": said}, folders[0].resolve().parent.name, "folder")
 
 
 def _labels(folder: Path, roots: dict[str, Path]) -> Files:
-    """Splits in which each subfolder is a label, or each file."""
+    """Return splits in which each subfolder, or each file, is a label."""
     found = Files({}, {}, folder.resolve().name)
     for split, root in roots.items():
         subfolders, files = _entries(root)
@@ -217,16 +217,16 @@ def _labels(folder: Path, roots: dict[str, Path]) -> Files:
         if split == "train":
             found.label_from = kind
         if kind != found.label_from:
-            raise UsageError(f"{root} is not divided as {roots['train']} is", hint="name the files themselves")
+            raise UsageError(f"{root} is not organised like {roots['train']}", hint="name the files themselves")
         inner = [p for d in subfolders for p in _entries(d)[1]] if subfolders else files
         if not inner:
-            raise SeqcliError(f"{root}: no text files are in it", hint="a folder holds a file, or a folder, a label")
+            raise SeqcliError(f"{root}: the folder has no text files", hint="it needs a file or a folder a label")
         found.splits[split], found.said[split] = inner, _say(root, "*/*" if subfolders else "*", inner)
     return found
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and files in a folder, hidden ones and those that only tell about the others left out."""
+    """Return the folders and files in a folder, without hidden ones and descriptions such as README."""
     try:
         entries = sorted(p for p in folder.iterdir() if not p.name.startswith((".", "__")))
     except OSError as error:
@@ -236,7 +236,7 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _say(folder: Path, stars: str, paths: list[Path]) -> list[str]:
-    """A glob that means just these files; else their names, where they are not too many."""
+    """Return a glob that matches exactly these files, else their names if they are not too many."""
     suffixes = {p.suffix for p in paths}
     base, end = glob.escape(str(folder)), suffixes.pop() if len(suffixes) == 1 else ""
     pattern = f"{base}/{stars}{glob.escape(end)}"
@@ -245,11 +245,11 @@ def _say(folder: Path, stars: str, paths: list[Path]) -> list[str]:
 
 
 def look_at(paths: list[Path]) -> Look:
-    """Read the beginning of every file; nothing of recordings and arrays. Raises SeqcliError for what is empty, or no
-    text."""
+    """Read the beginning of every file, but nothing of recordings and arrays. Raises SeqcliError for files that are
+    empty or not text."""
     for path in paths:
         if not path.is_file():
-            raise UsageError(f"{path} is no file that can be read twice", hint="save what comes from it to a file")
+            raise UsageError(f"{path} is not a regular file, which can be read twice", hint="save it to a file first")
     found = Look(paths, size=sum(p.stat().st_size for p in paths))
     if not found.size:
         raise SeqcliError(f"{_shown(paths)}: the file is empty" if len(paths) == 1 else f"{_shown(paths)}: empty")
@@ -265,16 +265,16 @@ def look_at(paths: list[Path]) -> Look:
         found.windows = any(re.search(r"[\x80-\x9f]", chunk.text) for chunk in found.chunks)
     text = found.chunks[0].text if found.chunks else ""
     if len(_UNPRINTED.findall(text)) * 50 > len(text):
-        raise _no_text(paths[0], "of its characters many are controls")
+        raise _no_text(paths[0], "many of its characters are control characters")
     if not any(chunk.text.strip() for chunk in found.chunks):
-        raise SeqcliError(f"{_shown(paths)}: nothing but blank lines")
+        raise SeqcliError(f"{_shown(paths)}: only blank lines")
     if re.match(r'\s*\[\s*\{\s*"', text):
         raise SeqcliError(f"{paths[0]} is a JSON array", hint=ARRAY)
     return found
 
 
 def _scan(found: Look, encoding: str) -> None:
-    each = max(SAMPLE // len(found.paths), 1 << 16)  # of a file in the sample
+    each = max(SAMPLE // len(found.paths), 1 << 16)  # characters of each file in the sample
     for path in found.paths:
         taken, lines, last = 0, 0, "\n"
         if found.characters >= SCANNED:
@@ -282,7 +282,7 @@ def _scan(found: Look, encoding: str) -> None:
             break
         for chunk in streams.read_text([path], encoding=encoding, cut_long_lines=True):
             if (at := chunk.text.find("\0")) >= 0:
-                raise _no_text(path, f"a NUL byte stands at {chunk.place(at)}")
+                raise _no_text(path, f"there is a NUL byte at {chunk.place(at)}")
             if taken < each and found.sampled < SAMPLE:
                 part = _beginning(chunk, each - taken)
                 found.chunks.append(part)
@@ -302,7 +302,7 @@ def _scan(found: Look, encoding: str) -> None:
 
 
 def _beginning(chunk: Chunk, most: int) -> Chunk:
-    """The whole lines of a chunk within the first `most` characters; its first line at least."""
+    """Return the whole lines of a chunk within the first `most` characters, but at least its first line."""
     if len(chunk.text) <= most:
         return chunk
     end = chunk.text.rfind("\n", 0, most) + 1 or chunk.text.find("\n") + 1 or len(chunk.text)
@@ -310,7 +310,7 @@ def _beginning(chunk: Chunk, most: int) -> Chunk:
 
 
 def _no_text(path: Path, why: str) -> SeqcliError:
-    return SeqcliError(f"{path} is no text: {why}", hint="unpack or convert it first: a recipe is for text files")
+    return SeqcliError(f"{path} is not text: {why}", hint="unpack or convert it first: a recipe is for text files")
 
 
 def _shown(paths: list[Path]) -> str:
@@ -318,24 +318,24 @@ def _shown(paths: list[Path]) -> str:
 
 
 def read(kind: Kind, found: Found, look: Look) -> list[Any]:
-    """The records of a sample, read as the recipe will; what would stop training is noted."""
+    """Return the records of a sample, read as the recipe will read them; note an error that would stop training."""
     module = open_format(kind, found.format)
     try:
         return records_of(module, look, Options(kind, **found.options))
     except SeqcliError as error:
-        found.notes.append(f"training will stop at {error.message}")
+        found.notes.append(f"training will stop with: {error.message}")
         return records_of(module, look, Options(kind, **found.options, gold=False))
 
 
 def records_of(module: Any, look: Look, options: Any) -> list[Any]:
-    """The records of a sample, as a format's reader finds them; the one that the sample ends in is left out."""
+    """Return the records that a format's reader finds in a sample, without the record that the sample cuts off."""
     reader = module.Reader(options)
     records = [record for chunk in look.chunks for record in reader.feed(chunk)]
     return records + (list(reader.close()) if not look.cut else [])
 
 
 def first_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Chunks from the beginning until there is enough to tell formats and columns from, in whole lines."""
+    """Return the first chunks, in whole lines, with enough text to recognise formats and columns."""
     kept, size = [], 0
     for chunk in chunks:
         if size >= CHOSEN and kept[-1].text.endswith("\n"):

@@ -1,4 +1,4 @@
-"""Looking at JSON lines: their keys as columns, and which of them hold words with tags."""
+"""Look at JSON lines: return their keys as columns, and find those that hold words with tags."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from seqcli.propose.columns import Column
 from seqcli.streams import Chunk
 
-MANY = 16  # whole numbers, on average, in a list that is a series; fewer may be labels
+MANY = 16  # lists of so many integers on average are series; shorter ones may be labels
 
 
 def records_of(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
-    """The objects of whole lines. Lines that are none are left to the reader, which says what is wrong with them."""
+    """Return the objects of whole lines. Other lines are skipped; the reader reports what is wrong with them."""
     found = []
     for line in "".join(chunk.text for chunk in chunks).split("\n"):
         try:
@@ -26,8 +26,8 @@ def records_of(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
 
 
 def keys(records: Sequence[dict[str, Any]], array: str | None = None) -> list[Column]:
-    """The keys of objects whose values are texts, numbers, or lists of those, as columns; `array` names one whose
-    values may be arrays of numbers, which then stand for texts."""
+    """Return as columns the keys of objects whose values are texts, numbers, or lists of those; the values of the key
+    `array` may be arrays of numbers, which then take the place of texts."""
     found = []
     for number, name in enumerate(dict.fromkeys(k for r in records for k in r), 1):
         values = [r[name] for r in records if r.get(name) is not None]
@@ -44,7 +44,7 @@ def keys(records: Sequence[dict[str, Any]], array: str | None = None) -> list[Co
 
 
 def are_arrays(values: Sequence[Any]) -> bool:
-    """Whether values are arrays of numbers, not labels: some are not whole, or rows of them, or many."""
+    """Whether values are arrays of numbers instead of labels: rows of numbers, fractions, or many integers."""
     arrays = [v for v in values if isinstance(v, list) and v]
     if not arrays or len(arrays) < len(values):
         return False
@@ -56,7 +56,8 @@ def are_arrays(values: Sequence[Any]) -> bool:
 
 
 def tokens_and_tags(records: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
-    """The keys of a list of words and of a list with as many tags, few of them different; None: there are none."""
+    """Return the keys of a list of words and of an equally long list of tags with few distinct values; None if there
+    are none."""
     lists: dict[str, list[list[Any]]] = {}
     number = 0
     for record in records:

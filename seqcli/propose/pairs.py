@@ -1,4 +1,4 @@
-"""Looking at pairs of texts: two files line by line, SCAN's lines, a source and a target in columns or under keys."""
+"""Find pairs of texts: in two files line by line, in SCAN's lines, in columns or under keys."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from seqcli.records import BOM, PAIRED, Options, body_of, detect
 from seqcli.records.lines import target_file, target_name
 
 TABLES = ("tsv", "csv", "jsonl")
-MEASURED = 50_000  # pairs that lengths and words are taken from
+MEASURED = 50_000  # the most pairs that lengths and words are measured on
 _PARTS = re.compile(r"([._-])")
 _MARK = re.compile(r"[a-z]{2,3}")  # en, deu
-_ENDINGS = {"txt", "csv", "tsv", "md"}  # such as are no languages
+_ENDINGS = {"txt", "csv", "tsv", "md"}  # endings that are not languages
 _VALUE = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*")
-_OTHERWISE = "--source and --target say otherwise"
+_OTHERWISE = "choose others with --source and --target"
 
 
 @dataclass
 class Texts:
-    """The texts of one side, of a sample."""
+    """The sources, or the targets, of a sample."""
 
     texts: list[str]
 
     @cached_property
     def length(self) -> float:
-        """Characters of a text on average."""
+        """The average number of characters of a text."""
         return sum(map(len, self.texts)) / max(len(self.texts), 1)
 
     @cached_property
     def words(self) -> float:
-        """What stands between spaces, of a text on average."""
+        """The average number of words, separated by spaces, of a text."""
         return sum(len(t.split()) for t in self.texts) / max(len(self.texts), 1)
 
 
 @dataclass
 class Pairs:
-    """What a sample of pairs holds."""
+    """The contents of a sample of pairs."""
 
     source: Texts
     target: Texts
-    total: float  # pairs of the whole, as far as the sample tells
+    total: float  # the number of all pairs, estimated from the sample
     ambiguous: int  # sources of the sample with several targets
-    features: float = 0.0  # of a lemma, on average, which is the source then; none: there are no such
+    features: float = 0.0  # in inflection tables: the average number of features of a lemma, the source
 
 
 def recognise(
     files: Files, look: Look, task: str | None, source: str | None, target: str | None, guessed: str | None = None
 ) -> Found | None:
-    """What the training files hold, if they are pairs: as `task`, `source` and `target` say, or as they look.
+    """Return what the training files hold if they are pairs, by `task`, `source` and `target` or by their content.
 
-    `guessed` is the format of a file of columns, none of which looks like labels: then two texts are enough to be
-    pairs. Raises SeqcliError where what is asked for is not to be seen.
+    `guessed` is the format of a file of columns of which none looks like labels: then any two texts count as pairs.
+    Raises SeqcliError if the user asks for pairs and none are found.
     """
     asked = task == PAIRS or bool(source or target)
     if found := _lines(files, look, source, target, asked=asked):
@@ -73,17 +73,17 @@ def recognise(
     if name == "scan":
         if source or target:
             raise UsageError(
-                f"{path}: its lines say which side is which, as IN: … OUT: …",
-                hint="--source and --target are of columns, keys, and two files: leave them away",
+                f"{path}: its lines mark source and target, as IN: … OUT: …",
+                hint="--source and --target are for columns, keys, and two files: leave them out",
             )
         return _measured(Found(PAIRS, name, [("format", name, "IN: a command OUT: its actions")]), look)
     if name in TABLES:
         return table(name, look, source, target, asked=asked, guess=bool(guessed))
     if asked:
         raise SeqcliError(
-            f"{path}: no pairs are to be seen",
-            hint="two files line by line (train.en train.de), columns (.tsv, .csv), JSON lines, and IN: … OUT: … are"
-            " known; where the targets stand in a file beside it, --target says which: with de, train.de",
+            f"{path}: no pairs were found",
+            hint="known are two files line by line (train.en train.de), columns (.tsv, .csv), JSON lines, and IN: …"
+            " OUT: …; if the targets are in a file beside it, name it with --target: de for train.de",
         )
     return None
 
@@ -92,7 +92,7 @@ def recognise(
 
 
 def _lines(files: Files, look: Look, source: str | None, target: str | None, *, asked: bool) -> Found | None:
-    """Files whose lines are pairs, by their names and by how many lines they have."""
+    """Recognise files whose lines are pairs, by their names and numbers of lines."""
     marks = _marks(look.paths, source, target, asked=asked)
     if marks is None:
         return None
@@ -104,18 +104,18 @@ def _lines(files: Files, look: Look, source: str | None, target: str | None, *, 
         said = f"{a.paths[0].name} has {_count(a):,} lines, {b.paths[0].name} {_count(b):,}"
         if asked:
             raise SeqcliError(
-                f"{said}: each line must have its counterpart", hint="leave blank lines where one lacks"
+                f"{said}: each line needs its counterpart", hint="write blank lines where it is missing"
             )
-        files.notes.append(f"{said}: they are no pairs, and read as plain text")
+        files.notes.append(f"{said}: they are not pairs, and are read as plain text")
         return None
     for split, own in files.splits.items():
         counterparts = [_counterpart(p, options) for p in own]
         kept = beginnings if split == "train" else [p for p in own if p not in counterparts]
         for path in kept:
-            target_file(str(path), options)  # says what is wrong where it is not there
+            target_file(str(path), options)  # raises if it does not exist
         files.said[split] = [str(p) for p in kept]
-    found = Found(PAIRS, "lines", [("format", "lines", "a line a text, the targets in the files beside")])
-    found.keys.append(("source", marks[0], "the part of the files' names that says: sources"))
+    found = Found(PAIRS, "lines", [("format", "lines", "one text a line, the targets in the files beside")])
+    found.keys.append(("source", marks[0], "the part of file names that marks sources"))
     found.keys.append(("target", marks[1], f"and the targets' files: {target_name(beginnings[0].name, options)}"))
     found.notes.append(f"the source is {marks[0]}, the target {marks[1]}: {_OTHERWISE}")
     pairs = [pair for a, b in both for pair in zip(_texts(a), _texts(b), strict=False)]
@@ -128,7 +128,7 @@ def _lines(files: Files, look: Look, source: str | None, target: str | None, *, 
 
 
 def _marks(paths: Sequence[Path], source: str | None, target: str | None, *, asked: bool) -> tuple[str, str] | None:
-    """The parts of the files' names in which sources and targets differ; None where each has no counterpart."""
+    """Return the parts of the files' names in which sources and targets differ; None if there are no such pairs."""
     first = paths[0]
     if target and len(paths) == 1:
         beside = _is_source(first, Options(PAIRED, source=source, target=target))
@@ -155,13 +155,13 @@ def _marks(paths: Sequence[Path], source: str | None, target: str | None, *, ask
 
 
 def _difference(a: str, b: str) -> tuple[str, str] | None:
-    """The one part between dots, hyphens and underscores in which two names differ."""
+    """Return the only part, between dots, hyphens and underscores, in which two names differ, or None."""
     odd = [(x, y) for x, y in zip_longest(_PARTS.split(a), _PARTS.split(b), fillvalue="") if x != y]
     return odd[0] if len(odd) == 1 and all(odd[0]) and not any(map(_PARTS.fullmatch, odd[0])) else None
 
 
 def _are_marks(marks: tuple[str, str], path: Path) -> bool:
-    """Whether they look like two languages, or like a source and a target."""
+    """Whether two parts of names look like two languages, or like a source and a target."""
     a, b = (mark.casefold() for mark in marks)
     letters = 3 if path.suffix == f".{marks[0]}" else 2
     languages = all(_MARK.fullmatch(m) and len(m) <= letters and m not in _ENDINGS for m in (a, b))
@@ -169,7 +169,7 @@ def _are_marks(marks: tuple[str, str], path: Path) -> bool:
 
 
 def _counterpart(path: Path, options: Options) -> Path | None:
-    """Where the targets of a file should be; None for a file that is named as no source."""
+    """Return the expected file of the targets of a file; None for a file that is not named like a source."""
     try:
         return path.with_name(target_name(path.name, options))
     except UsageError:
@@ -186,7 +186,7 @@ def _count(look: Look) -> int:
 
 
 def _texts(look: Look) -> list[str]:
-    """The lines of a file's sample."""
+    """Return the lines of a file's sample."""
     lines = look.text.removeprefix(BOM).split("\n")
     return [body_of(line)[0] for line in (lines if lines[-1] else lines[:-1])]
 
@@ -195,10 +195,11 @@ def _texts(look: Look) -> list[str]:
 
 
 def table(name: str, look: Look, source: str | None, target: str | None, *, asked: bool, guess: bool) -> Found | None:
-    """Rows or objects with a source and a target; None where nothing tells which they are, and none was asked for."""
+    """Recognise rows or objects with a source and a target; None if nothing tells them and pairs were not asked
+    for."""
     chunks = first_chunks(look.chunks)
     whole = not look.cut and chunks[-1] == look.chunks[-1]
-    found = Found(PAIRS, name, [("format", name, "an object a line" if name == "jsonl" else "")])
+    found = Found(PAIRS, name, [("format", name, "one object a line" if name == "jsonl" else "")])
     header: bool | None = None
     try:
         if name == "jsonl":
@@ -217,7 +218,7 @@ def table(name: str, look: Look, source: str | None, target: str | None, *, aske
         return None
     by_name = name == "jsonl" or (header and columns.can_be_named([c.name or "" for c in every]))
     if name != "jsonl":
-        said = "the first row names the columns" if header else "the first row is a pair, not names"
+        said = "the first row names the columns" if header else "the first row is a pair, not a header"
         delimiter = None if delimiter == columns.OWN[name] else delimiter
         found.keys += columns.keys_of(bool(header), said, delimiter, quoting)
     first, goal, *features = [c.name if by_name else c.number for c in chosen]
@@ -225,12 +226,12 @@ def table(name: str, look: Look, source: str | None, target: str | None, *, aske
     found.options |= {"source": str(first), "target": str(goal), "numbers": name == "jsonl"}
     if inflected:
         return _inflections(found, look, first, goal, features[0], inflected)
-    found.keys += [("source", first, "what is read"), ("target", goal, "what is written")]
+    found.keys += [("source", first, "read by the model"), ("target", goal, "written by the model")]
     return _measured(found, look)
 
 
 def _inflections(found: Found, look: Look, lemma: Any, form: Any, features: Any, of: Sequence[Column]) -> Found:
-    """A table of lemmas and their forms: features as symbols, then the lemma's characters."""
+    """Return the keys for a table of lemmas and forms: sources are features, then the lemma's characters."""
     marked = {"column": features, "tokenizer": {"kind": "word", "split": inflections.MARK}}
     found.keys.append(("source", [marked, lemma], "features, each a symbol, then the lemma's characters"))
     found.keys.append(("target", form, "the form"))
@@ -245,7 +246,7 @@ def _inflections(found: Found, look: Look, lemma: Any, form: Any, features: Any,
 
 
 def _has_header(values: dict[int, list[str]], *said: str | None) -> bool:
-    """Whether the first row names the columns: as its well-known names say, or as the rows below it are no names."""
+    """Whether the first row names the columns: it has well-known names, or the rows below do not look like names."""
     first = [v[0] for v in values.values()]
     if any(w is not None and column_number(w) is None for w in said):
         return True
@@ -264,7 +265,7 @@ def _has_header(values: dict[int, list[str]], *said: str | None) -> bool:
 def _choose(
     found: Found, every: Sequence[Column], source: str | None, target: str | None, *, asked: bool, guess: bool
 ) -> tuple[Column, Column] | None:
-    """The columns of sources and targets; what is said of it goes into `found`. Raises UsageError, SeqcliError."""
+    """Choose the columns of sources and targets, adding notes to `found`. Raises UsageError, SeqcliError."""
     filled = [c for c in every if any(v.strip() for v in c.values) and not columns.is_split(c)]
     said = [columns.given(what, every) if what else None for what in (source, target)]
     if said[0] is not None and said[0] is said[1]:
@@ -283,7 +284,7 @@ def _choose(
     free = [c for c in free if c not in chosen]
     texts = [c for c in free if not columns.is_number(c)]
     still = chosen.count(None)
-    numbered = any(map(columns.is_number, free[:1])) and not (any(said) and len(free) == 1)  # what is left will do
+    numbered = any(map(columns.is_number, free[:1])) and not (any(said) and len(free) == 1)  # a single one is taken
     for candidates in ([] if numbered else free, texts):
         if len(candidates) == still:
             break
@@ -292,23 +293,23 @@ def _choose(
             return None
         names = ", ".join(map(str, every[:8]))
         raise UsageError(
-            f"which columns have the source and the target? (columns: {names})",
-            hint="--source COLUMN and --target COLUMN say which ones, by name or number",
+            f"cannot tell the columns of source and target (columns: {names})",
+            hint="name them with --source COLUMN and --target COLUMN, by name or number",
         )
     left = iter(candidates)
     a, b = (own or next(left) for own in chosen)
     if not asked and all(_VALUE.fullmatch(v.strip()) for v in b.values if v.strip()):
-        found.doubts.append(f"pairs are guessed: column {b}, a number, from column {a}: --task says otherwise")
+        found.doubts.append(f"pairs are guessed: column {b}, a number, from column {a}: override with --task")
     elif still:
         found.notes.append(f"the source is column {a}, the target column {b}: {_OTHERWISE}")
     return a, b
 
 
-# what they hold
+# measuring pairs
 
 
 def pairs_of(found: Found, look: Look) -> list[tuple[str, str]]:
-    """The pairs of a sample, read as the recipe will."""
+    """Return the pairs of a sample, read as the recipe will read them."""
     return [(r.text, r.target or "") for r in read(PAIRED, found, look)]
 
 
@@ -321,9 +322,9 @@ def _measured(found: Found, look: Look) -> Found:
 def _sized(found: Found, pairs: Sequence[tuple[str, str]], total: float, path: str) -> Found:
     filled = [pair for pair in pairs if pair[0].strip() and pair[1].strip()]
     if not filled:
-        raise SeqcliError(f"{path}: no pair has a text on both sides", hint=f"it was read as {found.format}")
+        raise SeqcliError(f"{path}: no pair has both source and target", hint=f"it was read as {found.format}")
     if blank := len(pairs) - len(filled):
-        found.notes.append(f"pairs with a blank side, which training leaves out: {blank:,}")
+        found.notes.append(f"training leaves out pairs with a blank source or target: {blank:,}")
     targets = defaultdict(set)
     for text, own in filled:
         targets[text].add(own)
@@ -338,8 +339,8 @@ def _sized(found: Found, pairs: Sequence[tuple[str, str]], total: float, path: s
 
 
 def described(found: Found) -> str:
-    """`360 pairs; source: 27.1 characters, 3.5 words on average; target: 2.7 characters, 1.0 words`; of a source that
-    is frames the target alone."""
+    """Describe pairs: `360 pairs; source: 27.1 characters, 3.5 words on average; target: …`, or, if the source is
+    frames, only the target."""
     both: Pairs = found.pairs
     about = "" if found.exact else "about "
     measures = [f"{s.length:,.1f} characters, {s.words:,.1f} words" for s in (both.source, both.target)]

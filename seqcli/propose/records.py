@@ -1,4 +1,4 @@
-"""Looking at records: which task a sample of text is made for, and the recipe keys with which it is read."""
+"""Look at records: find the task that a sample is for, and the recipe keys that read it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from seqcli.propose.tags import tag_format, tagging
 from seqcli.records import LABELLED, PAIRED, Example, Options, detect, open_format
 
 TASKS = registry.names("tasks")
-BEGINNING = 1 << 16  # characters that a format is guessed from
-SPREAD = 400  # lines all over the sample, to guess from: files may be sorted by label
+BEGINNING = 1 << 16  # characters from which a format is guessed
+SPREAD = 400  # lines spread over the sample to guess from, as files may be sorted by label
 
 
 @dataclass(frozen=True)
 class Said:
-    """Which columns or keys the user says that texts stand in; `source` and `target` may be parts of files' names."""
+    """The columns or keys that the user names; `source` and `target` may be parts of file names."""
 
     text: str | None = None
     label: str | None = None
@@ -31,20 +31,20 @@ class Said:
     target: str | None = None
 
     def task(self, task: str | None) -> str | None:
-        """The task that is meant. Raises UsageError where they do not go together."""
+        """Return the task that the options imply. Raises UsageError if they contradict each other."""
         pairs, labels = bool(self.source or self.target), bool(self.text or self.label)
         if pairs and labels:
             raise UsageError(
                 "a recipe is for labels (--text, --label) or for pairs (--source, --target), not for both"
             )
         if pairs and task not in (None, PAIRS):
-            raise UsageError(f"--source and --target are of pairs of texts, not of the task {task}")
+            raise UsageError(f"--source and --target are for pairs of texts, not for the task {task}")
         return PAIRS if pairs else task
 
 
 def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
-    """What the training files hold: as `task` and `said` say, or as they look. Raises SeqcliError where nothing can
-    be made of it."""
+    """Return what the training files hold, by `task` and `said` or by their content. Raises SeqcliError if that
+    fails."""
     if task not in (None, *TASKS):
         raise UsageError(f"unknown task {task!r}", hint=did_you_mean(str(task), TASKS))
     task, text, label = said.task(task), said.text, said.label
@@ -62,7 +62,7 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
         return Found(task, notes=_many(files))
     if files.label_from != "record" and task in (None, "classification"):
         if task is None and files.label_from == "file" and len(look.paths) > MANY:
-            note = f"{len(look.paths):,} files are read as plain text: --task classification says otherwise"
+            note = f"{len(look.paths):,} files are read as plain text: --task classification takes each for a label"
             return Found("language-model", notes=[note])
         return _of_files(files, look)
     path, beginning = str(look.paths[0]), _beginning(look)
@@ -71,15 +71,15 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
         return tagging(name, look)
     if task == "tagging":
         raise SeqcliError(
-            f"{path}: no tags are to be seen",
-            hint="words and tags in columns, CoNLL-U, word/TAG or JSON lines are known; the recipe char-tagger makes"
+            f"{path}: no tags were found",
+            hint="known are words and tags in columns, CoNLL-U, word/TAG or JSON lines; the recipe char-tagger makes"
             " its labels from plain text itself: seqcli recipes copy char-tagger",
         )
     name = detect(LABELLED, path, beginning) or detect(LABELLED, "", _spread(look))
     if name == "ts" and not series.is_archive(beginning):
-        name = None  # a program
+        name = None  # TypeScript source
     if task is None and not (text or label) and series.only_numbers(path, beginning):
-        note = "nothing but numbers, a series to be forecast: --task classification --label COLUMN says otherwise"
+        note = "only numbers, read as a series to forecast: for labels give --task classification --label COLUMN"
         return Found("language-model", notes=[note])
     if name is None and task is None and not (text or label):
         beginning = detect(PAIRED, "", _beginning(look))
@@ -97,7 +97,7 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
 
 
 def _of_frames(look: Look, seen: Seen, said: Said) -> Found:
-    """What records of vectors hold: with labels, or with texts that say what is in them."""
+    """Return what records of vectors hold: labels, or texts such as transcripts."""
     if seen.task == PAIRS:
         found = pairs.table(seen.format, look, seen.text, seen.target, asked=True, guess=True)
     else:
@@ -111,19 +111,19 @@ def _of_frames(look: Look, seen: Seen, said: Said) -> Found:
                 found = pairs.table(seen.format, look, seen.text, None, asked=True, guess=True)
             if found is None:
                 raise
-    assert found is not None  # as it was asked for
+    assert found is not None  # `asked` makes `table` raise instead of returning None
     frames.measure(found, seen.kind, frames.records_of(found, look))
     found.notes, found.doubts = seen.notes + found.notes, seen.doubts + found.doubts
     return found
 
 
 def _of_files_of_frames(files: Files, look: Look, task: str | None) -> Found:
-    """Recordings, or arrays, of which each folder's name is the label."""
+    """Return what recordings or arrays hold in folders whose names are the labels."""
     if files.label_from != "folder" or task not in (None, "classification"):
         raise UsageError(
-            f"{look.paths[0]} says by itself neither its label nor what is in it",
-            hint="name the folder, where a folder in it holds the files of a label; or a table of their names and"
-            " labels, or of what is said in them: .csv, .tsv, .jsonl",
+            f"{look.paths[0]} has neither a label nor a transcript",
+            hint="name a folder in which each folder holds the files of one label, or a table (.csv, .tsv, .jsonl) of"
+            " file names with labels or transcripts",
         )
     of = "each folder's name is the label of its files"
     found = Found("classification", "text", [("label_from", "folder", of)], [of], records=len(look.paths))
@@ -156,7 +156,7 @@ def _spread(look: Look) -> str:
 
 
 class NoLabels(SeqcliError):
-    """Of a file of columns: none looks like labels. With status 1 there are rows enough to say so."""
+    """No column of a file looks like labels; with status 1, there are enough rows to be certain."""
 
 
 def _of_files(files: Files, look: Look) -> Found:
@@ -167,7 +167,7 @@ def _of_files(files: Files, look: Look) -> Found:
         else "each folder's name is the label of its files"
     )
     found = Found("classification", "text", [("label_from", kind, of)])
-    found.notes.append(f"{of}: --task language-model reads all as plain text")
+    found.notes.append(f"{of}: --task language-model reads everything as plain text")
     texts: dict[str, list[str]] = {}
     for chunk in look.chunks:
         texts.setdefault(chunk.source, []).append(chunk.text)
@@ -178,7 +178,7 @@ def _of_files(files: Files, look: Look) -> Found:
         _measure(found, own)
         read[path.stem if kind == "file" else path.parent.name] += len(own)
     by_path, found.exact = read, not look.cut
-    if look.cut and kind == "file":  # the sample has as much of each file: their lines tell what is rare
+    if look.cut and kind == "file":  # the sample takes equally much of each file: count their lines instead
         by_path, found.exact = Counter({p.stem: look.lines.get(p, 0) for p in look.paths}), look.exact
     found.counts = by_path
     if len(by_path) < 2:
@@ -187,7 +187,7 @@ def _of_files(files: Files, look: Look) -> Found:
 
 
 def _forced(look: Look) -> str:
-    """The format of a file that --task says has labels, and that nothing else tells."""
+    """Return the format of a file that has labels by --task, but whose format was not recognised."""
     lines = [line for line in look.text.split("\n") if line.strip()][:1000]
     for name, delimiter in (("tsv", "\t"), ("csv", ",")):
         if all(delimiter in line for line in lines):
@@ -196,9 +196,9 @@ def _forced(look: Look) -> str:
     if 2 <= len(first) <= len(lines) and all(len(line.split(None, 1)) > 1 for line in lines):
         return "label-text"
     raise SeqcliError(
-        f"{look.paths[0]}: no labels are to be seen",
-        hint="a label a line is known as LABEL TEXT, __label__NAME TEXT, columns (.tsv, .csv), JSON lines and trees;"
-        " or a file a label, in a folder",
+        f"{look.paths[0]}: no labels were found",
+        hint="known are lines of LABEL TEXT or __label__NAME TEXT, columns (.tsv, .csv), JSON lines and trees; or one"
+        " file for each label, in a folder",
     )
 
 
@@ -209,16 +209,16 @@ def _classification(name: str, look: Look, text: str | None, label: str | None) 
         try:
             _choose_columns(found, look, text, label)
         except columns.NoLabel as error:
-            hint = f"{error.hint}\nof pairs of texts --source and --target do; --task language-model reads plain text"
+            hint = f"{error.hint}\nfor pairs of texts give --source and --target; --task language-model reads text"
             raise NoLabels(f"{path}: {error.message}", hint=hint, status=error.status) from None
     elif label and name in ("series", "long"):
         found.keys.append(("label", int(label) if name == "series" else label, "the label's column"))
         found.options = {"label": label}
     elif text or label:
-        raise UsageError(f"{path} is read as {name}: it has no columns", hint="leave --text and --label away")
+        raise UsageError(f"{path} is read as {name}: it has no columns", hint="leave out --text and --label")
     examples = examples_of(found, look)
     if not examples:
-        raise SeqcliError(f"{path}: no record is whole in what was read", hint=f"it was read as {name}")
+        raise SeqcliError(f"{path}: the sample has no complete record", hint=f"it was read as {name}")
     found.counts = Counter(label for e in examples for label in e.labels or ())
     several = next((e for e in examples if len(e.labels or ()) > 1), None)
     none = [e for e in examples if not e.labels]
@@ -235,7 +235,7 @@ def _classification(name: str, look: Look, text: str | None, label: str | None) 
     if len(found.counts) < 2 and not found.multi_label:
         if not look.cut:
             raise _one_label(path, found.counts)
-        found.notes.append(f"what was read holds one label only ({_first(found.counts)}): are the records sorted?")
+        found.notes.append(f"the sample holds only one label ({_first(found.counts)}): are the records sorted?")
     return found
 
 
@@ -243,10 +243,10 @@ _WHAT = {
     "label-text": "the first word of each line is its label",
     "fasttext": "words that begin with __label__ are labels",
     "trees": "the label of a tree is that of its root",
-    "jsonl": "an object a line",
-    "ts": "of the time-series archives",
-    "series": "a series a row, and its label",
-    "long": "a time step a row: an id, perhaps a time, values, a label",
+    "jsonl": "one object a line",
+    "ts": "the format of the time-series archives",
+    "series": "one series a row, with its label",
+    "long": "one time step a row: an id, perhaps a time, values, a label",
 }
 
 
@@ -256,7 +256,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     if name == "jsonl":
         records = objects.records_of(chunks)
         if not records:
-            records_of(open_format(LABELLED, name), look, Options(LABELLED, gold=False))  # says what is wrong
+            records_of(open_format(LABELLED, name), look, Options(LABELLED, gold=False))  # raises
         every, header, by_name, role = objects.keys(records, text), None, True, "the key of the text"
         text, second = texts.said(text, every)
         choice = columns.choose(every, text, label)
@@ -265,7 +265,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
         table, choice = columns.table(name, chunks, first, label, whole=whole)
         every, role = table.columns, "" if text else "the longest column"
         header, by_name = table.header, columns.can_be_named(table.header or [])
-        said = "the first row names the columns" if header else "the first row is a record, not names"
+        said = "the first row names the columns" if header else "the first row is a record, not a header"
         found.keys += columns.keys_of(header is not None, said, table.delimiter, table.quoting)
     named = [choice.text]
     own = texts.couple(choice.text, second, choice.label, every) if second or not text else None
@@ -275,7 +275,7 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     found.keys.append(("text", values[0] if len(values) == 1 else values, role))
     found.keys.append(("label", choice.label.name if by_name else choice.label.number, choice.why))
     if choice.separator:
-        found.keys.append(("label_separator", choice.separator, "what stands between the labels of a text"))
+        found.keys.append(("label_separator", choice.separator, "between the labels of a text"))
     found.options = {key: value for key, value, _ in found.keys if key != "format"}
     found.options |= {
         "label": str(found.options["label"]),
@@ -287,13 +287,13 @@ def _choose_columns(found: Found, look: Look, text: str | None, label: str | Non
     what = f"text is column {named[0]}" if len(named) == 1 else f"texts are columns {named[0]} and {named[1]}"
     found.notes.append(f"the {what}, the label column {choice.label}{given}")
     if own is not None:
-        found.notes += [] if text else [f"they go together {own.why}: --text COLUMN reads one alone"]
+        found.notes += [] if text else [f"they belong together {own.why}: --text COLUMN reads only one"]
     found.notes += [note for note in choice.notes if own is None or note != choice.rivals]
     found.doubts += choice.doubts
 
 
 def examples_of(found: Found, look: Look) -> list[Example]:
-    """The records of a sample that have a text, read as the recipe will."""
+    """Return the records of a sample that have a text, read as the recipe will read them."""
     return [e for e in read(LABELLED, found, look) if e.text.strip()]
 
 

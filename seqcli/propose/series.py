@@ -1,8 +1,7 @@
-"""Looking for series in formats of numbers alone: `.ts` archives, a series a row, a time step a row.
+"""Find series in formats of numbers alone: `.ts` archives, one series a row, one time step a row.
 
-A file that may be read as text stays text: rows are series where all but the label are numbers, and many; the rows of
-an id are one where they stand together, have times or an id by name, and one label.
-"""
+A file that may be text stays text: rows are series if all cells but the label are numbers, and many; the rows of an
+id are a series if they are consecutive, have a column named as times or an id, and one label."""
 
 from __future__ import annotations
 
@@ -21,11 +20,11 @@ from seqcli.records.long import TIMES
 from seqcli.records.series import PARTED
 from seqcli.tokenizers.bins import is_series
 
-NUMBERS = 8  # in a row that is a series; fewer may be any table
+NUMBERS = 8  # a series row has more cells; with fewer it may be any table
 STEPS = 3  # rows of an id, on average, in a long table
-LOOKED = 2000  # rows that are looked at
+LOOKED = 2000  # rows that are examined
 _IDS = re.compile(r"(?i)(.*[^a-z])?(id|series|record|sequence|sample|recording|name|file|unit|case)")
-_ZEROS = re.compile(r"(?:^|(?<=[\s,;]))0\d+(?![\d.])")  # of numbers that stand for no amount, as a telephone's
+_ZEROS = re.compile(r"(?:^|(?<=[\s,;]))0\d+(?![\d.])")  # leading zeros, as in telephone numbers
 _AS_TEXT = "--text COLUMN reads a column as text"
 
 
@@ -35,33 +34,33 @@ class Seen:
 
     format: str
     kind: str = "values"  # of frames
-    text: str | None = None  # the column or key that has arrays, or the names of files
-    label: str | None = None  # series: a column's number, where it is not the last one; long: its name
+    text: str | None = None  # the column or key of arrays, or of file names
+    label: str | None = None  # series: the column's number if it is not the last one; long: its name
     task: str = "classification"
-    target: str | None = None  # of pairs, where it is known
+    target: str | None = None  # for pairs, if it is known
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
 
 def is_archive(text: str) -> bool:
-    """Whether a file whose name ends in .ts is of the time-series archives, not of a programming language."""
+    """Whether a .ts file is a time-series archive, not TypeScript source."""
     return re.search(r"(?mi)^@data\s*$", text) is not None
 
 
 def archive(path: str, sample: str) -> Seen | None:
-    """An archive of series. Raises SeqcliError where they have no class."""
+    """Recognise an archive of series. Raises SeqcliError if they have no class."""
     if detect(LABELLED, path) != "ts" or not is_archive(sample):
         return None
     if re.search(r"(?mi)^@classlabel\s+false", sample):
         raise SeqcliError(
             f"{path}: its series have no class (@classLabel false)",
-            hint="a file of nothing but numbers, a series a line, is forecast: seqcli recipes new series.txt",
+            hint="to forecast, write only numbers, one series a line: seqcli recipes new series.txt",
         )
     return Seen("ts")
 
 
 def rows(path: str, lines: Sequence[str], label: str | None, task: str | None) -> Seen | None:
-    """Rows of numbers and a label. Raises SeqcliError for such rows under the names of columns."""
+    """Recognise rows of numbers with a label. Raises SeqcliError for such rows below a header."""
     cells = [PARTED.split(line.strip()) for line in lines[:LOOKED]]
     if len(cells) < 2 or min(map(len, cells)) <= NUMBERS or detect(LABELLED, path) not in (None, *columns.OWN):
         return None
@@ -80,20 +79,20 @@ def rows(path: str, lines: Sequence[str], label: str | None, task: str | None) -
     if headed:
         raise SeqcliError(
             f"{path}:1: the first row names columns, and every row below is numbers and a label",
-            hint=f"if each row is a series, leave the names out: tail -n +2 {path} > NEW.csv\n{_AS_TEXT}",
+            hint=f"if each row is a series, remove the header: tail -n +2 {path} > NEW.csv\n{_AS_TEXT}",
         )
     last = at < 0 or all(len(row) == at for row in cells)
     few, many = (f(map(len, cells)) - 1 for f in (min, max))
     numbers = f"{few:,}" if few == many else f"{few:,} to {many:,}"
     what = f"each row is a series of {numbers} numbers, the label is {'guessed: ' if guessed else ''}"
-    note = f"{what}{'the last column' if last else f'column {at}'}: --label COLUMN says otherwise, {_AS_TEXT}"
+    note = f"{what}{'the last column' if last else f'column {at}'}: --label COLUMN names another, {_AS_TEXT}"
     found = Seen("series", label=None if last else str(at))
     (found.doubts if guessed else found.notes).append(note)
     return found
 
 
 def _which(cells: Sequence[Sequence[str]], path: str, task: str | None) -> tuple[int | None, bool]:
-    """The column of the label of rows, 1 or -1 for the last one, and whether it is guessed; None: neither is one."""
+    """Return the column of the label, 1 or -1 for the last, and whether it is guessed; None if neither is one."""
     words = {at: not all(_is_value(row[i]) for row in cells) for at, i in ((1, 0), (-1, -1))}
     ends = {at: Column(1, None, [row[i] for row in cells]) for at, i in ((1, 0), (-1, -1))}
     if any(words.values()):
@@ -114,7 +113,7 @@ def _repeats(values: Sequence[str]) -> bool:
 
 
 def _is_value(cell: str) -> bool:
-    """Whether a cell is a number, or one that is missing."""
+    """Whether a cell is a number, or marks a missing one."""
     return is_number(cell) or cell.strip() in ("", "?")
 
 
@@ -123,13 +122,14 @@ def _is_whole(cell: str) -> bool:
 
 
 def _counts(cells: Sequence[str]) -> bool:
-    """Whether a first row counts the columns: 0, 1, 2 …, as tables are written whose columns have no names."""
+    """Whether a first row numbers the columns, 0, 1, 2 …, as some programs do for columns without names."""
     own = [c for c in cells[:NUMBERS] if c.isdigit()]
     return len(own) >= NUMBERS - 1 and [int(c) for c in own] == list(range(int(own[0]), int(own[0]) + len(own)))
 
 
 def long(path: str, lines: Sequence[str], label: str | None) -> Seen | None:
-    """A table of time steps: its label's column."""
+    """Recognise a table of time steps, and find its label's column. Raises SeqcliError if a label varies in a
+    series."""
     first = lines[0].removeprefix(BOM) if lines else ""
     delimiter = "\t" if "\t" in first else ";" if ";" in first else ","
     try:
@@ -155,18 +155,18 @@ def long(path: str, lines: Sequence[str], label: str | None) -> Seen | None:
     at = labels[0]
     if any(len({row[at] for row in own}) > 1 for _, own in groupby(rows, key=lambda row: row[0])):
         raise SeqcliError(
-            f"{path}: column {names[at]!r} is not the same in all rows of a series ({names[0]!r})",
-            hint=f"--label COLUMN names another; a label a step is for task: tagging, with frames: values and"
+            f"{path}: column {names[at]!r} varies inside a series ({names[0]!r})",
+            hint=f"--label COLUMN names another; one label a step is for task: tagging, with frames: values and"
             f" data: {{format: long, tag: {names[at]}}}\n{_AS_TEXT}",
         )
     by = f" in the order of {names[times[0]]!r}" if times else ""
     values = ", ".join(names[i] for i in others[:6] if i != at)
-    note = f"the rows of an {names[0]!r} are a series of {values}{by}, its label {names[at]!r}"
-    return Seen("long", label=names[at], notes=[f"{note}: --label COLUMN says otherwise, {_AS_TEXT}"])
+    note = f"rows with the same {names[0]!r} are a series of {values}{by}, with the label {names[at]!r}"
+    return Seen("long", label=names[at], notes=[f"{note}: --label COLUMN names another, {_AS_TEXT}"])
 
 
 def only_numbers(path: str, text: str) -> bool:
-    """Whether a table holds series to be forecast: a value a row, or a series a row, and no label."""
+    """Whether a table holds series to forecast: one value or one series a row, without labels."""
     if detect(LABELLED, path) not in columns.OWN or not is_series(text) or are_codes(text):
         return False
     widths = {len(PARTED.split(line.strip())) for line in text.split("\n") if line.strip()}
@@ -174,5 +174,5 @@ def only_numbers(path: str, text: str) -> bool:
 
 
 def are_codes(text: str) -> bool:
-    """Whether numbers are names, as those of telephones are: some begin with a 0 that has no place in an amount."""
+    """Whether numbers are codes, such as telephone numbers: some have leading zeros, which amounts do not have."""
     return _ZEROS.search(text) is not None

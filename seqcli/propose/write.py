@@ -1,4 +1,4 @@
-"""Writing a recipe for a user's own files: `seqcli recipes new`."""
+"""Write a recipe for a user's own files: `seqcli recipes new`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqcli.registry import constant
 
 LOCAL = Path("recipes")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:[-./+][A-Za-z0-9_]+)*")
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # booleans to some YAML reader or other
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # booleans in some version of YAML
 _FROM = 26  # the column where comments begin
 _WIDE = 112
 
@@ -30,8 +30,9 @@ _WIDE = 112
 def new(
     arguments: list[str], task: str | None, output: str | None, force: bool, said: Said
 ) -> tuple[str, Path | None]:
-    """Look at files, say what they hold, and make a recipe: its text, and the path it was written to (None: it is to
-    be printed). Raises UsageError for a path that is taken, SeqcliError for files that nothing can be made of."""
+    """Look at files, print what they hold, and make a recipe. Return its text, and the path it was written to (None
+    if the caller is to print it). Raises UsageError for a path that exists, SeqcliError for files that fit no
+    recipe."""
     files = find(arguments)
     name = re.sub(r"[^\w.-]+", "-", files.name).strip("-._") or "recipe"
     path = _path(output, name, force)
@@ -58,15 +59,15 @@ def _path(output: str | None, name: str, force: bool) -> Path | None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder")
     if path.exists() and not force:
-        raise UsageError(f"{path} is there already", hint="name another file with -o, or overwrite it with --force")
+        raise UsageError(f"{path} already exists", hint="name another file with -o, or overwrite it with --force")
     return path
 
 
-# what the files hold
+# the description of the files
 
 
 def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -> list[str]:
-    """What is said on stderr, and at the head of the recipe."""
+    """Return the lines for stderr and for the head of the recipe."""
     form = f", {found.format}" if found.format != "text" else ""
     said = [f"{_names(look.paths)}: {_holds(found)}{form}; {_size(look)}"]
     if found.counts:
@@ -76,13 +77,13 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
     if found.frames:
         said.append(fitted_frames.described(found.frames))
     if found.task == "tagging":
-        said.append(f"the tags are spans in {found.scheme}" if found.scheme else "the tags mark no spans")
+        said.append(f"the tags are spans in {found.scheme}" if found.scheme else "the tags do not mark spans")
     for split, other in others.items():
         said.append(f"{split}: {_names(other.paths)}, {_size(other)}")
         said += _unseen(found, other, split)
     for own in (look, *others.values()):
         if own.not_utf8:
-            said.append(f"{own.not_utf8}; latin-1 is assumed, to be checked")
+            said.append(f"{own.not_utf8}; latin-1 is assumed: check it")
     return (
         said
         + found.notes
@@ -93,7 +94,7 @@ def _describe(files: Files, look: Look, found: Found, others: dict[str, Look]) -
 
 
 def _holds(found: Found) -> str:
-    """`texts with labels`, `series with labels`, `pairs of recordings and texts`."""
+    """Name the contents: `texts with labels`, `series with labels`, `pairs of recordings and texts`."""
     if not found.frames:
         return _word("HOLDS", found)
     what = found.frames.what
@@ -101,7 +102,7 @@ def _holds(found: Found) -> str:
 
 
 def _word(what: str, found: Found) -> str:
-    """What a task says of itself."""
+    """Return a task's own word, its constant `what`."""
     return constant("tasks", found.task, what)
 
 
@@ -119,14 +120,16 @@ def _size(look: Look) -> str:
 
 
 def _counted(found: Found) -> str:
-    """`3,210 texts, 6 labels; the rarest, ABBR, has 86; the most frequent, ENTY, 1,250 (23 %)`."""
+    """Describe counts: `3,210 texts, 6 labels; the rarest, ABBR, has 86; the most frequent, ENTY, 1,250 (23 %)`."""
     texts = found.frames.what if found.frames else "texts"
     word, label = ("sentences", "tags") if found.task == "tagging" else (texts, "labels")
     total = max(found.counts.total(), 1)
     ranked = found.counts.most_common()
     (most, high), (least, low) = ranked[0], ranked[-1]
     records = found.records if found.task == "tagging" or found.multi_label else total
-    whole = total if found.task == "tagging" else max(records, 1)  # of texts with several labels: the shares exceed 1
+    whole = (
+        total if found.task == "tagging" else max(records, 1)
+    )  # of several labels a text: shares may sum to over 1
     part = "" if found.exact else "at the beginning: "
     many = f"{label} of {total:,} words" if found.task == "tagging" else label
     text = (
@@ -134,21 +137,21 @@ def _counted(found: Found) -> str:
         f"the rarest, {shown(least)}, has {low:,}; the most frequent, {shown(most)}, {high:,} ({high / whole:.0%})"
     )
     if len(found.counts) == 1:
-        return f"{part}{records:,} {word}, the one label {shown(most)}"
+        return f"{part}{records:,} {word}, the only label {shown(most)}"
     if len(found.counts) <= 12:
         text += f"\n{label}: " + ", ".join(f"{shown(name)} {n:,}" for name, n in found.counts.most_common())
     return text
 
 
 def _unseen(found: Found, other: Look, split: str) -> list[str]:
-    """What is to be said of a split beside the training files: what stops its reading, labels that those lack."""
+    """Return notes on a split beside the training files: errors in reading it, labels that training lacks."""
     mine = replace(found, notes=[])
     if found.task not in (PAIRS, "classification") or found.format in ("text", "lines"):
         return []
     try:
         records: list[Any] = pairs.pairs_of(mine, other) if found.task == PAIRS else examples_of(mine, other)
     except SeqcliError as error:
-        return [f"{split}: reading will stop at {error.message}"]
+        return [f"{split}: reading will stop with: {error.message}"]
     notes = [f"{split}: {note}" for note in mine.notes]
     known = {label for e in records for label in e.labels or ()} if found.task != PAIRS else set()
     if (lacking := known - set(found.counts)) and found.exact:
@@ -163,7 +166,7 @@ def _unseen(found: Found, other: Look, split: str) -> list[str]:
 def compose(
     files: Files, look: Look, found: Found, others: dict[str, Look], path: Path | None, name: str, said: list[str]
 ) -> str:
-    """The recipe's text; paths in it are relative to its folder."""
+    """Return the recipe's text; paths in it are relative to its folder."""
     launch = path if path is not None else Path(f"{name}.yaml")
     folder = path.parent if path is not None else Path()
     head = [f"# seqcli train {shlex.quote(str(launch))}"]
@@ -193,18 +196,18 @@ def _data(files: Files, look: Look, found: Found, others: dict[str, Look], folde
 
 
 def _encoding(look: Look, others: dict[str, Look]) -> Section:
-    """The encoding, where any split is not UTF-8: one for all."""
+    """Return the encoding for all splits if any is not UTF-8."""
     splits = {"train": look, **others}
     if not any(own.not_utf8 for own in splits.values()):
         return []
-    comment = "ASSUMED, for the text is not valid UTF-8: check words with accents"
+    comment = "ASSUMED, as the text is not valid UTF-8: check words with accents"
     if any(own.windows for own in splits.values()):
         comment += "; cp1252 if quotes and dashes are missing"
     entries = [Entry("encoding", "latin-1", comment)]
     for split, own in splits.items():
         if not own.not_utf8 and not own.ascii:
             entries.append(
-                Entry("#", f"but {split} is UTF-8: bring all splits into one encoding first, with iconv", "")
+                Entry("#", f"but {split} is UTF-8: convert all splits to one encoding first, with iconv", "")
             )
     return entries
 
@@ -214,12 +217,12 @@ def _one(paths: list[str]) -> str | list[str]:
 
 
 def _moved(path: str, folder: Path) -> str:
-    """What a path or glob, relative to where the user stands, is called in a folder."""
+    """Convert a path or glob relative to the working folder into one relative to `folder`."""
     if Path(path).is_absolute():
         return path
     moved = Path(os.path.relpath(path, folder)).as_posix()
     is_there = Path(path).exists()
-    if is_there and folder.exists() and not (folder / moved).exists():  # the folder is a link to elsewhere
+    if is_there and folder.exists() and not (folder / moved).exists():  # the folder is a symbolic link
         return str(Path(path).absolute())
     if moved.startswith("~"):
         return str(Path(path).absolute())
@@ -238,7 +241,7 @@ def _section(title: str, entries: Section) -> list[str]:
 
 
 def scalar(value: Any) -> str:
-    """A value as YAML in one line. Raises UsageError for a file's name that is not UTF-8."""
+    """Return a value as one line of YAML. Raises UsageError for a file name that is not UTF-8."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict):
@@ -258,7 +261,7 @@ def scalar(value: Any) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"the name {text!r} is not UTF-8: no recipe can say it", hint="rename the file") from None
+        raise UsageError(f"the name {text!r} is not UTF-8: a recipe cannot hold it", hint="rename the file") from None
     import yaml
 
     return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 20).rstrip("\n")

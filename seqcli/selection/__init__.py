@@ -1,1 +1,1 @@
-"""What is worth a person's time: what a model is unsure of, texts unlike each other, labels it contradicts."""
+"""Choose what to label or check: uncertain records, texts that are unlike each other, doubtful labels."""

@@ -173,7 +173,7 @@ def test_the_newest_classifier_is_found(forks, classifiers):
     named = forks.start(*trees, cwd=classifiers, input="a b\n").wait()
     assert named.stderr.splitlines() == [
         "text without a tree is read as a balanced one (model.fallback)",
-        "there is no symbol for 'b' (1 time in 1 record): answered all the same; --unknown strict stops there",
+        "there is no symbol for 'b' (1 time in 1 record): answered all the same; --unknown strict stops at them",
     ]
     quiet = forks.ok("classify", "-m", "trees", "--input", "trees", cwd=classifiers, input="(1 (2 a) (1 b))\n")
     assert quiet.stderr.startswith("there is no symbol for 'b'")

@@ -81,8 +81,8 @@ def test_the_second_file_is_named(fails, tmp_path):
         (["--no-header", "--text", "x", "--input", "csv"], "there is no column 'x'"),
         (["--text", "0", "--input", "csv"], "text: 0 is no column\n  hint: columns are numbered from 1"),
         (["--jsonl", "--input", "csv"], "--jsonl writes JSON objects, but csv comes back with two more columns"),
-        (["--attention"], "--attention goes with --jsonl\n  hint: --draw FILE draws it"),
-        (["--attention", "--input", "csv"], "--attention goes with --jsonl"),
+        (["--attention"], "--attention needs --jsonl\n  hint: --draw FILE draws it"),
+        (["--attention", "--input", "csv"], "--attention needs --jsonl"),
         (["--else", "a\tb"], "--else: a tab or a line break cannot stand for a label"),
         (["--else", "a\nb"], "--else: a tab or a line break cannot stand for a label"),
         (["--min-confidence", "0.5", "--target-precision", "0.9"], "give one"),
@@ -93,7 +93,7 @@ def test_the_second_file_is_named(fails, tmp_path):
         (["--batch-size", "0"], "--batch-size"),
         (["--jobs", "0"], "--jobs"),
         (["--threads", "0"], "--threads"),
-        (["--draw", "x.gif"], "x.gif: a picture is .png, .svg, .pdf\n  hint: the ending says which"),
+        (["--draw", "x.gif"], "x.gif: not the name of a picture\n  hint: end it in one of .png, .svg, .pdf"),
     ],
 )  # fmt: skip
 def test_wrong_usage(fails, args, message):
@@ -114,14 +114,14 @@ def test_models_that_do_not_weigh_their_tokens(fails, tmp_path, model):
 def test_a_picture_that_cannot_be_written(fails, tmp_path):
     pytest.importorskip("matplotlib")
     out, err = fails("--draw", tmp_path / "no" / "x.png", input="it\n")
-    assert f"cannot write {tmp_path}/no/x.png: the folder {tmp_path}/no is not there, or not writable" in err
+    assert f"cannot write {tmp_path}/no/x.png: the folder {tmp_path}/no does not exist, or is not writable" in err
     assert out == ""  # told before anything is answered
 
 
 def test_wrong_models(forks, classifiers, taggers, home, tmp_path):
     done = forks("classify", "-m", taggers / "runs" / "pos", cwd=home, input="a\n")
     assert done.returncode == 2
-    assert "is a model of the kind tagger: `classify` does not serve it\n  hint: use: seqcli tag" in done.stderr
+    assert "is a model of the kind tagger: `classify` cannot use it\n  hint: use: seqcli tag" in done.stderr
     done = forks("classify", "-m", "tiny", cwd=home, input="a\n")
     assert done.returncode == 2
     assert "use: seqcli generate or seqcli eval" in done.stderr
@@ -129,7 +129,7 @@ def test_wrong_models(forks, classifiers, taggers, home, tmp_path):
         for model, kind in (("remarks", "classifier"), ("linear", "ngram-linear"), ("trees", "recursive")):
             done = forks(verb, "-m", model, *more, cwd=classifiers, input="a\n")
             assert done.returncode == 2
-            assert f"is a model of the kind {kind}: `{verb}` does not serve it" in done.stderr
+            assert f"is a model of the kind {kind}: `{verb}` cannot use it" in done.stderr
             assert "hint: use: seqcli classify or seqcli eval" in done.stderr
     for folder, message in ((tmp_path, "there is no model in ./runs for `classify`"), (home, "fits `classify`")):
         done = forks("classify", cwd=folder, input="a\n")

@@ -236,8 +236,8 @@ def test_a_precision_that_is_out_of_reach(fails, classifiers, tmp_path):
         "".join(f"{turned[a]}\t{b}\n" for a, _, b in (line.partition("\t") for line in valid))
     )
     out, err = fails("--target-precision", "0.99", input="it\n", cwd=home)
-    assert "no confidence makes the answers on the validation split 0.99 precise" in err
-    assert "hint: ask for less" in err
+    assert "no confidence threshold reaches precision 0.99 on the validation split" in err
+    assert "hint: ask for a lower precision" in err
     assert out == ""
 
 
@@ -346,7 +346,7 @@ def test_explanations_are_what_the_filter_says_without_each_token(classify, mode
 
 def test_what_cannot_be_explained(classify, fails):
     assert json.loads(classify("--jsonl", "--explain", input="\n"))["seqcli"]["explanation"] == []
-    assert "--explain goes with --jsonl" in fails("--explain", input="a\n", status=2)[1]
+    assert "--explain needs --jsonl" in fails("--explain", input="a\n", status=2)[1]
     tree = "(2 (2 the) (2 cat))\n"
     assert (
         "which a tree does not allow"

@@ -100,8 +100,8 @@ def test_one_process_does_what_is_too_quick_for_two(forks, classifiers):
     )
     assert two.returncode == 0
     assert two.stdout == one.stdout
-    assert "sooner here" in two.stderr
-    assert "sooner here" not in one.stderr
+    assert "one process is used" in two.stderr
+    assert "one process is used" not in one.stderr
 
 
 def test_what_is_not_utf8_is_named_after_what_came_before(spawn, classifiers):

@@ -139,8 +139,18 @@ def test_recipes_and_data(fails, place, status, args, words):
         (2, ["generate", "--prompt", "a", "--top-k", 0], "", ["top-k"]),
         (2, ["generate", "--prompt", "a", "--seed", -1], "", ["--seed"]),
         (2, ["generate", "--prompt", "a", "--stop", ""], "", ["--stop needs a text"]),
-        (2, ["generate", "--prompt", "a", "corpus.txt"], "", ["--prompt does not go with FILES"]),
-        (2, ["generate", "--prompt", "a", "--field", "t"], "", ["--prompt does not go with --field"]),
+        (
+            2,
+            ["generate", "--prompt", "a", "corpus.txt"],
+            "",
+            ["--prompt is the only prompt: FILES cannot be combined"],
+        ),
+        (
+            2,
+            ["generate", "--prompt", "a", "--field", "t"],
+            "",
+            ["--prompt is the only prompt: --field cannot be combined"],
+        ),
         (
             2,
             ["generate", "--prompt", "a", "--max-tokens", "many"],

@@ -252,7 +252,7 @@ def test_changed_data_is_said(forks, place):
     text = (place / "corpus.txt").read_text()
     (place / "corpus.txt").write_text(text[: len(text) // 2])
     changed = forks.ok("-q", "eval", "--json", cwd=place)
-    assert "warning: the test split is not the one the model was made with" in changed.stderr
+    assert "warning: the test split is not the one the model was trained with" in changed.stderr
     assert json.loads(changed.stdout)["signature"] != json.loads(before.stdout)["signature"]
 
 

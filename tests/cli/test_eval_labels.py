@@ -230,7 +230,7 @@ def test_its_text_may_be_left_out(report, forks, classifiers, odd, tmp_path):
     (tmp_path / "all.tsv").write_text("label\ttext\nx\tit is fine\n")
     done = forks("eval", "-m", "remarks", "--unknown-label", "skip", tmp_path / "all.tsv", cwd=classifiers)
     assert done.returncode == 1
-    assert "nothing to score\n  hint: --unknown-label skip left every text out" in done.stderr
+    assert "nothing to score\n  hint: --unknown-label skip left out every text" in done.stderr
     alone = report("--unknown-label", "count-wrong", tmp_path / "all.tsv")
     assert alone["accuracy"] == 0
     assert "cross-entropy" not in alone  # no label of it has a probability
@@ -250,14 +250,14 @@ def test_its_text_may_be_left_out(report, forks, classifiers, odd, tmp_path):
         (["--metric", "macro-f2"], 2, "unknown metric 'macro-f2'\n  hint: did you mean 'macro-f1'?"),
         (["--metric", "span-f1"], 1, "span-f1 cannot be measured on remarks-test.tsv with this model\n  hint: what can: accuracy"),
         (["--metric", "subset-accuracy"], 1, "subset-accuracy cannot be measured on remarks-test.tsv"),
-        (["--unknown-label", "ignore"], 2, "'ignore' is none of them\n  hint: known: error, skip, count-wrong"),
+        (["--unknown-label", "ignore"], 2, "'ignore' is not a known value\n  hint: known: error, skip, count-wrong"),
         (["--split", "dev"], 2, "the run has no dev split\n  hint: it has: train, valid, test"),
         (["--split", "test", "remarks-test.tsv"], 2, "--split names a part of the run's own data"),
-        (["--window", "3"], 2, "--window does not serve runs/remarks/model.safetensors: it is a model of the kind classifier"),
-        (["--columns", "a,b"], 2, "--columns does not serve"),
-        (["--tag", "x"], 2, "--tag does not serve"),
-        (["--per-line", "-"], 2, "--per-line does not serve"),
-        (["--threads", "2"], 2, "--threads does not serve"),
+        (["--window", "3"], 2, "--window does not apply to runs/remarks/model.safetensors, a model of the kind classifier"),
+        (["--columns", "a,b"], 2, "--columns does not apply to"),
+        (["--tag", "x"], 2, "--tag does not apply to"),
+        (["--per-line", "-"], 2, "--per-line does not apply to"),
+        (["--threads", "2"], 2, "--threads does not apply to"),
         (["--input", "tsvv", "remarks-test.tsv"], 2, "--input tsvv: not a format with labels\n  hint: did you mean 'tsv'?"),
         (["--input", "text", "remarks-test.tsv"], 2, "--input text: not a format with labels\n  hint: did you mean 'fasttext'?"),
         (["--text", "3", "remarks-test.tsv"], 1, "remarks-test.tsv:1:1: there is no column 3"),
@@ -291,5 +291,5 @@ def test_flags_for_classifiers_do_not_serve_other_models(forks, home, taggers):
             done = forks("eval", "-m", model, *args, cwd=folder)
             assert done.returncode == 2
             of_lines = model == "tiny" and args[0] != "--label"  # which --per-line reads
-            said = "says how records are read" if of_lines else f"does not serve runs/{model}/model.safetensors"
+            said = "is for records" if of_lines else f"does not apply to runs/{model}/model.safetensors"
             assert f"{args[0]} {said}" in done.stderr

@@ -70,7 +70,7 @@ def test_names_are_labels_unless_flags_say_otherwise(report, named):
         ("file", ["--field", "a", "--text", "b", "x.txt"], "no such file: x.txt"),
         ("file", ["--field", "a", "--text", "b", "fi.txt"], "--field and --text both name the place of the text: give one of them"),
         ("file", ["--field", "a", "--input", "tsv", "fi.txt"], "--field names a key of JSON objects, but tsv is read\n  hint: --text names a column"),
-        ("file", ["--columns", "a", "fi.txt"], "--columns does not serve runs/file/model.safetensors"),
+        ("file", ["--columns", "a", "fi.txt"], "--columns does not apply to runs/file/model.safetensors"),
     ],
 )  # fmt: skip
 def test_mistakes(forks, named, model, args, message):
@@ -111,7 +111,7 @@ def test_what_help_and_completion_say_of_formats(forks, named):
     words = " ".join(forks.ok("eval", "--help", cwd=named).stdout.replace("│", " ").split())
     for name in ("tsv", "csv", "jsonl", "fasttext", "label-text", "trees", "word-tag", "conll", "conllu"):
         assert name in words.replace("- ", "-")  # a line may end at a hyphen
-    assert "One that the model does not know" in words
+    assert "A label that the model does not know" in words
     assert [name for name, _ in eval.labelled("t")] == ["text", "tokens", "trees", "ts", "tsv"]
     known = [name for name, _ in eval.labelled("")]
     assert len(known) == len(set(known))

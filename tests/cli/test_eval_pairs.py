@@ -313,24 +313,24 @@ def test_bytes_that_are_no_text(fails, tmp_path):
         (["--metric", "bleuu"], "did you mean 'bleu'?"),
         (["--metric", "accuracy"], "accuracy cannot be measured with runs/back/model.safetensors\n  hint: what can: calibration-error, "),
         (["--metric", "bleu", "--metric", "perplexity", "x.tsv"], "phoneme-error-rate, bleu, chrf, ter\n"),
-        (["--input", "tsv"], "--input says how FILES are read, and there are none: the run's own data is scored"),
-        (["--delimiter", ";", "--split", "valid"], "--delimiter says how FILES are read"),
-        (["--per-line", "--split", "test", "--target", "1"], "--target says how FILES are read"),
+        (["--input", "tsv"], "--input is about FILES, but there are none: the run's own data is scored"),
+        (["--delimiter", ";", "--split", "valid"], "--delimiter is about FILES"),
+        (["--per-line", "--split", "test", "--target", "1"], "--target is about FILES"),
         (["--source", "1"], "hint: name files, or - for standard input"),
         (["--tokenize", "13b"], "13b"),
         (["--beam", "0"], "--beam"),
         (["--split", "tset"], "the run has no tset split\n  hint: it has: train, valid, test"),
         (["--split", "test", "back-test.tsv"], "--split names a part of the run's own data"),
-        (["--per-line", "--metric", "chrf"], "--per-line scores the targets that are given: it does not go with --metric"),
-        (["--per-line", "--json"], "it does not go with --json"),
-        (["--jsonl", "--beam", "2"], "it does not go with --beam"),
-        (["--per-line", "--tokenize", "none"], "it does not go with --tokenize"),
+        (["--per-line", "--metric", "chrf"], "--per-line scores given targets: it cannot be combined with --metric"),
+        (["--per-line", "--json"], "it cannot be combined with --json"),
+        (["--jsonl", "--beam", "2"], "it cannot be combined with --beam"),
+        (["--per-line", "--tokenize", "none"], "it cannot be combined with --tokenize"),
         (["--input", "tvs", "back-test.tsv"], "--input tvs: not a format of pairs\n  hint: did you mean 'tsv'?"),
-        (["--window", "3"], "--window does not serve runs/back/model.safetensors: it is a model of the kind seq2seq"),
-        (["--label", "x"], "--label does not serve"),
-        (["--tag", "x"], "--tag does not serve"),
-        (["--confusion"], "--confusion does not serve"),
-        (["--threads", "2"], "--threads does not serve"),
+        (["--window", "3"], "--window does not apply to runs/back/model.safetensors, a model of the kind seq2seq"),
+        (["--label", "x"], "--label does not apply to"),
+        (["--tag", "x"], "--tag does not apply to"),
+        (["--confusion"], "--confusion does not apply to"),
+        (["--threads", "2"], "--threads does not apply to"),
     ],
 )  # fmt: skip
 def test_wrong_usage(fails, args, message):
@@ -341,4 +341,4 @@ def test_wrong_usage(fails, args, message):
 def test_what_a_language_model_cannot(forks, home, args):
     done = forks("eval", "-m", "tiny", *args, cwd=home)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"{args[0]} does not serve runs/tiny/model.safetensors" in done.stderr
+    assert f"{args[0]} does not apply to runs/tiny/model.safetensors" in done.stderr

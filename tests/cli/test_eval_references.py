@@ -108,8 +108,8 @@ def test_more_references_are_another_signature_and_no_worse(score) -> None:
         (("x.en", "--input", "lines", "--target", "de", "--reference", "short"), "x.short has 1", 1),
         (("empty.jsonl",), "empty.jsonl:1:29: 'target' holds [], not a text", 1),
         (("odd.jsonl",), "odd.jsonl:1:34: 'target' holds 3, not a string", 1),
-        (("rows.tsv", "--per-line", "--reference", "more"), "does not go with --reference", 2),
-        (("--reference", "more"), "--reference says how FILES are read", 2),
+        (("rows.tsv", "--per-line", "--reference", "more"), "cannot be combined with --reference", 2),
+        (("--reference", "more"), "--reference is about FILES", 2),
         (("s.txt", "--input", "scan", "--reference", "x"), "--reference: a line of scan has one target", 2),
     ],
 )

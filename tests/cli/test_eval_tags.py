@@ -153,7 +153,7 @@ def test_its_sentence_may_be_left_out(report, forks, taggers, odd, tmp_path):
     (tmp_path / "all.conll").write_text("Oslo NNP B-GPE\n\n")
     done = forks("eval", "-m", "ner", "--unknown-label", "skip", tmp_path / "all.conll", cwd=taggers)
     assert done.returncode == 1
-    assert "nothing to score\n  hint: --unknown-label skip left every sentence out" in done.stderr
+    assert "nothing to score\n  hint: --unknown-label skip left out every sentence" in done.stderr
     alone = report("--unknown-label", "count-wrong", tmp_path / "all.conll")
     assert alone["accuracy"] == 0
     assert "cross-entropy" not in alone  # no tag of it has a probability
@@ -220,11 +220,11 @@ def test_a_counted_model(report):
         ("ner", ["--metric", "span-f2"], 2, "unknown metric 'span-f2'\n  hint: did you mean 'span-f1'?"),
         ("ner", ["--metric", "perplexity"], 1, "perplexity cannot be measured on ner-test.conll"),
         ("pos", ["--metric", "span-f1"], 1, "hint: what can: accuracy, "),
-        ("ner", ["--unknown-label", "ignore"], 2, "'ignore' is none of them\n  hint: known: error, skip, count-wrong"),
+        ("ner", ["--unknown-label", "ignore"], 2, "'ignore' is not a known value\n  hint: known: error, skip, count-wrong"),
         ("ner", ["--split", "dev"], 2, "the run has no dev split\n  hint: it has: train, valid, test"),
         ("ner", ["--split", "test", "ner-test.conll"], 2, "--split names a part of the run's own data"),
-        ("ner", ["--window", "3"], 2, "--window does not serve runs/ner/model.safetensors: it is a model of the kind tagger"),
-        ("ner", ["--per-line", "ner-test.conll"], 2, "--per-line does not serve"),
+        ("ner", ["--window", "3"], 2, "--window does not apply to runs/ner/model.safetensors, a model of the kind tagger"),
+        ("ner", ["--per-line", "ner-test.conll"], 2, "--per-line does not apply to"),
         ("ner", ["--input", "cnll", "ner-test.conll"], 2, "unknown format 'cnll' in --input"),
         ("ner", ["--input", "jsonl", "--columns", "word,ner", "ner-test.conll"], 2, "--columns says how to read conll"),
         ("ner", ["--columns", "word,ner", "ner-test.conll"], 1, "ner-test.conll:1:1: 3 columns, expected 2 (word, ner)"),
@@ -256,6 +256,6 @@ def test_flags_for_taggers_do_not_serve_other_models(forks, home):
         done = forks("eval", "-m", "tiny", *args, cwd=home)
         assert done.returncode == 2
         assert (
-            f"{args[0]} does not serve runs/tiny/model.safetensors: it is a model of the kind language-model"
+            f"{args[0]} does not apply to runs/tiny/model.safetensors, a model of the kind language-model"
             in done.stderr
         )

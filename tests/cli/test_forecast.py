@@ -88,11 +88,11 @@ def test_quantiles(ask, waves):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--quantiles", "0.5,2"), "shares from 0 to 1"),
-        (("--quantiles", "x"), "shares from 0 to 1"),
-        (("--quantiles", ""), "shares from 0 to 1"),
-        (("--quantiles", "0.5", "--next", "3"), "--next does not go with it"),
-        (("--quantiles", "0.5", "--stop", "3"), "--stop does not go with it"),
+        (("--quantiles", "0.5,2"), "numbers from 0 to 1"),
+        (("--quantiles", "x"), "numbers from 0 to 1"),
+        (("--quantiles", ""), "numbers from 0 to 1"),
+        (("--quantiles", "0.5", "--next", "3"), "--next cannot be combined with it"),
+        (("--quantiles", "0.5", "--stop", "3"), "--stop cannot be combined with it"),
         (("--quantiles", "0.5", "--input", "csv"), "one more column"),
     ],
 )

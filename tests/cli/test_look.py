@@ -118,9 +118,9 @@ def test_neighbors(look: Any, model: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("mode", "model", "args", "said"),
     [
-        ("surprise", "pos", ["tags.txt"], "this way of looking serves language-model"),
+        ("surprise", "pos", ["tags.txt"], "`look surprise` is for language-model"),
         ("attention", "lm", ["text.txt"], "serves classification, sequence-to-sequence"),
-        ("flow", "lm", ["text.txt", "--plot", "a.txt"], "a picture is .png"),
+        ("flow", "lm", ["text.txt", "--plot", "a.txt"], "not the name of a picture"),
         ("flow", "lm", ["--cells", "lstm"], "--cells makes fresh networks"),
         ("flow", "", ["--cells", "lsttm"], "did you mean 'lstm'?"),
         ("flow", "lm-counted", ["text.txt"], "no recurrent states to look at"),

@@ -46,7 +46,7 @@ def test_what_each_network_is_asked_to_learn() -> None:
     [
         (["--tasks", "partiy"], "no lag task is named 'partiy'", 2),
         (["--cells", "lsttm"], "did you mean 'lstm'?", 2),
-        (["--plot", "x.txt"], "a picture is .png", 2),
+        (["--plot", "x.txt"], "not the name of a picture", 2),
     ],
 )
 def test_mistakes_are_said(args: list[str], said: str, status: int, tmp_path: Path) -> None:

@@ -73,13 +73,13 @@ def test_generation_is_the_same_in_batches_processes_and_streams(run, home):
         ("eval -m tiny --mix counted=1.5", "shares of 1"),
         ("eval -m counted --cache 10", "a cache needs the hidden states of a network"),
         ("eval -m counted --dynamic", "--dynamic is for recurrent language models"),
-        ("eval -m tiny --cache 10 --window 8", "--cache is of one stream"),
-        ("eval -m tiny --dynamic --window 8", "--dynamic is of one stream"),
-        ("eval -m tiny --dynamic-rate 1", "--dynamic-rate goes with --dynamic"),
-        ("eval -m tiny --cache-weight 0.1", "--cache-weight goes with --cache"),
+        ("eval -m tiny --cache 10 --window 8", "--cache reads one stream"),
+        ("eval -m tiny --dynamic --window 8", "--dynamic reads one stream"),
+        ("eval -m tiny --dynamic-rate 1", "--dynamic-rate needs --dynamic"),
+        ("eval -m tiny --cache-weight 0.1", "--cache-weight needs --cache"),
         ("eval -m tiny --mix nowhere", "no such model: nowhere"),
         ("eval -m tiny --per-line --cache 10", "--per-line"),
-        ("generate -m tiny --cache 10 --device cuda --prompt a", "--cache goes with --device cpu"),
+        ("generate -m tiny --cache 10 --device cuda --prompt a", "--cache needs --device cpu"),
     ],
 )
 def test_what_does_not_go_together(run, args, message):

@@ -188,10 +188,8 @@ def test_which_column_is_the_label_is_decided_by_rule_and_can_be_said(made, new)
     Path("a.tsv").write_text("\n".join(rows) + "\n")
     recipe, _, err = made("a.tsv")  # the fewest values; the column that says the split is none
     assert (recipe.data.text, recipe.data.label) == (2, 4)
-    guess = (
-        "the label is guessed: column 4, for its few values repeat; column 3 could be the label too: --label COLUMN"
-    )
-    assert f"warning: {guess} says otherwise\n" in err
+    guess = "the label is guessed: column 4, as its few values repeat; column 3 could be the label too: choose another with --label COLUMN"
+    assert f"warning: {guess}\n" in err
     recipe, _, err = made("a.tsv", "--label", 3, "--force")
     assert recipe.data.label == 3
     assert "could be" not in err
@@ -212,8 +210,8 @@ def test_a_label_without_a_known_name_is_said_to_be_guessed(made, new, form):
         Path(name).write_text(text.replace("date", label))
 
     write(f"a.{form}", "date")
-    said = "the label is guessed: column 'date', for its few values repeat: --label COLUMN says otherwise"
-    comment = "GUESSED, for its few values repeat: --label COLUMN says otherwise\n"
+    said = "the label is guessed: column 'date', as its few values repeat: choose another with --label COLUMN"
+    comment = "GUESSED, as its few values repeat: choose another with --label COLUMN\n"
     recipe, text, err = made(f"a.{form}")
     assert (recipe.data.text, recipe.data.label) == ("comment", "date")
     assert f"warning: {said}\n" in err
@@ -223,7 +221,7 @@ def test_a_label_without_a_known_name_is_said_to_be_guessed(made, new, form):
     assert err == f"warning: {said}\n"
     _, text, err = made(f"a.{form}", "--label", "date", "--force")
     assert "guessed" not in (text + err).casefold()
-    assert "# as --label says\n" in text
+    assert "# by --label\n" in text
     write(f"b.{form}", "topic")
     recipe, text, err = made(f"b.{form}")
     assert recipe.data.label == "topic"
@@ -244,8 +242,8 @@ def test_few_rows_tell_no_label(new, made, name, text, columns):
     Path(name).write_text(text)
     status, out, err = new(name)
     assert (status, out) == (2, "")
-    assert f"{name}: 3 rows are too few to guess which column has the label (columns: {columns})\n" in err
-    assert "--label COLUMN says which one it is" in err
+    assert f"{name}: 3 rows are too few to guess the column of labels (columns: {columns})\n" in err
+    assert "choose it with --label COLUMN" in err
     assert not Path("recipes").exists()
     recipe, _, err = made(name, "--label", 1)
     assert recipe.data.label == (1 if columns == "1, 2" else "id")
@@ -332,7 +330,7 @@ def test_trees(made):
     recipe, text, err = made("t.txt")
     assert (recipe.data.format, recipe.model.kind) == ("trees", "recursive")
     assert (recipe.tokenizer.kind, recipe.tokenizer.split) == ("word", "rule")  # as recipes/sst5-tree.yaml
-    assert "# raw text, in use, into words and marks as the leaves are\n" in text
+    assert "# splits raw text into words and punctuation like the leaves\n" in text
     assert "40 texts, 3 different labels" in err
 
 
@@ -359,11 +357,11 @@ def test_tagged_words(made, text, form, keys):
 
 def test_a_treebank_offers_several_targets(made):
     Path("data.conllu").write_text(conllu(20))
-    assert "several of one model" not in made("data.conllu")[1]
+    assert "several in one model" not in made("data.conllu")[1]
     Path("full.conllu").write_text(conllu(20).replace("\t_\tNOUN\tNN1\t_\t", "\tword\tNOUN\tNN1\tNumber=Sing\t"))
     recipe, text, _ = made("full.conllu")
     assert recipe.data.tag == "upos"
-    assert "or several of one model: [upos, feats, lemma]" in text
+    assert "or several in one model: [upos, feats, lemma]" in text
 
 
 # folders and splits
@@ -414,7 +412,7 @@ def test_splits_are_told_by_their_names(made, new):
     assert "its other splits may be q-dev.tsv" in err
     status, _, err = new("q-dev.tsv", "q_test.tsv", "--force")
     assert status == 2
-    assert "none of these files is one to train on" in err
+    assert "none of these files is for training" in err
     Path("q-dev.tsv").write_text("unheard-of\tof a label\n")
     assert (
         "1 labels that the training text lacks, such as unheard-of" in made("q-train.tsv", "q-dev.tsv", "--force")[2]
@@ -439,7 +437,7 @@ def test_latin_1_is_assumed_and_said(made):
     recipe, text, err = made("a.txt")
     assert recipe.data.encoding == "latin-1"
     column = len(lines[0])
-    assert f"a.txt:1:{column}: byte 0xe9 is not valid UTF-8; latin-1 is assumed, to be checked" in err
+    assert f"a.txt:1:{column}: byte 0xe9 is not valid UTF-8; latin-1 is assumed: check it" in err
     assert "# ASSUMED" in text
     assert "cp1252" not in text
     Path("a.txt").write_bytes("\n".join(lines).replace("é", "’").encode("cp1252"))
@@ -450,9 +448,9 @@ def test_latin_1_is_assumed_and_said(made):
     ("data", "said"),
     [
         (b"", "is empty"),
-        (b" \n\n\t\n", "nothing but blank lines"),
-        (b"\x7fELF\x02\x01\x00\x00", "is no text: a NUL byte stands at x:1:7"),
-        (bytes(range(1, 256)) * 40, "is no text: of its characters many are controls"),
+        (b" \n\n\t\n", "only blank lines"),
+        (b"\x7fELF\x02\x01\x00\x00", "is not text: there is a NUL byte at x:1:7"),
+        (bytes(range(1, 256)) * 40, "is not text: many of its characters are control characters"),
         ("abc".encode("utf-16"), "x is UTF-16 text"),
         (b'[{"text": "a"}, {"text": "b"}]', "a JSON array"),
     ],
@@ -517,9 +515,9 @@ def test_where_it_goes(made, new):
         (("-",), "standard input"),
         (("nothing.txt",), "no such file"),
         (("a.txt", "--task", "taging"), "did you mean 'tagging'?"),
-        (("a.txt", "."), "files and folders together"),
-        (("a.txt", "--task", "tagging"), "no tags are to be seen"),
-        (("a.txt", "--task", "classification"), "no labels are to be seen"),
+        (("a.txt", "."), "files and folders are mixed"),
+        (("a.txt", "--task", "tagging"), "no tags were found"),
+        (("a.txt", "--task", "classification"), "no labels were found"),
     ],
 )
 def test_usage(new, arguments, said):

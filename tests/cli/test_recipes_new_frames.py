@@ -91,7 +91,7 @@ def test_a_series_a_row(trained, name, by):
     recipe, _, err = trained(name)
     assert (recipe.data.format, recipe.data.label, recipe.frames.kind) == ("series", None, "values")
     assert "warning" not in err
-    assert "each row is a series of 20 numbers, the label is the last column: --label COLUMN says otherwise" in err
+    assert "each row is a series of 20 numbers, the label is the last column: --label COLUMN names another" in err
     Path(name).write_text("".join(f"{joined([label, *x], by)}\n" for label, x in series()))
     recipe, _, err = trained(name)
     assert (recipe.data.format, recipe.data.label) == ("series", 1)
@@ -110,7 +110,7 @@ def test_labels_that_are_numbers_are_guessed(trained):
     Path("a.tsv").write_text("".join(f"{joined(row[:-1], TAB)}\n" for row in both))
     recipe, _, err = trained("a.tsv")
     assert recipe.data.label == 1
-    assert "warning: each row is a series of 20 numbers, the label is guessed: column 1: --label COLUMN says" in err
+    assert "warning: each row is a series of 20 numbers, the label is guessed: column 1: --label COLUMN names" in err
 
 
 def test_a_long_table(trained):
@@ -118,7 +118,10 @@ def test_a_long_table(trained):
     Path("long.csv").write_text("id,time,x,y,activity\n" + "".join(rows))
     recipe, _, err = trained("long.csv")
     assert (recipe.data.format, recipe.data.label, recipe.model.front_end["kind"]) == ("long", "activity", "linear")
-    assert "the rows of an 'id' are a series of x, y in the order of 'time', its label 'activity': --label" in err
+    assert (
+        "rows with the same 'id' are a series of x, y in the order of 'time', with the label 'activity': --label"
+        in err
+    )
     assert "40 series" in err
 
 
@@ -127,7 +130,7 @@ def test_a_long_table(trained):
     [
         (ARCHIVE.replace("true", "false") + "1,2,3\n", "its series have no class (@classLabel false)"),
         (f"id,time,x,label\n{''.join(f'{i},{t},{t},{t % 2}{chr(10)}' for i in range(9) for t in range(9))}",
-         "column 'label' is not the same in all rows of a series"),
+         "column 'label' varies inside a series"),
         ("".join(f"{joined(row)}\n" for row in [[*"abcdefghij"], *([*range(9), k] for k in "abababab")]),
          "the first row names columns, and every row below is numbers and a label"),
         ("".join(f"{joined(row)}\n" for row in [[*range(9), "kind"], *([*range(1, 10), k] for k in "abababab")]),
@@ -150,7 +153,7 @@ def test_arrays_in_json_lines(trained):
     Path("a.jsonl").write_text("".join(json.dumps({"text": x, "label": y}) + "\n" for y, x in series()))
     recipe, _, err = trained("a.jsonl")
     assert (recipe.data.format, recipe.data.text, recipe.frames.kind) == ("jsonl", "text", "values")
-    assert "'text' holds arrays, which are read as frames: --text COLUMN says otherwise" in err
+    assert "'text' holds arrays, which are read as frames: choose another column with --text COLUMN" in err
     Path("b.jsonl").write_text(make_models.waves(40))
     recipe, _, _ = trained("b.jsonl")
     assert (recipe.task, recipe.data.text, recipe.data.label) == ("classification", "wave", "label")
@@ -175,7 +178,7 @@ def test_a_table_of_arrays_is_read_from_its_folder(trained):
         Path("data/table.csv").write_text("speaker,what\n" + "".join(rows))
         recipe, _, err = trained("data/table.csv")
         assert (recipe.data.text, recipe.data.label, recipe.data.header) == ("what", "speaker", True)
-        assert "column 'what' names arrays, which are read as frames: --text COLUMN says otherwise" in err
+        assert "column 'what' names arrays, which are read as frames: choose another column with --text COLUMN" in err
 
 
 def test_recordings(trained):
@@ -192,7 +195,7 @@ def test_recordings(trained):
     recipe, _, err = trained("data/said.csv")
     assert (recipe.task, recipe.model.kind, recipe.tokenizer.kind) == ("sequence-to-sequence", "ctc", "word")
     assert recipe.train.watch == "phoneme-error-rate"
-    assert "column 'transcript' is what is said in them: --label COLUMN names a label instead" in err
+    assert "column 'transcript' is taken for their transcripts: --label COLUMN names a label instead" in err
     recipe, _, _ = trained("data/said.csv", "--label", "transcript")
     assert recipe.task == "classification"
 
@@ -208,7 +211,7 @@ def test_a_folder_of_recordings_a_label(trained, new):
     assert "20 recordings, 2 different labels" in err
     status, _, err = new("sounds/slow")
     assert status == 2
-    assert "says by itself neither its label nor what is in it" in err
+    assert "has neither a label nor a transcript" in err
 
 
 # what stays text
@@ -238,7 +241,7 @@ def test_what_may_be_text_stays_text(new, name, text, task, tokenizer):
     assert status == 0, err
     recipe = load_recipe(out.strip())
     assert (recipe.task, recipe.frames, recipe.tokenizer.kind) == (task, None, tokenizer)
-    assert ("names files that are not there, as gone/0.wav: read as text" in err) == ("gone" in text)
+    assert ("names files that do not exist, such as gone/0.wav: read as text" in err) == ("gone" in text)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv"])

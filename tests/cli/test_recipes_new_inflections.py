@@ -34,7 +34,10 @@ def test_rows_without_names(made):
     assert (recipe.model.kind, recipe.model.hidden, recipe.train.epochs) == ("transducer", 100, 100)
     assert recipe.data.header is False
     assert '  source: [{column: 3, tokenizer: {kind: word, split: ";"}}, 1]  # features, each a symbol, ' in text
-    assert "an inflection table: lemmas in column 1, forms in 2, features in 3: --source and --target say" in err
+    assert (
+        "an inflection table: lemmas in column 1, forms in 2, features in 3: choose others with --source and --target"
+        in err
+    )
     assert "warning" not in err
 
 

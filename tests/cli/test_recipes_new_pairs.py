@@ -28,8 +28,8 @@ def test_sentences_in_two_files(made):
     assert (recipe.tokenizer.size, recipe.model.tied, recipe.train.watch) == (1000, "all", "bleu")
     assert "train.en, train.de: pairs of texts, lines; 600 lines, " in err
     assert "300 pairs; source: 76.6 characters, 8.4 words on average; target: " in err
-    assert "the source is en, the target de: --source and --target say otherwise\n" in err
-    assert "# both sides: sentences, 8 words on average\n" in text
+    assert "the source is en, the target de: choose others with --source and --target\n" in err
+    assert "# source and target: sentences, 8 words on average\n" in text
     assert "# seqcli train t.yaml\n# A sequence-to-sequence model fitted to train.en, train.de by" in text
     recipe, _, err = made("train.en", "train.de", "--source", "de", dry=False)
     assert (recipe.data.train, recipe.data.source, recipe.data.target) == ("../train.de", "de", "en")
@@ -54,7 +54,7 @@ def test_scan(made):
     Path("tasks.txt").write_text(Path("tasks.txt").read_text() * 4)
     recipe, text, _ = made("tasks.txt")
     assert (*kinds(recipe), recipe.train.watch) == ("word", "word", "exact-match")
-    assert "# 9 words make up all texts\n" in text
+    assert "# all texts use 9 words\n" in text
 
 
 def test_words_to_phonemes(made):
@@ -63,7 +63,7 @@ def test_words_to_phonemes(made):
     recipe, text, _ = made("g2p.tsv")
     assert (recipe.data.header, recipe.data.source, recipe.data.target) == (False, 1, 2)
     assert (*kinds(recipe), recipe.train.watch) == ("char", "word", "exact-match")
-    assert "# strings of 7 characters on average, no sentences\n" in text
+    assert "# strings of 7 characters on average, not sentences\n" in text
 
 
 def test_inflections_and_dates_share_their_characters(made):
@@ -86,8 +86,8 @@ def test_number_words_and_digits(made):
     Path("numbers.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs_))
     recipe, text, err = made("numbers.tsv")
     assert (*kinds(recipe), recipe.tokenizer.split) == ("word", "char", "punctuation")
-    assert "# 10 words make up all texts\n" in text
-    assert "warning: pairs are guessed: column 2, a number, from column 1: --task says otherwise\n" in err
+    assert "# all texts use 10 words\n" in text
+    assert "warning: pairs are guessed: column 2, a number, from column 1: override with --task\n" in err
 
 
 def test_targets_without_spaces_between_words(made):
@@ -106,8 +106,8 @@ def test_marks_that_stand_apart_and_long_texts_are_hinted_at(made):
     apart = [s[:-1] + " , " + s[:-1] + " ." for s in sentences(60)]
     Path("a.tsv").write_text(rows(["x" * 600 + w for w in words(60)], apart))
     _, text, _ = made("a.tsv", dry=False)
-    assert "# bleu_tokenize: none  # marks stand apart" in text
-    assert "# longest: 1000  # 100.0% of the sources have over 500 tokens: they are left out\n" in text
+    assert "# bleu_tokenize: none  # the targets are tokenized already" in text
+    assert "# longest: 1000  # 100.0% of the sources have over 500 tokens and would be left out\n" in text
 
 
 def test_several_targets_of_a_source_are_counted_and_not_judged_as_a_whole(made):

@@ -21,7 +21,7 @@ def test_json_lines(made):
     Path("p.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     recipe, _, err = made("p.jsonl")
     assert (recipe.data.format, recipe.data.source, recipe.data.target) == ("jsonl", "en", "de")
-    assert "the source is column 'en', the target column 'de': --source and --target say otherwise" in err
+    assert "the source is column 'en', the target column 'de': choose others with --source and --target" in err
     recipe, _, _ = made("p.jsonl", "--source", "de", "--target", "en")
     assert (recipe.data.source, recipe.data.target) == ("de", "en")
 
@@ -32,7 +32,7 @@ def test_columns_are_chosen_by_names_or_as_one_says(made, new):
     Path("a.csv").write_text("nr,base,tags,past,split\n" + text)
     status, _, err = new("a.csv", "--task", "sequence-to-sequence")
     assert status == 2
-    assert "which columns have the source and the target? (columns: 'nr', 'base', 'tags', 'past', 'split')" in err
+    assert "cannot tell the columns of source and target (columns: 'nr', 'base', 'tags', 'past', 'split')" in err
     recipe, text, _ = made("a.csv", "--source", "base", "--target", "past")
     assert (recipe.data.header, recipe.data.source, recipe.data.target) == (True, "base", "past")
     assert "cannot be both" in new("a.csv", "--source", "base", "--target", "base", "--force")[2]
@@ -50,7 +50,7 @@ def test_the_one_column_that_is_left(made, new):
         assert made("p.tsv", named, "1", other, "2", dry=False)[0] == recipe
     Path("q.tsv").write_text(rows([f"{i}\t{i}" for i in range(40)], words(40)))
     status, _, err = new("q.tsv", "--target", "3")
-    assert (status, "which columns have the source and the target?" in err) == (2, True)
+    assert (status, "cannot tell the columns of source and target" in err) == (2, True)
 
 
 def test_lines_of_scan_say_their_sides(new, made):
@@ -59,7 +59,7 @@ def test_lines_of_scan_say_their_sides(new, made):
         status, out, err = new("s.txt", *flags)
         assert (status, out) == (2, "")
         assert (
-            "s.txt: its lines say which side is which, as IN: … OUT: …\n  hint: --source and --target are of" in err
+            "s.txt: its lines mark source and target, as IN: … OUT: …\n  hint: --source and --target are for" in err
         )
     assert made("s.txt", dry=False)[0].data.format == "scan"
 
@@ -88,7 +88,7 @@ def test_few_rows(made, new):
     Path("q.tsv").write_text("a b\tc\nd e\tf\n")
     status, _, err = new("q.tsv")
     assert status == 2
-    assert "of pairs of texts --source and --target do" in err
+    assert "for pairs of texts give --source and --target" in err
     assert made("q.tsv", "--task", "sequence-to-sequence")[0].data.target == 2
 
 
@@ -137,7 +137,7 @@ def test_several_training_files_and_one_named_alone(made, new):
     recipe, _, _ = made("a.en", "--target", "de", "-o", "r.yaml")
     assert (recipe.data.train, recipe.data.source, recipe.data.target) == ("./a.en", "en", "de")
     status, _, err = new("a.en", "--task", "sequence-to-sequence")
-    assert (status, "no pairs are to be seen" in err) == (1, True)
+    assert (status, "no pairs were found" in err) == (1, True)
     status, _, err = new("a.en", "a.de", "--target", "fr")
     assert (status, "the files' names differ in en and de" in err) == (2, True)
 
@@ -149,9 +149,9 @@ def test_files_that_are_no_pairs(new):
         status, _, err = new(a, b, "-o", "r.yaml", "--force")
         assert status == 0
         assert load_recipe("r.yaml").task == "language-model", (a, b)
-    assert "x.en has 30 lines, x.de 29: they are no pairs, and read as plain text\n" in err
+    assert "x.en has 30 lines, x.de 29: they are not pairs, and are read as plain text\n" in err
     status, _, err = new("x.en", "x.de", "--task", "sequence-to-sequence", "--force")
-    assert (status, "each line must have its counterpart" in err) == (1, True)
+    assert (status, "each line needs its counterpart" in err) == (1, True)
 
 
 def test_a_split_without_its_other_file(new):
@@ -166,7 +166,7 @@ def test_what_would_stop_training_is_said(new):
     records = [{"source": a, "target": b} for a, b in zip(texts, others, strict=True)]
     Path("p.jsonl").write_text("".join(json.dumps(r) + "\n" for r in [*records, {"source": "alone"}]))
     status, _, err = new("p.jsonl")
-    assert (status, "training will stop at p.jsonl:31:" in err) == (0, True)
+    assert (status, "training will stop with: p.jsonl:31:" in err) == (0, True)
     Path("train.tsv").write_text(rows(texts, others) + "ragged\n")
     status, _, err = new("train.tsv")
     assert (status, "train.tsv:31:" in err) == (1, True)
@@ -174,8 +174,8 @@ def test_what_would_stop_training_is_said(new):
     Path("valid.tsv").write_text("a source\tits target\nonly a source\n")
     status, _, err = new("train.tsv", "valid.tsv", "-o", "b.yaml")
     assert status == 0
-    assert "pairs with a blank side, which training leaves out: 1\n" in err
-    assert "stop at valid.tsv:2:" in err
+    assert "training leaves out pairs with a blank source or target: 1\n" in err
+    assert "stop with: valid.tsv:2:" in err
 
 
 def test_latin_1(made):
@@ -191,7 +191,7 @@ def test_latin_1(made):
     ("arguments", "said"),
     [
         (("--source", "1", "--label", "2"), "not for both"),
-        (("--source", "1", "--task", "classification"), "--source and --target are of pairs"),
+        (("--source", "1", "--task", "classification"), "--source and --target are for pairs"),
         (("--task", "sequence-to-sequense"), "did you mean 'sequence-to-sequence'?"),
     ],
 )

@@ -51,7 +51,7 @@ def test_names_that_go_together_are_two_texts(
     recipe, said = made(tmp_path, names, lengths)
     assert (recipe["data"]["text"], recipe["data"]["label"]) == (texts, names[2])
     assert (recipe["model"]["pair"], recipe["model"].get("hops")) == (pair, 2 if pair == "attend" else None)
-    assert "they go together by their names" in said
+    assert "they belong together by their names" in said
     assert "is long too" not in said
 
 

@@ -64,8 +64,8 @@ KINDS = [
     ),
     ("classifiers", "linear", ["words for the label"]),
     ("classifiers", "trees", ["Which label was taken for which"]),
-    ("translators", "back", ["What its answers looked at", "exact-match", "share of wrong answers"]),
-    ("translators", "former", ["What its answers looked at", "exact-match"]),
+    ("translators", "back", ["Attention of its answers", "exact-match", "share of wrong answers"]),
+    ("translators", "former", ["Attention of its answers", "exact-match"]),
 ]
 
 

@@ -134,7 +134,7 @@ def test_weights_are_fitted_kept_and_read(rescore, there) -> None:
     asked = ("--dev", "lists.tsv", "--reference", "right.txt", "--weights", "w.json")
     done = rescore(*asked, input="")
     assert done.text == ""
-    assert "exact-match of 3 lists: 0.6667 of the first answers, 1.0000 with --weight score=" in done.stderr
+    assert "exact-match of 3 lists: 0.6667 for first answers, 1.0000 with --weight score=" in done.stderr
     kept = json.loads((there / "w.json").read_text())
     assert list(kept["weights"]) == ["score", "lm", "length"]
     assert (kept["metric"], kept["fitted"], kept["lists"], kept["seed"]) == ("exact-match", 1.0, 3, 1)
@@ -172,22 +172,22 @@ def test_every_metric_of_answers_can_be_fitted_for(rescore, there, metric) -> No
 @pytest.mark.parametrize(
     ("args", "said", "status"),
     [
-        ((), "what do the scores weigh?", 2),
-        (("--weight", "lm"), "--weight lm: it is NAME=NUMBER", 2),
-        (("--weight", "lm=inf"), "--weight lm=inf: it is NAME=NUMBER", 2),
-        (("--weight", "lm=1", "--weights", "w"), "--weight says the weights", 2),
-        (("--dev", "lists.tsv"), "--dev goes with --reference", 2),
-        (("--weight", "lm=1", "--score", "score"), "--score goes with --dev", 2),
+        ((), "no weights are given", 2),
+        (("--weight", "lm"), "--weight lm: expected NAME=NUMBER", 2),
+        (("--weight", "lm=inf"), "--weight lm=inf: expected NAME=NUMBER", 2),
+        (("--weight", "lm=1", "--weights", "w"), "--weight gives the weights", 2),
+        (("--dev", "lists.tsv"), "--dev needs --reference", 2),
+        (("--weight", "lm=1", "--score", "score"), "--score needs --dev", 2),
         (
             ("--dev", "lists.tsv", "--reference", "right.txt", "--score", "s"),
-            "lists.tsv:1:3: its answers have no score 's'",
+            "lists.tsv:1:3: the answers have no score 's'",
             1,
         ),
-        (("--weight", "lm=1", "--reference", "r"), "--reference goes with --dev", 2),
+        (("--weight", "lm=1", "--reference", "r"), "--reference needs --dev", 2),
         (("--weight", "lm=1", "--input", "mosse"), "unknown form 'mosse'", 2),
-        (("--weight", "scor=1"), "<stdin>:1:3: its answers have no score 'scor'", 1),
+        (("--weight", "scor=1"), "<stdin>:1:3: the answers have no score 'scor'", 1),
         (("--weights", "none.json"), "cannot read none.json", 1),
-        (("--weights", "lists.tsv"), "lists.tsv: no file of weights", 1),
+        (("--weights", "lists.tsv"), "lists.tsv: not a file of weights", 1),
         (("--dev", "lists.tsv", "--reference", "short.txt"), "lists.tsv has 3 lists, short.txt has 1 lines", 1),
         (("--dev", "lists.tsv", "--reference", "no.txt"), "no such file: no.txt", 1),
         (
@@ -215,7 +215,7 @@ def test_lists_before_a_mistake_are_answered(rescore) -> None:
 
 def test_other_models_are_refused_by_name(rescore) -> None:
     done = rescore("--weight", "lm=1", model="digits", status=2)
-    assert "`rescore` does not serve it" in done.stderr
+    assert "`rescore` cannot use it" in done.stderr
 
 
 def test_a_pipe_is_answered_list_by_list(there) -> None:

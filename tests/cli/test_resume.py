@@ -148,8 +148,8 @@ def finished(forks, furnish, tmp_path_factory) -> Path:
         (["--resume", "train.seed=7", "train.optimizer=sgd"], 2, "another recipe: train.optimizer, train.seed"),
         (["--resume", "data.train=other.txt"], 1, "the data has changed since runs/tiny began: test, train, valid"),
         (["--resume", "data.test=null"], 1, "the data has changed since runs/tiny began: test, train"),
-        (["--resume", "--overwrite"], 2, "--resume does not go with --overwrite"),
-        (["--resume", "--init-from", "runs/tiny"], 2, "--resume does not go with --init-from"),
+        (["--resume", "--overwrite"], 2, "--resume cannot be combined with --overwrite"),
+        (["--resume", "--init-from", "runs/tiny"], 2, "--resume cannot be combined with --init-from"),
         (["--resume", "--name", "nothing"], 2, "there is no run runs/nothing to resume"),
         ([], 2, "runs/tiny already holds a run"),
     ],
@@ -161,7 +161,7 @@ def test_refused(forks, finished, changes, status, words):
     done = forks("train", "tiny.yaml", *sets("train.steps=4"), *args, cwd=finished)
     assert done.returncode == status
     assert words in done.stderr
-    assert "hint:" in done.stderr or "does not go with" in done.stderr
+    assert "hint:" in done.stderr or "cannot be combined with" in done.stderr
     assert done.stdout == ""
     assert {p: p.read_bytes() for p in (finished / "runs").rglob("*") if p.is_file()} == before
 
@@ -195,7 +195,7 @@ def test_a_run_that_never_began_is_no_run(forks, place):
     done = forks("train", "tiny.yaml", *sets("train.steps=2"), "--resume", cwd=place)
     assert done.returncode == 2
     assert "runs/tiny cannot be resumed: it has no last.safetensors" in done.stderr
-    assert "--overwrite begins it anew" in done.stderr
+    assert "--overwrite starts it over" in done.stderr
 
 
 def test_damaged_checkpoints_are_refused(forks, place):

@@ -63,14 +63,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 MISTAKES = [
-    ("recipes new -", "standard input is read once only"),
-    ("recipes new a x-test.txt", "files and folders together"),
-    ("recipes new x-valid.txt x-test.txt", "none of these files is one to train on: x-valid.txt, x-test.txt"),
-    ("recipes new empty", "empty: no text files are in it"),
-    ("recipes new a/pos empty", "empty: no files are in it"),
+    ("recipes new -", "standard input can be read only once"),
+    ("recipes new a x-test.txt", "files and folders are mixed"),
+    ("recipes new x-valid.txt x-test.txt", "none of these files is for training: x-valid.txt, x-test.txt"),
+    ("recipes new empty", "empty: the folder has no text files"),
+    ("recipes new a/pos empty", "empty: the folder has no files"),
     ("recipes new sets", "sets holds several data sets"),
-    ("recipes new split", "split/test is not divided as split/train is"),
-    ("recipes new pipe", "pipe is no file that can be read twice"),
+    ("recipes new split", "split/test is not organised like split/train"),
+    ("recipes new pipe", "pipe is not a regular file"),
     ("recipes new corpus.txt -o there", "there/corpus.yaml is a folder"),
     ("recipes new one.tree --label x", "is read as trees: it has no columns"),
     ("recipes copy lm.yaml there", "there/lm.yaml is a folder"),
@@ -79,11 +79,11 @@ MISTAKES = [
     ("recipes show is.yaml", "is.yaml"),
     ("generate -m lm --input csv -n 2 b.csv", "--samples: csv comes back with"),
     ("generate -m lm --input csv --next 2 b.csv", "--next: csv comes back with"),
-    ("generate -m lm --jobs 2 --device cuda x-test.txt", "--jobs goes with --device cpu"),
+    ("generate -m lm --jobs 2 --device cuda x-test.txt", "--jobs needs --device cpu"),
     ("generate -m lm --device tpu x-test.txt", "unknown device 'tpu'"),
-    ("generate -m lm-counted --device cuda x-test.txt", "a ngram model runs on the CPU alone"),
+    ("generate -m lm-counted --device cuda x-test.txt", "a ngram model runs only on the CPU"),
     ("generate -m lm --device mps x-test.txt", "--device mps: this machine has none that torch can use"),
-    ("generate -m digits two.csv two.jsonl", "two.csv and two.jsonl are not of one format by their names"),
+    ("generate -m digits two.csv two.jsonl", "two.csv and two.jsonl have different formats by their names"),
     ("eval -m remarks --confusion --metric accuracy", "--confusion shows all figures"),
     ("eval -m topics --confusion", "--confusion is for texts with one label each"),
     (
@@ -94,7 +94,7 @@ MISTAKES = [
     ("eval --compare remarks linear --metric subset-accuracy", "subset-accuracy cannot be measured on these models"),
     ("eval -m pos --input text corpus.txt", "text has no tags to score against"),
     ("eval -m pos --input other corpus.txt", "unknown format 'other' in --input"),
-    ("tag -m pos --jsonl --format conll x-test.txt", "--jsonl does not go with --format conll"),
+    ("tag -m pos --jsonl --format conll x-test.txt", "--jsonl contradicts --format conll"),
     ("train trees.yaml --name new --set data.phrases=true", "data.phrases: model.kind: recursive"),
     ("train trees.yaml --name new --set data.multi_label=true", "recursive gives every node one label"),
     ("train trees.yaml --name new --set tokenizer=char", "the leaves of trees are words"),
@@ -124,7 +124,7 @@ def test_folders_are_labels_and_splits_are_folders(folder: Path) -> None:
     done = seqcli("recipes", "new", "split/train", "-o", "-", cwd=folder)
     assert "label_from: folder" in done.text
     done = seqcli("recipes", "new", "corpus.txt", "x-test.txt", "-o", "-", cwd=folder)
-    assert "no split is in the name of corpus.txt" in done.stderr + done.text
+    assert "the name of corpus.txt tells no split" in done.stderr + done.text
 
 
 def test_a_file_that_shrinks_is_told(folder: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_recipe_that_cannot_be_read_is_listed_so(folder: Path, tmp_path: Path)
     (tmp_path / "recipes").mkdir()
     shutil.copy(folder / "broken.yaml", tmp_path / "recipes")
     listed = seqcli("recipes", cwd=tmp_path).text
-    assert "is not readable; see: seqcli recipes validate broken" in listed
+    assert "cannot be read; see: seqcli recipes validate broken" in listed
 
 
 def test_what_a_shell_is_offered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

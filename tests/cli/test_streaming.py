@@ -177,7 +177,7 @@ def test_odd_samples_are_told(heard, say):
         (b"", 0, ""),
         (b"a", 1, "error: <stdin>: an odd number of bytes: the last sample is cut short"),
         (b"ab" * 99, 1, "error: <stdin>: too short a recording: less than one window"),
-        (whole, 1, "error: <stdin> is a WAV file, not samples alone"),
+        (whole, 1, "error: <stdin> is a WAV file, not raw samples"),
     ):
         done = say("classify", "sounds", "--input", "pcm", input=given)
         assert (done.returncode, done.stderr.partition("\n")[0]) == (status, message)
@@ -187,7 +187,7 @@ def test_odd_samples_are_told(heard, say):
     assert done.text == say("classify", "sounds", "--input", "pcm", input=whole[44:]).text
     done = say("classify", "sounds", "--input", "frames", input="1,2\n")
     assert done.returncode == 2
-    assert "reads recordings: --input frames does not serve it" in done.stderr
+    assert "reads recordings: --input frames does not apply to it" in done.stderr
 
 
 def test_odd_lines_are_told_after_what_precedes_them(heard, say):
@@ -222,15 +222,15 @@ def test_odd_lines_are_told_after_what_precedes_them(heard, say):
 def test_what_must_read_all_is_refused(say, verb, model, message):
     done = say(verb, MODELS / f"{model}.safetensors", "--input", "frames", input="1,2\n")
     assert done.returncode == 2
-    assert f"{model}.safetensors cannot answer while its input comes: {message}\n  hint: " in done.stderr
+    assert f"{model}.safetensors cannot answer while its input arrives: {message}\n  hint: " in done.stderr
 
 
 @pytest.mark.parametrize(("args", "odd"), [(("--top", 2), "--top"), (("x.txt",), "x.txt"), (("--jobs", 2), "--jobs")])
 def test_what_serves_no_stream_is_refused(say, args, odd):
     done = say("classify", "labels", "--input", "frames", *args, input="1,2\n")
     assert done.returncode == 2
-    assert f"{odd} does not go with --input frames" in done.stderr
-    assert "does not serve it" in say("tag", "tags", "--input", "pcm").stderr
+    assert f"{odd} does not apply to --input frames" in done.stderr
+    assert "does not apply to it" in say("tag", "tags", "--input", "pcm").stderr
 
 
 def test_answers_come_before_the_input_ends(spawn, heard):

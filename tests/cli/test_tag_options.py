@@ -118,8 +118,8 @@ def test_a_precision_that_is_out_of_reach(fails, taggers, tmp_path):
         wrong = wrong.replace(f"-{label}", "-MISC")
     (home / "ner-valid.conll").write_text(wrong)
     out, err = fails("--target-precision", "0.9", input="Ada\n", cwd=home)
-    assert "no confidence makes the answers on the validation split 0.9 precise" in err
-    assert "hint: ask for less" in err
+    assert "no confidence threshold reaches precision 0.9 on the validation split" in err
+    assert "hint: ask for a lower precision" in err
     assert out == ""
 
 
@@ -269,10 +269,10 @@ def test_a_model_with_a_further_column_wants_it(fails):
         ("ner", ["--input", "spans"], "unknown format 'spans' in --input"),
         ("pos", ["--format", "spans"], "--format spans: the tags of this model are no spans\n  hint: use --format jsonl"),
         ("ner", ["--format", "text"], "--format text is for models that restore something"),
-        ("ner", ["--confidence"], "--confidence goes with --format conll, not word-tag"),
-        ("ner", ["--replace", "--jsonl"], "--replace goes with --format conll, not jsonl"),
-        ("ner", ["--n-best", "2"], "--n-best goes with --format jsonl, not word-tag"),
-        ("ner", ["--jsonl", "--format", "conll"], "--jsonl does not go with --format conll"),
+        ("ner", ["--confidence"], "--confidence needs --format conll, not word-tag"),
+        ("ner", ["--replace", "--jsonl"], "--replace needs --format conll, not jsonl"),
+        ("ner", ["--n-best", "2"], "--n-best needs --format jsonl, not word-tag"),
+        ("ner", ["--jsonl", "--format", "conll"], "--jsonl contradicts --format conll"),
         ("ner", ["--min-confidence", "0.5", "--target-precision", "0.9"], "give one"),
         ("ner", ["--min-confidence", "1.5"], "--min-confidence"),
         ("ner", ["--min-confidence", "nan"], "--min-confidence"),
@@ -280,7 +280,7 @@ def test_a_model_with_a_further_column_wants_it(fails):
         ("ner", ["--columns", "word,tag"], "--columns says how to read conll, but text is read\n  hint: add --input conll"),
         ("ner", ["--comments", "#", "--jsonl"], "--comments says how to read conll, but text is read"),
         ("ner", ["--field", "x", "--input", "text"], "--field says how to read jsonl, but text is read"),
-        ("ner", ["--separator", "tab"], "--separator goes with conll: text is read, word-tag is written"),
+        ("ner", ["--separator", "tab"], "--separator is for conll, but text is read and word-tag is written"),
         ("ner", ["--force", "known"], "--force: text has no columns"),
         ("ner", ["--force", "known", "--format", "conll"], "'known'\n  hint: the columns are word, pos, ner"),
         ("pos", ["--force", "known", "--format", "conll"], "'known'\n  hint: name them: --columns word,known"),
@@ -300,7 +300,7 @@ def test_wrong_usage(fails, model, args, message):
 def test_wrong_models(forks, home, taggers, tmp_path):
     done = forks("tag", "-m", home / "runs" / "tiny", cwd=home, input="a\n")
     assert done.returncode == 2
-    assert "`tag` does not serve it" in done.stderr
+    assert "`tag` cannot use it" in done.stderr
     assert "use: seqcli generate or seqcli eval" in done.stderr
     done = forks("generate", "-m", "ner", "--prompt", "a", cwd=taggers)
     assert done.returncode == 2

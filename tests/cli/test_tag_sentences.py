@@ -121,11 +121,11 @@ def test_it_is_scored(place: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("tag -m cut --n-best 2 --jsonl", "--n-best is of tags: runs/cut/model.safetensors finds sentences"),
+        ("tag -m cut --n-best 2 --jsonl", "--n-best is for tags: runs/cut/model.safetensors finds sentences"),
         ("tag -m cut --sentences cut", "--sentences finds sentences in running text for a tagger; runs/cut"),
         ("tag -m tags --sentences tags", "runs/tags/model.safetensors finds no sentences"),
         ("tag -m tags --sentences cut --input conllu", "for a tagger; conllu is read"),
-        ("tag -m tags --line-ends", "--line-ends is of running text"),
+        ("tag -m tags --line-ends", "--line-ends is for running text"),
     ],
 )
 def test_what_does_not_go_together_is_said(place: Path, command: str, said: str) -> None:

@@ -276,20 +276,20 @@ def test_a_mistake_in_the_input_is_named_after_the_lines_before_it(
         (["--kind", "chr"], "did you mean 'char'"),
         (["--kind", "word", "--ids"], "--learn"),
         (["--kind", "sentencepiece"], "--learn"),
-        (["-m", "x", "--kind", "char"], "-m brings its own"),
-        (["-m", "x", "--set", "size=3"], "-m brings its own"),
+        (["-m", "x", "--kind", "char"], "-m has its own"),
+        (["-m", "x", "--set", "size=3"], "-m has its own"),
         (["-m", "there-is-no-such-run"], "no such model"),
         (["--kind", "sentencepiece", "--set", "sise=8"], "did you mean 'size'"),
         (["--kind", "sentencepiece", "--set", "size"], "KEY=VALUE"),
         (["--kind", "sentencepiece", "--set", "size=2", "--set", "model_type=x"], "model_type=x"),
-        (["--kind", "byte", "--set", "size=2"], "nothing to set"),
-        (["--decode", "--count"], "do not go together"),
-        (["--ids", "--jsonl"], "--ids and --jsonl do not go together"),
+        (["--kind", "byte", "--set", "size=2"], "has no settings"),
+        (["--decode", "--count"], "cannot be combined"),
+        (["--ids", "--jsonl"], "--ids and --jsonl cannot be combined"),
         (["--pieces"], "--decode"),
         (["--json"], "--count"),
         (["--learn", "x"], "--learn needs --kind"),
-        (["--learn", "x", "--kind", "char", "--ids"], "--ids and --learn do not go together"),
-        (["--learn", "x", "-m", "y"], "does not go with -m"),
+        (["--learn", "x", "--kind", "char", "--ids"], "--ids and --learn cannot be combined"),
+        (["--learn", "x", "-m", "y"], "cannot be combined with -m"),
         (["--jobs", "0"], "--jobs"),
     ],
 )
@@ -304,7 +304,7 @@ def test_wrong_usage(args: list[str], message: str, capsys, tmp_path: Path, monk
 
 @pytest.mark.parametrize(
     ("path", "kind", "message"),
-    [("no/x", "char", "no is not a folder"), (".", "char", "a folder"), ("x", "word", "no text")],
+    [("no/x", "char", "no is not a writable folder"), (".", "char", "a folder"), ("x", "word", "no text")],
 )
 def test_what_cannot_be_learned_or_written(path: str, kind: str, message: str, capsys, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)

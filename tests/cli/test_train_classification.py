@@ -245,7 +245,7 @@ def test_without_a_validation_split_nothing_is_fitted(forks, place):
     header = artifact.read_header(place / "runs/remarks/model.safetensors")
     assert "decoding" not in header
     assert "baseline" not in header["scores"]
-    assert "no valid and no test split: nothing was measured, and no baseline beside it" in done.stderr
+    assert "neither a valid nor a test split: neither the model nor a baseline was scored" in done.stderr
     asked = forks("classify", "-m", "remarks", "--target-precision", 0.9, cwd=place, input="a\n")
     assert asked.returncode == 2
     assert "the run has no valid split\n  hint: it has: train" in asked.stderr

@@ -281,6 +281,6 @@ def test_inspect(forks, translators):
         refused = forks(verb, "-m", "back", cwd=translators, input="a\n")
         assert refused.returncode == 2
         assert (
-            f"`{verb}` does not serve it\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m "
+            f"`{verb}` cannot use it\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m "
             in refused.stderr
         )

@@ -146,6 +146,6 @@ def test_the_newest_run_is_taken_and_said(forks, translators):
     done = forks.ok("generate", cwd=translators, input="call karokaro\n")
     assert done.stderr.splitlines() == [
         "using runs/lacks/model.safetensors",
-        "there is no symbol for 'karokaro' (1 time in 1 record): answered all the same; --unknown strict stops there",
+        "there is no symbol for 'karokaro' (1 time in 1 record): answered all the same; --unknown strict stops at them",
     ]
     assert done.stdout.startswith("rufe ")

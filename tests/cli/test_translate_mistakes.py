@@ -46,24 +46,24 @@ def test_mistakes_in_the_input(fails_to_translate, tmp_path, args, text, place, 
         (["--alignment", "--input", "tsv"], "--alignment: tsv comes back with one more column"),
         (["--temperature", "1", "-n", "2", "--input", "tsv"], "--samples: tsv comes back with one more column"),
         (["--jsonl", "--input", "csv"], "--jsonl writes JSON objects, but csv comes back with one more column"),
-        (["--attention"], "--attention goes with --jsonl\n  hint: --alignment writes pairs, --draw FILE a picture"),
+        (["--attention"], "--attention needs --jsonl\n  hint: --alignment writes pairs, --draw FILE a picture"),
         (["--beam", "2", "--n-best", "3"], "--n-best 3 asks for more than a beam of 2 finds\n  hint: use --beam 3 or more"),
         (["--beam", "0"], "--beam"),
         (["--length-penalty", "-1"], "--length-penalty"),
-        (["-n", "2"], "--samples is for answers that are drawn\n  hint: add --temperature 1, or use --n-best"),
-        (["--repetition-penalty", "2"], "--repetition-penalty is for answers that are drawn\n  hint: add --temperature 1, or use --no-repeat"),
-        (["--temperature", "1", "--beam", "2"], "--beam is for answers that are searched"),
-        (["--top-k", "3", "--length-penalty", "1"], "--length-penalty is for answers that are searched"),
+        (["-n", "2"], "--samples is for sampled answers\n  hint: add --temperature 1, or use --n-best"),
+        (["--repetition-penalty", "2"], "--repetition-penalty is for sampled answers\n  hint: add --temperature 1, or use --no-repeat"),
+        (["--temperature", "1", "--beam", "2"], "--beam is for searched answers"),
+        (["--top-k", "3", "--length-penalty", "1"], "--length-penalty is for searched answers"),
         (["--temperature", "-1"], "temperature"),
-        (["--prompt", "abc", "in.txt"], "--prompt does not go with FILES"),
-        (["--prompt", "abc", "--field", "x"], "--prompt does not go with --field"),
-        (["--draw", "x.gif"], "x.gif: a picture is .png, .svg, .pdf"),
+        (["--prompt", "abc", "in.txt"], "--prompt is the only prompt: FILES cannot be combined"),
+        (["--prompt", "abc", "--field", "x"], "--prompt is the only prompt: --field cannot be combined"),
+        (["--draw", "x.gif"], "x.gif: not the name of a picture"),
         (["--ensemble", "bakc"], "no such model: bakc\n  hint: did you mean 'back'?"),
-        (["--ensemble", "copies"], "have different tokenizers of the source side\n  hint: an ensemble needs models trained on the same data"),
-        (["--stop", "a"], "--stop does not serve runs/back/model.safetensors: it is a model of the kind seq2seq"),
-        (["--next", "3"], "--next does not serve"),
-        (["--echo"], "--echo does not serve"),
-        (["--device", "cuda"], "--device does not serve"),
+        (["--ensemble", "copies"], "have other tokenizers of the source side\n  hint: an ensemble is of models trained on the same data"),
+        (["--stop", "a"], "--stop does not apply to runs/back/model.safetensors, a model of the kind seq2seq"),
+        (["--next", "3"], "--next does not apply to"),
+        (["--echo"], "--echo does not apply to"),
+        (["--device", "cuda"], "--device does not apply to"),
     ],
 )  # fmt: skip
 def test_wrong_usage(fails_to_translate, args, message):
@@ -85,8 +85,7 @@ def test_what_a_language_model_cannot(forks, home, args):
     done = forks("generate", "-m", "tiny", *args, cwd=home, input="the\n")
     assert (done.returncode, done.stdout) == (2, "")
     assert (
-        f"{args[0]} does not serve runs/tiny/model.safetensors: it is a model of the kind language-model"
-        in done.stderr
+        f"{args[0]} does not apply to runs/tiny/model.safetensors, a model of the kind language-model" in done.stderr
     )
 
 
@@ -130,8 +129,8 @@ def test_no_model(forks, tmp_path):
 def test_help_has_a_heading_for_what_serves_one_kind_of_model(forks, tmp_path):
     said = forks("generate", "--help", cwd=tmp_path).stdout
     headings = re.findall(r"^(\w[\w ]*):$", said, re.MULTILINE)
-    assert headings[:3] == ["Arguments", "What is read", "What is written"]
-    assert {"How text is drawn", "Language models", "Sequence to sequence", "Running"} < set(headings)
+    assert headings[:3] == ["Arguments", "Input", "Output"]
+    assert {"Sampling", "Language models", "Sequence to sequence", "Running"} < set(headings)
     assert said.index("Sequence to sequence:") < said.index("--beam") < said.index("Running:")
 
 

@@ -68,5 +68,5 @@ def test_recorded_operations(name: str, tmp_path: Path) -> None:
 
 def test_a_size_that_is_not_known_is_not_read() -> None:
     x = Tape().input("x", np.float32, ["T", 4])
-    with pytest.raises(TypeError, match=r"take x\.shape"):
+    with pytest.raises(TypeError, match=r"use x\.shape"):
         len(x)

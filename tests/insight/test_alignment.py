@@ -171,7 +171,7 @@ def test_weights_fit_the_tokens(weights: np.ndarray) -> None:
 
 
 def test_other_endings_are_no_pictures() -> None:
-    with pytest.raises(UsageError, match=r"a picture is \.png, \.svg, \.pdf"):
+    with pytest.raises(UsageError, match="not the name of a picture"):
         check("seen.gif")
     assert ENDINGS == (".png", ".svg", ".pdf")
 

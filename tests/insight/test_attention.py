@@ -108,7 +108,7 @@ def test_the_darkest_ground_is_the_token_looked_at_most(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("path", ["seen.gif", "seen", "png", ".png", "seen.png.txt"])
 def test_other_endings_are_no_pictures(path: str) -> None:
-    with pytest.raises(UsageError, match=r"a picture is \.png, \.svg, \.pdf"):
+    with pytest.raises(UsageError, match="not the name of a picture"):
         check(path)
     assert ENDINGS == (".png", ".svg", ".pdf")
 

@@ -239,6 +239,6 @@ def test_without_a_split_to_score_on(tmp_path: Path, capsys: pytest.CaptureFixtu
     kept = stored(task, tmp_path / "run")
     task.closing(Run(tmp_path / "run"))
     said = capsys.readouterr().err
-    assert "nothing was measured" in said
+    assert "neither the model nor a baseline was scored" in said
     assert "examples:" in said
     assert "baseline" not in artifact.read(kept.path).header["scores"]

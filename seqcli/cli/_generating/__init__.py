@@ -1,1 +1,1 @@
-"""The work of `seqcli generate`, a task a file: `run(asked, stored, given)`."""
+"""The work of `seqcli generate`, one file a task: `run(asked, stored, given)`."""

@@ -1,4 +1,4 @@
-"""The work of `seqcli generate` with a model from one sequence to another: sources in, answers out, in order."""
+"""The work of `seqcli generate` with a sequence-to-sequence model: sources in, answers out, in order."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from seqcli.tasks.sequence_to_sequence.transcribing import with_language_model
 if TYPE_CHECKING:
     from seqcli.cli.generate import Asked
 
-BATCH = 256  # sources read together, where nothing else is said
+BATCH = 256  # default number of sources read together
 DRAWN = 1  # answers in a picture
-TOLD = 3  # records without an answer that is as asked: of more it is not said where they are
-BEAM = 5  # hypotheses where phrases must be there and the recipe has fewer
-SEARCHED = ("beam", "n_best", "length_penalty", "coverage_penalty")  # options of answers that are not drawn
+TOLD = 3  # how many records that miss the constraints are reported with their place
+BEAM = 5  # the default beam if phrases are required and the recipe's beam is 1
+SEARCHED = ("beam", "n_best", "length_penalty", "coverage_penalty")  # options of answers that are searched
 
 
 def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
-    """Answer what FILES say, or one prompt. Raises SeqcliError."""
+    """Answer the records of FILES, or one prompt. Raises SeqcliError."""
     _check_drawing(asked, given)
     read = SOURCES.chosen(asked.files, asked.reading.input, asked.reading.field, asked.writing.jsonl, given)
     _check_form(asked, read)
     others = [_member(path, stored) for path in asked.searching.ensemble or ()]
-    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  in force while it is referenced
     translator = Translator.open(stored, *others)
     writing = asked.writing
     if writing.draw:
@@ -79,26 +79,26 @@ def run(asked: Asked, stored: artifact.Artifact, given: Given) -> None:
 
 @dataclass
 class Failed:
-    """Records for which no answer was found that is as asked."""
+    """Counts records for which no answer satisfies the constraints."""
 
     count: int = 0
 
     def add(self, pair: Pair, answers: Sequence[Answer]) -> None:
-        """Count a record without such an answer, and say so of the first ones."""
+        """Count a record without such an answer, and warn about the first ones."""
         if answers[0].unmet:
             self.count += 1
             if self.count <= TOLD:
-                more = "; further ones are not told" if self.count == TOLD else ""
+                more = "; further ones are not reported" if self.count == TOLD else ""
                 unmet = ", ".join(answers[0].unmet)
-                console.warn(f"{pair.place()}: no answer was found that is as asked: {unmet}{more}")
+                console.warn(f"{pair.place()}: no answer was found that satisfies {unmet}{more}")
 
     def tell(self) -> None:
-        """Raise SeqcliError where there were any."""
+        """Raise SeqcliError if there were any."""
         if self.count:
             what = "1 record has" if self.count == 1 else f"{self.count:,} records have"
             raise SeqcliError(
-                f"{what} no answer that is as asked; --else, or nothing, is written in its place",
-                hint="allow more tokens (--max-tokens) or a wider --beam, or ask for less",
+                f"{what} no answer that satisfies the constraints; --else, or nothing, is written instead",
+                hint="allow more tokens (--max-tokens) or a wider --beam, or relax the constraints",
             )
 
 
@@ -138,7 +138,7 @@ def _member(path: str, stored: artifact.Artifact) -> artifact.Artifact:
 
 
 def _check_attention(flag: str, translator: Translator) -> None:
-    """Raise UsageError where the model, or one of an ensemble, looks at nothing."""
+    """Raise UsageError if the model, or one of an ensemble, has no attention."""
     model, paths = translator.model, translator.files
     for path, member in zip(paths, model.models if isinstance(model, Ensemble) else [model], strict=True):
         found = replace(translator, model=member).answer([_any(translator)], Settings(max_length=1, attention=True))
@@ -151,7 +151,7 @@ def _check_attention(flag: str, translator: Translator) -> None:
 
 
 def _any(translator: Translator) -> Pair:
-    """A source that says nothing."""
+    """Return an arbitrary source."""
     frames = translator.codec.frames
     return Pair("a", frames=None if frames is None else np.zeros((64, frames.dimensions), np.float32))
 
@@ -193,41 +193,41 @@ def _settings(asked: Asked, translator: Translator) -> Settings:
 
 
 def _check_demands(asked: Asked, settings: Settings, translator: Translator) -> None:
-    """Raise UsageError where no answer of this model could be as all of them should be."""
+    """Raise UsageError if no answer of this model could satisfy the constraints on all records."""
     demands, ctc = settings.demands, not steered(translator.model)
     keys = {"--must-key": asked.reading.must_key, "--must-not-key": asked.reading.must_not_key}
     own = [flag for flag, key in keys.items() if key is not None]
     if own and (ctc or settings.replace_unknown or (settings.sampling and own[0] == "--must-key")):
-        what = "models that write symbol by symbol" if ctc else "answers that a beam searches, as they are"
+        what = "models that write symbol by symbol" if ctc else "answers found by beam search, without replacements"
         raise UsageError(f"{own[0]} is for {what}")
     if not (demands.flags or own) or ctc:
         return
     if (demands.aims or own[:1] == ["--must-key"]) and settings.search.beam == 1:
         raise UsageError(
-            f"{[*demands.flags, *own][0]} needs a beam of 2 or more", hint="leave --beam away, or give --beam 5"
+            f"{[*demands.flags, *own][0]} needs a beam of 2 or more", hint="leave out --beam, or give --beam 5"
         )
     if translator.codec.frames is not None and (demands.keep or demands.glossary):
-        raise UsageError(f"{'--keep' if demands.keep else '--glossary'}: the sources of this model are no text")
+        raise UsageError(f"{'--keep' if demands.keep else '--glossary'}: the sources of this model are not text")
     impossible = [d.name for d in translator.rules.of(Pair(""), demands) if not d.possible]
     if impossible and not (translator.copies and demands.grammar is None):
         raise UsageError(
-            f"{translator.path} has no symbols that could write {impossible[0]}", hint="ask for what it can write"
+            f"{translator.path} has no symbols that could write {impossible[0]}", hint="change that constraint"
         )
 
 
 def _check_drawing(asked: Asked, given: Given) -> None:
-    """Raise UsageError where answers are asked to be both searched and drawn."""
+    """Raise UsageError for options of both searched and sampled answers."""
     drawing = asked.drawing
     if not drawing.drawn and (drawing.samples > 1 or drawing.repetition_penalty != 1.0):
         flag, other = ("--samples", "--n-best") if drawing.samples > 1 else ("--repetition-penalty", "--no-repeat")
-        raise UsageError(f"{flag} is for answers that are drawn", hint=f"add --temperature 1, or use {other}")
+        raise UsageError(f"{flag} is for sampled answers", hint=f"add --temperature 1, or use {other}")
     if drawing.drawn and (flags := given.flags(SEARCHED)):
-        said = f"{flags[0]} is for answers that are searched, --temperature, --top-k and --top-p draw them"
-        raise UsageError(f"{said}: give one kind")
+        said = f"{flags[0]} is for searched answers, but --temperature, --top-k and --top-p sample them"
+        raise UsageError(f"{said}: leave out one kind")
 
 
 def _check_form(asked: Asked, read: str) -> None:
-    """Raise UsageError for what the form that is written has no room for."""
+    """Raise UsageError for results that the output form has no room for."""
     check_otherwise(asked.sure.otherwise, "an answer")
     for name, value in (
         ("--confidence", asked.writing.confidence),
@@ -239,9 +239,9 @@ def _check_form(asked: Asked, read: str) -> None:
             said = f"{name}: {read} comes back with {SOURCES.more}, the best answer"
             raise UsageError(said, hint="read lines or jsonl, where there is room for more")
     if asked.writing.explain and asked.searching.ensemble:
-        raise UsageError("--explain is of one model: leave --ensemble away")
+        raise UsageError("--explain explains a single model: leave out --ensemble")
     if asked.writing.attention and not (asked.writing.jsonl or read == "jsonl"):
-        raise UsageError("--attention goes with --jsonl", hint="--alignment writes pairs, --draw FILE a picture")
+        raise UsageError("--attention needs --jsonl", hint="--alignment writes pairs, --draw FILE a picture")
 
 
 def _draw(path: str, translator: Translator, drawn: list[tuple[Pair, Answer]]) -> None:

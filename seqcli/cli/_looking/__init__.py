@@ -1,4 +1,4 @@
-"""The modes of `seqcli look`, and what they share: whose model, which records, how what is found is written."""
+"""The modes of `seqcli look`, and what they share: opening the model, finding the records, writing the results."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from seqcli.streams import Output
 Files = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Files read as the training data were; - is standard input. Default: its own validation data."
+        help="Files, read like the training data; - is standard input. Default: the model's own validation data."
     ),
 ]
-Json = Annotated[bool, option("The numbers, as one JSON object.", "--json")]
-Plot = Annotated[str | None, option("A picture: .png, .svg or .pdf.", "--plot", metavar="FILE")]
-EXCERPT = 600  # characters of a text that are drawn
+Json = Annotated[bool, option("Print the numbers as one JSON object.", "--json")]
+Plot = Annotated[str | None, option("Draw a picture: .png, .svg or .pdf.", "--plot", metavar="FILE")]
+EXCERPT = 600  # the most characters of a text that are drawn
 
 
 def opened(mode: str, model: str | None, plot: str | None) -> tuple[Any, Any]:
-    """The predictor, and the mode's function for its task. Raises UsageError where it has none."""
+    """Return the predictor, and the mode's function for its task. Raises UsageError if the task has none."""
     from seqcli import predictor, registry, runs
 
     if plot:
@@ -37,12 +37,13 @@ def opened(mode: str, model: str | None, plot: str | None) -> tuple[Any, Any]:
     if not hasattr(seen, mode):
         others = [t for t in registry.names("tasks") if "look" in registry.names(f"tasks/{t}")]
         fit = [t for t in others if hasattr(registry.load(f"tasks/{t}", "look"), mode)]
-        raise UsageError(f"{stored.path} is a model for {task}: this way of looking serves {', '.join(fit)}")
+        raise UsageError(f"{stored.path} is a model for {task}: `look {mode}` is for {', '.join(fit)}")
     return predictor.load(stored), getattr(seen, mode)
 
 
 def records(own: Any, files: list[str] | None) -> Any:
-    """What is looked at: files, or the validation split of the model's own data, else the training split."""
+    """Return the records to look at: files, or the validation split of the model's own data, else the training
+    split."""
     from seqcli import scoring
     from seqcli.datasets.reading import Reading
 
@@ -52,14 +53,14 @@ def records(own: Any, files: list[str] | None) -> Any:
     except SeqcliError as error:
         if files:
             raise
-        said = f"the data that {own.path} was trained on cannot be looked at: {error.message}"
+        said = f"the data that {own.path} was trained on cannot be read: {error.message}"
         raise type(error)(said, hint="name files to look at (`why` and `attention` take --text too)") from None
     console.say(f"looking at {what}")
     return found
 
 
 def given_text(own: Any, text: str) -> Any:
-    """The records of a text from the command line, as a filter reads a line of it."""
+    """Return the records of a text from the command line, as a filter reads a line."""
     from seqcli.streams import Chunk
 
     chunk = Chunk(f"{text}\n", "<text>", 1)
@@ -67,7 +68,7 @@ def given_text(own: Any, text: str) -> Any:
 
 
 def write(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None:
-    """The numbers as JSON, or lines in which nothing but our own colours steers a terminal."""
+    """Write the numbers as JSON, or lines, in which the only terminal controls are the colours of `draw`."""
     output = Output()
     if as_json:
         output.json(dict(found))
@@ -77,7 +78,7 @@ def write(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None
 
 
 def draw(text: str, weights: list[tuple[int, int, float]], head: str, plot: str | None) -> str:
-    """A text coloured for the terminal, its beginning; all of it as a picture where one is asked for."""
+    """Return the beginning of a text, coloured for the terminal; draw all of it as a picture if `plot` is given."""
     from seqcli.insight import attention, coloured
 
     if plot:

@@ -1,4 +1,4 @@
-"""What one cell can and another cannot, as a table."""
+"""Compare cells on tasks with long lags, as a table."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from seqcli.cli._options import option
 def lags(
     tasks: Annotated[
         str,
-        option("Of copy, adding, recall, first, dyck, parity, modular, s3, s5, associative.", metavar="A,B,…"),
+        option("Some of copy, adding, recall, first, dyck, parity, modular, s3, s5, associative.", metavar="A,B,…"),
     ] = "",
     cells: Annotated[
         str, option("Cells, CELL+attention (for copy), transformer. [default: all of them]", metavar="A,B,…")
     ] = "",
-    minutes: Annotated[float, option("To learn a task; five times that for parity, s3 and copy.", min=0.01)] = 2.0,
+    minutes: Annotated[float, option("Minutes for a task; five times as many for parity, s3, copy.", min=0.01)] = 2.0,
     seed: Annotated[int, option("Seed of weights and batches.", min=0)] = 1,
     jobs: Annotated[int, option("Networks trained at once, each on one thread.", "-j", "--jobs", min=1)] = 1,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """What one cell can and another cannot.
+    """Compare cells on tasks with long lags.
 
-    Networks learn tasks with long lags on sequences of 3 to 40 symbols, as runs in ./runs, and are asked about 20 to
-    256: the share of answers that are right, of tags the last one. What is done is not done again. Needs torch.
-    """
+    Networks learn the tasks on sequences of 3 to 40 symbols, as runs in ./runs, and are tested on 20 to 256: the
+    share of right answers, for tags of the last one. Finished runs are not repeated. Needs torch."""
     from concurrent.futures import ThreadPoolExecutor
 
     from seqcli import predictor, registry, runs

@@ -1,4 +1,4 @@
-"""What a model makes of a text: surprise, memory, units; words that are like another."""
+"""Modes of `look` about reading a text: surprise, memory, units, reasons, attention, similar words."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from seqcli.cli._looking import EXCERPT, Files, Json, Plot, draw, given_text, op
 from seqcli.cli._options import Model, option
 from seqcli.errors import UsageError, did_you_mean
 
-SHOWN = str.maketrans({"\n": "\\n", " ": "▁"})  # of a token in a table
+SHOWN = str.maketrans({"\n": "\\n", " ": "▁"})  # in tokens of a table
 
 
 def surprise(
     files: Files = None,
     model: Model = None,
-    tokens: Annotated[int, option("Of the text's beginning, so many.", min=2)] = 2000,
+    tokens: Annotated[int, option("Read this many tokens of the beginning.", min=2)] = 2000,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """What each token costs a language model.
+    """Show the cost of each token for a language model.
 
-    In nats, all of the text before it read: coloured on a terminal, else a token a line.
+    The cost is in nats, given all the text before the token: as colours on a terminal, else one token a line.
     """
     own, look = opened("surprise", model, plot)
     seen, nats = look(own, records(own, files), tokens)
@@ -43,12 +43,12 @@ def surprise(
 def memory(
     files: Files = None,
     model: Model = None,
-    longest: Annotated[int, option("Context, in tokens.", min=2)] = 256,
-    windows: Annotated[int, option("Stretches of text, each begun with a fresh state.", min=1)] = 64,
+    longest: Annotated[int, option("The longest context, in tokens.", min=2)] = 256,
+    windows: Annotated[int, option("The number of pieces of text, each begun with a fresh state.", min=1)] = 64,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """A language model's loss by how much it read.
+    """Show a language model's loss by the number of tokens read.
 
     Where the curve is flat, its memory ends.
     """
@@ -68,14 +68,14 @@ def memory(
 def neurons(
     files: Files = None,
     model: Model = None,
-    tokens: Annotated[int, option("Of the text's beginning, so many.", min=2)] = 10_000,
-    show: Annotated[int, option("Draw the text as so many of the units see it.", min=0)] = 3,
+    tokens: Annotated[int, option("Read this many tokens of the beginning.", min=2)] = 10_000,
+    show: Annotated[int, option("Draw the text with the values of this many units.", min=0)] = 3,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Units that follow quotes, lines, words.
+    """Find units that follow quotes, lines, words.
 
-    Those of a language model whose output has the highest correlation with each property of the text.
+    For each property of the text it is the language model's unit whose output correlates with it most.
     """
     own, look = opened("neurons", model, plot)
     seen, found = look(own, records(own, files), tokens)
@@ -100,19 +100,19 @@ def neurons(
 def neighbors(
     word: Annotated[str, typer.Argument(help="A word, or a token as `seqcli tokenize` shows it.")],
     model: Model = None,
-    count: Annotated[int, option("So many.", "-n", "--count", min=1)] = 10,
+    count: Annotated[int, option("The number of words.", "-n", "--count", min=1)] = 10,
     json: Json = False,
 ) -> None:
-    """Words with the most similar embeddings.
+    """Find the words with the most similar embeddings.
 
-    Or tokens; by cosine.
+    They may be tokens; similarity is the cosine.
     """
     import numpy as np
 
     own, look = opened("table", model, None)
     names, vectors = look(own)
     if word not in names:
-        raise UsageError(f"{word!r} is none of the model's {len(names):,} words", hint=did_you_mean(word, names))
+        raise UsageError(f"{word!r} is not among the model's {len(names):,} words", hint=did_you_mean(word, names))
     at = names.index(word)
     length = np.linalg.norm(vectors, axis=1)
     cosine = vectors @ vectors[at] / np.where(length > 0, length * max(length[at], 1e-30), np.inf)
@@ -128,15 +128,16 @@ def why(
     files: Files = None,
     model: Model = None,
     text: Annotated[str | None, option("This text, instead of files.")] = None,
-    at: Annotated[int | None, option("Which word's tag, or which token's probability, from 1.", min=1)] = None,
-    tokens: Annotated[int, option("Skip, or cut, longer texts.", min=2)] = 200,
+    at: Annotated[int | None, option("Explain the tag of word N, or token N, from 1.", metavar="N", min=1)] = None,
+    tokens: Annotated[int, option("Skip or truncate longer texts.", min=2)] = 200,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """What each token adds to an answer, by gradients.
+    """Show what each token contributes to an answer, by gradients.
 
-    To the log-odds of a text's label, of a word's tag (the least sure one, or --at), of a token (the last one, or
-    --at): gradient times input; and integrated gradients, which sum to the change from zeros. Needs torch.
+    The answer is the log-odds of a text's label, of a word's tag (the least certain one, or --at), or of a token (the
+    last one, or --at). The table has gradient times input, and integrated gradients, which sum to the change from an
+    input of zeros. Needs torch.
     """
     from seqcli.insight import why as of
     from seqcli.training import require_torch
@@ -144,7 +145,7 @@ def why(
     own, look = opened("why", model, plot)
     require_torch("look why")
     if text is not None and files:
-        raise UsageError("--text is instead of files")
+        raise UsageError("give --text or FILES, not both")
     asked = look(own, records(own, files) if text is None else given_text(own, text), tokens)
     if at is not None and at > len(asked.names):
         raise UsageError(f"--at: there are {len(asked.names):,} answers in this text")
@@ -186,19 +187,19 @@ def attention(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """What a model looks at when it answers.
+    """Show what a model attends to when it answers.
 
-    Of sequence to sequence what each token of an answer looks at; of a classifier that pools by attention, or one of
-    whose two texts looks over the other (pair: attend), the words.
+    For sequence to sequence, these are the source tokens for each token of an answer; for a classifier that pools by
+    attention, or whose one text attends to the other (pair: attend), the words.
     """
     own, look = opened("attention", model, plot)
     if text is not None and files:
-        raise UsageError("--text is instead of files")
+        raise UsageError("give --text or FILES, not both")
     found = look(own, records(own, files) if text is None else given_text(own, text), count, tokens)
     if not found.alignments and not found.texts:
         raise UsageError(
             f"{own.path}: it has no attention, or no text of at most {tokens} tokens to show it on",
-            hint="model.attention: general, pooling: attention, or of two texts pair: attend, has one",
+            hint="models with attention: general, pooling: attention, or, for two texts, pair: attend have one",
         )
     lines: list[str] = []
     for seen in found.alignments:

@@ -1,4 +1,4 @@
-"""What happens in a network: gates, gradients through time."""
+"""Modes of `look` about a network's states: gates, gradients through time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from seqcli.errors import UsageError
 def gates(
     files: Files = None,
     model: Model = None,
-    steps: Annotated[int, option("Tokens of a stretch.", min=2)] = 200,
-    rows: Annotated[int, option("Stretches.", min=1)] = 8,
+    steps: Annotated[int, option("Tokens of each piece of text.", min=2)] = 200,
+    rows: Annotated[int, option("The number of pieces.", min=1)] = 8,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """How open each gate is, by layer.
+    """Show how open each gate is, by layer.
 
-    Its mean, the shares of its values that are shut and open, how they are spread from 0 to 1.
+    The table has the mean of its values, the shares of those that are shut and open, and their distribution from 0
+    to 1.
     """
     from seqcli.insight import chart
     from seqcli.insight import gates as of
@@ -29,7 +30,7 @@ def gates(
     given = look(own, records(own, files), steps, rows)
     found = of.gates(given.model.stack, given.x)
     if not found:
-        raise UsageError(f"{own.path}: its cells have no gates to look at", hint="an LSTM or a GRU has")
+        raise UsageError(f"{own.path}: its cells have no gates to look at", hint="an LSTM or a GRU has gates")
     if plot:
         named = {f"layer {g.layer}{', backward' * g.direction}, {g.name}": g.tenths for g in found}
         chart.bars(plot, named, "how open, from 0 to 1")
@@ -50,22 +51,22 @@ def _bars(counts: list[int]) -> str:
 def flow(
     files: Files = None,
     models: Annotated[
-        list[str] | None, option("Model; repeatable: curves in one picture.", "-m", "--model", metavar="MODEL")
+        list[str] | None, option("A model. Repeatable: curves in one picture.", "-m", "--model", metavar="MODEL")
     ] = None,
     cells: Annotated[
-        str | None, option("Fresh cells instead of a model, as rnn,irnn,lstm,gru.", metavar="A,B,…")
+        str | None, option("Fresh cells instead of a model, such as rnn,irnn,lstm,gru.", metavar="A,B,…")
     ] = None,
-    hidden: Annotated[int, option("--cells: units.", min=1)] = 128,
-    seed: Annotated[int, option("--cells: of the weights.", min=0)] = 1,
-    steps: Annotated[int, option("Tokens of a stretch: how far back is looked.", min=2)] = 100,
-    rows: Annotated[int, option("Stretches.", min=1)] = 8,
+    hidden: Annotated[int, option("With --cells: the hidden size.", min=1)] = 128,
+    seed: Annotated[int, option("With --cells: the seed of weights and tokens.", min=0)] = 1,
+    steps: Annotated[int, option("Tokens of each piece of text: the greatest distance.", min=2)] = 100,
+    rows: Annotated[int, option("The number of pieces.", min=1)] = 8,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Gradients through time, by distance.
+    """Show gradients through time, by distance.
 
-    The norm of the derivative of the loss at step t by the recurrent state after step k, against t - k; eigenvalues
-    and singular values of the recurrent weights beside it. Needs torch.
+    They are the norms of the derivative of the loss at step t by the recurrent state after step k, against t - k; the
+    eigenvalues and singular values of the recurrent weights are printed too. Needs torch.
     """
     import numpy as np
 
@@ -75,7 +76,7 @@ def flow(
 
     if cells:
         if models or files:
-            raise UsageError("--cells makes fresh networks on random tokens: it goes with neither a model nor files")
+            raise UsageError("--cells makes fresh networks on random tokens: leave out --model and FILES")
         if plot:
             chart.check(plot)
         given = _fresh(cells.split(","), hidden, seed, steps, rows)
@@ -127,7 +128,7 @@ def flow(
 
 
 def _fresh(kinds: list[str], hidden: int, seed: int, steps: int, rows: int) -> dict[str, Any]:
-    """Language models without training, of one layer each, on random tokens."""
+    """Return untrained language models of one layer, unrolled on random tokens."""
     import numpy as np
 
     from seqcli import registry
@@ -136,7 +137,7 @@ def _fresh(kinds: list[str], hidden: int, seed: int, steps: int, rows: int) -> d
 
     found = {}
     for kind in kinds:
-        registry.load("cells", kind)  # an unknown name is told as in recipes
+        registry.load("cells", kind)  # raises for an unknown name, as in recipes
         config = language_model.Config(cell=kind, embedding=hidden, hidden=hidden)  # type: ignore[arg-type]
         rng = np.random.default_rng(seed)
         network = language_model.Model.create(config, 64, rng)

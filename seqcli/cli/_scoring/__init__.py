@@ -1,4 +1,4 @@
-"""The work of `seqcli eval`, a file a task: `run(asked, predictor, given)` scores FILES or a split, and prints."""
+"""The work of `seqcli eval`, one file a task: `run(asked, predictor, given)` scores FILES or a split, and prints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seqcli.streams import Output
 
 
 def reading(asked: Asked, given: Given) -> Reading:
-    """How FILES are read."""
+    """Return how FILES are read."""
     said, columns = asked.reading, asked.columns
     return Reading(
         **vars(said),
@@ -32,7 +32,7 @@ def reading(asked: Asked, given: Given) -> Reading:
 
 
 def other_of(asked: Asked, predictor: BasePredictor) -> Artifact:
-    """The second model of --compare. Raises UsageError for one of another task."""
+    """Return the second model of --compare. Raises UsageError for a model of another task."""
     assert asked.labels.compare
     other = runs.open_model(asked.labels.compare[1], "eval")
     if other.header["task"] != predictor.task:
@@ -69,7 +69,7 @@ def side_by_side(
 
 
 def report(asked: Asked, predictor: BasePredictor, given: Given, **how: Any) -> None:
-    """Score FILES or a split, and print; `how` is what the task's `evaluate` takes."""
+    """Score FILES or a split, and print; `how` holds arguments of the task's `evaluate`."""
     what, records = scoring.records(predictor, asked.files, reading(asked, given), asked.scoring.split)
     printed(asked, predictor, what, records, **how)
 

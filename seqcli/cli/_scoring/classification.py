@@ -1,4 +1,4 @@
-"""The work of `seqcli eval` on a model for classification, and on two side by side."""
+"""The work of `seqcli eval` on a classifier, or on two for comparison."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from seqcli.tasks.classification.score import compare, headline, known_or_not, s
 
 def run(asked: Asked, predictor: Classifier, given: Given) -> None:
     """Score FILES or a split, and print."""
-    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(1)  # noqa: F841  in force while it is referenced
     if not asked.labels.compare:
         report(asked, predictor.scored_by(asked.reading.label, asked.files), given, unknown=asked.unknown)
         return
     if asked.labels.confusion:
-        raise UsageError("--confusion is of one model: leave --compare away")
+        raise UsageError("--confusion is for a single model: leave out --compare")
     what, examples = scoring.records(predictor, asked.files, reading(asked, given), asked.scoring.split)
     other = other_of(asked, predictor)
     first, second = predictor.scored_by(asked.reading.label, asked.files).first, Classifier.open(other)
@@ -28,7 +28,7 @@ def run(asked: Asked, predictor: Classifier, given: Given) -> None:
 
 
 def _compare(asked: Asked, pair: tuple[Classifier, Classifier], what: str, examples: list[Example]) -> None:
-    """Both scores, and their difference with its interval."""
+    """Print both scores, and their difference with its interval."""
     if asked.unknown != "count-wrong":
         for own in pair:
             examples = known_or_not(own, examples, asked.unknown)

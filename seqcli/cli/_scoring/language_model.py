@@ -1,4 +1,4 @@
-"""The work of `seqcli eval` on a language model: a text scored as a whole, or line by line."""
+"""The work of `seqcli eval` on a language model: score a text as a whole, or line by line."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ BATCH = 64  # lines scored together
 def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
     """Score FILES or a split, and print."""
     if asked.per_line.asked and not asked.files and nothing_to_read():
-        return given.help()  # it has no lines of its own to score
+        return given.help()  # there are no lines to score
     window, wanted = asked.contexts.window, asked.contexts.threads
     if asked.per_line.asked and (flags := given.flags(ONCE)):
-        raise UsageError(f"--per-line scores each line by itself: it does not go with {flags[0]}")
-    if not window or wanted is not None:  # one stream is probed; windows are tiles, which one thread multiplies best
+        raise UsageError(f"--per-line scores each line by itself: it cannot be combined with {flags[0]}")
+    if not window or wanted is not None:  # windows are multiplied in tiles, best by one thread
         threads.choose_for(predictor.model, wanted)
     if not asked.per_line.asked:
         if (flags := given.flags(RECORDS)) and "condition" not in predictor.header["data"]:
-            raise UsageError(f"{flags[0]} says how records are read: a text is scored as a whole", hint=PER_LINE)
+            raise UsageError(f"{flags[0]} is for records, but a text is scored as a whole", hint=PER_LINE)
         if asked.contexts.horizon:
             if "forecast" not in predictor.header:
                 hint = "train one with: tokenizer: bins"
-                raise UsageError(f"--horizon is for models of numbers, and {predictor.path} is none", hint=hint)
+                raise UsageError(f"--horizon is for models of numbers, but {predictor.path} is not one", hint=hint)
             if window:
-                raise UsageError("--horizon goes on from all that was read: --window does not go with it")
+                raise UsageError("--horizon continues from the whole text: --window cannot be combined with it")
         if window and (flags := given.flags(("dynamic", "cache"))):
-            raise UsageError(f"{flags[0]} is of one stream: --window does not go with it")
+            raise UsageError(f"{flags[0]} reads one stream: --window cannot be combined with it")
         predictor = _learning(asked, predictor) if asked.learning.dynamic else asked.mixed.mixed(predictor)
         report(asked, predictor, given, window=window, horizon=asked.contexts.horizon)
         return None
@@ -65,7 +65,7 @@ def run(asked: Asked, predictor: Generator, given: Given) -> int | None:
 
 
 def _learning(asked: Asked, predictor: Generator) -> Generator:
-    """The model as one that learns from what it scores, with what is mixed in."""
+    """Return the predictor with a model that learns from what it scores, and with the models mixed in."""
     require_torch("--dynamic")
     from seqcli.training.dynamic import Dynamic, Settings
 
@@ -73,5 +73,5 @@ def _learning(asked: Asked, predictor: Generator) -> Generator:
     settings = Settings(said.dynamic_rate, said.dynamic_decay, said.dynamic_segment)
     model = Dynamic(predictor.model, training_ids(predictor), settings)
     own = asked.mixed.mixed(replace(predictor, also=str(settings)), model)
-    model.begin()  # weights were fitted with it
+    model.begin()  # fitting the weights has already used the model
     return own if own.model is not predictor.model else replace(own, model=model)

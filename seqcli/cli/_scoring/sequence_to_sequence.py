@@ -1,4 +1,4 @@
-"""The work of `seqcli eval` on a model from one sequence to another: answers scored, or given targets."""
+"""The work of `seqcli eval` on a sequence-to-sequence model: score its answers, or given targets."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ READS = ("input", "source", "target", "reference", "delimiter")  # options that 
 
 def run(asked: Asked, predictor: Translator, given: Given) -> None:
     """Score FILES or a split, and print."""
-    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(1)  # noqa: F841  in force while it is referenced
     per_line, wanted = asked.per_line.asked, asked.scoring.metric or []
     if per_line and (flags := given.flags(SCORED)):
-        raise UsageError(f"--per-line scores the targets that are given: it does not go with {flags[0]}")
+        raise UsageError(f"--per-line scores given targets: it cannot be combined with {flags[0]}")
     known = metrics.offers(METRICS)
     if other_tasks := [name for name in wanted if name not in known]:
         raise UsageError(
-            f"{other_tasks[0]} cannot be measured with {predictor.path}", hint=f"what can: {', '.join(known)}"
+            f"{other_tasks[0]} cannot be measured with {predictor.path}", hint=f"available: {', '.join(known)}"
         )
     asked, said = _with_files(asked, given), reading(asked, given)
     targets = predictor.recast(Targets) if per_line else None
@@ -76,7 +76,7 @@ def run(asked: Asked, predictor: Translator, given: Given) -> None:
 
 
 def _settings(asked: Asked, own: Translator) -> Settings:
-    """How a model answers."""
+    """Return the settings of a model's answers."""
     answers, search = asked.answers, own.search
     penalty = search.length_penalty if answers.length_penalty is None else answers.length_penalty
     settings = Settings(replace(search, beam=answers.beam or search.beam, length_penalty=penalty))
@@ -84,13 +84,13 @@ def _settings(asked: Asked, own: Translator) -> Settings:
 
 
 def _divided(asked: Asked, own: Translator) -> dict[str, Any]:
-    """How texts are divided and compared."""
+    """Return how metrics tokenize and compare texts."""
     tokenize = asked.answers.tokenize or own.header["data"]["bleu_tokenize"]
     return {"tokenize": tokenize, "lowercase": asked.answers.lowercase}
 
 
 def _compare(asked: Asked, first: Translator, what: str, pairs: Sequence[Pair]) -> None:
-    """Both scores, and their difference with its interval."""
+    """Print both scores, and their difference with its interval."""
     models = (first, Translator.open(other_of(asked, first)))
     both = [(own, _settings(asked, own)) for own in models]
     wanted = asked.scoring.metric or ["exact-match"]
@@ -101,21 +101,21 @@ def _compare(asked: Asked, first: Translator, what: str, pairs: Sequence[Pair]) 
 
 
 def _with_files(asked: Asked, given: Given) -> Asked:
-    """What is asked with standard input as its file, where a filter reads it. Raises UsageError for flags that say
-    how files are read where none are."""
+    """Return the options with standard input as the file if --per-line reads it. Raises UsageError for options about
+    files if none are read."""
     if asked.files:
         return asked
     if asked.per_line.asked and asked.scoring.split is None and not streams.stdin_is_interactive():
         return replace(asked, files=["-"])
     if flags := given.flags(READS):
         raise UsageError(
-            f"{flags[0]} says how FILES are read, and there are none: the run's own data is scored",
+            f"{flags[0]} is about FILES, but there are none: the run's own data is scored",
             hint="name files, or - for standard input",
         )
     return asked
 
 
-# nats TAB tokens of each pair's target given its source, in order
+# writing nats TAB tokens of each pair's target given its source, in order
 
 
 def _per_line(targets: Targets, pairs: Sequence[Pair], jsonl: bool) -> None:
@@ -128,8 +128,8 @@ def _per_line(targets: Targets, pairs: Sequence[Pair], jsonl: bool) -> None:
 
 
 def _per_line_of_files(asked: Asked, targets: Targets, files: Records) -> None:
-    """One line for each record: blank ones too, and pairs with a blank side, which no data set has."""
-    if files.format == "lines":  # both files are read first: one that is shorter is told before anything is scored
+    """Write one line for each record, also for blank ones and pairs with a blank side, which data sets leave out."""
+    if files.format == "lines":  # read both files first, to report unequal lengths before scoring
         _per_line(targets, list(files.read(sources(asked.files))), asked.per_line.jsonl)
         return
     jsonl = asked.per_line.jsonl

@@ -1,4 +1,4 @@
-"""The work of `seqcli eval` on a model for tagging."""
+"""The work of `seqcli eval` on a tagger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqcli.cli.eval import Asked
 
 def run(asked: Asked, predictor: Any, given: Given) -> None:
     """Score FILES or a split, and print."""
-    limit = threads.limit(1)  # noqa: F841  holds as long as it is kept
+    limit = threads.limit(1)  # noqa: F841  in force while it is referenced
     if predictor.targets and asked.reading.tag:
         predictor = predictor.of(asked.reading.tag)
     report(asked, predictor, given, unknown=asked.unknown)

@@ -1,6 +1,6 @@
-"""The work of `seqcli select`: records ranked by what their labels would teach, or labels that are doubtful.
+"""The work of `seqcli select`: rank records by uncertainty, or list doubtful labels.
 
-What a task has of its own is a file here, `open(asked, predictor, given)`: what reads records, and what writes them.
+Each task has a file here whose `open(asked, predictor, given)` returns its reader and its writer of records.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from seqcli.streams import Output
 if TYPE_CHECKING:
     from seqcli.cli.select import Choosing, Reading, Writing
 
-BATCH = 1024  # records answered together, where nothing else is said
+BATCH = 1024  # default number of records answered together
 
 
 class Asked(NamedTuple):
-    """What the command line asks for."""
+    """The options of the command line."""
 
     files: list[str]
     choosing: Choosing
@@ -39,18 +39,18 @@ class Asked(NamedTuple):
 
     @property
     def format(self) -> str | None:
-        """What is to be written."""
+        """The output format, if one is given."""
         return "jsonl" if self.writing.jsonl else self.writing.format
 
     def said(self, given: Given) -> Said:
-        """How files are read."""
+        """Return how files are read."""
         own = {name: getattr(self.reading, name) for name in ("input", "text", "label", "tag", "field", "delimiter")}
         columns = {name: getattr(self.columns, name) for name in ("separator", "comments")}
         return Said(**own, **columns, columns=self.columns.names, check=given.check_format)
 
 
 class Opened(NamedTuple):
-    """What a task has for the records that are ranked."""
+    """A task's reader and writer of the records that are ranked."""
 
     reader: Any
     write: Any  # a task's `Writer`
@@ -58,7 +58,8 @@ class Opened(NamedTuple):
 
 @dataclass
 class Best:
-    """The most uncertain records, so many; of equal ones the first. What is written of each is made when it comes."""
+    """Keeps the `size` most uncertain records, the first of equal ones. A record's output is made when it is
+    added."""
 
     size: int
     write: Callable[[Any, Any], str]
@@ -68,7 +69,8 @@ class Best:
     count: int = 0
 
     def __call__(self, record: Any, answer: Any) -> str:
-        """Take a record with its answer, if it is one of them; nothing is written yet."""
+        """Keep a record with its answer if it is among the most uncertain so far; return "", as nothing is written
+        yet."""
         if answer.uncertainty is not None:
             key = answer.uncertainty, -self.count
             self.count += 1
@@ -79,13 +81,13 @@ class Best:
         return ""
 
     def ranked(self) -> list[tuple[float, str, str]]:
-        """The uncertainty of each, what is written of it, and its text, the most uncertain first."""
+        """Return the uncertainty, the output and the text of each record, the most uncertain first."""
         return [(unsure, written, text) for unsure, _, written, text in sorted(self.held, reverse=True)]
 
 
 def run(asked: Asked, stored: Artifact, given: Given) -> None:
-    """Write the records to be labelled, or the labels that are doubtful. Raises SeqcliError."""
-    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  holds as long as it is kept
+    """Write the records to label, or the doubtful labels. Raises SeqcliError."""
+    limit = threads.limit(asked.how.threads or 1)  # noqa: F841  in force while it is referenced
     own, choosing = predictor.load(stored), asked.choosing
     task = registry.load(f"tasks/{own.task}", "select")
     own = own.recast(task.Selector)
@@ -96,7 +98,7 @@ def run(asked: Asked, stored: Artifact, given: Given) -> None:
         return
     by = choosing.by or task.DEFAULT
     if by not in task.WAYS:
-        raise UsageError(f"--by {by} does not serve {own.path}: it is one of {', '.join(task.WAYS)}")
+        raise UsageError(f"--by {by} does not apply to {own.path}: expected one of {', '.join(task.WAYS)}")
     if choosing.diverse and "frames" in own.header:
         raise UsageError(f"--diverse compares texts: {own.path} reads frames")
     reader, write = registry.load("cli/_selecting", own.task).open(asked, own, given)
@@ -124,13 +126,13 @@ def _doubtful(asked: Asked, own: Any, task: Any, given: Given) -> None:
     what, records = scoring.records(own, asked.files, said)
     if seen := scoring.trained_on(own, records):
         console.warn(
-            f"{what}: {seen:,} of {len(records):,} records are the model's own training data, whose labels it has"
-            " learnt, wrong ones too: train on one part, look for doubts in another"
+            f"{what}: {seen:,} of {len(records):,} records are the model's own training data, whose labels, even"
+            " wrong ones, it has learnt: train on one part, and look for doubts in another"
         )
     with console.progress("looking for doubts", len(records), " records") as advance:
         found, unknown = task.doubts(own, records, advance)
     if unknown:
-        console.warn(f"{what}: labels that the model does not know, which are left out: {unknown:,}")
+        console.warn(f"{what}: {unknown:,} labels that the model does not know are left out")
     out, shown = Output(), found[: asked.choosing.count]
     for doubt in shown:
         if asked.writing.jsonl:

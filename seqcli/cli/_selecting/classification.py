@@ -1,4 +1,4 @@
-"""Texts to be labelled: as `seqcli classify` reads them."""
+"""Read texts to label, as `seqcli classify` does, and write them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from seqcli.tasks.classification.select import WRITES, Classifier, Writer
 
 
 def open(asked: Asked, own: Classifier, given: Given) -> Opened:
-    """What reads texts, and what writes them with their labels. Raises UsageError for what does not go together."""
+    """Return the reader of texts and the writer of them with labels. Raises UsageError for options that exclude each
+    other."""
     reading, trained = asked.reading, own.header["data"].get("format")
     read = TEXTS.chosen(asked.files, reading.input, reading.field, False, given, trained)
     own_format = "jsonl" if own.multi_label or trained not in WRITES else trained
@@ -32,24 +33,24 @@ def open(asked: Asked, own: Classifier, given: Given) -> Opened:
 
 @dataclass
 class _Alike:
-    """A reader of rows whose sources have the same columns: they come out under one header."""
+    """A reader of rows that requires the same columns in all sources, as they are written under one header."""
 
     reader: Any
     first: Any = None
 
     def feed(self, chunk: Chunk) -> Iterator[Any]:
-        """As the reader; raises SeqcliError at a row with other columns."""
+        """Yield the reader's records. Raises SeqcliError at a row with other columns."""
         return self._checked(self.reader.feed(chunk))
 
     def close(self) -> Iterator[Any]:
-        """As the reader."""
+        """Yield the reader's last records."""
         return self._checked(self.reader.close())
 
     def _checked(self, records: Iterator[Any]) -> Iterator[Any]:
         for record in records:
             now = self.reader.header, self.reader.columns
             if now != (self.first or now):
-                hint = "rows of all files come out under one header: select from files of the same columns"
-                raise SeqcliError(f"{record.place(0)}: the columns are not those of the first file", hint=hint)
+                hint = "rows of all files are written under one header: select from files with the same columns"
+                raise SeqcliError(f"{record.place(0)}: the columns differ from those of the first file", hint=hint)
             self.first = now
             yield record

@@ -1,4 +1,4 @@
-"""Sentences to be tagged: as `seqcli tag` reads them."""
+"""Read sentences to tag, as `seqcli tag` does, and write them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from seqcli.tasks.tagging.select import WRITES, Writer
 
 
 def open(asked: Asked, own: Tagger, given: Given) -> Opened:
-    """What reads sentences, and what writes them with their tags. Raises UsageError for what does not go together."""
+    """Return the reader of sentences and the writer of them with tags. Raises UsageError for options that exclude
+    each other."""
     reading, trained = asked.reading, own.header["data"]["format"]
     read = reading.input or ("jsonl" if reading.field else named_format(asked.files, TAGGED)) or "text"
     if read not in formats_of(TAGGED):
@@ -28,9 +29,9 @@ def open(asked: Asked, own: Tagger, given: Given) -> Opened:
         raise UsageError(f"unknown format {write!r} in --format", hint=did_you_mean(write, WRITES))
     given.check_format("conll" if write == "conll" else read)
     if own.targets and write == "word-tag":
-        raise UsageError(f"--format word-tag has one tag a word: {own.path} gives {', '.join(own.targets)}")
+        raise UsageError(f"--format word-tag holds one tag a word: {own.path} gives {', '.join(own.targets)}")
     if own.frames is not None and write != "jsonl":
-        raise UsageError(f"{own.path} reads frames: {write} has words", hint="--input jsonl reads names of files")
+        raise UsageError(f"{own.path} reads frames, but {write} holds words", hint="read file names: --input jsonl")
     said = asked.said(given)
     said = replace(said, tag=None) if own.targets else said
     options, out = (options_for(own.header, name, said, kept=own.features) for name in (read, write))

@@ -1,17 +1,17 @@
 "use strict";
-// The page: what is typed goes to the model, what it answers is drawn. Colours: orange for much, blue for the opposite.
+// The page: passes the typed text to the model and draws its answers. Orange means a large value, blue a negative one.
 
 const $ = (id) => document.getElementById(id);
 const stored = JSON.parse($("data").textContent);
 const weights = Uint8Array.from(atob($("weights").textContent), (c) => c.charCodeAt(0)).buffer;
 const SAYS = {
   "language-model": ["Each symbol is coloured by how much it surprises the model.", "Text"],
-  tagging: ["Each word gets a label, and how probable it is.", "Sentence"],
+  tagging: ["Each word gets a label with its probability.", "Sentence"],
   classification: ["Choose a label to see which words speak for it (orange) and against it (blue).", "Text"],
-  "sequence-to-sequence": ["The model's answer, and where it looks in the text for each part of it.", "Text"],
+  "sequence-to-sequence": ["The model's answer, and the parts of the text that it attends to.", "Text"],
 };
 
-/** An element: its class, its content (a text or elements), and further properties. */
+/** Make an element with a class, a content (a text or elements) and further properties. */
 function element(name, className = "", content = [], properties = {}) {
   const made = Object.assign(document.createElement(name), properties);
   if (className) made.className = className;
@@ -24,7 +24,7 @@ const percent = (p) => `${(100 * p).toFixed(p > 0.9995 || p < 0.0995 ? 2 : 1)} %
 const visible = (text) => text.replaceAll("\n", "⏎\n");
 const labelled = (text, input) => element("label", "", [text, input]);
 
-/** Rows of a name, a bar and a share. */
+/** Make rows of a name, a bar and a share. */
 function bars(rows, name = (row) => element("span", "name", row.label)) {
   return element("div", "bars", rows.flatMap((row) => {
     const bar = element("div", "bar");
@@ -33,9 +33,9 @@ function bars(rows, name = (row) => element("span", "name", row.label)) {
   }));
 }
 
-let asked = 0; // counts what was asked: an older question stops
+let asked = 0; // counts questions: an older one stops
 const pause = () => new Promise((go) => setTimeout(go));
-/** Works through something a step at a time, and lets the page live meanwhile; false where something else was asked. */
+/** Run an iterator step by step while the page stays responsive; false if another question came meanwhile. */
 async function through(steps, each) {
   const own = asked;
   let since = performance.now();
@@ -64,8 +64,8 @@ const VIEWS = {
     const text = element("div", "text"), next = element("div"), speed = element("p", "soft");
     $("controls").append(labelled("Colour:", colour), ...(units ? [labelled("Unit:", unit)] : []),
       labelled("Temperature:", temperature), degree, labelled("Symbols:", length), write, stop);
-    $("answer").append(text, element("h2", "", "What may come next"), next, speed);
-    let read = [], shown = []; // symbols with what is known behind each; their spans
+    $("answer").append(text, element("h2", "", "The most probable next symbols"), next, speed);
+    let read = [], shown = []; // symbols with what is known after each; their spans
 
     /** A unit of the state behind a symbol; null where there is none of the number that stands in the field. */
     const unitOf = ({ state }) => {
@@ -150,7 +150,7 @@ const VIEWS = {
         chip.style.background = shade((1 - p) * 1.2);
         return chip;
       });
-      const key = element("p", "soft", words.length ? "The less sure, the more orange." : "");
+      const key = element("p", "soft", words.length ? "The less certain the label, the more orange." : "");
       $("answer").replaceChildren(element("div", "words", words), key);
     };
   },
@@ -169,7 +169,7 @@ const VIEWS = {
         type: "button", ariaPressed: row.label === label, onclick: () => choose(row),
       });
       const text = element("div", "text", value);
-      const why = label === null ? [] : [element("h2", "", `What speaks for ${label}`), text];
+      const why = label === null ? [] : [element("h2", "", `Words for and against ${label}`), text];
       $("answer").replaceChildren(bars(ranking.slice(0, 20), name), ...why);
       if (label === null) return;
       const added = [];
@@ -213,8 +213,8 @@ const VIEWS = {
         });
         const head = element("tr", "", [element("td"), ...source.map((text) => named("col", text))]);
         const rows = found.steps.map((step) => element("tr", "", [named("row", own.target.name(step.id)), ...cells(step.attention)]));
-        const key = "Point at a part of the answer, or read the table: a row for each of its parts.";
-        parts.push(element("h2", "", "Where it looked"), element("p", "soft", key), from,
+        const key = "Point at a part of the answer, or read the table, with a row for each of its parts.";
+        parts.push(element("h2", "", "Attention"), element("p", "soft", key), from,
           element("div", "scroll", element("table", "heat", [head, ...rows])));
       }
       $("answer").replaceChildren(...(chunks($("text").value).length ? parts : []));
@@ -222,7 +222,7 @@ const VIEWS = {
   },
 };
 
-/** How far the outputs of each graph are off from those that seqcli gave. */
+/** Return the largest error of each graph's outputs against those that seqcli computed. */
 function proof(own) {
   let worst = 0;
   for (const [name, graph] of Object.entries(own.graphs ?? { "": own.graph })) {
@@ -248,7 +248,7 @@ setTimeout(() => {
   const off = proof(own), right = off < 1e-4;
   $("proof").textContent = right
     ? `Checked: this browser computes what seqcli computed, to ${off.toExponential(0)}.`
-    : `This browser computes something else than seqcli did (off by ${off.toExponential(1)}): do not trust it.`;
+    : `This browser's results differ from seqcli's (by ${off.toExponential(1)}): do not trust them.`;
   if (right) return;
   $("proof").className = "warn";
   $("about").open = true;

@@ -1,27 +1,27 @@
-// Arrays of numbers: a kind ("f" float32, "i" whole numbers, "b" truths), a shape, and data in row-major order.
+// Arrays: a kind ("f" float32, "i" integers, "b" booleans), a shape, and data in row-major order.
 
 const KINDS = { f: Float32Array, i: Int32Array, b: Uint8Array };
-const END = -(2 ** 31); // where a slice that runs backwards stops behind the first
+const END = -(2 ** 31); // the end of a backward slice that includes the first element
 
 const size = (shape) => shape.reduce((count, n) => count * n, 1);
 const array = (kind, shape, data) => ({ kind, shape, data: data ?? new KINDS[kind](size(shape)) });
 const integers = (numbers) => array("i", [numbers.length], Int32Array.from(numbers));
 
-/** An array of nested lists. */
+/** Make an array of nested lists. */
 function nested(kind, lists) {
   const shape = [];
   for (let own = lists; Array.isArray(own); own = own[0]) shape.push(own.length);
   return array(kind, shape, KINDS[kind].from([lists].flat(shape.length + 1).map(Number)));
 }
 
-/** How far apart neighbours along each axis are. */
+/** Return the distance in the data between neighbours along each axis. */
 function strides(shape) {
   const found = new Array(shape.length).fill(1);
   for (let axis = shape.length - 2; axis >= 0; axis--) found[axis] = found[axis + 1] * shape[axis + 1];
   return found;
 }
 
-/** The elements met when walking a shape, `steps[axis]` apart in the data along each axis. */
+/** Collect the elements of a shape whose neighbours are `steps[axis]` apart in the data along each axis. */
 function walked(x, shape, steps, from = 0) {
   const made = array(x.kind, shape), at = new Array(shape.length).fill(0);
   for (let i = 0; i < made.data.length; i++) {
@@ -36,7 +36,7 @@ function walked(x, shape, steps, from = 0) {
   return made;
 }
 
-/** The shape of several that are combined element by element. */
+/** Return the shape of several arrays combined element by element. */
 function common(shapes) {
   const made = new Array(Math.max(...shapes.map((shape) => shape.length))).fill(1);
   for (const shape of shapes) {
@@ -45,7 +45,7 @@ function common(shapes) {
   return made;
 }
 
-/** x in a larger shape, to which it broadcasts. */
+/** Broadcast x to a larger shape. */
 function expanded(x, shape) {
   if (x.data.length === size(shape)) return array(x.kind, shape, x.data);
   if (x.data.length === 1) return array(x.kind, shape, new KINDS[x.kind](size(shape)).fill(x.data[0]));
@@ -53,7 +53,7 @@ function expanded(x, shape) {
   return walked(x, shape, shape.map((_, axis) => (axis < missing || x.shape[axis - missing] === 1 ? 0 : own[axis - missing])));
 }
 
-/** A function of numbers, element by element. */
+/** Apply a function of numbers element by element. */
 function elementwise(kind, how, inputs) {
   const shape = common(inputs.map((x) => x.shape)), made = array(kind, shape);
   const [a, b] = inputs.map((x) => expanded(x, shape).data);
@@ -67,10 +67,10 @@ function transposed(x, axes) {
   return walked(x, axes.map((axis) => x.shape[axis]), axes.map((axis) => own[axis]));
 }
 
-/** Axes counted from the front, in order. */
+/** Return axes counted from the front, in order. */
 const counted = (axes, count) => axes.map((axis) => (axis < 0 ? axis + count : axis)).sort((a, b) => a - b);
 
-/** Rows along some axes, as `how(row)` changes or sums them; `kept`: rows stay rows, or become a number each. */
+/** Apply `how(row)` to the rows along some axes; with `kept` rows stay rows, else each becomes a number. */
 function along(x, axes, how, { kept, kind = x.kind, keepdims = false }) {
   axes = counted(axes, x.shape.length);
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis)), order = [...others, ...axes];
@@ -118,7 +118,7 @@ function product(a, b) {
   return made;
 }
 
-/** The part of an axis from `first` on, `count` of them, `step` apart. */
+/** Return `count` elements of an axis from `first` on, `step` apart. */
 function cut(x, axis, first, count, step = 1) {
   const own = strides(x.shape), from = first * own[axis];
   const shape = x.shape.with(axis, count);
@@ -149,7 +149,7 @@ function concatenated(parts, axis) {
   return made;
 }
 
-/** Rows of an axis by their numbers. */
+/** Return the rows of an axis with these indices. */
 function gathered(x, index, axis) {
   const inner = size(x.shape.slice(axis + 1)), n = x.shape[axis];
   const made = array(x.kind, [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)]);
@@ -163,7 +163,7 @@ function gathered(x, index, axis) {
   return made;
 }
 
-/** One element of an axis for each place of `index`. */
+/** Return one element of an axis for each element of `index`. */
 function gatheredElements(x, index, axis) {
   const own = strides(x.shape), made = array(x.kind, index.shape), at = strides(index.shape);
   for (let i = 0; i < made.data.length; i++) {
@@ -174,7 +174,7 @@ function gatheredElements(x, index, axis) {
   return made;
 }
 
-/** Each sequence of x (T, B, …) reversed within its length. */
+/** Reverse each sequence of x (T, B, …) within its length. */
 function reversed(x, lengths) {
   const made = array(x.kind, x.shape, x.data.slice()), B = x.shape[1], inner = size(x.shape.slice(2));
   lengths.data.forEach((n, b) => {

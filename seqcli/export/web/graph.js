@@ -1,4 +1,4 @@
-// The graph of a model, run. Operators are those of ONNX, by name and meaning: (attributes, inputs) -> output.
+// Run the graph of a model. Operators are those of ONNX, by name and meaning: (attributes, inputs) -> output.
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const relu = (x) => Math.max(x, 0);
@@ -7,11 +7,11 @@ const truth = (how) => plain((a, b) => (how(a, b) ? 1 : 0), "b");
 const reduced = (how) => (a, [x, axes]) => along(x, [...axes.data], how, { kept: false, keepdims: Boolean(a.keepdims) });
 const sum = (row) => row.reduce((total, v) => total + v, 0);
 
-/** weights (rows, K) times a vector at `from`, added to `out`. */
+/** Add the product of weights (rows, K) and the vector at `from` to `out`. */
 function times(weights, x, from, K, out) {
   const whole = K - (K % 4);
   for (let row = 0, at = 0; row < out.length; row++) {
-    let a = 0, b = 0, c = 0, d = 0, k = 0; // four sums, none of which waits for another
+    let a = 0, b = 0, c = 0, d = 0, k = 0; // four independent sums
     for (; k < whole; k += 4, at += 4) {
       a += weights[at] * x[from + k];
       b += weights[at + 1] * x[from + k + 1];
@@ -23,7 +23,7 @@ function times(weights, x, from, K, out) {
   }
 }
 
-/** All steps of one direction: X (T, B, I), W (1, G·H, I), R (1, G·H, H), B (1, 2·G·H), starts (1, B, H).
+/** Run all steps of one direction: X (T, B, I), W (1, G·H, I), R (1, G·H, H), B (1, 2·G·H), starts (1, B, H).
  * `step(px, ph, state, H)` changes the state in place. */
 function recurrence(step) {
   return (a, [x, w, r, bias, , ...starts]) => {
@@ -148,20 +148,20 @@ const OPERATORS = {
   Scan: scan,
 };
 
-/** The outputs of a node, a list. */
+/** Return the outputs of a node as a list. */
 function outputs(node, values) {
   const found = OPERATORS[node.op](node.attributes, node.inputs.map((name) => values[name]), values);
   return Array.isArray(found) ? found : [found];
 }
 
-/** The outputs of a graph by name. `outer`: the values of the graph around it, or those that are known before. */
+/** Return the outputs of a graph by name. `outer` are the values of the graph around it, or known ones. */
 function run(graph, given, outer = graph.known) {
   const values = Object.assign(Object.create(outer), given);
   for (const node of graph.nodes) outputs(node, values).forEach((x, i) => { values[node.outputs[i]] = x; });
   return Object.fromEntries(graph.outputs.map((name) => [name, values[name]]));
 }
 
-/** A graph as it is stored, its arrays those of `blob`, with all that is made of constants alone made already. */
+/** Load a stored graph with its arrays from `blob`, and compute everything that depends on constants alone. */
 function opened(stored, blob) {
   const known = Object.create(null);
   for (const [name, kind, shape, from] of stored.arrays) known[name] = unpacked(blob, kind, shape, from);
@@ -182,7 +182,7 @@ function unpacked(blob, kind, shape, from) {
   return array({ float32: "f", int32: "i", bool: "b" }[kind], shape, raw);
 }
 
-/** The number that 16 bits of IEEE 754 are. */
+/** Return the number encoded by 16 bits of IEEE 754. */
 function half(bits) {
   const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, rest = bits & 1023;
   if (exponent === 31) return rest ? NaN : sign * Infinity;

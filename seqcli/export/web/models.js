@@ -1,10 +1,10 @@
-// A model of each task: from a text to an answer. `stored` is what the page holds beside the arrays.
+// The models of all tasks: from a text to an answer. `stored` is the page's data without the arrays.
 
 const numbered = (name, values) => Object.entries(values).filter(([key]) => key.startsWith(`${name}.`));
 const batch = (numbers) => array("i", [1, numbers.length], Int32Array.from(numbers));
 const rowOf = (x, at) => { const n = x.shape.at(-1); return x.data.subarray(at * n, (at + 1) * n); };
 
-/** What `weights` are of: the model whose task the page says. */
+/** Make the model of the page's task with `weights`. */
 function model(stored, weights) {
   const graphs = Object.fromEntries(Object.entries(stored.graphs).map(([name, graph]) => [name, opened(graph, weights)]));
   const rows = stored.about?.vectors.rows;
@@ -12,20 +12,20 @@ function model(stored, weights) {
   return new MODELS[stored.task](stored, graphs);
 }
 
-/** The text that one more symbol adds to that of the symbols before it; of the bytes of a character the last adds it. */
+/** Return the text that one more symbol adds to that of the symbols before it; the last byte of a character adds it. */
 function joined(tokenizer, ids, id) {
   const before = ids.slice(-8);
   return tokenizer.decode([...before, id], true).slice(tokenizer.decode(before, true).length);
 }
 
-/** Zeros for the states that a graph begins with. */
+/** Return zeros for the initial states of a graph. */
 const zeros = (graph) => Object.fromEntries(graph.inputs.filter(({ name }) => name.startsWith("state.")).map(
   ({ name, shape }) => [name, array("f", [1, shape[1]])]));
 
-/** The outputs `next.…` as the inputs `state.…` of the step after. */
+/** Return the outputs `next.…` as the inputs `state.…` of the next step. */
 const carried = (found) => Object.fromEntries(numbered("next", found).map(([name, x]) => [name.replace("next", "state"), x]));
 
-/** Draws a symbol: the most probable one at temperature 0. `random` gives numbers from 0 to 1. */
+/** Sample a symbol; at temperature 0 the most probable one. `random` gives numbers from 0 to 1. */
 function drawn(logits, { temperature, banned = [], random = Math.random }) {
   const own = Array.from(logits, (v, id) => (banned.includes(id) ? -Infinity : v));
   if (temperature === 0) return argmax(own);
@@ -44,10 +44,10 @@ class LanguageModel {
     return this.window ? { ids: [] } : zeros(this.graph);
   }
 
-  /** Reads one symbol: { logits, state }. */
+  /** Read one symbol: { logits, state }. */
   step(id, state) {
     if (this.window) {
-      const full = state.ids.length >= this.window; // as in training: then the older half is forgotten
+      const full = state.ids.length >= this.window; // as in training: forget the older half
       const ids = [...(full ? state.ids.slice(this.window - Math.floor(this.window / 2)) : state.ids), id];
       return { logits: rowOf(run(this.graph, { ids: batch(ids) }).logits, ids.length - 1), state: { ids } };
     }
@@ -55,7 +55,7 @@ class LanguageModel {
     return { logits: found.logits.data, state: carried(found) };
   }
 
-  /** Reads a text: its symbols with their surprise in bits (null of the first), and what is known then. */
+  /** Read a text: its symbols with their surprise in bits (null for the first), and the resulting state. */
   read(text) {
     const parts = this.tokenizer.encode(text);
     let known = null, state = this.start();
@@ -67,13 +67,13 @@ class LanguageModel {
     return { parts, logits: known, state };
   }
 
-  /** The next symbol, drawn from logits; never <unk>. */
+  /** Draw the next symbol from logits; never <unk>. */
   drawn(logits, how) {
     return drawn(logits, { ...how, banned: this.tokenizer.unknown === null ? [] : [this.tokenizer.unknown] });
   }
 }
 
-/** What models of words read: ids, characters and vectors of the words of one text. */
+/** The inputs of models of words: ids, characters and vectors of the words of one text. */
 class Vocabulary {
   constructor({ words, characters, lowercase, fold_digits: fold, vectors }, graph) {
     Object.assign(this, { lowercase, fold });
@@ -117,7 +117,7 @@ class Tagger {
     this.vocabulary = new Vocabulary(about, this.graph);
   }
 
-  /** The words of a text with their labels and how probable these are. */
+  /** Return the words of a text with their labels and probabilities. */
   tag(text) {
     const own = codes(text), spans = this.rule.split(text);
     if (!spans.length) return [];
@@ -127,7 +127,7 @@ class Tagger {
     return words.map((text, t) => ({ text, start: spans[t][0], end: spans[t][1], label: this.labels[best[t]], p: p[t][best[t]] }));
   }
 
-  /** How probable each label of each word is, all others summed over: forward and backward along the chain. */
+  /** Return the marginal probability of each label of each word (forward-backward along the chain). */
   marginals({ emissions, start, transitions, end }) {
     const [, T, K] = emissions.shape, at = (t) => Array.from(rowOf(emissions, t), (v) => v / this.temperature);
     if (!transitions) return Array.from({ length: T }, (_, t) => softmax(at(t)));
@@ -156,7 +156,7 @@ class Classifier {
     this.vocabulary = new Vocabulary(about, this.graph);
   }
 
-  /** The words of a text, as the model reads them: a line. */
+  /** Return the words of a text, as one line, as the model reads them. */
   words(text) {
     const parts = this.tokenizer.encode(text.replaceAll("\n", " ")).slice(0, this.longest);
     return parts.map((part) => ({ ...part, text: this.names ? this.names[part.id] : part.text, shown: part.text }));
@@ -169,7 +169,7 @@ class Classifier {
     return this.many ? scaled.map(sigmoid) : softmax(scaled);
   }
 
-  /** Labels with their probabilities, the most probable first; nothing of a blank text. */
+  /** Return labels with their probabilities, the most probable first; none for a blank text. */
   classify(text) {
     const words = this.words(text).map((part) => part.text);
     if (!words.length) return [];
@@ -178,7 +178,7 @@ class Classifier {
     return found.sort((a, b) => b.p - a.p).map((own, rank) => ({ ...own, given: given(own, rank) }));
   }
 
-  /** What each word adds to the log-odds of a label: those of the text less those of the text without the word. */
+  /** Return what each word adds to the log-odds of a label: those of the text minus those without the word. */
   *added(text, label) {
     const parts = this.words(text), words = parts.map((part) => part.text), at = this.labels.indexOf(label);
     const odds = (own) => {
@@ -196,7 +196,7 @@ class Translator {
     this.sizes = { source: source.size, target: target.size };
   }
 
-  /** Greedily: { text, parts of the source, steps }, each step { id, p, attention }. */
+  /** Answer greedily: { text, parts of the source, steps }, each step { id, p, attention }. */
   translate(text) {
     const parts = this.source.encode(text.replaceAll("\n", " ")).slice(0, this.longest);
     if (!chunks(text).length) return { text: "", parts: [], steps: [] };
@@ -215,7 +215,7 @@ class Translator {
     return { text: this.target.decode(steps.map((step) => step.id)), parts, steps };
   }
 
-  /** What a step adds to the text of those before it. */
+  /** Return the text that a step adds to that of the steps before it. */
   joined({ steps }, at) {
     return joined(this.target, steps.slice(0, at).map((step) => step.id), steps[at].id);
   }

@@ -1,8 +1,8 @@
-// Texts as the ids that a model reads, and ids as text. `encode(text)` -> [{ id, text, start, end }], in code points; of
-// the bytes of a character the last has its text. `decode(ids, open)`, open: without what the next ids may still change.
-// `name(id)`: a symbol as it is shown alone.
+// Convert texts to a model's ids and back. `encode(text)` -> [{ id, text, start, end }], offsets in code points; the last
+// byte of a character has its text. `decode(ids, open)`: with `open`, without what the next ids may still change.
+// `name(id)`: a symbol as it is shown by itself.
 
-/** One symbol a character; what there is none for is <unk>, or left out. */
+/** One symbol a character; unknown characters are <unk>, or left out. */
 class Characters {
   constructor({ symbols, unknown, nfd }) {
     Object.assign(this, { symbols, unknown, nfd });
@@ -68,7 +68,7 @@ class Words {
     this.ids = new Map([...words.map((word, i) => [word, i + 2]), ["\n", 1]]);
   }
 
-  /** [start, end] of the words of a line. */
+  /** Return [start, end] of the words of a line. */
   divided(line) {
     if (this.rule) return this.rule.split(line);
     if (this.between !== " ") line = line.replaceAll(this.split, " ".repeat(codes(this.split).length));
@@ -116,9 +116,9 @@ class Words {
   }
 }
 
-const BLANK = "▁"; // a space in a piece; as a letter of a text it is its bytes
+const BLANK = "▁"; // stands for a space in a piece; a literal ▁ in a text is encoded as its bytes
 
-/** Sub-words of the SentencePiece library, unigram or BPE, with bytes for what no piece holds. */
+/** Sub-words of the SentencePiece library, unigram or BPE, with bytes for characters that no piece holds. */
 class Subwords {
   constructor({ pieces, scores, bytes, unused, unigram, newline }) {
     Object.assign(this, { unigram, newline, unknown: unused });
@@ -159,7 +159,7 @@ class Subwords {
     return this.unigram ? this.best(letters) : this.merged(letters);
   }
 
-  /** The most probable division, in float32 as the library adds it up (Viterbi). */
+  /** Return the most probable segmentation (Viterbi), summed in float32 like the library. */
   best(letters) {
     const scores = [0, ...letters.map(() => -Infinity)], from = [0];
     for (let start = 0; start < letters.length; start++) {
@@ -179,7 +179,7 @@ class Subwords {
     return spans;
   }
 
-  /** Neighbours that make a piece become one, the best scored first, then the leftmost (BPE). */
+  /** Merge neighbours that form a piece, the one with the best score first, then the leftmost (BPE). */
   merged(letters) {
     const spans = letters.map((_, i) => [i, i + 1]);
     for (;;) {

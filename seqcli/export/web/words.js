@@ -1,10 +1,10 @@
-// Raw text into words, by the rule that the model's training data was cut by. Offsets count code points.
+// Split raw text into words by the rule of the model's training data. Offsets count code points.
 
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const CHUNK = new RegExp(`[^${SPACE}]+`, "gu");
 
 const codes = (text) => Array.from(text);
-/** The parts of a text between white space, with their places. */
+/** Return the parts of a text between white space, with their places. */
 function chunks(text) {
   let at = 0, seen = 0; // code points before `seen`, in UTF-16
   return Array.from(text.matchAll(CHUNK), (found) => {
@@ -27,7 +27,7 @@ class Rule {
     this.differing = new Map(Object.entries(tables.differing));
   }
 
-  /** What stands for a character in the text that the patterns read. */
+  /** Return the character that replaces one in the text that the patterns read. */
   classOf(character) {
     const code = character.codePointAt(0);
     if (code < 0x80 || this.themselves.has(character)) return character;
@@ -42,7 +42,7 @@ class Rule {
     return kind === "S" ? String.fromCodePoint((code < 0x10000 ? 0x100000 : 0xf0000) + (code & 0xffff)) : kind;
   }
 
-  /** [start, end] of each word of a text. */
+  /** Return [start, end] of each word of a text. */
   split(text) {
     const found = [], all = chunks(text);
     for (const [i, { own, start }] of all.entries()) {
@@ -56,7 +56,7 @@ class Rule {
     return found;
   }
 
-  /** Where the words of a chunk end; `last`: it ends its text, and a final period ends the sentence. */
+  /** Return the ends of a chunk's words; a `last` chunk ends its text, and its final period ends the sentence. */
   ends(chunk, last) {
     const shadow = chunk.map((character) => this.classOf(character)), text = shadow.join("");
     if (this.unit === "character") return ends(Array.from(text.matchAll(this.character), (found) => found[0]));
@@ -77,7 +77,7 @@ class Rule {
     return made;
   }
 
-  /** Where a word's clitics begin, in order: at most three. */
+  /** Return the beginnings of a word's clitics, in order, at most three. */
   cliticsOf(shadow, start, end) {
     const at = this.contractions.get(shadow.slice(start, end).join("").toLowerCase());
     if (at !== undefined) return [at > 0 ? start + at : end + at];
@@ -92,7 +92,7 @@ class Rule {
     return cuts;
   }
 
-  /** The ends inside a word or number, before and behind each hyphen that separates. */
+  /** Return the ends inside a word or number, before and after each hyphen that separates. */
   hyphensOf(shadow, start, end) {
     const own = shadow.slice(start, end), text = own.join("");
     if (own.length < 3 || text.search(this.hyphen) < 0 || this.serial.test(text)) return [];
@@ -107,7 +107,7 @@ class Rule {
   }
 }
 
-/** Where each of several texts ends when they are put together. */
+/** Return the end of each of several texts when they are joined. */
 function ends(texts) {
   let at = 0;
   return texts.map((text) => (at += codes(text).length));

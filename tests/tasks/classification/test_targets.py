@@ -138,7 +138,7 @@ def test_scores_are_each_target_s_and_those_together(folder: Path, own: Classifi
     assert own.evaluate(folder / "valid.csv", label="fine").metrics == files["valid.csv"].targets["fine"].metrics
     assert own.evaluate(split="valid", label="fine").metrics == files["valid.csv"].targets["fine"].metrics
     shown = seqcli("-q", "eval", "-m", "runs/topic", "--split", "valid", "--confusion", cwd=folder)
-    assert (shown.returncode, "--label coarse scores one alone" in shown.stderr) == (2, True)
+    assert (shown.returncode, "--label coarse scores one target alone" in shown.stderr) == (2, True)
     same = seqcli(
         "-q", "eval", "--compare", "runs/topic", "runs/topic", "--label", "fine", "--json", "valid.csv", cwd=folder
     )
@@ -198,7 +198,7 @@ def test_a_run_of_levels_scores_files_of_levels_and_of_columns(folder: Path) -> 
         (["data.label=[coarse, text]"], "text is named twice, or is the text"),
         (["data.multi_label=true"], "several targets cannot be combined with multi_label"),
         (["model.targets={fin: {weight: 2}}"], "there is no target 'fin'"),
-        (["train.watch=fine"], "'fine' does not decide which model is kept here\n  hint: known: targets-mean"),
+        (["train.watch=fine"], "'fine' cannot decide which model is kept here\n  hint: known: targets-mean"),
         (
             ["train.watch=targets-mean", "data.valid=null", "model.linear=false"],
             "targets-mean is measured on a validation split",

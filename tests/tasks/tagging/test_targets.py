@@ -111,7 +111,7 @@ def test_columns_and_objects_hold_all_targets(folder: Path, tagger: Tagger) -> N
         (["--explain", "--jsonl"], "--explain is for one target"),
         (["--target-precision", "0.9"], "--target-precision is for one target"),
         (["--tag", "xpos"], "no target 'xpos'"),
-        (["--tag", "lemma", "--explain", "--jsonl"], "--explain is of labels: this target's are edits"),
+        (["--tag", "lemma", "--explain", "--jsonl"], "--explain is for labels: those of this target are edits"),
     ],
 )
 def test_what_is_of_one_target_is_refused_with_several(folder: Path, options: list[str], said: str) -> None:
@@ -124,7 +124,7 @@ def test_what_is_of_one_target_is_refused_with_several(folder: Path, options: li
     ("text", "options", "said"),
     [
         ("", [], "<stdin>: nothing to score"),
-        ("1\tx\tx\tQ\t_\t_\t0\troot\t_\t_\n\n", ["--unknown-label", "skip"], "left every sentence out"),
+        ("1\tx\tx\tQ\t_\t_\t0\troot\t_\t_\n\n", ["--unknown-label", "skip"], "left out every sentence"),
         (None, ["--metric", "accuracy"], "hint: --tag upos scores one target alone"),
     ],
 )
@@ -190,7 +190,7 @@ def test_eval_scores_all_or_one(folder: Path, tagger: Tagger) -> None:
     assert one["accuracy"] == 1.0
     assert tagger.evaluate(file, tag="lemma").metrics["accuracy"] == 1.0
     refused = seqcli("-q", "eval", "-m", MODEL, "--confusion", file, cwd=folder)
-    assert "--confusion is of one target" in refused.stderr
+    assert "--confusion is for a single target" in refused.stderr
 
 
 def test_units_right_in_all_targets() -> None:
