@@ -216,7 +216,7 @@ class Answer:
     tags: list[str]  # one a word; "" for a token left untagged
     probabilities: list[float] | None = None  # of each token's tag
     spans: list[SpanAnswer] | None = None  # None: the tags do not mark spans
-    alternatives: list[tuple[list[str], float]] | None = None  # the n best tag sequences with their probabilities
+    alternatives: list[tuple[list[str], float]] | None = None  # the n best tag sequences, each with its probability
     text: str | None = None  # the restored text, for tags that restore something to it
     further: dict[str, Answer] = field(default_factory=dict)  # the answers for the other targets, if there are several
     explained: list[tuple[list[float | None], list[float | None]]] | None = None

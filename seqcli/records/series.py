@@ -23,7 +23,7 @@ _FILLED = re.compile(r"(?i)(?:nan)?")
 
 
 class Reader(LineReader):
-    """A reader of rows of numbers. A filter's rows may have a label, which is dropped: a source's first row decides."""
+    """A reader of rows of numbers. In a filter a source's first row decides whether its rows have a label to drop."""
 
     format = "series"
 
