@@ -1,7 +1,7 @@
 """Attention: how much a query attends to each position of a memory; one score a file. This module is the contract.
 
-The module of a score has `Attention`, a subclass of `BaseAttention` that implements `scores`; masking, the softmax and
-the weighted sum are written here, once. Letters: B sources, S their positions, T queries of each, M memory size,
+The module of a score has `Attention`, a subclass of `BaseAttention` that implements `scores`; masking, the softmax
+and the weighted sum are written here, once. Letters: B sources, S their positions, T queries of each, M memory size,
 Q query size, A size of the keys, C context size.
 
 `keys` and `values` depend on a source alone and are computed once for all its queries.

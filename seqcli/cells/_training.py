@@ -139,7 +139,7 @@ def gru() -> Any:
 
 @functools.cache
 def lstm() -> Any:
-    """Return `f(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)`, of an LSTM cell's weights -> outputs (T, B, H), and
+    """Return `f(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)`, of an LSTM cell's weights -> outputs (T, B, H) and
     the last c (B, H)."""
     import torch
 

@@ -98,7 +98,8 @@ def _sum(parts: list[Array]) -> Array:
 
 
 def _chunked(q: Any, k: Any, a: Any, b: Any, v: Any, S: Any) -> tuple[Any, Any]:
-    """Return all outputs and the last S in torch, chunk by chunk: q, k, v (n, B, heads, C, ·), log α, β without the ·.
+    """Return all outputs and the last S in torch, chunk by chunk: q, k, v (n, B, heads, C, ·), log α, β (n, B, heads,
+    C).
 
     With γ the decay since the chunk began, and Γ_ij = γ_i / γ_j, S_i = γ_i S + Σ_{j≤i} Γ_ij k_j u_j^T, where
     u_i = β_i (v_i - γ_i S^T k_i - Σ_{j<i} Γ_ij k_i·k_j u_j): a triangular system.

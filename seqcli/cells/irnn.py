@@ -18,7 +18,7 @@ class Cell(rnn.Cell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """Create with identity recurrence, zero biases, input weights of standard deviation 0.001, as the paper does."""
+        """Create with identity recurrence, zero biases, input weights of deviation 0.001, as in the paper."""
         return cls(
             weight_ih=rng.normal(0.0, 0.001, (hidden_size, input_size)).astype(np.float32),
             weight_hh=np.eye(hidden_size, dtype=np.float32),

@@ -157,8 +157,8 @@ class Frames:
 
     def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
         """Return a function that reads one record in pieces: samples (n,) of a recording, in ± 32,768, or vectors
-        (n, D), n >= 0, and whether they are the last -> the frames (m, D) that they complete. Raises UsageError if the
-        whole record must be known first."""
+        (n, D), n >= 0, and whether they are the last -> the frames (m, D) that they complete. Raises UsageError if
+        the whole record must be known first."""
         if self.config.normalize == "record":
             raise UsageError(
                 "its frames are normalised by the whole record", hint="train one with frames.normalize: training"

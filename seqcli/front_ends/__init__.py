@@ -1,5 +1,5 @@
-"""Front ends turn frames into the vectors that a stack reads, in place of an embedding; one a file. This module is the
-contract.
+"""Front ends turn frames into the vectors that a stack reads, in place of an embedding; one a file. This module is
+the contract.
 
 The module of a front end has `FrontEnd`, a subclass of `BaseFrontEnd`. Frames of several records lie end to end:
 (N, D), with how many each record has; so do the vectors, of which there may be fewer. In NumPy a record's result does

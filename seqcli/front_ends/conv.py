@@ -109,7 +109,7 @@ class Windows:
         self._due = 0  # rows that came, less `stride` for each window returned
 
     def feed(self, rows: np.ndarray, last: bool) -> np.ndarray:
-        """Return the windows (m, width·size) that more rows (n, size) complete; for the last rows, all remaining ones."""
+        """Return the windows (m, width·size) that more rows (n, size) complete; with `last`, all that remain."""
         width, stride = self._width, self._stride
         self._rows, self._due = np.concatenate([self._rows, rows]), self._due + len(rows)
         complete = -(-self._due // stride) if last else max((len(self._rows) - width) // stride + 1, 0)

@@ -81,7 +81,7 @@ class CRF:
         return crf.equation(emissions, tags, lengths, inside)
 
     def equation(self, emissions: Array, tags: Array | None, lengths: Array, inside: Array) -> Array:
-        """Return log Z - score, in log space; without tags log Z. Outside of inside (T, B) emissions and tags are 0."""
+        """Return log Z - score, in log space; without tags log Z. Beyond inside (T, B), emissions and tags are 0."""
         T, B, _ = emissions.shape
         into = self.transitions.T  # (K, K) [to, from]
         a = self.start + emissions[0]  # (B, K): log of the sum over all paths that end here

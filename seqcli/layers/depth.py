@@ -54,8 +54,8 @@ class Depth:
 
 def _groups(names: dict[str, str]) -> list[tuple[str, ...]]:
     """Group names by depth in their model, given the name within it: the output and arrays in no layer; the layers
-    from the top down, a decoder's before an encoder's; the inputs (symbols, words or frames). Layers of several models
-    are grouped by their distance from the top of their own model."""
+    from the top down, a decoder's before an encoder's; the inputs (symbols, words or frames). Layers of several
+    models are grouped by their distance from the top of their own model."""
     places = {name: (name.removesuffix(own), *_place(own)) for name, own in names.items()}
     tops: dict[tuple[str, int], int] = {}
     for model, kind, layer in places.values():

@@ -47,7 +47,7 @@ class Stack:
         block: bool = False,
     ) -> Stack:
         """Create a layer for each hidden size (of one direction), with `block` in residual blocks, whose sizes must
-        be equal. Cells are mappings with `kind` and options; the layers take them in turn, starting over if needed."""
+        be equal. Cells are mappings with `kind` and options; layers take them in turn, starting over if needed."""
         layers, first, turn = [], input_size, cycle([{"kind": cell}] if isinstance(cell, str) else cell)
         if block:
             input_size = hidden_sizes[0]

@@ -1,8 +1,8 @@
 """The seam: the array operations that the equations are written in, for NumPy and for torch.
 
 Dispatch is on the array's own type; torch is looked up only when a torch tensor arrives. Operations are pure. A third
-kind of array is a `Symbol`, which has no data: operations on it are recorded (`seqcli.graph`). Functions that have the
-same name in both libraries under the array API standard come from array-api-compat (`namespace`).
+kind of array is a `Symbol`, which has no data: operations on it are recorded (`seqcli.graph`). Functions that have
+the same name in both libraries under the array API standard come from array-api-compat (`namespace`).
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def loop(step: Callable[..., Any], xs: Array, state: tuple[Array, ...]) -> tuple
 
 
 def recurrence(operator: Operator, x: Array, state: tuple[Array, ...], *weights: Array) -> Any:
-    """Record a recurrence of symbols as one operator: x (T, B, I), state arrays (B, H), a cell's weights and biases."""
+    """Record a recurrence of symbols as one operator: x (T, B, I), state arrays (B, H), a cell's weights, biases."""
     return record.recurrence(operator, x, state, weights)
 
 

@@ -53,8 +53,8 @@ def ctc_scores(logprobs: np.ndarray, targets: np.ndarray, blank: int, *, best: b
 def ctc_nats(logits: Array, lengths: Array, targets: Array, target_lengths: Array, blank: int) -> Array:
     """Return -log p(target | frames) of each sequence: logits (T, B, V) -> (B,) nats, at least float32.
 
-    lengths (B,), targets (B, U) padded with any symbol, target_lengths (B,): integers of the same library. The loss of
-    a target that needs more frames than there are is inf, without a gradient: exclude it from sums. Logits must be
+    lengths (B,), targets (B, U) padded with any symbol, target_lengths (B,): integers of the same library. The loss
+    of a target that needs more frames than there are is inf, without a gradient: exclude it from sums. Logits must be
     finite within the lengths; beyond them they are ignored.
     """
     if not isinstance(logits, np.ndarray):

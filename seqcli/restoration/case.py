@@ -2,8 +2,8 @@
 
 The label is "U" for a capital, "T" for a title-case digraph that has a capital too (Dž), else "-". `normalise`
 changes nothing: a letter that its lower case does not uniquely lead back to (İ, ẞ, the Kelvin and Ångström signs) is
-left as it is, in `lost` too. A capital sigma at the end of a word is ς in lower case, as in Python's `str.lower`. Only
-the first code point of a unit changes.
+left as it is, in `lost` too. A capital sigma at the end of a word is ς in lower case, as in Python's `str.lower`.
+Only the first code point of a unit changes.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def observe(line: str) -> list[str]:
 
 
 def restore(characters: list[str], labels: list[str]) -> str:
-    """Return the text with its spaces; one after the last unit is dropped. Raises SeqcliError for an unknown label."""
+    """Return the text with its spaces; one after the last unit is dropped. Raises SeqcliError for unknown labels."""
     return put_back(characters, labels, _spaced).removesuffix(" ")
 
 
