@@ -1,6 +1,6 @@
 """Train sequence models on your own text from one YAML recipe; use them as fast Unix filters.
 
-The Python door is `seqcli.load(path)`: it opens a model file and returns an object with the verbs that fit it,
+The Python API is `seqcli.load(path)`: it opens a model file and returns an object with the verbs that fit it,
 so that `seqcli.load("runs/charlm").generate("The ")` is text.
 """
 

@@ -1,4 +1,5 @@
-"""`python -m seqcli`."""
+"""Run seqcli as `python -m seqcli`."""
+
 
 from seqcli.cli.app import main
 

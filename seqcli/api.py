@@ -1,4 +1,4 @@
-"""The Python door: `seqcli.load(path)` opens a model file and returns its predictor, with the verbs that fit it."""
+"""The Python API: `seqcli.load(path)` opens a model file and returns its predictor, with the verbs that fit it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The one file: a trained model with all that is needed to use it, as safetensors. No pickle, no code inside.
+"""The model file: a trained model with everything needed to use it, as safetensors. No pickle, no code inside.
 
 The file's metadata has one key, `seqcli`: canonical JSON (the same model gives the same bytes) with `format`,
 `version`, `kind`, `task`, `model`, `recipe`, `tokenizer`, `labels`, `data`, `scores`, `created` as they apply,
-and `checksum` of all the rest and the arrays. Files are written beside their place, flushed to disk and renamed.
-With `precision` (an object with `kind`), matrices are stored in less than float32 (see `seqcli.precision`); whoever
-reads them gets float32.
+and `checksum` of all the rest and the arrays. Files are written to a temporary file in the same folder, flushed to
+disk and renamed. With `precision` (an object with `kind`), matrices are stored in less than float32 (see
+`seqcli.precision`), and read as float32.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from seqcli import console, precision
 from seqcli.errors import SeqcliError
 
 FORMAT = 1
-TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header
+TEXTS = ("version", "kind", "task", "created", "checksum")  # parts of a header, by their type
 OBJECTS = ("model", "recipe", "tokenizer", "target_tokenizer", "data", "scores", "decoding", "progress", "precision")
 MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 DAY = 24 * 3600  # seconds
@@ -50,8 +50,8 @@ class Artifact:
 
 
 def hold(descriptor: int) -> bool | None:
-    """Whether an open file is this process's own until it is closed, or the process ends, however that ends: False
-    where another process holds it, None where there are no such locks."""
+    """Lock an open file for this process until it is closed, or the process ends in any way, and return whether that
+    succeeded: False if another process holds it, None if there are no such locks."""
     try:
         import fcntl
 
@@ -64,9 +64,11 @@ def hold(descriptor: int) -> bool | None:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove what processes left in a folder that died while they were `replacing` its files, or the one of a name.
+    """Remove temporary files that processes left in a folder when they died while `replacing` its files, or the one
+    of a name.
 
-    A living process holds its file. Where no lock tells, as on another machine, what is a day old is left over."""
+    A living process holds its file. If locks cannot decide, as for another machine, a file that is a day old counts
+    as left over."""
     pattern = re.compile(rf"\.{re.escape(name) or '.+'}\.([0-9a-f]{{4}})[0-9a-f]{{12}}\.tmp")
     for left in folder.glob(".*.tmp"):
         if (named := pattern.fullmatch(left.name)) is None:
@@ -78,7 +80,7 @@ def sweep(folder: Path, name: str = "") -> None:
 
 
 def _begun(path: Path) -> tuple[Path, IO[bytes]]:
-    """A new file beside a path, held."""
+    """Create a temporary file next to a path, locked by this process."""
     while True:
         temporary = path.with_name(f".{path.name}.{MACHINE}{os.urandom(6).hex()}.tmp")
         file = temporary.open("xb")
@@ -89,8 +91,8 @@ def _begun(path: Path) -> tuple[Path, IO[bytes]]:
 
 @contextmanager
 def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path`, or of the one that `named` then says, when the block ends well,
-    and leaves no trace when it does not. What dead processes left of `path` is removed."""
+    """Yield a binary file that replaces `path`, or the path that `named` then returns, if the block succeeds, and is
+    removed if it fails. Temporary files that dead processes left for `path` are removed."""
     path = Path(path)
     sweep(path.parent, path.name)
     temporary, file = _begun(path)
@@ -100,7 +102,7 @@ def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[I
             file.flush()
             os.fsync(file.fileno())
             if os.name != "posix":
-                file.close()  # an open one cannot be renamed there
+                file.close()  # an open file cannot be renamed there
             temporary.replace(named() if named else path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -115,12 +117,12 @@ def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[I
 
 
 def _json(header: Mapping[str, Any]) -> str:
-    """Canonical JSON: one text for one header. Raises ValueError for a number that JSON lacks (nan, inf)."""
+    """Return canonical JSON: one text for one header. Raises ValueError for a number that JSON lacks (nan, inf)."""
     return json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 over the header, and over names, types, shapes and bytes of the arrays, sorted by name; hexadecimal."""
+    """Return the hexadecimal sha256 of the header, and of the arrays' names, types, shapes and bytes, by name."""
     digest = hashlib.sha256(_json({k: v for k, v in header.items() if k != "checksum"}).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
@@ -130,7 +132,7 @@ def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
 
 
 def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write header and arrays as one file, atomically. Raises SeqcliError when it cannot be written."""
+    """Write header and arrays as one file, atomically. Raises SeqcliError if it cannot be written."""
     from safetensors import SafetensorError
     from safetensors.numpy import save
 
@@ -144,13 +146,13 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
     text = _json({**whole, "checksum": _checksum(whole, arrays)})
     try:
         data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
-    except SafetensorError as error:  # above 100 MB, which no reader takes either
-        raise SeqcliError(f"{path}: a header of {len(text):,} characters: large parts belong into arrays") from error
+    except SafetensorError as error:  # above 100 MB, which no reader accepts either
+        raise SeqcliError(f"{path}: a header of {len(text):,} characters is too long: use arrays") from error
     try:
         with replacing(path) as file:
             file.write(data)
     except OSError as error:
-        hint = "free some space, then go on with --resume" if error.errno == 28 else ""
+        hint = "free some space, then continue with --resume" if error.errno == 28 else ""
         raise SeqcliError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 
@@ -162,7 +164,7 @@ def _foreign(path: Path, why: str) -> SeqcliError:
 
 @contextmanager
 def restoring(path: Path) -> Iterator[None]:
-    """Make one line of error, SeqcliError, of whatever goes wrong with what a file says."""
+    """Turn any error that a file's contents cause into a SeqcliError of one line."""
     try:
         yield
     except SeqcliError as error:
@@ -174,7 +176,7 @@ def restoring(path: Path) -> Iterator[None]:
         first = told()[0] if told else None
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else f"{type(error).__name__}: {error}"
         why = console.visible(why.partition("\n")[0][:200])
-        raise _foreign(path, f"what it says of itself is no model that this seqcli knows ({why})") from error
+        raise _foreign(path, f"its header does not describe a model that this seqcli knows ({why})") from error
 
 
 @contextmanager
@@ -185,15 +187,15 @@ def _opened(path: Path) -> Iterator[Callable[[], Any]]:
     with contextlib.suppress(OSError):  # a name too long
         special = not path.is_file() and not path.is_dir() and path.exists()
     if special:
-        raise SeqcliError(f"{path} is no regular file", hint="a model is a file: copy what comes from it to one")
+        raise SeqcliError(f"{path} is not a regular file", hint="copy its contents to a file first")
     try:
         with safe_open(path, framework="numpy") as file:
             yield lambda: file
     except FileNotFoundError:
-        raise SeqcliError(f"no such model: {path}", hint="runs are listed by: ls runs/*/model.safetensors") from None
+        raise SeqcliError(f"no such model: {path}", hint="to list models: ls runs/*/model.safetensors") from None
     except SafetensorError as error:
-        raise _foreign(path, f"not a readable model file; it may be cut short or of another kind ({error})") from None
-    except OSError as error:  # of a folder it is "no such device"
+        raise _foreign(path, f"not a readable model file; it may be truncated or of another kind ({error})") from None
+    except OSError as error:  # for a folder the error is "no such device"
         if path.is_dir():
             raise SeqcliError(f"{path} is a folder, not a model file") from None
         raise SeqcliError(f"cannot read {path}: {error.strerror or error}") from None
@@ -220,14 +222,14 @@ def _header(path: Path, file: Any) -> dict[str, Any]:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """The header alone; no array is loaded. Raises SeqcliError for a file that is not seqcli's."""
+    """Read the header alone, without loading arrays. Raises SeqcliError for a file that seqcli did not write."""
     path = Path(path)
     with _opened(path) as file:
         return _header(path, file())
 
 
 def read_shapes(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """(shape, type) of every array by name; no array is loaded."""
+    """Return (shape, type) of every array by name, without loading arrays."""
     path = Path(path)
     with _opened(path) as file:
         slices = {name: file().get_slice(name) for name in file().keys()}  # noqa: SIM118  not a dict
@@ -235,7 +237,7 @@ def read_shapes(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def read(path: str | Path) -> Artifact:
-    """Header and arrays. Raises SeqcliError for a file that is missing, cut short, foreign, or damaged."""
+    """Read header and arrays. Raises SeqcliError for a file that is missing, truncated, foreign, or damaged."""
     path = Path(path)
     with _opened(path) as file:
         header = _header(path, file())
@@ -245,7 +247,7 @@ def read(path: str | Path) -> Artifact:
         why = "the contents do not match their checksum: "
         raise SeqcliError(
             f"{path}: {why}{f'{halves[0]} is float16: another program converted it' if halves else 'it is damaged'}",
-            hint="take the file as seqcli train wrote it" if halves else "copy it again, or train again",
+            hint="use the file that seqcli train wrote" if halves else "copy it again, or train again",
         )
     arrays = {name: view.copy() for name, view in views.items()}
     with restoring(path):
@@ -257,7 +259,7 @@ TYPES |= {"U32": "<u4", "I64": "<i8", "U64": "<u8", "BOOL": "?"}
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file that was opened well, as views of the file's own pages: none is read before it is used."""
+    """Return the arrays of a valid file as views of the file's pages: none is read before it is used."""
     whole = np.memmap(path, np.uint8, "r")
     begin = 8 + int(whole[:8].view("<u8")[0])
     about = json.loads(whole[8:begin].tobytes())
@@ -265,6 +267,6 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
     for name in sorted(about.keys() - {"__metadata__"}):
         array = about[name]
         if array["dtype"] not in TYPES:
-            raise _foreign(path, f"{name} is of a type that seqcli does not write, {array['dtype']}")
+            raise _foreign(path, f"{name} has a type that seqcli does not write, {array['dtype']}")
         views[name] = np.ndarray(array["shape"], TYPES[array["dtype"]], whole, begin + array["data_offsets"][0])
     return views

@@ -1,14 +1,14 @@
-"""Whether one system is better than another on the same records: a paired bootstrap.
+"""A paired bootstrap: whether one system is better than another on the same records.
 
 The N records are drawn again with replacement, R times; each time both systems are scored on the same draw, and the
-R differences d* show how far the difference d that was measured depends on which records happened to be there
-(Efron and Tibshirani 1993, chapters 13 and 16; for comparing systems Koehn 2004). The interval is the percentiles of
-the d*. The p-value is of no difference: how often a d* lies as far from d as d lies from 0, on either side, the
-measured one counted among them: (1 + #{|d* - d| >= |d|}) / (R + 1).
+R differences d* show how far the measured difference d depends on the choice of records (Efron and Tibshirani 1993,
+chapters 13 and 16; for comparing systems Koehn 2004). The interval has percentiles of the d* as its ends. The p-value
+is that of no difference: how often a d* is at least as far from d, on either side, as d is from 0, with the measured
+one counted among them: (1 + #{|d* - d| >= |d|}) / (R + 1).
 
-A draw is only how often it holds each record, and records with the same contributions are one kind: counts of kinds
-are drawn, multinomially, not records. Which text the models were trained on, and with which seed, is not resampled.
-With fewer than some twenty records the interval is too narrow.
+A draw is determined by how often it has each record, and records with the same contributions are one kind, so counts
+of kinds are drawn, multinomially, not records. Training data and seeds are not resampled. With fewer than about twenty
+records the interval is too narrow.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 HELD = 1 << 20  # weights held at once
-KINDS = 16  # so many records a kind make a multinomial draw (a binomial a kind) cheaper than drawing the records
+KINDS = 16  # with this many records a kind, a multinomial draw (a binomial a kind) is cheaper than drawing records
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # sums of contributions (R, C) -> (R,)
 
 
 class Interval(NamedTuple):
-    """How much more the first system has than the second, in the statistic's own unit."""
+    """The difference between the first and the second system, in the statistic's own unit."""
 
     difference: float
     low: float
     high: float
-    p_value: float  # that of no difference, two-sided; at least 1 / (resamples + 1)
+    p_value: float  # of no difference, two-sided; at least 1 / (resamples + 1)
     resamples: int
 
 
@@ -43,15 +43,15 @@ def paired(
     seed: int = 1,
     level: float = 0.95,
 ) -> Interval:
-    """What system a has more than system b: statistic(a) - statistic(b), and how sure that is.
+    """Return statistic(a) - statistic(b), the difference between systems a and b, with its interval and p-value.
 
     `a` and `b` are what each record contributes, (N,) or (N, C), in the same order of records: whether it is right,
     its nats, the counts of `classification.contributions`. Without a `statistic` it is their mean, and C is 1; a
     statistic is a function of their sums over a draw, (R, C) -> (R,), as F1 is of counts. `level` is the share of
-    draws inside the interval. The same arguments give the same interval. Time goes with resamples x kinds of records
-    (accuracy has three), and with resamples x N where most records are of a kind of their own.
+    draws inside the interval. The same arguments give the same interval. Time is proportional to resamples x kinds of
+    records (accuracy has three), and to resamples x N if most records are a kind of their own.
 
-    Raises ValueError where the shapes differ or do not fit, there is no record, or a number is not finite.
+    Raises ValueError if the shapes differ or do not fit, there is no record, or a number is not finite.
     """
     first, second = np.asarray(a), np.asarray(b)
     if first.shape != second.shape or first.ndim not in (1, 2) or not len(first):
@@ -95,7 +95,7 @@ def _checked(values: np.ndarray, sums: np.ndarray) -> np.ndarray:
 
 
 def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different rows (U, C) as float64, which of them each record has (N,), and how many have each (U,)."""
+    """Return the distinct rows (U, C) as float64, the index of each record's row (N,), and how often each occurs (U,)."""
     # rows are compared as bytes, which is many times faster than np.unique by column
     rows = np.ascontiguousarray(rows if rows.dtype == bool else rows + 0.0)  # -0 is 0
     as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
@@ -103,7 +103,7 @@ def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ordered = rows[order]
     begins = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
     first = order[begins]  # of each kind, as the sort is stable
-    # kinds in the order in which they come, not of their bytes: a against b draws what b against a does
+    # kinds in order of first occurrence, not of their bytes, so that a against b draws what b against a draws
     place = np.empty(len(first), np.int64)
     place[np.argsort(first)] = np.arange(len(first))
     which = np.empty(len(rows), np.int64)
@@ -112,7 +112,7 @@ def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _draws(which: np.ndarray, counts: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """How often each kind is in each draw of N records: (chunk, U) float64 until there are `resamples` rows."""
+    """Yield how often each kind is in each draw of N records: (chunk, U) float64, `resamples` rows in all."""
     n, u = len(which), len(counts)
     step = max(1, HELD // u)
     for start in range(0, resamples, step):

@@ -1,4 +1,4 @@
-"""The end of a run, the same in every task: by how much a baseline is beaten, what the file keeps, what is next."""
+"""The end of a run, the same for every task: the margin over a baseline, what the file keeps, the next commands."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from seqcli.runs import Run
 JUDGED = (
     "valid",
     "test",
-)  # the splits that are scored; the first that is there is the one that a baseline is beaten on
+)  # the splits that are scored; the first that exists is the one on which the baseline is compared
 
 
 @dataclass
 class Ending:
-    """The kept model in use, and what its file gets beside the scores."""
+    """The kept model in use, and what its file gets besides the scores."""
 
     stored: Artifact
     predictor: Any
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
-    alone: Any = None  # what is judged against the baseline, where the predictor holds that baseline itself
+    alone: Any = None  # the predictor to compare with the baseline, if `predictor` itself contains the baseline
 
     @classmethod
     def of(cls, stored: Artifact, predictor: Any) -> Ending:
-        """Of a model as it was kept."""
+        """Make an ending from a model as it was kept."""
         return cls(stored, predictor, dict(stored.header), dict(stored.arrays))
 
     def keep(self, scores: Mapping[str, Any]) -> None:
-        """Write the scores, and all else, into the model's file."""
+        """Write the scores, and everything else, to the model's file."""
         kept = {**self.header["scores"], **scores}
         artifact.write(self.stored.path, {**self.header, "scores": kept}, self.arrays)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a cheap model of the same data scores."""
+    """The score of a cheap model of the same data."""
 
     kind: str
-    name: str  # as a sentence has it
+    name: str  # as it is called in a sentence
     value: float
-    advice: str  # what to do where it is not beaten
-    detail: str = ""  # what is said of it behind its score
-    about: Mapping[str, Any] = field(default_factory=dict)  # more that the model's file keeps
+    advice: str  # what to do if it is not beaten
+    detail: str = ""  # text after its score
+    about: Mapping[str, Any] = field(default_factory=dict)  # further facts that the model's file keeps
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The one figure that decides."""
+    """The figure that decides between models."""
 
     metric: str
     more_is_better: bool = True
     digits: str = ".4f"
     unit: str = ""
-    shown: str | None = None  # how it is called; None: as the metric is; "": not at all
+    shown: str | None = None  # the name to print; None: that of the metric; "": no name
 
 
 def margin(ours: float, baseline: Baseline | str, headline: Headline, split: str) -> dict[str, Any]:
-    """Say by how much a baseline is beaten, and what a model's file keeps of that; a model that is its own baseline
-    is given by its kind."""
+    """Print by how much a baseline is beaten, and return what a model's file keeps of that; a model that is its own
+    baseline is given by its kind."""
     metric = headline.metric
     if isinstance(baseline, str):
         return {"kind": baseline, "split": split, "metric": metric, metric: ours, "margin": 0.0}
@@ -87,7 +87,7 @@ def margin(ours: float, baseline: Baseline | str, headline: Headline, split: str
 
 
 def next_commands(run: Run, use: str, metric: str) -> None:
-    """What to type next; `use` is the command that uses the model, with MODEL in the place of its path."""
+    """Print the next commands; `use` is the one that uses the model, with MODEL in place of its path."""
     model = shlex.quote(run.path.as_posix())
     commands = (use.replace("MODEL", model), f"seqcli eval -m {model} --metric {metric}", f"seqcli inspect {model}")
     console.say("\n  ".join(("next:", *commands)))

@@ -1,8 +1,8 @@
-"""How probable it is that an answer is right, of what its own model thinks of it.
+"""The probability that an answer is right, from its log-probability by its own model.
 
-The probability of a long answer says little by itself: what is right may be written in many ways, and models that
-search are too sure or not sure enough. Three weights, fitted on answers that were judged, make of the log-probability
-of an answer and of its mean a token the probability that it is right (logistic regression: Platt 1999).
+The probability of a long answer says little by itself: a right answer may be written in many ways, and models that
+search are too confident or not confident enough. Three weights, fitted on judged answers, map the log-probability of
+an answer and its mean a token to the probability that it is right (logistic regression: Platt 1999).
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ROUNDS, RIDGE = 50, 1e-3  # of Newton's method; what keeps weights finite where answers are all right, or separable
+ROUNDS, RIDGE = 50, 1e-3  # of Newton's method; keeps weights finite if all answers are right, or separable
 
 
 def features(logprob: float, tokens: int) -> list[float]:
-    """What the weights are of: 1, log p of the answer (nats), and its mean a token."""
+    """Return the features of the weights: 1, log p of the answer (nats), and its mean a token."""
     return [1.0, logprob, logprob / max(tokens, 1)]
 
 
 def fit_weights(answers: Sequence[tuple[float, int]], right: Sequence[bool]) -> list[float]:
-    """The weights of (log-probability, tokens) of answers, and whether each was right: the most likely ones, the
-    targets drawn in by one answer of each kind as Platt does. Raises ValueError without answers."""
+    """Return the most likely weights for answers (log-probability, tokens) and whether each was right, with targets
+    smoothed by one answer of each kind as by Platt. Raises ValueError without answers."""
     if not answers:
         raise ValueError("no answers to fit a confidence on")
     x, good = np.array([features(*answer) for answer in answers]), np.array(right, bool)
     n = int(good.sum())
     y = np.where(good, (n + 1) / (n + 2), 1 / (len(good) - n + 2))
-    scale = np.maximum(np.abs(x).max(axis=0), 1e-12)  # of one size, for the ridge
+    scale = np.maximum(np.abs(x).max(axis=0), 1e-12)  # brings features to one size, for the ridge
     x, w = x / scale, np.zeros(3)
     for _ in range(ROUNDS):
         p = 0.5 * (1 + np.tanh(0.5 * (x @ w)))
         gradient = x.T @ (p - y) + RIDGE * w
         curvature = (x * (p * (1 - p))[:, None]).T @ x + RIDGE * np.eye(3)
         step = np.linalg.solve(curvature, gradient)
-        w -= step / max(1.0, float(np.abs(step).max()) / 5)  # not too far at once
+        w -= step / max(1.0, float(np.abs(step).max()) / 5)  # limits the step
         if np.abs(step).max() < 1e-9:
             break
     return (w / scale).tolist()
 
 
 def probability(weights: Sequence[float] | None, logprob: float, tokens: int) -> float:
-    """The probability that an answer is right; without weights, that of the answer itself."""
+    """Return the probability that an answer is right; without weights, that of the answer itself."""
     if weights is None:
         return math.exp(min(logprob, 0.0))
     z = sum(w * x for w, x in zip(weights, features(logprob, tokens), strict=True))

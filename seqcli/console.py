@@ -1,6 +1,6 @@
-"""Everything a person sees that is not the result: stderr, colour, verbosity, progress.
+"""Everything that a user sees besides the results: stderr, colour, verbosity, progress.
 
-rich is imported when something is first drawn, not before: a filter that has nothing to say does not pay for it.
+rich is imported when something is first drawn, not before: a filter that prints no messages does not pay for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-SILENT = -2  # not even warnings: another process says them
+SILENT = -2  # not even warnings: another process prints them
 verbosity = 0  # -1 quiet, 0 normal, 1 and more: -v
 debug = False
 
@@ -28,18 +28,18 @@ def is_terminal() -> bool:
 
 
 def width() -> int | None:
-    """The columns of the terminal that standard output is, else None."""
+    """Return the columns of the terminal if standard output is one, else None."""
     return os.get_terminal_size(1).columns or 80 if sys.stdout is not None and sys.stdout.isatty() else None
 
 
 def show_cursor() -> None:
-    """Show it again, where a live display had hidden it and could not end."""
+    """Show the cursor again, after a live display had hidden it and could not end."""
     if is_terminal():
         os.write(2, b"\x1b[?25h")
 
 
 def stderr() -> Console:
-    """A rich console on stderr."""
+    """Return a rich console on stderr."""
     from rich.console import Console
 
     plain = bool(os.environ.get("NO_COLOR")) or not is_terminal()
@@ -53,25 +53,25 @@ def _styled(prefix: str, style: str, text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """A text in which no character steers a terminal: controls but for tabs and line ends are written as JSON writes
-    them, `\\u001b`; so are what else some readers take for a line's end, and halves of characters."""
+    """Return a text without characters that control a terminal: controls other than tabs and line ends are escaped as
+    in JSON, `\\u001b`; so are lone surrogates and what else some programs take for a line end."""
     return text if text.isascii() and text.isprintable() else _STEERING.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
 def say(text: str = "", *, level: int = 0) -> None:
-    """A line for the person, on stderr; `level` 1 is shown with -v only, and nothing is shown with -q."""
+    """Print a line for the user on stderr; `level` 1 is shown only with -v, and nothing is shown with -q."""
     if verbosity >= level:
         print(visible(text), file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
-    """Something to know that does not stop the work. Shown with -q too."""
+    """Print a warning, which does not stop the work. It is shown with -q too."""
     if verbosity > SILENT:
         print(_styled("warning:", "33", visible(text)), file=sys.stderr, flush=True)
 
 
 def error(text: str, hint: str = "") -> None:
-    """What happened, and on the next line what to do."""
+    """Print what happened, and on the next line what to do."""
     print(_styled("error:", "31;1", visible(text)), file=sys.stderr)
     for line in hint.split("\n") if hint else ():
         print(_styled("  hint:", "36", visible(line)), file=sys.stderr)
@@ -80,8 +80,8 @@ def error(text: str, hint: str = "") -> None:
 
 @contextmanager
 def progress(what: str, total: float | None, unit: str = "B") -> Iterator[Any]:
-    """A bar on a terminal, a line every ten seconds in a log, after half a second; yields `advance(amount)`. Nothing
-    is shown of what has no name."""
+    """Show progress after half a second: a bar on a terminal, a line every ten seconds in a log; yield
+    `advance(amount)`. Without a name (`what`) nothing is shown."""
     began = shown = time.monotonic()
     done = 0.0
     bar: Any = None
@@ -127,7 +127,7 @@ def _bar(what: str, total: float | None, unit: str) -> Any:
 
 
 def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[int] = ()) -> list[str]:
-    """The lines of a plain aligned table: two spaces between columns, the columns in `right` flushed right."""
+    """Return the lines of a plain aligned table: two spaces between columns, those in `right` aligned right."""
     cells = [[*headers], *[[*row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     right, lines = set(right), []
@@ -138,17 +138,17 @@ def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, right: Itera
 
 
 def count(number: float) -> str:
-    """1234 as 1,234; 1234567 as 1.23M."""
+    """Format a number: 1234 as 1,234; 1234567 as 1.23M."""
     if number < 10_000:
         return f"{number:,.0f}"
     for size, letter in ((1e3, "k"), (1e6, "M"), (1e9, "G")):
-        if number < 999.5 * size:  # what rounds to 1000 takes the next letter
+        if number < 999.5 * size:  # a number that rounds to 1000 takes the next letter
             return f"{number / size:.3g}{letter}"
     return f"{number / 1e12:,.3g}T"
 
 
 def duration(seconds: float) -> str:
-    """75 as 1:15; 4000 as 1:06:40."""
+    """Format a duration in seconds: 75 as 1:15; 4000 as 1:06:40."""
     minutes, s = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{s:02d}" if hours else f"{minutes}:{s:02d}"

@@ -1,12 +1,12 @@
-"""What makes one word of another, as a label: the edit trees of lemmas (Chrupała 2008; Müller et al. 2015).
+"""Edit trees, which turn one word into another, as labels for lemmas (Chrupała 2008; Müller et al. 2015).
 
-The longest text that word and lemma have in common stays; what stands before and behind it is edited in the same
-way, down to texts without a common character, of which one replaces the other. A tree knows what it replaces and how
-many characters stand before and behind what stays, not what stays: `dogs` and `cats` lose their `s` by the same one,
-and to a word of another form it does not apply.
+The longest common substring of word and lemma stays; the parts before and after it are edited in the same way, down
+to parts without a common character, one of which replaces the other. A tree stores what it replaces and how many
+characters stand before and after what stays, not what stays: `dogs` and `cats` lose their `s` by the same tree, and
+it does not apply to a word of another form.
 
-A tree is of words in lower case, and its label says how the lemma is written: in `lower` case, in the word's own
-(`keep`: NASA, McDonalds), or with a capital (`title`). Where none of those fits, the tree is of words as they are.
+Trees are for words in lower case, and a label says how the lemma is written: in `lower` case, in the word's own
+(`keep`: NASA, McDonalds), or with a capital (`title`). If none of those fits, the tree is for words as they are.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
 
-Tree = Any  # None: all stays; [replaced, by]: a leaf; [characters before, behind, tree of those, tree of these]
+Tree = Any  # None: no change; [replaced, by]: a leaf; [characters before, after, tree of those, tree of these]
 CASES = ("lower", "keep", "title")
 UNCHANGED = '["keep",null]'
-REMEMBERED = 1 << 16  # pairs, labels and words
+REMEMBERED = 1 << 16  # cached pairs, labels and words
 
 
 def tree_of(word: str, lemma: str) -> Tree:
-    """The edit tree that makes `lemma` of `word`."""
+    """Return the edit tree that turns `word` into `lemma`."""
     if word == lemma:
         return None
     at, to, size = SequenceMatcher(None, word, lemma, autojunk=False).find_longest_match()
@@ -35,7 +35,7 @@ def tree_of(word: str, lemma: str) -> Tree:
 
 
 def edited(word: str, tree: Tree) -> str | None:
-    """What a tree makes of a word; None where it does not apply."""
+    """Apply a tree to a word; None if it does not apply."""
     if tree is None:
         return word
     if len(tree) == 2:
@@ -50,7 +50,7 @@ def edited(word: str, tree: Tree) -> str | None:
 
 @lru_cache(REMEMBERED)
 def script(word: str, lemma: str) -> str:
-    """The label of what makes `lemma` of `word`, always the same: `apply(script(word, lemma), word) == lemma`."""
+    """Return the label that turns `word` into `lemma`, so that `apply(script(word, lemma), word) == lemma`."""
     lower = tree_of(word.lower(), lemma.lower())
     for case in ("lower", "keep", "title"):
         label = json.dumps([case, lower], ensure_ascii=False, separators=(",", ":"))
@@ -61,14 +61,14 @@ def script(word: str, lemma: str) -> str:
 
 @lru_cache(REMEMBERED)
 def apply(label: str, word: str) -> str | None:
-    """What a label makes of a word; None where it does not apply to it, or is none."""
+    """Apply a label to a word; None if it does not apply. Raises ValueError for a label that is not an edit."""
     case, tree = _parsed(label)
     found = edited(word if case == "keep" else word.lower(), tree)
     return found[:1].upper() + found[1:] if found and case == "title" else found
 
 
 def scripts(words: Sequence[str], lemmas: Sequence[str]) -> list[str]:
-    """The labels of words with their lemmas."""
+    """Return the labels that turn words into their lemmas."""
     return list(map(script, words, lemmas))
 
 
@@ -76,12 +76,12 @@ def scripts(words: Sequence[str], lemmas: Sequence[str]) -> list[str]:
 def _parsed(label: str) -> tuple[str, Tree]:
     case, tree = json.loads(label)
     if case not in CASES or not _is_tree(tree):
-        raise ValueError(f"{label[:40]!r} is no edit of a word")
+        raise ValueError(f"{label[:40]!r} is not an edit of a word")
     return case, tree
 
 
 def check(labels: Sequence[str]) -> None:
-    """Raise ValueError for a label that is no edit."""
+    """Raise ValueError for a label that is not an edit."""
     for label in labels:
         _parsed(label)
 

@@ -1,4 +1,4 @@
-"""One exception for everything a user can put right, and the did-you-mean that goes with it."""
+"""One exception for everything that a user can fix, and suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DATA, USAGE = 1, 2  # exit statuses: bad data or a failure at run time; bad usag
 
 
 class SeqcliError(Exception):
-    """What happened and where (`message`), what to do about it (`hint`), and the exit status."""
+    """An error: what happened and where (`message`), what to do about it (`hint`), and the exit status."""
 
     def __init__(self, message: str, *, hint: str = "", status: int = DATA):
         super().__init__(message)
@@ -19,14 +19,14 @@ class SeqcliError(Exception):
 
 
 class UsageError(SeqcliError):
-    """A wrong flag, a wrong recipe, a model of the wrong kind: exit status 2."""
+    """An error of usage (a wrong flag, a wrong recipe, a model of the wrong kind): exit status 2."""
 
     def __init__(self, message: str, *, hint: str = ""):
         super().__init__(message, hint=hint, status=USAGE)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like `word`, or None when none is close."""
+    """Return the known word most similar to `word`, or None if none is close."""
     import difflib
 
     by_fold = {k.casefold().replace("_", "-"): k for k in known}
@@ -35,7 +35,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?` where a known word is close, else the known words; empty when there are none."""
+    """Return `did you mean 'x'?` if a known word is close, else the known words; `""` if there are none."""
     known = sorted(known)
     if best := nearest(word, known):
         return f"did you mean {best!r}?"

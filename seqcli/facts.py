@@ -1,4 +1,4 @@
-"""What a person asks first of a model's file, from its header alone."""
+"""The main facts about a model's file, from its header alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPLITS = ("train", "valid", "test", "replay")
 
 
 def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
-    """What a person asks first."""
+    """Return the main facts about a file: (name, text)."""
     kind = header.get("kind", "model")
     model, tokenizer, data = header.get("model", {}), header.get("tokenizer", {}), header.get("data", {})
     facts = [("file", f"{kind}, {size:,} bytes, format {header['format']}, seqcli {header['version']}")]
@@ -79,14 +79,13 @@ def facts(header: dict, weights: int, size: int) -> list[tuple[str, str]]:
 
 
 def cell_name(spec: Any) -> str:
-    """What a `cell` key, validated or as it stands in a recipe, is called in a line of text: lstm; rglru, rglru,
-    local-attention."""
+    """Return a `cell` key, validated or as written in a recipe, as text: lstm; rglru, rglru, local-attention."""
     each = spec if isinstance(spec, list) else [spec]
     return ", ".join(str(own.get("kind")) if isinstance(own, dict) else str(own) for own in each)
 
 
 def _attention(model: dict) -> str:
-    """How a model of pairs looks at its source."""
+    """Return how a model of pairs attends to its source."""
     spec = model.get("attention")
     if not isinstance(spec, dict):
         return ", copies" if model.get("copy_source") else ""
@@ -95,7 +94,7 @@ def _attention(model: dict) -> str:
 
 
 def _labels(known: dict) -> list[tuple[str, str]]:
-    """The labels, of each target where there are several."""
+    """Return the labels, of each target if there are several."""
     targets = {known.get("target", ""): known, **known.get("further", {})}
     shown = []
     for name, own in targets.items():
@@ -106,7 +105,7 @@ def _labels(known: dict) -> list[tuple[str, str]]:
 
 
 def _decoding(header: dict) -> list[tuple[str, str]]:
-    """What was fitted on the validation split."""
+    """Return what was fitted on the validation split."""
     decoding, facts = header.get("decoding", {}), []
     if "temperature" in decoding:
         each = [decoding["temperature"], *decoding.get("temperatures", {}).values()]
@@ -119,7 +118,7 @@ def _decoding(header: dict) -> list[tuple[str, str]]:
 
 
 def _score(report: dict) -> str:
-    """The figures of a stored report that it has (null: beyond what a float holds), and its protocol."""
+    """Return the figures in a stored report, without those that are null (too large for a float), and its protocol."""
     if "subset-accuracy" in report:
         return ", ".join(f"{name} {report[name]:.4f}" for name in ("micro-f1", "macro-f1", "subset-accuracy"))
     if "targets-mean" in report:

@@ -1,7 +1,7 @@
-"""What a user names: paths and globs found, a file or standard input opened, compressed or not.
+"""Files that a user names: expand paths and globs, and open a file or standard input, compressed or not.
 
-Compressed text (gzip, bzip2, xz, zstd) is read as what it holds, as it streams in. What is no text at all (UTF-16,
-Parquet, a spreadsheet, a data base, an archive) is told from its first bytes and named, with what to do.
+Compressed text (gzip, bzip2, xz, zstd) is unpacked while it streams in. Data that is not UTF-8 text (UTF-16, Parquet,
+a spreadsheet, a database, an archive) is recognised by its first bytes, and the error says what it is and what to do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 
 from seqcli.errors import SeqcliError, UsageError, nearest
 
-PACKED = {  # first bytes: the name of what packed it
+PACKED = {  # first bytes: the compression format
     b"\x1f\x8b\x08": "gzip",
     **{b"BZh%d" % level + block: "bzip2" for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90")},
     b"\xfd7zXZ\x00": "xz",
@@ -33,29 +33,30 @@ NO_TEXT = {  # first bytes: what it is, and what to do
     b"PAR1\x15": ("a Parquet file", f"{_TABLE}, with pandas: read_parquet(FILE).to_csv(NEW, index=False)"),
     b"PK\x03\x04": ("an Excel workbook or another zip archive", f"{_TABLE}, or unpack it"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a workbook or document of an older Office", _TABLE),
-    b"SQLite format 3\x00": ("an SQLite data base", "sqlite3 -csv -header FILE 'select ...' > NEW"),
-    b"%PDF-": ("a PDF", "take its text out first, with pdftotext"),
+    b"SQLite format 3\x00": ("an SQLite database", "sqlite3 -csv -header FILE 'select ...' > NEW"),
+    b"%PDF-": ("a PDF", "extract its text first, with pdftotext"),
     b"ARROW1\x00\x00": ("an Arrow or Feather file", _TABLE),
     b"\x89HDF\r\n\x1a\n": ("an HDF5 file", _TABLE),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it first"),
 }
-LONGEST = max(map(len, [*PACKED, *NO_TEXT]))  # bytes that tell
+LONGEST = max(map(len, [*PACKED, *NO_TEXT]))  # bytes that are looked at
 
 
 def suffix(path: str | Path) -> str:
-    """The ending of a file's name that tells its format, in lower case: `.tsv` of `x.TSV`, and of `x.tsv.gz`."""
+    """Return the ending of a file's name that shows its format, in lower case: `.tsv` for `x.TSV` and `x.tsv.gz`."""
     name = PurePath(path)
     return PurePath(name.stem if name.suffix.lower() in SUFFIXES else name).suffix.lower()
 
 
 _MODULES = {"gzip": "gzip", "bzip2": "bz2", "xz": "lzma", "zstd": "compression.zstd"}
-_ERRORS = ("BadGzipFile", "LZMAError", "ZstdError")  # what those of them raise for damaged data that have their own
+_ERRORS = ("BadGzipFile", "LZMAError", "ZstdError")  # the modules' own exceptions for damaged data
 
 
 class Unpacked:
-    """The bytes of a packed file as they stream in; `tell` counts those of the file itself, for progress.
+    """A compressed file whose bytes are unpacked as they stream in; `tell` counts bytes of the file itself, for
+    progress.
 
-    What is damaged or cut short raises SeqcliError when it is come to: what precedes it has been read.
+    Damaged or truncated data raises SeqcliError when it is reached, after everything before it has been read.
     """
 
     def __init__(self, raw: BinaryIO, source: str, kind: str):
@@ -73,24 +74,24 @@ class Unpacked:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise SeqcliError(
-                f"{self._source}:{self._lines + 1}: the {self._kind} data is damaged or cut short ({error})",
-                hint="fetch or make the file again",
+                f"{self._source}:{self._lines + 1}: the {self._kind} data is damaged or truncated ({error})",
+                hint="download or create the file again",
             ) from None
 
     def read1(self, size: int = -1) -> bytes:
-        """As of any binary file: what is there now."""
+        """Read the bytes that are available now, as any binary file does."""
         return self._checked(self._file.read1, size)
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, or all."""
+        """Read so many bytes, or all."""
         return self._checked(self._file.read, size)
 
     def readline(self, size: int = -1) -> bytes:
-        """A line, or so many bytes of it."""
+        """Read a line, or so many bytes of it."""
         return self._checked(self._file.readline, size)
 
     def tell(self) -> int:
-        """How many bytes of the file itself have been taken."""
+        """Return how many bytes of the file itself have been read."""
         return self._raw.tell()
 
 
@@ -104,22 +105,22 @@ def _module(kind: str, source: str) -> Any:
         return importlib.import_module("backports.zstd")
     except ImportError:
         raise UsageError(
-            f"{source} is packed with zstd, which this Python cannot read by itself",
+            f"{source} is compressed with zstd, which this Python cannot read by itself",
             hint="pip install 'seqcli[zstd]', or unpack it: zstd -d FILE",
         ) from None
 
 
 def packing(path: str | Path) -> str | None:
-    """What a file is packed with; None of a plain one. Raises OSError where it cannot be read."""
+    """Return a file's compression format; None for a plain file. Raises OSError if it cannot be read."""
     with Path(path).open("rb") as file:
         head = file.read(LONGEST)
     return next((kind for magic, kind in PACKED.items() if head.startswith(magic)), None)
 
 
 def plain(file: Any, source: str) -> BinaryIO:
-    """An open binary file, unpacked where it is packed. Raises SeqcliError for what is no text.
+    """Return an open binary file, unpacked if it is compressed. Raises SeqcliError for data that is not text.
 
-    Of a pipe, what its writer has written first must tell: it is not waited for.
+    A pipe is judged by its writer's first write, without waiting for more.
     """
     if not hasattr(file, "peek"):
         file = io.BufferedReader(file)
@@ -136,7 +137,7 @@ def plain(file: Any, source: str) -> BinaryIO:
 
 @contextmanager
 def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
-    """Open a path, or standard input for `-`; yields the file, unpacked, and the name to use in messages."""
+    """Open a path, or standard input for `-`; yield the file, unpacked, and the name to use in messages."""
     if str(path) == "-":
         if sys.stdin is None:
             raise SeqcliError("standard input is closed", hint="pipe text in, or name files")
@@ -157,9 +158,10 @@ def open_source(path: str | Path) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
-    """Paths and globs to files, in the order given, a glob's own sorted. Raises where one matches nothing.
+    """Return the files of paths and globs, in the given order, those of a glob sorted. Raises SeqcliError if one
+    matches nothing.
 
-    With `base`, a recipe's folder, they are named as shortly as they can be: `x.tsv`, not `runs/a/../../x.tsv`.
+    With `base`, a recipe's folder, their names are as short as possible: `x.tsv`, not `runs/a/../../x.tsv`.
     """
     files: list[Path] = []
     folders: dict[str, str] = {}
@@ -184,23 +186,23 @@ def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
 
 
 def _shortest(path: str, folders: dict[str, str]) -> str:
-    """A path from the working folder, or the absolute one where that is no longer; unchanged where a link on the way
-    would make another file of it. `folders` keeps what was found of folders."""
+    """Return a path relative to the working folder, or the absolute one if that is no longer; unchanged if a link on
+    the way would make it name another file. `folders` caches the results for folders."""
     folder, name = os.path.split(path)
     if folder not in folders:
         folders[folder] = folder
         try:
-            whole = os.path.abspath(folder)  # noqa: PTH100  `..` by name: links are told apart below
+            whole = os.path.abspath(folder)  # noqa: PTH100  `..` by name: links are checked below
             short = min(whole, os.path.relpath(whole), key=len)
             if os.path.realpath(short) == os.path.realpath(folder):
                 folders[folder] = short
-        except (OSError, ValueError):  # another drive, no working folder, a name that no file can have
+        except (OSError, ValueError):  # another drive, no working folder, an impossible name
             pass
     return str(Path(folders[folder], name))
 
 
 def _exists(path: str | Path) -> bool:
-    """Whether a file is there; a name too long for any file is not."""
+    """Whether a file exists; False for a name that is too long."""
     try:
         return Path(path).exists()
     except OSError:
@@ -208,10 +210,10 @@ def _exists(path: str | Path) -> bool:
 
 
 def sources(arguments: Sequence[str]) -> list[str | Path]:
-    """What a verb's FILES name: paths and globs expanded, `-` left as it is. Raises as `expand` does."""
+    """Return the sources that a verb's FILES name: paths and globs expanded, `-` unchanged. Raises as `expand`."""
     return [path for a in arguments for path in ([a] if a == "-" else expand([a]))]
 
 
 def named(files: Sequence[str | Path]) -> str:
-    """What files are called together."""
+    """Return the names of files for a message, joined by commas."""
     return ", ".join("<stdin>" if f == "-" else str(f) for f in files)

@@ -1,4 +1,4 @@
-"""The model that a run began from (`--init-from`): what it was trained on, what it scores, what a file says of it."""
+"""The model that a run began from (`--init-from`): its data, its scores, and how a file describes it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ ORIGIN = "origin"  # of a header
 
 @dataclass(frozen=True)
 class Former:
-    """A model that a run begins from, or began from, and whether it is to grow."""
+    """A model that a run begins from, or began from, and whether it should grow."""
 
     stored: Artifact
     grow: bool = False
 
     @classmethod
     def again(cls, header: Mapping[str, Any], run: Run) -> Former | None:
-        """That of a run which goes on; None where there is none, or its file is no longer there, which is said."""
+        """Return the former model of a run that is resumed; None if there is none, or, with a warning, if its file is
+        gone or has changed."""
         if ORIGIN not in header:
             return None
         about = header[ORIGIN]
@@ -43,18 +44,18 @@ class Former:
             console.warn(f"the model that this run began from: {error.message}")
             return None
         if stored.header["checksum"] != about["checksum"]:
-            console.warn(f"{path} is not the model that this run began from any more")
+            console.warn(f"{path} is no longer the model that this run began from")
             return None
         return cls(stored)
 
     @property
     def name(self) -> str:
-        """What it is called: its run's folder, or its file."""
+        """Its name: that of its run's folder, or of its file."""
         path = Path(self.stored.path)
         return path.parent.name if path.name == "model.safetensors" and path.parent.name else path.name
 
     def header(self, run: Run, added: Mapping[str, Any]) -> dict[str, Any]:
-        """What the file of a run says of it: name, checksum, where it is from there, how many rows were added."""
+        """Return what the file of a run stores about it: name, checksum, relative path, the numbers of added rows."""
         path = Path(os.path.relpath(Path(self.stored.path).resolve(), run.path.resolve())).as_posix()
         own = {"name": self.name, "checksum": self.stored.header["checksum"], "file": path}
         return {
@@ -65,12 +66,12 @@ class Former:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Its recipe. Raises SeqcliError where that is no longer valid."""
+        """Its recipe. Raises SeqcliError if that is no longer valid."""
         return recipe_of(self.stored.header, Path(self.stored.path))
 
     @cached_property
     def corpus(self) -> Any:
-        """The data that it was trained on, as they are now. Raises SeqcliError where they are gone."""
+        """The data that it was trained on, as they are now. Raises SeqcliError if they are gone."""
         how = {} if self.recipe.frames is None else {"numbers": True}
         return self._data.open_corpus(self.recipe.data, self.recipe.base, **how)
 
@@ -79,17 +80,17 @@ class Former:
         return registry.load(f"tasks/{self.stored.header['task']}", "data")
 
     def same(self, split: str) -> bool:
-        """Whether a split of its data is the one that it was made with."""
+        """Whether a split of its data is the same as when it was trained."""
         about = self.stored.header["data"]["splits"].get(split, {})
         return about.get("sha256") == self.corpus.sha256(split, self.stored.header)
 
     def training(self, spec: Mapping[str, Any], base: Path) -> tuple[str, Any]:
-        """The name and the records of what `data.replay` says: files, or what the model was trained on. Raises
-        SeqcliError."""
+        """Return the name and the records of the data to replay, as `data.replay` says: files, or the model's training
+        split. Raises SeqcliError."""
         if files := spec["train"]:
             read = getattr(self._data, "read_replayed", self._data.read_scored)
             return describe(files), read(self.stored.header, locate(files, base), Reading())
-        hint = "say where they are now: data.replay: {share: 0.25, train: FILES}"
+        hint = "give their place now: data.replay: {share: 0.25, train: FILES}"
         try:
             corpus = self.corpus
         except SeqcliError as error:
@@ -103,8 +104,8 @@ class Former:
         return corpus.name, corpus.splits["train"]
 
     def texts(self, read: Callable[[Any], Iterable[str]]) -> Callable[[], Iterable[str]] | None:
-        """What reads the texts that it was trained on, by how they are read of its corpus; None where those are gone,
-        or others."""
+        """Return a function that reads the texts that it was trained on, by `read` of its corpus; None if they are
+        gone or have changed."""
         try:
             return (lambda: read(self.corpus)) if self.same("train") else None
         except SeqcliError:
@@ -112,18 +113,18 @@ class Former:
 
     @cached_property
     def predictor(self) -> Any:
-        """It itself, in use."""
+        """Its predictor."""
         return registry.load(f"tasks/{self.stored.header['task']}", "predict").Predictor.open(self.stored)
 
 
 def replaying(corpus: Any, recipe: Recipe, former: Former | None) -> Any:
-    """A corpus with what is replayed as a further split, where the recipe says so. Raises SeqcliError."""
+    """Return a corpus with replayed data as a further split if the recipe asks for it. Raises SeqcliError."""
     if (spec := recipe.data.replay) is None:
         return corpus
     if former is None:
         raise UsageError(
-            "data.replay: the model that the run begins from says how earlier data are read, and there is none",
-            hint="give --init-from MODEL; of a run that goes on, put the model that it began from back",
+            "data.replay needs the model that the run begins from, which says how to read its data",
+            hint="give --init-from MODEL; to resume a run, restore the model that it began from",
         )
     return corpus.replaying(*former.training(spec, recipe.base))
 
@@ -134,8 +135,8 @@ Scored = Callable[[Any, Any, str], Report]  # a predictor, a corpus, a split
 def before_and_after(
     former: Former, corpus: Any, reports: Mapping[str, Report], predictor: Any, scored: Scored, headline: Headline
 ) -> dict[str, Any]:
-    """Score the model that a run began from and the one that it made, on the old data and on the new; say it as a
-    table; what the file keeps of it. `reports` are those of the new model on its own data."""
+    """Score the model that a run began from and the new one, on the old and on the new data; print a table, and return
+    what the file keeps of it. `reports` are those of the new model on its own data."""
     metric, columns = headline.metric, {}
     if split := _judged(reports):
         columns["new"] = {
@@ -154,25 +155,25 @@ def before_and_after(
             after = _figure("the old data", metric, lambda: scored(predictor, old, split))
             columns = {"old": {"data": old.called(split), "before": own, "after": after}, **columns}
     except SeqcliError as error:
-        console.warn(f"the data of {former.name} are not scored again: {error.message}")
+        console.warn(f"the data of {former.name} cannot be scored again: {error.message}")
     if columns:
         console.say(_table(former.name, columns, headline))
     return {kind: {**own, "metric": metric} for kind, own in columns.items()}
 
 
 def _judged(splits: Mapping[str, Any]) -> str:
-    """The split that a table shows: test, else valid; "" where there is neither."""
+    """Return the split for the table: test, else valid; `""` if there is neither."""
     return next((split for split in reversed(JUDGED) if split in splits), "")
 
 
 def _same(former: Former, old: Any, corpus: Any, split: str) -> bool:
-    """Whether a split of the old data is one of the new."""
+    """Whether a split of the old data equals that of the new data."""
     header = former.stored.header
     return split in corpus.splits and old.sha256(split, header) == corpus.sha256(split, header)
 
 
 def _figure(what: str, metric: str, scored: Callable[[], Report]) -> float | None:
-    """A score, or None where it cannot be measured, which is said."""
+    """Return a score, or None, with a warning, if it cannot be measured."""
     try:
         return scored().metrics.get(metric)
     except SeqcliError as error:
@@ -181,7 +182,7 @@ def _figure(what: str, metric: str, scored: Callable[[], Report]) -> float | Non
 
 
 def _table(name: str, columns: Mapping[str, Mapping[str, Any]], headline: Headline) -> str:
-    """Before and after, a line each."""
+    """Return a table with a line for before and one for after."""
     heads = [f"{kind} ({own['data']})" for kind, own in columns.items()]
     first = [headline.metric, f"before ({name})", "after"]
     wide = max(map(len, first))

@@ -1,4 +1,4 @@
-"""How answers are written: as lines, as JSON objects, or into the objects and rows that were read."""
+"""Write answers: as lines, as JSON objects, or into the objects and rows that were read."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from seqcli.records import ROWS, as_read, joined, new_object, one_line
 
 
 class Writer:
-    """What a verb makes of an answer, in each form that it writes."""
+    """Formats a verb's answers, in each form that it writes."""
 
-    key: ClassVar[str] = "text"  # under which a new JSON object has the text
-    names: ClassVar[Sequence[str]] = ()  # of the columns that rows come back with
+    key: ClassVar[str] = "text"  # the key of the text in a new JSON object
+    names: ClassVar[Sequence[str]] = ()  # of the columns that are added to rows
 
     def line(self, record: Any, answer: Any) -> str:
-        """As text, with its line end."""
+        """Return the answer as text, with its line end."""
         return ""
 
     def results(self, record: Any, answer: Any) -> list[dict[str, Any]]:
-        """What stands under `seqcli` in a JSON object; an object is written for each."""
+        """Return the values of `seqcli` in JSON objects; an object is written for each."""
         return []
 
     def more(self, record: Any) -> dict[str, Any]:
-        """What a new JSON object has beside the text."""
+        """Return the members of a new JSON object besides the text."""
         return {}
 
     def cells(self, answer: Any) -> Sequence[str]:
-        """The cells of the further columns."""
+        """Return the cells of the added columns."""
         return ()
 
 
 class Cost(NamedTuple):
-    """What a text cost a model: nats, over so many tokens (a line end, or the end of an answer, among them)."""
+    """The cost of a text: nats, over a number of tokens that includes a line end, or the end of an answer."""
 
     nll: float
     tokens: int
@@ -44,31 +44,31 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Costs(Writer):
-    """What lines, or targets, cost: nats and tokens."""
+    """Formats the costs of lines, or of targets: nats and tokens."""
 
     key: str = "text"  # type: ignore[misc]
     names: ClassVar[Sequence[str]] = ("nats", "tokens")
 
     def line(self, record: Any, answer: Cost) -> str:
-        """nats TAB tokens."""
+        """Return `nats TAB tokens`."""
         return f"{answer.nll:.4f}\t{answer.tokens}\n"
 
     def cells(self, answer: Cost) -> list[str]:
-        """Two cells."""
+        """Return the cells for nats and tokens."""
         return [f"{answer.nll:.4f}", str(answer.tokens)]
 
     def more(self, record: Any) -> dict[str, Any]:
-        """The target beside the source."""
+        """Return the target, for an object with a source."""
         return {"target": record.target or ""} if self.key == "source" else {}
 
     def results(self, record: Any, answer: Cost) -> list[dict[str, Any]]:
-        """What stands under `seqcli`; JSON has no number for what is infinite."""
+        """Return the value of `seqcli`; an infinite cost is null, because JSON has no such number."""
         logprob = round(0.0 - answer.nll, 6) if math.isfinite(answer.nll) else None
         return [{"logprob": logprob, "tokens": answer.tokens}]
 
 
 def form(read: str, objects: bool, reader: Any, writer: Writer) -> Callable[[Any, Any], str]:
-    """How the answers to what is read are written: rows get further columns, objects a further member; other records
+    """Return the function that writes answers: rows get further columns, objects a further member; other records
     become lines, or with `objects` new objects."""
     if read in ROWS:
         return Rows(reader, writer.names, writer.cells)
@@ -89,12 +89,12 @@ def finish(write: Callable[[Any, Any], str]) -> None:
 
 
 def _text(record: Any) -> str:
-    """The text of a record; a blank line as it was."""
+    """Return the text of a record; a blank line as it was."""
     return record.text or (record.raw.body if record.raw else "")
 
 
 def _again(record: Any, results: list[dict[str, Any]]) -> str:
-    """The object that was read, with each result as its last member; a blank line as it was."""
+    """Return the object that was read, once for each result as its last member; a blank line as it was."""
     raw = record.raw
     if not raw.body.strip(" \t\r"):
         return raw.before + raw.body + raw.end
@@ -106,11 +106,11 @@ _IN_QUOTES = re.compile(r'"(?:[^"]|"")*"')
 
 @dataclass
 class Rows:
-    """Rows as they were read, with what was found as further columns; a header with their names."""
+    """Writes rows as they were read, with results as further columns, and a header with the columns' names."""
 
     reader: Any  # separator, quoted, head
     names: Sequence[str]  # of the new columns
-    cells: Callable[[Any], Sequence[str]]  # of an answer, one for each new column
+    cells: Callable[[Any], Sequence[str]]  # of an answer, a cell for each new column
     begun: bool = field(default=False)
 
     def __call__(self, record: Any, answer: Any) -> str:
@@ -118,7 +118,7 @@ class Rows:
         return self.head() + self._longer(body + self.reader.separator * record.missing, self.cells(answer), end)
 
     def head(self) -> str:
-        """The header of the first source, once; nothing where there is none."""
+        """Return the header of the first source, once; `""` if there is none."""
         line = None if self.begun else self.reader.head
         self.begun = True
         return "" if line is None else self._longer(line.before + line.body, self.names, line.end)
@@ -129,7 +129,8 @@ class Rows:
 
 
 def row(cells: Sequence[str], between: str, *, quoted: bool) -> str:
-    """Cells as a row, without its end; one that holds what divides them is quoted, or that is replaced."""
+    """Return cells as a row, without its end; a cell that contains the separator is quoted, or the separator
+    replaced by a space."""
     if not quoted:
         return between.join(one_line(c).replace(between, " ") for c in cells)
     odd = (between, '"', "\n", "\r")
@@ -137,7 +138,8 @@ def row(cells: Sequence[str], between: str, *, quoted: bool) -> str:
 
 
 def cells_of(row: str, between: str, *, quoted: bool) -> list[str]:
-    """The cells of a row as they are written, those in quotes with them; `row` puts them together again."""
+    """Return the cells of a row as they are written, including quotes, so that joining them gives the row again."""
+
     found, at = [], 0
     while True:
         whole = _IN_QUOTES.match(row, at) if quoted else None

@@ -1,10 +1,11 @@
-"""Models that grow: rows for new words, characters, labels and symbols; every number that was there is kept.
+"""Grow models by rows for new words, characters, labels and symbols; all existing numbers are kept.
 
-A new row begins as old ones. A new word, character or value begins as what was read in its place before, the unknown
-one; where there is none, and for what is predicted, it begins as the mean of all rows (Hewitt 2021, "Initializing new
-word embeddings for pretrained language models"), a part of a span as the mean of the same part of every kind. The
-score of what is new is then the mean of old scores, and never above the best of them: before any training, what is
-most probable stays so, in a chain as well, and a softmax over V symbols gives a new one 1/V at most.
+A new row is initialised from old ones. A new word, character or value begins as the unknown one, which was read in
+its place before; without an unknown one, and for predicted items, it begins as the mean of all rows (Hewitt 2021,
+"Initializing new word embeddings for pretrained language models"), a part of a span as the mean of the same part of
+every kind. The score of a new item is then the mean of old scores, and never above the best of them: before any
+training the most probable answer stays the same, in a chain as well, and a softmax over V symbols gives a new one at
+most 1/V.
 """
 
 from __future__ import annotations
@@ -21,35 +22,35 @@ from seqcli.characters import UNSEEN
 from seqcli.datasets.vocabulary import MARKS, UNKNOWN, Vocabulary
 from seqcli.models import Sizes
 
-INSIDE = "BIESMLU"  # the letters of the parts of a span
+INSIDE = "BIESMLU"  # the letters for parts of a span
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Where the rows of a table (N, ·) stand in a grown one, and what its new rows begin as."""
+    """The places of a table's rows (N, ·) in the grown table, and the initial values of its new rows."""
 
     places: np.ndarray  # (N,)
-    like: Mapping[int, np.ndarray]  # new rows to the old ones that they are the mean of
-    kind_of: Mapping[int, str] = field(default_factory=dict)  # of new parts of spans: their kind, by row
-    kinds: Mapping[int, Sequence[str]] = field(default_factory=dict)  # and the kinds of those that they are like
+    like: Mapping[int, np.ndarray]  # new rows to the old rows whose mean they begin as
+    kind_of: Mapping[int, str] = field(default_factory=dict)  # by row, the kind of a new part of a span
+    kinds: Mapping[int, Sequence[str]] = field(default_factory=dict)  # by row, the kinds of the rows in `like`
 
     @classmethod
     def behind(cls, before: int, now: int, like: Sequence[int] | np.ndarray | None = None) -> Rows:
-        """New rows behind the old ones, each the mean of the old rows `like`; None: of all."""
+        """Return rows with new ones after the old ones, each the mean of the old rows `like`; None: of all."""
         own = np.arange(before) if like is None else np.asarray(like)
         return cls(np.arange(before), dict.fromkeys(range(before, now), own))
 
     @property
     def size(self) -> int:
-        """How many rows there are when it has grown."""
+        """The number of rows of the grown table."""
         return len(self.places) + len(self.like)
 
     def grown(self, array: np.ndarray, axis: int = 0) -> np.ndarray:
-        """An array with the rows of an axis in their new places, and the new ones."""
+        """Return an array with the rows of an axis in their new places, and the new rows."""
         old = np.moveaxis(array, axis, 0)
         found = np.zeros((self.size, *old.shape[1:]), array.dtype)
         found[self.places] = old
-        means: dict[int, np.ndarray] = {}  # many are like the same ones
+        means: dict[int, np.ndarray] = {}  # many rows have the same `like`
         for row, like in self.like.items():
             if id(like) not in means:
                 means[id(like)] = old[like].mean(axis=0, dtype=np.float64)
@@ -57,8 +58,8 @@ class Rows:
         return np.moveaxis(found, 0, axis)
 
     def pairs(self, array: np.ndarray) -> np.ndarray:
-        """A square array (N, N) grown on both sides; between parts of one new kind of span stands the mean of what
-        stands between the same parts of one old kind."""
+        """Return a square array (N, N) grown on both axes; an entry for two parts of one new kind of span is the mean
+        of the entries for the same parts of each old kind."""
         found = self.grown(self.grown(array), 1)
         for a, own in self.kind_of.items():
             for b, other in self.kind_of.items():
@@ -75,14 +76,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Growth:
-    """How a model grows: the rows of its tables by what they are of, and what is told of it."""
+    """The growth of a model: the rows of its tables by what they represent, and the added names."""
 
-    before: Any  # what the model was made of: a vocabulary, sizes, a number of symbols
+    before: Any  # what the model was created from: a vocabulary, sizes, a number of symbols
     parts: Mapping[str, Rows]
-    added: Mapping[str, Sequence[str]]  # what has new rows: words, characters, labels, symbols
+    added: Mapping[str, Sequence[str]]  # the names with new rows: words, characters, labels, symbols
 
     def arrays(self, old: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """A model's arrays by dotted name, grown."""
+        """Return a model's grown arrays by dotted name."""
         return {name: self._grown(name, array) for name, array in old.items()}
 
     def _grown(self, name: str, array: np.ndarray) -> np.ndarray:
@@ -95,7 +96,7 @@ class Growth:
         )
 
     def told(self) -> str:
-        """What is new, in words: 5,321 words, 3 labels (X, Y, Z)."""
+        """Return the additions as text: 5,321 words, 3 labels (X, Y, Z)."""
         return told(self.added)
 
 
@@ -104,7 +105,7 @@ NAMES |= {"target_embedding": "target", "output_weight": "output", "output_bias"
 
 
 def part_of(name: str) -> str:
-    """What the rows of a model's array are of, by its dotted name; the name where they are of nothing that grows."""
+    """Return what the rows of a model's array represent, by its dotted name; the name if it does not grow."""
     first, _, rest = name.partition(".")
     if first == "features":
         return f"feature {rest}"
@@ -116,7 +117,7 @@ def part_of(name: str) -> str:
 
 
 def told(added: Mapping[str, Sequence[str]], shown: int = 8) -> str:
-    """What is new, in words, labels and symbols by name where they are few; empty where nothing is."""
+    """Return the additions as text, with the names of labels and symbols if they are few; `""` if there are none."""
     said = []
     for what, names in added.items():
         listed = f" ({', '.join(names)})" if len(names) <= shown and what != "words" else ""
@@ -126,12 +127,12 @@ def told(added: Mapping[str, Sequence[str]], shown: int = 8) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """So many words, or one word."""
+    """Return a number with its noun: `5 words`, `1 word`."""
     return f"{number:,} " + (what if number > 1 else re.sub(r"(word|character|value|label|symbol)s\b", r"\1", what))
 
 
 def lacking(before: Vocabulary, now: Vocabulary) -> dict[str, list[str]]:
-    """What a vocabulary has that the one before had not."""
+    """Return what a vocabulary has that the one before did not have."""
     found = {"words": _new(before.words, now.words), "characters": _new(before.characters, now.characters)}
     found |= {f"values of {name}": _new(before.features[name], own) for name, own in now.features.items()}
     if not now.further:
@@ -141,7 +142,7 @@ def lacking(before: Vocabulary, now: Vocabulary) -> dict[str, list[str]]:
 
 
 def of_vocabulary(before: Vocabulary, now: Vocabulary) -> Growth:
-    """How a tagger or a classifier grows: `now` has what is new behind what it had `before`."""
+    """Return the growth of a tagger or a classifier: `now` has new items after those of `before`."""
     parts = {
         "words": Rows.behind(len(before.words) + 1, len(now.words) + 1, [UNKNOWN]),
         "characters": Rows.behind(len(before.characters) + MARKS, len(now.characters) + MARKS, [UNSEEN]),
@@ -161,7 +162,7 @@ def of_vocabulary(before: Vocabulary, now: Vocabulary) -> Growth:
 
 
 def of_symbols(before: Any, now: Any, *, tied: bool) -> Growth:
-    """How a language model grows with its tokenizer, whose new symbols stand behind those it had."""
+    """Return the growth of a language model with its tokenizer, whose new symbols come after the old ones."""
     own = np.array([i for i in range(before.size) if i != before.unk_id])
     output = Rows.behind(before.size, now.size, own)
     read = output if tied or before.unk_id is None else Rows.behind(before.size, now.size, [before.unk_id])
@@ -170,7 +171,7 @@ def of_symbols(before: Any, now: Any, *, tied: bool) -> Growth:
 
 
 def of_sides(before: Any, now: Any, config: Any) -> Growth:
-    """How a model of pairs grows with the tokenizers of a codec; `config` is the model's."""
+    """Return the growth of a model of pairs with the tokenizers of a codec; `config` is the model's."""
     kind = registry.load("models", config.kind)
     target = _with_ends(before.target.size, now.target.size, before.target.unk_id)
     allowed = np.setdiff1d(np.arange(before.target.size + 2), before.banned)
@@ -183,17 +184,17 @@ def of_sides(before: Any, now: Any, config: Any) -> Growth:
         new = {"symbols": new["target symbols"]}
     if getattr(kind, "EDITS", False):
         parts["target"] = parts["output"] = _of_edits(sizes, now.sizes, allowed)
-    elif hasattr(kind.Model, "blank"):  # a symbol behind the others, which have no ends
+    elif hasattr(kind.Model, "blank"):  # a symbol after the others, without symbols for the ends of a text
         last, size = before.target.size, now.target.size
         own = np.setdiff1d(np.arange(last), before.banned)
         parts["output"] = Rows(np.append(np.arange(last), size), dict.fromkeys(range(last, size), own))
     if (tied := {"output": "target", "all": "source"}.get(getattr(config, "tied", ""))) is not None:
-        parts[tied] = parts["output"]  # a table that is read and predicted from
+        parts[tied] = parts["output"]  # a table that serves inputs and predictions
     return Growth(sizes, parts, new)
 
 
 def _of_sources(before: Any, now: Any) -> tuple[Rows, list[str]]:
-    """The rows of a source's symbols: of one text, or of several columns, each of which may have new ones."""
+    """Return the rows of a source's symbols: of one text, or of several columns, each of which may have new ones."""
     if not before.columns:
         own, size = before.source, now.source.size
         rows = _with_ends(own.size, size, own.unk_id)
@@ -211,13 +212,13 @@ def _of_sources(before: Any, now: Any) -> tuple[Rows, list[str]]:
 
 
 def _with_ends(before: int, now: int, unknown: int | None) -> Rows:
-    """The rows of a side: its symbols, then those that begin and end a text."""
+    """Return the rows of a side: its symbols, then those that begin and end a text."""
     like = np.arange(before) if unknown is None else np.array([unknown])
     return Rows(np.append(np.arange(before), [now, now + 1]), dict.fromkeys(range(before, now), like))
 
 
 def _of_edits(before: Sizes, now: Sizes, allowed: np.ndarray) -> Rows:
-    """The rows of edits (see `models/_edits.py`): to insert each symbol, to substitute it, to delete, to copy."""
+    """Return the rows of edits (see `models/_edits.py`): insert each symbol, substitute it, delete, copy."""
     V, W = before.target, now.target
     own = np.append(np.arange(V - 2), [W - 2, W - 1])
     inserted = dict.fromkeys(range(V - 2, W - 2), allowed[allowed < V - 2])
@@ -226,7 +227,7 @@ def _of_edits(before: Sizes, now: Sizes, allowed: np.ndarray) -> Rows:
 
 
 def of_labels(before: Sequence[str], now: Sequence[str], scheme: str | None) -> Rows:
-    """The rows of labels; of spans a new part is like the same part of every kind."""
+    """Return the rows of labels; a new part of a span begins as the mean of the same part of every kind."""
     rows = Rows.behind(len(before), len(now))
     if not scheme:
         return rows

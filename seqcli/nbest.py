@@ -1,11 +1,11 @@
-"""Lists of the n best answers: what each says, and its scores; read in three forms, and written again.
+"""Lists of the n best answers with their scores, read in three forms, and written again.
 
-- tsv: a row an answer: the list's id, the answer, its scores; the first row may name them. Rows with one id that
-  follow each other are a list.
-- moses: `id ||| answer ||| NAME= score score … ||| total`, as Moses and its kin write lists.
-- jsonl: an object a list, with its answers under `seqcli`, as `seqcli generate --n-best N --jsonl` writes it.
+- tsv: an answer a row: the list's id, the answer, its scores; the first row may name them. Consecutive rows with the
+  same id are a list.
+- moses: `id ||| answer ||| NAME= score score … ||| total`, as in the lists of Moses and similar systems.
+- jsonl: a list an object, with its answers under `seqcli`, as `seqcli generate --n-best N --jsonl` writes it.
 
-A reader says which scores there are (`names`) and which of them count where nothing else is said (`usual`).
+A reader gives the names of the scores (`names`) and those that count by default (`usual`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OWN = ("lm", "length")  # scores that rescoring adds
 
 
 class Hypothesis(NamedTuple):
-    """An answer, its scores by the names of its list, and the row that it is."""
+    """An answer, its scores in the order of the list's names, its place, and the row or object it was read from."""
 
     text: str
     scores: list[float]
@@ -38,7 +38,7 @@ class Hypothesis(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An answer of a list, its log-probability by the language model, over how many tokens, and the weighted sum."""
+    """An answer of a list, its log-probability by the language model, its number of tokens, and the weighted sum."""
 
     of: Hypothesis
     lm: float
@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Best(Record):
-    """A list of answers; `raw` is the line of an object, or nothing."""
+    """A list of answers; `raw` is the line of an object, or None."""
 
     text: str = ""  # its id
     form: str = ""
@@ -63,27 +63,27 @@ class Best(Record):
 
     @property
     def texts(self) -> list[str]:
-        """What its answers say."""
+        """The texts of its answers."""
         return [one.text for one in self.hypotheses]
 
     def place(self, at: int = 0) -> str:
-        """`file:line:column` of an answer."""
+        """Return `file:line:column` of an answer."""
         line, column = self.hypotheses[at][2:4] if at < len(self.hypotheses) else (self.line, 1)
         return f"{self.source}:{line}:{column}"
 
     def chosen(self, wanted: Sequence[str] | None) -> list[int]:
-        """Which of the scores count. Raises SeqcliError where one that is wanted is not there."""
+        """Return the indices of the scores that count. Raises SeqcliError if a wanted one is missing."""
         for name in wanted or ():
             if name not in self.names:
                 raise SeqcliError(
                     f"{self.place()}: its answers have no score {name!r}",
-                    hint=did_you_mean(name, self.names) or "there are none",
+                    hint=did_you_mean(name, self.names) or "they have no scores",
                 )
         return [self.names.index(name) for name in (self.usual if wanted is None else wanted)]
 
 
 class ListReader(Reader):
-    """What the forms share."""
+    """The base class of readers of lists."""
 
     def __init__(self) -> None:
         super().__init__(Options(LABELLED, gold=False))
@@ -96,7 +96,7 @@ class ListReader(Reader):
 
     @abstractmethod
     def _read(self, body: str, number: int) -> Iterator[Best]:
-        """Yield the list that a line shows to be whole."""
+        """Yield the list that a line completes."""
 
     def _wrong(self, number: int, column: int, what: str, hint: str = "") -> SeqcliError:
         return SeqcliError(f"{self._source}:{number}:{column}: {what}", hint=hint)
@@ -107,12 +107,12 @@ class ListReader(Reader):
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or "_" in written:
-            raise self._wrong(number, column, f"{written[:40]!r} is no score: a score is a finite number")
+            raise self._wrong(number, column, f"{written[:40]!r} is not a score: a score is a finite number")
         return value
 
 
 class RowReader(ListReader):
-    """An answer a row: those with one id that follow each other are a list."""
+    """A reader of an answer a row; consecutive rows with the same id are a list."""
 
     _list: Best | None = None
     _names: tuple[str, ...] | None = None
@@ -132,7 +132,7 @@ class RowReader(ListReader):
         name, hypothesis, names, usual = row
         if self._names is not None and len(hypothesis.scores) != len(self._names):
             raise self._wrong(
-                number, 1, f"{len(hypothesis.scores)} scores, where the first answer has {len(self._names)}"
+                number, 1, f"{len(hypothesis.scores)} scores, but the first answer has {len(self._names)}"
             )
         self._names = self._names or names
         if self._list is None or self._list.text != name:
@@ -143,11 +143,11 @@ class RowReader(ListReader):
 
     @abstractmethod
     def _row(self, body: str, number: int) -> tuple[str, Hypothesis, tuple[str, ...], tuple[str, ...]] | None:
-        """A line's id, its answer, the scores' names, and those that usually count; None of one that names them."""
+        """Return a line's id, its answer, the scores' names, and those that count by default; None for a header."""
 
 
 class Rows(RowReader):
-    """tsv."""
+    """A reader of tsv."""
 
     format = "tsv"
 
@@ -155,14 +155,14 @@ class Rows(RowReader):
         cells = body.split("\t")
         if len(cells) < 3:
             raise self._wrong(
-                number, 1, "a row needs an id, an answer and a score, with tabs between",
+                number, 1, "a row needs an id, an answer and a score, separated by tabs",
                 f"{len(cells)} column{'s' * (len(cells) > 1)} here: --input moses or jsonl reads other lists",
             )  # fmt: skip
         if number == 1 and not any(map(_is_number, cells[2:])):
             self._names = tuple(cells[2:])
             self._head = body
             if odd := [name for name in OWN if name in self._names]:
-                raise self._wrong(number, 1, f"a score is called {odd[0]!r}, as one that is added")
+                raise self._wrong(number, 1, f"a score is called {odd[0]!r}, like one that is added: rename it")
             return None
         at, scores = len(cells[0]) + len(cells[1]) + 3, []
         for cell in cells[2:]:
@@ -174,7 +174,7 @@ class Rows(RowReader):
 
 
 class Moses(RowReader):
-    """moses. Where a total is given, it counts alone."""
+    """A reader of moses. If there is a total, only that counts by default."""
 
     format = "moses"
 
@@ -182,7 +182,7 @@ class Moses(RowReader):
         parts = body.split(BAR.rstrip() if BAR not in body else BAR)
         if len(parts) < 3:
             hint = "as in: 0 ||| a red house ||| LM= -2.5 ||| -3.1"
-            raise self._wrong(number, 1, f"a row needs an id, an answer and scores, with {BAR.strip()} between", hint)
+            raise self._wrong(number, 1, f"a row needs an id, an answer and scores, separated by {BAR.strip()}", hint)
         at, name, names, scores = sum(map(len, parts[:2])) + 2 * len(BAR) + 1, "score", [], []
         for word in parts[2].split(" "):
             if word.endswith("="):
@@ -201,7 +201,7 @@ class Moses(RowReader):
 
 
 class Objects(ListReader):
-    """jsonl. Of the scores the log-probability counts alone, where there is one."""
+    """A reader of jsonl. If there is a log-probability, only that counts by default."""
 
     format = "jsonl"
 
@@ -226,7 +226,7 @@ class Objects(ListReader):
         own = []
         for answer in answers:
             if odd := [name for name in names if not _is_score(answer.get(name))]:
-                raise self._wrong(number, 1, f"an answer whose {odd[0]!r} is no number")
+                raise self._wrong(number, 1, f"an answer whose {odd[0]!r} is not a number")
             own.append(Hypothesis(answer["text"], [float(answer[n]) for n in names], number, 1, answer))
         usual = ("logprob",) if "logprob" in names else names
         yield Best(**made, names=names, usual=usual, hypotheses=own)
@@ -244,20 +244,20 @@ def _is_number(text: str) -> bool:
 
 
 class Guessed:
-    """Reads what the first line looks like."""
+    """A reader that guesses the form from the first line."""
 
     def __init__(self) -> None:
         self._reader: ListReader | None = None
 
     def feed(self, chunk: Chunk) -> Iterator[Best]:
-        """As of any reader."""
+        """Yield the lists that a chunk completes."""
         if self._reader is None:
             first = chunk.text.removeprefix(BOM).lstrip().partition("\n")[0]
             self._reader = READERS["jsonl" if first.startswith("{") else "moses" if "|||" in first else "tsv"]()
         return self._reader.feed(chunk)
 
     def close(self) -> Iterator[Best]:
-        """As of any reader."""
+        """Yield the lists that the end of the input completes."""
         return iter(()) if self._reader is None else self._reader.close()
 
 
@@ -265,7 +265,7 @@ READERS: dict[str, Callable[[], ListReader]] = {"tsv": Rows, "moses": Moses, "js
 
 
 def reader(form: str | None) -> ListReader | Guessed:
-    """What reads lists of a form; of none, what their first line looks like. Raises UsageError."""
+    """Return a reader of lists in a form; without a form, one that guesses it. Raises UsageError."""
     if form is None:
         return Guessed()
     if form not in READERS:
@@ -274,19 +274,19 @@ def reader(form: str | None) -> ListReader | Guessed:
 
 
 def rows_again(record: Best, found: Sequence[Found]) -> str:
-    """The rows of some answers as they were read, and what was found."""
+    """Return the rows of some answers as they were read, with the results appended."""
     if record.form == "moses":
         return "".join(f"{f.of.body}{BAR}lm= {f.lm:.4f} length= {f.length}{BAR}{f.total:.4f}\n" for f in found)
     return "".join(f"{f.of.body}\t{f.lm:.4f}\t{f.length}\t{f.total:.4f}\n" for f in found)
 
 
 def head_again(record: Best) -> str:
-    """The row that names the scores, and what is found; nothing where there is none."""
+    """Return the header with the names of the results appended; `""` without a header."""
     return "" if record.head is None else "\t".join([record.head, *OWN, "total"]) + "\n"
 
 
 def object_again(record: Best, found: Sequence[Found], several: bool) -> str:
-    """A list's line with the best answer, and with all that are given where `several` are asked for."""
+    """Return a list's line with the best answer, and with all given answers if `several` are asked for."""
     if not found:
         return f"{record.raw}\n"
     answers = [{**f.of.body, "lm": round(f.lm, 6), "length": f.length, "total": round(f.total, 6)} for f in found]

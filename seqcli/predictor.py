@@ -1,8 +1,8 @@
-"""A model in use: the contract that the filters, `eval` and the Python door stand on.
+"""A predictor is a model in use: the contract on which the filters, `eval` and the Python API are built.
 
-A task has one (`tasks/<task>/predict.py`, by the name `Predictor`). A record is read, `prepare`d by the process that
-reads and writes, made `ready` and answered by the process that has the model, which may be another one, and written
-by a `forms.Writer` (`show.py`). `score` measures answers on records that have theirs.
+Each task has one (`Predictor` in `tasks/<task>/predict.py`). A record is read, `prepare`d by the process that reads and
+writes, made `ready` and answered by the process that has the model, which may be another one, and written by a
+`forms.Writer` (`show.py`). `score` evaluates answers on records that have gold ones.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 
 Predictor = TypeVar("Predictor", bound="BasePredictor")
 LINES = 512  # that `filter` answers together
-POOLS = ("mean", "last", "max")  # how the vectors of a record's words become one
+POOLS = ("mean", "last", "max")  # ways to pool the vectors of a record's words into one
 
 
 class Pooling(NamedTuple):
-    """Which vectors are asked for: one a record, or one a word."""
+    """The vectors that are asked for: one a record, or one a word."""
 
-    kind: str | None = None  # one of POOLS; None: what the model's last layer reads of a record, else the mean
+    kind: str | None = None  # one of POOLS; None: the input of the model's last layer if it pools, else the mean
     each: bool = False  # one a word
 
     @classmethod
     def of(cls, kind: str | None, *, each: bool) -> Self:
-        """Those. Raises UsageError for what is no way to pool, and for words that are pooled."""
+        """Make a pooling. Raises UsageError for an unknown kind, and for a kind together with `each`."""
         if kind is not None and kind not in POOLS:
-            raise UsageError(f"--pool {kind}: it is one of {', '.join(POOLS)}")
+            raise UsageError(f"--pool {kind}: must be one of {', '.join(POOLS)}")
         if kind is not None and each:
             raise UsageError("--pool makes one vector of a record's words: it does not go with --per word")
         return cls(kind, each)
@@ -56,34 +56,34 @@ WHOLE = Pooling()
 
 
 class Answering(ABC):
-    """What the filter loop asks of what answers records."""
+    """The interface of the filter loop to objects that answer records."""
 
     small: ClassVar[int] = 0  # characters: fewer are not worth another process
-    complete = False  # whether it has a symbol for everything: nothing is lacking
+    complete = False  # whether it has a symbol for everything, so that nothing is `lacking`
 
     def quick(self, asked: Any) -> bool:
-        """Whether it answers sooner than records come to another process, under the settings `asked`."""
+        """Whether it answers faster than records reach another process, under the settings `asked`."""
         return False
 
     @abstractmethod
     def packed(self) -> Callable[[], Answering]:
-        """What opens it again, in another process."""
+        """Return a function that opens it again, in another process."""
 
     def prepare(self, record: Any, asked: Any) -> Any:
-        """A record checked, in the order of the input; `asked` are the settings. Raises SeqcliError for what it
-        lacks."""
+        """Check a record and return it, in input order; `asked` are the settings. Raises SeqcliError if it lacks
+        something."""
         return record
 
     def light(self, record: Any) -> Any:
-        """A record without what only its writer needs, for another process."""
+        """Return a record without what only its writer needs, for another process."""
         return record
 
     def ready(self, record: Any) -> Any:
-        """A record as the model reads it."""
+        """Return a record as the model reads it."""
         return record
 
     def made_ready(self, record: Any) -> Any:
-        """A record as the model reads it. Raises SeqcliError that names its place."""
+        """Return a record as the model reads it. Raises SeqcliError that names its place."""
         try:
             return self.ready(record)
         except SeqcliError as error:
@@ -91,35 +91,36 @@ class Answering(ABC):
             raise SeqcliError(f"{place}: {error.message}", hint=error.hint) from None
 
     def lacking(self, record: Any) -> Sequence[tuple[int, str]]:
-        """What of a ready record the model has no symbol for: its number, and what it is."""
+        """Return the parts of a ready record that the model has no symbol for: (number, text)."""
         return ()
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """The records, as a line names them, that a file is itself; None of a file of records."""
+        """Return the names of the records in a file that is data itself, as lines name them; None for a file of
+        records."""
         return None
 
     def where(self, record: Any, number: int) -> int:
-        """Where in a ready record that stands, as the record's own `place` takes it."""
+        """Return the place of such a part, by its number, as the record's own `place` takes it."""
         return number
 
     @abstractmethod
     def answer(self, records: Sequence[Any], asked: Any) -> list[Any]:
-        """An answer for each ready record, in their order; none depends on another, to the last bit."""
+        """Return an answer for each ready record, in order; none depends on another record, to the last bit."""
 
     def pieces(self, record: Any, asked: Any, carried: Any = None) -> Generator[Any, None, Any]:
-        """The answer to a ready record as it comes. `carried` is what an earlier answer of the same stream returned
-        at its end; here there is one piece, the answer, and nothing is carried."""
+        """Yield the answer to a ready record as it comes. `carried` is what an earlier answer of the same stream
+        returned at its end; here there is one piece, the answer, and nothing is carried."""
         yield from self.answer([record], asked)
 
 
 @dataclass(frozen=True)
 class BasePredictor(Answering):
-    """A model with all that turns its numbers into answers, and texts into what it reads."""
+    """A model with everything that turns texts into its inputs and its outputs into answers."""
 
     task: ClassVar[str]
     kind: ClassVar[Kind]  # of record
-    least: ClassVar[str] = ""  # what there must be to be scored, as a hint has it
-    settings: ClassVar[type]  # what may be asked of answers; its defaults are those of the command line
+    least: ClassVar[str] = ""  # a hint about what scoring needs at least
+    settings: ClassVar[type]  # the settings for answers, with the defaults of the command line
 
     header: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
     files: tuple[Path, ...] = field(default=(), kw_only=True, compare=False)  # that it was opened from
@@ -127,7 +128,7 @@ class BasePredictor(Answering):
 
     @classmethod
     def open(cls, stored: Artifact, *others: Artifact) -> Self:
-        """The model of a file, ready to be used; with others where several decide together. Raises SeqcliError."""
+        """Open the model of a file for use, with others if several decide together. Raises SeqcliError."""
         with artifact.restoring(stored.path):
             for opened in (stored, *others):
                 _check(opened.header)
@@ -136,45 +137,45 @@ class BasePredictor(Answering):
     @classmethod
     @abstractmethod
     def _restored(cls, stored: Artifact, *others: Artifact) -> Self:
-        """As `open`; whatever is wrong with the file may be raised."""
+        """Do the work of `open`; it may raise any error about the file."""
 
     def packed(self) -> Callable[[], BasePredictor]:
-        """What opens the same files."""
+        """Return a function that opens the same files."""
         return partial(_opened, type(self), self.files)
 
     def recast(self, kind: type[Predictor]) -> Predictor:
-        """The same model as another kind of predictor with the same fields, which answers otherwise."""
+        """Return the same model as another kind of predictor with the same fields, which answers differently."""
         return kind(**{own.name: getattr(self, own.name) for own in fields(self)})
 
     def asked(self, **options: Any) -> Any:
-        """Settings with these options, all else as the command line has it."""
+        """Return settings with these options, and the command line's defaults for all others."""
         return self.settings(**options)
 
     def reader(self) -> Reader:
-        """A reader of lines of plain text."""
+        """Return a reader of lines of plain text."""
         return open_format(self.kind, self.kind.plain).Reader(Options(self.kind, gold=False))
 
     def writer(self) -> Writer:
-        """What writes answers as the verb does where nothing more is asked for."""
+        """Return the writer of answers that the verb uses by default."""
         return registry.load(f"tasks/{self.task}", "show").Writer()
 
     def score(self, records: Any, **how: Any) -> Report:
-        """What it scores on records with their answers; see `evaluate` in the task's `score.py`."""
+        """Score the model on records with gold answers; see `evaluate` in the task's `score.py`."""
         return registry.load(f"tasks/{self.task}", "score").evaluate(self, records, **how)
 
     # vectors
 
     @property
     def vectoring(self) -> Any:
-        """How the task makes vectors, its `vectors.py`. Raises UsageError for a model that has none."""
+        """The task's module that makes vectors, `vectors.py`. Raises UsageError for a model without vectors."""
         if "embed" not in runs.verbs(dict(self.header)):
             kind = self.header["model"]["kind"]
             raise UsageError(f"{self.path}: a model of the kind {kind} has no vectors", hint=runs.INSTEAD["embed"])
         return registry.load(f"tasks/{self.task}", "vectors")
 
     def encoded(self, records: Sequence[Any], asked: Pooling = WHOLE) -> list[np.ndarray]:
-        """The vector (C,) of each ready record, zeros of a blank one; where each word's are asked for, (T, C): to the
-        last bit its own whatever stands beside it. Raises UsageError for a model that has none."""
+        """Return the vector (C,) of each ready record, zeros for a blank one, or (T, C) for the vectors of its words;
+        no result depends on other records, to the last bit. Raises UsageError for a model without vectors."""
         how = self.vectoring
         if asked == WHOLE and hasattr(how, "summary"):
             return how.summary(self, records)
@@ -182,14 +183,15 @@ class BasePredictor(Answering):
         if asked.each:
             return found
         kind, both = asked.kind or "mean", getattr(getattr(self.model, "stack", None), "both", False)  # type: ignore[attr-defined]
-        way = -1 if runs.is_reversed(self.header) else 1  # the last is what was read last
+        way = -1 if runs.is_reversed(self.header) else 1  # `last` is the word that was read last
         return [whole(kind, x[::way], both=both) for x in found]
 
-    # the Python door
+    # the Python API
 
     def vectors(self, texts: Iterable[Any], *, pool: str | None = None, each: bool = False) -> Any:
-        """The vectors (N, C) float32 of texts, or of records, as `seqcli embed` gives them; with `each` a list of
-        those of every text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model that has none."""
+        """Return the vectors (N, C) float32 of texts, or of records, as `seqcli embed` does; with `each` a list of the
+        vectors of every text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model without
+        vectors."""
         asked, own, found, how = Pooling.of(pool, each=each), replace(self, counted=Counter()), [], self.vectoring
         settings, source = self.asked(), iter(texts)
         while part := list(islice(source, LINES)):
@@ -198,25 +200,25 @@ class BasePredictor(Answering):
         return found if each else np.stack(found) if found else np.zeros((0, own.width(asked)), np.float32)
 
     def width(self, asked: Pooling = WHOLE) -> int:
-        """C: numbers of a vector."""
+        """Return C, the size of a vector."""
         return self.encoded([self.made_ready(self.vectoring.record(self, ""))], asked)[0].shape[-1]
 
     @property
     def path(self) -> Path:
-        """The file that it was opened from."""
+        """The file that the model was opened from."""
         return self.files[0]
 
     def filter(self, lines: Iterable[str], **asked: Any) -> Iterator[str]:
-        """A line out for each line in, as the command line writes them; `asked` are the task's settings.
+        """Yield an output line for each input line, as the command line does; `asked` are the task's settings.
 
-        Raises SeqcliError that names the line; a line end within one, which would make two of it, too.
+        Raises SeqcliError that names the line, also for a line end within a line, which would make it two.
         """
         own, settings, source = replace(self, counted=Counter()), self.asked(**asked), iter(lines)
         reader, writer, first = self.reader(), self.writer(), 1
         while part := [line.removesuffix("\n") for line in islice(source, LINES)]:
             if (odd := next((i for i, line in enumerate(part) if "\n" in line), None)) is not None:
-                hint = "answers would no longer go with lines: divide it, or write a space in its place"
-                raise SeqcliError(f"<lines>:{first + odd}: a line end stands within the line", hint=hint)
+                hint = "answers would no longer match lines: split it, or replace the line end by a space"
+                raise SeqcliError(f"<lines>:{first + odd}: the line contains a line end", hint=hint)
             text = "".join(f"{line}\n" for line in part)
             records = [own.prepare(record, settings) for record in reader.feed(Chunk(text, "<lines>", first))]
             answers = own.answer([own.made_ready(record) for record in records], settings)
@@ -224,11 +226,11 @@ class BasePredictor(Answering):
             first += len(part)
 
     def live(self) -> Live:
-        """What answers one record of frames while it still comes, by its `feed`. Raises UsageError for a model that
-        cannot answer before it has read all."""
+        """Return an object whose `feed` answers one record of frames while it still comes. Raises UsageError for a
+        model that cannot answer before it has read the whole record."""
         try:
             if "frames" not in self.header:
-                raise UsageError("it reads text", hint="models of frames can, which are recordings or numbers")
+                raise UsageError("it reads text", hint="use a model that reads frames (recordings or numbers)")
             return registry.load(f"tasks/{self.task}", "live").Live(self)
         except UsageError as error:
             raise UsageError(
@@ -236,46 +238,46 @@ class BasePredictor(Answering):
             ) from None
 
     def evaluate(self, files: str | Path | Sequence[str | Path] | None = None, **asked: Any) -> Report:
-        """What it scores on files, or on a split of its own data (`split="test"`).
+        """Score the model on files, or on a split of its own data (`split="test"`).
 
-        `asked` says how files are read (`input`, `text`, `label` … as `seqcli eval` has them), and what
-        `score` takes. Raises SeqcliError.
+        `asked` are options for reading files (`input`, `text`, `label` … as in `seqcli eval`), and arguments of
+        `score`. Raises SeqcliError.
         """
         listed = [str(f) for f in ([files] if isinstance(files, str | Path) else files or ())]
-        from seqcli.scoring import scored  # recipes and data sets, which a filter needs not
+        from seqcli.scoring import scored  # imports recipes and data sets, which a filter does not need
 
         return scored(self, listed, asked)
 
 
 class HasTargets(ABC):
-    """A predictor whose model may have several targets: each is answered alone by what `of` gives."""
+    """A predictor whose model may have several targets; `of` returns the predictor of a single target."""
 
     vocabulary: Any
-    target: str = ""  # which of a model's several targets this is
+    target: str = ""  # the one of a model's several targets that it answers
 
     @cached_property
     def targets(self) -> dict[str, Self]:
-        """What answers each of several targets alone, with the same layers; none of a model with one."""
+        """The predictors of the single targets, with the same layers; empty for a model with one target."""
         return {name: self._only(name) for name in self.vocabulary.slices} if self.vocabulary.further else {}
 
     def of(self, name: str) -> Self:
-        """What answers one of several targets alone. Raises UsageError for one that the model has not."""
+        """Return the predictor of one of several targets. Raises UsageError for one that the model does not have."""
         if name not in self.targets:
-            hint = did_you_mean(name, self.targets) if self.targets else "the model has one"
+            hint = did_you_mean(name, self.targets) if self.targets else "the model has only one target"
             raise UsageError(f"the model has no target {name!r}", hint=hint)
         return self.targets[name]
 
     @property
     def first(self) -> Self:
-        """Itself; of several targets what answers the first."""
+        """The predictor itself, or that of the first of several targets."""
         return next(iter(self.targets.values()), self)
 
     @abstractmethod
     def _only(self, name: str) -> Self:
-        """What answers a target alone."""
+        """Return the predictor of a single target."""
 
     def packed(self) -> Callable[[], BasePredictor]:
-        """What opens the same files, and answers the same target."""
+        """Return a function that opens the same files, and answers the same target."""
         opened = super().packed()  # type: ignore[misc]
         return partial(_aimed, opened, self.target) if self.target else opened
 
@@ -285,7 +287,7 @@ def _aimed(opened: Callable[[], Any], target: str) -> BasePredictor:
 
 
 def _check(header: Mapping[str, Any]) -> None:
-    """Raise ValueError where a part of a header that answers depend on is not what it must be."""
+    """Raise ValueError if a part of a header that answers depend on is invalid."""
     for (section, name), fits in PARTS.items():
         part = header.get(section)
         if isinstance(part, dict) and name in part and not fits(part[name]):
@@ -301,7 +303,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_target(value: Any) -> bool:
-    """Whether it says what a further target's labels are."""
+    """Whether a value describes the labels of a further target."""
     own = value if isinstance(value, dict) else {}
     fits = (
         own.keys() == {"labels", "scheme", "edits"} and _are_texts(own["labels"]) and isinstance(own["edits"], bool)
@@ -310,11 +312,11 @@ def _is_target(value: Any) -> bool:
 
 
 def _are_columns(options: Mapping[str, Any]) -> bool:
-    """Whether the columns of a source are texts, where it has several."""
+    """Whether the columns of a source, if it has several, are texts."""
     return not options.get("parts") or (isinstance(options.get("source"), str) and _are_texts(options["parts"]))
 
 
-PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # of a header, in whatever task has them
+PARTS: dict[tuple[str, str], Callable[[Any], bool]] = {  # checks of a header's parts, of any task
     ("vocabulary", "labels"): _are_texts,
     ("vocabulary", "scheme"): lambda v: v is None or isinstance(v, str),
     ("vocabulary", "edits"): lambda v: isinstance(v, bool),
@@ -342,5 +344,5 @@ def _opened(kind: type[BasePredictor], paths: Sequence[Path]) -> BasePredictor:
 
 
 def load(stored: Artifact, *others: Artifact) -> Any:
-    """The predictor of a model's file."""
+    """Return the predictor of a model's file."""
     return registry.load(f"tasks/{stored.header['task']}", "predict").Predictor.open(stored, *others)

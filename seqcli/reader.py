@@ -1,9 +1,9 @@
-"""Language models that read for another model: their states at the ends of words stand beside the words' embeddings.
+"""Language models that read for another model: their states at the ends of words are added to the words' embeddings.
 
-The contextual string embeddings of Akbik, Blythe and Vollgraf (2018): a language model over characters or sub-words
-reads the text up to a word's last symbol, one that was trained on reversed lines (`data.reversed`) from its other end
-down to the first. Where they are not trained further (`train.reader_rate`), the states of a corpus are computed once.
-What they need is kept in the file of the model that they read for.
+These are the contextual string embeddings of Akbik, Blythe and Vollgraf (2018): a language model over characters or
+sub-words reads the text up to a word's last symbol; one that was trained on reversed lines (`data.reversed`) reads
+from the other end down to its first. If they are not trained further (`train.reader_rate`), the states of a corpus
+are computed once. Everything they need is stored in the file of the model that they read for.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from seqcli.records import spaced
 from seqcli.tokenizers import BaseTokenizer
 
 TOGETHER = 512  # records read at once
-ROUND = 16  # the symbols of a batch in training are made up to a multiple of this
-LEAST = 20  # characters, white space left out, of a line that tells whether a text was read before
+ROUND = 16  # the symbols of a training batch are padded to a multiple of this
+LEAST = 20  # characters, without white space, that a line needs to show whether a text was read before
 KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # of a language model's header
-OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # what must stand in it
-VERSION = 1  # of what states are made of
+OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # required in it
+VERSION = 1  # of the computation of states
 
 Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Part:
-    """One language model: `header` is what is kept of its own, with `name`, `reversed` and `seen`."""
+    """One language model: `header` is the kept part of its own header, with `name`, `reversed` and `seen`."""
 
     model: Any
     tokenizer: BaseTokenizer
@@ -47,23 +47,23 @@ class Part:
 
     @property
     def width(self) -> int:
-        """Numbers of a state."""
+        """The size of a state."""
         return self.model.encoded_size
 
     def read(self, texts: Sequence[str], places: Sequence[Sequence[Place]]) -> list[np.ndarray]:
-        """States (T, width) at the ends of the words that stand at `places` (start, end) of each text, read from the
-        text's other end; the same to the last bit whatever is read beside it."""
+        """Return the states (T, width) at the ends of the words at `places` (start, end) of each text, read from the
+        text's other end; no result depends on other texts, to the last bit."""
         ids, ends = zip(*map(self.symbols, texts, places), strict=True)
         return [y[own] for y, own in zip(self.model.encoded(ids), ends, strict=True)]
 
     def symbols(self, text: str, places: Sequence[Place]) -> tuple[np.ndarray, np.ndarray]:
-        """The symbols of a text behind that of a line's end, and which of them ends each word."""
+        """Return the symbols of a text, after that of a line end, and the index of the one that ends each word."""
         text = text.replace("\n", " ")
         lasts = [end - 1 for _, end in places]
         if self.header["reversed"]:
             text, lasts = text[::-1], [len(text) - 1 - start for start, _ in places]
         ids, lacking = self.tokenizer.read(text)
-        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # those are left out
+        if lacking and self.tokenizer.unk_id is None and not self.tokenizer.reads_all:  # these are dropped
             gone = {i for i, _ in lacking}
             left = np.cumsum([i not in gone for i in range(len(text))])
             text, lasts = "".join(c for i, c in enumerate(text) if i not in gone), [int(left[i]) - 1 for i in lasts]
@@ -76,26 +76,26 @@ class Part:
 
 @dataclass(frozen=True)
 class Reader:
-    """The language models of a recipe's `model.reader`, side by side."""
+    """The language models of a recipe's `model.reader`."""
 
     parts: tuple[Part, ...]
-    changed: bool = False  # since the states were computed that records have: they are read anew
+    changed: bool = False  # whether they changed after records got their states, which are then computed anew
 
     @classmethod
     def named(cls, names: Sequence[str]) -> Reader:
-        """Those runs or files. Raises SeqcliError for what is no recurrent language model of text."""
+        """Open runs or files. Raises SeqcliError for one that is not a recurrent language model of text."""
         return cls(tuple(map(_opened, names)))
 
     @classmethod
     def of(cls, stored: Artifact) -> Reader | None:
-        """Those that a model's file holds; None where there are none."""
+        """Restore the readers in a model's file; None if there are none."""
         headers = stored.header.get("reader", [])
         parts = [Artifact(stored.path, h, stored.part(f"reader{i}")) for i, h in enumerate(headers)]
         return cls(tuple(map(_restored, parts))) if parts else None
 
     @property
     def width(self) -> int:
-        """Numbers that it gives for a word."""
+        """The size of all states of a word together."""
         return sum(part.width for part in self.parts)
 
     @property
@@ -104,7 +104,7 @@ class Reader:
         return tuple(part.model for part in self.parts)
 
     def trained(self, models: Sequence[Any]) -> Reader:
-        """With other weights of its models, of NumPy arrays; itself where they are the same."""
+        """Return the reader with other weights, NumPy arrays, for its models; itself if they are the same."""
         both = [(part.model.arrays(), own.arrays()) for part, own in zip(self.parts, models, strict=True)]
         if all(np.array_equal(old[name], new[name]) for old, new in both for name in old):
             return self
@@ -112,8 +112,8 @@ class Reader:
         return replace(self, parts=tuple(own), changed=True)
 
     def batch(self, records: Sequence[Any], steps: int) -> dict[str, np.ndarray]:
-        """What the models are to read of a batch, in the graph: see `read_through` of `models/_words.py`. What stands
-        behind a record's last word is not read."""
+        """Return what the models read of a batch during training: see `read_through` in `models/_words.py`. Text
+        after a record's last word is not read."""
         made = {}
         for i, part in enumerate(self.parts):
             own = [part.symbols(*placed(record)) for record in records]
@@ -127,12 +127,12 @@ class Reader:
         return made
 
     def padded(self, records: Sequence[Any], steps: int) -> np.ndarray:
-        """The states of records as (steps, B, S), zeros behind their ends."""
+        """Return the states of records as (steps, B, S), padded with zeros."""
         rows = self(records)
         return front_ends.padded(np.concatenate(rows), np.array([len(own) for own in rows]), steps)
 
     def stored(self) -> tuple[list[Mapping[str, Any]], dict[str, np.ndarray]]:
-        """What goes into a model's file: the header's `reader`, and arrays by name."""
+        """Return what a model's file stores: the header's `reader`, and arrays by name."""
         arrays = {}
         for i, part in enumerate(self.parts):
             own = {f"model.{name}": a for name, a in part.model.arrays().items()}
@@ -141,7 +141,7 @@ class Reader:
         return [part.header for part in self.parts], arrays
 
     def __call__(self, records: Sequence[Any]) -> list[np.ndarray]:
-        """States (T, width) of the words of each record: those that it has, else read from its text."""
+        """Return the states (T, width) of each record's words: those that it has, else computed from its text."""
         left = [i for i, r in enumerate(records) if self.changed or r.states is None]
         found = [r.states for r in records]
         given = [placed(records[i]) for i in left]
@@ -152,9 +152,9 @@ class Reader:
         return found
 
     def attach(self, splits: Mapping[str, Sequence[Any]]) -> None:
-        """Give every record of splits its states, as views of a file in the cache that is written once."""
+        """Give every record of splits its states, as views of a file in the cache, which is written once."""
         digest = hashlib.sha256(" ".join([str(VERSION), *(p.header["checksum"] for p in self.parts)]).encode())
-        for part in (p for p in self.parts if p.header.get("tuned")):  # it is no longer what that file holds
+        for part in (p for p in self.parts if p.header.get("tuned")):  # its weights differ from that file's
             for array in part.model.arrays().values():
                 digest.update(array.tobytes())
         for records in splits.values():
@@ -177,8 +177,8 @@ class Reader:
             record.states = whole[at : (at := at + record.length)]
 
     def seen(self, splits: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Reader:
-        """With how many records of each held-out split stand, as whole lines, in the text that a model was trained
-        on; says so."""
+        """Count the records of each held-out split that are whole lines of the text that a model was trained on;
+        return a reader with the counts in its headers, and warn about them."""
         parts = []
         for part, name in zip(self.parts, names, strict=True):
             lines, found = _lines_of(name), {}
@@ -193,39 +193,39 @@ class Reader:
                     found[split] = count
                     console.warn(
                         f"model.reader: {name} was trained on {count:,} of the {len(own):,} long texts of the {split}"
-                        " split: its score is not that of new text"
+                        " split: its score is not one on new text"
                     )
             parts.append(replace(part, header={**part.header, "seen": found}))
         return replace(self, parts=tuple(parts))
 
 
 def placed(record: Any) -> tuple[str, Sequence[Place]]:
-    """The text that a record's words stand in, and where; without offsets they have a space between."""
+    """Return a record's text and the places of its words in it; without offsets they are joined by spaces."""
     return spaced(record.words or []) if record.offsets is None else (record.text, record.offsets)
 
 
 def of_recipe(config: Any, splits: Mapping[str, Sequence[Any]]) -> Reader | None:
-    """The reader of a recipe's `model`, None where it names none; says what of held-out splits it has seen."""
+    """Return the reader of a recipe's `model`, None if it has none; warn if it has seen held-out texts."""
     names = getattr(config, "reader", [])
     return Reader.named(names).seen(splits, names) if names else None
 
 
 def with_reader(vocabulary: Vocabulary, reader: Reader | None) -> Vocabulary:
-    """A vocabulary whose words are read by language models too."""
+    """Return a vocabulary whose words are also read by language models."""
     return vocabulary if reader is None else replace(vocabulary, reader=reader, states=reader.width)
 
 
 def known(stored: Artifact) -> Vocabulary:
-    """What a model's file knows of words, with its reader. Raises SeqcliError where the two contradict each other."""
+    """Return the vocabulary of a model's file, with its reader. Raises SeqcliError if they contradict each other."""
     with restoring(stored.path):
         found, reader = Vocabulary.of(stored), Reader.of(stored)
         if found.states != (reader.width if reader else 0):
-            raise ValueError("its reader is another one than its vocabulary says")
+            raise ValueError("its reader does not match its vocabulary")
         return with_reader(found, reader)
 
 
 def to_artifact(vocabulary: Vocabulary) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What `known` reads again: parts of a header, and arrays by name."""
+    """Return what `known` restores a vocabulary from: parts of a header, and arrays by name."""
     header: dict[str, Any] = {"vocabulary": vocabulary.header()}
     arrays = {f"vocabulary.{name}": a for name, a in vocabulary.arrays().items()}
     if vocabulary.reader is not None:
@@ -235,19 +235,19 @@ def to_artifact(vocabulary: Vocabulary) -> tuple[dict[str, Any], dict[str, np.nd
 
 
 def filed(name: str) -> str:
-    """What an array of a model in training is called in its file: one of a reader as if that stood still."""
+    """Return the name in a file of an array of a model in training; a reader's is that of one that is not trained."""
     own, i, rest = (*name.split(".", 2), "", "")[:3]
     return f"reader{i}.model.{rest}" if f"{own}." == READERS else f"model.{name}"
 
 
 def line_hash(text: str) -> int | None:
-    """A number that tells a line from others, however it is spaced; None of a short one."""
+    """Return a hash of a line that ignores white space; None for a short line."""
     bare = "".join(text.split())
     return zlib.crc32(bare.encode("utf-8", "surrogatepass")) if len(bare) >= LEAST else None
 
 
 def line_hashes(texts: Iterable[str]) -> np.ndarray:
-    """The hashes of the lines of texts (N,), sorted, each once."""
+    """Return the distinct hashes of the lines of texts (N,), sorted."""
     parts = [np.zeros(0, np.uint32)]
     for text in texts:
         found = {line_hash(line) for line in text.split("\n")} - {None}
@@ -266,11 +266,11 @@ def _opened(name: str) -> Part:
     if header["task"] != "language-model" or header["model"]["kind"] != "language-model":
         raise UsageError(
             f"model.reader: {name} is a {header['model']['kind']} model",
-            hint="a reader is a recurrent language model: seqcli train with task: language-model",
+            hint="a reader must be a recurrent language model: seqcli train with task: language-model",
         )
     if header["data"].get("condition") or header["tokenizer"]["kind"] == "bins":
-        what = "writes under a condition" if header["data"].get("condition") else "is of numbers"
-        raise UsageError(f"model.reader: {name} {what}: a reader is a language model of plain text")
+        what = "writes under a condition" if header["data"].get("condition") else "reads numbers"
+        raise UsageError(f"model.reader: {name} {what}: a reader must be a language model of plain text")
     own = {key: header[key] for key in KEPT if key in header}
     own |= {"name": name, "reversed": runs.is_reversed(header), "seen": {}}
     with restoring(stored.path):
@@ -288,7 +288,7 @@ def _restored(stored: Artifact) -> Part:
 
 
 def left(record: Any, kept: Sequence[int]) -> tuple[str, list[Place]]:
-    """The text of a record with only the words that are kept, spaced as they were, and where those stand then."""
+    """Return the text of a record with only the kept words, spaced as they were, and their places in it."""
     text, places = placed(record)
     parts: list[str] = []
     found: list[Place] = []

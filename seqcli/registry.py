@@ -1,7 +1,7 @@
 """A folder is a registry: the files of `seqcli/<folder>/` are its entries, and a file's name is the entry's name.
 
-An entry may be a folder itself (a task is), whose files are entries of `<folder>/<entry>`. Recipes write hyphens
-(`language-model`), files write underscores. Files that begin with an underscore are not entries. Nothing is imported
+An entry may itself be a folder (as a task is), whose files are entries of `<folder>/<entry>`. Recipes use hyphens
+(`language-model`), file names underscores. Files that begin with an underscore are not entries. Nothing is imported
 until `load`; summaries are read from the docstrings without importing.
 """
 
@@ -20,14 +20,14 @@ _ROOT = Path(__file__).parent
 
 @cache
 def names(folder: str) -> tuple[str, ...]:
-    """The entries of a folder, as recipes write them, sorted."""
+    """Return the entries of a folder, as recipes write them, sorted."""
     own = _path(folder)
     files = [*own.glob("*.py"), *(f.parent for f in own.glob("*/__init__.py"))]
     return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
 
 
 def load(folder: str, name: str) -> ModuleType:
-    """Import one entry. Raises UsageError with a suggestion when there is no such entry."""
+    """Import one entry. Raises UsageError with a suggestion if there is no such entry."""
     if name not in names(folder):
         what = folder.removesuffix("s")
         raise UsageError(f"unknown {what} {name!r}", hint=did_you_mean(name, names(folder)))
@@ -36,7 +36,7 @@ def load(folder: str, name: str) -> ModuleType:
 
 @cache
 def summary(folder: str, name: str) -> str:
-    """The first line of an entry's docstring, without importing it."""
+    """Return the first line of an entry's docstring, without importing it."""
     import ast
 
     return (ast.get_docstring(ast.parse(_source(folder, name))) or "").partition("\n")[0].rstrip(".")
@@ -44,7 +44,7 @@ def summary(folder: str, name: str) -> str:
 
 @cache
 def constant(folder: str, name: str, what: str) -> Any:
-    """What an entry sets a name to at its beginning, written out, without importing it; () where it sets none."""
+    """Return the literal that an entry's module assigns to a name, without importing it; () if there is none."""
     from ast import literal_eval
 
     for line in _source(folder, name).split("\n"):
@@ -55,7 +55,7 @@ def constant(folder: str, name: str, what: str) -> Any:
 
 @cache
 def having(folder: str, what: str, value: str) -> tuple[str, ...]:
-    """The entries of a folder among whose constant `what` is a value."""
+    """Return the entries of a folder whose constant `what` contains a value."""
     return tuple(name for name in names(folder) if value in constant(folder, name, what))
 
 

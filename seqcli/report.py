@@ -1,4 +1,4 @@
-"""What a model scores on some data: one report for every task."""
+"""The report of a model's scores on some data, the same for every task."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from seqcli.metrics import Found, Measures, accuracy, calibration
 
 @dataclass
 class Report:
-    """A score and what it was measured on."""
+    """Scores and what they were measured on."""
 
     metrics: dict[str, float]
     counts: dict[str, int]
-    signature: str  # what two numbers must share to stand in one table
-    protocol: str  # how it was scored; of labels, what was scored one by one: sentences, texts
+    signature: str  # what two numbers must share to be comparable
+    protocol: str  # how it was scored; for labels, the unit that was scored: sentences, texts
     labels: dict[str, Any] = field(default_factory=dict)  # per label: precision, recall, f1, support
     confusion: accuracy.Confusion | None = None
     reliability: list[calibration.Bin] = field(default_factory=list)
     steps: dict[str, list[float | None]] = field(default_factory=dict)  # figures of each step of a horizon
-    unit: str = "token"  # what a figure per token is per
+    unit: str = "token"  # the unit of a figure per token
     wide: int = 9  # characters of a printed figure
-    targets: dict[str, Report] = field(default_factory=dict)  # of each target, where a model has several
+    targets: dict[str, Report] = field(default_factory=dict)  # of each target, if a model has several
 
     @classmethod
     def of(cls, measured: Measures, counts: Mapping[str, int], signature: str, protocol: str, **printed: Any) -> Self:
-        """What metrics found: the table of the last that has one, the confusion and bins of the first. `printed` is
-        `unit` and `wide`."""
+        """Make a report from metrics, with the table of the last that has one, and the confusion and bins of the
+        first. `printed` is `unit` and `wide`."""
         values: dict[str, float] = {}
         found = cls(values, dict(counts), signature, protocol, **printed)
         for metric in measured.metrics:
@@ -45,13 +45,13 @@ class Report:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, without the tables; a number that JSON lacks (a perplexity beyond what a float holds) is null."""
+        """Return it for JSON, without tables; a number that JSON lacks (a perplexity too large for a float) is null."""
         shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         own = {"targets": {name: report.to_dict() for name, report in self.targets.items()}} if self.targets else {}
         return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature, **own}
 
     def to_json(self, wanted: Any = ()) -> dict[str, Any]:
-        """As JSON: all of it with its tables, or the figures that are wanted."""
+        """Return it for JSON: all of it with its tables, or only the wanted figures."""
         if wanted:
             left_out = {*self.metrics, "targets"} - {*wanted}
             return {k: v for k, v in self.to_dict().items() if k not in left_out}
@@ -67,8 +67,8 @@ class Report:
 
 
 def of_targets(targets: Mapping[str, Report], decide: Mapping[str, str], right: Any, signature: str) -> Report:
-    """The report of several targets: theirs, the mean of the figures that `decide`, and how many units have all right
-    (N,) bool. Where each has a cross-entropy, it is their sum."""
+    """Return the report of several targets: theirs, the mean of the figures that `decide`, and the share of units with
+    all targets `right` (N,) bool. If each has a cross-entropy, the report has their sum."""
     figures = {name: report.metrics.get(decide[name], 0.0) for name, report in targets.items()}
     measured = Measures(["targets"], decide=figures)
     measured.update(Found(chosen=right))

@@ -1,4 +1,4 @@
-"""Run folders: what a training run writes, and finding the run that a verb means when it is not told."""
+"""Run folders: the files that a training run writes, and how a verb finds its model if none is given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path("runs")
 
 
 def folder(name: str) -> Path:
-    """The folder of a run's name. Raises UsageError for a name that is not one folder's."""
+    """Return the folder of a run by its name. Raises UsageError for a name that cannot be that of one folder."""
     if name in ("", ".", "..") or any(c in name for c in "/\\\0"):
         raise UsageError(f"{name!r} cannot name a run: its folder is {ROOT}/NAME", hint="give a name without slashes")
     return ROOT / name
@@ -51,15 +51,15 @@ class Run:
         return self.path / "snapshots" / f"step-{step:08d}.safetensors"
 
     def exists(self) -> bool:
-        """Whether the folder holds a run, finished or not. A recipe alone is a run that was never trained a step."""
+        """Whether the folder holds a run, finished or not. A recipe alone does not count: no step was trained."""
         return any(f.exists() for f in (self.metrics, self.model, self.last))
 
     @contextmanager
     def claimed(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
-        """Make sure that a run can be written here, by no other process meanwhile; what is there stays until `clear`.
+        """Claim the folder for a run, so that no other process writes it meanwhile; an old run stays until `clear`.
 
-        Raises UsageError where the folder holds another run, or none to resume; SeqcliError where it is not writable,
-        or another process writes it.
+        Raises UsageError if the folder holds another run, or none to resume; SeqcliError if it is not writable, or if
+        another process writes it.
         """
         if resume and self.exists() and not self.last.exists():
             raise UsageError(
@@ -67,11 +67,11 @@ class Run:
                 hint="--overwrite begins it anew, --name NAME keeps both",
             )
         if resume and not self.exists() and not self.recipe.exists():
-            raise UsageError(f"there is no run {self.path} to resume", hint="leave out --resume to begin it")
+            raise UsageError(f"there is no run {self.path} to resume", hint="omit --resume to begin it")
         if self.exists() and not (overwrite or resume):
             raise UsageError(
                 f"{self.path} already holds a run",
-                hint="--resume goes on with it, --overwrite begins it anew, --name NAME keeps both",
+                hint="--resume continues it, --overwrite begins it anew, --name NAME keeps both",
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Run:
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
             hint = (
-                "free some space" if error.errno == errno.ENOSPC else "runs are written into ./runs of where you are"
+                "free some space" if error.errno == errno.ENOSPC else "runs are written to ./runs"
             )
             raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}", hint=hint) from None
         try:
@@ -91,14 +91,14 @@ class Run:
                 os.close(lock)
 
     def clear(self) -> None:
-        """Remove the run that is there."""
+        """Remove the run in the folder."""
         for file in (self.last, self.metrics, self.model, self.recipe):
             file.unlink(missing_ok=True)
         for file in (*self.path.glob("snapshots/step-*.safetensors"), *self.path.glob("events.out.tfevents.*")):
             file.unlink()
 
     def log(self, record: dict[str, Any]) -> int:
-        """Append a record to metrics.jsonl; the file's length in bytes then. Raises SeqcliError."""
+        """Append a record to metrics.jsonl, and return the file's length in bytes. Raises SeqcliError."""
         try:
             with self.metrics.open("ab") as file:
                 file.write((json.dumps(record) + "\n").encode())
@@ -106,12 +106,12 @@ class Run:
                 os.fsync(file.fileno())
                 return file.tell()
         except OSError as error:
-            hint = "free some space, then go on with --resume" if error.errno == errno.ENOSPC else ""
+            hint = "free some space, then continue with --resume" if error.errno == errno.ENOSPC else ""
             raise SeqcliError(f"cannot write {self.metrics}: {error.strerror}", hint=hint) from None
 
     def cut_log(self, length: int) -> None:
-        """Cut metrics.jsonl back to a length: what a killed run logged after its last save is logged again. A line
-        that is cut in two, by whatever, goes as well."""
+        """Cut metrics.jsonl to a length, because a resumed run logs again what was logged after the last save. An
+        incomplete last line is removed too."""
         if self.metrics.exists():
             with self.metrics.open("r+b") as file:
                 whole = file.read(length)
@@ -119,8 +119,8 @@ class Run:
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor of a folder that no other process holds; the system lets it go when its process ends, however that
-    ends. None where the system has no such locks. Raises SeqcliError where another one holds it."""
+    """Lock a folder and return its descriptor; the system releases it when the process ends in any way. Return None
+    if the system has no such locks. Raises SeqcliError if another process holds it."""
     if os.name != "posix":  # no folder can be opened
         return None
     descriptor = os.open(folder, os.O_RDONLY)
@@ -136,12 +136,12 @@ def _locked(folder: Path) -> int | None:
 
 
 def is_reversed(header: Mapping[str, Any]) -> bool:
-    """Whether it is of a language model that reads lines from their ends."""
+    """Whether a header is that of a language model that reads lines from their ends."""
     return bool(header.get("data", {}).get("reversed"))
 
 
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:
-    """The verbs that use a file: what its kind of model says; none for what is not a model, or not known here."""
+    """Return the verbs that can use a file, by its kind of model; none for a file that is not a known model."""
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
     known = isinstance(kind, str) and kind in registry.names("models")
     if known and is_reversed(header):
@@ -150,15 +150,15 @@ def verbs(header: dict[str, Any]) -> tuple[str, ...]:
 
 
 def serves(verb: str, header: dict[str, Any]) -> bool:
-    """Whether a verb uses a model's file."""
+    """Whether a verb can use a model's file."""
     known = verbs(header)
     of_task = bool(known) and verb in OF_TASKS and verb in registry.names(f"tasks/{header['task']}")
     return verb in ANY or verb in known or of_task
 
 
 ANY = ("inspect", "look", "tokenize")
-INSTEAD = {"embed": "vectors are a network's: train one on the same data (leave model.kind away)"}
-OF_TASKS = ("select",)  # verbs for any model of a task that has a file of that name
+INSTEAD = {"embed": "only networks give vectors: train one on the same data (without model.kind)"}
+OF_TASKS = ("select",)  # verbs for all models of a task that has a module of that name
 EXAMPLES = {  # recipes to begin with
     "tag": ["pos-tagger"],
     "classify": ["sentiment"],
@@ -170,7 +170,7 @@ EXAMPLES = {  # recipes to begin with
 
 
 def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
-    """The model in ./runs with the newest recorded creation time that `accept` takes."""
+    """Return the model in ./runs with the newest recorded creation time that `accept` accepts. Raises UsageError."""
     found: list[tuple[str, Path]] = []
     broken: list[str] = []
     others = 0
@@ -196,7 +196,7 @@ def newest(verb: str, accept: Callable[[dict[str, Any]], bool]) -> Path:
 
 
 def find_model(model: str | None, verb: str) -> Path:
-    """The model file that -m names (a file, a run folder, or a run's name), or the newest that fits the verb."""
+    """Return the model file that -m names (a file, a run folder, or a run's name), or the newest for the verb."""
     if model is None:
         path = newest(verb, lambda header: serves(verb, header))
         console.say(f"using {path}")
@@ -211,7 +211,7 @@ def find_model(model: str | None, verb: str) -> Path:
 
 
 def open_model(model: str | None, verb: str) -> artifact.Artifact:
-    """Open the model that a verb is to use. Raises UsageError, naming the right verb, for a model of another kind."""
+    """Open the model for a verb. Raises UsageError, naming the right verb, for a model of another kind."""
     path = find_model(model, verb)
     opened = artifact.read(path)
     task = opened.header.get("task")
@@ -223,7 +223,7 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         kind = opened.header.get("model", {}).get("kind")
         raise UsageError(
-            f"{path} is a model of the kind {kind}: `{verb}` does not serve it",
+            f"{path} is a model of the kind {kind}, which `{verb}` cannot use",
             hint=INSTEAD.get(verb) or f"use: {right} -m {path}",
         )
     return opened

@@ -3,13 +3,13 @@
 Three schemes are known (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra 1999; Ratinov and Roth 2009):
 
     tokens   Alex  met   New    York   Paris  yesterday     two spans of one label next to each other: New York, Paris
-    iob1     I-P   O     I-L    I-L    B-L    O             B only where a span follows one of its own label
+    iob1     I-P   O     I-L    I-L    B-L    O             B only if a span follows one with its own label
     iob2     B-P   O     B-L    I-L    B-L    O             B at every beginning
     iobes    S-P   O     B-L    E-L    S-L    O             E at the end, S alone
 
-bilou (L, U), bmes (M) and bmewo (M, W) are iobes in other letters: every function here reads all letters alike, under
-any of these names, and writes those of the scheme that is named. A tag may have no label (`B`, `I`: one kind of
-span). A tag that is not `O` and has no prefix, such as `NOUN`, marks no span.
+bilou (L, U), bmes (M) and bmewo (M, W) are iobes with other letters: every function here reads all letters alike,
+under any of these names, and writes those of the named scheme. A tag may have no label (`B`, `I`: one kind of span).
+A tag that is not `O` and has no prefix, such as `NOUN`, marks no span.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import numpy as np
 
 from seqcli.errors import UsageError, did_you_mean
 
-SCHEMES = ("iob2", "iobes", "iob1")  # in the order that decides where data fit two of them equally well
+SCHEMES = ("iob2", "iobes", "iob1")  # in order of preference if data fit two of them equally well
 
-# how iobes and its like write B, I, E and S, in the order that decides where tags fit two of them equally well
+# how iobes and its variants write B, I, E and S, in order of preference if tags fit two of them equally well
 LETTERS = {"iobes": "BIES", "bilou": "BILU", "bmes": "BMES", "bmewo": "BMEW"}
 
 _PREFIXES = {"iob1": "IOB", "iob2": "IOB", **dict.fromkeys(LETTERS, "IOBES")}  # as `_FOLDED` reads them
@@ -35,7 +35,7 @@ _OUTSIDE = ("O", "")
 
 
 class Span(NamedTuple):
-    """Tokens `start` to `end` (exclusive), counted from 0."""
+    """A span: tokens `start` to `end` (exclusive), counted from 0."""
 
     start: int
     end: int
@@ -43,9 +43,9 @@ class Span(NamedTuple):
 
 
 def divide(tag: str) -> tuple[str, str]:
-    """Prefix and label: `B-NP` ("B", "NP"), `B` ("B", ""), `O` ("O", ""), `NOUN` ("", "NOUN").
+    """Split a tag into prefix and label: `B-NP` ("B", "NP"), `B` ("B", ""), `O` ("O", ""), `NOUN` ("", "NOUN").
 
-    Prefixes are the letters B I E S L U M W. The label is all after the first hyphen, further hyphens included.
+    Prefixes are the letters B I E S L U M W. The label is everything after the first hyphen.
     """
     if tag == "O":
         return _OUTSIDE
@@ -58,13 +58,13 @@ def divide(tag: str) -> tuple[str, str]:
 
 
 def recognise(sequences: Iterable[Sequence[str | None]]) -> str | None:
-    """The scheme of these tag sequences; None where they mark no spans. A tag that is None is not known.
+    """Return the scheme of these tag sequences; None if they mark no spans. A tag that is None is unknown.
 
-    The scheme in which the fewest tags are out of place, so that data with a few slips keep their scheme:
-    `violations` counts them, and `convert` from a scheme to itself puts them right. Data with a span in
-    them are valid in one scheme at most: iob1 forbids the B that iob2 asks for, iobes a span that ends in B or I.
-    None: no tag has a prefix, or most of those that are not `O` have none (part-of-speech tags with an `I` or `S`
-    among them). Of iobes and its like it is the one whose letters the most tags have.
+    It is the scheme in which the fewest tags are out of place, so that data with a few mistakes keep their scheme:
+    `violations` counts them, and `convert` from a scheme to itself corrects them. Data with a span are valid in at
+    most one scheme: iob1 forbids the B that iob2 requires, iobes a span that ends in B or I. The result is None if no
+    tag has a prefix, or most of those that are not `O` have none (part-of-speech tags with an `I` or `S` among them).
+    Among iobes and its variants it is the one whose letters most tags have.
     """
     pairs = _pairs(sequences)
     prefixes: Counter[str] = Counter()
@@ -79,16 +79,16 @@ def recognise(sequences: Iterable[Sequence[str | None]]) -> str | None:
 
 
 def violations(sequences: Iterable[Sequence[str | None]], scheme: str) -> int:
-    """In how many places a tag may not follow the one before it, or may not begin or end a sequence; none beside a
-    tag that is None."""
+    """Return in how many places a tag may not follow the one before it, or may not begin or end a sequence; places
+    next to a tag that is None do not count."""
     return _count(_pairs(sequences), _known(scheme))
 
 
 def convert(tags: Sequence[str], scheme_from: str, scheme_to: str) -> list[str]:
-    """The same spans in another scheme; tags that mark none stay as they are.
+    """Return tags for the same spans in another scheme; tags that mark no span stay as they are.
 
-    Spans are read by the rules of `spans`, so the result is valid in `scheme_to` even where `tags` were not in
-    `scheme_from`, and has the letters of `scheme_to` whatever theirs were.
+    Spans are read by the rules of `spans`, so the result is valid in `scheme_to` even if `tags` were not in
+    `scheme_from`, and has the letters of `scheme_to`.
     """
     _known(scheme_from)
     _known(scheme_to)
@@ -110,7 +110,7 @@ def convert(tags: Sequence[str], scheme_from: str, scheme_to: str) -> list[str]:
 
 
 def in_letters(tag: str, scheme: str | None) -> str:
-    """A tag in the letters of iobes or its like: `E-X` is `L-X` in bilou; in another scheme the tag as it is."""
+    """Return a tag in the letters of iobes or a variant: `E-X` is `L-X` in bilou; other schemes leave it unchanged."""
     prefix, _ = divide(tag)
     if scheme not in LETTERS or prefix not in _FOLDED:
         return tag
@@ -118,10 +118,10 @@ def in_letters(tag: str, scheme: str | None) -> str:
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
-    """The spans in order, read leniently, whatever the scheme: the rules of conlleval (CoNLL-2000).
+    """Return the spans in order, read leniently in any scheme, by the rules of conlleval (CoNLL-2000).
 
-    A tag begins a span if its prefix is B or S, or it follows a tag outside, an E or S, or another label; a span
-    goes on until one begins or a tag is outside. So `I-X` after `O` begins a span, and `B-X I-Y` are two.
+    A tag begins a span if its prefix is B or S, or if it follows a tag outside, an E or S, or another label; a span
+    continues until the next one begins or a tag is outside. So `I-X` after `O` begins a span, and `B-X I-Y` are two.
     """
     found, start, last, label = [], 0, "O", ""
     for i, tag in enumerate(tags):
@@ -138,7 +138,7 @@ def spans(tags: Sequence[str]) -> list[Span]:
 
 
 def tags_of(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
-    """The tags of so many tokens with these spans, in a scheme."""
+    """Return the tags of `length` tokens with these spans, in a scheme."""
     tags = ["O"] * length
     for start, end, label in spans:
         tags[start:end] = [f"{p}-{label}" if label else p for p in "B" + "I" * (end - start - 1)]
@@ -146,10 +146,10 @@ def tags_of(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
 
 
 def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
-    """The spans that are written as the scheme says; the others are left out.
+    """Return only the spans that are valid in the scheme.
 
-    iob2: B-X I-X*. iobes and its like: S-X, or B-X I-X* E-X. iob1: I-X+ not after a tag inside with the label X, or
-    B-X I-X* right after one.
+    iob2: B-X I-X*. iobes and its variants: S-X, or B-X I-X* E-X. iob1: I-X+ not after a tag inside with the label X,
+    or B-X I-X* right after one.
     """
     _known(scheme)
     read = [_read(tag) for tag in tags]
@@ -160,7 +160,7 @@ def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
         if prefix != "O":
             while j < len(read) and prefix != "S" and read[j] == ("I", label):
                 j += 1
-            if scheme in LETTERS and prefix == "B":  # whole only with its E
+            if scheme in LETTERS and prefix == "B":  # complete only with its E
                 whole = j < len(read) and read[j] == ("E", label)
                 j += whole
             elif scheme == "iob1":
@@ -175,10 +175,10 @@ def strict_spans(tags: Sequence[str], scheme: str) -> list[Span]:
 
 
 def limits(labels: Sequence[str], scheme: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the scheme allows: start (K,), transitions (K, K) [from, to], end (K,), bool, True = allowed.
+    """Return what the scheme allows: start (K,), transitions (K, K) [from, to], end (K,), bool, True = allowed.
 
     `labels` are the K tags. A tag whose prefix the scheme does not have is allowed nowhere; one without a prefix
-    counts as outside. A set that lacks tags (a B-X without its E-X) may leave ways in and none out.
+    counts as outside. With missing tags (a B-X without its E-X) a span may be able to begin but not to end.
     """
     _known(scheme)
     read = [_read(tag) for tag in labels]
@@ -190,9 +190,9 @@ def limits(labels: Sequence[str], scheme: str) -> tuple[np.ndarray, np.ndarray, 
 
 
 def continues(labels: Sequence[str], scheme: str) -> np.ndarray:
-    """(K, K) bool: [a, b] True where tag b after tag a goes on with the same span.
+    """Return (K, K) bool: [a, b] is True if tag b after tag a continues the same span.
 
-    In every scheme: I or E after B or I, of one label; what the scheme does not allow continues nothing.
+    In every scheme that is I or E after B or I with the same label, if the scheme allows it.
     """
     _, transitions, _ = limits(labels, scheme)
     read = [_read(tag) for tag in labels]
@@ -202,17 +202,17 @@ def continues(labels: Sequence[str], scheme: str) -> np.ndarray:
 
 @lru_cache(1 << 14)
 def _read(tag: str) -> tuple[str, str]:
-    """Prefix (one of O B I E S) and label of a tag."""
+    """Return prefix (one of O B I E S) and label of a tag."""
     prefix, label = divide(tag)
     return (_FOLDED[prefix], label) if prefix in _FOLDED else _OUTSIDE
 
 
 def _follows(a: tuple[str, str], b: tuple[str, str], scheme: str) -> bool:
-    """Whether b may follow a; a sequence begins and ends with what is outside."""
+    """Whether b may follow a; the start and the end of a sequence count as tags outside."""
     allowed = _PREFIXES[scheme]
     if a[0] not in allowed or b[0] not in allowed:
         return False
-    inside = a[0] in "BI" and a[1] == b[1]  # a span of b's label may go on after a
+    inside = a[0] in "BI" and a[1] == b[1]  # a span with b's label may continue after a
     if scheme == "iob1":
         return b[0] != "B" or inside
     if scheme == "iob2":
@@ -221,7 +221,7 @@ def _follows(a: tuple[str, str], b: tuple[str, str], scheme: str) -> bool:
 
 
 def _pairs(sequences: Iterable[Sequence[str | None]]) -> Counter[tuple[str | None, str | None]]:
-    """How often each tag follows each other; every sequence begins and ends with an O that is not its own."""
+    """Count how often each tag follows each other; an additional O begins and ends every sequence."""
     pairs: Counter[tuple[str | None, str | None]] = Counter()
     for tags in sequences:
         pairs.update(pairwise(("O", *tags, "O")))
@@ -233,13 +233,13 @@ def _count(pairs: Counter[tuple[str | None, str | None]], scheme: str) -> int:
     for (a, b), n in pairs.items():
         if a is not None and b is not None:
             wrong += n * (not _follows(_read(a), _read(b), scheme))
-        elif b is not None:  # what stands before it is not known
+        elif b is not None:  # the tag before it is unknown
             wrong += n * (_read(b)[0] not in _PREFIXES[scheme])
     return wrong
 
 
 def _known(scheme: str) -> str:
-    """The scheme's name. Raises UsageError with a suggestion."""
+    """Return the scheme's name if it is known. Raises UsageError with a suggestion."""
     if scheme not in _PREFIXES:
         raise UsageError(f"unknown span scheme {scheme!r}", hint=did_you_mean(scheme, _PREFIXES))
     return scheme

@@ -1,4 +1,4 @@
-"""What `eval` scores: files read as the training data were, or a split of the run's own data, found by its recipe."""
+"""Find what `eval` scores: files read as the training data were, or a split of the run's own data, and score it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def recipe_of(header: Mapping[str, Any], path: Path) -> Recipe:
-    """The recipe beside a model, whose paths are right, else the one in its header."""
+    """Return the recipe next to a model, whose paths are valid, else the one in its header."""
     folder = path.parent
     beside = (folder.parent if folder.name == "snapshots" else folder) / "recipe.yaml"
     return load_recipe(beside) if beside.is_file() else resolve_recipe(header["recipe"], base=Path())
 
 
 def choose(wanted: str | None, known: list[str]) -> str:
-    """The split that is meant: test, else valid, else train. Raises UsageError for one that the run does not have."""
+    """Return the wanted split, by default test, else valid, else train. Raises UsageError if the run lacks it."""
     if wanted is None:
         wanted = next(s for s in ("test", "valid", "train") if s in known)
         if wanted != "test":
@@ -40,7 +40,7 @@ def choose(wanted: str | None, known: list[str]) -> str:
 
 
 def own_split(predictor: BasePredictor, wanted: str | None) -> tuple[str, Any]:
-    """The name and the records of a split of the data that a model was trained on; warns where they have changed."""
+    """Return the name and the records of a split of a model's data; warn if they have changed since training."""
     header = predictor.header
     recipe = recipe_of(header, predictor.path)
     how = {} if recipe.frames is None else {"numbers": True}
@@ -54,7 +54,7 @@ def own_split(predictor: BasePredictor, wanted: str | None) -> tuple[str, Any]:
 def records(
     predictor: BasePredictor, files: Sequence[str], reading: Reading, split: str | None = None
 ) -> tuple[str, Any]:
-    """What is scored, files or a split, and its records with their answers. Raises SeqcliError."""
+    """Return the name of what is scored, files or a split, and its records with answers. Raises SeqcliError."""
     if not files:
         return own_split(predictor, split)
     read = registry.load(f"tasks/{predictor.task}", "data").read_scored
@@ -62,7 +62,7 @@ def records(
 
 
 def trained_on(predictor: BasePredictor, records: Sequence[Any]) -> int:
-    """How many of some records stand word for word in the training split, as far as it can be found."""
+    """Return how many records are also in the training split; 0 if that cannot be found."""
     data = registry.load(f"tasks/{predictor.task}", "data")
     splits = predictor.header["data"]["splits"]
     if splits["train"].get("sha256") == data.fingerprint(records):
@@ -73,14 +73,14 @@ def trained_on(predictor: BasePredictor, records: Sequence[Any]) -> int:
     try:
         how = {} if recipe.frames is None else {"numbers": True}
         corpus = data.open_corpus(recipe.data, recipe.base, **how)
-    except (SeqcliError, OSError):  # it is elsewhere
+    except (SeqcliError, OSError):  # the data are elsewhere
         return 0
     known = {corpus.given(record) for record in corpus.records("train")}
     return sum(corpus.given(record) in known for record in records)
 
 
 def score(predictor: BasePredictor, what: str, found: Any, **how: Any) -> Report:
-    """The report of records called `what`. Raises SeqcliError where there is nothing to score."""
+    """Return the report of records called `what`. Raises SeqcliError if there is nothing to score."""
     report = predictor.score(found, what=f"scoring {what}", **how)
     if not next(iter(report.counts.values())):
         left = next((name for name in report.counts if name.endswith("left out")), "")
@@ -91,7 +91,7 @@ def score(predictor: BasePredictor, what: str, found: Any, **how: Any) -> Report
 
 
 def scored(predictor: BasePredictor, files: Sequence[str], asked: Mapping[str, Any]) -> Report:
-    """The report of files, or of a split, as `asked` says how they are read and how they are scored."""
+    """Return the report of files, or of a split; `asked` says how to read and how to score them."""
     own = {field.name for field in fields(Reading)}
     reading = Reading(**{k: v for k, v in asked.items() if k in own})
     how = {k: v for k, v in asked.items() if k not in own and k != "split"}
@@ -99,7 +99,8 @@ def scored(predictor: BasePredictor, files: Sequence[str], asked: Mapping[str, A
 
 
 def threshold(precision: float, predictor: BasePredictor) -> float:
-    """The confidence from which the validation split's answers were so precise, kept in the model's file."""
+    """Return the lowest confidence at which answers on the validation split reach a precision, cached in the model's
+    file. Raises SeqcliError."""
     stored = artifact.read(predictor.path)
     key, known = f"{precision:g}", stored.header.get("decoding", {}).get("thresholds", {})
     if key not in known:
@@ -110,7 +111,7 @@ def threshold(precision: float, predictor: BasePredictor) -> float:
         if found is None:
             best = max((p for p, _ in answers), default=0.0)
             raise SeqcliError(
-                f"no confidence makes the answers on the validation split {precision:g} precise"
+                f"no threshold makes the answers on the validation split {precision:g} precise"
                 f" (the most probable one has {best:.4f})",
                 hint="ask for less, or train further",
             )
@@ -120,8 +121,8 @@ def threshold(precision: float, predictor: BasePredictor) -> float:
         try:
             artifact.write(stored.path, {**stored.header, "decoding": decoding}, stored.arrays)
             console.say(f"threshold for precision {key} written into {stored.path}")
-        except SeqcliError as error:  # a model that belongs to someone else can be used all the same
-            console.warn(f"the threshold for precision {key} is not kept: {error.message}")
+        except SeqcliError as error:  # a model that cannot be written is used nevertheless
+            console.warn(f"the threshold for precision {key} is not stored: {error.message}")
     least, reached, kept = known[key]
-    console.say(f"dropping what is less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept")
+    console.say(f"dropping answers less probable than {least:.4f}: precision {reached:.4f} on valid, {kept:.1%} kept")
     return least

@@ -1,8 +1,8 @@
-"""Text in, results out: strict decoding with file:line:column, '\\n' the only line end, broken pipes told apart.
+"""Text in, results out: strict decoding with file:line:column, '\\n' as the only line end, handling of broken pipes.
 
-Everything that reads a user's text reads it through here. Text comes in chunks of whole lines, as much as is there:
-a slow pipe yields a line at a time, a file yields large chunks, so that a filter answers at once when it is talked to
-and works in batches when there is a backlog.
+All code that reads a user's text reads it through this module. Text comes in chunks of whole lines, as much as is
+available: a slow pipe yields a line at a time, a file yields large chunks, so that a filter answers interactive input
+at once and works in batches when there is a backlog.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from seqcli.errors import SeqcliError
 from seqcli.files import open_source
 
 CHUNK = 1 << 20
-BOM = "\ufeff"  # a byte order mark at the start of a source: part of no text
-LONGEST = 1 << 20  # bytes: a line longer than this is cut between chunks when the caller allows it
+BOM = "\ufeff"  # a byte order mark at the start of a source, which is not part of the text
+LONGEST = 1 << 20  # bytes: a longer line is cut between chunks if the caller allows it
 _CONVERT = "convert the file first, for example with: iconv -f latin1 -t utf-8 FILE"
 
 
@@ -32,27 +32,27 @@ class Chunk:
     text: str
     source: str
     line: int  # number of the first line, from 1
-    column: int = 1  # of its first character: above 1 where a long line was cut
+    column: int = 1  # of its first character: above 1 if a long line was cut
 
     @property
     def size(self) -> int:
-        """Its characters."""
+        """The number of its characters."""
         return len(self.text)
 
     def place(self, offset: int = 0) -> str:
-        """`file:line:column` of a character."""
+        """Return `file:line:column` of a character."""
         before, column = column_of(self.text, offset)
         return f"{self.source}:{self.line + before}:{column if before else column + self.column - 1}"
 
 
 @dataclass
 class Replaced:
-    """Bytes that are no text in their encoding, read as U+FFFD and counted."""
+    """Decodes bytes, and counts those that are invalid in their encoding and are read as U+FFFD."""
 
     count: int = 0
 
     def decode(self, data: bytes, encoding: str) -> str:
-        """The text of bytes."""
+        """Decode bytes, and count the replacements."""
         text = data.decode(encoding, errors="replace")
         self.count += text.count("\ufffd") - data.decode(encoding, errors="ignore").count("\ufffd")
         return text
@@ -85,13 +85,13 @@ def read_chunks(
     cut_long_lines: bool = False,
     replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
-    """Whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line that
-    is longer than 1 MiB, behind a space or else a comma if it has one, so that memory stays bounded; otherwise memory
-    grows with the longest line. An `encoding` is what a recipe says of its data, which the hint names then; without
-    one it is UTF-8. What does not decode raises SeqcliError with its place, or is `replaced` and counted there.
+    """Yield whole lines from an open binary file, as they come. With `cut_long_lines` a chunk may end inside a line
+    longer than 1 MiB, after a space or else a comma if it has one, so that memory stays bounded; otherwise memory
+    grows with the longest line. `encoding` is the one in a recipe, which the hint then mentions; without it, UTF-8.
+    Invalid bytes raise SeqcliError with their place, or are `replaced` and counted there.
     """
     hint = (
-        _CONVERT if encoding is None else f"{_CONVERT}; or say what it is in a recipe, as in data.encoding: latin-1"
+        _CONVERT if encoding is None else f"{_CONVERT}; or set its encoding in a recipe, as in data.encoding: latin-1"
     )
     encoding = encoding or "utf-8"
     read = getattr(file, "read1", file.read)  # what is there now, instead of waiting for a full buffer
@@ -130,7 +130,7 @@ def read_chunks(
 
 
 def _character_boundary(data: bytes) -> int:
-    """The largest cut at or before the end of `data` that splits no UTF-8 character."""
+    """Return the last position in `data`, or its end, where a cut splits no UTF-8 character."""
     end = len(data)
     for back in range(1, min(4, end) + 1):
         byte = data[-back]
@@ -148,8 +148,8 @@ def read_text(
     end_lines: bool = False,
     replaced: Replaced | None = None,
 ) -> Iterator[Chunk]:
-    """The chunks of several sources, one after the other; with `end_lines` one that lacks its last line end is given
-    it where another follows. `encoding` and the rest are as for `read_chunks`."""
+    """Yield the chunks of several sources in turn; with `end_lines` a source without a final line end is given one if
+    another source follows. `encoding` and the rest are as for `read_chunks`."""
     how: dict[str, Any] = {"encoding": encoding, "cut_long_lines": cut_long_lines, "replaced": replaced}
     for number, path in enumerate(paths, 1):
         with open_source(path) as (file, source):
@@ -161,14 +161,14 @@ def read_text(
 
 
 def without_marks(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Chunks without the byte order marks that sources begin with."""
+    """Yield chunks without the byte order marks that sources begin with."""
     for chunk in chunks:
         first = chunk.line == chunk.column == 1
         yield replace(chunk, text=chunk.text.removeprefix(BOM)) if first else chunk
 
 
 def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
-    """(line number, line without its end) of a chunk; '\\n' alone ends a line."""
+    """Iterate over (line number, line without its end) of a chunk; only '\\n' ends a line."""
     lines = chunk.text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -176,7 +176,7 @@ def lines_of(chunk: Chunk) -> Iterator[tuple[int, str]]:
 
 
 def column_of(text: str, offset: int) -> tuple[int, int]:
-    """(lines before, column from 1) of a character offset in a chunk's text."""
+    """Return (lines before, column from 1) of a character offset in a chunk's text."""
     return text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
@@ -194,7 +194,7 @@ def more_is_there() -> bool:
 
 
 class Output:
-    """Standard output as UTF-8 whatever the locale, '\\n' only; `flush` when the reader may be waiting."""
+    """Standard output, in UTF-8 whatever the locale, with '\\n' only; call `flush` when the reader may be waiting."""
 
     def __init__(self, file: IO[bytes] | None = None):
         self._file = file or sys.stdout.buffer
@@ -206,11 +206,11 @@ class Output:
         self._file.write(data)
 
     def line(self, text: str) -> None:
-        """A line for a person: no control character reaches the terminal."""
+        """Write a line for people: no control character reaches the terminal."""
         self.write(console.visible(text) + "\n")
 
     def json(self, record: dict[str, Any]) -> None:
-        """One JSON object a line, its keys in the order given, non-ASCII text as it is."""
+        """Write a JSON object on one line, its keys in the given order, non-ASCII text unescaped."""
         import json
 
         self.line(json.dumps(record, ensure_ascii=False, separators=(", ", ": ")))
@@ -220,7 +220,7 @@ class Output:
 
 
 def discard_stdout() -> None:
-    """After a broken pipe: point stdout at nothing, so that the interpreter's last flush does not complain."""
+    """Redirect stdout to nothing after a broken pipe, so that the interpreter's last flush raises no error."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

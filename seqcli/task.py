@@ -1,9 +1,9 @@
-"""Tasks: what is trained, on what, how it is judged; one a file. This module is the contract.
+"""Tasks: what to train, on which data, and how to evaluate it; one a folder. This module is the contract.
 
-A task's file offers `Task`, a subclass of `BaseTask`, whose `prepare` turns a recipe into data, a fresh model and all
-that its artifact needs beside the weights. The training loop asks it for batches, for a loss, and for an evaluation;
-it knows nothing else of tasks. Nothing here imports torch: a model's arrays may be torch's, and `ops` puts what goes
-to it where they are.
+The module `train` of a task has `Task`, a subclass of `BaseTask`, whose `prepare` turns a recipe into data, a new
+model and all that its artifact needs besides the weights. The training loop asks it for batches, a loss, and an
+evaluation, and knows nothing else about tasks. Nothing here imports torch: a model's arrays may be torch tensors, and
+`ops` moves data to their device.
 """
 
 from __future__ import annotations
@@ -29,62 +29,63 @@ from seqcli.report import Report
 from seqcli.runs import Run
 
 Batch = Any  # arrays, in a tuple or by name
-State = Any  # what a batch hands on to the next; () where nothing is
+State = Any  # what a batch passes on to the next; () for nothing
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model in training scores on the validation split."""
+    """The scores of a model in training on the validation split."""
 
     scores: Mapping[str, float]  # "valid_loss" in nats, and metrics by name
-    watched: str = "valid_loss"  # the one that decides which model is kept
+    watched: str = "valid_loss"  # the score that decides which model is kept
     more_is_better: bool = False
 
 
 @dataclass
 class BaseTask(ABC):
-    """A recipe made ready: data read, vocabulary learnt, model created."""
+    """A recipe ready for training: data read, vocabulary learnt, model created."""
 
     recipe: Recipe
     model: Any  # untrained, of NumPy arrays; None for a counted kind
     header: dict[str, Any]  # of the artifact: tokenizer or labels, vocabulary, data
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)  # of the artifact, beside the model's
-    rows: slice = field(default_factory=lambda: slice(None), kw_only=True)  # of every batch, this process's
-    former: Former | None = field(default=None, kw_only=True)  # what the run began from
-    growth: Growth | None = field(default=None, kw_only=True)  # by what that grew
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)  # of the artifact, besides the model's
+    rows: slice = field(default_factory=lambda: slice(None), kw_only=True)  # of every batch, for this process
+    former: Former | None = field(default=None, kw_only=True)  # the model that the run began from
+    growth: Growth | None = field(default=None, kw_only=True)  # how that model grew
     fresh: bool = field(default=True, kw_only=True)  # whether the run began with new weights
 
-    batches = 1  # an epoch
+    batches = 1  # in an epoch
     unit = "token"
-    judged = "token"  # what a loss is the mean of
-    checked: ClassVar[Mapping[str, Any]] = {}  # how the validation split is scored in training
+    judged = "token"  # the unit over which the loss is a mean
+    checked: ClassVar[Mapping[str, Any]] = {}  # arguments for scoring the validation split in training
 
     @property
     def watched(self) -> str:
-        """What decides, and a display draws: a metric, or "valid_loss", where there is a validation split."""
+        """The figure that decides and is displayed: with a validation split a metric or "valid_loss", else
+        "train_loss"."""
         if "valid" not in self.splits:
             return "train_loss"
         return "valid_loss" if self.recipe.train and self.recipe.train.watch == "loss" else self.headline.metric
 
     def check_watched(self) -> None:
-        """Raise UsageError where `train.watch` is neither the loss nor the figure that decides, or has no split."""
+        """Raise UsageError if `train.watch` is neither the loss nor the task's figure, or if that has no split."""
         assert self.recipe.train is not None
         watch, figure = self.recipe.train.watch, self.headline.metric
         if watch not in (None, "loss", figure):
             raise UsageError(
-                f"train.watch: {watch!r} does not decide which model is kept here",
+                f"train.watch: {watch!r} cannot decide which model is kept here",
                 hint=f"known: {figure} (default), loss",
             )
         if watch == figure and "valid" not in self.splits:
-            raise UsageError(f"train.watch: {watch} is measured on a validation split; set data.valid")
+            raise UsageError(f"train.watch: {watch} needs a validation split; set data.valid")
 
     @classmethod
     @abstractmethod
     def prepare(
         cls, recipe: Recipe, saved: Artifact | None, start: Artifact | None, former: Former | None = None
     ) -> Self:
-        """Make ready; `saved` is the checkpoint of a run that goes on, `start` a model to fine-tune; `former` is that
-        model, of a run that goes on too, with the data that it was trained on.
+        """Prepare a recipe for training. `saved` is the checkpoint of a run that is resumed, `start` a model to
+        fine-tune; `former` is that model with its data, also for a run that is resumed.
 
         Raises SeqcliError.
         """
@@ -98,11 +99,11 @@ class BaseTask(ABC):
 
     @cached_property
     def depth(self) -> Depth:
-        """How deep the model's arrays lie; those of a fresh one are a group."""
+        """The depth groups of the model's arrays; those of a fresh model are one group."""
         return Depth.of(layers.arrays(self.model), self.recipe.train, fresh=self.fresh)
 
     def check_depth(self) -> None:
-        """Raise UsageError for keys of `train` that ask for layers, or readers, where there is nothing trained."""
+        """Raise UsageError for keys of `train` about pretrained layers, or readers, if there are none."""
         train = self.recipe.train
         assert train is not None
         if train.reader_rate and not self.tuned:
@@ -114,13 +115,13 @@ class BaseTask(ABC):
         for key, given in (("layer_rate", train.layer_rate != 1), ("unfreeze_every", train.unfreeze_every)):
             if given and len(self.depth.groups) == 1:
                 raise UsageError(
-                    f"train.{key}: the model is new, all of it: there are no trained layers",
+                    f"train.{key}: the whole model is new: there are no trained layers",
                     hint="it is for models that are fine-tuned (--init-from) and readers (train.reader_rate)",
                 )
 
     def read(self, reader: Any, records: Sequence[Any], steps: int, place: tuple[int, int]) -> dict[str, np.ndarray]:
-        """What language models make of the words of a batch (epoch, index), padded to `steps`: their `states`; once
-        they learn, what they are to read."""
+        """Return the `states` of language models for the words of a batch (epoch, index), padded to `steps`; once they
+        learn, their inputs."""
         epoch, index = place
         if self.tuned and self.depth.learning(epoch + index / self.batches) > self.depth.own:
             return reader.batch(records, steps)
@@ -128,35 +129,35 @@ class BaseTask(ABC):
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Batch | None:
-        """The `rows` of a batch, a function of the recipe's seed and its place alone; None where there are none."""
+        """Return the `rows` of a batch, which depend only on the recipe's seed and its place; None if there are none."""
 
     @property
     def draws(self) -> int:
-        """Which numbers are drawn for a batch: those of the whole one, or those of this process."""
+        """The random stream for a batch: that of the whole batch, or of this process's rows."""
         return 1 + (self.rows.start or 0)
 
     @abstractmethod
     def size(self, batch: Batch) -> int:
-        """How many units (tokens) a batch trains on."""
+        """Return how many units (tokens) a batch trains on."""
 
     def weight(self, batch: Batch) -> float:
-        """What the loss of a batch is divided by: as much do its rows count beside others."""
+        """Return the divisor of a batch's loss, which is the weight of its rows relative to other processes' rows."""
         return self.size(batch)
 
     def initial_state(self, model: Any) -> State:
-        """What the first batch of an epoch begins with."""
+        """Return the state for the first batch of an epoch."""
         return ()
 
     @abstractmethod
     def loss(self, model: Any, batch: Batch, state: State, rng: Any) -> tuple[Any, State]:
-        """Mean nats a unit of a batch, and what is handed on. `rng` draws what is dropped; None drops nothing."""
+        """Return a batch's mean nats a unit, and the next state. `rng` draws dropout masks; None drops nothing."""
 
     def predictor(self, model: Any) -> Any:
-        """What answers with a model of NumPy arrays."""
+        """Return the predictor of a model of NumPy arrays."""
         return model
 
     def evaluate(self, model: Any) -> Evaluation | None:
-        """Score the validation split with a model of float32 arrays of either library; None where there is none."""
+        """Score the validation split with a model of float32 arrays of either library; None if there is no split."""
         if "valid" not in self.splits:
             return None
         plain = layers.replace(model, {n: ops.to_numpy(a) for n, a in layers.arrays(model).items()})
@@ -169,17 +170,17 @@ class BaseTask(ABC):
     # counted kinds
 
     def count(self, kind: Any) -> Any:
-        """Fit a counted kind of model in one pass; the model."""
+        """Fit a counted kind of model in one pass, and return it."""
         raise UsageError(f"a {self.recipe.model.kind} model is trained by gradient descent")
 
-    # what a person sees
+    # what the user sees
 
     @abstractmethod
     def opening(self) -> str:
-        """One line: the data."""
+        """Return one line about the data."""
 
     def doubts(self) -> list[str]:
-        """What of the data should be looked at before its scores are believed."""
+        """Return what should be checked in the data before its scores are trusted."""
         corpus = getattr(self, "corpus", None)
         return corpus.doubts() if corpus is not None and hasattr(corpus, "doubts") else []
 
@@ -188,44 +189,44 @@ class BaseTask(ABC):
     @property
     @abstractmethod
     def headline(self) -> Headline:
-        """The one figure that decides."""
+        """The figure that decides between models."""
 
     @abstractmethod
     def finish(self, stored: Artifact) -> Ending:
-        """The kept model in use, with what is fitted on the validation split."""
+        """Return the kept model in use, with everything that is fitted on the validation split."""
 
     def scored(self, predictor: Any, split: str) -> Report:
-        """What it scores on a split."""
+        """Return the predictor's report on a split."""
         return predictor.score(self.splits[split], what=f"scoring {split}")
 
     def scored_on(self, predictor: Any, corpus: Any, split: str) -> Report:
-        """What a model scores on a split of another corpus."""
+        """Return a model's report on a split of another corpus."""
         return replace(self, corpus=corpus).scored(predictor, split)  # type: ignore[call-arg]
 
     @abstractmethod
     def figures(self, report: Report) -> str:
-        """The figures that a line has room for."""
+        """Return the main figures on one line."""
 
     @abstractmethod
     def baseline(self, split: str) -> Baseline | None:
-        """What a cheap model of the same data scores on a split; None where the model is that itself."""
+        """Return the score of a cheap model of the same data on a split; None if the model is itself that."""
 
     @abstractmethod
     def example(self, predictor: Any) -> str:
-        """What it does, shown, so that the first look at a model takes no command; empty where there is nothing."""
+        """Return an example of the model's answers, to show without a further command; `""` if there is none."""
 
     @abstractmethod
     def use(self) -> str:
-        """The command that uses the model, with MODEL in the place of its path."""
+        """Return the command that uses the model, with MODEL in place of its path."""
 
     def compared(self, report: Report | None) -> Headline:
-        """The figure that two models are compared by, which may have other tokens; `report` is this one's."""
+        """Return the figure by which to compare two models, whose tokens may differ; `report` is this one's."""
         return self.headline
 
     def closing(self, run: Run) -> None:
-        """Score the kept model on every split, and a baseline beside it; write the scores; show what it does."""
+        """Score the kept model and a baseline on every split, write the scores, and show an example."""
         for record in (r for split in self.splits.values() for r in split) if self.tuned else ():
-            record.states = None  # those of readers before they were trained
+            record.states = None  # they are those of the readers before training
         ending = self.finish(artifact.read(run.model))
         reports: dict[str, Report] = {}
         for split in (s for s in JUDGED if s in self.splits):
@@ -242,7 +243,7 @@ class BaseTask(ABC):
             ours = reports[judged].metrics[self.headline.metric]
             scores["baseline"] = margin(ours, self.baseline(judged) or self.recipe.model.kind, self.headline, judged)
         else:
-            console.say("no valid and no test split: nothing was measured, and no baseline beside it")
+            console.say("no valid and no test split: neither the model nor a baseline was scored")
         if self.former is not None:
             corpus: Any = self.corpus  # type: ignore[attr-defined]
             how = (ending.predictor, self.scored_on, self.compared(next(iter(mine.values()), None)))
@@ -259,23 +260,23 @@ class BaseTask(ABC):
 
     @abstractmethod
     def details(self) -> list[str]:
-        """Lines for --dry-run: sizes, and the shapes of a batch."""
+        """Return lines for --dry-run: sizes, and the shapes of a batch."""
 
     def activations(self) -> float:
-        """About how many numbers a batch keeps for its gradients."""
+        """Return about how many numbers a batch keeps for its gradients."""
         return 0.0
 
 
 def without_stdin(recipe: Recipe, kept: Path) -> Recipe:
-    """A recipe whose data come from the copy in the cache, for standard input cannot be read again."""
+    """Return a recipe whose data come from the copy in the cache, because standard input cannot be read again."""
     if recipe.data.train not in ("-", ["-"]):
         return recipe
     return replace(recipe, data=recipe.data.model_copy(update={"train": str(kept)}))
 
 
 def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also: str) -> Recipe:
-    """The recipe to fine-tune with: the stored model's shape, and the recipe's own keys of `model` that are named in
-    `kept`; as it is where nothing is fine-tuned."""
+    """Return the recipe to fine-tune with: the stored model's shape, and the recipe's own keys of `model` named in
+    `kept`; unchanged if nothing is fine-tuned."""
     if start is None:
         return recipe
     stored = start.header["model"]
@@ -287,17 +288,17 @@ def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also:
     usual = {k: f.get_default(call_default_factory=True) for k, f in type(recipe.model).model_fields.items()}
     unsaid = (
         {"reader"} if not own.get("reader") else set()
-    )  # what reads for the model stays, where nothing else is said
+    )  # readers stay unless the recipe names others
     said = [k for k in {**shape, **own} if k not in mine and k not in unsaid]
     if odd := [k for k in said if own.get(k) != stored.get(k, usual.get(k))]:
         console.warn(f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and {also}")
     if getattr(recipe.data, "vectors", None):
-        console.warn("data.vectors is not read: the vectors are those of the model that is fine-tuned")
+        console.warn("data.vectors is ignored: the model that is fine-tuned keeps its own vectors")
     return replace(recipe, model=type(recipe.model)(**shape, **mine))
 
 
 def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None, growth: Growth | None = None) -> Any:
-    """The model that training begins with: the one to fine-tune, grown where it is to grow, or fresh weights; None of
+    """Return the model that training begins with: the one to fine-tune, grown if required, or fresh weights; None for
     a counted kind."""
     kind = registry.load("models", recipe.model.kind)
     if kind.TRAINED == "counted":
@@ -312,21 +313,21 @@ def beginning(recipe: Recipe, vocabulary: Any, start: Artifact | None, growth: G
 
 
 def with_readers(model: Any, reader: Any, train: Any) -> Any:
-    """A model that trains the language models that read for it too, where the recipe says so."""
+    """Return a model that also trains the language models that read for it, if the recipe says so."""
     return replace(model, readers=reader.models) if reader and train and train.reader_rate else model
 
 
 def grows(start: Artifact | None, former: Former | None) -> bool:
-    """Whether the model to fine-tune is to grow."""
+    """Whether the model to fine-tune should grow."""
     return start is not None and former is not None and former.grow
 
 
 def without_vectors(recipe: Recipe) -> Recipe:
-    """A recipe that reads no word vectors: a model that is fine-tuned keeps its own."""
+    """Return a recipe without word vectors: a model that is fine-tuned keeps its own."""
     return replace(recipe, data=recipe.data.model_copy(update={"vectors": None}))
 
 
 def say_lacking(former: Former | None, added: Mapping[str, Sequence[str]]) -> None:
-    """Say what of a training split a model to fine-tune does not know, and how it would."""
+    """Print what of the training split a model to fine-tune does not know, and how it would learn it."""
     if former is not None and (what := told({k: v for k, v in added.items() if "label" not in k})):
         console.say(f"{former.name} does not know {what} of the training split: --grow gives them rows")

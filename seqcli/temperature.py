@@ -1,4 +1,4 @@
-"""One number that makes a model's probabilities truer: the temperature of the least cost."""
+"""Fit the temperature that calibrates a model's probabilities best."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 def fit_temperature(
     cost: Callable[[float], float], low: float = 0.25, high: float = 4.0, tolerance: float = 0.01
 ) -> float:
-    """The temperature T between `low` and `high` at which `cost(T)` is least, to the share `tolerance` of T.
+    """Return the temperature T between `low` and `high` at which `cost(T)` is least, to a relative `tolerance`.
 
-    `cost` is a negative log-likelihood in nats of scores divided by T (Guo et al. 2017), on data that the scores were
-    not trained on. A softmax's is convex in 1 / T and so has one minimum: golden-section search over log T finds it
-    (Kiefer 1953), one cost a step, 14 in all for the default range. Raises ValueError for a range without inside.
+    `cost` is the negative log-likelihood in nats of scores divided by T (Guo et al. 2017), on data that the scores
+    were not trained on. For a softmax it is convex in 1 / T and so has one minimum: golden-section search over log T
+    finds it (Kiefer 1953), one cost a step, 14 in all for the default range. Raises ValueError for an empty range.
     """
     if not (0 < low < high < math.inf and tolerance > 0):
         raise ValueError(f"no temperature between {low} and {high} to {tolerance}")

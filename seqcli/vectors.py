@@ -1,4 +1,4 @@
-"""Vectors as answers of a filter: what makes them, how they are written, which texts have similar ones."""
+"""Vectors as answers of a filter: compute them, write them, and find texts with similar ones."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ TOGETHER = 64  # vectors that are compared at once: bounds the memory
 
 
 class Found(NamedTuple):
-    """What was found for a record."""
+    """The result for a record."""
 
     vectors: np.ndarray  # (C,), or of its words (T, C)
-    symbols: Sequence[str] = ()  # those words, where they are asked for
-    similar: Sequence[tuple[float, int]] = ()  # similarity, and which one of the candidates, the most similar first
+    symbols: Sequence[str] = ()  # those words, if they are asked for
+    similar: Sequence[tuple[float, int]] = ()  # (similarity, index of a candidate), the most similar first
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Texts that are compared with a record's: their vectors (M, C), each of length 1; `most` are found."""
+    """Texts that are compared with records: their vectors (M, C), each of length 1; `most` are returned."""
 
     units: np.ndarray
     most: int
 
     @classmethod
     def of(cls, vectors: np.ndarray, most: int) -> Candidates:
-        """Those of vectors (M, C), none of which is zero; M at least 1."""
+        """Make candidates from vectors (M, C), none of which is zero; M is at least 1."""
         return cls(units(vectors), min(most, len(vectors)))
 
     def similar(self, vectors: np.ndarray) -> list[list[tuple[float, int]]]:
-        """The most similar ones by the cosine for each vector (N, C), those of equal cosines in their order; none for
-        a vector of zeros. Cosines are float32 products of tiles: none depends on what stands beside a vector."""
+        """Return the most similar candidates by cosine for each vector (N, C), ties in order; none for a vector of
+        zeros. Cosines are float32 products of tiles: none depends on other vectors."""
         found: list[list[tuple[float, int]]] = []
         for first in range(0, len(vectors), TOGETHER):
             part = vectors[first : first + TOGETHER]
@@ -59,7 +59,7 @@ class Candidates:
 
 
 def units(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (N, C) at length 1, float32; zeros stay."""
+    """Return vectors (N, C) scaled to length 1, float32; zeros stay."""
     wide = vectors.astype(np.float64)
     lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
     return (wide / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
@@ -78,11 +78,11 @@ class Embedder(Answering):
 
     @property
     def complete(self) -> bool:  # type: ignore[override]
-        """As the predictor."""
+        """Whether the predictor is complete."""
         return self.predictor.complete
 
     def packed(self) -> Callable[[], Answering]:
-        """What opens the same files, and has the same candidates."""
+        """Return a function that opens the same files, and has the same candidates."""
         return partial(_again, self.predictor.packed(), self.candidates)
 
     def prepare(self, record: Any, asked: Any) -> Any:
@@ -104,7 +104,7 @@ class Embedder(Answering):
         return self.predictor.where(record, number)
 
     def answer(self, records: Sequence[Any], asked: Pooling) -> list[Found]:
-        """The vectors of each record, with what is most similar where there are candidates."""
+        """Return the vectors of each record, with the most similar texts if there are candidates."""
         vectors = self.predictor.encoded(records, asked) if records else []
         if asked.each:
             named = self.predictor.vectoring.symbols
@@ -125,24 +125,25 @@ def _again(opened: Callable[[], Any], candidates: Candidates | None) -> Embedder
 
 @dataclass(frozen=True)
 class Writer(forms.Writer):
-    """Vectors as lines of numbers, as JSON objects, or as one more column; `each`: a word's are a line."""
+    """Writes vectors as lines of numbers, as JSON objects, or as a further column; `each`: a line for each word."""
 
     each: bool = False
     names: ClassVar[Sequence[str]] = ("vector",)
 
     def line(self, record: Any, answer: Found) -> str:
-        """Numbers, a space between; of words a line each, the word, a tab and its numbers, and an empty line."""
+        """Return numbers separated by spaces; for words a line each, the word, a tab and its numbers, and an empty
+        line after the last."""
         if not self.each:
             return numbers(answer.vectors) + "\n"
         rows = zip(answer.symbols, answer.vectors, strict=True)
         return "".join(f"{cell(word)}\t{numbers(row)}\n" for word, row in rows) + "\n"
 
     def cells(self, answer: Found) -> list[str]:
-        """One cell."""
+        """Return one cell."""
         return [numbers(answer.vectors)]
 
     def results(self, record: Any, answer: Found) -> list[dict[str, Any]]:
-        """What stands under `seqcli` in a JSON object."""
+        """Return the value of `seqcli` in a JSON object."""
         if not self.each:
             return [{"vector": _rounded(answer.vectors)}]
         return [{"vectors": [_rounded(row) for row in answer.vectors], "tokens": list(answer.symbols)}]
@@ -154,32 +155,32 @@ def _rounded(row: np.ndarray) -> list[float]:
 
 @dataclass(frozen=True)
 class Neighbours(forms.Writer):
-    """The most similar texts as lines, as JSON objects, or as two more columns for each."""
+    """Writes the most similar texts as lines, as JSON objects, or as two further columns for each."""
 
     texts: Sequence[str] = ()  # of all candidates
-    lines: Sequence[int] = ()  # and where they stand
-    most: int = 1  # so many lines are written for every record
+    lines: Sequence[int] = ()  # their line numbers
+    most: int = 1  # how many lines are written for every record
 
     @property
     def names(self) -> Sequence[str]:  # type: ignore[override]
-        """Two columns for each."""
+        """The names of two columns for each text."""
         return [f"{name}{i + 1}" for i in range(self.most) for name in ("similarity", "similar")]
 
     def _pairs(self, answer: Found) -> list[tuple[str, str]]:
-        """Similarities and texts; of a record that is like none the places are filled up."""
+        """Return similarities and texts, filled up with placeholders for a record without similar texts."""
         found = [(f"{similarity:.4f}", one_line(self.texts[at])) for similarity, at in answer.similar]
         return found + [("0.0000", "-")] * (self.most - len(found))
 
     def line(self, record: Any, answer: Found) -> str:
-        """similarity TAB text, a line each."""
+        """Return lines of `similarity TAB text`."""
         return "".join(f"{similarity}\t{text}\n" for similarity, text in self._pairs(answer))
 
     def cells(self, answer: Found) -> list[str]:
-        """Two cells for each."""
+        """Return two cells for each text."""
         return [part for pair in self._pairs(answer) for part in pair]
 
     def results(self, record: Any, answer: Found) -> list[dict[str, Any]]:
-        """What stands under `seqcli` in a JSON object."""
+        """Return the value of `seqcli` in a JSON object."""
         found = [(round(similarity, 6), self.texts[at], self.lines[at]) for similarity, at in answer.similar]
         return [{"similar": [{"similarity": s, "text": text, "line": line} for s, text, line in found]}]
 
@@ -189,10 +190,10 @@ class Neighbours(forms.Writer):
 
 @contextmanager
 def array_file(path: str, size: int, *, each: bool = False) -> Iterator[Callable[[Any, Found], str]]:
-    """A function that writes a record's vectors of `size` numbers, in the place of a form: into an array (N, C) of
-    float32, `.npy`, row by row; with `each` into an archive, `.npz`, of the words' `vectors` (W, C), end to end, and
-    `lengths` (N,) int64, how many each record has. The file is there when all is written well, else nothing is.
-    Raises SeqcliError where it cannot be written."""
+    """Yield a function that writes a record's vectors of `size` numbers, instead of a form: to an array (N, C) of
+    float32, `.npy`, row by row; with `each` to an archive, `.npz`, of the words' `vectors` (W, C), end to end, and
+    `lengths` (N,) int64, the number of each record's words. The file is created only if everything was written. Raises
+    SeqcliError if it cannot be written."""
     place, lengths = Path(path), []
     try:
         with artifact.replacing(place) as file, tempfile.TemporaryFile(dir=place.parent) as held:
@@ -220,8 +221,8 @@ def array_file(path: str, size: int, *, each: bool = False) -> Iterator[Callable
 
 
 def _head(rows: int, size: int | None) -> bytes:
-    """What an array (rows, size) of float32, or (rows,) of int64, begins with in a file: 128 bytes, whatever the
-    shape (numpy.lib.format, version 1.0)."""
+    """Return the file header of an array (rows, size) of float32, or (rows,) of int64: 128 bytes for any shape
+    (numpy.lib.format, version 1.0)."""
     kind, shape = ("<i8", f"({rows},)") if size is None else ("<f4", f"({rows}, {size})")
     text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()

@@ -135,7 +135,7 @@ class _Beam:
     def _chosen(
         self, frame: np.ndarray, scores: np.ndarray, worst: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Return the rows that leave the beam, and for each the row whose continuation replaces it, with its symbol."""
+        """Return the rows that leave the beam, and for each the row whose continuation replaces it, and by what."""
         K, V = self._growth.shape
         self._ask()
         found = self._growth + frame  # (K, V): scores of rows that grow by a symbol

@@ -146,7 +146,7 @@ class Guide:
         return found
 
     def follow(self, states: np.ndarray, ids: np.ndarray, of: np.ndarray) -> np.ndarray:
-        """Return the states (N, R) after a token of each row; `of` (N,) are the rows' sources, equal ones adjacent."""
+        """Return the states (N, R) after a token of each row; `of` (N,) are the sources, equal ones adjacent."""
         found = np.zeros_like(states)
         for b, rows in _spans(of):
             for r, rule in enumerate(self._rules[b]):

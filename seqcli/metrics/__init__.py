@@ -64,7 +64,7 @@ class BaseMetric(ABC):
 
     @classmethod
     def of(cls, **setting: Any) -> Self | None:
-        """Return a new metric with the fields that a task's setting has for it; None if there is nothing to measure."""
+        """Return a new metric with the fields that a task's setting has for it; None with nothing to measure."""
         return cls(**{field.name: setting[field.name] for field in fields(cls) if field.name in setting})
 
     @abstractmethod

@@ -19,8 +19,8 @@ _ENDS = {"sentence": (SENTENCE,), "token": (SENTENCE, TOKEN), "word": (SENTENCE,
 
 
 def divisions(units: Sequence[str], labels: Sequence[str], what: str) -> Iterator[tuple[int, int]]:
-    """Yield the sentences, tokens or words that the labels of a paragraph's units mark, as (first unit, last unit + 1);
-    the end of the paragraph ends all of them."""
+    """Yield the sentences, tokens or words that the labels of a paragraph's units mark, as (first unit, last unit +
+    1); the end of the paragraph ends all of them."""
     ends, start = _ENDS[what], 0
     for i, label in enumerate(labels, 1):
         if units[i - 1] == " " and start == i - 1:

@@ -77,7 +77,7 @@ class Metric(BaseMetric):
         return found
 
     def by_step(self) -> dict[str, list[float | None]]:
-        """Return for each step of the horizon the root mean squared error of each source, and the interval coverage."""
+        """Return for each step of the horizon the root mean squared error by source, and the interval coverage."""
         found = {f"{who}rmse": np.sqrt((off**2).mean(axis=0)) for who, off in _errors(self.many).items()}
         found |= {"coverage": _inside(self.many).mean(axis=0)} if self.many else {}
         return {n: [float(f"{x:.6g}") if np.isfinite(x) else None for x in steps] for n, steps in found.items()}

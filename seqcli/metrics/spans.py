@@ -1,8 +1,8 @@
 """Scores of spans: precision, recall and F1 by the rules of conlleval (CoNLL-2000), strictly, and by label.
 
-A predicted span is right if a gold span has the same tokens and label. As in conlleval, a score with nothing to divide
-by is 0: precision if no span is predicted, recall if none is gold, F1 if there is neither; so a data set without spans
-has F1 0 even if none is predicted. A sentence without gold and predicted spans adds nothing.
+A predicted span is right if a gold span has the same tokens and label. As in conlleval, a score with nothing to
+divide by is 0: precision if no span is predicted, recall if none is gold, F1 if there is neither; so a data set
+without spans has F1 0 even if none is predicted. A sentence without gold and predicted spans adds nothing.
 """
 
 from __future__ import annotations

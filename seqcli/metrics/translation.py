@@ -34,8 +34,8 @@ TOKENIZED = 100  # this many answers that end in " ." look tokenized: sacrebleu'
 
 @dataclass
 class Metric(BaseMetric):
-    """Collects answers and references. `tokenize` is sacrebleu's tokenization for BLEU (`13a`, `none`, `char`, `intl`,
-    `zh`, `ja-mecab` ...), `lowercase` is for BLEU and chrF, `wanted` names some of OFFERS.
+    """Collects answers and references. `tokenize` is sacrebleu's tokenization for BLEU (`13a`, `none`, `char`,
+    `intl`, `zh`, `ja-mecab` ...), `lowercase` is for BLEU and chrF, `wanted` names some of OFFERS.
 
     Raises UsageError if sacrebleu, or what the tokenization needs, is missing, or if a name is unknown.
     """
@@ -107,7 +107,7 @@ class Metric(BaseMetric):
         self._values = None
 
     def result(self) -> dict[str, float]:
-        """Return the wanted scores, each in sacrebleu's 0 .. 100 (TER may exceed it); none before the first record."""
+        """Return the wanted scores, in sacrebleu's 0 .. 100 (TER may exceed it); none before the first record."""
         if not self._predicted:
             return {}
         if self._values is None:

@@ -61,7 +61,7 @@ def read(source: str | Path) -> Source:
     """Read a recipe's text. Raises UsageError if it cannot be found or read, or is not text."""
     if str(source) == "-":
         if stdin_is_interactive():
-            raise UsageError("standard input is a terminal", hint="pipe a recipe in, or name one")
+            raise UsageError("there is nothing on standard input", hint="pipe a recipe in, or name one")
         return Source("<stdin>", "stdin", Path(), _text(sys.stdin.buffer.read(8 * LARGEST), "<stdin>"))
     path = locate(source)
     label = _label(path)

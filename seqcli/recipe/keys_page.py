@@ -18,7 +18,8 @@ BEGINNING = """\
 
 Written by `seqcli recipes keys --markdown`; in a terminal `seqcli recipes keys` shows the same, and `seqcli recipes
 keys model.ngram` a part of it. How to write recipes: [recipes](recipes.md). A key without a default is optional; a
-section without a `kind` gets the one that fits the task. A section with a kind alone may be a word: `tokenizer: char`.
+section without a `kind` gets the one that fits the task. A section with a kind alone may be a word:
+`tokenizer: char`.
 """
 PARTS = {
     "cells": ("Cells", "cell"),

@@ -174,7 +174,7 @@ class _Checker:
         """Return the module of the model that is meant; for a misspelt name the nearest, to check the rest with."""
         known = registry.names("models")
         kind = model.get("kind")
-        if (of_task := f"{kind}-{self.value.get('task')}") in known:  # a transformer is a different model in each task
+        if (of_task := f"{kind}-{self.value.get('task')}") in known:  # a transformer is another model in each task
             kind = model["kind"] = of_task
         if kind is not None and kind not in known:
             self.document.problem(("model", "kind"), _unknown("model", kind, known))
@@ -254,8 +254,8 @@ class _Checker:
     def tokenizer_kind(
         self, tokenizer: dict[str, Any] | None, section: str = "tokenizer", folder: str = "tokenizers"
     ) -> str | None:
-        """Return the kind of tokenizer, or of frames, that is meant; for a misspelt one the nearest, to check the rest
-        with."""
+        """Return the kind of tokenizer, or of frames, that is meant; for a misspelt one the nearest, to check the
+        rest with."""
         known = registry.names(folder)
         kind = (tokenizer or {}).get("kind")
         if section in self.broken:
@@ -297,7 +297,8 @@ class _Checker:
             self.document.problems.append(problem)
 
     def unknown(self, keys: Keys, known: Sequence[str]) -> str:
-        """Return the message for an unknown key: it may belong to another section, or to a kind that `--set` replaced."""
+        """Return the message for an unknown key, which may belong to another section, or to a kind that `--set`
+        replaced."""
         top, key = str(keys[0]), str(keys[-1])
         for section, config in self.configs.items():
             if len(keys) < 3 and section != top and key in config.model_fields and key != "kind":

@@ -52,8 +52,8 @@ def rebase(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe's plain values for a model file, with absolute paths cut to the file's name, because the file is
-    given away."""
+    """Return a recipe's plain values for a model file, with absolute paths cut to the file's name, because the file
+    is given away."""
 
     def shorten(path: str) -> str:
         return Path(path).name if Path(path).is_absolute() else path

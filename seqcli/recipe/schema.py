@@ -28,9 +28,9 @@ class TrainConfig(BaseModel, extra="forbid"):
     accumulate: Positive = 1  # batches whose gradients are added up for one step
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    layer_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # fine-tuning: a layer's rate relative to that above, as 0.38
+    layer_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # fine-tuning: a layer's rate by that above it, as 0.38
     unfreeze_every: Annotated[float, Field(gt=0)] | None = None  # fine-tuning: epochs until the next layer learns too
-    reader_rate: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of the rate at which model.reader learns; 0: frozen
+    reader_rate: Annotated[float, Field(ge=0, le=1)] = 0.0  # model.reader learns at this share of the rate; 0: frozen
     weight_decay: Annotated[float, Field(ge=0)] = 0.01  # of matrices only
     momentum: Share = 0.0  # sgd, rmsprop
     betas: tuple[Share, Share] = (0.9, 0.99)  # adamw
@@ -55,7 +55,7 @@ class TrainConfig(BaseModel, extra="forbid"):
 
     @property
     def reads_anew(self) -> bool:
-        """Whether language models that read for the model learn from the first step, so that states are not cached."""
+        """Whether language models that read for the model learn from the first step: their states are not cached."""
         return self.reader_rate > 0 and self.unfreeze_every is None
 
     @model_validator(mode="after")

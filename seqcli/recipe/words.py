@@ -148,8 +148,8 @@ def explain(
 ) -> list[tuple[Keys, str]]:
     """Return the errors that pydantic found in `value`, as (keys inside value, message), one for each place.
 
-    A value that fits no member of a union is reported once; if it has the shape of one member (a list, a mapping), the
-    errors inside it are reported instead. `unknown(keys)` returns the message for an unknown key.
+    A value that fits no member of a union is reported once; if it has the shape of one member (a list, a mapping),
+    the errors inside it are reported instead. `unknown(keys)` returns the message for an unknown key.
     """
     found: dict[Keys, str] = {}
     by_member: dict[Keys, bool] = {}  # whether all errors at a place come from a union's members
