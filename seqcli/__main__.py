@@ -1,6 +1,5 @@
 """Run seqcli as `python -m seqcli`."""
 
-
 from seqcli.cli.app import main
 
 if __name__ == "__main__":

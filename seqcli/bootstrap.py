@@ -7,8 +7,8 @@ is that of no difference: how often a d* is at least as far from d, on either si
 one counted among them: (1 + #{|d* - d| >= |d|}) / (R + 1).
 
 A draw is determined by how often it has each record, and records with the same contributions are one kind, so counts
-of kinds are drawn, multinomially, not records. Training data and seeds are not resampled. With fewer than about twenty
-records the interval is too narrow.
+of kinds are drawn, multinomially, not records. Training data and seeds are not resampled. With fewer than about
+twenty records the interval is too narrow.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def _checked(values: np.ndarray, sums: np.ndarray) -> np.ndarray:
 
 
 def _kinds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the distinct rows (U, C) as float64, the index of each record's row (N,), and how often each occurs (U,)."""
+    """Return the distinct rows (U, C) as float64, the index of each record's row (N,), and each row's count (U,)."""
+
     # rows are compared as bytes, which is many times faster than np.unique by column
     rows = np.ascontiguousarray(rows if rows.dtype == bool else rows + 0.0)  # -0 is 0
     as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()

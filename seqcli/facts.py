@@ -118,7 +118,7 @@ def _decoding(header: dict) -> list[tuple[str, str]]:
 
 
 def _score(report: dict) -> str:
-    """Return the figures in a stored report, without those that are null (too large for a float), and its protocol."""
+    """Return the figures in a stored report, without null ones (too large for a float), and its protocol."""
     if "subset-accuracy" in report:
         return ", ".join(f"{name} {report[name]:.4f}" for name in ("micro-f1", "macro-f1", "subset-accuracy"))
     if "targets-mean" in report:

@@ -55,7 +55,7 @@ class Former:
         return path.parent.name if path.name == "model.safetensors" and path.parent.name else path.name
 
     def header(self, run: Run, added: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the file of a run stores about it: name, checksum, relative path, the numbers of added rows."""
+        """Return what a run's file stores about it: name, checksum, relative path, the numbers of added rows."""
         path = Path(os.path.relpath(Path(self.stored.path).resolve(), run.path.resolve())).as_posix()
         own = {"name": self.name, "checksum": self.stored.header["checksum"], "file": path}
         return {
@@ -85,12 +85,12 @@ class Former:
         return about.get("sha256") == self.corpus.sha256(split, self.stored.header)
 
     def training(self, spec: Mapping[str, Any], base: Path) -> tuple[str, Any]:
-        """Return the name and the records of the data to replay, as `data.replay` says: files, or the model's training
-        split. Raises SeqcliError."""
+        """Return the name and the records of the data to replay, as `data.replay` says: files, or the model's
+        training split. Raises SeqcliError."""
         if files := spec["train"]:
             read = getattr(self._data, "read_replayed", self._data.read_scored)
             return describe(files), read(self.stored.header, locate(files, base), Reading())
-        hint = "give their place now: data.replay: {share: 0.25, train: FILES}"
+        hint = "say where they are now: data.replay: {share: 0.25, train: FILES}"
         try:
             corpus = self.corpus
         except SeqcliError as error:
@@ -135,8 +135,8 @@ Scored = Callable[[Any, Any, str], Report]  # a predictor, a corpus, a split
 def before_and_after(
     former: Former, corpus: Any, reports: Mapping[str, Report], predictor: Any, scored: Scored, headline: Headline
 ) -> dict[str, Any]:
-    """Score the model that a run began from and the new one, on the old and on the new data; print a table, and return
-    what the file keeps of it. `reports` are those of the new model on its own data."""
+    """Score the model that a run began from and the new one, on the old and on the new data; print a table, and
+    return what the file keeps of it. `reports` are those of the new model on its own data."""
     metric, columns = headline.metric, {}
     if split := _judged(reports):
         columns["new"] = {

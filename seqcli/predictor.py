@@ -1,7 +1,7 @@
 """A predictor is a model in use: the contract on which the filters, `eval` and the Python API are built.
 
-Each task has one (`Predictor` in `tasks/<task>/predict.py`). A record is read, `prepare`d by the process that reads and
-writes, made `ready` and answered by the process that has the model, which may be another one, and written by a
+Each task has one (`Predictor` in `tasks/<task>/predict.py`). A record is read, `prepare`d by the process that reads
+and writes, made `ready` and answered by the process that has the model, which may be another one, and written by a
 `forms.Writer` (`show.py`). `score` evaluates answers on records that have gold ones.
 """
 
@@ -189,8 +189,8 @@ class BasePredictor(Answering):
     # the Python API
 
     def vectors(self, texts: Iterable[Any], *, pool: str | None = None, each: bool = False) -> Any:
-        """Return the vectors (N, C) float32 of texts, or of records, as `seqcli embed` does; with `each` a list of the
-        vectors of every text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model without
+        """Return the vectors (N, C) float32 of texts, or of records, as `seqcli embed` does; with `each` a list of
+        the vectors of every text's words, (T, C). `pool` is one of POOLS. Raises SeqcliError for a model without
         vectors."""
         asked, own, found, how = Pooling.of(pool, each=each), replace(self, counted=Counter()), [], self.vectoring
         settings, source = self.asked(), iter(texts)

@@ -45,7 +45,7 @@ class Report:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON, without tables; a number that JSON lacks (a perplexity too large for a float) is null."""
+        """Return it for JSON, without tables; a number that JSON lacks (a perplexity beyond float64) is null."""
         shown = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         own = {"targets": {name: report.to_dict() for name, report in self.targets.items()}} if self.targets else {}
         return {**shown, "counts": self.counts, "protocol": self.protocol, "signature": self.signature, **own}
@@ -67,8 +67,8 @@ class Report:
 
 
 def of_targets(targets: Mapping[str, Report], decide: Mapping[str, str], right: Any, signature: str) -> Report:
-    """Return the report of several targets: theirs, the mean of the figures that `decide`, and the share of units with
-    all targets `right` (N,) bool. If each has a cross-entropy, the report has their sum."""
+    """Return the report of several targets: theirs, the mean of the figures that `decide`, and the share of units
+    with all targets `right` (N,) bool. If each has a cross-entropy, the report has their sum."""
     figures = {name: report.metrics.get(decide[name], 0.0) for name, report in targets.items()}
     measured = Measures(["targets"], decide=figures)
     measured.update(Found(chosen=right))

@@ -80,9 +80,7 @@ class Run:
                 left.unlink()
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
-            hint = (
-                "free some space" if error.errno == errno.ENOSPC else "runs are written to ./runs"
-            )
+            hint = "free some space" if error.errno == errno.ENOSPC else "runs are written to ./runs"
             raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}", hint=hint) from None
         try:
             yield
@@ -141,7 +139,7 @@ def is_reversed(header: Mapping[str, Any]) -> bool:
 
 
 def verbs(header: dict[str, Any]) -> tuple[str, ...]:
-    """Return the verbs that can use a file, by its kind of model; none for a file that is not a known model."""
+    """Return the verbs that can use a file, by its kind of model; none for a file that is no known model."""
     kind = header.get("model", {}).get("kind") if header.get("kind", "model") == "model" else None
     known = isinstance(kind, str) and kind in registry.names("models")
     if known and is_reversed(header):

@@ -110,7 +110,7 @@ def convert(tags: Sequence[str], scheme_from: str, scheme_to: str) -> list[str]:
 
 
 def in_letters(tag: str, scheme: str | None) -> str:
-    """Return a tag in the letters of iobes or a variant: `E-X` is `L-X` in bilou; other schemes leave it unchanged."""
+    """Return a tag in the letters of iobes or a variant: `E-X` is `L-X` in bilou; other schemes do not change it."""
     prefix, _ = divide(tag)
     if scheme not in LETTERS or prefix not in _FOLDED:
         return tag

@@ -120,8 +120,8 @@ class BaseTask(ABC):
                 )
 
     def read(self, reader: Any, records: Sequence[Any], steps: int, place: tuple[int, int]) -> dict[str, np.ndarray]:
-        """Return the `states` of language models for the words of a batch (epoch, index), padded to `steps`; once they
-        learn, their inputs."""
+        """Return the `states` of language models for the words of a batch (epoch, index), padded to `steps`; once
+        they learn, their inputs."""
         epoch, index = place
         if self.tuned and self.depth.learning(epoch + index / self.batches) > self.depth.own:
             return reader.batch(records, steps)
@@ -129,7 +129,7 @@ class BaseTask(ABC):
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Batch | None:
-        """Return the `rows` of a batch, which depend only on the recipe's seed and its place; None if there are none."""
+        """Return the `rows` of a batch, which depend only on the recipe's seed and its place; None for no rows."""
 
     @property
     def draws(self) -> int:
@@ -286,9 +286,7 @@ def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also:
     mine = {k: v for k, v in own.items() if k in kept}
     shape = {k: v for k, v in stored.items() if k not in mine}
     usual = {k: f.get_default(call_default_factory=True) for k, f in type(recipe.model).model_fields.items()}
-    unsaid = (
-        {"reader"} if not own.get("reader") else set()
-    )  # readers stay unless the recipe names others
+    unsaid = {"reader"} if not own.get("reader") else set()  # readers stay unless the recipe names others
     said = [k for k in {**shape, **own} if k not in mine and k not in unsaid]
     if odd := [k for k in said if own.get(k) != stored.get(k, usual.get(k))]:
         console.warn(f"taken from {start.path} instead of the recipe: model.{', model.'.join(odd)}, and {also}")

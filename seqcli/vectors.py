@@ -192,8 +192,8 @@ class Neighbours(forms.Writer):
 def array_file(path: str, size: int, *, each: bool = False) -> Iterator[Callable[[Any, Found], str]]:
     """Yield a function that writes a record's vectors of `size` numbers, instead of a form: to an array (N, C) of
     float32, `.npy`, row by row; with `each` to an archive, `.npz`, of the words' `vectors` (W, C), end to end, and
-    `lengths` (N,) int64, the number of each record's words. The file is created only if everything was written. Raises
-    SeqcliError if it cannot be written."""
+    `lengths` (N,) int64, the number of each record's words. The file is created only if everything was written.
+    Raises SeqcliError if it cannot be written."""
     place, lengths = Path(path), []
     try:
         with artifact.replacing(place) as file, tempfile.TemporaryFile(dir=place.parent) as held:

@@ -159,9 +159,7 @@ def _greedy(asked: _Asked) -> list[list[Hypothesis]]:
 
 def _needed(attention: np.ndarray | None) -> np.ndarray:
     if attention is None:
-        raise UsageError(
-            "--coverage-penalty needs a model with attention, and this one has none", hint="remove it"
-        )
+        raise UsageError("--coverage-penalty needs a model with attention, and this one has none", hint="remove it")
     return attention
 
 

@@ -107,7 +107,7 @@ def _bounded(y: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _say_once() -> None:
-    console.warn("the network's numbers overflow on a long text: from there on it answers as if it had read nothing")
+    console.warn("the network's numbers overflow on long texts: at such tokens it answers as if it had read nothing")
 
 
 class _Direction:

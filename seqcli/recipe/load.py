@@ -246,9 +246,7 @@ class _Checker:
                 if not isinstance(given, dict) or known is None or given.get(key, known.default) == known.default:
                     continue
                 if not value or given[key] == value:
-                    what = (
-                        "text, but this recipe reads frames" if framed else "frames, but this recipe reads text"
-                    )
+                    what = "text, but this recipe reads frames" if framed else "frames, but this recipe reads text"
                     self.document.problem((section, key), f"it is for {what}; remove it")
 
     def tokenizer_kind(

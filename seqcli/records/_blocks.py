@@ -127,4 +127,3 @@ class BlockWriter(Writer):
     @abstractmethod
     def _block(self, sentence: Sentence, answer: Answer) -> str:
         """Return the lines of any record, with their ends, without the final blank line."""
-

@@ -22,7 +22,6 @@ class LineReader(Reader):
     """A reader of a record a line. A line of `blank` characters alone is skipped with gold, else a record with an
     empty text; if `blank` is None it is read like any other."""
 
-
     blank: ClassVar[str | None] = BLANKS
 
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:

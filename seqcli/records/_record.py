@@ -218,7 +218,7 @@ class Answer:
     spans: list[SpanAnswer] | None = None  # None: the tags do not mark spans
     alternatives: list[tuple[list[str], float]] | None = None  # the n best tag sequences, each with its probability
     text: str | None = None  # the restored text, for tags that restore something to it
-    further: dict[str, Answer] = field(default_factory=dict)  # the answers for the other targets, if there are several
+    further: dict[str, Answer] = field(default_factory=dict)  # the answers for the other targets, if there are any
     explained: list[tuple[list[float | None], list[float | None]]] | None = None
     """For each tag: each word's log-odds (nats) for it, and its probability as far as each word was read."""
     uncertainty: float | None = None  # if records are ranked by it, see `selection`

@@ -127,7 +127,8 @@ def parse(
         label, word, end = found.groups()
         if label is None:
             if found[0] != ")":
-                what = "a word stands beside a tree" if open_labels else "not a tree: no opening parenthesis"
+                what = "a word stands beside a tree" if open_labels else "not a tree: it does not begin with ("
+
                 raise wrong(what, at)
             if not open_labels:
                 raise wrong("one closing parenthesis too many", at)
