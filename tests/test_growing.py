@@ -455,7 +455,7 @@ def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
         (
             ["--set", "data.replay=0.2"],
             2,
-            "data.replay: the model that the run begins from says how earlier data are read",
+            "data.replay needs the model that the run begins from",
         ),
         (["--set", "data.replay=1.5"], 2, "share: how much of an epoch is replayed, above 0 and below 1"),
         (["--set", "data.replay={shard: 0.5}"], 2, "unknown key 'shard'; did you mean 'share'"),
@@ -486,7 +486,7 @@ def test_old_data_that_are_gone_are_said_to_be_and_the_run_goes_on(trained: Any,
     (tmp_path / file).unlink()
     args = ["train", "r.yaml", "--init-from", "base", "--grow", "--set", f"data.train=more-{file}"]
     done = ok(*args, "--name", "more", cwd=tmp_path)
-    assert "the data of base are not scored again: " in done.stderr
+    assert "the data of base cannot be scored again: " in done.stderr
     assert "old" not in artifact.read_header(tmp_path / "runs/more/model.safetensors")["scores"]
     done = seqcli(*args, "--name", "again", "--set", "data.replay=0.2", cwd=tmp_path)
     assert done.returncode == 1

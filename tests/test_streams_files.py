@@ -76,7 +76,7 @@ def test_the_hint_names_the_recipes_key_where_there_is_one(folder: Path) -> None
         assert error.value.message == f"{folder}/latin.txt:2:1: byte 0xe9 is not valid UTF-8"
         hints.append(error.value.hint)
     assert hints[0] == "convert the file first, for example with: iconv -f latin1 -t utf-8 FILE"
-    assert hints[1] == f"{hints[0]}; or say what it is in a recipe, as in data.encoding: latin-1"
+    assert hints[1] == f"{hints[0]}; or set its encoding in a recipe, as in data.encoding: latin-1"
 
 
 @pytest.mark.parametrize(

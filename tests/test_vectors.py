@@ -168,7 +168,7 @@ def test_counts_have_none(name: str, tmp_path: Path) -> None:
         opened(name).vectors(["a"])
     done = command("embed", "-m", MODELS / f"{name}.safetensors", cwd=tmp_path, input="a\n")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert "`embed` does not serve it\n  hint: vectors are a network's" in done.stderr
+    assert "`embed` cannot use\n  hint: only networks give vectors" in done.stderr
 
 
 # the verb
@@ -376,7 +376,7 @@ def test_heads_of_arrays_are_of_one_length(tmp_path: Path) -> None:
 
 MISTAKES = [
     ("remarks", "--per sentence", "--per sentence: it is one of text, word"),
-    ("remarks", "--pool sum", "--pool sum: it is one of mean, last, max"),
+    ("remarks", "--pool sum", "--pool sum: must be one of mean, last, max"),
     ("remarks", "--pool max --per word", "does not go with --per word"),
     ("remarks", "--top 3", "--top goes with --similar"),
     ("remarks", "-o v.npz", "vectors for each text are written as .npy"),

@@ -41,7 +41,7 @@ def fails(forks, classifiers):
         (["--input", "tsv", "--text", "boddy"], "id\tbody\n", "1:1", "'boddy'\n  hint: did you mean 'body'?", 0),
         (["--input", "trees"], "(1 a)\n(1 b\n", "2:5", "the line ends with 1 parenthesis open", 1),
         (["--input", "trees"], "a b\n", "1:1", "not a tree", 0),
-        (["--input", "trees"], "(1 (2 a) (3 b)) x\n", "1:17", "something follows the tree", 0),
+        (["--input", "trees"], "(1 (2 a) (3 b)) x\n", "1:17", "text follows the tree", 0),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_input(fails, tmp_path, args, text, place, message, before):
@@ -121,7 +121,7 @@ def test_a_picture_that_cannot_be_written(fails, tmp_path):
 def test_wrong_models(forks, classifiers, taggers, home, tmp_path):
     done = forks("classify", "-m", taggers / "runs" / "pos", cwd=home, input="a\n")
     assert done.returncode == 2
-    assert "is a model of the kind tagger: `classify` does not serve it\n  hint: use: seqcli tag" in done.stderr
+    assert "is a model of the kind tagger, which `classify` cannot use\n  hint: use: seqcli tag" in done.stderr
     done = forks("classify", "-m", "tiny", cwd=home, input="a\n")
     assert done.returncode == 2
     assert "use: seqcli generate or seqcli eval" in done.stderr
@@ -129,7 +129,7 @@ def test_wrong_models(forks, classifiers, taggers, home, tmp_path):
         for model, kind in (("remarks", "classifier"), ("linear", "ngram-linear"), ("trees", "recursive")):
             done = forks(verb, "-m", model, *more, cwd=classifiers, input="a\n")
             assert done.returncode == 2
-            assert f"is a model of the kind {kind}: `{verb}` does not serve it" in done.stderr
+            assert f"is a model of the kind {kind}, which `{verb}` cannot use" in done.stderr
             assert "hint: use: seqcli classify or seqcli eval" in done.stderr
     for folder, message in ((tmp_path, "there is no model in ./runs for `classify`"), (home, "fits `classify`")):
         done = forks("classify", cwd=folder, input="a\n")
@@ -144,7 +144,7 @@ def test_wrong_models(forks, classifiers, taggers, home, tmp_path):
 def test_damaged_models(fails, classifiers, tmp_path, model):
     whole = (classifiers / "runs" / model / "model.safetensors").read_bytes()
     cases = {
-        "half": (whole[: len(whole) // 2], "not a readable model file; it may be cut short"),
+        "half": (whole[: len(whole) // 2], "not a readable model file; it may be truncated"),
         "tiny": (whole[:5], "not a readable model file"),
         "empty": (b"", "not a readable model file"),
         "flipped": (whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], "do not match their checksum"),

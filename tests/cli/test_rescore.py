@@ -192,7 +192,7 @@ def test_every_metric_of_answers_can_be_fitted_for(rescore, there, metric) -> No
         (("--dev", "lists.tsv", "--reference", "no.txt"), "no such file: no.txt", 1),
         (
             ("--dev", "lists.tsv", "--reference", "right.txt", "--metric", "f1"),
-            "f1 is no sum over records",
+            "f1 is not a sum over records",
             2,
         ),
         (("--dev", "empty.tsv", "--reference", "empty.tsv"), "empty.tsv: no lists to fit the weights on", 1),
@@ -215,7 +215,7 @@ def test_lists_before_a_mistake_are_answered(rescore) -> None:
 
 def test_other_models_are_refused_by_name(rescore) -> None:
     done = rescore("--weight", "lm=1", model="digits", status=2)
-    assert "`rescore` does not serve it" in done.stderr
+    assert "`rescore` cannot use" in done.stderr
 
 
 def test_a_pipe_is_answered_list_by_list(there) -> None:

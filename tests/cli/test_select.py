@@ -381,7 +381,7 @@ def test_labels_that_the_model_does_not_know_are_left_out(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ("-m lm.safetensors", "is a model of the kind language-model: `select` does not serve it"),
+        ("-m lm.safetensors", "is a model of the kind language-model, which `select` cannot use"),
         ("-m spaces.safetensors", "there is nothing to label"),
         ("-m remarks.safetensors --by span", "--by span does not serve remarks.safetensors"),
         ("-m pos.safetensors --by span", "the tags of pos.safetensors are no spans"),

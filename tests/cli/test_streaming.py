@@ -176,7 +176,7 @@ def test_odd_samples_are_told(heard, say):
     for given, status, message in (
         (b"", 0, ""),
         (b"a", 1, "error: <stdin>: an odd number of bytes: the last sample is cut short"),
-        (b"ab" * 99, 1, "error: <stdin>: too short a recording: less than one window"),
+        (b"ab" * 99, 1, "error: <stdin>: the recording is too short: less than one window"),
         (whole, 1, "error: <stdin> is a WAV file, not samples alone"),
     ):
         done = say("classify", "sounds", "--input", "pcm", input=given)
@@ -194,8 +194,8 @@ def test_odd_lines_are_told_after_what_precedes_them(heard, say):
     rows = lines(swing(heard))
     for line, message in (
         ("1,2,3", "1,2,3: it has 3 numbers a step, not 2 as in training"),
-        ("1,x", "'x' is no number"),
-        ("", "'' is no number"),
+        ("1,x", "'x' is not a number"),
+        ("", "'' is not a number"),
         ("nan,1", "nan,1: value 1, 1 is missing (NaN)"),
     ):
         done = say("tag", "tags", "--input", "frames", input=rows + line + "\n1,2\n")

@@ -118,7 +118,7 @@ def test_a_precision_that_is_out_of_reach(fails, taggers, tmp_path):
         wrong = wrong.replace(f"-{label}", "-MISC")
     (home / "ner-valid.conll").write_text(wrong)
     out, err = fails("--target-precision", "0.9", input="Ada\n", cwd=home)
-    assert "no confidence makes the answers on the validation split 0.9 precise" in err
+    assert "no threshold makes the answers on the validation split 0.9 precise" in err
     assert "hint: ask for less" in err
     assert out == ""
 
@@ -287,7 +287,7 @@ def test_a_model_with_a_further_column_wants_it(fails):
         ("ner", ["--force", "known", "--format", "conllu"], "'known'\n  hint: the columns are lemma, upos, xpos"),
         ("ner", ["--columns", "a,b", "--format", "conll"], "no column is named 'word'"),
         ("ner", ["--columns", "word,word", "--format", "conll"], "two columns are named 'word'"),
-        ("ner", ["--format", "conllu", "--tag", "upso"], "is no column of CoNLL-U"),
+        ("ner", ["--format", "conllu", "--tag", "upso"], "is not a column of CoNLL-U"),
         ("no-such", [], "no such model: no-such"),
     ],
 )  # fmt: skip
@@ -300,7 +300,7 @@ def test_wrong_usage(fails, model, args, message):
 def test_wrong_models(forks, home, taggers, tmp_path):
     done = forks("tag", "-m", home / "runs" / "tiny", cwd=home, input="a\n")
     assert done.returncode == 2
-    assert "`tag` does not serve it" in done.stderr
+    assert "`tag` cannot use" in done.stderr
     assert "use: seqcli generate or seqcli eval" in done.stderr
     done = forks("generate", "-m", "ner", "--prompt", "a", cwd=taggers)
     assert done.returncode == 2

@@ -81,7 +81,7 @@ train: {steps: 60, batch_size: none}
     [
         ("remarks", ["model.kind=clasifier"], 2, "unknown model 'clasifier'; did you mean 'classifier'?"),
         ("remarks", ["model.cell=lstn"], 2, "did you mean 'lstm'"),
-        ("remarks", ["model.kind=ngram-linear"], 2, "tokenizer: this kind of model reads classification data by itself"),
+        ("remarks", ["model.kind=ngram-linear"], 2, "tokenizer: this kind of model needs no tokenizer for classification"),
         ("remarks", ["train.sequence_length=32"], 2, "classification trains on whole texts; data.longest cuts"),
         ("remarks", ["data.encoding=latin-2x"], 2, "unknown encoding 'latin-2x'"),
         ("remarks", ["data.label_separator=';'"], 2, "it is for texts with several labels; set multi_label too"),
@@ -245,7 +245,7 @@ def test_without_a_validation_split_nothing_is_fitted(forks, place):
     header = artifact.read_header(place / "runs/remarks/model.safetensors")
     assert "decoding" not in header
     assert "baseline" not in header["scores"]
-    assert "no valid and no test split: nothing was measured, and no baseline beside it" in done.stderr
+    assert "no valid and no test split: neither the model nor a baseline was scored" in done.stderr
     asked = forks("classify", "-m", "remarks", "--target-precision", 0.9, cwd=place, input="a\n")
     assert asked.returncode == 2
     assert "the run has no valid split\n  hint: it has: train" in asked.stderr

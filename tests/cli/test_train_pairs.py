@@ -106,7 +106,7 @@ def test_standard_input(forks, place):
     assert forks.ok("train", "runs/back/recipe.yaml", "--resume", *sets("train.steps=6"), cwd=place).returncode == 0
     refused = forks("train", "copies.yaml", *sets("data.train=-", "data.format=lines"), cwd=place, input="a\n")
     assert refused.returncode == 2
-    assert "data.train is -, and standard input has no file beside it with the targets" in refused.stderr
+    assert "data.train is -, and standard input has no companion file with the targets" in refused.stderr
 
 
 def test_shares_and_pairs_that_are_left_out(forks, place):
@@ -169,7 +169,7 @@ train: {steps: 60, schedule: inverse-sqr}
     [
         ("back", ["model.kind=seq2sq"], 2, "did you mean 'seq2seq'?"),
         ("back", ["train.watch=blue"], 2, "train.watch: 'blue' is no score of this task\n  hint: did you mean 'bleu'?"),
-        ("back", ["train.watch=bleu", "data.valid=null"], 2, "train.watch: bleu is measured on a validation split; set data.valid"),
+        ("back", ["train.watch=bleu", "data.valid=null"], 2, "train.watch: bleu needs a validation split; set data.valid"),
         ("back", ["data.bleu_tokenize=13b"], 2, "13b"),
         ("back", ["model.attention=none", "model.copy_source=true"], 2, "model.copy_source copies what attention looks at"),
         ("copies", ["model.tied=all"], 2, "model.tied: all needs one tokenizer for both sides"),
@@ -180,7 +180,7 @@ train: {steps: 60, schedule: inverse-sqr}
         ("back", ["data.train=short.tsv"], 1, "short.tsv:2:2: the row has 1 column"),
         ("back", ["data.valid=bytes.tsv"], 1, "bytes.tsv:1:4: byte 0xe9 is not valid UTF-8"),
         ("back", ["data.train=empty.tsv"], 1, "the train split has no pairs"),
-        ("lacks", ["data.target=fr"], 1, "no such file: order-train.fr: it should have the targets of order-train.en"),
+        ("lacks", ["data.target=fr"], 1, "no such file: order-train.fr: it should hold the targets of order-train.en"),
         ("copies", ["data.valid=slip.en"], 1, "slip.en has 2 lines, slip.de has 1"),
         ("copies", ["data.target=null"], 2, "which file has the targets"),
     ],
@@ -281,6 +281,6 @@ def test_inspect(forks, translators):
         refused = forks(verb, "-m", "back", cwd=translators, input="a\n")
         assert refused.returncode == 2
         assert (
-            f"`{verb}` does not serve it\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m "
+            f"`{verb}` cannot use\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m "
             in refused.stderr
         )

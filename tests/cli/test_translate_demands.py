@@ -154,7 +154,7 @@ def test_objects_say_what_is_unmet(fails_to_translate):
     [
         (("--must", "a", "--beam", 1), "back", "--must needs a beam of 2 or more"),
         (("--must", " "), "back", "--must: the phrase is empty"),
-        (("--must", "a", "--temperature", 1), "back", "--must: what an answer must hold is searched for"),
+        (("--must", "a", "--temperature", 1), "back", "--must: phrases that an answer must hold need a beam"),
         (("--must", "zebra"), "lacks", "no symbols that could write 'zebra' (--must)"),
         (("--must", "Z"), "back", "no symbols that could write 'Z' (--must)"),
         (("--grammar", "[A-Z]+"), "back", "no symbols that could write '[A-Z]+' (--grammar)"),

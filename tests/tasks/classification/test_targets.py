@@ -198,10 +198,10 @@ def test_a_run_of_levels_scores_files_of_levels_and_of_columns(folder: Path) -> 
         (["data.label=[coarse, text]"], "text is named twice, or is the text"),
         (["data.multi_label=true"], "several targets do not go with multi_label"),
         (["model.targets={fin: {weight: 2}}"], "there is no target 'fin'"),
-        (["train.watch=fine"], "'fine' does not decide which model is kept here\n  hint: known: targets-mean"),
+        (["train.watch=fine"], "'fine' cannot decide which model is kept here\n  hint: known: targets-mean"),
         (
             ["train.watch=targets-mean", "data.valid=null", "model.linear=false"],
-            "targets-mean is measured on a validation split",
+            "targets-mean needs a validation split",
         ),
         (["model=ngram-linear", "tokenizer=null", "train=null"], "a ngram-linear has one target, not 2"),
         (["data.train=train.ft", "data.valid=null", "data.text=null"], "one label a text, of two levels at most"),

@@ -325,7 +325,7 @@ def test_json_has_null_and_lists(tmp_path: Path) -> None:
         dataset.open_corpus(dataset.Config(train="a.jsonl", scheme="none"), tmp_path)
     for odd, where in [({"tags": [[]]}, "30: "), ({"tags": [["!A", "B"]]}, "30: "), ({"annotated": "PER"}, "49: ")]:
         (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["the"], "tags": ["O"]} | odd))
-        with pytest.raises(SeqcliError, match=f"a.jsonl:1:{where}.* is no list of"):
+        with pytest.raises(SeqcliError, match=f"a.jsonl:1:{where}.* is not a list of"):
             dataset.open_corpus(config, tmp_path)
 
 
@@ -357,7 +357,7 @@ REFUSED = [
     ([], "a/A b/A|_", "train.conll:2:3: 'A|_' is no tag that is known in part"),
     ([], "a/A b/!!A", "train.conll:2:3: '!!A' is no tag that is known in part"),
     ([], "a/B-PER b/B-PER c/PER c/O", "train.conll:3:3: 'PER' is a kind of span, and no tag of one"),
-    (["data.format=conllu", "data.columns=null", "data.tag=feats.Number"], "1/a", "do not go with feats.Number"),
+    (["data.format=conllu", "data.columns=null", "data.tag=feats.Number"], "1/a", "cannot be known in part in feats.Number"),
 ]
 
 
