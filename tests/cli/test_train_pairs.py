@@ -169,7 +169,7 @@ train: {steps: 60, schedule: inverse-sqr}
     [
         ("back", ["model.kind=seq2sq"], 2, "did you mean 'seq2seq'?"),
         ("back", ["train.watch=blue"], 2, "train.watch: 'blue' is no score of this task\n  hint: did you mean 'bleu'?"),
-        ("back", ["train.watch=bleu", "data.valid=null"], 2, "train.watch: bleu needs a validation split; set data.valid"),
+        ("back", ["train.watch=bleu", "data.valid=null"], 2, "train.watch: bleu is measured on a validation split; set data.valid"),
         ("back", ["data.bleu_tokenize=13b"], 2, "13b"),
         ("back", ["model.attention=none", "model.copy_source=true"], 2, "model.copy_source copies what attention looks at"),
         ("copies", ["model.tied=all"], 2, "model.tied: all needs one tokenizer for both sides"),

@@ -171,7 +171,7 @@ def test_one_mistake(write, old, new, line):
 def test_a_model_of_another_task(write):
     found = lines_of(load_recipe, write(COUNTED.replace("language-model", "tagging")))
     assert found == [
-        "x.yaml:4: model.kind: ngram is a model for the task language-model, not for tagging; for that: "
+        "x.yaml:4: model.kind: ngram is a model for the task language-model, not for tagging; models for that: "
         "frequency-tagger, tagger, transformer-tagging"
     ]
     assert task_model("tagging") == "tagger"  # its own

@@ -95,7 +95,7 @@ def test_a_replaced_kind_and_the_old_ones_keys(write):
     assert line.startswith(
         "x.yaml:4: model.order: language-model has no such key, and --set model.kind=language-model"
     )
-    assert "place of ngram" in line
+    assert "replaced ngram" in line
     write(PAIRS)
     (line,) = lines_of("x.yaml", ["model.kind=transformer"])  # which has a copy_source
     assert line.startswith("x.yaml:4: model.sources: transformer has no such key, and --set model.kind=transformer")

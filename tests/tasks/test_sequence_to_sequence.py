@@ -257,7 +257,7 @@ def test_what_cannot_be_watched(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"train\.watch: 'blue' is no score of this task") as caught:
         prepared(tmp_path, train={"watch": "blue"})
     assert "did you mean 'bleu'?" in caught.value.hint
-    with pytest.raises(UsageError, match=r"bleu needs a validation split; set data.valid"):
+    with pytest.raises(UsageError, match=r"bleu is measured on a validation split; set data.valid"):
         prepared(tmp_path, data={"valid": None}, train={"watch": "bleu"})
     assert check_watched(None) == check_watched("loss") == "loss"
     unwatched = prepared(tmp_path, data={"valid": None})
