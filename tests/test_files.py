@@ -91,7 +91,7 @@ def test_without_zstd_the_message_says_what_to_install(tmp_path: Path, monkeypat
     for name in ("compression.zstd", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     (tmp_path / "a.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"\0" * 20)
-    with pytest.raises(UsageError, match="packed with zstd") as error:
+    with pytest.raises(UsageError, match="compressed with zstd") as error:
         list(read_text([tmp_path / "a.zst"]))
     assert "seqcli[zstd]" in error.value.hint
 

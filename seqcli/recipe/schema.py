@@ -28,7 +28,7 @@ class TrainConfig(BaseModel, extra="forbid"):
     accumulate: Positive = 1  # batches whose gradients are added up for one step
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    layer_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # fine-tuning: a layer's rate by that above it, as 0.38
+    layer_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # fine-tuning: each layer's share of the rate above it
     unfreeze_every: Annotated[float, Field(gt=0)] | None = None  # fine-tuning: epochs until the next layer learns too
     reader_rate: Annotated[float, Field(ge=0, le=1)] = 0.0  # model.reader learns at this share of the rate; 0: frozen
     weight_decay: Annotated[float, Field(ge=0)] = 0.01  # of matrices only

@@ -34,9 +34,9 @@ class Config(BaseModel, extra="forbid"):
     size: Annotated[int, Field(ge=2, le=1 << 16)] = 512  # bins
     edges: Literal["uniform", "quantiles"] = "uniform"  # equally wide bins; or bins with equally many training values
     blur: Annotated[float, Field(ge=0)] = 3.0  # bins over which training spreads inputs and targets; 0: none
-    range: tuple[float, float] | None = None  # that uniform bins divide; default: the span of the training values
+    range: tuple[float, float] | None = None  # the span that uniform bins divide; default: that of training values
     ends: Literal["line", "blank"] | None = None  # a line end or a blank line ends a series; default: guessed
-    period: Annotated[int, Field(ge=2)] | None = None  # values a season, 24 for hours: for the baseline of `eval`
+    period: Annotated[int, Field(ge=2)] | None = None  # values a season (24 for hours), for a baseline of `eval`
 
     @model_validator(mode="after")
     def _fits(self) -> Config:

@@ -27,7 +27,7 @@ class Config(BaseModel, extra="forbid", protected_namespaces=()):
 
     kind: Literal["sentencepiece"] = "sentencepiece"
     model_type: Literal["unigram", "bpe"] = "unigram"
-    size: Annotated[int, Field(ge=_subwords.FIXED + 2)] = 8000  # at most so many symbols, 258 for bytes and newline
+    size: Annotated[int, Field(ge=_subwords.FIXED + 2)] = 8000  # most symbols, including 258 for bytes and newline
     character_coverage: Annotated[float, Field(gt=0, le=1)] | None = None  # share of the text whose
     # characters get a symbol (the rest is encoded as bytes); null: all, but at most half of `size`
     whitespace_pieces: bool = True  # a run of spaces (indentation) may be one symbol

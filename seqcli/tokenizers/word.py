@@ -37,7 +37,8 @@ class Config(BaseModel, extra="forbid"):
     """Recipe keys of `tokenizer: {kind: word}`."""
 
     kind: Literal["word"] = "word"
-    size: Annotated[int, Field(ge=2)] | None = None  # at most so many symbols, with <unk> and <eos>; null: all words
+    size: Annotated[int, Field(ge=2)] | None = None  # most symbols, including <unk> and <eos>; null: all words
+
     min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>
     lowercase: bool = False
     # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50)

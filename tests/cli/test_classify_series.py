@@ -64,9 +64,7 @@ def test_rows_with_a_word_as_their_label_or_none(place, file):
 def test_rows_with_a_number_as_their_label_or_none(place):
     labelled = classified(place, "first.tsv", "-m", "runs/first")
     assert [line[0] for line in labelled.text.splitlines()] == [NAMES[name] for _, name in ROWS]
-    said = (
-        "first.tsv:1:1: column 1 (1) is a label of the model and is dropped: --input text reads all columns as numbers"
-    )
+    said = "first.tsv:1:1: column 1 (1) is a label of the model and is dropped: --input text reads all columns as numbers"
     assert said in labelled.stderr
     bare = classified(place, "bare.tsv", "-m", "runs/first")
     assert bare.text == labelled.text

@@ -281,6 +281,5 @@ def test_inspect(forks, translators):
         refused = forks(verb, "-m", "back", cwd=translators, input="a\n")
         assert refused.returncode == 2
         assert (
-            f"`{verb}` cannot use\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m "
-            in refused.stderr
+            f"`{verb}` cannot use\n  hint: use: seqcli generate or seqcli eval or seqcli embed -m " in refused.stderr
         )

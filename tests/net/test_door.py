@@ -76,6 +76,6 @@ def test_a_line_end_within_a_line_is_refused(folder, monkeypatch) -> None:
     """It would make two records of one, and answers would no longer go with lines."""
     monkeypatch.chdir(folder)
     answered = seqcli.load("remarks").filter(["a fine film\n", "two\nlines"] * 400)
-    with pytest.raises(SeqcliError, match="<lines>:2: a line end stands within the line"):
+    with pytest.raises(SeqcliError, match="<lines>:2: the line contains a line end"):
         next(answered)
     assert len(list(seqcli.load("remarks").filter(["a fine film\n", "a fine film"]))) == 2

@@ -357,7 +357,11 @@ REFUSED = [
     ([], "a/A b/A|_", "train.conll:2:3: 'A|_' is no tag that is known in part"),
     ([], "a/A b/!!A", "train.conll:2:3: '!!A' is no tag that is known in part"),
     ([], "a/B-PER b/B-PER c/PER c/O", "train.conll:3:3: 'PER' is a kind of span, and no tag of one"),
-    (["data.format=conllu", "data.columns=null", "data.tag=feats.Number"], "1/a", "cannot be known in part in feats.Number"),
+    (
+        ["data.format=conllu", "data.columns=null", "data.tag=feats.Number"],
+        "1/a",
+        "cannot be known in part in feats.Number",
+    ),
 ]
 
 
