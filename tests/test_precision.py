@@ -80,5 +80,5 @@ def test_scales_that_do_not_fit_are_told(tmp_path: Path) -> None:
     header = {**artifact.read_header(path), "precision": {"kind": "int8"}}
     header["checksum"] = artifact._checksum({k: v for k, v in header.items() if k != "checksum"}, arrays)
     save_file(arrays, path, {"seqcli": json.dumps(header)})
-    with pytest.raises(SeqcliError, match="no model that this seqcli knows"):
+    with pytest.raises(SeqcliError, match="does not describe a model that this seqcli knows"):
         artifact.read(path)

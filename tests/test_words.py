@@ -172,7 +172,7 @@ def test_known_chunks() -> None:
 def test_rules_are_stored_and_a_newer_one_is_refused() -> None:
     for rule in RULES:
         assert Rule.from_dict(rule.to_dict()) == rule
-    with pytest.raises(SeqcliError, match=r"by rule 2, .* up to 1\n.*made by a newer seqcli"):
+    with pytest.raises(SeqcliError, match=r"by rule 2, .* up to 1\n.*a newer seqcli made the model"):
         Rule.from_dict({"version": 2, "anything": True})
     good = Rule().to_dict()
     for bad in (

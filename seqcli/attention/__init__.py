@@ -1,10 +1,10 @@
-"""Attention: how much a query looks at each position of a memory; one score a file. This module is the contract.
+"""Attention: how much a query attends to each position of a memory; one score a file. This module is the contract.
 
-A score's file offers `Attention`, a subclass of `BaseAttention` that writes `scores`; masking, the softmax and the
-weighted sum are written here, once. Letters: B sources, S their positions, T queries of each, M memory size,
-Q query size, A size of what is compared, C context size.
+The module of a score has `Attention`, a subclass of `BaseAttention` that implements `scores`; masking, the softmax
+and the weighted sum are written here, once. Letters: B sources, S their positions, T queries of each, M memory size,
+Q query size, A size of the keys, C context size.
 
-What depends on a source alone (`keys`, `values`) is computed once for all its queries.
+`keys` and `values` depend on a source alone and are computed once for all its queries.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class BaseAttention(ABC):
     @classmethod
     @abstractmethod
     def create(cls, query_size: int, memory_size: int, rng: Rng) -> Self:
-        """Fresh weights for queries and memories of some sizes; options of a kind are keyword-only. Raises UsageError
-        for sizes that do not go together."""
+        """Return fresh weights for queries and memories of these sizes; options of a kind are keyword-only. Raises
+        UsageError for sizes that do not fit each other."""
 
     def keys(self, memory: Array) -> Array:
-        """What queries are compared with: memory (B, S, M) -> (B, S, A)."""
+        """Return what queries are compared with: memory (B, S, M) -> (B, S, A)."""
         return memory
 
     def values(self, memory: Array) -> Array:
-        """What is summed: memory (B, S, M) -> (B, S, C)."""
+        """Return what is summed: memory (B, S, M) -> (B, S, C)."""
         return memory
 
     @abstractmethod
@@ -41,19 +41,19 @@ class BaseAttention(ABC):
         """The equation: query (B, T, Q), keys (B, S, A) -> (B, T, S)."""
 
     def attend(self, query: Array, keys: Array, values: Array, inside: Array) -> tuple[Array, Array]:
-        """Context (B, T, C) and weights (B, T, S) of queries (B, T, Q); inside (B, S) or (B, T, S) says where there
-        is something to look at."""
+        """Return context (B, T, C) and weights (B, T, S) of queries (B, T, Q); inside (B, S) or (B, T, S) is True for
+        positions to attend to."""
         inside = inside if len(inside.shape) == 3 else inside[:, None]
         weights = ops.masked_softmax(ops.at_least_float32(self.scores(query, keys)), inside)
         return ops.mix(ops.like(weights, values), values), weights
 
     def context_size(self, memory_size: int) -> int:
-        """C."""
+        """Return C."""
         return memory_size
 
 
 def create(spec: dict[str, Any], query_size: int, memory_size: int, rng: Rng) -> BaseAttention:
-    """The attention that a recipe's `attention` names, with fresh weights."""
+    """Return the attention that a recipe's `attention` names, with fresh weights."""
     options = dict(spec)
     kind = registry.load("attention", options.pop("kind"))
     return kind.Attention.create(query_size, memory_size, rng, **options)

@@ -24,7 +24,7 @@ class Attention(BaseAttention):
 
     @classmethod
     def create(cls, query_size: int, memory_size: int, rng: Rng, *, size: int = 0) -> Attention:
-        """`size` is A, the units of the network; 0: as many as the query has."""
+        """Return fresh weights; `size` is A, the units of the network; 0: as many as the query has."""
         if size < 0:
             raise UsageError(f"model.attention: additive cannot have {size} units", hint="0: as many as the query")
         A = size or query_size

@@ -13,13 +13,13 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class Attention(BaseAttention):
-    """score = q · m, times `scale`: 1, or 1/√Q where the recipe says `scaled: true` (Vaswani et al. 2017)."""
+    """score = q · m, times `scale`: 1, or 1/√Q with `scaled: true` in the recipe (Vaswani et al. 2017)."""
 
     scale: float = 1.0
 
     @classmethod
     def create(cls, query_size: int, memory_size: int, rng: Rng, *, scaled: bool = False) -> Attention:
-        """It has no weights."""
+        """Return an attention, which has no weights. Raises UsageError if the sizes differ."""
         if query_size != memory_size:
             raise UsageError(
                 f"model.attention: dot compares queries of {query_size} units with a memory of {memory_size}",

@@ -18,11 +18,11 @@ class Attention(BaseAttention):
 
     @classmethod
     def create(cls, query_size: int, memory_size: int, rng: Rng) -> Attention:
-        """As BaseAttention."""
+        """Return fresh weights."""
         return cls(matrix(memory_size, query_size, rng))
 
     def keys(self, memory: Array) -> Array:
-        return ops.linear(memory, self.weight.T)  # once a source, where hypotheses are many
+        return ops.linear(memory, self.weight.T)  # once for all hypotheses of a source
 
     def scores(self, query: Array, keys: Array) -> Array:
         return ops.similarities(query, keys)

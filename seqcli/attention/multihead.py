@@ -18,9 +18,9 @@ SCORES = 1 << 22  # scores that NumPy holds at once
 
 @dataclass(frozen=True)
 class Attention(BaseAttention):
-    """head_i = softmax(Q W_i^Q (K W_i^K)^T / √d) V W_i^V; the context is W^O of all heads side by side.
+    """head_i = softmax(Q W_i^Q (K W_i^K)^T / √d) V W_i^V; the context is W^O of all heads concatenated.
 
-    The weights given are the mean of the heads'. Keys and values keep their heads side by side, (B, S, C).
+    The weights that it returns are the mean over heads. Keys and values have their heads concatenated, (B, S, C).
     """
 
     query_weight: Array  # (C, Q)
@@ -31,7 +31,7 @@ class Attention(BaseAttention):
 
     @classmethod
     def create(cls, query_size: int, memory_size: int, rng: Rng, *, heads: int = 4) -> Attention:
-        """C is the query's size, of which each head has an equal part. Raises UsageError where it has none."""
+        """Return fresh weights; C is the query's size. Raises UsageError if it is not divisible by `heads`."""
         if heads < 1 or query_size % heads:
             raise UsageError(
                 f"model.attention: {query_size} units cannot be divided into {heads} equal heads",
@@ -56,7 +56,7 @@ class Attention(BaseAttention):
         return self.output_weight.shape[0]
 
     def scores(self, query: Array, keys: Array) -> Array:
-        """Of each head: query (B, T, Q), keys (B, S, C) -> (B·heads, T, S)."""
+        """Return the scores of each head: query (B, T, Q), keys (B, S, C) -> (B·heads, T, S)."""
         return self._compare(ops.linear(query, self.query_weight), keys)
 
     def attend(self, query: Array, keys: Array, values: Array, inside: Array) -> tuple[Array, Array]:
@@ -67,7 +67,7 @@ class Attention(BaseAttention):
     # parts, for a transformer
 
     def project(self, x: Array) -> tuple[Array, Array, Array]:
-        """Queries, keys and values of a sequence that looks at itself: x (..., C) -> three of (..., C).
+        """Return queries, keys and values for self-attention: x (..., C) -> three of (..., C).
 
         One product with all three weights is no faster in either library.
         """
@@ -84,11 +84,11 @@ class Attention(BaseAttention):
         rng: Any = None,
         weigh: bool = False,
     ) -> tuple[Array, Array | None]:
-        """All heads side by side (B, T, C), before W^O, for projected queries (B, T, C); the weights (B, T, S) if
-        they are asked for. inside (B, S) or (B, T, S); None: a position looks at none behind it, and T is S.
+        """Return all heads concatenated (B, T, C), before W^O, for projected queries (B, T, C), and with `weigh` the
+        weights (B, T, S). inside (B, S) or (B, T, S); None: causal, no position attends to a later one, and T is S.
 
-        `dropout` is of the weights, by a generator. Without it, and without weights, torch takes a fused kernel where
-        it has a fast one.
+        `dropout` of the weights needs a generator. Without it and without `weigh`, torch takes a fused kernel if it
+        has a fast one.
         """
         if isinstance(q, np.ndarray) and len(q) > (
             rows := max(SCORES // (self.heads * q.shape[1] * keys.shape[1]), 1)
@@ -112,8 +112,8 @@ class Attention(BaseAttention):
         return y, weights.mean(1) if weigh else None
 
     def glance(self, q: Array, keys: Array, values: Array, inside: Array) -> tuple[Array, Array]:
-        """`look` for few queries of each source, weights (B, K, S) included: in NumPy the heads are rows of one
-        product, in which each query is zero but for its head, so that keys and values stay as they lie."""
+        """Do what `look` does for few queries of each source, with weights (B, K, S). In NumPy the heads are rows of
+        one product, in which each query is zero outside its head, so that keys and values need no copy."""
         if not isinstance(q, np.ndarray):
             y, weights = self.look(q, keys, values, inside, weigh=True)
             assert weights is not None
@@ -143,7 +143,7 @@ class Attention(BaseAttention):
     def _in_parts(
         self, q: Array, keys: Array, values: Array, inside: Array | None, rows: int, weigh: bool
     ) -> tuple[Array, Array | None]:
-        """`look`, some sources at a time: long ones have many scores."""
+        """Do what `look` does, some sources at a time, because long ones have many scores."""
         found = []
         for first in range(0, len(q), rows):
             part = slice(first, first + rows)
@@ -153,15 +153,15 @@ class Attention(BaseAttention):
         return np.concatenate(contexts), np.concatenate(weights) if weigh else None
 
     def _compare(self, q: Array, keys: Array) -> Array:
-        """Scores of each head (B·heads, T, S)."""
+        """Return the scores of each head (B·heads, T, S)."""
         return ops.similarities(self._apart(q * (q.shape[-1] // self.heads) ** -0.5), self._apart(keys))
 
     def _apart(self, x: Array) -> Array:
-        """(B, S, C) -> (B·heads, S, C / heads)."""
+        """Split the heads: (B, S, C) -> (B·heads, S, C / heads)."""
         B, S, C = x.shape
         return x.reshape(B, S, self.heads, C // self.heads).swapaxes(1, 2).reshape(B * self.heads, S, -1)
 
 
 def _has_kernel(q: Array) -> bool:
-    """Whether torch's fused attention is the faster: of bfloat16 on a CPU its gradient takes 4 times as long."""
+    """Whether torch's fused attention is faster; in bfloat16 on a CPU its gradient takes 4 times as long."""
     return ops.is_torch(q) and (q.dtype.itemsize >= 4 or q.device.type != "cpu")

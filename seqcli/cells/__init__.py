@@ -1,16 +1,17 @@
-"""Recurrences: one a file, each equation written once. This module is the contract and what the cells share.
+"""Recurrences, one a file, each equation written once. This module has the contract and code that the cells share.
 
-A cell's file offers `Cell`, a subclass of `BaseCell` and a frozen dataclass. It must say `gates` and `combine`, its
-equation. All else follows: training, both directions, batches, one stream, storage. It may say
+The module of a cell has `Cell`, a frozen dataclass and subclass of `BaseCell`, with `gates` and its equation,
+`combine`. Everything else follows: training, both directions, batches, one stream, storage. It may also have
 
-- `states`, where the state is more than the output h;
-- weights of its own, as further fields: its `create` draws them and gives them to `super().create(...)` by name.
+- `states`, if the state is more than the output h;
+- weights of its own, as further fields: its `create` draws them and passes them to `super().create(...)` by name.
   A vector (H,) should be a field by itself: weight decay spares vectors, not matrices;
-- `recurrent = False`, where no matrix multiplies h: `weight_hh` and `bias_hh` are None, and so is ph. One whose state
-  is h_t = a_t h_{t-1} + b_t alone is a `BaseScan`, and says `terms`, a and b, instead of `combine`;
-- options of the recipe, as keyword-only parameters of `create` and fields that are no arrays;
-- `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests hold both to it;
-- `operator`, where ONNX has one: an exported model takes it; any other cell's `recur` is recorded.
+- `recurrent = False`, if no matrix multiplies h: `weight_hh` and `bias_hh` are None, and so is ph. A cell whose state
+  is h_t = a_t h_{t-1} + b_t alone is a `BaseScan`, and has `terms`, a and b, instead of `combine`;
+- options of the recipe, as keyword-only parameters of `create` and fields that are not arrays;
+- `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests compare both with
+  `combine`;
+- `operator`, if ONNX has one, for an exported model; the `recur` of any other cell is recorded.
 
 Weights keep torch's layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), and
 `bias_ih`, `bias_hh` (G·H,). `project` is the same for all cells: models keep each symbol's projection.
@@ -35,12 +36,12 @@ State = tuple[Array, ...]  # arrays (B, H); the first is the output h
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cell made ready to run in NumPy, one stream or many: px = weight x + bias, z = weight_hh h, then the rest of
+    """A cell prepared to run in NumPy, one stream or many: px = weight x + bias, z = weight_hh h, then the rest of
     the equation in place.
 
-    weight (G·H, I), bias (G·H,), weight_hh (Z, H): Z = G·H rows, or none. What is constant may have been folded into
-    them, so that px is not what `project` gives. `bind(z)` gives `update(px, state)` for one z: z (Z, ...) and px
-    (G·H, ...), overwritten, and state arrays (H, ...), which become the next state.
+    weight (G·H, I), bias (G·H,), weight_hh (Z, H): Z = G·H rows, or none. Constants may be folded into them, so that
+    px may differ from the result of `project`. `bind(z)` returns `update(px, state)` for one z: it overwrites z
+    (Z, ...) and px (G·H, ...), and turns the state arrays (H, ...) into the next state.
     """
 
     weight: np.ndarray
@@ -49,7 +50,7 @@ class Prepared:
     bind: Callable[[np.ndarray], Callable[[np.ndarray, State], None]]
 
     def stream(self) -> Callable[[np.ndarray, State], None]:
-        """`recur(px, state)` of one stream, with a z of its own: px (G·H,), state arrays (H,)."""
+        """Return `recur(px, state)` for one stream, with a z of its own: px (G·H,), state arrays (H,)."""
         weight_hh, z = self.weight_hh, np.empty(len(self.weight_hh), np.float32)
         update = self.bind(z)
 
@@ -65,20 +66,20 @@ class BaseCell:
     """A recurrence h_t = f(W_ih x_t + b_ih, W_hh h_{t-1} + b_hh, state_{t-1})."""
 
     weight_ih: Array
-    weight_hh: Array  # as bias_hh, None where the cell is not recurrent
+    weight_hh: Array  # like bias_hh, None if the cell is not recurrent
     bias_ih: Array
     bias_hh: Array
 
     gates: ClassVar[int]  # G
     states: ClassVar[int] = 1  # arrays in the state
     recurrent: ClassVar[bool] = True  # whether a matrix multiplies h
-    sigmoids: ClassVar[Mapping[str, int]] = {}  # gates that are σ(px + ph), by name: their places among the G
+    sigmoids: ClassVar[Mapping[str, int]] = {}  # gates that are σ(px + ph): their indices among the G, by name
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng, **fields: Any) -> Self:
-        """A cell with fresh float32 weights: inputs uniform in ±1/√I·√3 (variance 1/I), recurrences orthogonal.
+        """Return a cell with fresh float32 weights: inputs uniform in ±√(3/I) (variance 1/I), recurrences orthogonal.
 
-        `fields` are the subclass's own.
+        `fields` are the subclass's own fields.
         """
         bound = np.sqrt(3.0 / input_size)
         rows, gates = cls.gates * hidden_size, range(cls.gates)
@@ -92,8 +93,8 @@ class BaseCell:
 
     @property
     def begins(self) -> int:
-        """So many arrays of the state, from the first on, may begin as anything, as a summary of what was read; the
-        others begin with zeros."""
+        """How many arrays of the state, from the first, may have any initial value, such as a summary of a source;
+        the others begin with zeros."""
         return self.states
 
     @property
@@ -105,58 +106,58 @@ class BaseCell:
         return len(self.weight_ih) // self.gates
 
     def initial_state(self, batch: int) -> State:
-        """Zeros (B, H), as many as the state has."""
+        """Return the initial state, arrays (B, H) of zeros."""
         return tuple(ops.zeros((batch, self.hidden_size), self.weight_ih) for _ in range(self.states))
 
     @final
     def project(self, x: Array) -> Array:
-        """What the input contributes: x (..., I) -> (..., G·H). It needs no state: a sequence's is one product."""
+        """Project the input: x (..., I) -> (..., G·H). It needs no state, so a whole sequence is one product."""
         return ops.linear(x, self.weight_ih, self.bias_ih)
 
     @abstractmethod
     def combine(self, px: Array, ph: Array, state: State) -> State:
-        """The equation: projected input px (..., G·H), projected output ph = W_hh h + b_hh (..., G·H; None where the
+        """The equation: projected input px (..., G·H), projected output ph = W_hh h + b_hh (..., G·H; None if the
         cell is not recurrent) and the state (..., H) -> the next state.
 
-        It works along the last axis (`ops.split`, `ops.linear`, `ops.layer_norm` do); the others, of which there may
-        be none or several, only tell sequences apart. It changes no array that it is given.
+        It works along the last axis (`ops.split`, `ops.linear`, `ops.layer_norm` do); any other axes only separate
+        sequences. It changes no array that it is given.
         """
 
     def recur(self, px: Array, state: State) -> State:
-        """Projected input px (B, G·H) and the state -> the next state."""
+        """Return the next state from a projected input px (B, G·H) and the state."""
         ph = ops.linear(state[0], self.weight_hh, self.bias_hh) if self.recurrent else None
         return self.combine(px, ph, state)
 
     def step(self, x: Array, state: State) -> tuple[Array, State]:
-        """One time step: x (B, I) -> y (B, H) and the next state."""
+        """Take one time step: x (B, I) -> y (B, H) and the next state."""
         state = self.recur(self.project(x), state)
         return state[0], state
 
     def unroll(self, x: Array, state: State) -> tuple[Array, State]:
-        """All time steps: x (T, B, I) -> y (T, B, H) and the last state; a fused kernel where torch has one."""
+        """Take all time steps: x (T, B, I) -> y (T, B, H) and the last state; by a fused kernel if torch has one."""
         if ops.is_torch(x) and (fused := self.fused(x, state)) is not None:
             return fused
         if ops.is_symbol(x) and (operator := self._operator()) is not None:
             return ops.recurrence(operator, x, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        own = tuple(map(ops.at_least_float32, state))  # only products are of half precision
+        own = tuple(map(ops.at_least_float32, state))  # only products are in half precision
         ys, own = ops.loop(self.recur, ops.at_least_float32(self.project(x)), own)
         return ops.like(ys, x), tuple(ops.like(s, x) for s in own)
 
     def fused(self, x: Array, state: State) -> tuple[Array, State] | None:
-        """`unroll` by one kernel of torch, or None where there is none."""
+        """Return `unroll` by one kernel of torch, or None if there is none."""
         return None
 
     def operator(self) -> Operator | None:
-        """What ONNX calls this recurrence, of which `combine` is then the equation, or None where it has none."""
+        """Return the ONNX operator whose equation is `combine`, or None if there is none."""
         return None
 
     def _operator(self) -> Operator | None:
-        """The same; None where a subclass has another equation."""
+        """Return `operator()`, or None if a subclass has another equation."""
         said, meant = (next(c for c in type(self).__mro__ if name in vars(c)) for name in ("operator", "combine"))
         return self.operator() if said is meant else None
 
     def prepare(self) -> Prepared:
-        """A NumPy form. A cell that wants speed overrides it; tests hold it to the equation."""
+        """Return a NumPy form. A cell overrides it for speed; tests compare it with the equation."""
 
         def bind(z: np.ndarray) -> Callable[[np.ndarray, State], None]:
             def update(px: np.ndarray, state: State) -> None:
@@ -173,7 +174,7 @@ class BaseCell:
 
 @dataclass(frozen=True)
 class BaseScan(BaseCell):
-    """A recurrence h_t = a_t h_{t-1} + b_t whose a and b are of the input alone: training takes `ops.scan`."""
+    """A recurrence h_t = a_t h_{t-1} + b_t whose a and b depend on the input alone: training takes `ops.scan`."""
 
     recurrent = False
 
@@ -192,7 +193,8 @@ class BaseScan(BaseCell):
 
 
 def orthogonal(size: int, rng: Rng) -> np.ndarray:
-    """A random orthogonal matrix (size, size), float32 (Saxe et al. 2014): singular values 1 keep gradients alive."""
+    """Return a random orthogonal matrix (size, size), float32 (Saxe et al. 2014): its singular values of 1 preserve
+    gradients."""
     if isinstance(rng, Blank):
         return rng.zeros((size, size))
     q, r = np.linalg.qr(rng.standard_normal((size, size)))

@@ -1,10 +1,10 @@
-"""GRU and LSTM over all time steps, to train on a CPU: each an autograd function of torch with its own backward.
+"""GRU and LSTM over all time steps, for training on a CPU: autograd functions of torch with their own backward.
 
-torch's kernel for GRUs records every elementwise operation of every step. Here a step forward is one product and what
-is left of the equation, in place. A step backward is one product too: all that needs no gradient of a later step (the
-derivatives of the gates, times what they multiply) is worked out before, for all steps at once, and so are, after it,
-the gradients of inputs, weights and biases. Products of bfloat16 take weights laid out once for all steps, and add
-what they are added to.
+torch's kernel for GRUs records every elementwise operation of every step. Here a step forward is one product and the
+rest of the equation, in place. A step backward is one product too: everything that needs no gradient of a later step
+(the derivatives of the gates, times what they multiply) is computed before, for all steps at once, and afterwards so
+are the gradients of inputs, weights and biases. Products in bfloat16 use weights laid out once for all steps, with
+the addition fused.
 
 Letters: T time, B batch, I input size, H hidden size, G gates; d… is a gradient.
 """
@@ -17,15 +17,15 @@ from typing import Any
 
 
 def trains_on_cpu(x: Any) -> bool:
-    """Whether gradients are wanted, and on a CPU."""
+    """Whether gradients are enabled and x is on a CPU."""
     import torch
 
     return x.device.type == "cpu" and torch.is_grad_enabled()
 
 
 def torch_weights(cell: Any) -> list[Any]:
-    """The weights in the order torch's fused kernels take; on a GPU end to end in one block of memory, as cuDNN wants
-    them, which otherwise warns and copies them together itself."""
+    """Return the weights in the order of torch's fused kernels; on a GPU they are in one block of memory, because
+    cuDNN would otherwise warn and copy them together itself."""
     weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     if weights[0].device.type != "cuda":
         return weights
@@ -33,7 +33,7 @@ def torch_weights(cell: Any) -> list[Any]:
 
 
 def end_to_end(weights: list[Any]) -> list[Any]:
-    """The same tensors as views of one block of memory."""
+    """Return the same tensors as views of one block of memory."""
     import torch
 
     parts = torch.cat([w.reshape(-1) for w in weights]).split([w.numel() for w in weights])
@@ -41,7 +41,7 @@ def end_to_end(weights: list[Any]) -> list[Any]:
 
 
 def _product(weight: Any, rows: int) -> Callable[[Any, Any], Any]:
-    """`f(x, plus)` = x Wᵀ + plus: weight W (O, I), x (rows, I), plus (rows, O) -> (rows, O)."""
+    """Return `f(x, plus)` = x Wᵀ + plus: weight W (O, I), x (rows, I), plus (rows, O) -> (rows, O)."""
     import torch
 
     kernels = torch.ops.mkldnn
@@ -53,37 +53,38 @@ def _product(weight: Any, rows: int) -> Callable[[Any, Any], Any]:
 
 
 def _steps(*arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Arrays (T, ...) side by side, step by step."""
+    """Iterate over arrays (T, ...) in parallel, step by step."""
     return zip(*(a.unbind(0) for a in arrays), strict=True)
 
 
 def _steps_back(*arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """The same from the last step to the first."""
+    """Do the same from the last step to the first."""
     return zip(*(a.unbind(0)[::-1] for a in arrays), strict=True)
 
 
 def _before(given: Any) -> Any:
-    """What each step's predecessor is given, from outside: zeros, given[0], given[1] … of given (T, B, H)."""
+    """Shift outside gradients to the step after: given (T, B, H) -> zeros, given[0], given[1] …"""
     import torch
 
     return torch.cat([torch.zeros_like(given[:1]), given[:-1]])
 
 
 def _project(x: Any, weight: Any, bias: Any) -> Any:
-    """x (T, B, I) -> W x + b (T, B, G·H)."""
+    """Return W x + b (T, B, G·H) of x (T, B, I)."""
     import torch
 
     return torch.addmm(bias, x.flatten(0, 1), weight.t()).view(*x.shape[:2], -1)
 
 
 def _of_weight(d: Any, x: Any) -> Any:
-    """The gradient (G·H, I) of a weight that x (T, B, I) is multiplied by to what has the gradient d (T, B, G·H)."""
+    """Return the gradient (G·H, I) of a weight, from its inputs x (T, B, I) and the gradient d (T, B, G·H) of its
+    outputs."""
     return d.flatten(0, 1).t() @ x.flatten(0, 1)
 
 
 @functools.cache
 def gru() -> Any:
-    """`f(x, h, weight_ih, weight_hh, bias_ih, bias_hh)`, as a GRU's cell has them -> outputs (T, B, H)."""
+    """Return `f(x, h, weight_ih, weight_hh, bias_ih, bias_hh)`, of a GRU cell's weights -> outputs (T, B, H)."""
     import torch
 
     aten = torch.ops.aten
@@ -111,8 +112,8 @@ def gru() -> Any:
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, given: Any) -> Any:
-            """With d the gradient of h_t and e = (1 - z) (1 - n²): of n's sum, d e; of z's, d (h_{t-1} - n) z (1 - z)
-            and of r's, d e u r (1 - r), where u = W_hn h + b_hn; of u, d e r; and d z goes on to h_{t-1}."""
+            """Let d be the gradient of h_t, e = (1 - z) (1 - n²) and u = W_hn h + b_hn. The gradient of n's sum is
+            d e, of z's d (h_{t-1} - n) z (1 - z), of r's d e u r (1 - r), of u d e r; h_{t-1} gets d z."""
             x, gates, n, ys, weight_ih, weight_hh = ctx.saved_tensors
             (_, B, H), (r, z, inner) = n.shape, gates.chunk(3, -1)
             e = aten.tanh_backward(1 - z, n)
@@ -138,8 +139,8 @@ def gru() -> Any:
 
 @functools.cache
 def lstm() -> Any:
-    """`f(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)`, as an LSTM's cell has them -> outputs (T, B, H), the last
-    c (B, H)."""
+    """Return `f(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)`, of an LSTM cell's weights -> outputs (T, B, H) and
+    the last c (B, H)."""
     import torch
 
     aten = torch.ops.aten
@@ -169,9 +170,9 @@ def lstm() -> Any:
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, given: Any, dc: Any) -> Any:
-            """With d the gradient of h_t and dc that of c_t, d o (1 - tanh² c) of it by h_t: of the sums of i, f and
-            g, dc times the other factor and the gate's own derivative; of o's, d tanh(c) o (1 - o); and dc f goes on
-            to c_{t-1}."""
+            """Let d be the gradient of h_t and dc that of c_t, which includes d o (1 - tanh² c) by way of h_t. The
+            gradients of the sums of i, f and g are dc times the other factor and the gate's derivative, that of o's
+            is d tanh(c) o (1 - o); c_{t-1} gets dc f."""
             x, gates, squashed, ys, cs, weight_ih, weight_hh = ctx.saved_tensors
             (_, B, H), (i, f, g, o) = squashed.shape, gates.chunk(4, -1)
             d_sums = torch.empty_like(gates)  # first the factors

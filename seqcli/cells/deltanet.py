@@ -15,7 +15,7 @@ from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
 KEYS = 16  # d, a key's size
-HEADS = 4  # where they divide H
+HEADS = 4  # at most; their number divides H
 CHUNK = 32  # time steps that training takes at once
 
 
@@ -23,8 +23,8 @@ CHUNK = 32  # time steps that training takes at once
 class Cell(BaseCell):
     """S_t = α_t (S_{t-1} - β_t k_t (k_t^T S_{t-1})) + β_t k_t v_t^T and h_t = σ(o_t) S_t^T q_t, for each head.
 
-    Gates u, v, o. Of silu(u) are made q and k, of length 1, α in (0, 1) and β in (0, 2), so that an eigenvalue may be
-    negative (Grazzi et al. 2025). The state is h, then S (d, H / heads) as d arrays (H,): a row of all heads each.
+    Gates u, v, o. From silu(u) come q and k, of length 1, α in (0, 1) and β in (0, 2), so that an eigenvalue may be
+    negative (Grazzi et al. 2025). The state is h, then S (d, H / heads) as d arrays (H,), each a row of all heads.
     """
 
     key_weight: Array  # (heads·(2d + 2), H): q, k, α, β
@@ -34,7 +34,7 @@ class Cell(BaseCell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """As BaseCell; σ of α's bias is 0.98: half a value is left after 35 steps."""
+        """Create as BaseCell does; σ of α's bias is 0.98, so that half a value is left after 35 steps."""
         heads = math.gcd(HEADS, hidden_size)
         bound, rows = math.sqrt(3 / hidden_size), heads * (2 * KEYS + 2)
         weight = rng.uniform(-bound, bound, (rows, hidden_size)).astype(np.float32)
@@ -43,7 +43,7 @@ class Cell(BaseCell):
         return super().create(input_size, hidden_size, rng, key_weight=weight, key_bias=bias)
 
     def _parts(self, px: Array) -> tuple[Array, ...]:
-        """q, k (..., heads, d), log α, β (..., heads), v (..., heads, H / heads), σ(o) (..., H)."""
+        """Return q, k (..., heads, d), log α, β (..., heads), v (..., heads, H / heads), σ(o) (..., H)."""
         u, v, o = ops.split(px, 3)
         weight, bias = ops.like(self.key_weight, px), ops.like(self.key_bias, px)
         made = ops.linear(u * ops.sigmoid(u), weight, bias)
@@ -65,14 +65,15 @@ class Cell(BaseCell):
         return (o * found.reshape(o.shape), *(row.reshape(o.shape) for row in rows))
 
     def unroll(self, x: Array, state: State) -> tuple[Array, State]:
-        """Training takes some steps at once: within them S is what it was before, and what its keys have added."""
+        """Take all time steps, in training a chunk at a time: within it S is its value before the chunk plus what the
+        chunk's keys have added."""
         if not ops.is_torch(x):
             return super().unroll(x, state)
         q, k, a, b, v, o = self._parts(ops.at_least_float32(self.project(x)))
         T, B, heads, _ = q.shape
         size = -(-T // CHUNK) * CHUNK
 
-        def chunks(part: Any) -> Any:  # (T, B, heads, ...) -> (T / C, B, heads, C, ...), zeros behind
+        def chunks(part: Any) -> Any:  # (T, B, heads, ...) -> (T / C, B, heads, C, ...), padded with zeros
             part = ops.concat([part, part.new_zeros(size - T, *part.shape[1:])], axis=0)
             return part.reshape(-1, CHUNK, *part.shape[1:]).movedim(1, 3)
 
@@ -84,12 +85,12 @@ class Cell(BaseCell):
 
 
 def _unit(x: Array) -> Array:
-    """x at length 1."""
+    """Normalise x to length 1."""
     return x / ops.sqrt((x * x).sum(-1)[..., None] + 1e-6)
 
 
 def _sum(parts: list[Array]) -> Array:
-    """Their sum, in their order."""
+    """Return the sum of the parts, added in order."""
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -97,7 +98,8 @@ def _sum(parts: list[Array]) -> Array:
 
 
 def _chunked(q: Any, k: Any, a: Any, b: Any, v: Any, S: Any) -> tuple[Any, Any]:
-    """All outputs and the last S in torch, chunk by chunk: q, k, v (n, B, heads, C, ·), log α, β (n, B, heads, C).
+    """Return all outputs and the last S in torch, chunk by chunk: q, k, v (n, B, heads, C, ·), log α, β (n, B, heads,
+    C).
 
     With γ the decay since the chunk began, and Γ_ij = γ_i / γ_j, S_i = γ_i S + Σ_{j≤i} Γ_ij k_j u_j^T, where
     u_i = β_i (v_i - γ_i S^T k_i - Σ_{j<i} Γ_ij k_i·k_j u_j): a triangular system.

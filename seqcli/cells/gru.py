@@ -43,7 +43,8 @@ class Cell(BaseCell):
         return Operator("GRU", (1, 0, 2), {"linear_before_reset": 1})
 
     def prepare(self) -> Prepared:
-        """As the LSTM's: the sigmoids' halves are folded into the weights, and all bias but the candidate's."""
+        """Prepare as the LSTM does: the sigmoids' halves are folded into the weights, and all biases but the
+        candidate's are added up."""
         H, half = self.hidden_size, np.float32(0.5)
         scale = np.repeat(np.array([0.5, 0.5, 1.0], np.float32), H)  # r, z, n
         weight_hh = self.weight_hh * scale[:, None]

@@ -12,13 +12,13 @@ from seqcli.layers.blank import Rng
 
 @dataclass(frozen=True)
 class Cell(rnn.Cell):
-    """The equation of `rnn` with ReLU; only its first weights differ: W_hh = I, biases 0, W_ih ~ N(0, 0.001²)."""
+    """The equation of `rnn` with ReLU; only its initial weights differ: W_hh = I, biases 0, W_ih ~ N(0, 0.001²)."""
 
     nonlinearity: str = "relu"
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """Identity recurrence, zero biases, input weights with the standard deviation 0.001, as in the paper."""
+        """Create with identity recurrence, zero biases, input weights of deviation 0.001, as in the paper."""
         return cls(
             weight_ih=rng.normal(0.0, 0.001, (hidden_size, input_size)).astype(np.float32),
             weight_hh=np.eye(hidden_size, dtype=np.float32),

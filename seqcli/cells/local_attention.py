@@ -1,4 +1,4 @@
-"""Local attention (Beltagy et al. 2020; De et al. 2024): a look back over the last inputs, as a cell among others."""
+"""Local attention (Beltagy et al. 2020; De et al. 2024): attention over the most recent inputs, as a cell."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
-HEADS = 4  # where they divide H
+HEADS = 4  # at most; their number divides H
 CHUNK = 128  # time steps that training takes at once
-LARGEST = 256  # window: bfloat16 counts so far
+LARGEST = 256  # window: bfloat16 counts exactly up to here
 
 
 @dataclass(frozen=True)
 class Cell(BaseCell):
     """h_t = Σ_{i<W} a_i v_{t-i} with a = softmax(q_t·k_{t-i} / √d + b_i), for each head of d = H / heads units.
 
-    Gates q, k, v; b_i is learnt, one a distance and head. The state is h, the last W - 1 keys and as many values, the
-    newest first, and how many of them there are (in every unit alike), W - 1 at most. Without positions but b, it may
-    stand anywhere in a text of any length.
+    Gates q, k, v; b_i is learnt for each distance and head. The state is h, the last W - 1 keys and as many values,
+    the newest first, and how many of them there are (the same in every unit), at most W - 1. b is its only position
+    encoding, so that it works anywhere in a text of any length.
     """
 
     distance_bias: Array  # (W·heads,)
@@ -35,10 +35,10 @@ class Cell(BaseCell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng, *, window: int = 32) -> Cell:
-        """As BaseCell; no distance is preferred. Raises UsageError for a window that holds nothing but the input, or
-        more than a count in bfloat16 can tell apart."""
+        """Create as BaseCell does, with no distance preferred. Raises UsageError for a window that holds only the
+        current input, or more inputs than bfloat16 can count."""
         if not 2 <= window <= LARGEST:
-            raise UsageError(f"the window of local-attention holds 2 to {LARGEST} inputs, not {window}")
+            raise UsageError(f"the window of local-attention must be 2 to {LARGEST} inputs, not {window}")
         bias = np.zeros(window * math.gcd(HEADS, hidden_size), np.float32)
         return super().create(input_size, hidden_size, rng, distance_bias=bias, window=window)
 
@@ -48,10 +48,10 @@ class Cell(BaseCell):
 
     @property
     def begins(self) -> int:
-        return 0  # what was never read has no key
+        return 0  # inputs that were never read have no key
 
     def _bias(self, like: Array) -> Array:
-        """(W, heads)."""
+        """Return b, (W, heads)."""
         return ops.like(self.distance_bias, like).reshape(self.window, -1)
 
     def combine(self, px: Array, ph: Array, state: State) -> State:
@@ -70,7 +70,7 @@ class Cell(BaseCell):
         return h.reshape(q.shape), *keys[:before], *values[:before], self._counted(count + 1)
 
     def _counted(self, count: Array) -> Array:
-        """How many keys there are, of so many inputs that were read."""
+        """Return how many keys are kept after so many inputs."""
         return ops.where(count < self.window - 1, count, self.window - 1 + 0 * count)
 
     @property
@@ -78,7 +78,7 @@ class Cell(BaseCell):
         return (self.hidden_size / math.gcd(HEADS, self.hidden_size)) ** -0.5
 
     def unroll(self, x: Array, state: State) -> tuple[Array, State]:
-        """Training takes some steps at once."""
+        """Take all time steps, in training several at once."""
         if not ops.is_torch(x):
             return super().unroll(x, state)
         q, k, v = ops.split(ops.at_least_float32(self.project(x)), 3)
@@ -95,8 +95,8 @@ class Cell(BaseCell):
         return ops.like(y, x), tuple(ops.like(s, x) for s in end)
 
     def _look(self, q: Any, keys: Any, values: Any, count: Any) -> Any:
-        """Outputs (C, B, H) in torch: queries (C, B, H), keys and values of these and the W - 1 before (W - 1 + C, B,
-        H), and how many of the latter there are (B, 1)."""
+        """Return outputs (C, B, H) in torch, from queries (C, B, H), keys and values of these steps and the W - 1
+        before (W - 1 + C, B, H), and how many of the latter there are (B, 1)."""
         bias, before = self._bias(q), self.window - 1
         steps, places = (ops.integers(np.arange(n), q) for n in (len(q), len(keys)))
         away = steps[:, None] + before - places  # (C, W - 1 + C)

@@ -14,7 +14,7 @@ from seqcli.cells._training import lstm, torch_weights, trains_on_cpu
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array, Operator
 
-LARGE = 512  # units: from here on, in bfloat16, our training form is faster than torch's kernel
+LARGE = 512  # units: from this size on, in bfloat16, our training form is faster than torch's kernel
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Cell(BaseCell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """As BaseCell, with the forget gate's bias at 1 (Jozefowicz et al. 2015): a fresh cell remembers."""
+        """Create as BaseCell does, with a forget gate bias of 1 (Jozefowicz et al. 2015): a fresh cell remembers."""
         cell = super().create(input_size, hidden_size, rng)
         cell.bias_ih[hidden_size : 2 * hidden_size] = 1.0
         return cell
@@ -49,7 +49,7 @@ class Cell(BaseCell):
         return Operator("LSTM", (0, 3, 1, 2))
 
     def prepare(self) -> Prepared:
-        """One tanh serves all gates: sigmoid(x) = (tanh(x / 2) + 1) / 2, the halves folded into the weights."""
+        """Prepare with one tanh for all gates: sigmoid(x) = (tanh(x / 2) + 1) / 2, the halves folded into weights."""
         H, half = self.hidden_size, np.float32(0.5)
         scale = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), H)  # i, f, g, o
         weight_hh = self.weight_hh * scale[:, None]
@@ -78,7 +78,7 @@ class Cell(BaseCell):
 
 
 def gated(sums: Array, c: Array) -> State:
-    """The gates' sums (..., 4H) and c (..., H) -> the next h and c."""
+    """Return the next h and c from the gates' sums (..., 4H) and c (..., H)."""
     i, f, g, o = ops.split(sums, 4)  # (..., H) each
     c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
     return ops.sigmoid(o) * ops.tanh(c), c

@@ -1,4 +1,4 @@
-"""Minimal gated recurrent unit (Feng et al. 2024, 3.1): a GRU whose gates read the input alone: a scan."""
+"""Minimal gated recurrent unit (Feng et al. 2024, 3.1): a GRU whose gates read the input alone, so a scan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class Cell(BaseScan):
-    """h_t = (1 - z_t) h_{t-1} + z_t c_t; gates z, c. The candidate c is g(x) = x + 1/2, or σ(x) below 0, as there."""
+    """h_t = (1 - z_t) h_{t-1} + z_t c_t; gates z, c. The candidate c is g(x) = x + 1/2, or σ(x) for x < 0."""
 
     gates = 2
     sigmoids: ClassVar = {"update": 0}
@@ -23,5 +23,5 @@ class Cell(BaseScan):
 
 
 def positive(x: Array) -> Array:
-    """x + 1/2 from 0 on, σ(x) below (Feng et al. 2024, B.3.1): always greater than 0."""
+    """Return x + 1/2 for x >= 0, else σ(x) (Feng et al. 2024, B.3.1): always greater than 0."""
     return ops.where(x >= 0, x + 0.5, ops.sigmoid(x))

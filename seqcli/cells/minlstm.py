@@ -1,4 +1,4 @@
-"""Minimal LSTM (Feng et al. 2024, 3.2): forget and input gate read the input alone and add up to 1: a scan."""
+"""Minimal LSTM (Feng et al. 2024, 3.2): forget and input gate read the input alone and add up to 1, so a scan."""
 
 from __future__ import annotations
 

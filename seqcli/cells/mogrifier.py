@@ -1,4 +1,4 @@
-"""Mogrifier LSTM (Melis et al. 2020): input and output gate each other, in turns, before the LSTM reads them."""
+"""Mogrifier LSTM (Melis et al. 2020): input and output gate each other in turn before the LSTM reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqcli.ops import Array
 class Cell(BaseCell):
     """Four rounds: x = 2σ(Q_1 h) x, h = 2σ(R_1 x) h, x = 2σ(Q_2 h) x, h = 2σ(R_2 x) h; then an LSTM of x and h.
 
-    x is the projected input (H,), so that all gates are of one size; Q_1 is `weight_hh`. The state is (h, c).
+    x is the projected input (H,), so that all gates have the same size; Q_1 is `weight_hh`. The state is (h, c).
     """
 
     r1: Array  # (H, H)
@@ -31,7 +31,7 @@ class Cell(BaseCell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """As BaseCell; between ± 1 / √H, the forget gate's bias at 1."""
+        """Create as BaseCell does; its own weights are uniform in ±1/√H, the forget gate's bias is 1."""
         H, bound = hidden_size, hidden_size**-0.5
         sizes = {"r1": H, "q2": H, "r2": H, "lstm_ih": 4 * H, "lstm_hh": 4 * H}
         own = {name: rng.uniform(-bound, bound, (rows, H)).astype(np.float32) for name, rows in sizes.items()}

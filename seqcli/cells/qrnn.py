@@ -1,4 +1,4 @@
-"""Quasi-recurrent network (Bradbury et al. 2017, 2.1, fo-pooling): gates read this input and the one before it."""
+"""Quasi-recurrent network (Bradbury et al. 2017, 2.1, fo-pooling): gates read the current and the previous input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqcli.ops import Array
 class Cell(BaseCell):
     """c_t = σ(f) c_{t-1} + (1 - σ(f)) tanh(z) and h_t = σ(o) c_t; gates z, f, o, then what x_{t-1} adds to each.
 
-    The state is h, c and what the input before adds to z, f and o: nothing, where there is none.
+    The state is h, c and what the previous input adds to z, f and o: zeros, if there is none.
     """
 
     gates, states, recurrent = 6, 5, False
@@ -34,7 +34,7 @@ class Cell(BaseCell):
 
 
 def _gates(sums: Array) -> tuple[Array, Array, Array]:
-    """What c is multiplied by, what is added to it, and the output gate."""
+    """Return the factor of c, what is added to it, and the output gate."""
     z, f, o = ops.split(sums, 3)
     f = ops.sigmoid(f)
     return f, (1 - f) * ops.tanh(z), ops.sigmoid(o)

@@ -1,4 +1,4 @@
-"""Real-gated linear recurrent unit (De et al. 2024, Griffin, 2.4): each unit forgets at a rate of its own."""
+"""Real-gated linear recurrent unit (De et al. 2024, Griffin, 2.4): each unit forgets at its own rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARPNESS = 8.0  # c of the paper
 class Cell(BaseScan):
     """h_t = a_t h_{t-1} + sqrt(1 - a_t²) σ(i_t) v_t with a_t = exp(-c softplus(Λ) σ(r_t)); gates r, i, v.
 
-    The paper's unit reads a sequence of H numbers; here v is the projection that makes it of the input.
+    The paper's unit reads a sequence of H numbers; here that is v, a projection of the input.
     """
 
     decay: Array  # Λ (H,)
@@ -29,7 +29,7 @@ class Cell(BaseScan):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """As BaseCell; Λ such that a^c is between 0.9 and 0.999, as there."""
+        """Create as BaseCell does, with Λ such that a^c is between 0.9 and 0.999, as in the paper."""
         kept = rng.uniform(0.9, 0.999, (hidden_size,))
         decay = np.log(np.expm1(-np.log(np.clip(kept, 0.9, 0.999)) / SHARPNESS))
         return super().create(input_size, hidden_size, rng, decay=decay.astype(np.float32))

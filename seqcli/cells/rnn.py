@@ -27,7 +27,7 @@ class Cell(BaseCell):
     def create(
         cls, input_size: int, hidden_size: int, rng: Rng, *, nonlinearity: Literal["tanh", "relu"] = "tanh"
     ) -> Cell:
-        """As BaseCell."""
+        """Create as BaseCell does."""
         return super().create(input_size, hidden_size, rng, nonlinearity=nonlinearity)
 
     def combine(self, px: Array, ph: Array, state: State) -> State:
@@ -45,7 +45,7 @@ class Cell(BaseCell):
         return Operator("RNN", (0,), {"activations": ["Tanh" if self.nonlinearity == "tanh" else "Relu"]})
 
     def prepare(self) -> Prepared:
-        """The two biases are one."""
+        """Prepare with the two biases added up."""
         tanh = self.nonlinearity == "tanh"
 
         def bind(z: np.ndarray) -> Callable[[np.ndarray, State], None]:

@@ -15,9 +15,10 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class Cell(BaseCell):
-    """Gates i, f, z, o; the state is (h, c, n, m). c and n are kept divided by exp(m), which h does not depend on.
+    """Gates i, f, z, o; the state is (h, c, n, m). c and n are stored divided by exp(m), which does not affect h.
 
-    f is σ(f), one of the paper's two forms. The recurrent matrix is whole: the paper's is one block a head.
+    The forget gate is σ(f), one of the paper's two forms. The recurrent matrix is full; the paper's is one block a
+    head.
     """
 
     gates, states = 4, 4
@@ -25,7 +26,7 @@ class Cell(BaseCell):
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Cell:
-        """As BaseCell, the forget gates' biases from 3 to 6, as the authors' code begins them."""
+        """Create as BaseCell does, with the forget gates' biases from 3 to 6, as in the authors' code."""
         cell = super().create(input_size, hidden_size, rng)
         cell.bias_ih[hidden_size : 2 * hidden_size] = np.linspace(3, 6, hidden_size)
         return cell
@@ -34,7 +35,8 @@ class Cell(BaseCell):
         _, c, n, m = state
         i, f, z, o = ops.split(px + ph, 4)  # (..., H) each
         kept = m - ops.softplus(-f)  # log σ(f) + m
-        top = ops.where(n > 0, ops.maximum(kept, i), i)  # the first input alone, where there is nothing yet
+        top = ops.where(n > 0, ops.maximum(kept, i), i)  # of the first input alone if there is nothing before it
+
         f, i = ops.exp(-ops.relu(top - kept)), ops.exp(i - top)
         c, n = f * c + i * ops.tanh(z), f * n + i
         return ops.sigmoid(o) * c / n, c, n, top

@@ -1,10 +1,10 @@
 """Words from their characters: encoders, one a file. This module is the contract.
 
-An encoder's file offers `Config`, its keys in a recipe, and `Encoder`, a layer with
+The module of an encoder has `Config`, its keys in a recipe, and `Encoder`, a layer with
 `create(config, characters, rng)`, `output_size` C, and `encode(ids, lengths)`: ids (U, L) of U words' characters,
-padded with 0, lengths (U,) of 2 and more (a word begins and ends with a mark) -> (U, C). The id UNSEEN is of
-characters that training never shows: its row begins, and stays, at zero. In NumPy a word's result is its own, to the
-last bit.
+padded with 0, lengths (U,) of at least 2 (a word begins and ends with a mark) -> (U, C). The id UNSEEN stands for
+characters that do not occur in training: its row begins, and stays, at zero. In NumPy a word's result does not depend
+on the other words, to the last bit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A convolution over a word's characters, the strongest answer of each filter (dos Santos & Zadrozny 2014)."""
+"""A convolution over a word's characters with max pooling (dos Santos & Zadrozny 2014)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Config(BaseModel, extra="forbid"):
 
     kind: Literal["cnn"] = "cnn"
     embedding: Size = 32
-    filters: Size = 128  # C: the size of what it gives
+    filters: Size = 128  # C: the output size
     width: Annotated[int, Field(ge=1)] = 3  # characters that a filter sees
 
 
@@ -35,7 +35,7 @@ class Encoder:
 
     @classmethod
     def create(cls, config: Config, characters: int, rng: Rng) -> Encoder:
-        """Fresh weights."""
+        """Return fresh weights."""
         size = config.width * config.embedding
         bound = np.sqrt(3.0 / size)
         scale = 1.0 / np.sqrt(config.embedding)
@@ -52,10 +52,10 @@ class Encoder:
         return len(self.bias)
 
     def encode(self, ids: Array, lengths: Array) -> Array:
-        """ids (U, L), lengths (U,) -> (U, C).
+        """Encode words: ids (U, L), lengths (U,) -> (U, C).
 
-        What a character adds at each place of a window is computed once for every character, so that a window's
-        answer is a sum of rows, without a product.
+        The contribution of a character at each place of a window is computed once for every character, so that a
+        window's value is a sum of rows, without a product.
         """
         U, L = ids.shape
         E, C = self.embedding.shape[1], self.output_size
@@ -70,4 +70,4 @@ class Encoder:
             rows = ops.concat([nothing, ops.linear(self.embedding, self.weight[:, k * E : (k + 1) * E])], axis=0)
             y = y + ops.embedding(ids[:, k : k + L], rows)  # (U, L, C)
         y = ops.where(inside[..., None], y, ops.zeros((1,), y))
-        return ops.relu(ops.amax(y, axis=1))  # the zeros of the padding hide nothing: relu gives no less
+        return ops.relu(ops.amax(y, axis=1))  # the zeros of the padding change nothing: relu gives at least 0

@@ -1,4 +1,4 @@
-"""The last states of a recurrence that reads a word's characters in both directions (Ling et al. 2015)."""
+"""The last states of a recurrent network over a word's characters in both directions (Ling et al. 2015)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Config(BaseModel, extra="forbid"):
     kind: Literal["rnn"] = "rnn"
     cell: OneCellSpec = Field(default="lstm", validate_default=True)
     embedding: Size = 32
-    hidden: Size = 64  # of a direction: it gives twice as much
+    hidden: Size = 64  # units of a direction: the output has twice as many
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """[forward state behind the last character; backward state behind the first]."""
+    """[forward state after the last character; backward state after the first]."""
 
     embedding: Array  # (characters, E)
     stack: Stack
 
     @classmethod
     def create(cls, config: Config, characters: int, rng: Rng) -> Encoder:
-        """Fresh weights."""
+        """Return fresh weights."""
         assert isinstance(config.cell, dict)
         scale = 1.0 / np.sqrt(config.embedding)
         embedding = rng.normal(0.0, scale, (characters, config.embedding)).astype(np.float32)
@@ -58,7 +58,7 @@ class Encoder:
         return form, form.project(self.embedding)
 
     def encode(self, ids: Array, lengths: Array) -> Array:
-        """ids (U, L), lengths (U,) -> (U, 2 H)."""
+        """Encode words: ids (U, L), lengths (U,) -> (U, 2 H)."""
         U, L = ids.shape
         H = self.stack.output_size // 2
         if isinstance(ids, np.ndarray):

@@ -1,6 +1,6 @@
-"""The best continuations of each source's hypotheses: exact, without sorting or dividing the whole vocabulary.
+"""The best continuations of each source's hypotheses, exactly, without sorting or partitioning the whole vocabulary.
 
-The order is total: the higher log-probability first, of equals the lower row, then the lower id.
+The order is total: by higher log-probability, then by lower row, then by lower id.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ import numpy as np
 
 from seqcli.errors import SeqcliError
 
-GROUP = 64  # columns: few enough groups to choose among, few enough columns in those that are chosen
+GROUP = 64  # columns in a group, a compromise between the number of groups and their size
 
 
 def candidates(
     log_probs: np.ndarray, running: np.ndarray, rows: int, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The `count` best of each source's rows times V continuations, best first.
+    """Return the `count` best of each source's rows · V continuations, best first.
 
-    log_probs (B·rows, V), running (B·rows,) float64: what a row has so far. Gives sums (B, count) float64, rows of
-    log_probs (B, count), ids (B, count). Where there are fewer, the rest is -inf, with a row of the source and id 0.
+    log_probs (B·rows, V), running (B·rows,) float64: a row's log-probability so far. Returns sums (B, count) float64,
+    rows of log_probs (B, count), ids (B, count). If there are fewer, the rest is -inf, with a row of the source and
+    id 0.
     """
     N, V = log_probs.shape
     B = N // rows
@@ -38,10 +39,11 @@ def candidates(
 def _in_groups(
     log_probs: np.ndarray, running: np.ndarray, rows: int, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """The same by groups of columns; None where groups are few, or what is just good enough has an equal.
+    """Do the same by groups of columns; return None if there are few groups, or if the last place is tied.
 
-    What is sought is in the `count` best groups by their maxima: these alone are `count` columns that stand before
-    every column of another group. A group's columns are G apart: maxima of long rows are taken three times as fast.
+    The best continuations are in the `count` groups with the highest maxima, because these maxima alone are `count`
+    columns that precede every column of another group. A group's columns are G apart, which makes taking maxima of
+    long rows three times as fast.
     """
     N, V = log_probs.shape
     B, G = N // rows, -(-V // GROUP)
@@ -67,8 +69,8 @@ def _in_groups(
 
 
 def _without_equals(x: np.ndarray, count: int) -> np.ndarray | None:
-    """Where the `count` highest of each row of (B, n) stand: (B, count); None where the last of them has an equal
-    beyond them, if it is not impossible."""
+    """Return the indices of the `count` highest of each row of (B, n): (B, count); None if the last of them, unless
+    it is -inf, has an equal that was not chosen."""
     check(x)
     chosen = np.argpartition(x, -count, axis=1)[:, -count:]
     least = np.take_along_axis(x, chosen[:, :1], axis=1)
@@ -76,14 +78,14 @@ def _without_equals(x: np.ndarray, count: int) -> np.ndarray | None:
 
 
 def best(x: np.ndarray, count: int) -> np.ndarray:
-    """Where the `count` highest of each row of (B, n) stand: (B, count), highest first, of equals the first."""
+    """Return the indices of the `count` highest of each row of (B, n): (B, count), highest first, ties in order."""
     chosen = _first(x, count)
     order = np.argsort(-np.take_along_axis(x, chosen, axis=1), axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1)
 
 
 def _first(x: np.ndarray, count: int) -> np.ndarray:
-    """What `best` finds, in ascending order of place."""
+    """Return the indices of `best` in ascending order."""
     B, n = x.shape
     check(x)
     least = np.partition(x, n - count, axis=1)[:, n - count, None]
@@ -93,10 +95,10 @@ def _first(x: np.ndarray, count: int) -> np.ndarray:
 
 
 def check(scores: np.ndarray) -> None:
-    """Raise SeqcliError where a score is nan: a broken model gives one, or cells without a bound over a long text."""
+    """Raise SeqcliError if a score is nan, as from a damaged model, or from unbounded cells on a long text."""
     if np.isnan(scores).any():
         raise SeqcliError(
             "the model's scores are not numbers (nan): its weights are damaged, its training diverged, or a text is"
             " so long that its numbers overflow",
-            hint="train it again, with a lower train.learning_rate, or a cell that is bounded (irnn is not)",
+            hint="train it again with a lower train.learning_rate, or with a bounded cell (irnn is unbounded)",
         )

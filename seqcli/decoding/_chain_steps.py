@@ -1,7 +1,7 @@
-"""The recursion of a linear chain over a padded batch, in log space: sums over paths, or the best of them.
+"""The recursion of a linear chain over a padded batch, in log space: sums over paths, or the best path.
 
-No BLAS, and reductions in a fixed order: what a sentence gets does not depend on its batch-mates, to the last bit.
-Arrays are (T, K, B), the batch last: a step's work is then contiguous over the batch.
+It uses no BLAS, and reduces in a fixed order, so that a sentence's result does not depend on the rest of the batch,
+to the last bit. Arrays are (T, K, B), the batch last, so that a step's work is contiguous over the batch.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import numpy as np
 
 Step = Callable[[np.ndarray], np.ndarray]  # (K, n) of one token -> (K, n) of the next: over the paths between them
 
-_LOST = 1e-280  # a sum of products above it has lost less than one part in 1e20 to underflow
+_LOST = 1e-280  # a sum of products above this has lost less than one part in 1e20 to underflow
 
 
 def recursion(
     emissions: np.ndarray, first: np.ndarray, step: Step, longer: np.ndarray, times: Iterable[int]
 ) -> np.ndarray:
-    """x_t = emissions_t + step(x of the token before), and emissions_t + first where a sentence begins: (T, K, B).
+    """Return x_t = emissions_t + step(x of the previous token), and emissions_t + first where a sentence begins:
+    (T, K, B).
 
-    emissions (T, K, B), first (K,), longest sentence first; longer (T,): how many have more than t tokens. `times`
-    runs from 0 up, or down to 0: then sentences begin at their ends. Beyond a length it is 0.
+    emissions (T, K, B), first (K,), longest sentence first; longer (T,): how many sentences have more than t tokens.
+    `times` runs from 0 up, or down to 0: then sentences begin at their ends. Beyond a length x is 0.
     """
     out = np.zeros_like(emissions)
     x = out[0, :, :0] if len(out) else out
@@ -39,8 +40,8 @@ def recursion(
 
 
 class _Room:
-    """Memory for (K, K, n) numbers in C order, kept between steps: reduced over its first axis in that axis's order
-    for any n (NumPy sums a contiguous axis otherwise)."""
+    """Memory for (K, K, n) numbers in C order, kept between steps. Reductions over its first axis go in order for any
+    n (NumPy sums a contiguous axis in another order)."""
 
     def __init__(self) -> None:
         self._flat = np.empty(0)
@@ -53,7 +54,7 @@ class _Room:
 
 
 def best(transitions: np.ndarray) -> Step:
-    """max over i of x_i + transitions[i, j]."""
+    """Return the step max over i of x_i + transitions[i, j]."""
     moves, room = np.ascontiguousarray(transitions)[:, :, None], _Room()
 
     def step(x: np.ndarray) -> np.ndarray:
@@ -63,10 +64,10 @@ def best(transitions: np.ndarray) -> Step:
 
 
 def total(transitions: np.ndarray) -> Step:
-    """log Σ_i exp(x_i + transitions[i, j]).
+    """Return the step log Σ_i exp(x_i + transitions[i, j]).
 
-    As a product of probabilities, which takes K exps in place of K²; the few entries whose terms lie so far below
-    the rest that the product loses them are summed in log space.
+    It is computed as a product of probabilities, which takes K exps instead of K²; the few entries whose terms are so
+    small that the product loses them are summed in log space.
     """
     top = transitions.max(initial=-np.inf)
     moves, room = np.ascontiguousarray(np.exp(transitions - top))[:, :, None], _Room()
@@ -89,7 +90,7 @@ def total(transitions: np.ndarray) -> Step:
 
 
 def log_sum(x: np.ndarray) -> np.ndarray:
-    """log Σ exp over the last axis (N, K) -> (N,); -inf where all are."""
+    """Return log Σ exp over the last axis, (N, K) -> (N,); -inf if all elements are."""
     highest = x.max(axis=-1, initial=-np.inf)
     shift = np.where(np.isfinite(highest), highest, 0.0)
     with np.errstate(divide="ignore"):

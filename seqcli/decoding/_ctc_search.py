@@ -1,7 +1,8 @@
 """Prefix beam search in the frames of a CTC model (Graves 2012, section 7.5; Hannun et al. 2014).
 
-Letters: K rows of the beam, V symbols with the blank. A row is a prefix: the text that frames so far have given. What
-ends in the blank is kept apart from what ends in the last symbol, for only then may that symbol be written again.
+Letters: K rows of the beam, V symbols with the blank. A row is a prefix, the text of the frames so far. Alignments
+that end in the blank are kept apart from those that end in the last symbol, because only after a blank may that
+symbol be written again.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ _ROOT, _NONE = 0, -1  # the empty prefix; no prefix
 
 
 class Following(NamedTuple):
-    """What a model of texts says of n prefixes: log-probabilities in nats, each row's with its end's summing to 1."""
+    """A text model's predictions for n prefixes: log-probabilities in nats; a row's symbols and end sum to 1."""
 
-    symbols: np.ndarray  # (n, V): of what comes next; the blank's column is not looked at
-    ends: np.ndarray  # (n,): that nothing comes
-    states: Sequence[Any]  # n of any kind, given back when a prefix has grown by one symbol
+    symbols: np.ndarray  # (n, V): of the next symbol; the blank's column is ignored
+    ends: np.ndarray  # (n,): that the text ends
+    states: Sequence[Any]  # n of any kind, passed back when a prefix has grown by one symbol
 
 
 class TextModel(Protocol):
-    """What the search asks of a model of texts, such as a language model."""
+    """The protocol that the search needs of a model of texts, such as a language model."""
 
     def start(self) -> Following:
-        """What follows the empty prefix: n = 1."""
+        """Return the predictions after the empty prefix: n = 1."""
         ...
 
     def step(self, states: Sequence[Any], ids: np.ndarray) -> Following:
-        """What follows n prefixes, each of them a state's and one more symbol: ids (n,)."""
+        """Return the predictions after n prefixes, each given by a state and one more symbol: ids (n,)."""
         ...
 
 
@@ -41,7 +42,7 @@ class Hypothesis(NamedTuple):
 
     ids: np.ndarray  # (U,)
     logprob: float  # log p(ids | frames) over the alignments that the search has summed, nats
-    score: float  # what it was ranked by
+    score: float  # by which it was ranked
 
 
 def search(
@@ -55,14 +56,15 @@ def search(
     weight: float = 0.0,
     bonus: float = 0.0,
 ) -> list[Hypothesis]:
-    """The n best texts of one sequence's frames (T, V), best first; fewer where the beam holds fewer.
+    """Return the n best texts of one sequence's frames (T, V), best first; fewer if the beam holds fewer.
 
     score = log p(ids | frames) + weight · log p(ids) of `model` + bonus · len(ids). After each frame the `beam` best
-    prefixes go on; that a text ends counts after the last, among those in the beam. `banned` symbols are in no text.
+    prefixes are kept; the probability of a text's end is counted after the last frame, among those in the beam.
+    `banned` symbols are in no text.
 
-    A frame in which no continuation could enter the beam, even if the model were certain of it, as in one that is
-    surely blank, is only added up; in each other one the model is asked once, of the prefixes that are new. That
-    changes nothing of what is found. Raises SeqcliError where a log-probability is nan.
+    If no continuation could enter the beam in a frame even if the model were certain of it, as in a frame that is
+    surely blank, only the sums are updated; otherwise the model is asked once, about the new prefixes. This does not
+    change the result. Raises SeqcliError if a log-probability is nan.
     """
     if not (beam >= n_best >= 1 and weight >= 0):
         raise ValueError(f"beam {beam}, n_best {n_best}, weight {weight}: beam >= n_best >= 1 and weight >= 0")
@@ -77,24 +79,24 @@ def search(
 
 
 class _Beam:
-    """The rows, in any order; a row that is not taken has log-probability -inf."""
+    """The rows, in any order; an unused row has log-probability -inf."""
 
     def __init__(
         self, K: int, blank: int, closed: np.ndarray, model: TextModel | None, weight: float, bonus: float
     ) -> None:
         self._blank, self._closed, self._model, self._weight, self._bonus = blank, closed, model, weight, bonus
-        self._parents, self._symbols = [_NONE - 1], [blank]  # of each prefix met, by its number
+        self._parents, self._symbols = [_NONE - 1], [blank]  # of each prefix so far, by its number
         self._children: dict[tuple[int, int], int] = {}
         self._prefix, self._parent = np.full(K, _NONE), np.full(K, _NONE - 1)
         self._last = np.full(K, blank)
         self._in_blank, self._in_symbol = np.full(K, -np.inf), np.full(K, -np.inf)
         self._total = np.full(K, -np.inf)
         self._added = np.zeros(K)  # weight · log p(prefix) + bonus · symbols
-        self._growth = np.full((K, len(closed)), -np.inf)  # `added` of each continuation, once the model is asked
+        self._growth = np.full((K, len(closed)), -np.inf)  # `added` of each continuation, once the model was asked
         self._prefix[0], self._in_blank[0], self._total[0] = _ROOT, 0, 0
         self._growth[0] = closed + bonus
         self._kin = self._related()
-        # of the model: what it said of the parent and of the prefix itself, once it was asked
+        # the model's states after the parent, and after the prefix itself once it was asked
         self._before: list[Any] = [None] * K
         self._state: list[Any] = [None] * K
         self._asked, self._ends = np.ones(K, bool), np.zeros(K)
@@ -102,14 +104,14 @@ class _Beam:
             self._hear(np.array([0]), model.start())
 
     def _related(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Rows whose prefix is another row's and one more symbol, these other rows, the symbols, whether each repeats
-        the one before it."""
+        """Return the rows whose prefix is another row's plus one symbol, those other rows, the symbols, and whether
+        each repeats the one before it."""
         children, parents = np.nonzero(self._parent[:, None] == self._prefix)
         symbols = self._last[children]
         return children, parents, symbols, symbols == self._last[parents]
 
     def add(self, frame: np.ndarray, peak: float) -> None:
-        """One more frame (V,); peak: the highest log-probability in it of what may be written."""
+        """Add a frame (V,); `peak` is its highest log-probability of a symbol that may be written."""
         own = frame[self._last]
         in_blank, in_symbol = self._total + frame[self._blank], self._in_symbol + own
         children, parents, _, repeat = self._kin
@@ -133,7 +135,7 @@ class _Beam:
     def _chosen(
         self, frame: np.ndarray, scores: np.ndarray, worst: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Rows that leave the beam; for each the row that takes its place by growing, and by which symbol."""
+        """Return the rows that leave the beam, and for each the row whose continuation replaces it, and by what."""
         K, V = self._growth.shape
         self._ask()
         found = self._growth + frame  # (K, V): scores of rows that grow by a symbol
@@ -151,7 +153,7 @@ class _Beam:
         return np.flatnonzero(~kept[:K]), rows, ids
 
     def _replace(self, dropped: np.ndarray, rows: np.ndarray, ids: np.ndarray) -> None:
-        """Put the continuations of rows in the place of what is dropped."""
+        """Replace dropped rows by the continuations of rows."""
         prefixes = self._prefix[rows]
         numbers = []
         for key in zip(prefixes.tolist(), ids.tolist(), strict=True):
@@ -171,7 +173,7 @@ class _Beam:
                 self._before[row] = state
 
     def _ask(self) -> None:
-        """Ask the model of the rows that are new since it was asked last."""
+        """Ask the model about the rows that are new since it was last asked."""
         if self._model is not None and len(rows := np.flatnonzero(~self._asked)):
             self._hear(rows, self._model.step([self._before[row] for row in rows.tolist()], self._last[rows]))
 
@@ -183,7 +185,7 @@ class _Beam:
             self._state[row] = state
 
     def finished(self, n_best: int) -> list[Hypothesis]:
-        """The best in the beam, that its texts end here counted; the best first."""
+        """Return the best hypotheses of the beam, best first, with the probabilities that their texts end here."""
         self._ask()
         scores = self._total + self._added + (0.0 if self._model is None else self._weight * self._ends)
         order = np.argsort(-scores, kind="stable")

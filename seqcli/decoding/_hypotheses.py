@@ -1,4 +1,4 @@
-"""What beam search and sampling share: hypotheses and how they are traced back, and what may not be generated."""
+"""Shared code of beam search and sampling: hypotheses and their traces, and constraints on what may be generated."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ import numpy as np
 
 from seqcli.decoding.guide import Guide, Rule
 
-_UNLIKELY = -1e4  # the least log-probability of a forced token: one that is impossible is kept all the same
+_UNLIKELY = -1e4  # the least log-probability of a forced token: even an impossible one is kept
 
 
 @dataclass(slots=True)
 class Hypothesis:
-    """A target with its scores. Arrays have a row a token; T of them, and one for EOS where it is `finished`."""
+    """A target with its scores. Arrays have a row for each of T tokens, and one for EOS if it is `finished`."""
 
-    ids: np.ndarray  # (T,), EOS left out
+    ids: np.ndarray  # (T,), without EOS
     logprob: float  # the sum of logprobs, nats
-    score: float  # what it was ranked by
+    score: float  # by which it was ranked
     finished: bool  # whether EOS ended it, not a limit
-    attention: np.ndarray | None  # (T + 1, S) or (T, S); None where not asked for, not there, or without tokens
-    logprobs: np.ndarray  # (T + 1,) or (T,) float64, nats: the model's own, whatever was ruled out beside
+    attention: np.ndarray | None  # (T + 1, S) or (T, S); None if not asked for, not available, or without tokens
+    logprobs: np.ndarray  # (T + 1,) or (T,) float64, nats: the model's own, not renormalised after constraints
 
 
 def worthwhile(on: np.ndarray) -> bool:
-    """Whether enough sources (B,) are no longer `on` that a copy of the others' memory pays: an eighth."""
+    """Whether enough sources (B,) are no longer `on` (an eighth) for copying the memory of the others to pay off."""
     return 8 * int(on.sum()) <= 7 * len(on)
 
 
 class Constraints:
-    """What may not be generated, ruled out with -inf after normalisation, so that other scores stay the model's.
+    """Constraints on what may be generated: they set log-probabilities to -inf after normalisation, so that all
+    others stay the model's.
 
-    BOS and the `banned` ids never; EOS not before `min_length` tokens; no n-gram of `no_repeat` tokens twice (0: no
-    such rule); what the `rules` of a source forbid, within its limit. `prefixes`, one list of ids a source, come
-    before all that: they are what an answer begins with. A target has `limits` tokens at most, EOS counted, or as
-    many as its prefix.
+    BOS and the `banned` ids are never generated; EOS not before `min_length` tokens; no n-gram of `no_repeat` tokens
+    twice (0: no such rule); nothing that the `rules` of a source forbid, within its limit. `prefixes`, one list of
+    ids a source, take precedence: an answer begins with them. A target has at most `limits` tokens, EOS counted, or
+    as many as its prefix.
     """
 
     def __init__(
@@ -67,19 +68,19 @@ class Constraints:
 
     @property
     def needs_history(self) -> bool:
-        """Whether `apply` looks at the tokens so far."""
+        """Whether `apply` needs the tokens so far."""
         return self._no_repeat > 0
 
     def forced(self, t: int, sources: np.ndarray) -> np.ndarray:
-        """The token that the prefix of each source asks for after t tokens; -1: any."""
+        """Return the token that the prefix of each source requires after t tokens; -1: any."""
         return self._forced[sources, t] if t < self._forced.shape[1] else np.full(len(sources), -1, np.int64)
 
     def begin(self, sources: np.ndarray) -> np.ndarray | None:
-        """The states of the rules of some sources (N, R) before their first token; None where nothing has rules."""
+        """Return the states (N, R) of the rules of some sources before their first token; None without any rules."""
         return None if self.guide is None else self.guide.states[sources]
 
     def follow(self, states: np.ndarray | None, ids: np.ndarray, sources: np.ndarray) -> np.ndarray | None:
-        """The states behind a token of each row, the rows of each source side by side."""
+        """Return the states after a token of each row; the rows of a source are adjacent."""
         return None if self.guide is None or states is None else self.guide.follow(states, ids, sources)
 
     def apply(
@@ -90,8 +91,8 @@ class Constraints:
         history: np.ndarray | None,
         states: np.ndarray | None = None,
     ) -> np.ndarray:
-        """log_probs (N, V) after t tokens, written in where it may be: (N, V). sources (N,) of the rows, history
-        (N, t) or None, the states of their rules (N, R) or None."""
+        """Return constrained log_probs (N, V) after t tokens, changed in place if writeable. sources (N,) are those
+        of the rows, history (N, t) or None their tokens, states (N, R) or None those of their rules."""
         if not log_probs.flags.writeable:
             log_probs = log_probs.copy()
         forced = self.forced(t, sources)
@@ -116,8 +117,8 @@ class Constraints:
 
 
 class End(NamedTuple):
-    """Where a hypothesis ends: after `length` tokens without EOS. `row` is what was fed at step `length` where it is
-    `finished`, else what was chosen at step `length` - 1; `last` the log-probability of its EOS."""
+    """The end of a hypothesis, after `length` tokens without EOS. `row` is the row fed at step `length` if it is
+    `finished`, else the row chosen at step `length` - 1; `last` is the log-probability of its EOS."""
 
     source: int
     length: int
@@ -129,8 +130,8 @@ class End(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """One step: for each row chosen (M,) its token, the row fed (N,) that it came from, its log-probability; for each
-    row fed its attention."""
+    """One step: for each chosen row (M,) its token, the fed row (N,) that it came from, and its log-probability; for
+    each fed row its attention."""
 
     tokens: np.ndarray
     parents: np.ndarray
@@ -139,27 +140,27 @@ class _Level(NamedTuple):
 
 
 class Trace:
-    """Every step's choices as parent pointers: hypotheses are read off backwards, at the end."""
+    """The choices of all steps as parent pointers, from which hypotheses are read backwards at the end."""
 
     def __init__(self) -> None:
         self._levels: list[_Level] = []
         self._fed: list[np.ndarray | None] = [
             None
-        ]  # for each step, the rows chosen before that it was fed; None: all
+        ]  # for each step, which of the rows chosen before it were fed; None: all
 
     def add(
         self, tokens: np.ndarray, parents: np.ndarray, logprobs: np.ndarray, attention: np.ndarray | None
     ) -> None:
-        """A step: rows fed -> rows chosen."""
+        """Add a step: fed rows -> chosen rows."""
         self._levels.append(_Level(tokens, parents, logprobs, attention))
         self._fed.append(None)
 
     def keep(self, rows: np.ndarray) -> None:
-        """Which of the rows chosen last the next step is fed."""
+        """Feed only these of the last chosen rows to the next step."""
         self._fed[-1] = rows
 
     def chosen(self, rows: np.ndarray) -> np.ndarray:
-        """Rows fed to the next step as rows chosen in the last."""
+        """Return the rows chosen in the last step that correspond to rows fed to the next one."""
         return self._before(len(self._levels), rows)
 
     def _before(self, t: int, fed: np.ndarray) -> np.ndarray:
@@ -167,7 +168,7 @@ class Trace:
         return fed if kept is None else kept[fed]
 
     def collect(self, ends: Sequence[End], lengths: Sequence[int]) -> list[Hypothesis]:
-        """The hypotheses; lengths: how many columns of the attention are a source's own."""
+        """Return the hypotheses; lengths: how many columns of the attention belong to each source."""
         if not ends:
             return []
         length = np.array([end.length for end in ends])
@@ -199,7 +200,7 @@ class Trace:
         ]
 
     def _attention(self, fed: np.ndarray, length: int) -> np.ndarray | None:
-        """(len(fed), length) of the rows fed at each step."""
+        """Return the attention (len(fed), length) of the rows fed at each step."""
         if not len(fed) or self._levels[0].attention is None:
             return None
         levels = zip(self._levels, fed.tolist(), strict=False)

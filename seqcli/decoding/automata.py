@@ -1,7 +1,7 @@
-"""Finite automata over the bytes of UTF-8: what a text must hold, must not hold, or must be as a whole.
+"""Finite automata over the bytes of UTF-8: what a text must contain, must not contain, or must match as a whole.
 
-An automaton is written over code points, and made one over bytes, as some tokens are parts of a character. It reads
-whole characters only: bytes that are no UTF-8 lead to the dead state. So it says the same of a text however that is
+An automaton is defined over code points and converted to bytes, because some tokens are parts of a character. It
+accepts only whole characters: invalid UTF-8 leads to the dead state. So its result does not depend on how a text is
 cut into tokens.
 """
 
@@ -18,38 +18,38 @@ import numpy as np
 from seqcli.errors import SeqcliError, UsageError
 
 LAST = 0x10FFFF
-_BLANK, _JOINS, _OTHER = range(3)  # kinds of characters; before the first one is as after a space
-Ranges = Sequence[tuple[int, int, int]]  # (first and last code point, the state behind them), in order
-# Letters and digits that join into words where a script divides these by spaces; those of other scripts (Han, kana,
-# Thai, hangul with its particles) join with nothing.
+_BLANK, _JOINS, _OTHER = range(3)  # kinds of characters; the start of a text counts as a space
+Ranges = Sequence[tuple[int, int, int]]  # (first and last code point, the state after them), in order
+# Letters and digits that join into words, of scripts that separate words by spaces; those of other scripts (Han,
+# kana, Thai, hangul with its particles) never join.
 JOINING = [
     *((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A), (0xC0, 0xD6), (0xD8, 0xF6), (0xF8, 0x36F)),
     *((0x370, 0x373), (0x376, 0x37D), (0x388, 0x58F), (0x591, 0x5BD), (0x5D0, 0x60B), (0x610, 0x61A)),
     *((0x620, 0x669), (0x66E, 0x6D3), (0x6D5, 0x963), (0x966, 0xDFF), (0x10A0, 0x10FF), (0x1E00, 0x1FFF)),
 ]
-STATES = 2_000  # of an automaton at most: its tables have a row of the vocabulary's size for each
+STATES = 2_000  # most states of an automaton: its tables have a row of the vocabulary's size for each
 
 
 @dataclass(frozen=True)
 class Automaton:
-    """States are rows of `table` (n, 256), which says what follows each byte; state 0 is dead, and stays so."""
+    """An automaton whose states are rows of `table` (n, 256), the next state for each byte; state 0 is dead."""
 
     table: np.ndarray
     start: int
     accepting: np.ndarray  # (n,) bool
 
     def after(self, state: int, data: bytes) -> int:
-        """The state behind some bytes."""
+        """Return the state after some bytes."""
         for byte in data:
             state = int(self.table[state, byte])
         return state
 
     def accepts(self, text: str) -> bool:
-        """Whether it is as it should be."""
+        """Whether the automaton accepts a text."""
         return bool(self.accepting[self.after(self.start, text.encode())])
 
     def without_blank(self) -> Automaton:
-        """The same of texts that may have a space before them which is no part of them."""
+        """Return the automaton for texts that may be preceded by a space that is not part of them."""
         opening = self.table[self.start].copy()
         opening[32] = self.start
         return Automaton(
@@ -58,21 +58,22 @@ class Automaton:
 
 
 def occurrences(phrase: str, least: int, most: int | None, *, left: bool = True, right: bool = True) -> Automaton:
-    """Texts that hold a phrase, not empty, from `least` to `most` times (None: or more often), one behind the other.
+    """Return the automaton of texts that contain a non-empty phrase from `least` to `most` times (None: no upper
+    limit), not overlapping.
 
-    With `left` and `right` it is not found as a part of a longer word: what stands before a phrase that begins with
-    a joining character, or after one that ends with such, does not join.
+    With `left` and `right` it is not found as a part of a longer word: the character before a phrase that begins with
+    a joining character, and the one after a phrase that ends with one, must not join.
     """
     left, right = left and joins(ord(phrase[0])), right and joins(ord(phrase[-1]))
     full, classes = len(phrase), list(_classes(set(map(ord, phrase))))
 
-    # A state: how often it was found; what the last character is; the lengths of the beginnings of the phrase that
-    # the text ends with, the longest first. None: it cannot become right any more; True: it is, whatever comes.
+    # A state: how often the phrase was found; the kind of the last character; the lengths of the beginnings of the
+    # phrase that the text ends with, longest first. None: the text can no longer be accepted; True: it always is.
     def follow(state: Any, code: int, kind: int) -> Any:
         if state is None or state is True:
             return state
         count, before, begun = state
-        if full in begun and not (right and kind == _JOINS):  # only now is it sure
+        if full in begun and not (right and kind == _JOINS):  # only now is the occurrence certain
             count, begun = count + 1, ()
             if count == least and most is None:
                 return True
@@ -95,10 +96,10 @@ def occurrences(phrase: str, least: int, most: int | None, *, left: bool = True,
 
 
 def matching(expression: str) -> Automaton:
-    """Texts that a regular expression (of Python's, as under re.ASCII) matches as a whole.
+    """Return the automaton of texts that a regular expression (of Python, as under re.ASCII) matches as a whole.
 
-    Raises UsageError for one that cannot be read or has groups to be repeated, ^ or $; and where the extra that reads
-    them is not installed.
+    Raises UsageError for an invalid expression, for one with backreferences, ^ or $, and if the extra that parses it
+    is not installed.
     """
     try:
         import interegular
@@ -108,9 +109,9 @@ def matching(expression: str) -> Automaton:
     try:
         re.compile(expression, re.ASCII)
         machine = interegular.parse_pattern(expression).to_fsm().reduce()
-    except Exception as error:  # the library raises some that have no class of their own
+    except Exception as error:  # the library raises errors without a class of their own
         anchored = expression[:1] == "^" or expression[-1:] == "$"
-        hint = "the whole answer is matched: leave ^ and $ away" if anchored else ""
+        hint = "the whole answer is matched: remove ^ and $" if anchored else ""
         said = f": {error}" if str(error) else ""
         raise UsageError(f"--grammar: {expression!r} cannot be read{said}", hint=hint) from None
     letters = sorted((ord(c), key) for c, key in machine.alphabet.items() if c is not anything_else)
@@ -129,12 +130,12 @@ def matching(expression: str) -> Automaton:
 
 
 def joins(code: int) -> bool:
-    """Whether a character is of a word with what stands beside it."""
+    """Whether a character joins with its neighbours into a word."""
     return any(first <= code <= last for first, last in JOINING)
 
 
 def _classes(alone: set[int]) -> Iterator[tuple[int, int, int]]:
-    """All code points as ranges (first, last, kind); those `alone` are ranges of their own."""
+    """Yield all code points as ranges (first, last, kind); those in `alone` are ranges of their own."""
     cuts = {0, LAST + 1}
     for first, last in [*JOINING, *((code, code) for code in {32, *alone})]:
         cuts |= {first, last + 1}
@@ -145,7 +146,7 @@ def _classes(alone: set[int]) -> Iterator[tuple[int, int, int]]:
 def _explored(
     start: Any, ranges: Callable[[Any], Iterator[tuple[int, int, Any]]], accepts: Callable[[Any], bool]
 ) -> Automaton:
-    """The automaton of the states that can be reached, where None is the dead one."""
+    """Return the automaton of all reachable states; None is the dead one."""
     number: dict[Any, int] = {None: 0, start: 1}
     rows: list[Ranges] = [[(0, LAST, 0)]]
     listed = [None, start]
@@ -168,13 +169,13 @@ def _explored(
 
 
 def _over_bytes(rows: Sequence[Ranges], accepting: Sequence[bool]) -> Automaton:
-    """The automaton of the same texts as UTF-8; its first states are those of `rows`, 1 the start."""
+    """Return the automaton of the same texts in UTF-8; its first states are those of `rows`, 1 is the start."""
     table = [[0] * 256 for _ in rows]
-    inner: dict[tuple[int, ...], int] = {}  # what follows each of 64 bytes within a character -> the state
-    known: dict[Any, int] = {}  # a size and the ranges in it -> the same
+    inner: dict[tuple[int, ...], int] = {}  # the next states for the 64 bytes within a character -> the state
+    known: dict[Any, int] = {}  # a size and the ranges in it -> the state
 
     def within(ranges: Ranges, first: int, size: int) -> int:
-        """The state before the bytes that tell one of `size` code points from `first` on."""
+        """Return the state before the bytes that select one of `size` code points from `first` on."""
         end = first + size
         here = tuple((max(a, first), min(b, end - 1), to) for a, b, to in ranges if a < end and first <= b)
         if size == 1 or not here:
@@ -198,7 +199,7 @@ def _over_bytes(rows: Sequence[Ranges], accepting: Sequence[bool]) -> Automaton:
                 raise _too_large()
         return inner[key]
 
-    leads: dict[Ranges, list[int]] = {}  # what follows each byte from 128 on, of states with the same ranges there
+    leads: dict[Ranges, list[int]] = {}  # the next states for bytes from 128 on, by the ranges there
     for state, ranges in enumerate(rows):
         valid = [(a, b, to) for a, b, to in _without_surrogates(ranges) if to]
         for first, last, to in valid:
@@ -224,4 +225,4 @@ def _without_surrogates(ranges: Ranges) -> Ranges:
 
 
 def _too_large() -> SeqcliError:
-    return UsageError(f"a constraint needs more than {STATES:,} states", hint="make it shorter: fewer repetitions")
+    return UsageError(f"a constraint needs more than {STATES:,} states", hint="shorten it, or repeat less")

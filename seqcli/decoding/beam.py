@@ -25,7 +25,7 @@ __all__ = ["Hypothesis", "Search", "search"]
 
 @dataclass(frozen=True)
 class Search:
-    """How targets are searched for. Lengths count tokens; `no_repeat` 0 and penalties of 0 change nothing."""
+    """The settings of a search. Lengths count tokens; `no_repeat` 0 and penalties of 0 have no effect."""
 
     beam: int = 1
     n_best: int = 1
@@ -53,14 +53,14 @@ class Search:
             )
 
     def divisor(self, n: int) -> float:
-        """lp(n) = ((5 + n) / 6) ** length_penalty of n tokens, EOS counted."""
+        """Return lp(n) = ((5 + n) / 6) ** length_penalty for n tokens, EOS counted."""
         return ((5 + n) / 6) ** self.length_penalty
 
     def coverage(self, covered: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """coverage_penalty · Σ_s log min(covered_s, 1) over each row's own source positions: (N,).
+        """Return coverage_penalty · Σ_s log min(covered_s, 1) over each row's own source positions: (N,).
 
-        covered (N, S): the attention that a position got in all; lengths (N,). What got none counts as the least
-        positive number, so that the score stays finite. Summed in order: padding changes no bit.
+        covered (N, S) is the total attention to each position; lengths (N,). A position without any counts as the
+        least positive number, so that the score stays finite. Terms are summed in order: padding changes no bit.
         """
         if not covered.shape[1]:
             return np.zeros(len(covered))
@@ -83,25 +83,26 @@ def search(
     lengths: Sequence[int] | None = None,
     rules: Sequence[Sequence[Rule]] | None = None,
 ) -> list[list[Hypothesis]]:
-    """The n best targets of each source, best first; those that are not finished stand after those that are.
+    """Return the n best targets of each source, best first; unfinished ones come after finished ones.
 
-    limits: the most tokens of each target, EOS counted. `prefixes`, a list of ids a source: what its target begins
+    limits: the most tokens of each target, EOS counted. `prefixes`, a list of ids a source, is what its target begins
     with (whole, whatever the limit or another rule says; its log-probabilities count). `banned` ids, and BOS, are in
-    no target otherwise. `attention` asks for each token's; `lengths` says how many positions a source has there
-    (default: its own length). What ends with EOS keeps the `rules` of its source, but for a prefix that breaks them.
+    no target otherwise. `attention` asks for that of each token; `lengths` says how many positions a source has there
+    (default: its own length). A target that ends with EOS keeps the `rules` of its source, unless its prefix breaks
+    them.
 
-    Each step keeps the `beam` best hypotheses that go on. One whose EOS is among the `beam` best continuations is
-    finished; the `beam` best finished ones are kept. A source is done when it has that many and none that goes on has
-    a better score at its present length than the worst of them. As a longer one is divided by more, that is a rule
-    of thumb: at length penalty 0 without coverage it loses nothing. At the limit what goes on is unfinished, and is
-    given only where finished ones are too few; where constraints leave nothing that goes on, fewer than n come, but
-    never none.
+    Each step keeps the `beam` best hypotheses that continue. One whose EOS is among the `beam` best continuations is
+    finished; the `beam` best finished ones are kept. A source is done when it has that many and no continuing one has
+    a better score at its present length than the worst of them. Since a longer one is divided by more, that is a
+    heuristic; at length penalty 0 without coverage it loses nothing. At the limit continuing hypotheses are
+    unfinished, and are returned only if there are too few finished ones; if constraints leave nothing to continue,
+    fewer than n are returned, but at least one.
 
-    Raises UsageError where a coverage penalty meets a model without attention, or a beam of 1 rules that aim at
-    something.
+    Raises UsageError for a coverage penalty with a model without attention, and for rules with an aim (phrases that
+    must occur) with a beam of 1.
     """
     if settings.beam == 1 and any(rule.aimed for of in rules or () for rule in of):
-        raise UsageError("what an answer must hold is searched for by a beam of 2 or more", hint="use --beam 5")
+        raise UsageError("phrases that an answer must hold need a beam of 2 or more", hint="use --beam 5")
     constraints = Constraints(
         limits,
         bos=bos,
@@ -118,7 +119,7 @@ def search(
 
 
 class _Asked(NamedTuple):
-    """What is searched, and how."""
+    """The arguments of a search."""
 
     model: Seq2Seq
     sources: Sequence[np.ndarray]
@@ -131,7 +132,7 @@ class _Asked(NamedTuple):
 
 
 def _greedy(asked: _Asked) -> list[list[Hypothesis]]:
-    """What a beam of 1 finds: the most probable token each time."""
+    """Return what a beam of 1 finds: the most probable token each time."""
     model, sources, settings, constraints, bos, eos, attention, lengths = asked
     found = walk(
         model,
@@ -158,14 +159,12 @@ def _greedy(asked: _Asked) -> list[list[Hypothesis]]:
 
 def _needed(attention: np.ndarray | None) -> np.ndarray:
     if attention is None:
-        raise UsageError(
-            "--coverage-penalty needs a model with attention, and this one has none", hint="leave it out"
-        )
+        raise UsageError("--coverage-penalty needs a model with attention, and this one has none", hint="remove it")
     return attention
 
 
 class _Beams:
-    """The general search. Letters: A sources that are still searched, K rows each (in the first step one)."""
+    """The general search. Letters: A sources that are still searched, with K rows each (one in the first step)."""
 
     def __init__(self, asked: _Asked):
         model, sources, settings, constraints, bos, eos, attention, lengths = asked
@@ -173,13 +172,13 @@ class _Beams:
         self._bos, self._eos, self._limits, self._attention = bos, eos, constraints.limits, attention
         self._lengths = np.asarray(lengths, np.int64).reshape(len(sources))
         self._trace = Trace()
-        # the K best finished of each source, best first: of equals the one found first
+        # the K best finished hypotheses of each source, best first, ties in the order of finding
         self._finished: list[list[End]] = [[] for _ in sources]
         self._unfinished = [[End(b, 0, 0, False, 0.0, 0.0, 0.0)] for b in range(len(sources))]
         self._worst = np.full(len(sources), -np.inf)  # score of the worst of K finished; -inf while there are fewer
 
     def run(self) -> list[list[Hypothesis]]:
-        """Search, and read the hypotheses off."""
+        """Search, and return the hypotheses."""
         if (alive := np.flatnonzero(self._limits > 0)).size:
             self._search(alive)
         n_best, ends, counts = self._settings.n_best, [], []
@@ -224,7 +223,7 @@ class _Beams:
                 row, value = int(parents[a, j]), float(values[a, j])
                 self._finish(End(int(alive[a]), t, row, True, value, float(sums[a, j]), float(scores[a, j])))
 
-            order = np.argsort(ended, axis=1, kind="stable")[:, :K]  # the first K that go on
+            order = np.argsort(ended, axis=1, kind="stable")[:, :K]  # the first K that continue
             sums, parents = np.take_along_axis(sums, order, axis=1), np.take_along_axis(parents, order, axis=1)
             tokens, values = np.take_along_axis(tokens, order, axis=1), np.take_along_axis(values, order, axis=1)
             scores = np.take_along_axis(scores, order, axis=1)
@@ -240,7 +239,7 @@ class _Beams:
                     self._unfinished[b] = self._ends(b, t + 1, a * K, sums[a], scores[a])
                 elif self._finished[b]:
                     self._unfinished[b] = []
-                elif t:  # nothing may follow: what there was
+                elif t:  # nothing may follow: return the hypotheses so far
                     span = slice(a * rows, (a + 1) * rows)
                     was = running[span] / settings.divisor(t) + before[span]
                     at = int(trace.chosen(np.array([a * rows]))[0])
@@ -279,7 +278,7 @@ class _Beams:
 
     @staticmethod
     def _ends(source: int, length: int, first: int, sums: np.ndarray, scores: np.ndarray) -> list[End]:
-        """Unfinished hypotheses, best first: rows `first` and those after it, but for dead ones."""
+        """Return unfinished hypotheses, best first: rows `first` and those after it, without dead ones."""
         return [
             End(source, length, first + k, False, 0.0, float(sums[k]), float(scores[k]))
             for k in np.argsort(-scores, kind="stable").tolist()

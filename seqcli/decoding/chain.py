@@ -1,7 +1,7 @@
 """Exact inference in a linear chain of labels (Rabiner 1989; Lafferty et al. 2001): best paths and posteriors.
 
 Letters: B sentences, T tokens of the longest, K labels. All sums are float64; log-probabilities are in nats. The
-results of a sentence do not depend on its batch-mates or on padding, to the last bit.
+results of a sentence do not depend on the rest of the batch or on padding, to the last bit.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from seqcli.decoding._chain_steps import best, log_sum, recursion, total
 from seqcli.layers.crf import CRF, FORBIDDEN
 
-ENTRIES = 1 << 22  # numbers of a step over pairs of labels that are held at once
+ENTRIES = 1 << 22  # numbers held at once in a step over pairs of labels
 Span = tuple[int, int, Sequence[int]]  # sentence, first token, its tags as label indices
 
 
 class Chain:
     """The distribution over label paths of each sentence of a batch.
 
-    emissions (B, T, K), padded on the right; lengths (B,), 0 included. `crf` holds NumPy arrays, already limited;
-    without one tokens are independent (a softmax head). Scores are divided by `temperature`, penalties are not (below
-    1 they grow with the scores, so that they go on to forbid). `allowed` (B, T, K) bool restricts tokens to some
-    labels; where nothing can satisfy it and the limits, the path that breaks the fewest is decoded.
+    emissions (B, T, K), padded on the right; lengths (B,) may be 0. `crf` has NumPy arrays, already limited; without
+    one tokens are independent (a softmax head). Scores are divided by `temperature`, but penalties are not (below 1
+    they grow with the scores, so that they still forbid). `allowed` (B, T, K) bool restricts tokens to some labels;
+    if no path satisfies it and the limits, the path that breaks the fewest is decoded.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Chain:
         self._transitions, self._start, self._end = map(self._scaled, weights)
 
     def _scaled(self, weight: np.ndarray) -> np.ndarray:
-        """Weights by the temperature, the penalties in them taken out before and put back after."""
+        """Divide weights by the temperature, except for the penalties in them."""
         weight = weight.astype(np.float64)
         if self._temperature == 1:
             return weight
@@ -81,7 +81,7 @@ class Chain:
 
     @cached_property
     def _alpha(self) -> np.ndarray:
-        """log of the sum over what leads to a label: all tokens up to t."""
+        """log of the sum over paths up to a label: all tokens up to t."""
         if self._independent:
             each = self._each
             return self._e + (np.cumsum(each, axis=0) - each)[:, None]
@@ -89,7 +89,7 @@ class Chain:
 
     @cached_property
     def _omega(self) -> np.ndarray:
-        """log of the sum over what follows from a label: all tokens from t on."""
+        """log of the sum over paths from a label on: all tokens from t on."""
         if self._independent:
             each = self._each
             return self._e + (each[::-1].cumsum(axis=0)[::-1] - each)[:, None]
@@ -105,22 +105,22 @@ class Chain:
 
     @cached_property
     def _suffix(self) -> np.ndarray:
-        """Score of the best way on from a label: all tokens from t on."""
+        """Score of the best path from a label on: all tokens from t on."""
         if self._independent:
             tops = np.where(self._inside, self._e.max(axis=1), 0.0)  # (T, B)
             return self._e + (tops[::-1].cumsum(axis=0)[::-1] - tops)[:, None]
         times = reversed(range(len(self._e)))
         return recursion(self._e, self._end, best(self._transitions.T), self._longer, times)
 
-    # what is asked
+    # queries
 
     def scores(self, sentence: int, token: int) -> np.ndarray:
-        """The scores (K,) of a token's labels, by the temperature."""
+        """Return the scores (K,) of a token's labels, divided by the temperature."""
         return self._e[token, :, self._place[sentence]]
 
     @cached_property
     def log_z(self) -> np.ndarray:
-        """log of the sum over all paths of exp(score): (B,); 0 for no tokens."""
+        """log of the sum of exp(score) over all paths: (B,); 0 for no tokens."""
         B, T, _ = self.shape
         if not T:
             return np.zeros(B)
@@ -128,9 +128,9 @@ class Chain:
         return np.where(self.lengths > 0, z[self._place], 0.0)
 
     def viterbi(self) -> tuple[np.ndarray, np.ndarray]:
-        """The best paths (B, T), 0 beyond a length, and their scores (B,), not normalised.
+        """Return the best paths (B, T), 0 beyond a length, and their unnormalised scores (B,).
 
-        Of equal paths it is the first in lexicographic order: the smaller label at the first token that differs.
+        Of equal paths the first in lexicographic order wins: the smaller label at the first token that differs.
         """
         B, T, _ = self.shape
         if not T:
@@ -150,7 +150,7 @@ class Chain:
         return paths, np.where(self.lengths > 0, begin.max(axis=0)[self._place], 0.0)
 
     def marginals(self) -> np.ndarray:
-        """p(label of a token): (B, T, K), each row sums to 1, rows beyond a length are 0."""
+        """Return p(label of a token): (B, T, K); each row sums to 1, rows beyond a length are 0."""
         x = self._e if self._independent else self._alpha + self._omega - self._e
         x = np.ascontiguousarray(x.transpose(2, 0, 1)[self._place])
         x -= x.max(axis=-1, keepdims=True, initial=-np.inf)
@@ -160,7 +160,7 @@ class Chain:
         return x
 
     def log_probability(self, paths: np.ndarray) -> np.ndarray:
-        """log p of one path a sentence: paths (B, T) -> (B,); what lies beyond a length is not looked at."""
+        """Return log p of one path a sentence: paths (B, T) -> (B,); values beyond a length are ignored."""
         B, T, _ = self.shape
         if not T:
             return np.zeros(B)
@@ -175,9 +175,9 @@ class Chain:
         return np.where(self.lengths > 0, scores - self.log_z, 0.0)
 
     def entropy(self) -> np.ndarray:
-        """The entropy of each sentence's paths, exact: (B,), nats; 0 for no tokens.
+        """Return the exact entropy of each sentence's paths: (B,), nats; 0 for no tokens.
 
-        Token by token, the entropy of what leads to each label (Hernando, Crespi and Cybenko 2005).
+        It is computed token by token, as the entropy of the paths to each label (Hernando, Crespi and Cybenko 2005).
         """
         found = np.zeros(self.shape[0])
         if self._independent:
@@ -201,10 +201,11 @@ class Chain:
         return found
 
     def span_probabilities(self, spans: Sequence[Span], continues: np.ndarray) -> np.ndarray:
-        """p(the tokens of a span carry exactly its tags, and the span ends there): (N,) of (sentence, start, tags).
+        """Return p(the tokens of a span have exactly its tags, and the span ends there): (N,) for (sentence, start,
+        tags).
 
-        continues (K, K) bool: [a, b] where tag b after tag a goes on with the same span. The token after the span, if
-        there is one, is none that does.
+        continues (K, K) bool: [a, b] is True if tag b after tag a continues the same span. The token after the span,
+        if there is one, must not continue it.
         """
         if not len(spans):
             return np.zeros(0)
@@ -215,7 +216,7 @@ class Chain:
             raise ValueError("a span must have a token, and lie within its sentence")
         column, end = self._place[sentence], start + size - 1
         tags = np.fromiter(itertools.chain.from_iterable(tags for _, _, tags in spans), np.int64, int(size.sum()))
-        # the score of every token of every span, one after the other: the first with all that leads to it
+        # the score of every token of every span, concatenated: the first includes the paths that lead to it
         heads = np.cumsum(size) - size
         times = np.arange(len(tags)) - np.repeat(heads - start, size)
         terms = self._e[times, tags, np.repeat(column, size)]
@@ -231,19 +232,21 @@ class Chain:
         return np.minimum(np.exp(scores - self.log_z[sentence]), 1.0)
 
     def nbest(self, n: int) -> list[list[tuple[np.ndarray, float]]]:
-        """The n best paths (T_b,) of each sentence with their log-probabilities, best first.
+        """Return the n best paths (T_b,) of each sentence with their log-probabilities, best first.
 
-        Fewer where fewer exist: a path that breaks more limits than the best one does is none. Equal ones come in a
-        fixed order, `viterbi`'s path first.
+        There are fewer if fewer exist: paths that break more limits than the best one do not count. Equal ones come
+        in a fixed order, `viterbi`'s path first.
         """
         if n < 1:
             return [[] for _ in self.lengths]
         return [self._best_of(b, n) for b in range(len(self.lengths))]
 
     def _best_of(self, b: int, n: int) -> list[tuple[np.ndarray, float]]:
-        """Lawler's scheme (1972): what is left beside a path is divided by the first token that differs.
+        """Find the n best paths by Lawler's scheme (1972): the paths other than a given one are partitioned by the
+        first token that differs.
 
-        The best path that goes off at token t to label j scores: the path's prefix, the move to j, j's best suffix.
+        The score of the best path that leaves it at token t for label j is that of its prefix, the transition to j
+        and j's best suffix.
         """
         T, place = int(self.lengths[b]), self._place[b]
         if not T:
@@ -266,7 +269,7 @@ class Chain:
             found.append((path, -negative - float(self.log_z[b])))
             if len(found) == n:
                 break
-            gains = np.empty((T - t, len(self._start)))  # the score of going off at t, t + 1 .. to each label
+            gains = np.empty((T - t, len(self._start)))  # the score of leaving at t, t + 1 .. for each label
             moves = np.concatenate([self._start[None], self._transitions[path[:-1]]])
             own = moves[np.arange(T), path] + e[np.arange(T), path]
             before = np.concatenate([[0.0], np.cumsum(own)[:-1]])
@@ -276,18 +279,18 @@ class Chain:
             gains[0, list(closed)] = -np.inf
             labels = gains.argmax(axis=1)
             scores = gains[np.arange(T - t), labels]
-            # no more than are still asked for can be of use
+            # only as many as are still needed can be useful
             keep = np.argsort(-scores, kind="stable")[: n - len(found)]
             for k in keep.tolist():
                 if scores[k] > -np.inf:
-                    score = min(float(scores[k]), -negative)  # rounding does not put a path before the one it leaves
+                    score = min(float(scores[k]), -negative)  # rounding must not put a path before the one it leaves
                     left = (int(path[t + k]),) if k else closed
                     heapq.heappush(heap, (-score, -(t + k), int(labels[k]), next(number), path, left))
         return found
 
     def _complete(self, parent: np.ndarray, t: int, label: int, suffix: np.ndarray) -> np.ndarray:
-        """The parent's path up to t, the label there (-1: the best first one), the best way on by suffix (T, K);
-        of independent tokens their own scores serve."""
+        """Return the parent's path up to t, the label there (-1: the best first label), and the best path after it by
+        suffix (T, K); for independent tokens, their own scores."""
         path = parent.copy()
         now = label if label >= 0 else int((self._start + suffix[0]).argmax())
         path[t] = now
@@ -299,7 +302,7 @@ class Chain:
         return path
 
     def _broken(self, path: np.ndarray, place: int) -> int:
-        """How many limits a path breaks."""
+        """Return how many limits a path breaks."""
         transitions, start, end = self._limits
         broken = int(start[path[0]]) + int(end[path[-1]]) + int(transitions[path[:-1], path[1:]].sum())
         if self._breaks is not None:

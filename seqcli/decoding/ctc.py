@@ -1,7 +1,7 @@
 """Connectionist temporal classification (Graves et al. 2006): from log-probabilities of frames to symbols.
 
-Everything takes the frames of one sequence, (T, V) log-probabilities in nats, V symbols with the blank. A path has a
-symbol a frame; repeated symbols, then blanks, are left out of it, and what remains is its text. Sums are float64.
+All functions take the frames of one sequence, (T, V) log-probabilities in nats, V symbols with the blank. A path has
+a symbol a frame; removing repeated symbols, then blanks, from it gives its text. Sums are float64.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ __all__ = [
 
 
 def needed(ids: Sequence[int] | np.ndarray) -> int:
-    """The fewest frames that can give a text: one a symbol, and a blank between two that are the same."""
+    """Return the fewest frames that can give a text: one a symbol, and a blank between two equal symbols."""
     ids = np.asarray(ids)
     return len(ids) + int((ids[1:] == ids[:-1]).sum())
 
 
 def log_probability(logprobs: np.ndarray, ids: Sequence[int] | np.ndarray, blank: int) -> float:
-    """log p(ids | frames) in nats, over all alignments; -inf where there are too few frames."""
+    """Return log p(ids | frames) in nats, over all alignments; -inf if there are too few frames."""
     return float(np.logaddexp.reduce(_lattice(logprobs, np.asarray(ids, np.int64), blank)[-1, -2:]))
 
 
 def _lattice(logprobs: np.ndarray, ids: np.ndarray, blank: int, *, best: bool = False) -> np.ndarray:
-    """`ops.ctc_scores` of one sequence: (T + 1, S)."""
+    """Return `ops.ctc_scores` of one sequence: (T + 1, S)."""
     check(logprobs)
     return ops.ctc_scores(logprobs[:, None], ids[None], blank, best=best)[:, 0]
 
 
 def greedy(logprobs: np.ndarray, blank: int) -> tuple[np.ndarray, float]:
-    """The text (U,) of the best path, and the log-probability of that path (not of the text: it is more)."""
+    """Return the text (U,) of the best path, and the log-probability of that path (that of the text is higher)."""
     ids, _ = Greedy(blank).push(logprobs)
     return ids, float(logprobs.max(axis=1).sum(dtype=np.float64))
 
 
 class Greedy:
-    """The text of the best path while frames still come: the same whatever they are divided into."""
+    """Finds the text of the best path while frames still come, the same however they are split."""
 
     def __init__(self, blank: int) -> None:
         self._blank = self._last = blank
         self.frames = 0  # pushed so far
 
     def push(self, logprobs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Read the next frames (t, V), t >= 0: symbols (n,) that begin in them, and their frames (n,) from the very
-        first on."""
+        """Read the next frames (t, V), t >= 0; return the symbols (n,) that begin in them, and their frames (n,),
+        counted from the very first one."""
         check(logprobs)
         path = logprobs.argmax(axis=1)
         begins = (path != self._blank) & (path != np.concatenate([[self._last], path[:-1]])[: len(path)])
@@ -74,21 +74,21 @@ class Greedy:
 
 
 class Alignment(NamedTuple):
-    """Where the symbols of a text are, on the best of its paths."""
+    """The positions of a text's symbols on the best of its paths."""
 
     first: np.ndarray  # (U,): the first frame of each symbol
-    end: np.ndarray  # (U,): the one after its last
-    placed: np.ndarray  # (U,): the greatest posterior in its frames that a path of this text is at the symbol there
-    confidence: np.ndarray  # (U,): the greatest probability in its frames of the symbol, whatever the text
+    end: np.ndarray  # (U,): the frame after its last
+    placed: np.ndarray  # (U,): the highest posterior in its frames that a path of this text is at this symbol
+    confidence: np.ndarray  # (U,): the highest probability of the symbol in its frames, whatever the text
     logprob: float  # of the path, nats
 
 
 def align(logprobs: np.ndarray, ids: Sequence[int] | np.ndarray, blank: int) -> Alignment:
-    """Where each symbol of a text is (Viterbi), and how sure that is (forward-backward).
+    """Find where each symbol of a text is (Viterbi), and how certain that is (forward-backward).
 
-    `placed` takes the text for granted: it is low where the place is in doubt, and high for a symbol that is wrong
-    but can be nowhere else. `confidence` doubts the symbol: one frame that is sure of it is enough, as the others may
-    be blank. Raises ValueError where no path gives the text, as when there are too few frames.
+    `placed` assumes that the text is right: it is low if the place is in doubt, and high for a wrong symbol that can
+    be nowhere else. `confidence` is about the symbol itself: one frame with a high probability is enough, because the
+    others may be blank. Raises ValueError if no path gives the text, for instance because there are too few frames.
     """
     ids = np.asarray(ids, np.int64)
     best = _lattice(logprobs, ids, blank, best=True)
@@ -114,7 +114,7 @@ def align(logprobs: np.ndarray, ids: Sequence[int] | np.ndarray, blank: int) -> 
 
 
 def _posteriors(logprobs: np.ndarray, ids: np.ndarray, blank: int) -> np.ndarray:
-    """Given the text, the probability that frame t is in symbol u of it: (T, U)."""
+    """Return the probability, given the text, that frame t is in its symbol u: (T, U)."""
     forward = _lattice(logprobs, ids, blank)
     backward = _lattice(logprobs[::-1], ids[::-1], blank)[::-1, ::-1]  # rows 0 to T - 1: from frame t to the end
     total = np.logaddexp.reduce(forward[-1, -2:])

@@ -1,4 +1,4 @@
-"""Several models as one: the mean of their probabilities, token by token."""
+"""An ensemble of models: the mean of their probabilities, token by token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqcli.errors import UsageError
 
 
 class Ensemble:
-    """A Seq2Seq of Seq2Seqs over the same target symbols. Raises UsageError where their numbers differ."""
+    """A Seq2Seq of Seq2Seqs over the same target symbols. Raises UsageError if their numbers of symbols differ."""
 
     def __init__(self, models: Sequence[Seq2Seq]):
         if not models:
@@ -20,13 +20,13 @@ class Ensemble:
         self.models = tuple(models)
 
     def start(self, sources: Sequence[np.ndarray]) -> tuple[Any, Any]:
-        """Memory and state are tuples of the members' own."""
+        """Read sources; memory and state are tuples of those of the members."""
         started = [model.start(sources) for model in self.models]
         return tuple(memory for memory, _ in started), tuple(state for _, state in started)
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
-        """log of the mean of the members' probabilities; the mean of their attention where all have one, over the
-        same positions."""
+        """Return the log of the mean of the members' probabilities, the next state, and the mean of their attention
+        if all have one over the same positions."""
         steps = [model.step(ids, *of) for model, of in zip(self.models, zip(memory, state, strict=True), strict=True)]
         return (
             _log_mean([log_probs for log_probs, _, _ in steps]),
@@ -36,7 +36,7 @@ class Ensemble:
 
 
 def _log_mean(parts: list[np.ndarray]) -> np.ndarray:
-    """log(1/n Σ exp) of n arrays (N, V), float32."""
+    """Return log(1/n Σ exp) of n arrays (N, V), float32."""
     sizes = sorted({part.shape[1] for part in parts})
     if len(sizes) > 1:
         raise UsageError(
@@ -60,7 +60,7 @@ def _log_mean(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _mean(parts: list[np.ndarray | None]) -> np.ndarray | None:
-    """The mean of arrays (N, S); None where one is missing or they differ in S."""
+    """Return the mean of arrays (N, S); None if one is missing or they differ in S."""
     there = [part for part in parts if part is not None]
     if len(there) < len(parts) or len({part.shape for part in there}) > 1:
         return None

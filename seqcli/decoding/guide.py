@@ -1,9 +1,9 @@
-"""What answers must be, token by token: the rules of each source, and the beam shared out among those that meet them.
+"""Constraints on answers, token by token: the rules of each source, and a beam allocated by progress towards them.
 
-A rule is an automaton over a vocabulary: for each state and token the state that follows, and how many tokens it
-takes at least until the text is as it should be. Beams are shared out by dynamic beam allocation (Post & Vilar 2018,
-https://aclanthology.org/N18-1119; Hu et al. 2019 for batches): candidates that need equally many tokens for what
-they must hold yet form a bank, and the best of each bank go on before the second best of any.
+A rule is an automaton over a vocabulary: for each state and token the next state, and the least number of tokens
+until the text is accepted. Beams use dynamic beam allocation (Post & Vilar 2018, https://aclanthology.org/N18-1119;
+Hu et al. 2019 for batches): candidates that need equally many more tokens for their required phrases form a bank, and
+the best of each bank are chosen before the second best of any.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ import numpy as np
 from seqcli.decoding._candidates import candidates
 from seqcli.decoding.automata import Automaton
 
-NEVER = 1 << 20  # tokens: it cannot become right any more
+NEVER = 1 << 20  # tokens: the text can no longer be accepted
 
 
-Paths = Sequence[tuple[bytes, Sequence[int]]]  # what a text ends with, and how tokens usually go on from there
-_UNUSUAL = 3  # tokens of a usual path that one beside it is worth
+Paths = Sequence[tuple[bytes, Sequence[int]]]  # what a text ends with, and the tokens that usually follow
+_UNUSUAL = 3  # the cost of a token off the usual paths, in tokens on them
 
 
 @dataclass(frozen=True)
 class Rule:
-    """An automaton over tokens. What is `aimed` at (a phrase that must be there) is what a beam is shared out by."""
+    """An automaton over tokens. A beam is allocated by the progress of `aimed` rules (phrases that must occur)."""
 
-    after: np.ndarray  # (n, V) the state behind each token; 0 is dead
-    left: np.ndarray  # (n,) tokens until it is right, EOS not counted; 0: it is; NEVER: it cannot be
+    after: np.ndarray  # (n, V) the state after each token; 0 is dead
+    left: np.ndarray  # (n,) fewest tokens until accepted, EOS not counted; 0: accepted; NEVER: impossible
     start: int
     aimed: bool
-    cost: np.ndarray  # (n,) the same, where tokens beside the usual paths count _UNUSUAL
-    usual: dict[int, list[int]]  # of a state: the tokens of these paths
+    cost: np.ndarray  # (n,) the same, with tokens off the usual paths counted as _UNUSUAL
+    usual: dict[int, list[int]]  # by state: the tokens of these paths
     _dead: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
     _ahead: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def dead(self, state: int) -> np.ndarray:
-        """The tokens that must not follow."""
+        """Return the tokens that must not follow."""
         if state not in self._dead:
             self._dead[state] = np.flatnonzero(self.left[self.after[state]] >= NEVER)
         return self._dead[state]
 
     def ahead(self, state: int) -> np.ndarray:
-        """The tokens that lead to what is aimed at in the cheapest way."""
+        """Return the tokens on the cheapest way to the aim."""
         if state not in self._ahead:
             each = np.full(self.after.shape[1], _UNUSUAL)
             each[self.usual.get(state, [])] = 1
@@ -52,30 +52,30 @@ class Rule:
 
     @property
     def most(self) -> int:
-        """Tokens that are enough from wherever it can still become right."""
+        """How many tokens suffice from any state that can still be accepted."""
         return int(self.left[self.left < NEVER].max(initial=0))
 
     @property
     def needed(self) -> int:
-        """Tokens from the beginning, at least; NEVER where no text of these tokens is right."""
+        """The fewest tokens from the start; NEVER if no text of these tokens is accepted."""
         return int(self.left[self.start])
 
 
 class Lexicon:
-    """The texts of tokens, V of them as bytes, of which some can be `written`; rules are made for it."""
+    """The texts of V tokens as bytes, and which of them can be `written`; it makes rules."""
 
     def __init__(self, texts: Sequence[bytes], written: np.ndarray):
         self._texts, self._written = list(texts), written
         lengths = np.array([len(t) for t in texts], np.int64)
         self._order = np.argsort(-lengths, kind="stable")
         longest = int(lengths.max(initial=0))
-        self._columns = [  # of the tokens in that order, those that are so long: byte i
+        self._columns = [  # byte i of the tokens that are long enough, in that order
             np.frombuffer(bytes(texts[n][i] for n in self._order[: int((lengths > i).sum())].tolist()), np.uint8)
             for i in range(longest)
         ]
 
     def rule(self, automaton: Automaton, *, aimed: bool, paths: Paths = ()) -> Rule:
-        """The automaton over these tokens; `paths` are what is aimed at as it is usually written."""
+        """Return the rule of an automaton over these tokens; `paths` are the usual tokens of the aim."""
         n = len(automaton.table)
         table = automaton.table.astype(np.min_scalar_type(n))
         states = np.repeat(np.arange(n, dtype=table.dtype)[:, None], len(self._texts), axis=1)
@@ -93,7 +93,7 @@ class Lexicon:
         return _rule(after, self._written, automaton, aimed, usual)
 
     def extended(self, rule: Rule, automaton: Automaton, texts: Sequence[bytes]) -> Rule:
-        """The rule with further tokens, that are written."""
+        """Return the rule with further tokens, which can be written."""
         more = [[automaton.after(state, text) for text in texts] for state in range(len(rule.after))]
         after = np.hstack([rule.after, np.array(more, rule.after.dtype)])
         return _rule(after, np.append(self._written, [True] * len(texts)), automaton, rule.aimed, rule.usual)
@@ -115,7 +115,7 @@ def _rule(
 
 
 def _fewest(edges: np.ndarray, accepting: np.ndarray) -> np.ndarray:
-    """The least sum of edges (n, n) from each state to an accepting one: (n,), NEVER where there is none."""
+    """Return the least sum of edges (n, n) from each state to an accepting one: (n,), NEVER if there is none."""
     found = np.where(accepting, 0, NEVER)
     while True:
         better = np.minimum(found, (edges + found).min(axis=1))
@@ -125,10 +125,10 @@ def _fewest(edges: np.ndarray, accepting: np.ndarray) -> np.ndarray:
 
 
 class Guide:
-    """The rules of each source of a batch, as the searches ask for them.
+    """The rules of the sources of a batch, for the searches.
 
-    The states of a row's rules are one row of an array (N, R); what a source has fewer than R stays 0. `limits` are
-    the most tokens of each target, EOS counted. No result of a source depends on another.
+    The states of a row's rules are one row of an array (N, R); columns beyond a source's rules stay 0. `limits` are
+    the most tokens of each target, EOS counted. No result of a source depends on another source.
     """
 
     def __init__(self, rules: Sequence[Sequence[Rule]], *, eos: int, limits: np.ndarray):
@@ -139,14 +139,14 @@ class Guide:
 
     @property
     def states(self) -> np.ndarray:
-        """Those at the beginning, a row for each source."""
+        """The initial states, a row for each source."""
         found = np.zeros((len(self._rules), self._width), np.int64)
         for b, of in enumerate(self._rules):
             found[b, : len(of)] = [rule.start for rule in of]
         return found
 
     def follow(self, states: np.ndarray, ids: np.ndarray, of: np.ndarray) -> np.ndarray:
-        """The states (N, R) behind a token of each row; `of` (N,) are the rows' sources, each one's side by side."""
+        """Return the states (N, R) after a token of each row; `of` (N,) are the sources, equal ones adjacent."""
         found = np.zeros_like(states)
         for b, rows in _spans(of):
             for r, rule in enumerate(self._rules[b]):
@@ -154,10 +154,10 @@ class Guide:
         return found
 
     def apply(self, log_probs: np.ndarray, t: int, of: np.ndarray, states: np.ndarray) -> None:
-        """Rule out, in log_probs (N, V) after t tokens, what must not follow, an EOS before all is as it should be,
+        """Rule out, in log_probs (N, V) after t tokens, what must not follow, EOS before all rules accept the text,
         and what leaves too few tokens up to the limit."""
         for b, rows in _spans(of):
-            rules, room = self._rules[b], int(self._limits[b]) - t - 2  # behind this token and before EOS
+            rules, room = self._rules[b], int(self._limits[b]) - t - 2  # tokens after this one and before EOS
             for n, own in zip(range(rows.start, rows.stop), states[rows].tolist(), strict=True):
                 for rule, state in zip(rules, own, strict=False):
                     log_probs[n, rule.dead(state)] = -np.inf
@@ -167,7 +167,7 @@ class Guide:
                     self._within(log_probs[n], room, rules, own)
 
     def _within(self, log_probs: np.ndarray, room: int, rules: Sequence[Rule], states: Sequence[int]) -> None:
-        """Rule out what leaves too few tokens for sure; where that is all, what leaves too few in any case."""
+        """Rule out tokens that may leave too few tokens; if those are all, only those that certainly do."""
         left = [rule.left[rule.after[state]].astype(np.int64) for rule, state in zip(rules, states, strict=False)]
         eos, size = log_probs[self._eos], len(left[0])
         for needed in (_sure(rules, left), np.max(left, axis=0)):
@@ -179,12 +179,12 @@ class Guide:
     def share(
         self, log_probs: np.ndarray, running: np.ndarray, count: int, of: np.ndarray, states: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`count` continuations of each source among `of` (N,), the sources of rows side by side, that all aim at
-        something: sums, rows and ids (A, count), as `candidates` gives them, but shared out among the banks.
+        """Return `count` continuations of each source in `of` (N,), the sources of rows, equal ones adjacent, which
+        all have an aim: sums, rows and ids (A, count), like `candidates`, but allocated to the banks.
 
-        Candidates are the best of each row, and of what each may go on with towards each phrase the best. Of the
-        banks that which needs least comes first, then that which needs most (the answer as the model would give it),
-        then the others, those that need less before those that need more.
+        Candidates are the best of each row, and the best token of each row towards each phrase. The bank that needs
+        the fewest tokens comes first, then the one that needs the most (the answer as the model would give it), then
+        the others, from fewer to more.
         """
         sums, row, ids = (x.ravel() for x in candidates(log_probs, running, 1, count))
         towards = self._towards(log_probs, of, states)
@@ -216,7 +216,7 @@ class Guide:
         return *found, tokens
 
     def _towards(self, log_probs: np.ndarray, of: np.ndarray, states: np.ndarray) -> list[tuple[int, int]]:
-        """(row, id): the most probable token of those that lead each row to each phrase."""
+        """Return (row, id) of the most probable token that leads each row towards each phrase."""
         found: dict[tuple[int, int], None] = {}
         for b, rows in _spans(of):
             for r, rule in enumerate(self._rules[b]):
@@ -228,7 +228,7 @@ class Guide:
 
 
 def _turns(source: np.ndarray, needed: np.ndarray) -> np.ndarray:
-    """When each candidate's turn is among those of its source: sources in order, of each bank the best first."""
+    """Return each candidate's turn among those of its source; sources are in order, the best of a bank first."""
     if not len(source):
         return source
     order = np.lexsort((needed, source))
@@ -245,8 +245,8 @@ def _turns(source: np.ndarray, needed: np.ndarray) -> np.ndarray:
 
 
 def _sure(rules: Sequence[Rule], left: Sequence[np.ndarray]) -> np.ndarray:
-    """How many tokens are enough where the rules' own are `left` (n,): (n,). First for the phrase that is begun, then
-    for the others, whatever stands before them; what is no phrase is written meanwhile."""
+    """Return how many tokens are certainly enough, (n,), if the rules need `left` (n,): first for the phrase that is
+    begun, then for the others from any state; rules without an aim are satisfied meanwhile."""
     total, begun, other = np.zeros((3, len(left[0]) if left else 1), np.int64)
     for rule, own in zip(rules, left, strict=True):
         if rule.aimed:
@@ -258,14 +258,14 @@ def _sure(rules: Sequence[Rule], left: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Followed:
-    """A rule that R continuations follow, each of `limit` tokens at most; behind what is right `end` may stand."""
+    """A rule that R continuations of at most `limit` tokens follow; `end` may come after an accepted text."""
 
     def __init__(self, rule: Rule, rows: int, end: int, limit: int):
         self._rule, self._end, self._limit = rule, end, limit
         self._states = np.full(rows, rule.start)
 
     def allowed(self, logits: np.ndarray, rows: np.ndarray, step: int) -> np.ndarray:
-        """Logits (r, V) of what may stand in some rows after so many tokens; -inf of what must not."""
+        """Return logits (r, V) of some rows after `step` tokens, -inf for tokens that must not follow."""
         left, found = self._rule.left, np.full_like(logits, -np.inf)
         for n, state in enumerate(self._states[rows].tolist()):
             ids = np.flatnonzero(left[self._rule.after[state]] < self._limit - step)
@@ -274,12 +274,12 @@ class Followed:
         return found
 
     def take(self, rows: np.ndarray, ids: np.ndarray) -> None:
-        """Go on behind a token of each of some rows."""
+        """Advance some rows by a token each."""
         self._states[rows] = self._rule.after[self._states[rows], ids]
 
 
 def _spans(of: np.ndarray) -> list[tuple[int, slice]]:
-    """The rows of each source that stand side by side."""
+    """Return the range of adjacent rows of each source."""
     starts = np.flatnonzero(np.append(True, of[1:] != of[:-1])) if len(of) else np.zeros(0, np.int64)
     ends = np.append(starts[1:], len(of))
     return [(int(of[a]), slice(a, b)) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]

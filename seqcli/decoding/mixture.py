@@ -1,6 +1,6 @@
-"""Language models over the same symbols as one: the weighted mean of their probabilities, with a cache or without.
+"""A mixture of language models over the same symbols: the weighted mean of their probabilities, perhaps with a cache.
 
-Weights are fitted on text that the models have not seen by expectation maximisation: the likelihood of a mixture has
+Weights are fitted by expectation maximisation on text that the models have not seen: the likelihood of a mixture has
 one maximum (Jelinek & Mercer 1980, "Interpolated estimation of Markov source parameters from sparse data").
 """
 
@@ -15,13 +15,13 @@ import numpy as np
 from seqcli import ops
 from seqcli.decoding.cache import Cache, side_by_side
 
-ENOUGH = 1e-7  # nats a token that a round of fitting gains: it has ended
+ENOUGH = 1e-7  # nats a token: fitting ends when a round gains less
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A language model of language models: p = Σ w_m p_m, the cache's last. While a cache has kept nothing, its
-    weight is the first model's. The state of each member stands beside the others', and what the cache keeps."""
+    """A language model made of language models: p = Σ w_m p_m, the cache's last. While the cache is empty, its weight
+    goes to the first model. The state is that of all members, and what the cache keeps."""
 
     kind: ClassVar[str] = "mixture"
 
@@ -34,18 +34,18 @@ class Mixture:
         return self.models[0].vocabulary_size
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All that is multiplied in a step, by name."""
+        """Return all arrays of the members, by name."""
         return {f"{i}.{name}": array for i, model in enumerate(self.models) for name, array in model.arrays().items()}
 
     def initial_state(self, batch: int) -> Any:
-        """The state before any token."""
+        """Return the state before any token."""
         return tuple(model.initial_state(batch) for model in self.models), self._nothing(batch)
 
     def _nothing(self, batch: int) -> Any:
         return () if self.cache is None else self.cache.begin(batch, self.models[0].output.shape[1])
 
     def scores(self, inputs: np.ndarray, targets: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """As LanguageModel.score, of each member: (M, B, T) float64; the cache's is nan while it keeps nothing."""
+        """Return LanguageModel.score of each member: (M, B, T) float64; the cache's is nan while it is empty."""
         (first, *states), kept = state
         found = [np.zeros(inputs.shape) for _ in self.weights]
         if self.cache is None:
@@ -62,12 +62,12 @@ class Mixture:
         return np.array(found), ((first, *states), kept)
 
     def score(self, inputs: np.ndarray, targets: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """As LanguageModel.score."""
+        """Do what LanguageModel.score does."""
         found, state = self.scores(inputs, targets, state)
         return weighted(found, self.weights), state
 
     def start(self, prompt: np.ndarray, state: Any = None) -> tuple[Any, Any]:
-        """As Stepper.start."""
+        """Do what Stepper.start does."""
         (first, *states), kept = self.initial_state(1) if state is None else state
         memories: list[Any] = [None]
         if self.cache is None:
@@ -85,7 +85,7 @@ class Mixture:
 
     @property
     def start_all(self) -> Callable[[Sequence[np.ndarray]], tuple[Any, Any]]:
-        """As LanguageModel.start_all, where all members have it."""
+        """LanguageModel.start_all, if all members have it."""
         members = [model.start_all for model in self.models]  # raises AttributeError
 
         def start_all(prompts: Sequence[np.ndarray]) -> tuple[Any, Any]:
@@ -99,7 +99,7 @@ class Mixture:
         return start_all
 
     def step(self, ids: np.ndarray, memory: Any, state: Any) -> tuple[np.ndarray, Any]:
-        """As LanguageModel.step: log of the mixture (B, V), float64."""
+        """Do what LanguageModel.step does; return the log of the mixture (B, V), float64, and the next state."""
         (first, *states), kept = state
         if self.cache is None:
             logits, first = self.models[0].step(ids, memory[0] if memory else None, first)
@@ -119,7 +119,7 @@ class Mixture:
 
 
 def weighted(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """log Σ w exp of log-probabilities (M, ...), nan those of the first: (...)."""
+    """Return log Σ w exp of log-probabilities (M, ...) -> (...); nan is replaced by the first model's."""
     scores = np.where(np.isnan(scores), scores[:1], scores)
     with np.errstate(divide="ignore"):
         logs = np.log(weights).reshape(-1, *(1,) * (scores.ndim - 1))
@@ -127,8 +127,8 @@ def weighted(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def fit(scores: np.ndarray, rounds: int = 1000) -> tuple[np.ndarray, float]:
-    """The weights (M,) under which tokens are most probable, of log-probabilities (M, N) in nats as `Mixture.scores`
-    gives them, and the nats a token that are left."""
+    """Return the weights (M,) that make tokens most probable, from log-probabilities (M, N) in nats of
+    `Mixture.scores`, and the resulting cross-entropy in nats a token."""
     scores = np.where(np.isnan(scores), scores[:1], scores)
     top = scores.max(axis=0)
     p = np.exp(scores - top)

@@ -1,4 +1,4 @@
-"""Many continuations side by side: of one text, as forecasts of series need, or of many."""
+"""Many continuations in parallel: of one text, as for forecasts of series, or of many."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def side_by_side(
     first: int = 0,
     rule: Followed | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Draw a token after each of R texts, `steps` times: which rows go on (r,), what they draw (r,), logits (r, V).
+    """Draw a token after each of R texts, `steps` times; yield the rows that continue (r,), the tokens that they draw
+    (r,), and logits (r, V).
 
-    Of `state` (R rows) the `last` ids (R,) are yet to be fed. A row goes on while its place in `on` (R,) is true,
-    which the caller may change between steps. Ids below `first` are never drawn; those of `prompts` and of what was
-    drawn are penalised, as `sampling` says; each row follows the `rule`. What it draws depends neither on those
-    beside it nor on their number.
+    The `last` ids (R,) are yet to be fed to `state` (R rows). A row continues while its element of `on` (R,) is true,
+    which the caller may change between steps. Ids below `first` are never drawn; those of `prompts` and those drawn
+    so far are penalised, as `sampling` says; each row follows the `rule`. What a row draws depends neither on the
+    other rows nor on their number.
     """
     rows, seen = np.arange(len(last)), None
     for step in range(steps):
@@ -41,7 +42,7 @@ def side_by_side(
             seen = None if seen is None else seen[still]
         if not len(rows):
             return
-        if len(rows) == 1:  # one alone would be a product with a vector, which rounds otherwise
+        if len(rows) == 1:  # a single row would be a product with a vector, which rounds differently
             logits, state = model.step(np.repeat(last, 2), memory, ops.take(state, np.zeros(2, np.int64)))
             logits, state = logits[:1], ops.take(state, np.zeros(1, np.int64))
         else:
@@ -68,8 +69,8 @@ def paths(
     sampling: Sampling | None = None,
     first: int = 0,
 ) -> np.ndarray:
-    """So many continuations as ids (count, steps) of what was read, which stays as it is; ids below `first` are never
-    drawn. Each continuation draws from its own stream of random numbers, of (seed, its number)."""
+    """Return `count` continuations as ids (count, steps) of what was read, which is not changed; ids below `first`
+    are never drawn. Each continuation draws from its own random stream, seeded by (seed, its number)."""
     rngs = [np.random.default_rng([*seed, number]) for number in range(count)]
     state, last = ops.take(carried.state, np.zeros(count, np.int64)), np.repeat(carried.last, count)
     drawn = side_by_side(model, memory, state, last, steps, rngs, sampling or Sampling(), first=first)

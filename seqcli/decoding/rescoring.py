@@ -1,10 +1,10 @@
-"""Which of several answers is best by a weighted sum of scores, and the weights that make the best ones right.
+"""Choose the best of several answers by a weighted sum of scores, and fit the weights to a metric.
 
 Minimum error rate training (Och 2003). Along a line of weights w + x d the sum of an answer's scores is a straight
 line in x, and the best of a list changes at the corners of the upper envelope of its answers' lines. Between the
 corners of all lists nothing changes: a metric that is a function of sums over lists is a step function of x, known
-exactly, and the best step is found without a step width. Such searches go along each score's own axis and along drawn
-directions, from several beginnings, until none finds better.
+exactly, and the best step is found without a step width. Such searches go along each score's own axis and along
+random directions, from several starting points, until none finds a better value.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNHEARD = -20.0  # nats of a symbol that a language model has none for
-BEGINNINGS, ROUNDS, DIGITS = 8, 30, 6  # that are drawn; of searches from each; of a weight
-WIDTH, FAR = 1e-6, 1e3  # of the least step that is taken; where steps without an end are taken to end
+UNHEARD = -20.0  # nats for a symbol that a language model does not have
+BEGINNINGS, ROUNDS, DIGITS = 8, 30, 6  # random starting points; most searches from each; digits of a weight
+WIDTH, FAR = 1e-6, 1e3  # the narrowest step that is chosen; where unbounded steps are cut
 
 
 def totals(features: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """The weighted sums (...) of features (..., F), added in their order: the same bits in any shape."""
+    """Return weighted sums (...) of features (..., F), added in order: the same bits in any shape."""
     total = np.zeros(features.shape[:-1])
     for i, weight in enumerate(weights):
         total += float(weight) * features[..., i]
@@ -29,8 +29,8 @@ def totals(features: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.nd
 
 
 def ranked(features: np.ndarray, weights: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The answers (K,) of a list of features (K, F) from the best on, and their totals in that order; of equal ones
-    the earlier is first."""
+    """Return the indices (K,) of a list's answers with features (K, F), best first, ties in order, and their totals
+    in that order."""
     total = totals(features, weights)
     order = np.argsort(-total, kind="stable")
     return order, total[order]
@@ -38,16 +38,16 @@ def ranked(features: np.ndarray, weights: Sequence[float] | np.ndarray) -> tuple
 
 @dataclass(frozen=True)
 class Lists:
-    """Lists with what each answer counts for: L lists of K answers at most, F features, C counts."""
+    """Lists with the counts of each answer for the metric: L lists of at most K answers, F features, C counts."""
 
     features: np.ndarray  # (L, K, F)
     counts: np.ndarray  # (L, K, C)
-    real: np.ndarray  # (L, K): whether there is such an answer
+    real: np.ndarray  # (L, K): whether the answer exists
     metric: Callable[[np.ndarray], np.ndarray]  # sums of counts (R, C) -> (R,), more is better
 
     @classmethod
     def of(cls, lists: Sequence[tuple[np.ndarray, np.ndarray]], metric: Callable[[np.ndarray], np.ndarray]) -> Lists:
-        """Of (features (K, F), counts (K, C)) of each list, none of them empty."""
+        """Make lists from (features (K, F), counts (K, C)) of each, none of them empty."""
         longest, (first, counted) = max(len(features) for features, _ in lists), lists[0]
         features = np.zeros((len(lists), longest, first.shape[1]))
         counts = np.zeros((len(lists), longest, counted.shape[1]))
@@ -57,12 +57,12 @@ class Lists:
         return cls(features, counts, real, metric)
 
     def value(self, weights: Sequence[float] | np.ndarray) -> float:
-        """The metric of the best answers by these weights; with none, of the first ones."""
+        """Return the metric of the best answers by these weights; without weights, of the first answers."""
         best = np.where(self.real, totals(self.features, weights), -np.inf).argmax(axis=1)
         return float(self.metric(self.counts[np.arange(len(best)), best].sum(axis=0, keepdims=True))[0])
 
     def along(self, weights: np.ndarray, direction: np.ndarray) -> tuple[float, float]:
-        """(value, x) of the best step of the metric at weights + x direction; of equal ones the widest."""
+        """Return (value, x) of the best step of the metric at weights + x direction; of equal steps the widest."""
         at, lists, left, right = corners(totals(self.features, weights), totals(self.features, direction), self.real)
         starts = _lowest(totals(self.features, weights), totals(self.features, direction), self.real)
         sums = self.counts[np.arange(len(starts)), starts].sum(axis=0, keepdims=True)
@@ -77,14 +77,14 @@ class Lists:
 
 
 def _lowest(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """The best answer (L,) of each list where x is less than all corners."""
+    """Return the best answer (L,) of each list for x below all corners."""
     slope = np.where(real, b, np.inf)
     return np.where(slope == slope.min(axis=1, keepdims=True), a, -np.inf).argmax(axis=1)
 
 
 def corners(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Where the best answer of a list changes: (x, list, the best before, the best behind), each (N,), of totals
-    a + x b (L, K), list by list from the least x on."""
+    """Return where the best answer of a list changes: (x, list, the best before, the best after), each (N,), for
+    totals a + x b (L, K); the corners of a list are in ascending order of x."""
     rows, best, found = np.arange(len(a)), _lowest(a, b, real), []
     before = np.full(len(a), -np.inf)
     while True:
@@ -96,7 +96,7 @@ def corners(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> tuple[np.ndarray,
         if not len(going):
             break
         to = np.where(at == least[:, None], b, -np.inf).argmax(axis=1)
-        before = np.maximum(before, least)  # rounded, a corner may seem to lie before the last one
+        before = np.maximum(before, least)  # by rounding a corner may seem to precede the last one
         found.append((before[going], going, best[going], to[going]))
         best[going] = to[going]
     if not found:
@@ -105,21 +105,21 @@ def corners(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> tuple[np.ndarray,
 
 
 class Fitted(NamedTuple):
-    """Weights (F,), the greatest of them 1 or -1, and what the metric is with them."""
+    """Weights (F,), the largest of them 1 or -1, and the metric with them."""
 
     weights: list[float]
     value: float
 
 
 def fit(lists: Lists, start: Sequence[float], seed: int = 1) -> Fitted:
-    """The weights with the best metric that searches from `start` and from drawn beginnings find, never worse than
-    `start`: the same for the same arguments."""
+    """Return the weights with the best metric found by searches from `start` and from random starting points, never
+    worse than `start`. The same arguments give the same weights."""
     rng, size = np.random.default_rng(seed), len(start)
     own = (
         lists.features
         - (lists.features * lists.real[:, :, None]).sum(1, keepdims=True) / lists.real.sum(1)[:, None, None]
     )
-    spread = own[lists.real].std(axis=0)  # within lists: what all answers of one share decides nothing
+    spread = own[lists.real].std(axis=0)  # within lists: what all answers of a list share does not matter
     spread = np.where(spread > 0, spread, 1.0)
     best = Fitted(_rounded(np.array(start, float)), lists.value(_rounded(np.array(start, float))))
     for beginning in [np.array(start, float), *(rng.normal(size=(BEGINNINGS, size)) / spread)]:
@@ -130,7 +130,7 @@ def fit(lists: Lists, start: Sequence[float], seed: int = 1) -> Fitted:
 
 
 def _climbed(lists: Lists, weights: np.ndarray, spread: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Weights from which no direction that is tried leads to better ones."""
+    """Return weights from which no direction that was tried leads to better ones."""
     size, value = len(weights), lists.value(weights)
     for _ in range(ROUNDS):
         directions = np.concatenate([np.eye(size), rng.normal(size=(size, size))]) / spread
@@ -144,5 +144,5 @@ def _climbed(lists: Lists, weights: np.ndarray, spread: np.ndarray, rng: np.rand
 
 
 def _rounded(weights: np.ndarray) -> list[float]:
-    """Weights as they are written: the greatest is 1 or -1."""
+    """Return weights as they are written: scaled so that the largest is 1 or -1, and rounded."""
     return [float(f"{w:.{DIGITS}g}") for w in weights / max(np.abs(weights).max(), 1e-300)]

@@ -16,13 +16,14 @@ from seqcli.decoding import Stepper
 from seqcli.decoding.guide import Followed
 from seqcli.errors import UsageError
 
-COLDEST = 1e-200  # a lower temperature draws the same, and would overflow
-FEW = 256  # symbols that are drawn from in plain Python
+COLDEST = 1e-200  # a lower temperature would draw the same, but overflow
+FEW = 256  # symbols: up to so many, plain Python draws
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen. Temperature 0 is greedy: the most probable token, the lowest id of equals."""
+    """The settings for choosing the next token. Temperature 0 is greedy: the most probable token, ties by lower
+    id."""
 
     temperature: float = 1.0
     top_k: int | None = None
@@ -41,15 +42,15 @@ class Sampling:
                 raise UsageError(message)
 
     def penalised(self, logits: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
-        """Logits (..., V), those of `seen` symbols (..., V) made less probable: divided where positive, multiplied
-        where negative."""
+        """Return logits (..., V) with `seen` symbols (..., V) made less probable: positive logits are divided by the
+        penalty, negative ones multiplied."""
         if seen is None:
             return logits
         penalty = self.repetition_penalty
         return np.where(seen, np.where(logits > 0, logits / penalty, logits * penalty), logits)
 
     def seen(self, prompts: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray | None:
-        """Which of V symbols each prompt has (R, V), to be penalised; None where nothing is."""
+        """Return which of V symbols each prompt has (R, V), to be penalised; None without a penalty."""
         if self.repetition_penalty == 1.0:
             return None
         found = np.zeros((len(prompts), size), bool)
@@ -58,14 +59,14 @@ class Sampling:
         return found
 
     def distribution(self, logits: np.ndarray) -> np.ndarray:
-        """The probabilities (..., V), float64, that a token is drawn from: temperature, then top-k, then top-p."""
+        """Return the probabilities (..., V), float64, to draw a token from: temperature, then top-k, then top-p."""
         if self.temperature == 0:
             return (np.arange(logits.shape[-1]) == logits.argmax(-1)[..., None]).astype(np.float64)
         p = self._weights(logits)
         return p / p.sum(-1, keepdims=True)
 
     def _weights(self, logits: np.ndarray) -> np.ndarray:
-        """The same, not yet brought to a sum of 1."""
+        """Return the same, not yet normalised."""
         p = logits.astype(np.float64)
         p -= p.max(-1, keepdims=True)
         p /= max(self.temperature, COLDEST)
@@ -81,7 +82,7 @@ class Sampling:
         return p
 
     def choose(self, logits: np.ndarray, *rngs: np.random.Generator) -> np.ndarray:
-        """Draw an id from each of the logits (R, V), by one uniform number of its generator: (R,)."""
+        """Draw an id from each row of logits (R, V) by one uniform number of its generator: (R,)."""
         if self.temperature == 0:
             return logits.argmax(-1)
         cumulative = np.cumsum(self._weights(logits), axis=-1)
@@ -89,8 +90,8 @@ class Sampling:
         return np.minimum((cumulative <= drawn).sum(-1), cumulative.shape[-1] - 1)
 
     def choose_one(self, logits: np.ndarray, rng: np.random.Generator) -> int:
-        """`choose` of one row (V,). Between products whose weights fill the caches a call of NumPy costs several
-        times what it costs alone: few symbols are drawn from faster without it."""
+        """Do what `choose` does for one row (V,). Between products whose weights fill the caches, a NumPy call costs
+        several times what it costs alone: plain Python is faster for few symbols."""
         if len(logits) > FEW or self.temperature == 0 or self.top_p is not None:
             return int(self.choose(logits[None], rng)[0])
         values = logits.tolist()
@@ -98,17 +99,17 @@ class Sampling:
         most, least = ordered[-1], ordered[-min(self.top_k or len(values), len(values))]
         divisor = max(self.temperature, COLDEST)
         p = [math.exp((value - most) / divisor) if value >= least else 0.0 for value in values]
-        if self.top_k is not None and len(p) - p.count(0.0) > self.top_k:  # equals
+        if self.top_k is not None and len(p) - p.count(0.0) > self.top_k:  # ties
             return int(self.choose(logits[None], rng)[0])
         cumulative = list(accumulate(p))
         return min(bisect_right(cumulative, rng.random() * cumulative[-1]), len(p) - 1)
 
 
 def _most(p: np.ndarray, count: int) -> np.ndarray:
-    """The most probable of each row (..., V), of equals the lowest ids; the others are 0."""
+    """Return the most probable elements of each row (..., V), ties by lower id; the others are set to 0."""
     least = np.partition(p, -count, axis=-1)[..., -count, None]
     kept = p >= least
-    if np.count_nonzero(kept) * p.shape[-1] > count * p.size:  # equals
+    if np.count_nonzero(kept) * p.shape[-1] > count * p.size:  # ties
         above, equal = p > least, p == least
         kept = above | (equal & (np.cumsum(equal, -1) <= count - above.sum(-1, keepdims=True)))
     return p * kept
@@ -123,20 +124,20 @@ class Token(NamedTuple):
 
 @dataclass
 class Carried:
-    """What a model has read of a stream so far; `sample` and `next_tokens` go on from there, and carry it on."""
+    """A model's position in a stream; `sample` and `next_tokens` continue from there, and update it."""
 
     state: Any = None  # None: nothing was read
-    last: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # (1,): read, and yet to be fed
+    last: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # (1,): read, but not yet fed
 
     def read(self, model: Stepper, ids: np.ndarray) -> Any:
-        """Read ids (T,), at least one with the last; returns the memory."""
+        """Read ids (T,), together with `last` at least one; return the memory."""
         ids = np.concatenate([self.last, ids])
         memory, self.state = model.start(ids[:-1], self.state)
         self.last = ids[-1:]
         return memory
 
     def step(self, model: Stepper, memory: Any) -> np.ndarray:
-        """Feed the last id: logits (V,) of what follows."""
+        """Feed the last id; return logits (V,) of what follows."""
         logits, self.state = model.step(self.last, memory, self.state)
         return logits[0]
 
@@ -152,8 +153,8 @@ def sample(
     carried: Carried | None = None,
     rule: Followed | None = None,
 ) -> Iterator[Token]:
-    """Up to `limit` tokens after a prompt (T,), T >= 1 where nothing is carried; without `logprobs` theirs are nan,
-    which saves time. The one row of a `rule` is followed."""
+    """Yield up to `limit` tokens after a prompt (T,), T >= 1 unless something is carried. Without `logprobs` theirs
+    are nan, which saves time. Tokens follow the `rule`, which has one row."""
     only = np.zeros(1, np.int64)
     stream = Carried() if carried is None else carried
     memory = stream.read(model, prompt)
@@ -174,7 +175,7 @@ def sample(
 
 
 def next_tokens(model: Stepper, prompt: np.ndarray, count: int) -> list[tuple[int, float]]:
-    """The `count` most probable next ids and their probabilities, most probable first."""
+    """Return the `count` most probable next ids and their probabilities, most probable first."""
     stream = Carried()
     p = ops.softmax(stream.step(model, stream.read(model, prompt)).astype(np.float64))
     order = np.argsort(-p, kind="stable")[:count]

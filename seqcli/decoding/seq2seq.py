@@ -1,4 +1,4 @@
-"""Targets token by token, one path a row: the most probable token each time, or one drawn by chance."""
+"""Generate targets token by token, one path a row: the most probable token each time, or a sampled one."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def sample(
     lengths: Sequence[int] | None = None,
     rules: Sequence[Sequence[Rule]] | None = None,
 ) -> list[list[Hypothesis]]:
-    """`samples` targets of each source, drawn token by token, in the order of the generators; score is logprob.
+    """Draw `samples` targets of each source token by token, in the order of the generators; score is logprob.
 
-    Sample k of source b takes its numbers from rngs[b * samples + k] alone, one a token; tokens of a prefix take
-    none, nor do any at temperature 0. Otherwise as `beam.search`.
+    Sample k of source b uses only rngs[b * samples + k], one number a token; tokens of a prefix use none, nor do any
+    at temperature 0. All else is as in `beam.search`.
     """
     if len(rngs) != len(sources) * samples:
         raise ValueError(f"{len(sources)} sources with {samples} samples each need as many generators: {len(rngs)}")
@@ -46,7 +46,7 @@ def sample(
     def choose(log_probs: np.ndarray, rows: np.ndarray, paths: np.ndarray, history: np.ndarray | None) -> np.ndarray:
         chosen, scores = np.zeros(len(rows), np.int64), log_probs[rows]
         check(scores)
-        free = scores.max(axis=1) > -np.inf  # else nothing may follow
+        free = scores.max(axis=1) > -np.inf  # otherwise nothing may follow
         if not free.any():
             return chosen
         seen = None if history is None else sampling.seen(history[rows], scores.shape[1])
@@ -73,8 +73,8 @@ def sample(
 
 
 def greedy(log_probs: np.ndarray, rows: np.ndarray, paths: np.ndarray, history: np.ndarray | None) -> np.ndarray:
-    """A `Choose`: the most probable token, the lowest id of equals."""
-    return log_probs.argmax(axis=1)[rows]  # all rows: cheaper than a copy of some
+    """Choose the most probable token, ties by lower id."""
+    return log_probs.argmax(axis=1)[rows]  # over all rows, which is cheaper than copying some
 
 
 def walk(
@@ -90,16 +90,16 @@ def walk(
     attention: bool = False,
     lengths: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
-    """`samples` paths of each source, token by token by `choose`; score is logprob.
+    """Generate `samples` paths of each source, token by token by `choose`; score is logprob.
 
-    A path ends with EOS, at its source's limit, or where nothing may follow; a source whose paths have all ended
+    A path ends with EOS, at its source's limit, or when nothing may follow; a source whose paths have all ended
     leaves the batch. Path k of source b has the number b * samples + k.
     """
     B, K = len(sources), samples
     limit = np.repeat(constraints.limits, K)
     ends: list[End] = [End(i // K, 0, 0, False, 0.0, 0.0, 0.0) for i in range(B * K)]
     trace = Trace()
-    paths = np.flatnonzero(limit > 0)  # (N,): of each row fed; K neighbours belong to a source
+    paths = np.flatnonzero(limit > 0)  # (N,): the path of each fed row; K adjacent rows belong to a source
     going = np.ones(len(paths), bool)
     running = np.zeros(len(paths))
     tokens = np.zeros((len(paths), 0), np.int64) if history else None
@@ -110,7 +110,7 @@ def walk(
     t = 0
     while len(paths):
         log_probs, state, weights = model.step(ids, memory, state)
-        if t == 0 and K > 1:  # the paths of a source part here
+        if t == 0 and K > 1:  # the paths of a source diverge here
             index = np.repeat(np.arange(len(ids)), K)
             log_probs, state, weights = log_probs[index], ops.take(state, index), ops.take(weights, index)
         log_probs = constraints.apply(log_probs, t, paths // K, tokens, ruled)

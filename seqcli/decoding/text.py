@@ -11,10 +11,10 @@ from seqcli.tokenizers import BaseTokenizer, TextStream
 
 
 def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
-    """Text up to the stop text that is complete first (of several, the longest), which is left out.
+    """Yield text up to, and without, the stop text that is complete first (of several, the longest).
 
-    What could be the beginning of one is held back. Where the pieces are cut changes nothing. An empty stop text ends
-    the text before it begins.
+    What could be the beginning of a stop text is held back. How the text is cut into pieces does not matter. An empty
+    stop text ends the text before it begins.
     """
     longest = max((len(s) for s in stops), default=0)
     held = ""
@@ -36,10 +36,10 @@ class Written:
 
     def __init__(self, tokenizer: BaseTokenizer, prompt: np.ndarray, stops: Sequence[str]):
         self._decoder, self._stops, self._pieces = _behind(tokenizer, prompt), stops, [""]
-        self._kept, self._held = max((len(s) for s in stops), default=0) - 1, ""  # what may begin a stop text
+        self._kept, self._held = max((len(s) for s in stops), default=0) - 1, ""  # a possible start of a stop text
 
     def push(self, id: int) -> bool:
-        """Take a token; whether no stop text is complete yet."""
+        """Take a token, and return whether no stop text is complete yet."""
         self._pieces.append(piece := self._decoder.push(id))
         held = self._held + piece
         self._held = held[-self._kept :] if self._kept > 0 else ""
@@ -47,12 +47,12 @@ class Written:
 
     @property
     def text(self) -> str:
-        """What is written, up to a stop text."""
+        """The text so far, up to a stop text."""
         return "".join(until_stop([*self._pieces, self._decoder.finish()], self._stops))
 
 
 def _behind(tokenizer: BaseTokenizer, prompt: np.ndarray) -> TextStream:
-    """What turns ids behind a prompt's into text: a word after a word begins with a space."""
+    """Return a decoder for the ids after a prompt: a word after a word begins with a space."""
     decoder = tokenizer.stream()
     for id in prompt.tolist():
         decoder.push(id)
@@ -62,7 +62,8 @@ def _behind(tokenizer: BaseTokenizer, prompt: np.ndarray) -> TextStream:
 def stream_text(
     tokens: Iterable[Token], tokenizer: BaseTokenizer, prompt: np.ndarray, collected: list[Token] | None = None
 ) -> Iterator[str]:
-    """The text of tokens as they come, joined to their prompt's ids (T,); each token is appended to `collected`."""
+    """Yield the text of tokens as they come, joined to the prompt's ids (T,); append each token to `collected`."""
+
     decoder = _behind(tokenizer, prompt)
     for token in tokens:
         if collected is not None:

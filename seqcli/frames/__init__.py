@@ -1,14 +1,13 @@
 """Frames: records that are sequences of vectors, not of tokens; a kind a file. This module is the contract.
 
-A record stays text: its text is the numbers themselves, or names the file that holds them (`_places`). A kind's file
-offers `Config`, its recipe keys under `frames`, and `read(place, config)`, which makes an array of that: (T,) or
-(T, D), or a picture (H, W, C), whose rows are its steps. One of recordings offers `Analysis(config)`, whose
-`feed(samples, last=False)` gives the frames that more samples complete. A kind whose settings the first training
-record decides (the sampling rate of recordings) says so in `fixed(place, config)`, which gives the Config that is
-kept.
+A record stays text: its text is the numbers themselves, or names the file that holds them (`_places`). The module of
+a kind has `Config`, its recipe keys under `frames`, and `read(place, config)`, which returns the record's array: (T,)
+or (T, D), or a picture (H, W, C), whose rows are its steps. A kind for recordings has `Analysis(config)`, whose
+`feed(samples, last=False)` returns the frames that more samples complete. A kind whose settings depend on the first
+training record (the sampling rate of recordings) has `fixed(place, config)`, which returns the Config to keep.
 
-What all kinds share is here: which dimensions there must be, normalisation learnt on the training split, and what is
-done to frames in training.
+This module has what all kinds share: checks of dimensions, normalisation learnt on the training split, and
+augmentation in training.
 """
 
 from __future__ import annotations
@@ -31,43 +30,43 @@ from seqcli.frames._places import ENDINGS, SOUND, Place, content, located, vecto
 __all__ = ["ENDINGS", "SOUND", "Augment", "BaseConfig", "Frames", "content", "flat", "located", "named"]
 
 Count = Annotated[int, Field(ge=0)]
-SMALLEST = 1e-5  # a deviation below this is that of a constant, which stays one
+SMALLEST = 1e-5  # a relative deviation below this is taken as that of a constant, and not divided by
 RAW = {1: "a series of numbers", 2: "a series of vectors", 3: "a picture"}  # by the axes of a record's array
 
 
 class Augment(BaseModel, extra="forbid"):
-    """Recipe keys of `frames.augment`: what is done to frames in training, anew each time."""
+    """Recipe keys of `frames.augment`: random changes to frames in training, drawn anew each time."""
 
-    noise: Annotated[float, Field(ge=0)] = 0.0  # Gaussian, in deviations of what is normalised
-    shift: Count = 0  # frames that a record may begin earlier (cut) or later (its first frame again)
+    noise: Annotated[float, Field(ge=0)] = 0.0  # standard deviation of Gaussian noise, after normalisation
+    shift: Count = 0  # frames by which a record may begin earlier (cut) or later (its first frame repeated)
     time_masks: Count = 0  # stretches of frames set to zero (SpecAugment, Park et al. 2019)
-    time_mask: Count = 10  # frames of one at most, and never more than a fifth of the record
-    feature_masks: Count = 0  # stretches of neighbouring numbers of all frames set to zero
-    feature_mask: Count = 5  # numbers of one at most
+    time_mask: Count = 10  # most frames of a stretch, and at most a fifth of the record
+    feature_masks: Count = 0  # stretches of neighbouring numbers set to zero in all frames
+    feature_mask: Count = 5  # most numbers of a stretch
 
 
 class BaseConfig(BaseModel, extra="forbid"):
     """Keys of `frames` that all kinds have."""
 
     kind: str
-    normalize: Literal["training", "record", "none"] = "training"  # to mean 0 and deviation 1, of what
-    augment: Augment = Augment()  # in training alone, each record anew
+    normalize: Literal["training", "record", "none"] = "training"  # to mean 0 and deviation 1 over this
+    augment: Augment = Augment()  # in training only, drawn anew for each record
 
 
 @dataclass(frozen=True)
 class Frames:
-    """How records become frames (T, D) float32."""
+    """The settings by which records become frames (T, D) float32."""
 
     config: Any
     dimensions: int  # D
     axes: int  # of a record's array
-    mean: np.ndarray  # (D,) of the training split's frames; 0 and 1 where they are not normalised by it
+    mean: np.ndarray  # (D,) over the training split's frames; 0, and deviation 1, unless these normalise
     deviation: np.ndarray  # (D,)
 
     @classmethod
     def learn(cls, config: Any, records: Sequence[Any], what: str = "") -> tuple[Self, list[np.ndarray]]:
-        """The frames of the training split, and its records as they are before normalisation. Raises SeqcliError that
-        names a record."""
+        """Learn settings from the training split, and return them and its frames before normalisation. Raises
+        SeqcliError that names a record."""
         kind = registry.load("frames", config.kind)
         if records and hasattr(kind, "fixed"):
             config = named(records[0], lambda: kind.fixed(located(records[0].text, records[0].source), config))
@@ -86,7 +85,7 @@ class Frames:
 
     @classmethod
     def of(cls, stored: Artifact) -> Self:
-        """As a model's file has them."""
+        """Restore the settings from a model's file."""
         with artifact.restoring(stored.path):
             header, arrays = stored.header["frames"], stored.part("frames")
             config = registry.load("frames", header["config"]["kind"]).Config(**header["config"])
@@ -96,7 +95,7 @@ class Frames:
         return found
 
     def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What goes into an artifact: the header's `frames` part, arrays by their name in the file."""
+        """Return what an artifact stores: the header's `frames` part, arrays by their name in the file."""
         header = {
             "config": self.config.model_dump(mode="json"),
             "dimensions": self.dimensions,
@@ -105,19 +104,19 @@ class Frames:
         return header, {"frames.mean": self.mean, "frames.deviation": self.deviation}
 
     def same(self, other: Frames) -> bool:
-        """Whether others make the same frames of a record."""
+        """Whether other settings give the same frames for a record."""
         configs = [own.config.model_copy(update={"augment": Augment()}) for own in (self, other)]
         mine, theirs = (np.concatenate([own.mean, own.deviation]) for own in (self, other))
         return configs[0] == configs[1] and self.axes == other.axes and np.array_equal(mine, theirs)
 
     def __call__(self, record: Any) -> np.ndarray:
-        """The frames (T, D) of a record, by its text, or of a sentence by its words, each of which is a vector.
+        """Return the frames (T, D) of a record, from its text, or of a sentence, whose words are vectors.
 
         Raises SeqcliError without a place: the caller knows the record's."""
         return self.normal(flat(self.array(record)))
 
     def array(self, record: Any) -> np.ndarray:
-        """What a record holds, as it stands: checked, not normalised."""
+        """Return the array of a record, checked but not normalised."""
         place, words = located(record.text, record.source), getattr(record, "words", None)
         if words and place.path is None:
             return self._checked(vectors(words), "the sentence")
@@ -142,7 +141,7 @@ class Frames:
             what = "is missing (NaN)" if np.isnan(value) else "is not finite"
             raise SeqcliError(
                 f"{place}: value {at} {what}",
-                hint="fill it in, by what stands before it for instance, or leave the record out",
+                hint="fill it in, for instance with the value before it, or remove the record",
             )
         if self.dimensions and flat(found).shape[1] != self.dimensions:
             got = f"{flat(found).shape[1]:,} numbers a step, not {self.dimensions:,}"
@@ -150,16 +149,16 @@ class Frames:
         return found
 
     def normal(self, raw: np.ndarray) -> np.ndarray:
-        """Frames (T, D) to mean 0 and deviation 1, as the recipe says."""
+        """Normalise frames (T, D) to mean 0 and deviation 1, as the recipe says."""
         if self.config.normalize == "record":
             mean, deviation = _moments([raw])
             return ((raw - mean) / deviation).astype(np.float32)
         return (raw - self.mean) / self.deviation
 
     def stream(self) -> Callable[[np.ndarray, bool], np.ndarray]:
-        """What reads one record in pieces: samples (n,) of a recording, in ± 32,768, or vectors (n, D), n >= 0, and
-        whether they are the last -> the frames (m, D) that they complete. Raises UsageError where the whole record
-        must be known first."""
+        """Return a function that reads one record in pieces: samples (n,) of a recording, in ± 32,768, or vectors
+        (n, D), n >= 0, and whether they are the last -> the frames (m, D) that they complete. Raises UsageError if
+        the whole record must be known first."""
         if self.config.normalize == "record":
             raise UsageError(
                 "its frames are normalised by the whole record", hint="train one with frames.normalize: training"
@@ -171,19 +170,19 @@ class Frames:
         return lambda samples, last: self.normal(analysis.feed(samples, last=last))
 
     def vector(self, line: str) -> np.ndarray:
-        """A line of a stream, `1.5,2,3`, as (D,). Raises SeqcliError without the line's place."""
+        """Read a line of a stream, `1.5,2,3`, as (D,). Raises SeqcliError without the line's place."""
         return replace(self, axes=2)._checked(vectors([line]), Place(line))[0]
 
     def holds(self, path: str | Path) -> list[str] | None:
-        """The names of the records that a file is, or a folder and those in it have, relative to it: an array of one
-        axis more than a record's holds many. None of a file that is no array and no recording."""
+        """Return the names of the records in a file, or in a folder and its subfolders, relative to it; an array with
+        one axis more than a record's holds many records. None if a file is neither an array nor a recording."""
         path = Path(path)
         if path.is_dir():
             return [str(own.parent / name) for own in _files(path) for name in self.holds(path / own) or ()]
         if path.suffix.lower() not in ENDINGS:
             return None
         if path.suffix.lower() == ".npy":
-            with suppress(OSError, ValueError):  # what is wrong with it is told where it is read
+            with suppress(OSError, ValueError):  # a broken file is reported when it is read
                 held = np.load(path, mmap_mode="r", allow_pickle=False)
                 if held.ndim == self.axes + 1:
                     return [f"{path.name}#{i}" for i in range(len(held))]
@@ -194,22 +193,22 @@ class Frames:
 
     @property
     def seconds(self) -> float:
-        """From one frame of a recording to the next; 1 of other records, whose steps have no length."""
+        """Seconds from one frame of a recording to the next; 1 for other records, whose steps have no duration."""
         return self.config.step / 1000 if hasattr(self.config, "rate") else 1.0
 
     @property
     def sample(self) -> str:
-        """What a record may look like, in a command that is shown."""
+        """An example of a record's text, for commands in messages."""
         return "recording.wav" if hasattr(self.config, "rate") else "series.npy"
 
     def batch(self, records: Sequence[np.ndarray], seed: Sequence[int] | None) -> dict[str, np.ndarray]:
-        """A batch of frames (T, D) each: `frames` (N, D), end to end, varied by a seed, and `lengths` (B,)."""
+        """Make a batch of records (T, D): `frames` (N, D), end to end, augmented by a seed, and `lengths` (B,)."""
         rng = None if seed is None else np.random.default_rng(list(seed))
         varied = [x if rng is None else self.varied(x, rng) for x in records]
         return {"frames": np.concatenate(varied), "lengths": np.array([len(x) for x in varied], np.int64)}
 
     def varied(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Frames (T, D) as training sees them: shifted, masked, with noise."""
+        """Augment frames (T, D) for training: shift them, add noise, mask them."""
         how, (T, D) = self.config.augment, frames.shape
         if how.shift:
             by = int(rng.integers(-min(how.shift, T - 1), how.shift + 1))
@@ -227,7 +226,7 @@ class Frames:
 
 
 def named(record: Any, make: Any) -> Any:
-    """What `make` makes of a record; its errors begin with the record's place."""
+    """Return `make()`, whose errors get the record's place in front."""
     try:
         return make()
     except SeqcliError as error:
@@ -235,18 +234,18 @@ def named(record: Any, make: Any) -> Any:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a folder and those in it, in the order of their paths relative to it; hidden ones are left out."""
+    """Return the files of a folder and its subfolders, sorted by path relative to it, without hidden ones."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
     return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
 
 
 def flat(array: np.ndarray) -> np.ndarray:
-    """A record's array as its steps: (T,) -> (T, 1), (T, D) as it is, a picture (H, W, C) -> (H, W·C)."""
+    """Reshape a record's array to steps: (T,) -> (T, 1), (T, D) as it is, a picture (H, W, C) -> (H, W·C)."""
     return array.reshape(len(array), -1)
 
 
 def _moments(raw: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation (D,) of all frames; the deviation of a constant is 1."""
+    """Return the mean and standard deviation (D,) of all frames; the deviation of a constant is set to 1."""
     count = sum(map(len, raw))
     mean = np.sum([x.sum(axis=0, dtype=np.float64) for x in raw], axis=0) / count
     variance = np.sum([((x - mean) ** 2).sum(axis=0) for x in raw], axis=0) / count

@@ -1,4 +1,4 @@
-"""Recordings: samples of WAV and FLAC files, and what kaldi-native-fbank makes of them."""
+"""Recordings: the samples of WAV and FLAC files, and their features by kaldi-native-fbank."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from seqcli.errors import SeqcliError, UsageError
 from seqcli.frames import BaseConfig
 from seqcli.frames._places import SOUND, Place
 
-FULL = 32768.0  # samples are scaled to those of 16 bits, which Kaldi's features are of
-INSTALL = "pip install 'seqcli[audio]' brings what reads recordings"
-STREAMED = 0x7FFF0000  # bytes: a header that was written before its end was known says so many or more
-_CUT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # as libsndfile reads a header of WAV
+FULL = 32768.0  # samples are scaled to the range of 16 bits, which Kaldi's features expect
+INSTALL = "to read recordings: pip install 'seqcli[audio]'"
+STREAMED = 0x7FFF0000  # bytes: a header written before the length was known claims at least so many
+_CUT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # in libsndfile's log of a WAV header
 Hertz = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -26,17 +26,18 @@ class BaseAudio(BaseConfig):
     window: Annotated[float, Field(gt=0)] = 25.0  # milliseconds that a frame sees
     step: Annotated[float, Field(gt=0)] = 10.0  # milliseconds from one frame to the next
     bands: Annotated[int, Field(ge=4, le=256)] = 40  # mel filters
-    low: Annotated[float, Field(ge=0)] = 20.0  # hertz where the first of them begins
+    low: Annotated[float, Field(ge=0)] = 20.0  # hertz at which the lowest filter begins
 
 
 def samples(place: Place) -> tuple[np.ndarray, int]:
-    """Samples (N,) float32 in ± 32,768, channels averaged, and their rate. Raises SeqcliError."""
+    """Return the samples (N,) of a recording, float32 in ± 32,768, channels averaged, and their rate. Raises
+    SeqcliError."""
     if place.path is None or place.path.suffix.lower() not in SOUND:
         raise SeqcliError(f"{place}: not the name of a recording ({', '.join(SOUND)})")
     try:
         import soundfile
     except ImportError:
-        raise UsageError("recordings are read by soundfile, which is not installed", hint=INSTALL) from None
+        raise UsageError("reading recordings needs soundfile, which is not installed", hint=INSTALL) from None
     try:
         with soundfile.SoundFile(place.path) as file:
             read, rate, header = file.read(dtype="float32", always_2d=True), file.samplerate, file.extra_info
@@ -48,24 +49,24 @@ def samples(place: Place) -> tuple[np.ndarray, int]:
         raise SeqcliError(f"{place}: cannot be read as a recording: {why}") from None
     if (cut := _CUT.search(header)) and int(cut[2]) < int(cut[1]) < STREAMED:
         raise SeqcliError(
-            f"{place}: the recording breaks off: {cut[2]} of {cut[1]} bytes of sound are there",
-            hint=f"copy it again; to take what is there: ffmpeg -i {place.text} NEW.wav",
+            f"{place}: the recording is truncated: it has {cut[2]} of {cut[1]} bytes of sound",
+            hint=f"copy it again; to use what is left: ffmpeg -i {place.text} NEW.wav",
         )
     return read.mean(axis=1) * FULL, rate
 
 
 def fixed(place: Place, config: Any) -> Any:
-    """The Config with the rate of a recording where it says none."""
+    """Return the Config, with the rate of a recording if it has none."""
     return config if config.rate else config.model_copy(update={"rate": samples(place)[1]})
 
 
 def read(place: Place, config: Any) -> np.ndarray:
-    """The frames (T, D) of a recording."""
+    """Return the frames (T, D) of a recording. Raises SeqcliError."""
     read, rate = samples(place)
     if rate != config.rate:
         raise SeqcliError(
             f"{place}: {rate:,} samples a second, not {config.rate:,} as in training",
-            hint=f"convert it, as ffmpeg does: ffmpeg -i {place.text} -ar {config.rate} NEW.wav",
+            hint=f"convert it: ffmpeg -i {place.text} -ar {config.rate} NEW.wav",
         )
     found = Analysis(config).feed(read, last=True)
     if not len(found):
@@ -74,7 +75,7 @@ def read(place: Place, config: Any) -> np.ndarray:
 
 
 class Analysis:
-    """Frames of samples as they come; the same whatever the pieces."""
+    """Computes frames from samples as they come; the result does not depend on the pieces."""
 
     def __init__(self, config: Any):
         try:
@@ -85,25 +86,25 @@ class Analysis:
         options: Any = knf.MfccOptions() if cepstra else knf.FbankOptions()
         own = options.frame_opts
         own.samp_freq, own.frame_length_ms, own.frame_shift_ms = config.rate, config.window, config.step
-        own.dither = 0.0  # its default is noise, by which a recording would have other frames each time
+        own.dither = 0.0  # the default adds noise, so that a recording would have different frames each time
         options.mel_opts.num_bins, options.mel_opts.low_freq = config.bands, config.low
         if cepstra:
             options.num_ceps = cepstra
         self._rate, self._done = config.rate, 0
-        if min(config.window, config.step) * config.rate < 1000:  # its own check ends the process
-            raise UsageError(f"frames: window and step must have a sample at least, at {config.rate:,} a second")
+        if min(config.window, config.step) * config.rate < 1000:  # the library's own check aborts the process
+            raise UsageError(f"frames: window and step must span at least one sample, at {config.rate:,} a second")
         try:
             self._made = (knf.OnlineMfcc if cepstra else knf.OnlineFbank)(options)
         except ValueError as error:
             said = f"frames: bands {config.bands}, low {config.low:g}, window {config.window:g}"
             raise UsageError(
-                f"{said} do not go with {config.rate:,} samples a second: {str(error).rstrip('.')}",
-                hint="fewer bands, a longer window, or a lower `low`",
+                f"{said} do not fit {config.rate:,} samples a second: {str(error).rstrip('.')}",
+                hint="set fewer bands, a longer window, or a lower `low`",
             ) from None
         self._size = cepstra or config.bands
 
     def feed(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:
-        """The frames (n, D) that more samples complete."""
+        """Return the frames (n, D) that more samples complete."""
         if len(samples):
             self._made.accept_waveform(self._rate, samples.astype(np.float32).tolist())
         if last:

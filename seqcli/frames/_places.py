@@ -1,9 +1,9 @@
 """Where a record's numbers are: in its text, or in a file that its text names.
 
-A text that ends as a file of arrays or a recording does (`ENDINGS`) names one, relative to the folder of the file
-that the record stands in, else to the current folder; `many.npy#17` is a member of the first axis, `many.npz#name`
-one by name. Any other text is numbers: `1.5 2 3` (or with commas) a series of numbers; `1,2,3:4,5,6` two dimensions
-of three steps, as in the archives' `.ts` files; a JSON array, `[[1, 4], [2, 5]]`, a series of vectors.
+A text with the ending of an array file or a recording (`ENDINGS`) names a file, relative to the folder of the file
+that the record is in, else to the current folder; `many.npy#17` is a member of the first axis, `many.npz#name` a
+named array. Any other text is numbers: `1.5 2 3` (or with commas) is a series of numbers; `1,2,3:4,5,6` is two
+dimensions of three steps, as in the archives' `.ts` files; a JSON array, `[[1, 4], [2, 5]]`, is a series of vectors.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from seqcli.errors import SeqcliError
 ARRAYS, SOUND = (".npy", ".npz"), (".wav", ".flac")
 ENDINGS = ARRAYS + SOUND
 SHOWN = 40
-LONGEST_NAME = 300  # characters that a file's name and a member's may have at the end of a text
+LONGEST_NAME = 300  # characters at the end of a text that are searched for an ending
 
 
 class Place(NamedTuple):
-    """What a record's text says: numbers, or a file and perhaps a member of it."""
+    """The content of a record's text: numbers, or a file and perhaps a member of it."""
 
     text: str
     path: Path | None = None
     member: str = ""
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """Return the place as messages show it."""
         return self.text if self.path else f"{self.text[:SHOWN]}…" if len(self.text) > SHOWN else self.text
 
 
 def content(record: Any) -> list[str]:
-    """What a record's text alone does not say: the sha256 of the file that it names, and the member; nothing where
-    it names none, or none that can be read."""
+    """Return what identifies the data that a record's text names: `sha256#member` of its file; an empty list if it
+    names no readable file."""
     if not any(ending in record.text[-LONGEST_NAME:].lower() for ending in ENDINGS):
         return []
     place = located(record.text, record.source)
@@ -56,23 +56,23 @@ def _sha256(path: Path, changed: int) -> str:
 
 
 def vectors(words: Sequence[str]) -> np.ndarray:
-    """Words that are vectors, `1.5,2,3` each, as rows (T, D)."""
+    """Return words that are vectors, such as `1.5,2,3`, as rows (T, D). Raises SeqcliError."""
     rows = [word.split(",") for word in words]
     for number, (word, row) in enumerate(zip(words, rows, strict=True), 1):
         if len(row) != len(rows[0]):
             raise SeqcliError(f"vector {number} has {len(row)} numbers, the first {len(rows[0])}: {word[:SHOWN]}")
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, which is told with its place
+        with np.errstate(over="ignore"):  # too large a number becomes infinite, which is reported with its place
             return np.array(rows, np.float64).astype(np.float32)
     except ValueError:
         odd = next(cell for row in rows for cell in row if not is_number(cell))
         raise SeqcliError(
-            f"{odd[:20]!r} is no number", hint="a vector is numbers with commas between them, as 1.5,2,3"
+            f"{odd[:20]!r} is not a number", hint="a vector is numbers separated by commas, such as 1.5,2,3"
         ) from None
 
 
 def located(text: str, source: str = "") -> Place:
-    """What a text says; `source` is the file that it stands in."""
+    """Return the place that a text names; `source` is the file that the text is in."""
     text = text.strip()
     name, _, member = text.rpartition("#")
     if not name or (Path(text).suffix.lower() in ENDINGS and Path(name).suffix.lower() not in ARRAYS):
@@ -87,5 +87,5 @@ def located(text: str, source: str = "") -> Place:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # as of a name that is too long
+    except (OSError, ValueError):  # for instance too long a name
         return False

@@ -1,4 +1,4 @@
-"""Recordings as log-mel filter banks: how loud each band is, on the scale of hearing."""
+"""Recordings as log-mel filter banks: the log energy of each band on the mel scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings as mel-frequency cepstral coefficients: the shape of the spectrum in a dozen numbers."""
+"""Recordings as mel-frequency cepstral coefficients: the shape of the spectrum in about a dozen numbers."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Config(_audio.BaseAudio):
     @model_validator(mode="after")
     def _fewer(self) -> Config:
         if self.cepstra > self.bands:
-            raise ValueError(f"cepstra: {self.cepstra} of {self.bands} bands cannot be had")
+            raise ValueError(f"cepstra: must be at most the number of bands, {self.bands}, not {self.cepstra}")
         return self

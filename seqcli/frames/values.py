@@ -1,4 +1,4 @@
-"""Numbers as they are: written in the record, or in a NumPy file that it names."""
+"""Numbers as they are, written in the record or in a NumPy file that it names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqcli.frames import BaseConfig
 from seqcli.frames._places import ARRAYS, Place
 
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
-HELD = 4  # arrays of many records that stay open
+HELD = 4  # files of many records that stay open
 
 
 class Config(BaseConfig):
@@ -25,15 +25,15 @@ class Config(BaseConfig):
 
 
 def read(place: Place, config: Config) -> np.ndarray:
-    """The array of a record. Raises SeqcliError for what is no array of numbers."""
+    """Return the array of a record. Raises SeqcliError if it is not an array of numbers."""
     if place.path is not None:
         if place.path.suffix.lower() not in ARRAYS:
-            raise SeqcliError(f"{place}: a recording", hint="frames.kind: mel or mfcc reads recordings")
+            raise SeqcliError(f"{place}: this is a recording", hint="frames.kind: mel or mfcc reads recordings")
         return member(place)
     text = place.text.strip()
     if text.startswith("["):
         return _json(place, text)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, which is told with its place
+    with np.errstate(over="ignore"):  # too large a number becomes infinite, which is reported with its place
         columns = [_numbers(place, part, d) for d, part in enumerate(text.split(":"), 1)]
     if len(columns) == 1:
         return columns[0]
@@ -59,10 +59,10 @@ def _number(place: Place, part: str, number: int, dimension: int) -> float:
     except ValueError:
         where = f"value {number}" + (f" of dimension {dimension}" if dimension > 1 else "")
         if part in ("?", ""):
-            hint = "fill it in, by what stands before it for instance, or leave the record out"
+            hint = "fill it in, for instance with the value before it, or remove the record"
             raise SeqcliError(f"{place}: {where} is missing", hint=hint) from None
-        hint = f"numbers as 1.5 2 3, a JSON array, or the name of a file: {', '.join(ARRAYS)}"
-        raise SeqcliError(f"{place}: {where} is no number: {part[:20]!r}", hint=hint) from None
+        hint = f"write numbers such as 1.5 2 3, a JSON array, or the name of a file: {', '.join(ARRAYS)}"
+        raise SeqcliError(f"{place}: {where} is not a number: {part[:20]!r}", hint=hint) from None
 
 
 def _json(place: Place, text: str) -> np.ndarray:
@@ -75,16 +75,16 @@ def _json(place: Place, text: str) -> np.ndarray:
     except ValueError:
         array = np.array(None)
     if array.dtype.kind not in "iuf" and array.size:
-        what = "null stands in it: a value is missing" if "null" in text else "its rows have different lengths"
+        what = "it contains null, a missing value" if "null" in text else "its rows have different lengths"
         if '"' in text or "true" in text or "false" in text or "{" in text:
-            what = "something in it is no number"
+            what = "it contains something other than numbers"
         raise SeqcliError(f"{place}: not an array of numbers: {what}")
     with np.errstate(over="ignore"):
         return array.astype(np.float32)
 
 
 def member(place: Place) -> np.ndarray:
-    """The array that a place in a file names, read from disk when it is needed."""
+    """Return the array that a place in a file names, read from disk when it is needed. Raises SeqcliError."""
     assert place.path is not None
     try:
         whole = _opened(str(place.path), place.path.stat().st_mtime_ns)
@@ -92,7 +92,7 @@ def member(place: Place) -> np.ndarray:
             if not place.member and len(whole.files) != 1:
                 names = ", ".join(whole.files[:5])
                 raise SeqcliError(
-                    f"{place}: it holds {len(whole.files)} arrays", hint=f"{place}#NAME names one: {names}"
+                    f"{place}: it holds {len(whole.files)} arrays", hint=f"name one by {place}#NAME: {names}"
                 )
             found = whole[place.member or whole.files[0]]
         else:
@@ -103,12 +103,12 @@ def member(place: Place) -> np.ndarray:
         raise SeqcliError(f"{place}: there is no member {place.member!r}") from None
     except SeqcliError:
         raise
-    except Exception as error:  # whatever a broken archive makes zlib, zipfile and NumPy raise
+    except Exception as error:  # a broken archive makes zlib, zipfile and NumPy raise anything
         if "Object arrays" in str(error) or "Python objects" in str(error):
             raise SeqcliError(
-                f"{place}: an array of Python's objects, not of numbers", hint="save array.astype('float32')"
+                f"{place}: an array of Python objects, not of numbers", hint="save array.astype('float32')"
             ) from None
-        raise SeqcliError(f"{place}: not a NumPy file, or a broken one") from None
+        raise SeqcliError(f"{place}: not a NumPy file, or a damaged one") from None
     if found.dtype.kind not in "iufb":
         raise SeqcliError(f"{place}: an array of {found.dtype}, not of numbers")
     with np.errstate(over="ignore"):
@@ -118,7 +118,7 @@ def member(place: Place) -> np.ndarray:
 def _index(place: Place) -> int:
     if not place.member.isdecimal():
         raise SeqcliError(
-            f"{place}: {place.member!r} is no number of a member", hint="they are numbered from 0: many.npy#17"
+            f"{place}: {place.member!r} is not a member's number", hint="members are numbered from 0: many.npy#17"
         )
     return int(place.member)
 

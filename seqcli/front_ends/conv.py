@@ -1,4 +1,4 @@
-"""Convolutions over time, which may leave steps out: each output sees a window of frames."""
+"""Convolutions over time, which may skip steps: each output sees a window of frames."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class FrontEnd(BaseFrontEnd):
-    """y_t = relu(norm(W [x_{st-w/2}; ...; x_{st+w/2}] + b)), layer upon layer: windows of w frames, zeros around a
-    record, an output for every s frames. Without norm an output tells how large a window's numbers are."""
+    """y_t = relu(norm(W [x_{st-w/2}; ...; x_{st+w/2}] + b)) in each layer: windows of w frames, zero padding around a
+    record, an output for every s frames. Without norm an output depends on the scale of a window's numbers."""
 
     weights: tuple[Array, ...]  # (E, w·D), then (E, w·E)
-    biases: tuple[Array, ...]  # (E,); none where norms have theirs
+    biases: tuple[Array, ...]  # (E,); empty with norms, which have their own
     norms: tuple[Norm, ...]  # one a layer, or none
     width: int = 5
     stride: int = 2
@@ -39,11 +39,11 @@ class FrontEnd(BaseFrontEnd):
         stride: int = 2,
         norm: bool = True,
     ) -> Self:
-        """Fresh weights (He et al. 2015) of so many layers; each leaves out all but one of `stride` steps."""
+        """Return fresh weights (He et al. 2015) of so many layers; each keeps one of `stride` steps."""
         if layers < 1 or width < 1 or not 1 <= stride <= width:
             raise UsageError(
-                f"model.front_end: layers {layers}, width {width}, stride {stride}: at least 1 each, and no stride"
-                " beyond the width"
+                f"model.front_end: layers {layers}, width {width}, stride {stride}: each must be at least 1, and the"
+                " stride at most the width"
             )
         sizes = [dimensions] + [size] * (layers - 1)
         weights = tuple(
@@ -95,15 +95,15 @@ class FrontEnd(BaseFrontEnd):
         return read
 
     def _layer(self, layer: int, seen: Array) -> Array:
-        """What a layer makes of the rows that its outputs see, side by side: (M, w·D) -> (M, E)."""
+        """Apply a layer to the concatenated rows that its outputs see: (M, w·D) -> (M, E)."""
         if self.norms:
             return ops.relu(self.norms[layer](ops.linear(seen, self.weights[layer])))
         return ops.relu(ops.linear(seen, self.weights[layer], self.biases[layer]))
 
 
 def windows(lengths: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows each output sees (M, width) of records of `lengths` (B,) end to end, their number for none; how many
-    outputs each record has (B,)."""
+    """Return which rows each output sees (M, width) in records of `lengths` (B,) end to end, their total for none,
+    and how many outputs each record has (B,)."""
     counts = -(-lengths // stride)
     of = np.repeat(np.arange(len(lengths)), counts)
     time = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
@@ -113,15 +113,15 @@ def windows(lengths: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, n
 
 
 class Windows:
-    """What the outputs of a layer see of rows that come in pieces, of one record."""
+    """The windows of a layer over the rows of one record that come in pieces."""
 
     def __init__(self, width: int, stride: int, size: int):
         self._width, self._stride = width, stride
         self._rows = np.zeros(((width - 1) // 2, size), np.float32)  # from where the next window begins
-        self._due = 0  # rows, less those that windows were given for
+        self._due = 0  # rows that came, less `stride` for each window returned
 
     def feed(self, rows: np.ndarray, last: bool) -> np.ndarray:
-        """The windows (m, width·size) that more rows (n, size) complete; of the last rows, all there still are."""
+        """Return the windows (m, width·size) that more rows (n, size) complete; with `last`, all that remain."""
         width, stride = self._width, self._stride
         self._rows, self._due = np.concatenate([self._rows, rows]), self._due + len(rows)
         complete = -(-self._due // stride) if last else max((len(self._rows) - width) // stride + 1, 0)

@@ -1,4 +1,4 @@
-"""A projection: each frame by itself."""
+"""A linear projection of each frame by itself."""
 
 from __future__ import annotations
 

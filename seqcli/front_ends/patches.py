@@ -1,4 +1,4 @@
-"""Squares of a picture, a step each: what convolutions make of one and what is around it, and its place."""
+"""Square patches of a picture as steps: convolutions over each patch and its surroundings, with its position."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class FrontEnd(BaseFrontEnd):
-    """y = relu(W x + b), layer upon layer: x the w by w pixels around each, zeros beyond the edges. All layers but
-    the first halve both sides of the picture, until a pixel stands for `side` by `side`; the sinusoids of its row and
-    column are added. A picture's frames are its rows (W·C numbers)."""
+    """y = relu(W x + b) in each layer, where x are the w by w pixels around each, zeros beyond the edges. All layers
+    but the first halve both sides of the picture, until a pixel stands for `side` by `side`; the sinusoids of its row
+    and column are added. A picture's frames are its rows (W·C numbers)."""
 
     weights: tuple[Array, ...]  # (E_l, w·w·E_{l-1}); each layer has twice as many outputs as the one below it
     biases: tuple[Array, ...]  # (E_l,)
     side: int = 4
     width: int = 3
     channels: int = 3
-    wide: int = 1  # pixels of a row
+    wide: int = 1  # pixels in a row
 
     @classmethod
     def create(
         cls, dimensions: int, size: int, rng: Rng, *, side: int = 4, width: int = 3, channels: int = 3
     ) -> Self:
-        """Fresh weights (He et al. 2015) for pictures whose rows have `dimensions` numbers, `channels` a pixel."""
+        """Return fresh weights (He et al. 2015) for pictures with `dimensions` numbers a row, `channels` a pixel."""
         wide, depth = dimensions // max(channels, 1), side.bit_length()
         fits = side >= 1 and side == 1 << depth - 1 and wide * channels == dimensions and width > 0 and width % 2
         if not fits or wide % side or size % max(4, side):
             raise UsageError(
                 f"model.front_end: rows of {dimensions} numbers, {channels} a pixel, cannot be cut into patches"
                 f" {side} pixels wide that become vectors of {size}",
-                hint="side is a power of 2 that divides a picture's width and embedding; width is odd; channels are"
-                " the numbers of a pixel",
+                hint="side must be a power of 2 that divides a picture's width and the embedding; width must be odd;"
+                " channels are the numbers of a pixel",
             )
         sizes = [channels, *(size >> d for d in reversed(range(depth)))]
         weights = tuple(
@@ -51,7 +51,7 @@ class FrontEnd(BaseFrontEnd):
         return cls(weights, tuple(np.zeros(m, np.float32) for m in sizes[1:]), side, width, channels, wide)
 
     def grid(self, high: int) -> tuple[int, int]:
-        """Rows and columns of the patches of a picture so many pixels high."""
+        """Return the rows and columns of patches of a picture `high` pixels high."""
         return -(-high // self.side), self.wide // self.side
 
     @classmethod
@@ -77,8 +77,8 @@ class FrontEnd(BaseFrontEnd):
 
 
 def windows(high: np.ndarray, wide: int, width: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of pictures end to end, `high` (B,) rows of `wide` pixels each: which pixels each output sees (M, width·width),
-    their number for none; the row and the column of each output (M,)."""
+    """Return which pixels each output sees (M, width·width) in pictures end to end of `high` (B,) rows of `wide`
+    pixels each, their total for none; and the row and the column of each output (M,)."""
     across, counts = -(-wide // step), -(-high // step) * -(-wide // step)
     of = np.repeat(np.arange(len(high)), counts)
     number = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]

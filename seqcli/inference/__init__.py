@@ -1,4 +1,4 @@
-"""The fast forms of layers in NumPy: the equations of `cells/` and `layers/`, arranged for one way of being used.
+"""The fast forms of layers in NumPy: the equations of `cells/` and `layers/`, each arranged for one use.
 
 | form                | reads                              | gives                      | called by                 |
 |---------------------|------------------------------------|----------------------------|---------------------------|
@@ -12,7 +12,7 @@
 | `Model.step`        | a symbol of each of B hypotheses   | logits (B, V), next states | beam search, greedy       |
 | the layer itself    | (T, B, ·), lengths (B,)            | outputs (T, B, ·)          | training, many texts      |
 
-Each is held to the equations by `tests/layers/test_contract.py` and `tests/inference/`, for every cell there is. A
-batch gives each sequence the same bits as alone: products are computed in tiles of one size (`ops.linear`). A single
-stream takes matrix-vector products, which round otherwise: equal to rounding, not to the bit.
+`tests/layers/test_contract.py` and `tests/inference/` compare each with the equations, for every cell. In a batch
+each sequence gets the same bits as alone: products are computed in tiles of one size (`ops.linear`). A single stream
+takes matrix-vector products, which round differently: its results are equal up to rounding, not bit for bit.
 """

@@ -1,4 +1,4 @@
-"""Many sequences through blocks of attention, in NumPy; each sequence's result is its own."""
+"""Many sequences through blocks of attention, in NumPy; no sequence's result depends on the others."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from seqcli import ops
 from seqcli.inference.batch import Project
 from seqcli.layers.transformer import Encoder
 
-PADDED = 8192  # positions, padding among them, that are looked at together; one sequence may be longer
+PADDED = 8192  # positions, including padding, that are processed together; one sequence may be longer
 
 
 class AttendedForm:
-    """An encoder of attention for batches of sequences that lie end to end, as `BatchForm` is for cells."""
+    """An attention encoder prepared for batches of sequences that lie end to end, as `BatchForm` is for cells."""
 
     def __init__(self, encoder: Encoder):
         self._encoder = encoder
 
     def project(self, x: np.ndarray) -> np.ndarray:
-        """What is made of inputs before anything is looked at: x (N, I) -> (1, N, D). A row can be kept."""
+        """Project inputs before attention: x (N, I) -> (1, N, D). A row can be cached."""
         return ops.linear(x, *self._encoder.first)[None]
 
     def read(self, lengths: Sequence[int] | np.ndarray, first: Project) -> np.ndarray:
-        """Outputs (N, D) for sequences of `lengths` (B,), N tokens in all; `first` gives their projected inputs."""
+        """Return outputs (N, D) for sequences of `lengths` (B,), N tokens in all; `first` gives projected inputs."""
         lengths = np.asarray(lengths, np.int64)
         starts, y = (
             np.cumsum(lengths) - lengths,

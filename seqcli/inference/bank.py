@@ -1,4 +1,4 @@
-"""Symbols' projected embeddings, kept: what a cell makes of a symbol is the same wherever it stands."""
+"""A cache of symbols' projected embeddings: a cell's projection of a symbol is the same wherever it occurs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KEPT_BYTES = 64 << 20  # a larger table costs more in memory than it saves in ti
 
 
 class Bank:
-    """Rows (V, W) that `make(ids)` gives, each computed when it is first asked for, where they fit into memory."""
+    """A cache of rows (V, W) of `make(ids)`, each computed on first use; without a cache if they are too large."""
 
     def __init__(self, size: int, width: int, make: Callable[[np.ndarray], np.ndarray]):
         self._make = make
@@ -19,7 +19,7 @@ class Bank:
         self._known = np.zeros(size if fits else 0, bool)
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
-        """Rows (..., W) of ids (...); a copy."""
+        """Return a copy of the rows (..., W) of ids (...)."""
         if self._rows is None:
             return self._make(ids)
         if not self._known[ids].all():

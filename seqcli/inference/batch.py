@@ -1,8 +1,8 @@
-"""Many sequences through a stack, in NumPy, as fast as the products allow; each sequence's result is its own.
+"""Many sequences through a stack, in NumPy, as fast as the products allow; no result depends on other sequences.
 
-The recurrence of sequences side by side is one product a time step. Like `ops.linear` it is computed in tiles of one
-size, so that what a sequence gets depends, to the last bit, neither on its batch-mates nor on threads. Sequences are
-sorted by length, so that no step computes what has ended.
+The recurrence of parallel sequences is one product a time step. Like `ops.linear` it is computed in tiles of one
+size, so that a sequence's result depends, to the last bit, neither on the rest of the batch nor on threads. Sequences
+are sorted by length, so that no step computes sequences that have ended.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ class BatchForm:
         self._stack = stack
 
     def project(self, x: np.ndarray) -> np.ndarray:
-        """What the first layer makes of its inputs: x (N, I) -> (D, N, G·H); where cells stand in blocks, what comes
-        before them (1, N, H). A row can be kept and used again."""
+        """Project inputs for the first layer: x (N, I) -> (D, N, G·H); with residual blocks into the path, (1, N, H).
+        A row can be cached."""
         if self._stack.frame is not None:
             return self._stack.project(x)[None]
         return np.stack([cell.project(x) for cell in self._layers[0]])
 
     def read(self, lengths: Sequence[int] | np.ndarray, first: Project) -> np.ndarray:
-        """Outputs (N, H·D) of the top layer for sequences of `lengths` (B,), N tokens in all, each from a zero state.
+        """Return the top layer's outputs (N, H·D) for sequences of `lengths` (B,), N tokens in all, from zero states.
 
         `first` gives the first layer's projected inputs of tokens by their places 0 .. N - 1, for one direction.
         """
         return self._read(np.asarray(lengths, np.int64), first, [[None] * len(layer) for layer in self._layers])
 
     def stream(self) -> Callable[[np.ndarray], np.ndarray]:
-        """What reads one sequence in pieces, of a stack that reads forward: inputs (n, I), n >= 0 -> outputs (n, H),
-        the same to the last bit as `read` gives of the whole."""
+        """Return a function that reads one sequence in pieces with a forward stack: inputs (n, I), n >= 0 -> outputs
+        (n, H), equal to those of `read` for the whole sequence to the last bit."""
         states = [[cell.initial(1) for cell in layer] for layer in self._layers]
 
         def read(x: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class BatchForm:
         return y
 
     def _along_path(self, lengths: np.ndarray, first: Project, states: Sequence[Sequence[Any]]) -> np.ndarray:
-        """The same where cells stand in blocks."""
+        """Do the same with residual blocks."""
         frame = self._stack.frame
         assert frame is not None
         x = first(np.arange(int(lengths.sum())), 0)
@@ -96,8 +96,8 @@ class BatchForm:
 
 
 def _bounded(y: np.ndarray) -> np.ndarray:
-    """Outputs (N, H), those of a token zero where they overflow: cells without a bound may grow without end over
-    texts longer than those that they were trained on."""
+    """Return outputs (N, H) with those of a token set to zero if they overflow: unbounded cells may grow without
+    limit over texts longer than those in training."""
     if np.isfinite(y.sum()) or (odd := ~np.isfinite(y).all(axis=1)).sum() == 0:
         return y
     _say_once()
@@ -107,11 +107,11 @@ def _bounded(y: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _say_once() -> None:
-    console.warn("the network's numbers overflow over long texts: where they do it answers as if it had read nothing")
+    console.warn("the network's numbers overflow on long texts: at such tokens it answers as if it had read nothing")
 
 
 class _Direction:
-    """One cell of one layer, over the sequences from their beginnings or from their ends."""
+    """One cell of one layer, which reads sequences from their beginnings or from their ends."""
 
     def __init__(self, cell: BaseCell, *, backward: bool):
         self._form, self._states, self._backward = cell.prepare(), cell.states, backward
@@ -127,7 +127,7 @@ class _Direction:
         return ops.linear(x, self._form.weight, self._form.bias)
 
     def initial(self, tiles: int) -> list[np.ndarray]:
-        """Zeros: a state of so many tiles."""
+        """Return a state of zeros for so many tiles."""
         return [np.zeros((tiles, self._form.weight_hh.shape[1], TILE), np.float32) for _ in range(self._states)]
 
     def read(
@@ -136,10 +136,10 @@ class _Direction:
         inputs: Callable[[np.ndarray], np.ndarray],
         state: list[np.ndarray] | None = None,
     ) -> np.ndarray:
-        """Outputs (N, H) of all tokens; `inputs` gives projected inputs (n, G·H) by places (n,).
+        """Return outputs (N, H) of all tokens; `inputs` gives projected inputs (n, G·H) by places (n,).
 
-        State, inputs and products are held in tiles (tiles, units, TILE), units first within each. A state that is
-        given is begun with, and becomes the last one.
+        State, inputs and products are held in tiles (tiles, units, TILE), units first within each. A given state is
+        the initial one, and is overwritten by the last one.
         """
         order = np.argsort(-lengths, kind="stable")
         ends, ordered = np.cumsum(lengths)[order], lengths[order]
@@ -162,7 +162,7 @@ class _Direction:
                 px[:whole] = rows[: whole * TILE].reshape(whole, TILE, size).swapaxes(1, 2)
                 px[whole:tiles, :, : n - whole * TILE] = rows[whole * TILE :].T
                 px[whole:tiles, :, n - whole * TILE :] = 0.0
-                if tiles != bound:  # views of z for each step would take a third of it, of a single sequence
+                if tiles != bound:  # for a single sequence, new views of z would take a third of each step
                     own = z[:tiles, : len(self._form.weight_hh)]
                     bound, update = tiles, self._form.bind(own.swapaxes(0, 1))
                 now = [s[:tiles] for s in state]
@@ -174,7 +174,7 @@ class _Direction:
         return y
 
     def _multiply(self, z: np.ndarray, h: np.ndarray) -> None:
-        """The products of all tiles, in place: z (tiles, blocks·BLOCK, TILE) of outputs h (tiles, H, TILE)."""
+        """Write the products of all tiles to z (tiles, blocks·BLOCK, TILE), from outputs h (tiles, H, TILE)."""
         blocked, h = z.reshape(len(z), -1, BLOCK, TILE), h[:, None]
         for part, weight in self._parts:
             if part.start == 0:

@@ -1,7 +1,8 @@
-"""A model that reads forward, while its record still comes: answers as soon as they are known.
+"""A forward model that answers while its record still comes, as soon as each answer is known.
 
 Outputs of the stack are the same to the last bit as those of the whole record, whatever the pieces. A frame is
-answered when all is there that it sees: the samples of its window, and the frames that a convolution looks ahead.
+answered when everything that it sees has come: the samples of its window, and the frames that a convolution looks
+ahead.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from seqcli.layers.stack import Stack
 class Heard(NamedTuple):
     """An answer."""
 
-    time: float  # seconds from the beginning of a recording, else steps: where the step begins that it is of
+    time: float  # where its step begins: seconds from the beginning of a recording, or steps
     what: str  # a tag, a label, a symbol
     probability: float
-    text: str = ""  # what a symbol adds to the text
+    text: str = ""  # the text that a symbol adds
 
 
 class Live(ABC):
-    """A model behind its front end. A task's file `live.py` has one, made of its predictor."""
+    """A model with its front end. A task's `live.py` makes one from its predictor."""
 
-    name: str  # of what it gives, in objects
+    name: str  # the key of its answers in objects
 
     def __init__(self, frames: Any, model: Any):
-        """Raises UsageError for a model that cannot answer before it has read all."""
+        """Raise UsageError for a model that cannot answer before it has read the whole record."""
         stack = getattr(model, "stack", None)
         if not isinstance(stack, Stack):
             raise UsageError("it reads whole records", hint="train a recurrent one, with model.bidirectional: false")
@@ -43,8 +44,8 @@ class Live(ABC):
         self._read, self._steps = BatchForm(stack).stream(), 0
 
     def feed(self, given: np.ndarray, *, last: bool = False) -> list[Heard]:
-        """The answers that more samples (n,) in ± 32,768 give, or vectors (n, D), n >= 0; with the last ones all that
-        are left. Raises SeqcliError where all of it is too short for a frame."""
+        """Return the answers that more samples (n,) in ± 32,768, or vectors (n, D), n >= 0, complete; with `last` all
+        that remain. Raises SeqcliError if the whole record is too short for a frame."""
         frames = self._frames(given, last)
         if not (len(frames) or last):
             return []
@@ -54,19 +55,19 @@ class Live(ABC):
         outputs = self._read(vectors)
         first, self._steps = self._steps, self._steps + len(outputs)
         if last and not self._steps:
-            raise SeqcliError("too short a recording: less than one window")
+            raise SeqcliError("the recording is too short: less than one window")
         logits = ops.linear(self.pooled(outputs), self.model.output_weight, self.model.output_bias)
         scale = self.model.front_end.every * self.frames.seconds
         return [one._replace(time=round(one.time * scale, 4)) for one in self.heard(first, logits, last)]
 
     def pooled(self, outputs: np.ndarray) -> np.ndarray:
-        """What the last layer reads: of outputs (n, C) of the stack."""
+        """Return what the last layer reads, from outputs (n, C) of the stack."""
         return outputs
 
     @abstractmethod
     def heard(self, first: int, logits: np.ndarray, last: bool) -> list[Heard]:
-        """The answers that more logits (n, K) give, their times in steps; `first` is the step of the first."""
+        """Return the answers that more logits (n, K) give, their times in steps; `first` is the first row's step."""
 
     def rest(self) -> str:
-        """What the text lacks when the last answer is given: an incomplete character."""
+        """Return the rest of the text after the last answer: an incomplete character."""
         return ""

@@ -12,11 +12,11 @@ State = tuple[tuple[tuple[np.ndarray, ...], ...], ...]
 
 
 class StreamForm:
-    """A stack that reads forward, prepared for batch 1.
+    """A forward stack prepared for batch 1.
 
-    What the first layer makes of each of the V symbols is computed once (a table (V, G·H)) where it is small
-    enough, so that a step multiplies only by recurrent weights and by the inputs of the upper layers. The result
-    equals the equations to rounding; states keep the batch axis of 1 that the rest of the program uses.
+    The first layer's projections of the V symbols are computed once, as a table (V, G·H), if it is small enough, so
+    that a step multiplies only by recurrent weights and by the input weights of the upper layers. The result equals
+    the equations up to rounding; states keep the batch axis of 1 that the rest of the program uses.
     """
 
     def __init__(self, embedding: np.ndarray, stack: Stack):
@@ -34,7 +34,7 @@ class StreamForm:
         return np.dot(self._weight, self._embedding[id]) + self._bias
 
     def step(self, id: int, state: State) -> tuple[np.ndarray, State]:
-        """Feed one id: h (H,) of the top layer and the next state; the state given is not changed."""
+        """Feed one id; return h (H,) of the top layer and the next state. The given state is not changed."""
         own = [tuple(s[0].copy() for s in layer[0]) for layer in state]
         h = self._advance(id, own)
         return h, tuple((tuple(s[None] for s in layer),) for layer in own)
@@ -52,7 +52,7 @@ class StreamForm:
         return h
 
     def _along_path(self, id: int, own: list[tuple[np.ndarray, ...]]) -> np.ndarray:
-        """The same where cells stand in blocks."""
+        """Do the same with residual blocks."""
         x = self._first(id)
         for cell, recur, layer, block in zip(self._cells, self._recur, own, self._frame.blocks, strict=True):  # type: ignore[union-attr]
             read = block.norm(x)
@@ -61,7 +61,7 @@ class StreamForm:
         return self._frame.norm(x)  # type: ignore[union-attr]
 
     def unroll(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """Feed ids (T,): the top layer's h (T, H) and the last state."""
+        """Feed ids (T,); return the top layer's h (T, H) and the last state."""
         own = [tuple(s[0].copy() for s in layer[0]) for layer in state]
         hs = np.empty((len(ids), len(own[-1][0])), np.float32)
         for t, id in enumerate(ids.tolist()):

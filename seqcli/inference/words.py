@@ -1,4 +1,4 @@
-"""Words' projected first-layer inputs, kept: what the first layer makes of a word is the same wherever it stands."""
+"""A cache of words' projected inputs: the first layer's projection of a word is the same wherever it occurs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from seqcli.inference.attended import AttendedForm
 from seqcli.inference.batch import BatchForm
 from seqcli.layers.transformer import Encoder
 
-KEPT_BYTES = 64 << 20  # of words' projected inputs that are kept
-KEPT_CHARACTERS = 16 << 20  # of those words themselves
+KEPT_BYTES = 64 << 20  # of cached projected inputs
+KEPT_CHARACTERS = 16 << 20  # of the cached words themselves
 ENCODED = 1024  # words projected at once: bounds the memory
 
 
 def form_of(stack: Any) -> Any:
-    """The fast form of cells, or of blocks of attention."""
+    """Return the fast form of a stack of cells, or of blocks of attention."""
     return AttendedForm(stack) if isinstance(stack, Encoder) else BatchForm(stack)
 
 
 class WordBank:
-    """The bank of a model that reads words (`of_words`, `features`, `stack`, `vocabulary`).
+    """The cache of a model that reads words (`of_words`, `features`, `stack`, `vocabulary`).
 
-    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables, and what
-    language models give for a word (`states`, beside the columns) is projected alone.
+    W_ih x_t is a sum over the parts of x_t, so that further columns add a row of their own small tables, and the
+    states of language models for a word (`states`, next to the columns) are projected separately.
     """
 
     def __init__(self, model: Any):
@@ -52,7 +52,7 @@ class WordBank:
         features: Sequence[Mapping[str, Sequence[str]]] = (),
         states: Sequence[np.ndarray] = (),
     ) -> Any:
-        """What BatchForm.read asks for: places of tokens to their projected inputs."""
+        """Return the function that BatchForm.read needs: from places of tokens to their projected inputs."""
         words = self._of_words(sentences, features)
         if not self.model.vocabulary.states:
             return words
@@ -76,7 +76,7 @@ class WordBank:
             np.concatenate([self.model.vocabulary.feature_ids(name, f[name]) for f in features])
             for name in self.model.vocabulary.features
         ]
-        if len(new) > self._most:  # a line with more different words than are kept: each time anew
+        if len(new) > self._most:  # a line with more distinct words than fit the cache is computed anew each time
             return lambda places, d: self._add(
                 self._project([flat[p] for p in places.tolist()])[d], columns, places, d
             )

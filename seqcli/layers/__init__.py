@@ -1,6 +1,6 @@
-"""Layers are dataclasses whose fields are arrays, layers and plain numbers, in the way of Equinox and thinc.
+"""Layers are dataclasses whose fields are arrays, layers and plain numbers, as in Equinox and thinc.
 
-`arrays(layer)` names every array by its dotted path; `replace(layer, {...})` puts other arrays in. All that
+`arrays(layer)` names every array by its dotted path; `replace(layer, {...})` puts other arrays in. Everything that
 training does to weights (leaves with gradients, casts, weight drop, averaging) is a function over that mapping.
 """
 
@@ -19,7 +19,7 @@ L = TypeVar("L")
 
 
 def static() -> Any:
-    """A field of a layer that is none of its weights, whatever it holds (as in Equinox)."""
+    """Declare a field of a layer that is not a weight, whatever it holds (as in Equinox)."""
     return dataclasses.field(metadata={"static": True}, repr=False, kw_only=True)
 
 
@@ -41,7 +41,7 @@ def _walk(layer: Any, path: str) -> Iterator[tuple[str, Array]]:
 
 
 def arrays(layer: Any) -> dict[str, Array]:
-    """Every array of a layer by dotted name, in the order of the fields."""
+    """Return every array of a layer by dotted name, in the order of the fields."""
     return dict(_walk(layer, ""))
 
 
@@ -60,12 +60,12 @@ def _rebuild(layer: Any, path: str, put: Callable[[str, Array], Array]) -> Any:
 
 
 def replace(layer: L, new: Mapping[str, Array]) -> L:
-    """The layer with the arrays named in `new` put in; the others stay."""
+    """Return the layer with the arrays named in `new` replaced; the others stay."""
     return _rebuild(layer, "", lambda path, old: new.get(path, old))
 
 
 def restore(layer: L, stored: Mapping[str, np.ndarray]) -> L:
-    """The layer with every array taken from `stored`. Raises SeqcliError where a name, shape or type does not fit."""
+    """Return the layer with all arrays from `stored`. Raises SeqcliError if a name, shape or type does not fit."""
     own = arrays(layer)
     if own.keys() != stored.keys():
         odd = sorted(own.keys() ^ stored.keys())
@@ -73,7 +73,7 @@ def restore(layer: L, stored: Mapping[str, np.ndarray]) -> L:
     for name, array in own.items():
         if tuple(array.shape) != tuple(stored[name].shape):
             raise SeqcliError(
-                f"the stored weight {name} is {stored[name].shape}, the configuration asks {array.shape}"
+                f"the stored weight {name} has shape {stored[name].shape}, the configuration needs {array.shape}"
             )
         if array.dtype != stored[name].dtype:
             raise SeqcliError(f"the stored weight {name} is {stored[name].dtype}, not {array.dtype}")
@@ -81,5 +81,5 @@ def restore(layer: L, stored: Mapping[str, np.ndarray]) -> L:
 
 
 def parameters(layer: Any) -> int:
-    """How many numbers its arrays hold."""
+    """Return how many numbers a layer's arrays hold."""
     return sum(int(np.prod(a.shape)) for a in arrays(layer).values())

@@ -1,4 +1,4 @@
-"""Fresh weights: how they are drawn, and a generator that draws nothing, for layers that get theirs afterwards."""
+"""Fresh weights, and a generator that draws only zeros, for layers whose weights are put in afterwards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Shape = tuple[int, ...]
 
 
 class Blank:
-    """Stands in for a NumPy Generator where only the shapes of fresh weights matter.
+    """A substitute for a NumPy Generator where only the shapes of fresh weights matter.
 
-    Raises SeqcliError where they come to more than `most` numbers: what a file claims is compared with what it holds
-    before anything is made of it.
+    Raises SeqcliError if they add up to more than `most` numbers: what a file claims is compared with what it holds
+    before memory is allocated for it.
     """
 
     def __init__(self, most: int | None = None):
@@ -42,6 +42,6 @@ Rng = np.random.Generator | Blank
 
 
 def matrix(rows: int, columns: int, rng: Rng) -> np.ndarray:
-    """Fresh weights (rows, columns), uniform with variance 2 / (rows + columns) (Glorot & Bengio 2010)."""
+    """Return fresh weights (rows, columns), uniform with variance 2 / (rows + columns) (Glorot & Bengio 2010)."""
     bound = float(np.sqrt(6.0 / (rows + columns)))
     return rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Residual blocks around a stack's cells: what is read stays on a path of its own, which each layer adds to.
+"""Residual blocks around a stack's cells: the input stays on a residual path, which each layer adds to.
 
 x ← x + W_o (cells(norm x) · silu(W_g norm x + b_g)), then x ← x + W_2 (silu(a) · b) with [a; b] = W_1 norm x: a gate
-beside the recurrence and a gated feed-forward net behind it, as linear recurrences need (De et al. 2024, 2; Gu & Dao
-2023, 3.4; SwiGLU: Shazeer 2020). Any cell can stand inside, in one direction or in both.
+beside the recurrence and a gated feed-forward net after it, as linear recurrences need (De et al. 2024, 2; Gu & Dao
+2023, 3.4; SwiGLU: Shazeer 2020). The block can hold any cell, in one direction or in both.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from seqcli.layers.blank import Rng, matrix
 from seqcli.layers.norm import Norm
 from seqcli.ops import Array
 
-WIDER = 2  # units of the feed-forward net for each of the path
+WIDER = 2  # units of the feed-forward net for each unit of the path
 
 Linear = Callable[[Array, Array], Array]  # x (..., I) and a weight (O, I) -> (..., O)
 
 
 @dataclass(frozen=True)
 class Block:
-    """What stands around one layer of cells: H units of the path, D of the cells, F of the feed-forward net."""
+    """The residual block around a layer of cells: H units of the path, D of the cells, F of the feed-forward net."""
 
     norm: Norm  # (H,)
     gate_weight: Array  # (D, H)
@@ -36,7 +36,7 @@ class Block:
 
     @classmethod
     def create(cls, size: int, cells: int, rng: Rng) -> Block:
-        """Fresh weights."""
+        """Return fresh weights."""
         wide = WIDER * size
         return cls(
             norm=Norm.create(size),
@@ -51,8 +51,8 @@ class Block:
     def leave(
         self, x: Array, read: Array, y: Array, drop: Callable[[Array], Array], linear: Linear = ops.linear
     ) -> Array:
-        """The path behind the layer, of the path before it x (..., H), its norm `read` and what cells made of it y
-        (..., D)."""
+        """Return the path after the layer, (..., H), from the path before it x (..., H), its norm `read` and the
+        outputs of the cells y (..., D)."""
         gate = ops.silu(linear(read, self.gate_weight) + self.gate_bias)
         x = x + drop(linear(y * gate, self.weight_out))
         a, b = ops.split(linear(self.feedforward_norm(x), self.feedforward_in), 2)
@@ -61,7 +61,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Frame:
-    """All that a stack has around its cells: into the path, a block a layer, and a norm behind the last."""
+    """Everything around a stack's cells: a projection into the path, a block a layer, and a norm after the last."""
 
     weight: Array  # (H, I)
     bias: Array  # (H,)
@@ -70,7 +70,7 @@ class Frame:
 
     @classmethod
     def create(cls, inputs: int, size: int, cells: int, layers: int, rng: Rng) -> Frame:
-        """Fresh weights, for cells that give `cells` numbers a layer."""
+        """Return fresh weights, for cells with `cells` outputs a layer."""
         return cls(
             weight=matrix(size, inputs, rng),
             bias=np.zeros(size, np.float32),

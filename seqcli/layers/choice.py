@@ -15,7 +15,7 @@ Spec = dict[str, Any]
 
 
 def options_of(folder: str, name: str) -> dict[str, tuple[Any, ...]]:
-    """The options of an entry and their allowed values: the keyword-only parameters of its class's `create`."""
+    """Return the options of an entry and their allowed values: the keyword-only parameters of its `create`."""
     create = getattr(registry.load(folder, name), _CLASSES[folder]).create
     hints = get_type_hints(create)
     found = {}
@@ -28,11 +28,12 @@ def options_of(folder: str, name: str) -> dict[str, tuple[Any, ...]]:
 
 _CLASSES = {"cells": "Cell", "attention": "Attention", "front_ends": "FrontEnd"}
 _COMMON: dict[str, dict[str, tuple[Any, ...]]] = {"cells": {"block": (bool,)}, "attention": {}, "front_ends": {}}
-"""Options of all entries: a cell may stand in a residual block."""
+"""Options of all entries: any cell may be put into a residual block."""
 
 
 def checker(folder: str, what: str, example: str) -> Callable[[str | Spec], Spec]:
-    """A validator of such a key, which gives a mapping with `kind`. It raises ValueError with a suggestion."""
+    """Return a validator of a key that names a part; it returns a mapping with `kind`, or raises ValueError with a
+    suggestion."""
 
     def check(value: str | Spec) -> Spec:
         spec = {"kind": value} if isinstance(value, str) else dict(value)
@@ -65,7 +66,7 @@ def _check_option(owner: str, key: str, value: Any, known: dict[str, tuple[Any, 
 
 
 def _or_none(value: str | Spec) -> Spec:
-    """Attention may be `none`, which is no entry of its folder."""
+    """Validate an attention, which may be `none`, although that is not an entry of its folder."""
     spec: Spec = {"kind": value} if isinstance(value, str) else value
     kind = spec.get("kind")
     if kind == "none":
@@ -79,7 +80,7 @@ def _or_none(value: str | Spec) -> Spec:
 
 
 def _each(value: str | Spec | list[str | Spec]) -> Spec | list[Spec]:
-    """A cell, or one for each layer."""
+    """Validate a cell, or a list of one for each layer."""
     check = checker("cells", "cell", "lstm")
     if not isinstance(value, list):
         return check(value)
@@ -89,12 +90,12 @@ def _each(value: str | Spec | list[str | Spec]) -> Spec | list[Spec]:
 
 
 def cells(spec: Spec | list[Spec]) -> list[Spec]:
-    """The cells of a `cell` key after its validation, a mapping with `kind` each."""
+    """Return the cells of a validated `cell` key, a mapping with `kind` each."""
     return spec if isinstance(spec, list) else [spec]
 
 
 OneCellSpec = Annotated[str | Spec, AfterValidator(checker("cells", "cell", "lstm"))]
-"""The `cell` key of what has one layer; after validation always a dict with `kind`."""
+"""The `cell` key of a part with one layer; after validation always a dict with `kind`."""
 CellSpec = Annotated[str | Spec | list[str | Spec], AfterValidator(_each)]
 """The `cell` key of a recurrent model's configuration; after validation a dict with `kind`, or a list of those."""
 AttentionSpec = Annotated[str | Spec, AfterValidator(_or_none)]
@@ -102,4 +103,4 @@ AttentionSpec = Annotated[str | Spec, AfterValidator(_or_none)]
 FrontEndSpec = Annotated[
     str | Spec | None, AfterValidator(lambda v: v and checker("front_ends", "front end", "conv")(v))
 ]
-"""The `front_end` key; after validation a dict with `kind`, or None: text is read, or frames by a projection."""
+"""The `front_end` key; after validation a dict with `kind`, or None for text, or frames read by a projection."""

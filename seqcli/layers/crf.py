@@ -1,4 +1,4 @@
-"""Linear-chain conditional random field (Lafferty et al. 2001): what is learned over the scores of a tagger.
+"""Linear-chain conditional random field (Lafferty et al. 2001), learned on top of a tagger's scores.
 
 The score of tags y is start[y_1] + Σ e_t[y_t] + Σ transitions[y_{t-1}, y_t] + end[y_T]; p(y) is the softmax over all
 K^T of them. Letters: T time, B batch, K labels.
@@ -23,7 +23,7 @@ Limits = tuple[
 FORBIDDEN = -1e4  # finite: a path that is forced against the limits still has a score, and gradients stay finite
 
 _RANGE = 340.0  # nats: float64 holds exp(±708), and the gradient multiplies two of the sums
-_MIXING = 8  # steps within which the labels must mix for the fused form; span schemes take 1 to 3
+_MIXING = 8  # most steps that labels may take to mix for the fused form; span schemes take 1 to 3
 
 
 @dataclass(frozen=True)
@@ -36,37 +36,37 @@ class CRF:
 
     @classmethod
     def create(cls, labels: int, rng: Rng) -> CRF:
-        """Fresh float32 weights, uniform in ±0.1: emissions decide until transitions are learned."""
+        """Return fresh float32 weights, uniform in ±0.1, so that emissions decide until transitions are learned."""
         shapes = [(labels, labels), (labels,), (labels,)]
         return cls(*(rng.uniform(-0.1, 0.1, shape).astype(np.float32) for shape in shapes))
 
     def limited(self, limits: Limits | None) -> CRF:
-        """FORBIDDEN added to what the limits do not allow."""
+        """Return the chain with FORBIDDEN added to all weights that the limits do not allow."""
         if limits is None:
             return self
         start, transitions, end = limits
         return CRF(_limit(self.transitions, transitions), _limit(self.start, start), _limit(self.end, end))
 
     def loss(self, emissions: Array, tags: Array, lengths: Array) -> Array:
-        """-log p(tags | emissions) in nats: emissions (T, B, K), tags (T, B), lengths (B,) -> (B,).
+        """Return -log p(tags | emissions) in nats: emissions (T, B, K), tags (T, B), lengths (B,) -> (B,).
 
-        What lies beyond a length has no influence, whatever it is, and no gradient; length 0 gives 0. float32 under
-        bfloat16. On torch the fused form is taken where it is exact.
+        Values beyond a length have no influence, whatever they are, and no gradient; length 0 gives 0. Sums are
+        float32 under bfloat16. torch takes the fused form where it is exact.
         """
         return self._summed(emissions, tags, lengths)
 
     def partial_loss(self, emissions: Array, allowed: Array, lengths: Array) -> Array:
-        """-log of the probability of all paths together that are allowed (Tsuboi et al. 2008), in nats: as `loss`,
-        with allowed (T, B, K) above 0 where a label may be; 0 where all may be everywhere. Sums are float64.
+        """Return -log of the total probability of all allowed paths (Tsuboi et al. 2008), in nats: as `loss`, with
+        allowed (T, B, K) > 0 for labels that a token may have. It is 0 if everything is allowed. Sums are float64.
 
-        A token must allow a label. Where no path goes with the limits too, it is those that are broken.
+        Each token must allow a label. If no allowed path also keeps the limits, the limits are broken.
         """
         wide = ops.float64(emissions)
         held = ops.where(allowed > 0, wide, wide + 2 * FORBIDDEN)
         return self._summed(wide, None, lengths) - self._summed(held, None, lengths)
 
     def _summed(self, emissions: Array, tags: Array | None, lengths: Array) -> Array:
-        """`loss`; without tags log Z alone."""
+        """Return the `loss`; without tags log Z alone."""
         T = len(emissions)
         emissions = ops.at_least_float32(emissions)
         if not T:
@@ -81,7 +81,7 @@ class CRF:
         return crf.equation(emissions, tags, lengths, inside)
 
     def equation(self, emissions: Array, tags: Array | None, lengths: Array, inside: Array) -> Array:
-        """log Z - score, in log space; without tags log Z. inside (T, B); beyond it emissions and tags are 0."""
+        """Return log Z - score, in log space; without tags log Z. Beyond inside (T, B), emissions and tags are 0."""
         T, B, _ = emissions.shape
         into = self.transitions.T  # (K, K) [to, from]
         a = self.start + emissions[0]  # (B, K): log of the sum over all paths that end here
@@ -98,21 +98,21 @@ class CRF:
         return ops.where(inside[0], log_z - score, zero)
 
     def fused(self, emissions: Any, tags: Any | None, lengths: Any, inside: Any) -> Any | None:
-        """`equation` by forward-backward in float64 probabilities, its gradient the marginals: torch, or None where
-        it might not be exact.
+        """Return `equation` by forward-backward in float64 probabilities, with the marginals as its gradient, in
+        torch; None where it might not be exact.
 
-        A product of probabilities loses what lies 708 nats below the rest. Where any label leads to any other within
-        d steps, no two labels' sums over paths are further apart than d steps' range of scores: that is checked.
+        A product of probabilities loses terms 708 nats below the rest. If any label leads to any other within d
+        steps, the sums over paths of two labels differ by at most the range of scores of d steps: that is checked.
         """
         if self._range(emissions.detach()) < _RANGE:
             found = _fused().apply(emissions, self.transitions, self.start, self.end, tags, lengths, inside)
-            if bool(found.isfinite().all()):  # it is not where every path is forbidden
+            if bool(found.isfinite().all()):  # not so if every path is forbidden
                 return found
         return None
 
     def _range(self, emissions: Any) -> float:
-        """How many nats the labels' sums over paths may be apart at any time, forbidden ones aside; inf, nan: no
-        bound."""
+        """Return how many nats the labels' sums over paths may differ at any time, forbidden ones excepted; inf or
+        nan: no bound."""
         import torch
 
         with torch.no_grad():
@@ -137,13 +137,13 @@ def _limit(weight: Array, allowed: np.ndarray) -> Array:
 
 
 def _mixed(reach: Any) -> bool:
-    """Whether every label that leads anywhere leads to every label that is led to: reach (K, K), 0 or 1."""
+    """Whether every label that leads to any label leads to all labels that can be reached: reach (K, K), 0 or 1."""
     return bool((reach == reach.amax(1, keepdim=True) * reach.amax(0)).all())
 
 
 @cache
 def _fused() -> Any:
-    """The autograd function of the fused form; torch is imported here."""
+    """Return the autograd function of the fused form; torch is imported here."""
     import torch
 
     class Fused(torch.autograd.Function):

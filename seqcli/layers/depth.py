@@ -1,7 +1,7 @@
-"""How deep in a network an array lies: groups from the output down, which learn at rates and times of their own.
+"""The depth of arrays in a network: groups from the output down, each with its own learning rate and start.
 
-Howard and Ruder (2018): what was trained before keeps what it knows where lower layers learn more slowly than higher
-ones (discriminative fine-tuning), and begin to learn later (gradual unfreezing).
+Howard and Ruder (2018): a pretrained model keeps what it knows if lower layers learn more slowly than higher ones
+(discriminative fine-tuning), and begin to learn later (gradual unfreezing).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-READERS = "readers."  # what names of language models begin with that read for a model
+READERS = "readers."  # prefix of the arrays of language models that read for a model
 _INPUTS = re.compile(
     r"(source_|target_)?(embedding|positions)$|factor$|(characters|front_end|features)\.|(stack|encoder|decoder)\.(frame\.)?(weight|bias)$"
 )
@@ -21,17 +21,17 @@ _HEAD, _DECODER, _STACK, _INPUT = range(4)
 
 @dataclass(frozen=True)
 class Depth:
-    """Groups of names of arrays, the output's first. The last ones are of language models that read for the model."""
+    """Groups of array names, the output's first and those of language models that read for the model last."""
 
     groups: tuple[tuple[str, ...], ...]
-    own: int  # how many of them are the model's own
-    every: float | None  # epochs from one group's beginning to learn to the next one's; None: all learn at once
-    layer_rate: float  # a group's learning rate, of that of the one above
-    reader_rate: float  # that of the first group of readers, of the recipe's
+    own: int  # how many groups are the model's own
+    every: float | None  # epochs between one group's start and the next one's; None: all learn from the start
+    layer_rate: float  # a group's learning rate relative to that of the group above
+    reader_rate: float  # that of the readers' first group relative to the recipe's
 
     @classmethod
     def of(cls, names: Collection[str], train: Any, *, fresh: bool) -> Depth:
-        """The groups of a model's arrays; `train` has the keys. What is `fresh` learns as one group."""
+        """Group a model's arrays; `train` is the recipe's section. A `fresh` model's own arrays are one group."""
         own = [name for name in names if not name.startswith(READERS)]
         mine = [tuple(own)] if fresh else _groups({name: name for name in own})
         found = {name: name.split(".", 2)[2] for name in names if name.startswith(READERS)}
@@ -39,11 +39,11 @@ class Depth:
         return cls(groups, len(mine), train.unfreeze_every, train.layer_rate, train.reader_rate)
 
     def learning(self, epochs: float) -> int:
-        """How many groups learn, the first ones, once so many epochs are done."""
+        """Return how many groups, from the first, learn after so many epochs."""
         return len(self.groups) if self.every is None else min(1 + int(epochs / self.every), len(self.groups))
 
     def rates(self) -> dict[str, float]:
-        """What the learning rate of every array is multiplied by."""
+        """Return the factor of every array's learning rate."""
         found = {}
         for i, names in enumerate(self.groups):
             deep = i - self.own
@@ -53,9 +53,9 @@ class Depth:
 
 
 def _groups(names: dict[str, str]) -> list[tuple[str, ...]]:
-    """Names by the depth of what each stands for in its model: the output, and what is in no layer; the layers from
-    the top down, a decoder's before an encoder's; what reads symbols, words or frames. Layers of several models go
-    together by how far they are from the top of their own."""
+    """Group names by depth in their model, given the name within it: the output and arrays in no layer; the layers
+    from the top down, a decoder's before an encoder's; the inputs (symbols, words or frames). Layers of several
+    models are grouped by their distance from the top of their own model."""
     places = {name: (name.removesuffix(own), *_place(own)) for name, own in names.items()}
     tops: dict[tuple[str, int], int] = {}
     for model, kind, layer in places.values():
@@ -70,7 +70,7 @@ def _groups(names: dict[str, str]) -> list[tuple[str, ...]]:
 
 
 def _place(name: str) -> tuple[int, int]:
-    """What an array belongs to, and its layer there."""
+    """Return the part of a model that an array belongs to, and its layer there."""
     if _INPUTS.match(name):
         return _INPUT, 0
     if name.startswith("tree."):

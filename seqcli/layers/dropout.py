@@ -1,4 +1,4 @@
-"""Dropout: some numbers of an array at zero, the others grown so that the mean stays (Srivastava et al. 2014)."""
+"""Dropout: set random elements of an array to zero and scale the others to keep the mean (Srivastava et al. 2014)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqcli.ops import Array
 
 
 def drop(x: Array, rate: float, rng: Any, shape: tuple[int, ...] | None = None) -> Array:
-    """Dropout of x by a generator; without one nothing is dropped. The mask has a `shape` that broadcasts to x's."""
+    """Apply dropout to x with a generator; without one return x. The `shape` of the mask broadcasts to that of x."""
     if rng is None or not rate:
         return x
     return x * ops.dropout_mask(tuple(x.shape) if shape is None else shape, rate, rng, x)

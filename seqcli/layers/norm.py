@@ -12,14 +12,14 @@ from seqcli.ops import Array
 
 @dataclass(frozen=True)
 class Norm:
-    """Each position's numbers brought to mean 0 and variance 1, then scaled and moved: x (..., D)."""
+    """A layer that normalises each position to mean 0 and variance 1, then scales and shifts it: x (..., D)."""
 
     weight: Array  # (D,)
     bias: Array  # (D,)
 
     @classmethod
     def create(cls, size: int) -> Norm:
-        """One that only normalises."""
+        """Return a layer that only normalises."""
         return cls(np.ones(size, np.float32), np.zeros(size, np.float32))
 
     def __call__(self, x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What a classifier's scores cost: cross-entropy of one label a record, or of each of several."""
+"""The loss of a classifier: the cross-entropy of one label a record, or of each of several labels."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from seqcli.ops import Array
 
 
 def nats(logits: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
-    """What each record costs in nats: logits (B, K) -> (B,). float32 under bfloat16.
+    """Return each record's loss in nats: logits (B, K) -> (B,). float32 under bfloat16.
 
-    targets (B,), integers: -log softmax(logits)[target]; with smoothing s the target is 1 - s of that label and s of
-    all alike (Szegedy et al. 2016). targets (B, K), of 0 and 1: the mean over labels of the cross-entropy of
-    sigmoid(logits) (one yes or no a label), the targets drawn by s towards 1/2.
+    With integer targets (B,) it is -log softmax(logits)[target]; smoothing s gives that label 1 - s and spreads s
+    evenly over all labels (Szegedy et al. 2016). With targets (B, K) of 0 and 1 it is the mean over labels of the
+    binary cross-entropy of sigmoid(logits); smoothing s moves the targets towards 1/2.
     """
     x = ops.at_least_float32(logits)
     if len(targets.shape) == 1:

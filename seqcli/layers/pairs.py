@@ -1,7 +1,7 @@
-"""Two texts as one vector: each encoded apart and compared, or one that looks over the other, hop by hop.
+"""Two texts as one vector: both encoded separately and compared, or one attending to the other, hop by hop.
 
-What looks is written twice, as pooling is: over padded batches (the equation), and over sequences that lie end to
-end, in NumPy, where a sequence's result is its own to the last bit.
+Attention is written twice, as pooling is: over padded batches (the equation), and over sequences laid end to end, in
+NumPy, where a sequence's result does not depend on the others to the last bit.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Pair = Literal["joined", "compare", "attend"]
 
 
 def compared(first: Array, second: Array) -> Array:
-    """[u; v; |u - v|; u v] (Conneau et al. 2017, 3.1): two of (B, C) -> (B, 4 C)."""
+    """Return [u; v; |u - v|; u v] (Conneau et al. 2017, 3.1): two of (B, C) -> (B, 4 C)."""
     apart = first - second
     return ops.concat([first, second, ops.where(apart < 0, -apart, apart), first * second])
 
 
 @dataclass(frozen=True)
 class Hop:
-    """a_t = softmax over t of (W q) · y_t; q' = q + tanh(U [q; Σ a_t y_t] + b): a query that asks again with what it
-    saw (Sukhbaatar et al. 2015, 2.2; the score of Luong et al. 2015, `general`)."""
+    """a_t = softmax over t of (W q) · y_t; q' = q + tanh(U [q; Σ a_t y_t] + b): one hop of attention, which updates
+    the query by what it attended to (Sukhbaatar et al. 2015, 2.2; the score of Luong et al. 2015, `general`)."""
 
     query_weight: Array  # (C, C): W
     weight: Array  # (C, 2 C): U
@@ -37,20 +37,20 @@ class Hop:
 
     @classmethod
     def create(cls, size: int, rng: Rng) -> Hop:
-        """Fresh weights for outputs of a size C."""
+        """Return fresh weights for outputs of size C."""
         return cls(matrix(size, size, rng), matrix(size, 2 * size, rng), np.zeros(size, np.float32))
 
     def asked(self, query: Array) -> Array:
-        """What outputs are compared with: W q, (B, C) -> (B, C)."""
+        """Return W q, which outputs are compared with: (B, C) -> (B, C)."""
         return ops.linear(query, self.query_weight)
 
     def step(self, query: Array, seen: Array) -> Array:
-        """The next query (B, C) of a query and of what it saw, (B, C) each."""
+        """Return the next query (B, C) from a query and the vector it attended to, (B, C) each."""
         return query + ops.tanh(ops.linear(ops.concat([query, seen]), self.weight, self.bias))
 
 
 def look(hops: Sequence[Hop], query: Array, y: Array, inside: Array) -> Array:
-    """The query after its hops over outputs: query (B, C), y (T, B, C), inside (B, T) -> (B, C)."""
+    """Return the query after its hops over outputs: query (B, C), y (T, B, C), inside (B, T) -> (B, C)."""
     for hop in hops:
         scores = (hop.asked(query)[None] * y).sum(-1)  # (T, B)
         weights = ops.masked_softmax(ops.at_least_float32(scores).T, inside).T
@@ -61,7 +61,7 @@ def look(hops: Sequence[Hop], query: Array, y: Array, inside: Array) -> Array:
 def look_flat(
     hops: Sequence[Hop], query: np.ndarray, y: np.ndarray, lengths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same over sequences end to end: query (B, C), y (N, C), lengths (B,) of at least 1 -> (B, C), and the
+    """Do the same over sequences end to end: query (B, C), y (N, C), lengths (B,) of at least 1 -> (B, C), and the
     attention (N, hops)."""
     starts, found = np.cumsum(lengths) - lengths, []
     for hop in hops:

@@ -1,7 +1,7 @@
-"""A sequence as one vector: its last outputs, their mean, their maximum, or a mean weighted by attention.
+"""A sequence as one vector: its last output, the mean, the maximum, or a mean weighted by attention.
 
-Each way is written twice: over padded batches (the equation, for NumPy and torch), and over sequences that lie end to
-end, in NumPy, where a sequence's result is its own to the last bit.
+Each kind is written twice: over padded batches (the equation, for NumPy and torch), and over sequences laid end to
+end, in NumPy, where a sequence's result does not depend on the others to the last bit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
 Kind = Literal["last", "mean", "max", "attention"]
-HIDDEN = -1e4  # the score of what is outside; outputs of bounded cells, and ReLUs, stay above it
+HIDDEN = -1e4  # the value of padding; outputs of bounded cells, and ReLUs, stay above it
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Attention:
 
     @classmethod
     def create(cls, size: int, rng: Rng) -> Attention:
-        """Fresh weights for outputs of a size C."""
+        """Return fresh weights for outputs of size C."""
         bound = 1 / np.sqrt(size)
         return cls(
             weight=rng.uniform(-bound, bound, (size, size)).astype(np.float32),
@@ -38,14 +38,14 @@ class Attention:
         )
 
     def scores(self, y: Array) -> Array:
-        """v · tanh(W y + b): y (..., C) -> (...)."""
+        """Return v · tanh(W y + b): y (..., C) -> (...)."""
         return ops.linear(ops.tanh(ops.linear(y, self.weight, self.bias)), self.context)[..., 0]
 
 
 def pool(kind: Kind, y: Array, lengths: Array, attention: Attention | None = None, *, both: bool = False) -> Array:
-    """y (T, B, C), lengths (B,) of at least 1 -> (B, C).
+    """Pool padded sequences: y (T, B, C), lengths (B,) of at least 1 -> (B, C).
 
-    `both`: the second half of C read from right to left, whose last output is that of the first step.
+    `both`: the second half of C is the backward direction, whose last output is at the first step.
     """
     T, B, C = y.shape
     inside = ops.arange(T, y)[:, None] < lengths[None]  # (T, B)
@@ -66,7 +66,7 @@ def pool(kind: Kind, y: Array, lengths: Array, attention: Attention | None = Non
 def pool_flat(
     kind: Kind, y: np.ndarray, lengths: np.ndarray, attention: Attention | None = None, *, both: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The same for sequences end to end: y (N, C), lengths (B,) of at least 1 -> (B, C), and attention (N,)."""
+    """Pool sequences laid end to end: y (N, C), lengths (B,) of at least 1 -> (B, C), and the attention (N,)."""
     starts = np.cumsum(lengths) - lengths
     if kind == "mean":
         return np.add.reduceat(y, starts, axis=0) / lengths[:, None].astype(y.dtype), None
@@ -81,28 +81,28 @@ def pool_flat(
 
 
 def whole(kind: Any, y: np.ndarray, *, both: bool = False) -> np.ndarray:
-    """One sequence as a vector: y (T, C) -> (C,), zeros of none; `kind` is mean, last or max."""
+    """Pool one sequence: y (T, C) -> (C,), zeros if it is empty; `kind` is mean, last or max."""
     if not len(y):
         return np.zeros(y.shape[1], y.dtype)
     return pool_flat(kind, y, np.array([len(y)]), both=both)[0][0]
 
 
 def share_out(scores: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The softmax of scores (N,) within each of the sequences that begin at `starts`."""
+    """Return the softmax of scores (N,) within each of the sequences that begin at `starts`."""
     e = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), lengths))
     return e / np.repeat(np.add.reduceat(e, starts), lengths)
 
 
 class Running:
-    """The pooled vector of a sequence that reads forward, while it comes; sums are float64."""
+    """The pooled vector of a forward sequence, updated as its outputs come; sums are float64."""
 
     def __init__(self, kind: Kind, attention: Attention | None = None):
         self._kind, self._attention, self._count = kind, attention, 0
-        self._sum: np.ndarray = np.zeros(1)  # (C,) of outputs, or their maximum; of attention by e^(score - highest)
+        self._sum: np.ndarray = np.zeros(1)  # (C,) of outputs, weighted by e^(score - highest); or their maximum
         self._weight, self._highest = 0.0, -np.inf
 
     def feed(self, y: np.ndarray) -> np.ndarray:
-        """Outputs (n, C) that come -> the pooled vectors (n, C) of all up to each of them."""
+        """Take the next outputs (n, C) and return the pooled vectors (n, C) of all outputs up to each of them."""
         if self._kind == "last" or not len(y):
             return y
         if self._kind == "max":

@@ -1,4 +1,4 @@
-"""What makes places known: waves that are added to embeddings, and angles by which queries and keys are turned."""
+"""Position encodings: sinusoids added to embeddings, and angles by which queries and keys are rotated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqcli.ops import Array
 
 
 def rotation(places: Any, size: int) -> tuple[Any, Any]:
-    """Cosines and sines (..., size / 2) of angles that grow with the place (...), for `rotated`."""
+    """Return cosines and sines (..., size / 2) of angles proportional to the position (...), for `rotated`."""
     rates = 1e4 ** (-np.arange(0, size, 2) / size)
     if ops.is_symbol(places):
         turned = places.to(np.float64)[..., None] * rates
@@ -22,9 +22,10 @@ def rotation(places: Any, size: int) -> tuple[Any, Any]:
 
 
 def rotated(x: Array, cos: Array, sin: Array, heads: int) -> Array:
-    """x (..., D), the pairs of each head's units turned by their place's angles, cos and sin (..., D / heads / 2).
+    """Rotate the pairs of each head's units in x (..., D) by the angles of its position, given as cos and sin
+    (..., D / heads / 2).
 
-    The product of two depends on how far apart they stand, not on where (Su et al. 2021).
+    The product of two rotated vectors depends only on the distance between their positions (Su et al. 2021).
     """
     parts = x.reshape(*x.shape[:-1], heads, 2, -1)
     first, second = parts[..., 0, :], parts[..., 1, :]
@@ -33,13 +34,13 @@ def rotated(x: Array, cos: Array, sin: Array, heads: int) -> Array:
 
 
 def all_places(count: int, like: Array) -> Any:
-    """0 .. count - 1 (count,), as `waves` and `rotation` take places: of NumPy, or a symbol."""
+    """Return the positions 0 .. count - 1 (count,), as `waves` and `rotation` take them: in NumPy, or a symbol."""
     return ops.arange(count, like) if ops.is_symbol(like) else np.arange(count)
 
 
 def waves(places: Any, size: int, like: Array) -> Array:
-    """`sinusoids` of positions (...) -> (..., size), in the library and the type of another array; of symbols where
-    the positions are."""
+    """Return `sinusoids` of positions (...) -> (..., size), in the library and type of the array `like`; a symbol if
+    the positions are one."""
     if ops.is_symbol(places):
         even = np.arange(size) // 2 * 2
         angles = places.to(np.float64)[..., None] * 1e4 ** (-even / size) + np.pi / 2 * (np.arange(size) % 2)
@@ -54,7 +55,8 @@ def _kept(count: int, size: int, dtype: Any) -> np.ndarray:
 
 
 def sinusoids(count: int, size: int) -> np.ndarray:
-    """Waves of positions 0 .. count - 1 (Vaswani et al. 2017, 3.5): (count, size) float64, sines in even columns."""
+    """Return sinusoids of positions 0 .. count - 1 (Vaswani et al. 2017, 3.5): (count, size) float64, sines in even
+    columns."""
     rates = 1e4 ** (-np.arange(0, size, 2) / size)
     angles = np.arange(count)[:, None] * rates
     table = np.zeros((count, size))

@@ -1,4 +1,4 @@
-"""Recurrent cells in depth and in both directions, one upon the other or in residual blocks."""
+"""Recurrent cells in several layers and in both directions, stacked plainly or in residual blocks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.block import Frame
 from seqcli.ops import Array
 
-Between = Callable[[Array], Array]  # what happens to the outputs of one layer before the next reads them
+Between = Callable[[Array], Array]  # applied to the outputs of a layer before the next one reads them
 
 
 class Step(NamedTuple):
-    """A step of a cell: where, its projected input (B, G·H), the state before it and the one after it."""
+    """A step of a cell: its place, its projected input (B, G·H), and the states before and after it."""
 
     layer: int
     direction: int
@@ -29,8 +29,8 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Stack:
-    """Layers of cells; `cells[layer][direction]`. Each reads the outputs of the one below, or, with a frame, the path
-    that all add to."""
+    """Layers of cells, `cells[layer][direction]`. Each layer reads the outputs of the one below, or, with a frame,
+    the residual path that all add to."""
 
     cells: tuple[tuple[BaseCell, ...], ...]
     frame: Frame | None = None
@@ -46,8 +46,8 @@ class Stack:
         bidirectional: bool = False,
         block: bool = False,
     ) -> Stack:
-        """One layer for each hidden size (of one direction), in residual blocks if asked: their sizes are one. Cells
-        are mappings of `kind` and options, taken in turn, from the first on again where there are more layers."""
+        """Create a layer for each hidden size (of one direction), with `block` in residual blocks, whose sizes must
+        be equal. Cells are mappings with `kind` and options; layers take them in turn, starting over if needed."""
         layers, first, turn = [], input_size, cycle([{"kind": cell}] if isinstance(cell, str) else cell)
         if block:
             input_size = hidden_sizes[0]
@@ -65,27 +65,27 @@ class Stack:
 
     @property
     def both(self) -> bool:
-        """Whether outputs are those of the two directions, side by side."""
+        """Whether outputs are those of two directions, concatenated."""
         return len(self.cells[-1]) == 2 and self.frame is None
 
     @property
     def first(self) -> tuple[Array, Array]:
-        """The weight (W, I) and bias (W,) of what is read first, in the forward direction."""
+        """The weight (W, I) and bias (W,) of the first projection of the input, in the forward direction."""
         cell = self.cells[0][0]
         return (cell.weight_ih, cell.bias_ih) if self.frame is None else (self.frame.weight, self.frame.bias)
 
     def project(self, x: Array) -> Array:
-        """The same of inputs: x (..., I) -> (..., W)."""
+        """Project inputs by `first`: x (..., I) -> (..., W)."""
         return ops.linear(x, *self.first)
 
     def _enter(self, depth: int, x: Array, between: Between) -> Array:
-        """What a layer's cells read."""
+        """Return what a layer's cells read."""
         if self.frame is not None:
             return self.frame.blocks[depth].norm(x)
         return between(x) if depth else x
 
     def _leave(self, depth: int, x: Array, read: Array, ys: list[Array], between: Between) -> Array:
-        """What stands behind a layer, of what stood before it, what its cells read and what they made of it."""
+        """Return the output of a layer, from its input x, what its cells read and their outputs ys."""
         y = ys[0] if len(ys) == 1 else ops.concat(ys)
         if self.frame is None:
             return y
@@ -93,19 +93,19 @@ class Stack:
         return x if depth + 1 < len(self.cells) else self.frame.norm(x)
 
     def initial_state(self, batch: int) -> tuple[tuple[State, ...], ...]:
-        """Zeros: `state[layer][direction]` is a cell's state."""
+        """Return a state of zeros; `state[layer][direction]` is that of a cell."""
         return tuple(tuple(cell.initial_state(batch) for cell in layer) for layer in self.cells)
 
     def step(
         self, x: Array, state: tuple[tuple[State, ...], ...], *, between: Between = lambda y: y
     ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
-        """One time step of a stack that reads forward only: x (B, I) -> y (B, H)."""
+        """Take one time step of a forward stack: x (B, I) -> y (B, H) and the next state."""
         return self.step_projected(self.project(x), state, between=between)
 
     def step_projected(
         self, px: Array, state: tuple[tuple[State, ...], ...], *, between: Between = lambda y: y
     ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
-        """The same from what `project` makes of x: px (B, W) -> y (B, H)."""
+        """Take the same step from a projected input: px (B, W) -> y (B, H) and the next state."""
         x, new = px, []
         for depth, ((cell,), (own,)) in enumerate(zip(self.cells, state, strict=True)):
             read = self._enter(depth, x, between)
@@ -115,10 +115,10 @@ class Stack:
         return x, tuple(new)
 
     def read(self, x: Array, lengths: Array, *, between: Between = lambda y: y) -> Array:
-        """The outputs of right-padded sequences alone: x (T, B, I), lengths (B,) -> y (T, B, H·directions).
+        """Return the outputs of right-padded sequences: x (T, B, I), lengths (B,) -> y (T, B, H·directions).
 
-        As `unroll` from zeros with lengths, but by the fused kernels: in each direction the padding stands behind
-        the sequence, where it can only spoil states that nobody asks for.
+        The result is that of `unroll` from zeros with lengths, but by the fused kernels: in each direction the
+        padding comes after the sequence, where it can only affect states that nobody uses.
         """
         inside = _inside(x.shape[0], lengths, x)
         x = _only(inside, x)
@@ -140,8 +140,8 @@ class Stack:
         between: Between = lambda y: y,
         within: Between | None = None,
     ) -> tuple[Array, tuple[tuple[State, ...], ...]]:
-        """All time steps: x (T, B, I) -> y (T, B, H·directions) and the last states. What `within` makes of a state's
-        first part (B, H) is what that part is multiplied by wherever the cell itself reads it.
+        """Take all time steps: x (T, B, I) -> y (T, B, H·directions) and the last states. `within` takes the first
+        part of an initial state (B, H) and returns a factor for that part wherever the cell itself reads it.
 
         With `lengths` (B,) the sequences are padded on the right: outputs beyond a length are zero, a last state is
         the one at the sequence's own end, and the backward direction begins there.
@@ -161,10 +161,10 @@ class Stack:
         return x if inside is None or self.frame is None else _only(inside, x), tuple(new)
 
     def watch(self, x: Array, see: Callable[[Step], State]) -> Array:
-        """As `unroll` from zeros, a step at a time: x (T, B, I) -> y (T, B, H·directions).
+        """Do the same as `unroll` from zeros, a step at a time: x (T, B, I) -> y (T, B, H·directions).
 
-        What `see` makes of a cell's new state is what its next step begins with; the layers above read the state
-        itself. So what it gives is an independent variable: all later steps are of it.
+        A cell's next step begins with what `see` returns for its new state; the layers above read the state itself.
+        So the returned state is an independent variable, on which all later steps depend.
         """
         x = x if self.frame is None else self.project(x)
         for depth, (layer, own) in enumerate(zip(self.cells, self.initial_state(x.shape[1]), strict=True)):
@@ -182,7 +182,7 @@ class Stack:
 def _unroll(
     cell: BaseCell, x: Array, state: State, lengths: Array | None, within: Between | None
 ) -> tuple[Array, State]:
-    """A cell over sequences of several lengths."""
+    """Run a cell over sequences of different lengths."""
     if within is not None and cell.recurrent:
         mask, px, found = within(state[0]), cell.project(x), []
         for t in range(len(x)):
@@ -192,7 +192,7 @@ def _unroll(
     if lengths is None:
         return cell.unroll(x, state)
     inside = _inside(x.shape[0], lengths, x)  # (T, B, 1)
-    if len(state) == 1:  # the state is the output: the fused kernel serves, and the last one is gathered
+    if len(state) == 1:  # the state is the output: take the fused kernel, and gather the last outputs
         y, _ = cell.unroll(x, state)
         last = ops.stack([y[int(n) - 1, b] if n else state[0][b] for b, n in enumerate(lengths)])
         return _only(inside, y), (last,)
@@ -205,10 +205,10 @@ def _unroll(
 
 
 def _inside(steps: int, lengths: Array, like: Array) -> Array:
-    """(T, B, 1): whether t is within the length."""
+    """Return a mask (T, B, 1): whether step t is within the length."""
     return ops.arange(steps, like)[:, None, None] < lengths[None, :, None]
 
 
 def _only(inside: Array, x: Array) -> Array:
-    """What is inside; the padding is zero, whatever stood there: not x * 0, for it may be infinite, or no number."""
+    """Return x with zero padding, whatever was there: not by x * 0, because it may be infinite or NaN."""
     return ops.where(inside, x, ops.zeros((1,), x))

@@ -1,7 +1,7 @@
-"""Blocks of a transformer (Vaswani et al. 2017): attention and a feed-forward net, each beside a path that is kept.
+"""Blocks of a transformer (Vaswani et al. 2017): attention and a feed-forward net, each with a residual path.
 
 Letters: B sources, S source positions, T target positions, K hypotheses a source, N = B·K, D model width, F width of
-the feed-forward net. `rng` drops by its generator; without one nothing is dropped.
+the feed-forward net. Dropout uses the generator `rng`; without one nothing is dropped.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from seqcli.layers.positions import all_places, waves
 from seqcli.ops import TILE, Array
 
 Cache = tuple[Array, Array]  # keys and values of the positions so far (N, t, D)
-Turn = Callable[[Array], Array]  # queries or keys (..., D) with their places made known
+Turn = Callable[[Array], Array]  # encodes positions in queries or keys (..., D)
 
 
 @dataclass(frozen=True)
 class Style:
-    """What all blocks of a model have in common."""
+    """The settings that all blocks of a model share."""
 
     norm: Literal["pre", "post"] = "pre"
     activation: Literal["relu", "gelu"] = "relu"
-    dropout: float = 0.0  # of what is added to the path
+    dropout: float = 0.0  # of what is added to the residual path
     attention_dropout: float = 0.0  # of attention's weights
     feedforward_dropout: float = 0.0  # of the feed-forward net's units
 
     def around(self, x: Array, norm: Norm, part: Callable[[Array], Array], rng: Any = None) -> Array:
-        """x + part(norm(x)), which trains without a warm-up (Xiong et al. 2020), or norm(x + part(x))."""
+        """Return x + part(norm(x)), which trains without a warm-up (Xiong et al. 2020), or norm(x + part(x))."""
         if self.norm == "pre":
             return x + drop(part(norm(x)), self.dropout, rng)
         return norm(x + drop(part(x), self.dropout, rng))
@@ -44,7 +44,7 @@ class Style:
 
 @dataclass(frozen=True)
 class FeedForward:
-    """W_2 f(W_1 x + b_1) + b_2, position by position."""
+    """W_2 f(W_1 x + b_1) + b_2, at each position."""
 
     weight_in: Array  # (F, D)
     bias_in: Array  # (F,)
@@ -70,7 +70,7 @@ class FeedForward:
 
 
 def gelu(x: Array) -> Array:
-    """x Φ(x), Φ the normal distribution's, by the approximation with tanh (Hendrycks & Gimpel 2016, 2)."""
+    """Return x Φ(x), Φ the normal distribution function, by the tanh approximation (Hendrycks & Gimpel 2016, 2)."""
     if ops.is_torch(x):
         import torch
 
@@ -81,7 +81,7 @@ def gelu(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class EncoderBlock:
-    """Every position looks at all of its sequence, or (a decoder-only model's) at those before it and at itself."""
+    """A block in which each position attends to its whole sequence, or (decoder-only) to itself and those before."""
 
     attention: Attention
     attention_norm: Norm
@@ -101,7 +101,8 @@ class EncoderBlock:
         )
 
     def read(self, x: Array, inside: Array, rng: Any = None) -> Array:
-        """x (B, S, D), or only what is inside (B, S), end to end (n, D) -> the same shape."""
+        """Attend to the whole sequence: x (B, S, D), or end to end (n, D) the positions inside (B, S) -> the same
+        shape."""
 
         def look(x: Array) -> Array:
             q, k, v = (_spread(a, inside) for a in self.attention.project(x))
@@ -112,8 +113,8 @@ class EncoderBlock:
         return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng)
 
     def follow(self, x: Array, turn: Turn, rng: Any = None) -> tuple[Array, Cache]:
-        """Each position of x (B, T, D) looks back; `turn` makes its place known to queries and keys -> (B, T, D), and
-        the keys and values."""
+        """Attend from each position of x (B, T, D) to itself and those before it; `turn` encodes positions in queries
+        and keys -> (B, T, D), and the keys and values."""
         found: list[Cache] = []
 
         def look(x: Array) -> Array:
@@ -127,7 +128,7 @@ class EncoderBlock:
         return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng), found[0]
 
     def step(self, x: Array, cache: Cache, count: Array, turn: Turn) -> tuple[Array, Cache]:
-        """One position: x (N, D), of which `count` (N,) stand before it -> (N, D), the longer cache."""
+        """Process one position x (N, D) that `count` (N,) others precede -> (N, D), and the longer cache."""
         found: list[Cache] = []
         x = self.style.around(
             x, self.attention_norm, lambda x: look_back(self.attention, x, cache, count, turn, found)
@@ -137,18 +138,18 @@ class EncoderBlock:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Blocks over a projection of what is read (I) and waves of positions: it reads in a stack's place."""
+    """Blocks over a projection of the inputs (I) and sinusoids of positions; usable in place of a `Stack`."""
 
     weight: Array  # (D, I)
     bias: Array  # (D,)
     blocks: tuple[EncoderBlock, ...]
-    norm: Norm | None  # of what the last block gives; None where the blocks' own ends them
+    norm: Norm | None  # of the last block's output; None if the block ends with a norm of its own
 
     both = False  # its outputs are not those of two directions
 
     @classmethod
     def create(cls, inputs: int, size: int, heads: int, wide: int, layers: int, style: Style, rng: Rng) -> Encoder:
-        """Fresh weights. Raises UsageError where the heads cannot share the size."""
+        """Return fresh weights. Raises UsageError if the size is not divisible by the number of heads."""
         if size % heads:
             raise UsageError(
                 f"model.heads: {size} units cannot be divided into {heads} equal heads",
@@ -167,18 +168,18 @@ class Encoder:
 
     @property
     def first(self) -> tuple[Array, Array]:
-        """The weight (D, I) and bias (D,) of what is read first."""
+        """The weight (D, I) and bias (D,) of the projection of the inputs."""
         return self.weight, self.bias
 
     def read(self, x: Array, lengths: Array, rng: Any = None) -> Array:
-        """Outputs of right-padded sequences: x (T, B, I), lengths (B,) -> (T, B, D)."""
+        """Return the outputs of right-padded sequences: x (T, B, I), lengths (B,) -> (T, B, D)."""
         times = ops.arange(x.shape[0], x)[None]
-        inside = (times < lengths[:, None]) | (times == 0)  # what only fills a batch has something, too
+        inside = (times < lengths[:, None]) | (times == 0)  # an empty sequence, too, has a position
         return self.look(ops.linear(x, *self.first).swapaxes(0, 1), inside, rng).swapaxes(0, 1)
 
     def look(self, x: Array, inside: Array, rng: Any = None) -> Array:
-        """What the blocks make of projected inputs x (B, S, D), or of those that are inside (B, S), end to end
-        (n, D) -> the same shape."""
+        """Apply the blocks to projected inputs: x (B, S, D), or end to end (n, D) the positions inside (B, S) -> the
+        same shape."""
         places = np.nonzero(inside)[1] if len(x.shape) == 2 else all_places(inside.shape[1], x)
         x = x * self.output_size**0.5 + waves(places, self.output_size, x)  # (Vaswani et al. 2017, 3.4)
         for block in self.blocks:
@@ -188,7 +189,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class DecoderBlock:
-    """Every position looks at those before it and at itself, then at the source."""
+    """A block in which each position attends to itself and those before it, then to the source."""
 
     attention: Attention
     attention_norm: Norm
@@ -212,13 +213,14 @@ class DecoderBlock:
         )
 
     def remember(self, y: Array, inside: Array) -> Cache:
-        """Keys and values (B, S, D) of what the encoder gave, y (B, S, D) or end to end (n, D)."""
+        """Return keys and values (B, S, D) of the encoder's outputs, y (B, S, D) or end to end (n, D)."""
         return _spread(self.cross.keys(y), inside), _spread(self.cross.values(y), inside)
 
     def read(
         self, x: Array, source: Cache, inside: Array, rng: Any = None, *, weigh: bool = False
     ) -> tuple[Array, Array | None]:
-        """All positions: x (B, T, D) -> the same shape; if asked for, the weights of the source (B, T, S)."""
+        """Process all positions: x (B, T, D) -> the same shape, and with `weigh` the weights of the source
+        (B, T, S)."""
         rate, found = self.style.attention_dropout, []
 
         def own(x: Array) -> Array:
@@ -236,8 +238,8 @@ class DecoderBlock:
         return self.style.around(x, self.feedforward_norm, lambda y: self.feedforward(y, rng), rng), found[0]
 
     def step(self, x: Array, cache: Cache, count: Array, source: Cache, inside: Array) -> tuple[Array, Cache, Array]:
-        """One position: x (N, D), of which `count` (N,) stand before it -> (N, D), the longer cache, the weights of
-        the source (N, S)."""
+        """Process one position x (N, D) that `count` (N,) others precede -> (N, D), the longer cache, and the weights
+        of the source (N, S)."""
         (N, D), B = x.shape, inside.shape[0]
         found: list[Any] = []
 
@@ -256,7 +258,8 @@ class DecoderBlock:
 
 
 def look_back(attention: Attention, x: Array, cache: Cache, count: Array, turn: Turn, found: list[Cache]) -> Array:
-    """What one more position x (N, D) makes of those before it (N, D); the longer cache is put into `found`."""
+    """Attend from a new position x (N, D) to itself and those before it -> (N, D); append the longer cache to
+    `found`."""
     q, k, v = attention.project(x)
     keys, values = append(cache[0], turn(k), count), append(cache[1], v, count)
     found.append((keys, values))
@@ -266,11 +269,11 @@ def look_back(attention: Attention, x: Array, cache: Cache, count: Array, turn: 
 
 
 def with_room(caches: tuple[Cache, ...], count: Array, used: Array) -> tuple[tuple[Cache, ...], Array]:
-    """Caches in which each row's place `count` (N,) is free, and how many places of them are used, that one included.
+    """Return caches in which place `count` (N,) of each row is free, and how many places are used, that one included.
 
     A place is written once, without a copy of the rest. `used` (N,) belongs to the arrays, not to a state: it is
-    changed in place, so that who steps from the same state again finds the place taken and gets arrays of his own.
-    In NumPy these grow by whole tiles; torch's, which autograd looks at, are made anew by `append`.
+    changed in place, so that another step from the same state finds the place taken and gets arrays of its own. NumPy
+    arrays grow by whole tiles; torch's, which autograd tracks, are made anew by `append`.
     """
     if not isinstance(count, np.ndarray):
         return caches, used
@@ -284,14 +287,14 @@ def with_room(caches: tuple[Cache, ...], count: Array, used: Array) -> tuple[tup
 
 
 def _longer(x: np.ndarray, more: int) -> np.ndarray:
-    """A copy of x (N, t, D) with zeros behind."""
+    """Return a copy of x (N, t, D) with zeros appended."""
     y = np.zeros((len(x), x.shape[1] + more, x.shape[2]), x.dtype)
     y[:, : x.shape[1]] = x
     return y
 
 
 def append(cache: Array, row: Array, count: Array) -> Array:
-    """The cache (N, t, D) with row (N, D) at place `count` (N,); in NumPy a free place of the same arrays."""
+    """Return the cache (N, t, D) with row (N, D) at place `count` (N,); in NumPy it is written in place."""
     if not isinstance(cache, np.ndarray):
         return ops.concat([cache, row[:, None]], axis=1)
     cache[np.arange(len(count)), count] = row
@@ -299,7 +302,7 @@ def append(cache: Array, row: Array, count: Array) -> Array:
 
 
 def _spread(x: Array, inside: Array) -> Array:
-    """Positions end to end (n, C) -> (B, S, C), zero outside; x (B, S, C) as it is."""
+    """Spread positions end to end (n, C) -> (B, S, C), zero outside; return x (B, S, C) as it is."""
     if len(x.shape) == 3:
         return x
     y = np.zeros((*inside.shape, x.shape[-1]), x.dtype)

@@ -1,13 +1,13 @@
-"""Recursive networks over trees: the equations of three cells, and all nodes of one height computed together.
+"""Recursive networks over trees: the equations of three cells; all nodes of a height are computed together.
 
 Sources: R. Socher et al., Parsing natural scenes and natural language with recursive neural networks, ICML 2011
 (`rnn`); K. S. Tai, R. Socher and C. D. Manning, Improved semantic representations from tree-structured long
 short-term memory networks, ACL 2015 (`child-sum`: equations 2-8; `binary`: 9-14 with N = 2). Leaves read x and have
 no children; inner nodes read no word.
 
-The states of all nodes are the rows of one array. A row's place is that of its node among the children of its
-parent's height, so that what a height reads is one slice, without a gather, and the gradient of the weight one
-product; only what a height computes is put to scattered rows. Letters: N nodes, L leaves, E children (all nodes but
+The states of all nodes are the rows of one array. Rows are ordered as the nodes are among the children of their
+parents' height, so that a height reads one slice, without a gather, and the gradient of the weight is one product;
+only the results of a height are written to scattered rows. Letters: N nodes, L leaves, E children (all nodes but
 roots), B trees, G gates, H hidden size, I input size.
 """
 
@@ -29,26 +29,26 @@ from seqcli.records.trees import Tree
 State = tuple[Array, ...]  # arrays (nodes, H); the first is the output h
 Combine = Callable[[Array, State, Array, Array], State]
 
-PARTS = ("rows", "sizes", "edges", "starts", "roots")  # what `read` needs of a Forest
+PARTS = ("rows", "sizes", "edges", "starts", "roots")  # the fields of a Forest that `read` needs
 
 
 @dataclass(frozen=True)
 class Forest:
     """Trees laid out for one batch; integer arrays. Nodes are computed by height, leaves first."""
 
-    words: list[str]  # of the L leaves, as computed: tree by tree, from the left
-    rows: np.ndarray  # (N,) where the state of each node goes, in the order of computation
-    sizes: np.ndarray  # (heights,) nodes of each height; L is the first
-    edges: np.ndarray  # (heights - 1,) children of all nodes of each height above the leaves'
+    words: list[str]  # of the L leaves, in the order of computation: tree by tree, from the left
+    rows: np.ndarray  # (N,) the row of each node's state, in the order of computation
+    sizes: np.ndarray  # (heights,) number of nodes of each height; L is the first
+    edges: np.ndarray  # (heights - 1,) number of children of all nodes of each height above the leaves
     starts: np.ndarray  # (N - L,) where the children of each inner node begin among those of its height
-    roots: np.ndarray  # (B,) rows
-    nodes: np.ndarray  # rows of the trees' nodes, tree by tree in post-order; of a passed-through node its child's
-    changed: int = 0  # trees with a node that was passed through or folded
+    roots: np.ndarray  # (B,) rows of the roots
+    nodes: np.ndarray  # rows of the trees' nodes, tree by tree in post-order; a skipped node has its child's row
+    changed: int = 0  # trees with a node that was skipped or folded
 
     @classmethod
     def build(cls, trees: Sequence[Tree], *, binary: bool) -> Forest:
-        """Lay out trees. `binary`: a node with one child is that child, one with more than two is folded to the
-        left, ((a b) c), through nodes of its own."""
+        """Lay out trees. `binary`: a node with one child is replaced by that child, one with more than two is folded
+        to the left, ((a b) c), by additional nodes."""
         words: list[str] = []
         heights: list[int] = []  # by id: nodes are numbered in post-order
         inner: list[int] = []
@@ -56,7 +56,7 @@ class Forest:
         kids: list[int] = []
         nodes: list[int] = []
         roots: list[int] = []
-        open_: list[int] = []  # ids of what no parent has taken yet
+        open_: list[int] = []  # ids of nodes whose parent is still to come
         changed = 0
 
         def add(children: Sequence[int]) -> int:
@@ -91,7 +91,7 @@ class Forest:
         return _laid_out(words, heights, inner, counts, kids, nodes, roots, changed)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `TreeCell.read` needs, by name: see PARTS."""
+        """Return the arrays that `TreeCell.read` needs, by name: see PARTS."""
         return {name: getattr(self, name) for name in PARTS}
 
 
@@ -105,7 +105,7 @@ def _laid_out(
     roots: list[int],
     changed: int,
 ) -> Forest:
-    """The forest of nodes numbered so that children come before their parents."""
+    """Lay out nodes that are numbered so that children come before their parents."""
     height, count = np.array(heights, np.int64), np.array(counts, np.int64)
     computed = np.argsort(height, kind="stable")  # ids
     sizes = np.bincount(height) if heights else np.zeros(1, np.int64)
@@ -135,22 +135,22 @@ def _laid_out(
 
 @dataclass(frozen=True)
 class TreeCell:
-    """What the cells share. Their files' equations are `leaf` and `combine`; gates lie along the first axis."""
+    """The base class of the cells. Their equations are `leaf` and `combine`; gates lie along the first axis."""
 
     weight_x: Array  # (·, I): of leaves
     weight_h: Array  # (G·H, arity·H): of inner nodes
     bias: Array
 
-    gates: ClassVar[int]  # G: what the product with the children gives
+    gates: ClassVar[int]  # G, in the product with the children
     leaf_gates: ClassVar[int]
     biases: ClassVar[int]
-    arity: ClassVar[int]  # children side by side in one product; 1: each child by itself
+    arity: ClassVar[int]  # children concatenated in one product; 1: each child by itself
     states: ClassVar[int] = 2  # arrays in the state
 
     @classmethod
     def create(cls, input_size: int, hidden_size: int, rng: Rng) -> Self:
-        """Fresh float32 weights, uniform with variance 1 / fan-in; biases 0: a forget gate at 1/2 lets two children
-        together pass on what one alone holds."""
+        """Return fresh float32 weights, uniform with variance 1 / fan-in; biases are 0: with forget gates at 1/2, two
+        children pass on as much together as one holds."""
         H, A = hidden_size, cls.arity
         x, h = np.sqrt(3.0 / input_size), np.sqrt(3.0 / (max(A, 2) * H))
         return cls(
@@ -169,17 +169,17 @@ class TreeCell:
 
     @abstractmethod
     def leaf(self, x: Array) -> State:
-        """The states of leaves: x (L, I) -> (L, H) each."""
+        """Return the states of leaves: x (L, I) -> (L, H) each."""
 
     @abstractmethod
     def combine(self, z: Array, children: State, starts: Array, bias: Array) -> State:
-        """The equation of n inner nodes: products z with their children's h, (n, G·H), or (E, G·H) where each child
-        has its own; the further arrays (E, H) of the children's states; where each node's children begin, (n,); the
-        bias -> the nodes' states (n, H)."""
+        """The equation of n inner nodes. z are the products with their children's h, (n, G·H), or (E, G·H) if each
+        child has its own; `children` are the further arrays (E, H) of their states; starts (n,) says where each
+        node's children begin -> the nodes' states (n, H)."""
 
     def read(self, leaves: State, forest: Mapping[str, Array]) -> Array:
-        """h of every node, (N, H) by row, from the states of the leaves. `forest` holds PARTS, as arrays of the same
-        library; on torch, gradients flow to the weights and to `leaves`."""
+        """Return h of every node, (N, H) by row, from the states of the leaves. `forest` has PARTS, as arrays of the
+        same library; in torch, gradients flow to the weights and to `leaves`."""
         rows, starts = forest["rows"], forest["starts"]
         plan = (forest["sizes"].tolist(), forest["edges"].tolist())
         if self.arity > 1 and sum(plan[1]) != self.arity * len(starts):
@@ -191,7 +191,7 @@ class TreeCell:
     def climb(
         self, leaves: State, plan: tuple[list[int], list[int]], rows: Array, starts: Array, combine: Combine
     ) -> State:
-        """The states of all nodes (N, H), by row: height after height, all nodes of one together. No gradients."""
+        """Return the states of all nodes (N, H), by row, computed height by height. No gradients."""
         sizes, edges = plan
         states = tuple(ops.zeros((len(rows), self.hidden_size), s) for s in leaves)
         for state, own in zip(states, leaves, strict=True):
@@ -223,7 +223,7 @@ class Plain(TreeCell):
 
 @dataclass(frozen=True)
 class Gated(TreeCell):
-    """What both Tree-LSTMs share: leaves, which have nothing to forget. Gates i, o, u and then f; so is the bias."""
+    """The base class of both Tree-LSTMs: leaves, which have nothing to forget. Gates and bias: i, o, u, then f."""
 
     leaf_gates, biases = 3, 4
 
@@ -268,10 +268,10 @@ CELLS: dict[str, type[TreeCell]] = {"rnn": Plain, "child-sum": ChildSum, "binary
 
 @cache
 def _by_height() -> Any:
-    """`climb` with gradients, as an autograd function; torch is imported here.
+    """Return `climb` with gradients, as an autograd function; torch is imported here.
 
-    Autograd alone would copy the states, and then their gradients, at every height. Here a height keeps a small graph
-    of `combine` alone; what flows between heights is added in place, and the weight's gradient is one product.
+    Plain autograd would copy the states, and then their gradients, at every height. Here a height keeps a small graph
+    of `combine` alone; gradients between heights are added in place, and the weight's gradient is one product.
     """
     import torch
 

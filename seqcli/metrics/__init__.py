@@ -1,7 +1,8 @@
 """Metrics: one a file. This module is the contract.
 
-A file has a class `Metric` of `BaseMetric`. A task names those that it is scored by in its table (`METRICS` in the
-task's `__init__.py`): they are computed, shown with their units, and asked for by name, for no other reason.
+The module of a metric has a class `Metric`, a subclass of `BaseMetric`. A task lists its metrics in a table
+(`METRICS` in the task's `__init__.py`), which alone decides that they are computed, shown with their units and
+available by name.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Offer(NamedTuple):
-    """What a metric's number is."""
+    """The description of a number that a metric offers."""
 
     unit: str
     more_is_better: bool
@@ -33,74 +34,74 @@ class Offer(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found of a sentence, a text, or a batch of them, each by a name that metrics take it by."""
+    """The results for a sentence, a text, or a batch of them; metrics take them by these names."""
 
     predicted: Sequence[str] | None = None  # tags of a sentence, labels of texts, or one answer, a text
-    gold: Sequence[str] | None = None  # what is right, likewise
-    known: Sequence[bool] | None = None  # of each word of a sentence, whether the training text has it
-    units: Sequence[str] | None = None  # what labels restore something to
-    written: Sequence[str] | None = None  # gold tags as the data write them, where tags say where spans are
+    gold: Sequence[str] | None = None  # the correct ones, in the same form
+    known: Sequence[bool] | None = None  # for each word of a sentence, whether the training text has it
+    units: Sequence[str] | None = None  # the units of text that labels restore something to
+    written: Sequence[str] | None = None  # gold tags as the data write them, if tags mark spans
     probabilities: ArrayLike | None = None  # (N, K)
-    truth: ArrayLike | None = None  # gold labels (N,) among the K, below 0 for another; of several (N, K) bool
-    chosen: ArrayLike | None = None  # predicted ones, likewise, where they are not the most probable
+    truth: ArrayLike | None = None  # gold labels (N,) among the K, below 0 for any other; multi-label (N, K) bool
+    chosen: ArrayLike | None = None  # predicted labels, in the same form, if not the most probable ones
     unknown_labels: Sequence[Collection[str]] | None = None  # gold labels of each text that the model does not know
     nats: float | None = None  # -log p of `tokens` tokens together
     tokens: int = 0
-    unknown_tokens: int = 0  # those that are <unk>
-    text: str = ""  # that the tokens are of
+    unknown_tokens: int = 0  # tokens that are <unk>
+    text: str = ""  # the text of the tokens
     unknown_characters: int = 0  # of the text
     represented: bool = True  # whether the tokenization keeps every character
-    forecast: Mapping[str, np.ndarray] | None = None  # values (N,) and what was said of them, by whose it is
-    horizon: Mapping[str, np.ndarray] | None = None  # the same (N, H) of values in a row
+    forecast: Mapping[str, np.ndarray] | None = None  # true values (N,) and forecasts of them, by their source
+    horizon: Mapping[str, np.ndarray] | None = None  # the same for (N, H) consecutive values
 
 
 @dataclass
 class BaseMetric(ABC):
-    """Sums over what is found. The parameters of `update` are named as `Found` has them; a metric is given what has
-    all that they need: those without a default."""
+    """The base class of metrics, which accumulate results. The parameters of `update` are named like fields of
+    `Found`; a metric is given each `Found` that has all parameters without a default."""
 
     OFFERS: ClassVar[Mapping[str, Offer]]
 
     @classmethod
     def of(cls, **setting: Any) -> Self | None:
-        """A fresh one with what it has fields for of a task's setting; None where there is nothing to measure."""
+        """Return a new metric with the fields that a task's setting has for it; None with nothing to measure."""
         return cls(**{field.name: setting[field.name] for field in fields(cls) if field.name in setting})
 
     @abstractmethod
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Add what was found. Raises ValueError where it does not fit together."""
+        """Add results. Raises ValueError if they do not fit each other."""
 
     @abstractmethod
     def result(self) -> dict[str, float]:
-        """Those of OFFERS that can be measured; none before there is something to divide by."""
+        """Return the numbers of OFFERS that can be computed; none before there is something to divide by."""
 
     def counted(self) -> dict[str, int]:
-        """What a report says the numbers were measured on."""
+        """Return counts, for a report, of what the numbers were measured on."""
         return {}
 
     def signatures(self) -> dict[str, str]:
-        """What else numbers must share to be compared, by name."""
+        """Return what else numbers must share to be comparable, by name."""
         return {}
 
     def per_label(self) -> dict[str, LabelScore] | None:
-        """Precision, recall, F1 and support of every label that is gold or predicted somewhere, sorted."""
+        """Return precision, recall, F1 and support of every label that is gold or predicted anywhere, sorted."""
         return None
 
     def confusion(self) -> Confusion | None:
-        """How often each gold label was taken for each."""
+        """Return how often each gold label was predicted as each label."""
         return None
 
     def by_step(self) -> dict[str, list[float | None]]:
-        """Figures of each step of a horizon, by name."""
+        """Return the figures of each step of a horizon, by name."""
         return {}
 
     def reliability(self) -> list[Bin]:
-        """What a reliability diagram shows."""
+        """Return the bins of a reliability diagram."""
         return []
 
 
 class Measures:
-    """The metrics of a table, side by side; `setting` is what they are made with."""
+    """All metrics of a table, created with a `setting`."""
 
     def __init__(self, table: Iterable[str], **setting: Any):
         made = [registry.load("metrics", name).Metric.of(**setting) for name in table]
@@ -110,10 +111,10 @@ class Measures:
             takes = inspect.signature(metric.update).parameters.values()
             places = [Found._fields.index(parameter.name) for parameter in takes]
             needed = places[: sum(parameter.default is parameter.empty for parameter in takes)]
-            self._taken.append((metric.update, needed, itemgetter(*places, 0)))  # 0: of one place it makes no tuple
+            self._taken.append((metric.update, needed, itemgetter(*places, 0)))  # 0: for one place it gives no tuple
 
     def update(self, found: Found) -> None:
-        """Give each metric what it takes."""
+        """Update each metric with the fields that it takes."""
         for update, needed, take in self._taken:
             for place in needed:
                 if found[place] is None:
@@ -123,7 +124,7 @@ class Measures:
 
 
 def offers(table: Iterable[str] | None = None) -> dict[str, Offer]:
-    """Every metric by name, or those of a table."""
+    """Return all metrics by name, or those of a table."""
     found: dict[str, Offer] = {}
     for family in sorted(registry.names("metrics") if table is None else table):
         found |= registry.load("metrics", family).Metric.OFFERS
@@ -131,17 +132,17 @@ def offers(table: Iterable[str] | None = None) -> dict[str, Offer]:
 
 
 def summed(name: str, table: Sequence[str], **setting: Any) -> Any:
-    """The metric of a table with that name, if its `contributions` of records add up, and `of_sums` is the number.
-    Raises UsageError."""
+    """Return the metric of a table that offers a name, if its number is `of_sums` of its `contributions` summed over
+    records. Raises UsageError otherwise."""
     kinds = [registry.load("metrics", family).Metric for family in table]
     known = {n: kind for kind in kinds if hasattr(kind, "of_sums") for n in kind.OFFERS}
     if name not in known:
-        raise UsageError(f"{name} is no sum over records", hint=f"what is: {', '.join(known)}")
+        raise UsageError(f"{name} is not a sum over records", hint=f"metrics that are: {', '.join(known)}")
     return known[name].of(wanted=[name], alone=True, **setting)
 
 
 def check(name: str, known: Mapping[str, Offer] | None = None) -> str:
-    """The name, if it is a metric's. Raises UsageError with a suggestion."""
+    """Return the name if it is a metric's. Raises UsageError with a suggestion."""
     known = offers() if known is None else known
     if name not in known:
         raise UsageError(f"unknown metric {name!r}", hint=did_you_mean(name, known))

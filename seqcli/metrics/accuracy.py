@@ -1,4 +1,4 @@
-"""How many tags are right: by token, by sentence, for words of the training text and for new ones, label by label.
+"""Accuracy of tags: by token, by sentence, for words of the training text and for new ones, and label by label.
 
 A gold label that the model does not have can never be predicted: it counts as wrong, like any other.
 """
@@ -17,7 +17,7 @@ from seqcli.metrics import BaseMetric, Offer
 
 
 class LabelScore(NamedTuple):
-    """Precision, recall and F1 of one label, each 0 where there is nothing to divide by."""
+    """Precision, recall and F1 of one label, each 0 if there is nothing to divide by."""
 
     precision: float
     recall: float
@@ -26,14 +26,14 @@ class LabelScore(NamedTuple):
 
     @classmethod
     def of(cls, right: int, predicted: int, gold: int) -> LabelScore:
-        """From how often it was predicted rightly, predicted, and gold. F1 is 2 right / (predicted + gold)."""
+        """Compute it from how often the label was right, predicted, and gold. F1 is 2 right / (predicted + gold)."""
         return cls(_ratio(right, predicted), _ratio(right, gold), _ratio(2 * right, predicted + gold), gold)
 
 
 class Confusion(NamedTuple):
-    """Which label was taken for which."""
+    """A confusion matrix."""
 
-    labels: list[str]  # K, sorted: every one that is gold or predicted somewhere
+    labels: list[str]  # K, sorted: every label that is gold or predicted anywhere
     counts: np.ndarray  # (K, K) int64 [gold, predicted]
 
 
@@ -53,9 +53,9 @@ class Metric(BaseMetric):
     _counts: Counter[tuple[str, str, bool | None]] = field(default_factory=Counter)  # (gold, predicted, known)
 
     def update(self, predicted: Sequence[str], gold: Sequence[str], known: Sequence[bool] | None = None) -> None:
-        """Add a sentence: T predicted and T gold tags, and per token whether the training text has the word.
+        """Add a sentence: T predicted and T gold tags, and for each token whether the training text has the word.
 
-        Without `known` the words are neither known nor unknown. Raises ValueError where lengths differ.
+        Without `known` the words are neither known nor unknown. Raises ValueError if lengths differ.
         """
         if not len(predicted) == len(gold) == len(gold if known is None else known):
             raise ValueError(f"{len(predicted)} predicted tags for {len(gold)} gold ones")
@@ -64,7 +64,7 @@ class Metric(BaseMetric):
         self.right_sentences += len(gold) > 0 and list(predicted) == list(gold)
 
     def counts(self, known: bool | None = None) -> tuple[int, int]:
-        """(right, tokens), of all words, or of the known or unknown ones."""
+        """Return (right, tokens) for all words, or for the known or unknown ones."""
         right = total = 0
         for (gold, predicted, kind), count in self._counts.items():
             if known is None or kind is known:
@@ -72,7 +72,7 @@ class Metric(BaseMetric):
         return right, total
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS that has something to divide by."""
+        """Return every metric of OFFERS that has something to divide by."""
         found = {
             "accuracy": self.counts(),
             "accuracy-known": self.counts(True),
@@ -82,7 +82,7 @@ class Metric(BaseMetric):
         return {name: right / total for name, (right, total) in found.items() if total}
 
     def confusion(self) -> Confusion:
-        """How often each gold label was tagged as each."""
+        """Return how often each gold label was tagged as each label."""
         labels = sorted({label for gold, predicted, _ in self._counts for label in (gold, predicted)})
         index = {label: i for i, label in enumerate(labels)}
         counts = np.zeros((len(labels), len(labels)), np.int64)
@@ -91,7 +91,7 @@ class Metric(BaseMetric):
         return Confusion(labels, counts)
 
     def per_label(self) -> dict[str, LabelScore]:
-        """Precision, recall, F1 and support of every label that is gold or predicted somewhere, sorted."""
+        """Return precision, recall, F1 and support of every label that is gold or predicted anywhere, sorted."""
         labels, counts = self.confusion()
         right, predicted, gold = counts.diagonal().tolist(), counts.sum(0).tolist(), counts.sum(1).tolist()
         return {label: LabelScore.of(right[i], predicted[i], gold[i]) for i, label in enumerate(labels)}

@@ -1,11 +1,11 @@
-"""How far probabilities can be believed: expected calibration error and Brier score.
+"""Calibration of probabilities: expected calibration error and Brier score.
 
-The confidences p_n in (0, 1] are put into bins of equal width, each open below and closed above (0 belongs to the
-lowest). With n_b of N confidences in bin b, their mean conf_b and the share acc_b of them that were right,
+The confidences p_n in (0, 1] are put into bins of equal width, each open below and closed above (0 is in the lowest
+one). With n_b of N confidences in bin b, their mean conf_b and the share acc_b of them that were right,
 
     ECE = sum_b n_b / N |acc_b - conf_b|
 
-(Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017). Fifteen bins unless told otherwise: the figure depends on it.
+(Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017). The default is fifteen bins; the figure depends on it.
 Brier score: mean over tokens of sum_k (p_k - [k = gold])^2, between 0 and 2 (Brier 1950).
 """
 
@@ -24,18 +24,18 @@ BINS = 15
 
 
 class Bin(NamedTuple):
-    """The confidences above `low` and up to `high`."""
+    """A bin: the confidences above `low` and up to `high`."""
 
     low: float
     high: float
     count: int
     confidence: float  # their mean; 0 in an empty bin
-    accuracy: float  # the share that was right; 0 in an empty bin
+    accuracy: float  # the share of them that were right; 0 in an empty bin
 
 
 @dataclass
 class Metric(BaseMetric):
-    """Sums over predictions: of labels, or of events such as spans, not both."""
+    """Sums over predictions, either of labels or of events such as spans."""
 
     OFFERS: ClassVar = {
         "calibration-error": Offer("share", False, f"sum_b n_b / N |acc_b - conf_b| over {BINS} bins of equal width"),
@@ -52,17 +52,17 @@ class Metric(BaseMetric):
 
     @property
     def count(self) -> int:
-        """N: how many predictions."""
+        """N, the number of predictions."""
         return int(self._counts[0].sum())
 
     def update(self, probabilities: ArrayLike, truth: ArrayLike, chosen: ArrayLike | None = None) -> None:
-        """Add T tokens: probabilities (T, K) that sum to 1, gold labels (T,), and predicted ones (T,) where they are
-        not the most probable (the best sequence need not be made of the best labels).
+        """Add T tokens: probabilities (T, K) that sum to 1, gold labels (T,), and predicted ones (T,) if they are not
+        the most probable (the best sequence need not consist of the best labels).
 
         Labels are 0 .. K-1. A gold label below 0 is one that the model does not have: never right, and a label of
-        probability 0 in the Brier score. Where `truth` has the shape of the probabilities, they are of events, such
-        as predicted spans, and it says which were so; the Brier score is then the mean of (p - [it was so])^2, from
-        0 to 1. Raises ValueError where shapes differ or K is too small.
+        probability 0 in the Brier score. If `truth` has the shape of the probabilities, they are of events, such as
+        predicted spans, and it says which occurred; the Brier score is then the mean of (p - [it occurred])^2, from 0
+        to 1. Raises ValueError if shapes differ or K is too small.
         """
         p, g = np.asarray(probabilities, np.float64), np.asarray(truth)
         if p.shape == g.shape:
@@ -89,7 +89,7 @@ class Metric(BaseMetric):
             row += np.bincount(where, weights, self.bins)
 
     def reliability(self) -> list[Bin]:
-        """Every bin in order: what a reliability diagram shows."""
+        """Return all bins in order, for a reliability diagram."""
         counts = np.maximum(self._counts[0], 1)
         means = (self._counts / counts).tolist()
         return [
@@ -98,7 +98,7 @@ class Metric(BaseMetric):
         ]
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS, if there was anything to predict."""
+        """Return every metric of OFFERS, if there was anything to predict."""
         if not self.count:
             return {}
         _, confidences, right = self._counts
@@ -109,8 +109,8 @@ class Metric(BaseMetric):
 
 
 def threshold_for(found: Sequence[tuple[float, bool]], precision: float) -> tuple[float, float, float] | None:
-    """The least threshold at which answers at least so probable are right to a `precision`: (threshold, the precision
-    there, the share of answers kept); None where none does. `found` are (probability, whether right)."""
+    """Return the lowest threshold at which answers at least that probable reach a `precision`: (threshold, the
+    precision there, the share of answers kept); None if none does. `found` are (probability, whether right)."""
     ordered = sorted(found, reverse=True)
     right, best = 0, None
     for n, (p, good) in enumerate(ordered, 1):

@@ -1,17 +1,17 @@
-"""How well texts are put into classes, a label a text: precision, recall and F1 over labels, ROC-AUC.
+"""Scores of single-label classification: precision, recall and F1 over labels, ROC-AUC.
 
 Each label has precision P = right / predicted, recall R = right / gold and F1 = 2 right / (predicted + gold), and
-each is 0 where there is nothing to divide by. Over labels,
+each is 0 if there is nothing to divide by. Over labels,
 
-- macro: the mean over the labels that the model knows and that are gold or predicted somewhere, each counted once
+- macro: the mean over the labels that the model knows and that are gold or predicted anywhere, each counted once
   (macro F1 is the mean of F1s, not the F1 of the mean P and R);
 - weighted: the mean weighted by how often each label is gold;
 - micro: P, R and F1 of the sums of all counts.
 
 A gold label that the model does not know can never be predicted. It is wrong like any other, so it counts in the
-weighted and micro means; a macro mean leaves it out, since it would tell about the data and not about the model. With
-one label a text, micro F1 and weighted recall are the accuracy. This is scikit-learn's `labels=`: the known labels
-that occur for macro, every label that occurs for the others.
+weighted and micro means; a macro mean excludes it, because it would describe the data and not the model. With one
+label a text, micro F1 and weighted recall equal the accuracy. In terms of scikit-learn's `labels=`, macro has the
+known labels that occur, the others every label that occurs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AVERAGES = {
     "micro-precision": Offer("share", True, "multi-label: the share of the chosen labels that are right"),
     "micro-recall": Offer("share", True, "multi-label: the share of the gold labels that are chosen"),
 }
-TINY = float(np.finfo(np.float64).tiny)  # what a probability of 0 counts as in cross-entropy: 708 nats, not infinity
+TINY = float(np.finfo(np.float64).tiny)  # replaces a probability of 0 in cross-entropy: 708 nats, not infinity
 
 
 @dataclass
@@ -67,15 +67,15 @@ class Metric(BaseMetric):
 
     @property
     def count(self) -> int:
-        """N: how many texts."""
+        """N, the number of texts."""
         return self._pairs.counts()[1]
 
     def update(self, probabilities: ArrayLike, gold: Sequence[str], predicted: Sequence[str] | None = None) -> None:
-        """Add N texts: probabilities (N, K), gold labels (N,), and predicted ones (N,) where they are not the most
-        probable (the first of equals).
+        """Add N texts: probabilities (N, K), gold labels (N,), and predicted ones (N,) if they are not the most
+        probable (ties by order).
 
-        A gold label that the model does not know is never right. Raises ValueError where shapes differ, the model
-        has no such label to predict, or a probability is not a number.
+        A gold label that the model does not know is never right. Raises ValueError if shapes differ, the model does
+        not have a predicted label, or a probability is not a number.
         """
         p = np.asarray(probabilities, np.float64)
         if p.ndim != 2 or p.shape != (len(gold), len(self.labels)):
@@ -94,14 +94,14 @@ class Metric(BaseMetric):
         self._nats -= float(np.log(np.maximum(p[known, ids[known]], TINY)).sum())
         self._known += len(known)
         if len(self.labels) == 2:
-            # complex numbers are in order by their real part, then the imaginary one: where the second class has all
-            # but a rounding error, so that many have 1, what is left to the first tells them apart
+            # complex numbers are ordered by their real part, then the imaginary one: among texts whose second class
+            # has a probability rounded to 1, that of the first class decides
             self._scores.append(p[known, 1] - 1j * p[known, 0])
             self._positive.append(ids[known] == 1)
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS (cross-entropy over texts whose label the model knows); none before the first text,
-        `roc-auc` only where both of two classes occur."""
+        """Return every metric of OFFERS (cross-entropy over texts whose label the model knows); none before the first
+        text, `roc-auc` only if both of two classes occur."""
         if not self.count:
             return {}
         labels, pairs = self.confusion()
@@ -117,17 +117,18 @@ class Metric(BaseMetric):
         return found
 
     def confusion(self) -> Confusion:
-        """How often each gold label was taken for each; unknown gold labels are rows (and empty columns) too."""
+        """Return how often each gold label was predicted as each; unknown gold labels are rows (and empty columns)
+        too."""
         return self._pairs.confusion()
 
     def per_label(self) -> dict[str, LabelScore]:
-        """Precision, recall, F1 and support of every label that is gold or predicted somewhere, sorted."""
+        """Return precision, recall, F1 and support of every label that is gold or predicted anywhere, sorted."""
         return self._pairs.per_label()
 
 
 def averages(counts: ArrayLike, known: ArrayLike | None = None) -> dict[str, np.ndarray]:
-    """The macro, weighted and micro means of counts (..., 3, K), how often each label is right, predicted and gold:
-    by name, each (...). `known` (K,) bool are the labels that macro means may take in; all, unless told."""
+    """Return the macro, weighted and micro means, each (...), by name, of counts (..., 3, K): how often each label is
+    right, predicted and gold. `known` (K,) bool are the labels that macro means may include, by default all."""
     right, predicted, gold = np.moveaxis(np.asarray(counts, np.float64), -2, 0)
     taken = (predicted + gold > 0) & (True if known is None else np.asarray(known, bool))
     found: dict[str, np.ndarray] = {}
@@ -144,26 +145,26 @@ def averages(counts: ArrayLike, known: ArrayLike | None = None) -> dict[str, np.
 
 
 def one_hot(names: Sequence[str], labels: Sequence[str]) -> np.ndarray:
-    """(N, K) bool: which of K labels each of N texts has. A name that is no label has none."""
+    """Return (N, K) bool, which of K labels each of N texts has; none if its name is not a label."""
     index = {label: k for k, label in enumerate(labels)}
     return np.array([index.get(name, -1) for name in names], np.int64)[:, None] == np.arange(len(labels))
 
 
 def contributions(chosen: ArrayLike, gold: ArrayLike) -> np.ndarray:
-    """(N, 3K) bool: what each text adds to the counts of `averages`, from its labels (N, K) bool: for `paired`."""
+    """Return (N, 3K) bool, what each text adds to the counts of `averages`, from labels (N, K) bool; for `paired`."""
     c, g = np.asarray(chosen, bool), np.asarray(gold, bool)
     return np.concatenate([c & g, c, g], axis=1)
 
 
 def statistic(name: str, known: ArrayLike | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """A mean of `averages` by name, as a function of sums (R, 3K) of `contributions`: (R,). For `paired`."""
+    """Return a mean of `averages` as a function of sums (R, 3K) of `contributions` -> (R,); for `paired`."""
     return lambda sums: averages(sums.reshape(len(sums), 3, -1), known)[name]
 
 
 def roc_auc(scores: ArrayLike, positive: ArrayLike) -> float | None:
-    """The share of pairs of a positive and a negative in which the positive has the greater score, equal ones half:
-    the area under the ROC curve (Hanley and McNeil 1982), by ranks. Scores (N,), positive (N,) bool; None without a
-    positive and a negative. Raises ValueError where shapes differ."""
+    """Return the share of pairs of a positive and a negative in which the positive has the higher score, ties counted
+    half: the area under the ROC curve (Hanley and McNeil 1982), by ranks. Scores (N,), positive (N,) bool; None
+    without a positive and a negative. Raises ValueError if shapes differ."""
     s, was = np.asarray(scores), np.asarray(positive, bool)
     if s.ndim != 1 or s.shape != was.shape:
         raise ValueError(f"scores {s.shape} for {was.shape}")
@@ -173,11 +174,11 @@ def roc_auc(scores: ArrayLike, positive: ArrayLike) -> float | None:
     pairs = int(good.sum()) * int(bad.sum())
     if not pairs:
         return None
-    # twice the pairs won, in integers: those with lower negatives, and half of those with equal ones
+    # twice the pairs won, in integers: the pairs with a lower negative, and half of those with an equal one
     return int((good * (2 * (bad.cumsum() - bad) + bad)).sum()) / (2 * pairs)
 
 
 def divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, 0 where there is nothing to divide by."""
+    """Return part / whole, 0 where there is nothing to divide by."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)

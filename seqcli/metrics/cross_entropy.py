@@ -1,6 +1,6 @@
-"""Cross-entropy: how much what is right surprises a model.
+"""Cross-entropy: the mean negative log-likelihood of the correct answers.
 
-L / tokens, with L the negative log-likelihood in nats of what is right; what the model cannot give is left out.
+L / tokens, with L the negative log-likelihood in nats; answers that the model cannot give are excluded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from seqcli.metrics import BaseMetric, Offer
 
 @dataclass
 class Metric(BaseMetric):
-    """Nats and what they are of."""
+    """A sum of nats, and the number of tokens."""
 
     OFFERS: ClassVar = {"cross-entropy": Offer("nats per token", False, "L / tokens")}
 
@@ -21,9 +21,9 @@ class Metric(BaseMetric):
     tokens: int = 0
 
     def update(self, nats: float, tokens: int) -> None:
-        """Add tokens, and their nats together."""
+        """Add tokens with their total nats."""
         self.nll, self.tokens = self.nll + nats, self.tokens + tokens
 
     def result(self) -> dict[str, float]:
-        """Nats a token."""
+        """Return nats a token."""
         return {"cross-entropy": self.nll / self.tokens} if self.tokens else {}

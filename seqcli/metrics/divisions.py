@@ -1,7 +1,7 @@
-"""How well running text is divided: F1 of sentences, tokens and words, as the CoNLL 2018 shared task defines them.
+"""Segmentation of running text: F1 of sentences, tokens and words, as the CoNLL 2018 shared task defines them.
 
-A sentence, a token or a word is right if the same one is gold: the same first and last character. White space is in
-none (Zeman et al. 2018, "CoNLL 2018 Shared Task: Multilingual Parsing from Raw Text to Universal Dependencies").
+A sentence, a token or a word is right if a gold one has the same first and last character, ignoring white space
+(Zeman et al. 2018, "CoNLL 2018 Shared Task: Multilingual Parsing from Raw Text to Universal Dependencies").
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _ENDS = {"sentence": (SENTENCE,), "token": (SENTENCE, TOKEN), "word": (SENTENCE,
 
 
 def divisions(units: Sequence[str], labels: Sequence[str], what: str) -> Iterator[tuple[int, int]]:
-    """The sentences, tokens or words that the labels of a paragraph's units say: first unit, and the one behind the
-    last; its end ends all of them."""
+    """Yield the sentences, tokens or words that the labels of a paragraph's units mark, as (first unit, last unit +
+    1); the end of the paragraph ends all of them."""
     ends, start = _ENDS[what], 0
     for i, label in enumerate(labels, 1):
         if units[i - 1] == " " and start == i - 1:
@@ -32,7 +32,7 @@ def divisions(units: Sequence[str], labels: Sequence[str], what: str) -> Iterato
 
 @dataclass
 class Metric(BaseMetric):
-    """Sentences, and where the data says what they are tokens and words, over paragraphs."""
+    """Counts of sentences, and of tokens and words if the data mark them, over paragraphs."""
 
     OFFERS: ClassVar[Mapping[str, Offer]] = {
         "sentence-f1": Offer("share", True, "2 P R / (P + R) of sentences, both of whose ends must be right"),
@@ -45,11 +45,11 @@ class Metric(BaseMetric):
     right: Counter[str] = field(default_factory=Counter)
     predicted: Counter[str] = field(default_factory=Counter)
     gold: Counter[str] = field(default_factory=Counter)
-    finer: bool = False  # whether gold labels say where tokens end
+    finer: bool = False  # whether gold labels mark the ends of tokens
 
     @classmethod
     def of(cls, **setting: Any) -> Self | None:
-        """Of what restores sentences alone."""
+        """Return a metric only for the restoration of sentences."""
         return cls() if setting.get("restore") == "sentences" else None
 
     def update(self, predicted: Sequence[str], gold: Sequence[str], units: Sequence[str]) -> None:
@@ -62,7 +62,7 @@ class Metric(BaseMetric):
             self.gold[what] += len(theirs)
 
     def result(self) -> dict[str, float]:
-        """Those of sentences; of tokens and words where the data has them."""
+        """Return the scores of sentences, and of tokens and words if the data mark them."""
         if not self.gold["sentence"]:
             return {}
         score = {what: LabelScore.of(self.right[what], self.predicted[what], self.gold[what]) for what in _ENDS}

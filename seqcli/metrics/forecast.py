@@ -1,7 +1,7 @@
-"""How far forecasts of numbers are off, beside a linear autoregression and the naive forecast; of intervals, how many
-values they hold.
+"""Errors of numeric forecasts, with those of a linear autoregression and the naive forecast; coverage of intervals.
 
-On one step: each value, from all before it. On a horizon: so many values in a row, each predicted from predictions.
+One step: each value is predicted from all before it. A horizon: several consecutive values, each predicted from
+predictions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INSIDE = "values within the 80 % interval; 0.8 is right"
 
 
 def _offers(horizon: str, over: str) -> dict[str, Offer]:
-    """The errors of each, and the root of the squared one over the deviation of the values."""
+    """Return the offers of all errors, and of the root mean squared one divided by the deviation of the values."""
     found = {}
     for who, whose in WHOSE.items():
         for what, meaning in ERRORS.items():
@@ -38,7 +38,7 @@ def _offers(horizon: str, over: str) -> dict[str, Offer]:
 
 @dataclass
 class Metric(BaseMetric):
-    """Forecasts of one step, and of a horizon: an array by whose it is; `true`, and `low`, `high` of intervals."""
+    """Forecasts of one step and of a horizon: arrays by their source, with `true` values and `low`, `high` bounds."""
 
     OFFERS: ClassVar = {
         **_offers("", ""),
@@ -53,19 +53,19 @@ class Metric(BaseMetric):
     def update(
         self, forecast: Mapping[str, np.ndarray] | None = None, horizon: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        """Keep arrays (N,) of one step, or (N, H) of a horizon."""
+        """Set the arrays (N,) of one step, or (N, H) of a horizon."""
         self.one = dict(forecast) if forecast is not None else self.one
         self.many = dict(horizon) if horizon is not None else self.many
 
     def counted(self) -> dict[str, int]:
-        """Forecasts of either kind."""
+        """Return the number of forecasts of either kind."""
         found = {"forecasts": len(self.one["true"])} if self.one else {}
         if self.many:
             found |= dict(zip(("free runs", "steps"), self.many["true"].shape, strict=True))
         return found
 
     def result(self) -> dict[str, float]:
-        """Those of OFFERS that were measured."""
+        """Return the metrics of OFFERS that were measured."""
         found: dict[str, float] = {}
         for horizon, arrays in (("", self.one), ("horizon-", self.many)):
             for who, off in _errors(arrays).items():
@@ -77,14 +77,14 @@ class Metric(BaseMetric):
         return found
 
     def by_step(self) -> dict[str, list[float | None]]:
-        """Of each step of the horizon: the root of the mean squared error of each, and the share within intervals."""
+        """Return for each step of the horizon the root mean squared error by source, and the interval coverage."""
         found = {f"{who}rmse": np.sqrt((off**2).mean(axis=0)) for who, off in _errors(self.many).items()}
         found |= {"coverage": _inside(self.many).mean(axis=0)} if self.many else {}
         return {n: [float(f"{x:.6g}") if np.isfinite(x) else None for x in steps] for n, steps in found.items()}
 
 
 def _errors(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """How far each is off, by what its figures begin with."""
+    """Return the errors of each source, by the prefix of its figures."""
     names = {who: who.rstrip("-") or "model" for who in WHOSE}
     return {who: arrays[name] - arrays["true"] for who, name in names.items() if name in arrays}
 

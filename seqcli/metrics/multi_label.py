@@ -1,4 +1,4 @@
-"""How well texts get any number of labels: exactly, decision by decision, by text, and the means over labels."""
+"""Scores of multi-label classification: exact matches, single decisions, means over texts and over labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Metric(BaseMetric):
     }
 
     labels: Sequence[str] = ()
-    count: int = 0  # N: how many texts
+    count: int = 0  # N, the number of texts
     _nats: float = 0.0
     _mistakes: int = 0
     _exact: int = 0
@@ -45,10 +45,10 @@ class Metric(BaseMetric):
         chosen: ArrayLike | None = None,
         unknown_labels: Sequence[Collection[str]] | None = None,
     ) -> None:
-        """Add N texts: probabilities (N, K), gold and chosen labels (N, K) bool, and per text the different gold
-        labels that the model does not know. Without `chosen`, those of at least 0.5 are.
+        """Add N texts: probabilities (N, K), gold and chosen labels (N, K) bool, and for each text the distinct gold
+        labels that the model does not know. Without `chosen`, labels of at least 0.5 are chosen.
 
-        Raises ValueError where shapes differ, or a probability is not a number.
+        Raises ValueError if shapes differ, or a probability is not a number.
         """
         p, g = np.asarray(probabilities, np.float64), np.asarray(truth, bool)
         c = p >= 0.5 if chosen is None else np.asarray(chosen, bool)
@@ -72,7 +72,7 @@ class Metric(BaseMetric):
             self._unknown.update(names)
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS (cross-entropy: the sum over the known labels); none before the first text."""
+        """Return every metric of OFFERS (cross-entropy: the sum over known labels); none before the first text."""
         if not self.count:
             return {}
         lost = np.array([[0, 0, n] for n in self._unknown.values()], np.int64).reshape(-1, 3).T
@@ -87,7 +87,7 @@ class Metric(BaseMetric):
         }
 
     def per_label(self) -> dict[str, LabelScore]:
-        """Precision, recall, F1 and support of every label that is gold or chosen somewhere, sorted."""
+        """Return precision, recall, F1 and support of every label that is gold or chosen anywhere, sorted."""
         found = {label: LabelScore.of(0, 0, n) for label, n in self._unknown.items()}
         for label, (right, predicted, gold) in zip(self.labels, self._counts.T.tolist(), strict=True):
             if predicted or gold:
@@ -96,20 +96,20 @@ class Metric(BaseMetric):
 
 
 def samples_f1(chosen: ArrayLike, gold: ArrayLike, unknown: ArrayLike = 0) -> np.ndarray:
-    """F1 of each text's labels (N,), from (N, K) bool and how many gold labels the model does not know, (N,). A text
-    without a label, gold and chosen, is right: 1."""
+    """Return F1 of each text's labels (N,), from (N, K) bool and the number of gold labels that the model does not
+    know, (N,). It is 1 for a text without gold and chosen labels."""
     c, g = np.asarray(chosen, bool), np.asarray(gold, bool)
     whole = c.sum(axis=1) + g.sum(axis=1) + np.asarray(unknown)
     return np.where(whole == 0, 1.0, divide(2 * (c & g).sum(axis=1), whole))
 
 
 def best_thresholds(probabilities: ArrayLike, gold: ArrayLike) -> np.ndarray:
-    """The thresholds (K,) float64 at which choosing a label where p >= threshold gives it the most F1, from
+    """Return the thresholds (K,) float64 that maximise each label's F1 if it is chosen at p >= threshold, from
     probabilities (N, K) and gold labels (N, K) bool of texts that the model was not trained on.
 
-    Each lies midway between neighbouring probabilities (the lowest: between the least one and 0). Of cuts with equal
-    F1 the highest is taken, which chooses least; a label that is never gold has 0.5. Raises ValueError where shapes
-    differ, or a probability is not a number.
+    Each lies midway between neighbouring probabilities (the lowest: between the least one and 0). Among cuts with
+    equal F1 the highest is taken, which chooses fewest; a label that is never gold has 0.5. Raises ValueError if
+    shapes differ, or a probability is not a number.
     """
     p, g = np.asarray(probabilities, np.float64), np.asarray(gold, bool)
     if p.ndim != 2 or p.shape != g.shape or not (p >= 0).all():
@@ -119,9 +119,9 @@ def best_thresholds(probabilities: ArrayLike, gold: ArrayLike) -> np.ndarray:
         order = np.argsort(-p[:, k])
         falling = p[order, k]
         below = np.append(falling[1:], 0.0)  # the next probability under each
-        cuts = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))  # equal ones are chosen together
+        cuts = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))  # ties are chosen together
         f1 = 2 * g[order, k].cumsum()[cuts] / (cuts + 1 + g[:, k].sum())  # equal ratios are equal floats
-        cut = cuts[f1.argmax()]  # the first of equals: the highest threshold
+        cut = cuts[f1.argmax()]  # the first of ties: the highest threshold
         middle = (falling[cut] + below[cut]) / 2
         found[k] = middle if middle > below[cut] else falling[cut]  # no number lies between
     return found

@@ -1,7 +1,7 @@
-"""How well a language model predicts a text: cross-entropy and its other forms.
+"""Perplexity, cross-entropy and bits: how well a language model predicts a text.
 
-All are one number, the text's negative log-likelihood L in nats, over different units: tokens of the model's own
-tokenizer, characters, bytes, or words. Only the last three can be compared between tokenizations.
+All are derived from the text's negative log-likelihood L in nats, divided by different units: tokens of the model's
+own tokenizer, characters, bytes, or words. Only the last three are comparable between tokenizations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seqcli.metrics import BaseMetric, Offer, cross_entropy
 
 @dataclass
 class Metric(BaseMetric):
-    """Sums over a text; counts are of what was scored."""
+    """Sums over a text; all counts are of scored tokens and text."""
 
     OFFERS: ClassVar = {
         "perplexity": Offer("per token", False, "exp(L / tokens)"),
@@ -47,10 +47,10 @@ class Metric(BaseMetric):
         unknown_characters: int = 0,
         represented: bool = True,
     ) -> None:
-        """Add scored tokens, or the text that was scored, in any pieces that cut no word.
+        """Add scored tokens, or the scored text, in any pieces that cut no word.
 
-        Where the tokenization does not keep every character (`represented` is False), no figure per character or
-        byte is given: it would count characters that were never predicted.
+        If the tokenization does not keep every character (`represented` is False), there is no figure per character
+        or byte: it would count characters that were never predicted.
         """
         self.nll, self.tokens, self.unknown = self.nll + nats, self.tokens + tokens, self.unknown + unknown_tokens
         self.represented = self.represented and represented
@@ -60,11 +60,11 @@ class Metric(BaseMetric):
         self.unknown_characters += unknown_characters
 
     def counted(self) -> dict[str, int]:
-        """Tokens, and what the text has."""
+        """Return the numbers of tokens, characters, bytes and words."""
         return {name: getattr(self, name) for name in ("tokens", "characters", "bytes", "words")}
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS that has something to divide by."""
+        """Return every metric of OFFERS that has something to divide by."""
         bits = self.nll / math.log(2)
         found = {
             "perplexity": _exp(self.nll, self.tokens),

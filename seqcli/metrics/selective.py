@@ -1,8 +1,8 @@
-"""What answering only where one is sure would gain: risk against coverage (El-Yaniv & Wiener 2010; Geifman & El-Yaniv
-2017).
+"""Selective prediction, answering only when confident: risk against coverage (El-Yaniv & Wiener 2010; Geifman &
+El-Yaniv 2017).
 
-With the answers ordered by confidence, the surest first, the risk at a coverage c is the share of wrong ones among
-the first c of all; answers of one confidence count as their mean.
+With answers ordered by decreasing confidence, the risk at coverage c is the share of wrong ones among the first share
+c of them; answers with equal confidence count as their mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COVERAGE = 0.8
 
 @dataclass
 class Metric(BaseMetric):
-    """Confidences of predictions, and whether they were right: of labels or of events, as `calibration` has them."""
+    """Confidences of predictions, and whether they were right; of labels or of events, as in `calibration`."""
 
     OFFERS: ClassVar = {
         "risk-coverage-area": Offer("share", False, "mean risk over all coverages: the share wrong among the surest"),
@@ -30,8 +30,8 @@ class Metric(BaseMetric):
     _parts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def update(self, probabilities: ArrayLike, truth: ArrayLike, chosen: ArrayLike | None = None) -> None:
-        """Add predictions: probabilities (N, K), gold labels (N,), predicted ones where they are not the most
-        probable; or events: probabilities (N,), and whether each was so."""
+        """Add predictions: probabilities (N, K), gold labels (N,), and predicted ones if they are not the most
+        probable; or events: probabilities (N,), and whether each occurred."""
         p, g = np.asarray(probabilities, np.float64), np.asarray(truth)
         if p.shape == g.shape:
             self._parts.append((p.ravel(), g.ravel().astype(bool)))
@@ -40,7 +40,7 @@ class Metric(BaseMetric):
             self._parts.append((p[np.arange(len(g)), best], best == g))
 
     def curve(self) -> np.ndarray:
-        """The risk (N,) among the surest 1, 2 … N."""
+        """Return the risk (N,) among the most confident 1, 2 … N answers."""
         sure = np.concatenate([np.zeros(0), *(p for p, _ in self._parts)])
         wrong = ~np.concatenate([np.zeros(0, bool), *(right for _, right in self._parts)])
         order = np.argsort(-sure, kind="stable")
@@ -49,7 +49,7 @@ class Metric(BaseMetric):
         return mean[group].cumsum() / np.arange(1, len(sure) + 1)
 
     def result(self) -> dict[str, float]:
-        """Both, if anything was predicted."""
+        """Return both metrics, if anything was predicted."""
         risk = self.curve()
         if not len(risk):
             return {}

@@ -1,9 +1,9 @@
-"""How near an answer is to the right sequence: equal texts, tokens by position, edits (Levenshtein 1966).
+"""Scores of generated sequences: exact matches, tokens right by position, edits (Levenshtein 1966).
 
-Texts are compared by tokens, which white space divides, or by characters (code points; a run of white space between
-words is one space, none at either end). Where a record has several gold forms, an answer that is any of them is
-right, and the others are measured against one form: that with the fewest edits; of equals the longest, and of those
-the one with most tokens right by position.
+Texts are compared by tokens, separated by white space, or by characters (code points; a run of white space between
+words is one space, none at either end). If a record has several gold forms, an answer that equals any of them is
+right, and any other is measured against the form with the fewest edits, then the longest, then the one with most
+tokens right by position.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNITS = ("token", "character")
 
 @dataclass
 class Metric(BaseMetric):
-    """Counts over answers; `unit` is what edits and positions are of. Raises UsageError for another unit."""
+    """Counts over answers; `unit` is the unit of edits and positions. Raises UsageError for an unknown unit."""
 
     OFFERS: ClassVar = {
         "exact-match": Offer("share", True, "records whose text is a gold form, white space normalised"),
@@ -50,7 +50,7 @@ class Metric(BaseMetric):
     }
 
     unit: Literal["token", "character"] = "token"
-    count: int = 0  # N: how many records
+    count: int = 0  # N, the number of records
     exact: int = 0  # records that are right
     edits: int = 0
     tokens: int = 0  # of the references
@@ -61,7 +61,7 @@ class Metric(BaseMetric):
             raise UsageError(f"unknown unit {self.unit!r}", hint=did_you_mean(self.unit, UNITS))
 
     def update(self, predicted: str, gold: str | Sequence[str]) -> None:
-        """Add a record: the answer, and its gold form or forms. Raises ValueError where there is none."""
+        """Add a record: the answer, and its gold form or forms. Raises ValueError if there is no gold form."""
         exact, edits, tokens, right = self._counted(predicted, gold)
         self.count += 1
         self.exact += exact
@@ -70,17 +70,17 @@ class Metric(BaseMetric):
         self.right += right
 
     def _counted(self, predicted: str, gold: str | Sequence[str]) -> tuple[int, int, int, int]:
-        """Whether an answer is right, its edits, the tokens of its reference, those right by position."""
+        """Return whether an answer is right, its edits, the tokens of its reference, and those right by position."""
         forms = [self.split(form) for form in ([gold] if isinstance(gold, str) else gold)]
         if not forms:
             raise ValueError("a record without a gold form")
         answer = self.split(predicted)
-        # negated: the longest, the most right; so the choice does not depend on the order of the forms
+        # negated to prefer longer forms and more right tokens; so the choice does not depend on the forms' order
         edits, tokens, right = min((distance(answer, f), -len(f), -sum(map(eq, answer, f))) for f in forms)
         return int(not edits), edits, -tokens, -right
 
     def contributions(self, name: str, predicted: Sequence[str], gold: Sequence[str | Sequence[str]]) -> np.ndarray:
-        """What each record adds to a metric of OFFERS: a part and what it is divided by, (N, 2)."""
+        """Return what each record adds to the numerator and the denominator of a metric of OFFERS: (N, 2)."""
         rows = np.array([self._counted(p, g) for p, g in zip(predicted, gold, strict=True)], float).reshape(-1, 4)
         exact, edits, tokens, right = rows.T
         part = {"exact-match": exact, "token-accuracy": right, "word-error-rate": 1 - exact}.get(name, edits)
@@ -88,16 +88,16 @@ class Metric(BaseMetric):
         return np.stack([part, tokens if per_token else np.ones(len(rows))], axis=1)
 
     def of_sums(self, name: str, sums: np.ndarray) -> np.ndarray:
-        """A metric of OFFERS of sums (R, 2) of `contributions`: (R,), 0 where there is nothing to divide by."""
+        """Return a metric of OFFERS from sums (R, 2) of `contributions`: (R,), 0 if there is nothing to divide by."""
         return sums[:, 0] / np.maximum(sums[:, 1], 1e-300)
 
     def split(self, text: str) -> Sequence[str]:
-        """The tokens, or characters, that are compared."""
+        """Split a text into the tokens, or characters, that are compared."""
         words = text.split()
         return words if self.unit == "token" else " ".join(words)
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS that has something to divide by."""
+        """Return every metric of OFFERS that has something to divide by."""
         found = {
             "exact-match": (self.exact, self.count),
             "token-accuracy": (self.right, self.tokens),
@@ -109,16 +109,16 @@ class Metric(BaseMetric):
 
 
 def distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """The least number of tokens put in, left out or exchanged that makes one sequence the other (Levenshtein).
+    """Return the least number of insertions, deletions and substitutions that turn one sequence into the other.
 
-    A column of the table of distances is two whole numbers of as many bits as the shorter sequence has tokens: where
-    the distance grows by one downwards, and where it falls (Myers 1999, as Hyyrö 2003 states it). O(n m / w), w the
-    bits of a machine word.
+    A column of the distance table is two integers with a bit for each token of the shorter sequence: where the
+    distance grows by one downwards, and where it falls (Myers 1999, as stated by Hyyrö 2003). O(n m / w), w the bits
+    of a machine word.
     """
     a, b = _without_ends(*((a, b) if len(a) <= len(b) else (b, a)))
     if not a:
         return len(b)
-    places: dict[Hashable, int] = {}  # of each token of a: a bit a position
+    places: dict[Hashable, int] = {}  # for each token of a, a bit for each of its positions
     for i, token in enumerate(a):
         places[token] = places.get(token, 0) | 1 << i
     full, last, found = (1 << len(a)) - 1, 1 << len(a) - 1, len(a)
@@ -135,7 +135,7 @@ def distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
 
 
 def _without_ends(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[Sequence[Hashable], Sequence[Hashable]]:
-    """Two sequences without what they have in common at the beginning and at the end; a is not the longer one."""
+    """Strip the common beginning and end from two sequences; a is not the longer one."""
     start, end = 0, len(a)
     while start < end and a[start] == b[start]:
         start += 1

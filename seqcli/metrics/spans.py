@@ -1,7 +1,7 @@
-"""How many spans are found: precision, recall and F1 by the rules of conlleval (CoNLL-2000), strictly, and by label.
+"""Scores of spans: precision, recall and F1 by the rules of conlleval (CoNLL-2000), strictly, and by label.
 
-A predicted span is right if a gold span has its tokens and its label. What has nothing to divide by is 0, as in
-conlleval: precision where no span is predicted, recall where none is gold, F1 where there is neither; so a data set
+A predicted span is right if a gold span has the same tokens and label. As in conlleval, a score with nothing to
+divide by is 0: precision if no span is predicted, recall if none is gold, F1 if there is neither; so a data set
 without spans has F1 0 even if none is predicted. A sentence without gold and predicted spans adds nothing.
 """
 
@@ -38,7 +38,7 @@ class _Tally:
 
 @dataclass
 class Metric(BaseMetric):
-    """Spans over tagged sentences. `scheme` is that of the tags; without one there is no strict score."""
+    """Counts of spans over tagged sentences. `scheme` is that of the tags; without one there is no strict score."""
 
     OFFERS: ClassVar = {
         "span-f1": Offer("share", True, "2 P R / (P + R), all labels together; spans are read by conlleval's rules"),
@@ -56,7 +56,7 @@ class Metric(BaseMetric):
     _strict: _Tally = field(default_factory=_Tally)
 
     def update(self, predicted: Sequence[str], written: Sequence[str]) -> None:
-        """Add a sentence: T predicted and T gold tags. Raises ValueError where lengths differ."""
+        """Add a sentence: T predicted and T gold tags. Raises ValueError if lengths differ."""
         if len(predicted) != len(written):
             raise ValueError(f"{len(predicted)} predicted tags for {len(written)} gold ones")
         self.sentences += 1
@@ -65,12 +65,12 @@ class Metric(BaseMetric):
             self._strict.add(*(schemes.strict_spans(tags, self.scheme) for tags in (predicted, written)))
 
     def counted(self) -> dict[str, int]:
-        """How many spans were `right`, `predicted` and `gold`; nothing before the first sentence."""
+        """Return how many spans were `right`, `predicted` and `gold`; nothing before the first sentence."""
         names = ("right", "predicted", "gold") if self.sentences else ()
         return {name: getattr(self._lenient, name).total() for name in names}
 
     def per_label(self) -> dict[str, LabelScore]:
-        """Precision, recall, F1 and support of every label that is gold or predicted somewhere, sorted."""
+        """Return precision, recall, F1 and support of every label that is gold or predicted anywhere, sorted."""
         tally = self._lenient
         return {
             label: LabelScore.of(tally.right[label], tally.predicted[label], tally.gold[label])
@@ -78,7 +78,7 @@ class Metric(BaseMetric):
         }
 
     def result(self) -> dict[str, float]:
-        """Every metric of OFFERS; none before the first sentence, `span-f1-strict` only where there is a scheme."""
+        """Return every metric of OFFERS; none before the first sentence, `span-f1-strict` only with a scheme."""
         if not self.sentences:
             return {}
         score, labels = self._lenient.total(), self.per_label()

@@ -1,7 +1,7 @@
-"""Several targets of one model: how right they are together.
+"""Joint scores of a model with several targets.
 
-targets-mean is (1/n) Σ of the figure that decides of each target: its accuracy, or F1 of spans. A unit (a token, a
-text) is all right where every target is.
+targets-mean is (1/n) Σ of each target's deciding figure: its accuracy, or F1 of spans. A unit (a token, a text) is
+all right if every target of it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seqcli.metrics import BaseMetric, Offer
 
 @dataclass
 class Metric(BaseMetric):
-    """Units, and those with every target right; the targets' figures are put in."""
+    """Counts of units, and of those with every target right; the targets' own figures are given in `decide`."""
 
     OFFERS: ClassVar = {
         "targets-mean": Offer("share", True, "mean of the targets' figures that decide"),
@@ -35,7 +35,7 @@ class Metric(BaseMetric):
         self.right, self.units = self.right + int(found.sum()), self.units + found.size
 
     def result(self) -> dict[str, float]:
-        """Both, where there is a unit."""
+        """Return both metrics, if there is a unit."""
         if not self.units or not self.decide:
             return {}
         return {"targets-mean": float(np.mean([*self.decide.values()])), "targets-all": self.right / self.units}

@@ -1,8 +1,8 @@
-"""BLEU, chrF and TER of whole texts, as sacrebleu computes them: numbers that stand beside published ones.
+"""BLEU, chrF and TER of whole texts, as sacrebleu computes them, so that numbers are comparable with published ones.
 
-They compare texts as people write them, so give whole texts, detokenized, not the tokens of a model: `tokenize` says
-how sacrebleu then divides them for BLEU (chrF reads characters, TER words at white space). Each number belongs with
-its signature, which says all that was chosen; two are comparable where their signatures are the same.
+They compare texts as people write them, so pass whole, detokenized texts, not the tokens of a model: `tokenize` is
+sacrebleu's tokenization of them for BLEU (chrF reads characters, TER words at white space). Each number belongs with
+its signature, which states all settings; two numbers are comparable if their signatures are the same.
 
 - BLEU (Papineni et al. 2002): n-grams up to 4, smoothing `exp` for counts of zero.
 - chrF (Popović 2015; beta 2 as of 2016): character n-grams up to 6, without white space.
@@ -28,16 +28,16 @@ from seqcli import console
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.metrics import BaseMetric, Offer, check
 
-USUAL = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: only where it is asked for
-TOKENIZED = 100  # so many answers that end in " ." look tokenized: sacrebleu's own limit
+USUAL = ("bleu", "chrf")  # TER takes seconds for a thousand sentences: only if it is asked for
+TOKENIZED = 100  # this many answers that end in " ." look tokenized: sacrebleu's own limit
 
 
 @dataclass
 class Metric(BaseMetric):
-    """Collects answers and references. `tokenize` is sacrebleu's division for BLEU (`13a`, `none`, `char`, `intl`,
-    `zh`, `ja-mecab` ...), `lowercase` is for BLEU and chrF, `wanted` names some of OFFERS.
+    """Collects answers and references. `tokenize` is sacrebleu's tokenization for BLEU (`13a`, `none`, `char`,
+    `intl`, `zh`, `ja-mecab` ...), `lowercase` is for BLEU and chrF, `wanted` names some of OFFERS.
 
-    Raises UsageError where sacrebleu, or what the division needs, is missing, or where a name is unknown.
+    Raises UsageError if sacrebleu, or what the tokenization needs, is missing, or if a name is unknown.
     """
 
     OFFERS: ClassVar = {
@@ -59,7 +59,7 @@ class Metric(BaseMetric):
 
     @classmethod
     def of(cls, wanted: Sequence[str] = (), alone: bool = False, **setting: Any) -> Self | None:
-        """One of what is usual and of those of `wanted` that are its own, or, with `alone`, of these."""
+        """Return a metric of the usual scores and its own ones in `wanted`, or, with `alone`, of the latter only."""
         names = [name for name in dict.fromkeys([*(() if alone else USUAL), *wanted]) if name in cls.OFFERS]
         return super().of(wanted=names, **setting) if names else None
 
@@ -81,9 +81,9 @@ class Metric(BaseMetric):
             return TER()
         try:
             with _quiet():
-                # `force` leaves out its warning of tokenized text: `result` has one of ours
+                # `force` suppresses its warning about tokenized text: `result` gives our own
                 return BLEU(lowercase=self.lowercase, tokenize=self.tokenize, force=True)
-        except (Exception, SystemExit) as error:  # a package, a model to be downloaded: any kind, even an exit
+        except (Exception, SystemExit) as error:  # a missing package or model raises anything, even an exit
             why = " ".join(str(error).split()) if isinstance(error, Exception) else "its model cannot be downloaded"
             raise UsageError(
                 f"sacrebleu's tokenization {self.tokenize!r} cannot be used: {why}", hint=_needs(self.tokenize)
@@ -91,7 +91,7 @@ class Metric(BaseMetric):
 
     @property
     def count(self) -> int:
-        """N: how many records."""
+        """N, the number of records."""
         return len(self._predicted)
 
     def update(self, predicted: str, gold: str | Sequence[str]) -> None:
@@ -107,7 +107,7 @@ class Metric(BaseMetric):
         self._values = None
 
     def result(self) -> dict[str, float]:
-        """What is wanted, each in sacrebleu's 0 .. 100 (TER may exceed it); none before the first record."""
+        """Return the wanted scores, in sacrebleu's 0 .. 100 (TER may exceed it); none before the first record."""
         if not self._predicted:
             return {}
         if self._values is None:
@@ -122,7 +122,7 @@ class Metric(BaseMetric):
         return dict(self._values)
 
     def contributions(self, name: str, predicted: Sequence[str], gold: Sequence[str | Sequence[str]]) -> np.ndarray:
-        """What each record adds to a metric that is wanted: sacrebleu's own counts, (N, C)."""
+        """Return what each record adds to a wanted metric: sacrebleu's own counts, (N, C)."""
         references = [[g] if isinstance(g, str) else list(g) for g in gold]
         with _quiet():
             return np.array(
@@ -130,24 +130,24 @@ class Metric(BaseMetric):
             )
 
     def of_sums(self, name: str, sums: np.ndarray) -> np.ndarray:
-        """A metric that is wanted of sums (R, C) of `contributions`: (R,)."""
+        """Return a wanted metric from sums (R, C) of `contributions`: (R,)."""
         score = self._scorers[name]._compute_score_from_stats
         return np.array([score(row).score for row in sums.tolist()])
 
     def signatures(self) -> dict[str, str]:
-        """sacrebleu's signature of each number of `result`: references, case, tokenization, smoothing, version."""
+        """Return sacrebleu's signature of each number: references, case, tokenization, smoothing, version."""
         return {name: str(self._scorers[name].get_signature()) for name in self.result()}
 
     def _look_tokenized(self) -> None:
         if sum(text.endswith(" .") for text in self._predicted) >= TOKENIZED:
             _warn_once(
                 "many answers end in ' .': they look tokenized, and BLEU of tokenized text cannot be compared with "
-                "BLEU of plain text; detokenize both sides, or say so with the tokenization none"
+                "BLEU of plain text; detokenize answers and references, or choose the tokenization none"
             )
 
 
 def _require() -> None:
-    """Import sacrebleu. Raises UsageError with the command that installs it, where it is missing or broken."""
+    """Import sacrebleu. Raises UsageError with the command that installs it if it is missing or broken."""
     try:
         import_module("sacrebleu")
     except ImportError as error:
@@ -174,7 +174,7 @@ def _needs(tokenize: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what sacrebleu logs and warns of from stderr."""
+    """Keep sacrebleu's log and warnings off stderr."""
     logger = logging.getLogger("sacrebleu")
     before, logger.disabled = logger.disabled, True
     try:
@@ -187,5 +187,5 @@ def _quiet() -> Iterator[None]:
 
 @cache
 def _warn_once(text: str) -> None:
-    """A warning that a run, which measures after every epoch, gives once."""
+    """Warn once in a run, which measures after every epoch."""
     console.warn(text)

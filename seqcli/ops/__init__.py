@@ -1,8 +1,8 @@
 """The seam: the array operations that the equations are written in, for NumPy and for torch.
 
-Dispatch is on the array's own type; torch is looked up only when an array of torch arrives. Operations are pure.
-A third kind of array is a `Symbol`, which is not there: what is done with it is recorded (`seqcli.graph`).
-What both libraries name alike under the array API standard comes from array-api-compat (`namespace`).
+Dispatch is on the array's own type; torch is looked up only when a torch tensor arrives. Operations are pure. A third
+kind of array is a `Symbol`, which has no data: operations on it are recorded (`seqcli.graph`). Functions that have
+the same name in both libraries under the array API standard come from array-api-compat (`namespace`).
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ def is_array(x: Any) -> bool:
 
 
 def is_symbol(x: Any) -> bool:
-    """Whether x is an array that is not there."""
+    """Whether x is a symbol: an array without data, whose operations are recorded."""
     return isinstance(x, Symbol)
 
 
 def namespace(x: Array) -> Any:
-    """The array API namespace of x."""
+    """Return the array API namespace of x."""
     if isinstance(x, np.ndarray):
         return np
     if isinstance(x, Symbol):
@@ -94,7 +94,7 @@ def _torch() -> Any:
 
 
 def embedding(ids: Array, weight: Array) -> Array:
-    """Rows of weight (V, E) by ids (...) -> (..., E)."""
+    """Return rows of weight (V, E) by ids (...) -> (..., E)."""
     if isinstance(weight, np.ndarray):
         return weight[ids]
     if isinstance(weight, Symbol):
@@ -106,7 +106,7 @@ def embedding(ids: Array, weight: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), as (tanh(x / 2) + 1) / 2: it cannot overflow."""
+    """1 / (1 + exp(-x)), computed as (tanh(x / 2) + 1) / 2, which cannot overflow."""
     if isinstance(x, np.ndarray):
         half = x.dtype.type(0.5)
         y = x * half
@@ -160,12 +160,12 @@ def sin(x: Array) -> Array:
 
 
 def expm1(x: Array) -> Array:
-    """exp(x) - 1, exact near 0."""
+    """exp(x) - 1, accurate near 0."""
     return namespace(x).expm1(x)
 
 
 def maximum(x: Array, y: Array) -> Array:
-    """The larger of two, element by element."""
+    """The elementwise maximum of two arrays."""
     return namespace(x).maximum(x, y)
 
 
@@ -207,7 +207,7 @@ def amax(x: Array, axis: int) -> Array:
 
 
 def segment_sum(x: Array, starts: Array) -> Array:
-    """Sums of consecutive rows: x (E, H), starts (n,) ascending from 0, none twice -> (n, H), each to the next start.
+    """Sum consecutive rows, from each start to the next: x (E, H), starts (n,) strictly ascending from 0 -> (n, H).
 
     In NumPy a segment is added up from its first row on, so that its bits do not depend on the others.
     """
@@ -226,8 +226,8 @@ def segment_sum(x: Array, starts: Array) -> Array:
 
 
 def loop(step: Callable[..., Any], xs: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
-    """A recurrence over all steps: xs (T, ...), and `step(x, state)`, the next state -> the first array of each
-    step's state (T, ...), and the last state."""
+    """Run a recurrence over all steps: xs (T, ...), and `step(x, state)`, which returns the next state -> the first
+    array of each step's state (T, ...), and the last state."""
     if isinstance(xs, Symbol):
         return record.loop(step, [xs], state)
     ys = []
@@ -238,13 +238,13 @@ def loop(step: Callable[..., Any], xs: Array, state: tuple[Array, ...]) -> tuple
 
 
 def recurrence(operator: Operator, x: Array, state: tuple[Array, ...], *weights: Array) -> Any:
-    """The same of symbols, by one operator: x (T, B, I), state arrays (B, H), a cell's weights and biases."""
+    """Record a recurrence of symbols as one operator: x (T, B, I), state arrays (B, H), a cell's weights, biases."""
     return record.recurrence(operator, x, state, weights)
 
 
 def reverse(x: Array, lengths: Array | None) -> Array:
-    """Each sequence of x (T, B, ·) reversed within its length (B,); the padding stays where it is. Without lengths
-    all is reversed."""
+    """Reverse each sequence of x (T, B, ·) within its length (B,); the padding stays where it is. Without lengths all
+    steps are reversed."""
     T, B = x.shape[:2]
     if lengths is None:
         return x[::-1] if isinstance(x, np.ndarray) else x.flip(0)
@@ -253,14 +253,14 @@ def reverse(x: Array, lengths: Array | None) -> Array:
     times = arange(T, x)[:, None]
     index = where(times < lengths[None], lengths[None] - 1 - times, times)  # (T, B)
     flat = index * B + arange(B, x)[None]
-    return embedding(flat, x.reshape(T * B, -1))  # a look-up: its gradient is the fast one of embeddings
+    return embedding(flat, x.reshape(T * B, -1))  # a look-up, which has the fast gradient of embeddings
 
 
 # shapes
 
 
 def arange(size: int, like: Array) -> Array:
-    """0 .. size - 1 as indices for `like`'s library and device: (size,)."""
+    """Return 0 .. size - 1 (size,) as indices for `like`'s library and device."""
     return record.arange(size, like) if isinstance(like, Symbol) else integers(np.arange(size), like)
 
 
@@ -280,12 +280,12 @@ def split(x: Array, parts: int) -> Any:
 
 
 def zeros(shape: tuple[int, ...], like: Array) -> Array:
-    """Zeros of the same library, type and device as `like`."""
+    """Return zeros of the same library, type and device as `like`."""
     return np.zeros(shape, like.dtype) if isinstance(like, np.ndarray) else like.new_zeros(shape)
 
 
 def integers(values: np.ndarray, like: Array) -> Array:
-    """A NumPy integer array as indices for `like`'s library and device."""
+    """Convert a NumPy integer array to indices for `like`'s library and device."""
     if isinstance(like, np.ndarray) or isinstance(values, Symbol):
         return values
     if isinstance(like, Symbol):
@@ -295,7 +295,7 @@ def integers(values: np.ndarray, like: Array) -> Array:
 
 
 def put(values: np.ndarray, like: Array) -> Array:
-    """A NumPy array in `like`'s library and on its device: numbers in its type, integers as indices."""
+    """Convert a NumPy array to `like`'s library and device: floats to its type, integers to indices."""
     if isinstance(like, np.ndarray) or isinstance(values, Symbol):
         return values
     if values.dtype.kind in "iu":
@@ -306,7 +306,7 @@ def put(values: np.ndarray, like: Array) -> Array:
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    """An array of either library as NumPy's, without its gradient; bfloat16 as float32."""
+    """Convert an array of either library to NumPy, without its gradient; bfloat16 becomes float32."""
     if isinstance(x, np.ndarray):
         return x
     x = x.detach().cpu()
@@ -317,7 +317,7 @@ def to_numpy(x: Array) -> np.ndarray:
 
 
 def no_gradients(like: Array) -> Any:
-    """A context in which nothing is recorded for gradients; NumPy never records."""
+    """Return a context in which nothing is recorded for gradients; NumPy never records."""
     return nullcontext() if isinstance(like, np.ndarray) else _torch().no_grad()
 
 
@@ -325,12 +325,12 @@ def no_gradients(like: Array) -> Any:
 
 
 def row_by_row(x: Array) -> Array:
-    """x with each row together in memory: NumPy then adds up a row in an order that nothing beside it changes."""
+    """Return x with contiguous rows: NumPy then adds up a row in an order that does not depend on other rows."""
     return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x
 
 
 def like(x: Array, other: Array) -> Array:
-    """x in the number type of another array of its library."""
+    """Return x in the number type of another array of its library."""
     if x.dtype == other.dtype:
         return x
     return x.astype(other.dtype) if isinstance(x, np.ndarray) else x.to(other.dtype)

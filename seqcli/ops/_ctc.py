@@ -2,7 +2,7 @@
 
 Letters: T frames, B sequences, V symbols with the blank, U symbols of a target, S = 2U + 1 states: the blank, the
 first symbol, the blank, …, the blank. An alignment goes through the states one by one, from one of the first two to
-one of the last two, stays as long as it likes, and may leave out the blank between two symbols that differ.
+one of the last two, may stay in each for any number of frames, and may skip the blank between two different symbols.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ _LEAST = np.finfo(np.float64).min
 
 
 def ctc_scores(logprobs: np.ndarray, targets: np.ndarray, blank: int, *, best: bool = False) -> np.ndarray:
-    """Log-probability of the first t frames, over all alignments that end in state s: (T + 1, B, S) float64, nats.
+    """Return the log-probability of the first t frames, summed over all alignments that end in state s: (T + 1, B, S)
+    float64, nats.
 
-    logprobs (T, B, V) of NumPy, targets (B, U) padded with any symbol. Before any frame all are in the first state.
-    `best`: of the best alignment alone (Viterbi). What lies beyond a sequence's frames, or the states of its target,
-    means nothing and changes nothing before it.
+    logprobs (T, B, V) in NumPy, targets (B, U) padded with any symbol. Before any frame all are in the first state.
+    `best`: of the best alignment alone (Viterbi). Values beyond a sequence's frames, or its target's states, are
+    meaningless and do not affect the others.
     """
     (T, B, _), U = logprobs.shape, targets.shape[1]
     states = np.full((B, 2 * U + 1), blank)
@@ -31,7 +32,7 @@ def ctc_scores(logprobs: np.ndarray, targets: np.ndarray, blank: int, *, best: b
     scores = np.full((T + 1, B, 2 * U + 1), -np.inf)
     scores[0, :, 0] = 0
     scores[1:] = np.take_along_axis(logprobs, states[None], axis=2)
-    leap = np.full((B, 2 * U + 1), -np.inf)  # from a symbol to the next
+    leap = np.full((B, 2 * U + 1), -np.inf)  # from a symbol to the next one, skipping the blank
     leap[:, 3::2][targets[:, 1:] != targets[:, :-1]] = 0
     ways = np.full(
         (3, B, 2 * U + 1), -np.inf
@@ -50,11 +51,11 @@ def ctc_scores(logprobs: np.ndarray, targets: np.ndarray, blank: int, *, best: b
 
 
 def ctc_nats(logits: Array, lengths: Array, targets: Array, target_lengths: Array, blank: int) -> Array:
-    """-log p(target | frames) of each sequence: logits (T, B, V) -> (B,) nats, in float32 at least.
+    """Return -log p(target | frames) of each sequence: logits (T, B, V) -> (B,) nats, at least float32.
 
-    lengths (B,), targets (B, U) padded with any symbol, target_lengths (B,): integers of the same library. A target
-    that needs more frames than there are costs inf and has no gradient: leave it out of a sum. Logits must be finite
-    within the lengths; beyond them they are not looked at.
+    lengths (B,), targets (B, U) padded with any symbol, target_lengths (B,): integers of the same library. The loss
+    of a target that needs more frames than there are is inf, without a gradient: exclude it from sums. Logits must be
+    finite within the lengths; beyond them they are ignored.
     """
     if not isinstance(logits, np.ndarray):
         return _torch_nats(logits, lengths, targets, target_lengths, blank)
@@ -66,7 +67,7 @@ def ctc_nats(logits: Array, lengths: Array, targets: Array, target_lengths: Arra
 
 
 def _torch_nats(logits: Any, lengths: Any, targets: Any, target_lengths: Any, blank: int) -> Any:
-    """As `ctc_nats`, by torch's own forward and backward sums."""
+    """Return `ctc_nats` by torch's own forward and backward sums."""
     import torch
 
     inside = torch.arange(len(logits), device=logits.device)[:, None] < lengths

@@ -1,4 +1,4 @@
-"""Masks of dropout, drawn by torch."""
+"""Dropout masks, drawn by torch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from seqcli.ops._products import Array
 
 
 def dropout_mask(shape: tuple[int, ...], rate: float, generator: Any, like: Array) -> Array:
-    """0 with probability `rate` (on a CPU to the nearest 1/256), else what keeps the mean at 1.
+    """Return a mask that is 0 with probability `rate` (on a CPU to the nearest 1/256), else the value that keeps the
+    mean at 1.
 
-    `generator` is a torch.Generator on `like`'s device. A CPU draws eight bytes at a time and compares them: torch's
-    own bernoulli takes 14 times as long, a tenth of the time of a training step.
+    `generator` is a torch.Generator on `like`'s device. On a CPU eight bytes are drawn at a time and compared:
+    torch's own bernoulli takes 14 times as long, a tenth of the time of a training step.
     """
     torch = sys.modules["torch"]
     if like.device.type != "cpu":

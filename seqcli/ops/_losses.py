@@ -1,4 +1,4 @@
-"""Cross-entropy, of logits and of what a last layer would make logits of."""
+"""Cross-entropy, of logits and of the inputs of a last layer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from seqcli.ops._products import Array, at_least_float32, linear
 
-FEW = 1 << 21  # logits: up to so many, torch's own cross-entropy is as fast
-WHOLE = 1 << 26  # up to so many are held at once, and become their gradient
-ROWS = 1 << 19  # of them, so many at a time: they stay in the processor's cache
-CACHED = 1 << 16  # of them, so many at a time in NumPy: as above
-PART = 1 << 22  # of more, so many at a time, made a second time for the gradient
+FEW = 1 << 21  # logits: up to this many, torch's own cross-entropy is as fast
+WHOLE = 1 << 26  # logits: up to this many are held at once, and overwritten by their gradient
+ROWS = 1 << 19  # logits of those that are processed at a time: they stay in the processor's cache
+CACHED = 1 << 16  # logits that NumPy processes at a time, for the same reason
+PART = 1 << 22  # logits beyond WHOLE that are computed at a time, and again for the gradient
 
 
 def logsumexp(x: Array) -> Array:
@@ -31,8 +31,8 @@ def logsumexp(x: Array) -> Array:
 
 
 def log_softmax(x: Array, *, own: bool = False) -> Array:
-    """Log-probabilities of logits (..., V), over the last axis; in their place, in NumPy, where they are the caller's
-    `own`."""
+    """Return the log-probabilities of logits (..., V), over the last axis; NumPy overwrites logits that are the
+    caller's `own`."""
     if not isinstance(x, np.ndarray):
         return x.log_softmax(-1)
     y = x if own and x.flags.c_contiguous and x.flags.writeable else np.empty(x.shape, x.dtype)
@@ -45,9 +45,9 @@ def log_softmax(x: Array, *, own: bool = False) -> Array:
 
 
 def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Array:
-    """-log softmax(logits)[target] in nats: logits (N, V), targets (N,) -> (N,). float32 under bfloat16.
+    """Return -log softmax(logits)[target] in nats: logits (N, V), targets (N,) -> (N,). float32 under bfloat16.
 
-    With smoothing s the target is 1 - s of that symbol and s of all alike (Szegedy et al. 2016).
+    Smoothing s gives the target symbol 1 - s and spreads s evenly over all symbols (Szegedy et al. 2016).
     """
     if isinstance(logits, np.ndarray):
         total = logsumexp(logits)
@@ -61,11 +61,11 @@ def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> Arra
 
 
 def linear_cross_entropy(x: Array, weight: Array, bias: Array, targets: Array, smoothing: float = 0.0) -> Array:
-    """`cross_entropy` of the logits x Wᵀ + b: x (N, R), weight W (V, R), bias b (V,), targets (N,) -> (N,).
+    """Return `cross_entropy` of the logits x Wᵀ + b: x (N, R), weight W (V, R), bias b (V,), targets (N,) -> (N,).
 
-    In torch, of a middling number, logits are held once, in the precision of x, and replaced by their gradient. More
-    are never held: some symbols' at a time, whose sums are kept; the gradient makes them again, and each symbol's row
-    of W gets its own in one product.
+    In torch, a medium number of logits is held once, in the precision of x, and overwritten by the gradient. More are
+    never held at once: they are computed for some symbols at a time, and only sums are kept; the backward pass
+    computes them again, and gets the gradient of each symbol's row of W in one product.
     """
     if isinstance(x, np.ndarray) or (held := len(x) * len(weight)) <= FEW:
         return cross_entropy(linear(x, weight, bias), targets, smoothing)
@@ -74,14 +74,14 @@ def linear_cross_entropy(x: Array, weight: Array, bias: Array, targets: Array, s
 
 @functools.cache
 def _in_rows() -> Any:
-    """The autograd function that holds all logits; torch is imported here."""
+    """Return the autograd function that holds all logits; torch is imported here."""
     import torch
 
     class InRows(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Any, weight: Any, bias: Any, targets: Any, smoothing: float) -> Any:
-            """The gradient of a logit, of a row's own loss: its probability, less 1 - s where it is the target, less
-            s / V."""
+            """Compute the losses, and the gradient of each logit by its row's loss: its probability, less 1 - s for
+            the target, less s / V."""
             logits, nats = torch.addmm(bias, x, weight.t()), []
             rows = max(ROWS // len(weight), 1)
             for some, target in zip(logits.split(rows), targets[:, None].split(rows), strict=True):
@@ -97,10 +97,10 @@ def _in_rows() -> Any:
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, given: Any) -> Any:
-            """The products of the rows' gradients, each row by what it is given: 1 at most, times the largest."""
+            """Multiply the rows' gradients, each scaled by its incoming gradient relative to the largest one."""
             x, weight, d = ctx.saved_tensors
             largest = given.abs().max().clamp(min=torch.finfo(given.dtype).tiny)
-            row = (given / largest).to(x.dtype)[:, None]  # exact where all rows count alike, or not at all
+            row = (given / largest).to(x.dtype)[:, None]  # exact if all rows have the same weight, or 0
             of_x, of_weight = (d @ weight).mul_(row).mul_(largest), d.t() @ (x * row).mul_(largest)
             return of_x, of_weight, (d.t() @ row)[:, 0] * largest, None, None
 
@@ -109,11 +109,12 @@ def _in_rows() -> Any:
 
 @functools.cache
 def _in_parts() -> Any:
-    """The autograd function that makes them twice."""
+    """Return the autograd function that computes logits twice."""
     import torch
 
     def parts(x: Any, weight: Any, bias: Any, targets: Any) -> Any:
-        """Symbols, their logits (N, symbols) exact, the rows whose target is among them and where it is."""
+        """Yield a slice of symbols, their logits (N, symbols) in at least float32, and the rows whose target is among
+        them with its index."""
         symbols = max(PART // len(x), 1)
         for start in range(0, len(weight), symbols):
             own = slice(start, start + symbols)
@@ -138,7 +139,7 @@ def _in_parts() -> Any:
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, given: Any) -> Any:
-            """The gradient of a logit: its probability, less 1 - s where it is the target, less s / V."""
+            """Compute the gradient of each logit: its probability, less 1 - s for the target, less s / V."""
             x, weight, bias, targets, total = ctx.saved_tensors
             of_x = torch.zeros_like(x, dtype=total.dtype)
             of_weight, of_bias = torch.empty_like(weight), torch.empty_like(bias)

@@ -1,9 +1,9 @@
-"""Products, and the softmax between two of them: for NumPy such that a row's result is its own, to the last bit.
+"""Products, and the softmax of attention; in NumPy a row's result does not depend on other rows, to the last bit.
 
 BLAS rounds differently for different shapes, places and numbers of threads. So `linear` always multiplies `TILE`
 rows, which BLAS holds side by side in its vector registers, by `BLOCK` rows of the weight, `DEPTH` columns at a time,
 the last tile padded with zeros: always the same kernel, and too little work for OpenBLAS to share between threads.
-What attention multiplies is cut into tiles alike.
+The operands of attention are cut into tiles in the same way.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from seqcli.graph.record import Symbol
 Array: TypeAlias = Any  # np.ndarray, torch.Tensor or Symbol
 
 TILE, BLOCK, DEPTH = 16, 64, 256  # 2^18 products at once: OpenBLAS takes a second thread above that
-WIDE = 256, 128, 64  # rows that are multiplied at once where that gives the same bits
-LONG = 2048  # rows of the weight, then
-LOT = 16  # blocks by tiles that one call of NumPy multiplies, where there are as many: its result stays in the cache
+WIDE = 256, 128, 64  # rows that are multiplied at once if that gives the same bits
+LONG = 2048  # rows of the weight that they are multiplied by at once
+LOT = 16  # most products of a block and a tile in one call of NumPy, so that its result stays in the cache
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O). In torch of the weight's precision."""
+    """Return x W^T + b: x (..., I), weight (O, I), bias (O,) -> (..., O). In torch in the weight's precision."""
     if isinstance(x, Symbol):
         return record.linear(x, weight, bias)
     if not isinstance(x, np.ndarray):
@@ -45,7 +45,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
 
 def _tiles(rows: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> None:
-    """rows (n, I), whole tiles, weight (O, I), bias (O,) -> y (n, O), TILE rows at a time."""
+    """Multiply whole tiles: rows (n, I), weight (O, I), bias (O,) -> written to y (n, O), TILE rows at a time."""
     size, outputs = rows.shape[1], len(weight)
     columns = np.ascontiguousarray(rows.reshape(-1, TILE, size).swapaxes(1, 2))  # (tiles, I, TILE)
     y, first = y.reshape(-1, TILE, outputs), 0
@@ -54,7 +54,7 @@ def _tiles(rows: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray
         block = weight[first : first + (min((outputs - first) // BLOCK * BLOCK, lot) or BLOCK)]
         last = first + len(block)
         if len(block) == 1:
-            block = np.repeat(block, 2, axis=0)  # one row would take the way of a matrix-vector product
+            block = np.repeat(block, 2, axis=0)  # one row would be computed as a matrix-vector product
         blocks = block.reshape(-1, min(len(block), BLOCK), size)
         product = np.matmul(blocks[..., :DEPTH], columns[:, None, :DEPTH])  # (tiles, blocks, BLOCK, TILE)
         for k in range(DEPTH, size, DEPTH):
@@ -66,7 +66,7 @@ def _tiles(rows: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray
 
 
 def _wide(rows: np.ndarray, width: int, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> bool:
-    """The same of up to `width` rows in few products, where these give the bits of tiles; whether they do."""
+    """Do the same for up to `width` rows in few products if these give the same bits as tiles, and return whether."""
     threads = tuple(library.num_threads for library in _libraries())
     if (parts := _parts(width, *weight.shape, y.dtype, threads)) is None:
         return False
@@ -93,8 +93,8 @@ Spans: TypeAlias = list[tuple[int, int]]
 def _parts(
     width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[int, ...]
 ) -> tuple[Spans, Spans] | None:
-    """The rows of a weight (outputs, size), and its columns, that are multiplied at once; None where a product of
-    these does not round as tiles do."""
+    """Return the rows and the columns of a weight (outputs, size) that are multiplied at once; None if such products
+    do not round as tiles do."""
     depths = [(k, min(k + DEPTH, size)) for k in range(0, max(size, 1), DEPTH)]
     lots = [(first, min(first + LONG, outputs)) for first in range(0, outputs, LONG)]
     shapes = {(width, last - first, end - k) for first, last in lots for k, end in depths}
@@ -103,8 +103,8 @@ def _parts(
 
 @functools.cache
 def _same(width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[int, ...]) -> bool:
-    """Whether a wide product of this shape rounds as its tiles do, with the BLAS, its threads and the processor at
-    hand. Numbers drawn at random tell: which kernel multiplies depends on the shape alone."""
+    """Whether a wide product of this shape rounds as its tiles do, with the current BLAS, threads and processor. This
+    is tested on random numbers, because the choice of the kernel depends on the shape alone."""
     rng = np.random.default_rng(0)
     rows, weight = (rng.standard_normal((n, size), kind) for n in (width, outputs))
     y = np.empty((width, outputs), kind)
@@ -114,26 +114,26 @@ def _same(width: int, outputs: int, size: int, kind: np.dtype, threads: tuple[in
 
 @functools.cache
 def _libraries() -> list[Any]:
-    """What multiplies, to be asked for its number of threads."""
+    """Return the BLAS libraries, which know their number of threads."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def _filled(rows: np.ndarray, count: int) -> np.ndarray:
-    """Rows (n, I) and `count` of zeros behind them."""
+    """Return rows (n, I) with `count` rows of zeros appended."""
     return np.concatenate([rows, np.zeros((count, rows.shape[1]), rows.dtype)]) if count else rows
 
 
 def similarities(q: Array, k: Array) -> Array:
-    """q k^T: q (B, T, A), k (B, S, A) -> (B, T, S). In NumPy an entry depends on its own row and column alone."""
+    """Return q k^T: q (B, T, A), k (B, S, A) -> (B, T, S). In NumPy an entry depends only on its row and column."""
     if not isinstance(q, np.ndarray):
         return q @ k.mT
     B, T, S, size = len(q), q.shape[1], k.shape[1], q.shape[2]
     q, k = _tiled(q), _tiled(k)  # (B, tiles, TILE, A)
     product = None
     for d in range(0, size, DEPTH):
-        # as in `linear`, queries are columns: in some kernels a row's place in the product changes its bits
+        # as in `linear`, queries are columns: with some kernels a row's place in the product changes its bits
         part = np.matmul(k[:, None, :, :, d : d + DEPTH], q[:, :, None, :, d : d + DEPTH].swapaxes(-1, -2))
         product = part if product is None else product + part  # (B, tiles of T, tiles of S, TILE of S, TILE of T)
     assert product is not None
@@ -141,8 +141,8 @@ def similarities(q: Array, k: Array) -> Array:
 
 
 def mix(weights: Array, values: Array) -> Array:
-    """Weighted sums: weights (B, T, S), values (B, S, C) -> (B, T, C). In NumPy a row depends on its own weights and
-    on the values that they are not 0 for."""
+    """Return weighted sums: weights (B, T, S), values (B, S, C) -> (B, T, C). In NumPy a row depends only on its own
+    weights and on the values with a weight other than 0."""
     if not isinstance(weights, np.ndarray):
         return weights @ values
     B, T, C = len(weights), weights.shape[1], values.shape[2]
@@ -151,7 +151,7 @@ def mix(weights: Array, values: Array) -> Array:
         w = np.concatenate([w, np.zeros((*w.shape[:3], odd), w.dtype)], axis=3)
     w, v = w.swapaxes(2, 3), v.swapaxes(2, 3)  # queries are columns
     y = np.zeros((B, w.shape[1], C, TILE), np.result_type(weights, values))
-    for s in range(v.shape[1]):  # in their order: values whose weights are 0 add nothing
+    for s in range(v.shape[1]):  # in order: values whose weights are 0 add nothing
         tile = np.ascontiguousarray(w[:, :, s * TILE : (s + 1) * TILE])
         for c in range(0, C, 4 * DEPTH):
             y[:, :, c : c + 4 * DEPTH] += np.matmul(v[:, None, s, c : c + 4 * DEPTH], tile)
@@ -159,7 +159,7 @@ def mix(weights: Array, values: Array) -> Array:
 
 
 def _tiled(x: np.ndarray) -> np.ndarray:
-    """x (B, T, C) in tiles (B, T / TILE, TILE, C), the last one padded with zeros."""
+    """Cut x (B, T, C) into tiles (B, T / TILE, TILE, C), the last one padded with zeros."""
     B, T, C = x.shape
     if T % TILE:
         x = np.concatenate([x, np.zeros((B, -T % TILE, C), x.dtype)], axis=1)
@@ -167,9 +167,10 @@ def _tiled(x: np.ndarray) -> np.ndarray:
 
 
 def masked_softmax(x: Array, inside: Array) -> Array:
-    """Probabilities over those of the last axis that are inside, 0 elsewhere: x (..., S), inside (..., S) of bool.
+    """Return the softmax over the elements of the last axis that are inside, 0 elsewhere: x (..., S), inside (..., S)
+    of bool.
 
-    In NumPy neither what is outside nor how much of it there is changes a bit. Where nothing is inside, all are 0.
+    In NumPy neither the values outside nor their number changes a bit. If nothing is inside, all are 0.
     """
     if not isinstance(x, np.ndarray):
         return x.masked_fill(~inside, -1e9).softmax(-1) * inside.any(-1, keepdim=True)
@@ -181,19 +182,19 @@ def masked_softmax(x: Array, inside: Array) -> Array:
         e = np.concatenate([e, np.zeros((*e.shape[:-1], odd), e.dtype)], axis=-1)
     parts = e.reshape(*e.shape[:-1], -1, TILE)
     total = parts[..., 0, :].copy()
-    for i in range(1, parts.shape[-2]):  # in their order: zeros at the end add nothing
+    for i in range(1, parts.shape[-2]):  # in order: zeros at the end add nothing
         total += parts[..., i, :]
     total = total.sum(axis=-1, keepdims=True)
     return e[..., : x.shape[-1]] / np.where(total > 0, total, 1)
 
 
 def at_least_float32(x: Array) -> Array:
-    """x itself, or as float32 where it is of half that size (float16, bfloat16): for sums over many terms."""
+    """Return x, converted to float32 if it is float16 or bfloat16: for sums over many terms."""
     if x.dtype.itemsize >= 4:
         return x
     return x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()
 
 
 def float64(x: Array) -> Array:
-    """x as float64: for the difference of two sums that are near each other."""
+    """Return x as float64: for the difference of two sums that are close to each other."""
     return x.astype(np.float64) if isinstance(x, np.ndarray) else x.double()

@@ -1,4 +1,4 @@
-"""Rows of nested tuples of arrays, as states and memories of models are."""
+"""Rows of nested tuples of arrays, such as the states and memories of models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def take(nested: Any, index: Any) -> Any:
-    """Rows of every array of a nested tuple, by their numbers or a slice; None stays."""
+    """Select rows of every array of a nested tuple, by indices or a slice; None stays."""
     if nested is None:
         return None
     if isinstance(nested, tuple):
@@ -20,7 +20,7 @@ def take(nested: Any, index: Any) -> Any:
 
 
 def join(nested: Sequence[Any]) -> Any:
-    """Nested tuples of arrays that are alike as one, the rows of each behind those of the one before."""
+    """Concatenate nested tuples of arrays with the same structure along their rows."""
     if isinstance(nested[0], tuple):
         return tuple(join(parts) for parts in zip(*nested, strict=True))
     return np.concatenate(nested) if isinstance(nested[0], np.ndarray) else sys.modules["torch"].cat(list(nested))

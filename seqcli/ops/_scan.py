@@ -1,7 +1,7 @@
-"""The linear recurrence h_t = a_t h_{t-1} + b_t: no step waits for a product of matrices.
+"""The linear recurrence h_t = a_t h_{t-1} + b_t, in which no step waits for a matrix product.
 
 Its gradient is the same recurrence backward in time: with g_t the gradient of h_t and d_t that of b_t,
-d_t = g_t + a_{t+1} d_{t+1}, and that of a_t is d_t h_{t-1}. So both directions are one function.
+d_t = g_t + a_{t+1} d_{t+1}, and that of a_t is d_t h_{t-1}. So one function serves both directions.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from seqcli.ops._products import Array
 
 
 def scan(a: Array, b: Array, h: Array) -> Array:
-    """h_t = a_t h_{t-1} + b_t for all t: a, b (T, ...), h (...) before the first -> (T, ...).
+    """Return h_t = a_t h_{t-1} + b_t for all t: a, b (T, ...), h (...) before the first step -> (T, ...).
 
-    A CPU takes the steps one by one, in place; a GPU doubles the stretch that is known, in log2 T steps of all.
+    A CPU takes the steps one by one, in place; a GPU combines all steps in log2 T rounds, each doubling the span.
     Half-precision numbers are summed in float32.
     """
     if isinstance(a, np.ndarray):
@@ -33,7 +33,7 @@ def scan(a: Array, b: Array, h: Array) -> Array:
 
 
 def _steps(a: Any, b: Any, h: Any, backward: bool = False) -> Any:
-    """The recurrence in torch, step after step; `backward` in time, y_t = b_t + a_{t+1} y_{t+1} and y_T = b_T."""
+    """Run the recurrence in torch, step by step; `backward` in time it is y_t = b_t + a_{t+1} y_{t+1}, y_T = b_T."""
     import torch
 
     y = torch.empty_like(b)
@@ -46,7 +46,7 @@ def _steps(a: Any, b: Any, h: Any, backward: bool = False) -> Any:
 
 
 def _doubling(a: Any, b: Any, h: Any, backward: bool = False) -> Any:
-    """The same, all time steps at once (Hillis & Steele 1986): after round k each knows the last 2^k steps."""
+    """Run it for all time steps at once (Hillis & Steele 1986): after round k each step covers the last 2^k steps."""
     import torch
 
     if backward:
@@ -63,7 +63,8 @@ def _doubling(a: Any, b: Any, h: Any, backward: bool = False) -> Any:
 
 @functools.cache
 def _function() -> Any:
-    """The autograd function; made when torch is there."""
+    """Return the autograd function; torch is imported here."""
+
     import torch
 
     class Scan(torch.autograd.Function):

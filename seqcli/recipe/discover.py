@@ -1,4 +1,4 @@
-"""Finding recipes: a path, `-`, or a name looked for in ./recipes and then among those that ship with seqcli."""
+"""Find recipes: a path, `-`, or a name that is searched in ./recipes and then among those that ship with seqcli."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMAND = re.compile(r"(\w+=\S+ )?seqcli ")
 
 @dataclass(frozen=True)
 class Source:
-    """A recipe's text and where it came from: `label` names it in messages, paths in it are relative to `base`."""
+    """A recipe's text and its origin: `label` names it in messages, paths in it are relative to `base`."""
 
     label: str
     name: str
@@ -27,19 +27,19 @@ class Source:
 
 
 def packaged() -> dict[str, Path]:
-    """The recipes that ship with seqcli, by name."""
+    """Return the recipes that ship with seqcli, by name."""
     return {p.stem: p for p in sorted(share("recipes").glob("*.yaml"))}
 
 
 def available() -> dict[str, Path]:
-    """Every recipe that has a name: those in ./recipes win over the packaged ones."""
+    """Return all recipes that have a name; those in ./recipes take precedence over packaged ones."""
     return packaged() | {p.stem: p for p in sorted(LOCAL.glob("*.yaml"))}
 
 
 def locate(source: str | Path) -> Path:
-    """The file that a path or a name means. Raises UsageError, with the nearest name, where there is none."""
+    """Return the file that a path or a name means. Raises UsageError, with the nearest name, if there is none."""
     path = Path(source)
-    if path.is_file() or (path.exists() and not path.is_dir()):  # a pipe such as /dev/fd/63 is good too
+    if path.is_file() or (path.exists() and not path.is_dir()):  # a pipe such as /dev/fd/63 is accepted too
         return path
     known = available()
     if isinstance(source, str) and source in known:
@@ -58,10 +58,10 @@ def locate(source: str | Path) -> Path:
 
 
 def read(source: str | Path) -> Source:
-    """Read a recipe's text. Raises UsageError where it cannot be found or read, or is no text."""
+    """Read a recipe's text. Raises UsageError if it cannot be found or read, or is not text."""
     if str(source) == "-":
         if stdin_is_interactive():
-            raise UsageError("nothing comes from standard input", hint="pipe a recipe in, or name one")
+            raise UsageError("there is nothing on standard input", hint="pipe a recipe in, or name one")
         return Source("<stdin>", "stdin", Path(), _text(sys.stdin.buffer.read(8 * LARGEST), "<stdin>"))
     path = locate(source)
     label = _label(path)
@@ -91,7 +91,7 @@ def _text(data: bytes, label: str) -> str:
 
 
 def comments(text: str) -> list[str]:
-    """The comment lines that a recipe begins with, without `#`."""
+    """Return the comment lines at the start of a recipe, without `#`."""
     found = []
     for line in text.splitlines():
         if not line.startswith("#"):
@@ -101,5 +101,5 @@ def comments(text: str) -> list[str]:
 
 
 def summary(text: str) -> str:
-    """What a recipe says it is: its first comment line that is not the command to launch it."""
+    """Return a recipe's own summary: its first comment line that is not the command to launch it."""
     return next((c for c in comments(text) if c and not _COMMAND.match(c)), "")

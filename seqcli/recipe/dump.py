@@ -1,4 +1,4 @@
-"""A resolved recipe as YAML that a person can read, and that reads back to the same recipe."""
+"""Write a resolved recipe as readable YAML that loads back to the same recipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from seqcli.recipe.schema import SECTIONS, Recipe
 
 
 class _Dumper(yaml.SafeDumper):
-    """Mappings in block style, lists in one line; text is quoted where YAML 1.1 or 1.2 would read something else."""
+    """A dumper of mappings in block style and lists on one line, which quotes text that YAML 1.1 or 1.2 would read as
+    something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -36,14 +37,14 @@ for _name, _regexp, _first in SCALARS:  # beside those of YAML 1.1, which PyYAML
 
 
 def dump_yaml(recipe: Recipe) -> str:
-    """The recipe with every default filled in, in the order of the sections."""
+    """Return the recipe with all defaults filled in, in the order of the sections."""
     parts = recipe.to_dict()
     ordered = {key: parts[key] for key in SECTIONS if key in parts}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def write_recipe(path: Path, text: str) -> None:
-    """Write a recipe's text whole, or not at all. Raises SeqcliError."""
+    """Write a recipe's text atomically. Raises SeqcliError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:

@@ -25,7 +25,7 @@ FOLDERS = {"tokenizer": "tokenizers", "frames": "frames", "data": "tasks", "mode
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a section: `default` as YAML (empty for null), None where the key must be given."""
+    """One key of a section: `default` is YAML (empty for null), None if the key is required."""
 
     name: str
     type: str
@@ -35,10 +35,10 @@ class Key:
 
 
 def keys_of(config: type[BaseModel]) -> list[Key]:
-    """The keys of a Config, `kind` left out."""
+    """Return the keys of a Config, except `kind`."""
     said = _comments(config)
     found = []
-    own = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)  # before what is inherited
+    own = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)  # before inherited keys
     for name in own:
         field = config.model_fields[name]
         if name == "kind":
@@ -62,8 +62,8 @@ def _yaml(value: Any) -> str:
 
 
 def _comments(config: type[BaseModel]) -> dict[str, str]:
-    """The comment that ends each field's line, and goes on in lines of its own, by field; empty where the source is
-    not there to be read."""
+    """Return the comment at the end of each field's line, with the comment lines that continue it, by field; empty if
+    the source is not available."""
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
         if cls is BaseModel or not issubclass(cls, BaseModel):
@@ -85,9 +85,9 @@ def _comments(config: type[BaseModel]) -> dict[str, str]:
 
 
 def reference(section: str | None = None) -> Iterator[str]:
-    """The lines of the reference: of all sections, of one (`train`), or of one kind (`model.ngram`).
+    """Yield the lines of the reference: of all sections, of one (`train`), or of one kind (`model.ngram`).
 
-    Raises UsageError for a section or a kind that there is none of.
+    Raises UsageError for an unknown section or kind.
     """
     name, _, kind = (section or "").partition(".")
     if name and name not in SECTIONS:
@@ -99,7 +99,7 @@ def reference(section: str | None = None) -> Iterator[str]:
         if part == "task":
             yield from _tasks()
         elif part == "target_tokenizer":
-            yield "target_tokenizer:  # of the second side of pairs, with the keys of tokenizer; none: one for both"
+            yield "target_tokenizer:  # for the target of pairs, with the keys of tokenizer; none: one for both sides"
         elif part == "train":
             yield "train:  # how a gradient-trained model is trained"
             yield from _block(TrainConfig)
@@ -148,7 +148,7 @@ def _block(config: type[BaseModel], indent: str = "  ") -> Iterator[str]:
 
 
 def _parts(title: str, folder: str) -> Iterator[str]:
-    """What a key of a model may name, as `cell` may a cell, each with its options."""
+    """Yield the parts that a key of a model may name, such as the cells for `cell`, each with its options."""
     from seqcli.layers.choice import options_of
 
     yield f"  # {title}:"

@@ -16,10 +16,10 @@ from seqcli.recipe.words import describe
 BEGINNING = """\
 # Every key of a recipe
 
-Made by `seqcli recipes keys --markdown`; in the terminal `seqcli recipes keys` has the same, and `seqcli recipes keys
-model.ngram` a part of it. How recipes are written: [recipes](recipes.md). A key without a default is left out unless
-you want it; a section without a `kind` has the one that fits the task. A section that is its kind alone may be a
-word: `tokenizer: char`.
+Written by `seqcli recipes keys --markdown`; in a terminal `seqcli recipes keys` shows the same, and `seqcli recipes
+keys model.ngram` a part of it. How to write recipes: [recipes](recipes.md). A key without a default is optional; a
+section without a `kind` gets the one that fits the task. A section with a kind alone may be a word:
+`tokenizer: char`.
 """
 PARTS = {
     "cells": ("Cells", "cell"),
@@ -30,7 +30,7 @@ PARTS = {
 
 
 def page() -> Iterator[str]:
-    """The lines of the page."""
+    """Yield the lines of the page."""
     yield from BEGINNING.split("\n")
     for section in SECTIONS:
         yield from [f"## `{section}`", ""]
@@ -39,11 +39,11 @@ def page() -> Iterator[str]:
             yield from _table(("task", "models (`model.kind`)"), rows)
         elif section == "target_tokenizer":
             yield from [
-                "Of the second side of pairs, with the keys of `tokenizer`; without it one serves both sides.",
+                "For the target of pairs, with the keys of `tokenizer`; without it one tokenizer serves both sides.",
                 "",
             ]
         elif section == "train":
-            yield from ["How a model is trained by gradients.", ""]
+            yield from ["How a gradient-trained model is trained.", ""]
             yield from _keys(TrainConfig)
         else:
             yield from _kinds(section)
@@ -63,7 +63,7 @@ def _models(task: str) -> Iterator[str]:
 
 
 def _kinds(section: str) -> Iterator[str]:
-    """A heading and a table for each kind of a section."""
+    """Yield a heading and a table for each kind of a section."""
     folder = FOLDERS[section]
     for name in registry.names(folder):
         entry = (f"{folder}/{name}", "data") if section == "data" else (folder, name)
@@ -86,7 +86,7 @@ def _rows(config: type[BaseModel], before: str) -> Iterator[tuple[str, ...]]:
 
 
 def _options(folder: str, name: str) -> str:
-    """The options of a part, with what they may be."""
+    """Return the options of a part, with their allowed values."""
     if folder == "characters":
         return ", ".join(f"`{key.name}: {key.default}`" for key in keys_of(registry.load(folder, name).Config))
     found = options_of(folder, name).items()
@@ -109,6 +109,6 @@ def _table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterato
 
 
 def _cell(text: str) -> str:
-    """A text as a cell has it: no bar that divides, nothing that looks like a tag of HTML (but in code)."""
+    """Escape a text for a table cell: bars, and outside code what looks like an HTML tag."""
     parts = text.replace("|", "\\|").split("`")
     return "`".join(part if i % 2 else part.replace("<", "\\<") for i, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""Loading recipes: every mistake at once, each at its line; `--set` changes a recipe before it is checked."""
+"""Load recipes and report all mistakes at once, each at its line; `--set` changes a recipe before it is checked."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from seqcli.recipe.positions import Document, Keys, Place, Problem, parse
 from seqcli.recipe.schema import SECTIONS, Recipe, TrainConfig
 from seqcli.recipe.words import explain, fitted, known_keys, show, unknown_key
 
-COUNTED = ("seed", "threads")  # keys of `train` that a counted model lets pass: any training run may be given them
-UNUSED = TrainConfig().sequence_length  # a resolved recipe has it in every task
-EPOCHS = 10.0  # where a recipe names no budget
-PLAINEST = ("charlm", "pos-tagger", "sentiment", "dates")  # recipes of each task, to compare others with
+COUNTED = ("seed", "threads")  # keys of `train` that a counted model accepts, as any training run may have them
+UNUSED = TrainConfig().sequence_length  # the default, which resolved recipes of all tasks have
+EPOCHS = 10.0  # if a recipe has no budget
+PLAINEST = ("charlm", "pos-tagger", "sentiment", "dates")  # a simple recipe of each task, to compare others with
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe that a path, `-` or a name means, with `--set` overrides (`model.hidden=512`) applied.
+    """Load the recipe that a path, `-` or a name means, with `--set` overrides (`model.hidden=512`) applied.
 
-    Raises UsageError with every mistake, one a line in the order of the file, overrides last.
+    Raises UsageError with all mistakes, one a line in the order of the file, overrides last.
     """
     found = discover.read(source)
     return _check(parse(found.text, found.label), overrides, found.name, found.base)
@@ -36,14 +36,14 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def resolve_recipe(
     mapping: Mapping[str, Any], overrides: Sequence[str] = (), *, name: str = "", base: Path | None = None
 ) -> Recipe:
-    """The recipe that plain values mean: a model file's header. Raises UsageError, as `load_recipe` does."""
+    """Resolve a recipe from plain values, as in a model file's header. Raises UsageError, as `load_recipe` does."""
     label = "the stored recipe"
     document = Document(label, deepcopy(dict(mapping)), {(): Place((0,), label)})
     return _check(document, overrides, name, base or Path())
 
 
 def tasks() -> dict[str, list[str]]:
-    """The kinds of model that can do each task; imports every model."""
+    """Return the kinds of model that can do each task; imports every model."""
     found: dict[str, list[str]] = {}
     for kind in registry.names("models"):
         found.setdefault(registry.load("models", kind).TASK, []).append(kind)
@@ -51,7 +51,7 @@ def tasks() -> dict[str, list[str]]:
 
 
 def task_model(task: str) -> str | None:
-    """The kind of model that a task has when the recipe names none."""
+    """Return the kind of model that a task has if the recipe names none."""
     kinds = [task] if task in registry.names("models") else tasks().get(task, [])
     own = [k for k in kinds if getattr(registry.load("models", k), "DEFAULT", False)] or kinds
     return own[0] if len(own) == 1 and task == registry.load("models", own[0]).TASK else None
@@ -85,7 +85,7 @@ def _error(document: Document, task: str | None) -> UsageError:
 
 
 def _example(task: str | None, source: str) -> str | None:
-    """A packaged recipe of the same task, to be compared with: the plainest, else the first by name."""
+    """Return a packaged recipe of the same task for comparison: the simplest, else the first by name."""
     known = {n: p for n, p in discover.packaged().items() if p.name != Path(source).name}
     for name in sorted(known, key=lambda n: (n not in PLAINEST, n)):
         if f"\ntask: {task or 'language-model'}" in "\n" + known[name].read_text(encoding="utf-8", errors="replace"):
@@ -94,13 +94,13 @@ def _example(task: str | None, source: str) -> str | None:
 
 
 class _Checker:
-    """Checks a document's sections; what is wrong goes into `document.problems`."""
+    """Checks a document's sections, and adds mistakes to `document.problems`."""
 
     def __init__(self, document: Document, overrides: Overrides):
         self.document, self.overrides = document, overrides
         self.value: dict[str, Any] = document.value
         self.task: str | None = None
-        self.broken: set[str] = set()  # sections that are no mappings
+        self.broken: set[str] = set()  # sections that are not mappings
         self.configs: dict[str, type[BaseModel]] = {"train": TrainConfig}
 
     def recipe(self, name: str, base: Path) -> Recipe:
@@ -118,7 +118,7 @@ class _Checker:
         elif dataset and not getattr(module, "TOKENIZED", dataset.TOKENIZED):
             if tokenizer is not None:
                 what = f"{self.task} reads words as the data has them"
-                what = what if not dataset.TOKENIZED else f"this kind of model reads {self.task} data by itself"
+                what = what if not dataset.TOKENIZED else f"this kind of model needs no tokenizer for {self.task}"
                 self.document.problem(("tokenizer",), f"{what}: remove it")
             tokenizer = kind = None
         else:
@@ -127,7 +127,7 @@ class _Checker:
         whole = dataset is not None and "longest" in dataset.Config.model_fields
         if whole and train.get("sequence_length", UNUSED) != UNUSED:
             two = getattr(dataset, "TWO_SIDED", False)
-            said = "leaves out pairs with a side that is too long" if two else "cuts those that are too long"
+            said = "drops pairs with a side that is too long" if two else "truncates those that are too long"
             text = f"{self.task} trains on whole texts; data.longest {said}"
             self.document.problem(("train", "sequence_length"), text)
         parts_of = (("tokenizer", "tokenizers", kind), ("target_tokenizer", "tokenizers", other_kind))
@@ -141,7 +141,7 @@ class _Checker:
         counted = module is not None and module.TRAINED == "counted"
         if counted:
             for key in [k for k in train if k not in COUNTED]:
-                text = f"{model_kind} is counted, not trained step by step: of `train` it knows only "
+                text = f"{model_kind} is counted, not trained step by step: of `train` it accepts only "
                 self.document.problem(("train", key), text + " and ".join(COUNTED))
             train = {k: v for k, v in train.items() if k in COUNTED}
         parts = {
@@ -159,7 +159,7 @@ class _Checker:
         return Recipe(name=name, task=str(self.task), base=base, **parts)
 
     def section(self, name: str) -> dict[str, Any] | None:
-        """A section's keys; None where there is none. `tokenizer: char` is `{kind: char}`."""
+        """Return a section's keys; None if the section is missing. `tokenizer: char` is `{kind: char}`."""
         value = self.value.get(name)
         if isinstance(value, str) and name in ("tokenizer", "target_tokenizer", "frames", "model"):
             return {"kind": value}
@@ -171,7 +171,7 @@ class _Checker:
         return value
 
     def model_module(self, model: dict[str, Any]) -> ModuleType | None:
-        """The module of the model that is meant; where a name is misspelt, of the nearest, to check the rest by."""
+        """Return the module of the model that is meant; for a misspelt name the nearest, to check the rest with."""
         known = registry.names("models")
         kind = model.get("kind")
         if (of_task := f"{kind}-{self.value.get('task')}") in known:  # a transformer is another model in each task
@@ -188,12 +188,12 @@ class _Checker:
                 return registry.load("models", own)
             self.document.problem(("model", "kind"), f"missing; known for {task}: {', '.join(tasks()[task])}")
         elif task != module.TASK:
-            text = f"{kind} is a model for the task {module.TASK}, not for {task}; for that: "
+            text = f"{kind} is a model for the task {module.TASK}, not for {task}; models for that: "
             self.document.problem(("model", "kind"), text + ", ".join(tasks()[task]))
         return module
 
     def meant_task(self, module: ModuleType | None) -> str | None:
-        """The task, checked: the nearest where it is misspelt, the model's where it is missing."""
+        """Return the task, checked: the nearest if it is misspelt, the model's if it is missing."""
         task = self.value.get("task")
         if task is None:
             known = f"for this model it is {module.TASK}" if module else f"known: {', '.join(sorted(tasks()))}"
@@ -207,16 +207,16 @@ class _Checker:
         return nearest(str(task), tasks()) or (module.TASK if module else None)
 
     def other_tokenizer(self, tokenizer: dict[str, Any] | None, dataset: ModuleType | None) -> str | None:
-        """The kind of the second side's tokenizer; None where there is none."""
+        """Return the kind of the target's tokenizer; None if there is none."""
         if tokenizer is None:
             return None
         if dataset and not getattr(dataset, "TWO_SIDED", False):
-            self.document.problem(("target_tokenizer",), f"{self.task} has one side only: remove it")
+            self.document.problem(("target_tokenizer",), f"{self.task} has no targets to tokenize: remove it")
             return None
         return self.tokenizer_kind(tokenizer, "target_tokenizer")
 
     def frames(self, module: ModuleType | None, tokenizer: Any, dataset: ModuleType | None) -> str | None:
-        """The kind of frames that are read; None where text is."""
+        """Return the kind of frames that the model reads; None if it reads text."""
         frames = self.section("frames")
         self.of_the_other(module, dataset, frames is not None)
         if frames is None:
@@ -224,19 +224,19 @@ class _Checker:
         two = getattr(dataset, "TWO_SIDED", False)
         if module and not getattr(module, "FRAMES", False):
             able = [k for k in tasks()[module.TASK] if getattr(registry.load("models", k), "FRAMES", False)]
-            what = f"models that read frames: {', '.join(able)}" if able else f"{self.task} is of text"
+            what = f"models that read frames: {', '.join(able)}" if able else f"{self.task} needs text"
             kind = module.__name__.rpartition(".")[2].replace("_", "-")
             self.document.problem(("frames",), f"{kind} reads text, not frames; {what}")
         if tokenizer is not None and not two:
-            self.document.problem(("tokenizer",), "frames are read in the place of text: remove it")
+            self.document.problem(("tokenizer",), "frames are read instead of text: remove it")
         if two and self.value.get("target_tokenizer") is not None:
-            self.document.problem(("target_tokenizer",), "where frames are read, `tokenizer` is of the target")
+            self.document.problem(("target_tokenizer",), "with frames, `tokenizer` is for the target: remove it")
         return self.tokenizer_kind(frames, "frames", "frames")
 
     def of_the_other(self, module: ModuleType | None, dataset: ModuleType | None, framed: bool) -> None:
-        """Tell keys that are of text where frames are read, or of frames where text is."""
+        """Report keys for text in a recipe that reads frames, and keys for frames in one that reads text."""
         if module and not framed and not getattr(module, "TEXT", True):
-            what = "reads frames, and this recipe reads text: add `frames: values`, or mel, mfcc"
+            what = "reads frames, but this recipe reads text: add `frames: values`, or mel, mfcc"
             self.document.problem(("model", "kind"), f"{module.Config.model_fields['kind'].default} {what}")
         for section, owner in (("model", module), ("data", dataset)):
             given = self.value.get(section)
@@ -246,16 +246,14 @@ class _Checker:
                 if not isinstance(given, dict) or known is None or given.get(key, known.default) == known.default:
                     continue
                 if not value or given[key] == value:
-                    what = (
-                        "of text, and this recipe reads frames" if framed else "of frames, and this recipe reads text"
-                    )
-                    self.document.problem((section, key), f"it is {what}; remove it")
+                    what = "text, but this recipe reads frames" if framed else "frames, but this recipe reads text"
+                    self.document.problem((section, key), f"it is for {what}; remove it")
 
     def tokenizer_kind(
         self, tokenizer: dict[str, Any] | None, section: str = "tokenizer", folder: str = "tokenizers"
     ) -> str | None:
-        """The kind of tokenizer, or of frames, that is meant; where it is misspelt, the nearest, to check the rest
-        by."""
+        """Return the kind of tokenizer, or of frames, that is meant; for a misspelt one the nearest, to check the
+        rest with."""
         known = registry.names(folder)
         kind = (tokenizer or {}).get("kind")
         if section in self.broken:
@@ -271,7 +269,7 @@ class _Checker:
         return kind
 
     def part(self, section: str, value: dict[str, Any]) -> Any:
-        """A section as its Config; None where it has mistakes, or where nothing tells what it should be."""
+        """Return a section as its Config; None if it has mistakes, or if its kind is not known."""
         config = self.configs.get(section)
         if config is None or section in self.broken:
             return None
@@ -288,7 +286,7 @@ class _Checker:
         return None
 
     def mistake(self, keys: Keys, text: str, section: dict[str, Any]) -> None:
-        """Note what a Config found, unless the same place has been found wrong already."""
+        """Add a mistake that a Config found, unless that place already has one."""
         first = text.partition(":")[0]
         if len(keys) == 1 and first in section:  # a validator of the whole section that names the key it means
             keys, text = (*keys, first), text.partition(":")[2].strip()
@@ -297,7 +295,8 @@ class _Checker:
             self.document.problems.append(problem)
 
     def unknown(self, keys: Keys, known: Sequence[str]) -> str:
-        """What to say of an unknown key: it may belong into another section, or to the kind that `--set` replaced."""
+        """Return the message for an unknown key, which may belong to another section, or to a kind that `--set`
+        replaced."""
         top, key = str(keys[0]), str(keys[-1])
         for section, config in self.configs.items():
             if len(keys) < 3 and section != top and key in config.model_fields and key != "kind":
@@ -307,7 +306,7 @@ class _Checker:
         was = old in registry.names("models") and key in registry.load("models", old).Config.model_fields
         if place and old != new and (was or not nearest(key, known)):
             whole = f"--set '{top}={{kind: {new}}}'"
-            return f"{new} has no such key, and {place.where} put it in the place of {old}; replace all: {whole}"
+            return f"{new} has no such key, and {place.where} replaced {old}; replace the whole section: {whole}"
         return unknown_key(key, known, "seqcli recipes keys" + (f" {top}" if top in SECTIONS else ""))
 
 

@@ -8,14 +8,14 @@ from seqcli.recipe.positions import Document, Keys, Place, Problem, dotted, pars
 
 
 class Overrides:
-    """Changes a document. `kinds` holds what kinds were replaced: (old, new, where), by the keys of their section."""
+    """Applies overrides to a document. `kinds` are the replaced kinds: (old, new, where), by the section's keys."""
 
     def __init__(self, document: Document):
         self.document = document
         self.kinds: dict[Keys, tuple[str, str, Place]] = {}
 
     def apply(self, number: int, text: str) -> None:
-        """Apply the `number`-th override. What is wrong with it becomes one of the document's problems."""
+        """Apply the `number`-th override; its mistakes are added to the document's problems."""
         place = Place((1, number), f"--set {text}".replace("\n", "\\n"))
         path, equals, value = text.partition("=")
         keys: Keys = tuple(part.strip() for part in path.split("."))
@@ -39,7 +39,7 @@ class Overrides:
         self.document.places |= {(*keys, *inner): place for inner in parsed.places}
 
     def _section(self, keys: Keys, place: Place) -> dict[str, Any] | None:
-        """The mapping at `keys`, made where there is none; `tokenizer: char` becomes `{kind: char}`."""
+        """Return the mapping at `keys`, created if missing; `tokenizer: char` becomes `{kind: char}`."""
         at: dict[str, Any] = self.document.value
         for i, key in enumerate(keys):
             inner = at.get(str(key))

@@ -1,4 +1,4 @@
-"""Moving recipes: the paths that they name are relative to the recipe, so they change when it moves."""
+"""Move recipes: paths in a recipe are relative to it, so they change when it moves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from seqcli.recipe.positions import Core, Keys, dotted
 from seqcli.recipe.schema import Recipe
 
-PATHS = {  # the keys of each section that name files: the one list of them
+PATHS = {  # the keys of each section that name files, listed only here
     "data": ("train", "valid", "test", "vectors", "replay"),
     "tokenizer": ("path",),
     "target_tokenizer": ("path",),
@@ -24,9 +24,9 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")  # an anchor and a tag stand before
 
 
 def moved(path: str, base: Path, folder: Path) -> str:
-    """What `path`, relative to `base`, is called in `folder`; unchanged where it is no file or glob that is there.
+    """Return `path`, relative to `base`, as a path relative to `folder`; unchanged if no file or glob matches it.
 
-    A name of a data set, `-`, and an absolute path stay what they are.
+    The name of a data set, `-`, and an absolute path are not changed.
     """
     if path in ("", "-") or Path(path).is_absolute() or path.startswith("~"):
         return path
@@ -40,7 +40,7 @@ def moved(path: str, base: Path, folder: Path) -> str:
 
 
 def rebase(recipe: Recipe, folder: Path) -> Recipe:
-    """The same recipe, said from `folder`: its paths rewritten, `base` the folder."""
+    """Return the recipe with its paths relative to `folder`, which becomes its `base`."""
     parts = {}
     for section, keys in PATHS.items():
         config = getattr(recipe, section)
@@ -52,8 +52,8 @@ def rebase(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's plain values as a model file holds them: of an absolute path only the file's name, for the file is
-    given away."""
+    """Return a recipe's plain values for a model file, with absolute paths cut to the file's name, because the file
+    is given away."""
 
     def shorten(path: str) -> str:
         return Path(path).name if Path(path).is_absolute() else path
@@ -67,7 +67,7 @@ def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def each(value: Any, change: Callable[[str], str]) -> Any:
-    """A path, or a list of paths, each changed, also where they stand under `train`; what is no path stays."""
+    """Apply `change` to a path, or to each in a list, also under `train`; other values stay."""
     if isinstance(value, dict):
         return {k: each(v, change) if k == "train" else v for k, v in value.items()}
     if isinstance(value, list):
@@ -76,7 +76,7 @@ def each(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def rebase_text(text: str, base: Path, folder: Path) -> tuple[str, list[tuple[str, str, str]]]:
-    """A recipe's YAML said from `folder`, all else as it stands, and the (key, old path, new path) that changed.
+    """Return a recipe's YAML with paths relative to `folder`, otherwise unchanged, and the changes (key, old, new).
 
     The text must be valid YAML.
     """
@@ -95,7 +95,7 @@ def rebase_text(text: str, base: Path, folder: Path) -> tuple[str, list[tuple[st
 
 
 def _paths(root: yaml.Node | None) -> Iterator[tuple[Keys, yaml.ScalarNode]]:
-    """The text scalars of the keys that name files."""
+    """Yield the text scalars of the keys that name files."""
     for keys, node in _entries(root, ()):
         if named := PATHS.get(str(keys[-1])):
             for inner, value in _entries(node, keys):
@@ -118,6 +118,6 @@ def _entries(node: yaml.Node | None, keys: Keys) -> Iterator[tuple[Keys, yaml.No
 
 
 def _quoted(text: str) -> str:
-    """A path as a YAML scalar that may stand in a flow list too."""
+    """Return a path as a YAML scalar that is also valid in a flow list."""
     plain = "/" in text and text[0] not in "-" and all(c.isalnum() or c in "._-/+" for c in text)
     return text if plain else "'" + text.replace("'", "''") + "'"

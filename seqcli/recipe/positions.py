@@ -1,7 +1,7 @@
-"""YAML as plain values that remember where they stand.
+"""Read YAML as plain values with their positions.
 
 Values are those of the YAML 1.2 core schema: `1e-3` is a number, `no` and `12:30` are text, only `true` and `false`
-are booleans. Nothing but text, numbers, booleans, null, lists and mappings can come out; keys are always text.
+are booleans. Values can only be text, numbers, booleans, null, lists and mappings; keys are always text.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import yaml
 Keys = tuple[str | int, ...]  # ("data", "train", 0)
 
 LARGEST = 256 << 10  # characters of a recipe
-MOST = 10_000  # values after aliases are expanded: a few lines of aliases can stand for billions
+MOST = 10_000  # values after expanding aliases: a few lines of aliases can expand to billions
 _TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where something was said: `order` sorts places, `where` is for the person."""
+    """The place of a key or value: `order` sorts places, `where` is for messages."""
 
     order: tuple[float, ...]
     where: str  # recipes/x.yaml:7, or --set model.hidden=3
@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass
 class Document:
-    """A value, the place of each part of it, and what was wrong with it so far."""
+    """A value, the place of each part of it, and the mistakes found so far."""
 
     source: str
     value: Any = None
@@ -52,7 +52,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, keys: Keys) -> Place:
-        """The place of the key that `keys` ends in, or of the nearest part around it."""
+        """Return the place of the last of `keys`, or of the nearest part that encloses it."""
         while keys and keys not in self.places:
             keys = keys[:-1]
         return self.places.get(keys) or Place((0, 1, 0), f"{self.source}:1")
@@ -62,7 +62,7 @@ class Document:
 
 
 def dotted(keys: Iterable[str | int]) -> str:
-    """("data", "train", 0) as `data.train[0]`."""
+    """Return keys as text: ("data", "train", 0) as `data.train[0]`."""
     return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in keys).removeprefix(".")
 
 
@@ -91,13 +91,13 @@ for _name, _regexp, _first in SCALARS:
 
 
 class _TooMuch(Exception):
-    """The aliases of a document stand for too much."""
+    """Raised if the aliases of a document expand to too many values."""
 
 
 def parse(text: str, source: str, place: Place | None = None) -> Document:
-    """Read one YAML document. Never raises for what the text says: mistakes are in `problems`.
+    """Read one YAML document. It never raises for mistakes in the text, which are in `problems`.
 
-    With `place` everything is said to stand there (the value of an override).
+    With `place` every part has that place (for the value of an override).
     """
     document = Document(source)
     if place:
@@ -128,7 +128,7 @@ class _Builder:
 
     def __init__(self, document: Document, place: Place | None):
         self.document, self.fixed = document, place
-        self.open: set[int] = set()  # nodes being built: an alias to one of them has no end
+        self.open: set[int] = set()  # nodes being built: an alias to one of them would be endless
         self.built = 0
 
     def place(self, node: yaml.Node) -> Place:
@@ -141,7 +141,7 @@ class _Builder:
             raise _TooMuch
         self.document.places.setdefault(keys, self.place(node))
         if id(node) in self.open:
-            self.document.problem(keys, "an alias to the very value that it stands in")
+            self.document.problem(keys, "an alias to the value that contains it")
             return None
         self.open.add(id(node))
         try:
@@ -180,7 +180,7 @@ class _Builder:
             if not isinstance(source, yaml.MappingNode):
                 self.mistake(source, keys, "what `<<` merges must be a mapping")
                 continue
-            # what is said here wins over what is merged, and what is merged first wins over what comes later
+            # a mapping's own keys take precedence over merged ones, and earlier merges over later ones
             inner = _Builder(Document(self.document.source), self.fixed)
             inner.open, inner.built = self.open, self.built
             found = inner.build(source, keys)
@@ -221,14 +221,14 @@ class _Builder:
 
     def unknown_tag(self, node: yaml.Node, keys: Keys) -> None:
         tag = node.tag.replace(_TAG, "!!")
-        self.mistake(node, keys, f"the tag {tag} has no place here: write the value alone")
+        self.mistake(node, keys, f"the tag {tag} is not allowed: write the value alone")
 
     def mistake(self, node: yaml.Node, keys: Keys, text: str) -> None:
         self.document.problems.append(Problem(self.place(node), keys, text))
 
 
 def _plain(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
-    """(line, column, what is wrong) of a syntax error, in one line of plain words."""
+    """Return (line, column, message) of a syntax error, in one line of plain words."""
     if isinstance(error, yaml.reader.ReaderError):
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
@@ -240,7 +240,7 @@ def _plain(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
     if "'\\t'" in what:
         what = "a tab character; indent with spaces"
     elif "mapping values are not allowed" in what:
-        what = "a second ':' in one value; put text that holds ': ' in quotes, or check the indentation"
+        what = "a second ':' in one value; quote text that contains ': ', or check the indentation"
     elif "could not find expected ':'" in what:
         mark, what = began or mark, "a line that is neither `key: value` nor a comment"
     elif "found unexpected end of stream" in what and "quoted" in context:
@@ -250,7 +250,7 @@ def _plain(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
     elif "expected <block end>" in what or "expected '<document start>'" in what:
         what = "this line is indented differently from those it belongs to, or a quote or bracket is out of place"
     elif "sequence entries are not allowed" in what:
-        what = "a list item (`- `) may not stand here; begin it on a line of its own"
+        what = "a list item (`- `) is not allowed here; begin it on a line of its own"
     elif "duplicate anchor" in context:
         what = context.replace("found duplicate", "a duplicate").partition(";")[0]
     elif "expected the node content" in what:

@@ -1,4 +1,4 @@
-"""Plain words for types and for what pydantic finds: one message for one value, whatever the type is made of."""
+"""Describe types and pydantic's errors in plain words: one message for one value, however complex its type."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from seqcli.recipe.positions import FLOAT, Keys
 
 _BOUNDS = (("gt", "greater than"), ("ge", "of at least"), ("lt", "less than"), ("le", "at most"))
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
-# what `describe` puts into words; any other kind of error is said in pydantic's own words
+# errors that `describe` words; all others keep pydantic's own message
 _DESCRIBED = ("_type", "literal_error", "greater_than", "greater_than_equal", "less_than", "less_than_equal")
 _UNIONS = (typing.Union, types.UnionType)
 LONG_LIST = 12  # more known keys than this are not listed in a message
 
 
 def describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """A type and its bounds: Annotated[float, Field(gt=0)] is "a number greater than 0"."""
+    """Describe a type with its bounds: Annotated[float, Field(gt=0)] is "a number greater than 0"."""
     base, bounds = _unwrap(annotation, metadata)
     origin, arms = get_origin(base), get_args(base)
     if origin in _UNIONS:
@@ -47,7 +47,7 @@ def describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
 
 
 def show(value: Any) -> str:
-    """A value that was found, for a message: short, and told apart from what it looks like."""
+    """Return a value for a message: short, and unambiguous about its type."""
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
     if isinstance(value, dict):
@@ -69,7 +69,7 @@ def _number(value: Any) -> str:
 
 
 def _unwrap(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[str, Any]]:
-    """The bare type, and its bounds by name."""
+    """Return the bare type, and its bounds by name."""
     found = [*metadata]
     while get_origin(annotation) is Annotated:
         annotation, *more = get_args(annotation)
@@ -81,13 +81,13 @@ def _unwrap(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[st
 
 
 def _arms(annotation: Any) -> list[Any]:
-    """The members of a union; the type itself where it is none."""
+    """Return the members of a union; the type itself if it is not one."""
     base, _ = _unwrap(annotation)
     return [a for m in get_args(base) for a in _arms(m)] if get_origin(base) in _UNIONS else [annotation]
 
 
 def member(annotation: Any, keys: Keys) -> Any:
-    """The type at `keys` inside a type, as Annotated where it has bounds; None where there is none."""
+    """Return the type at `keys` inside a type, as Annotated if it has bounds; None if there is none."""
     for key in keys:
         found = None
         for arm in _arms(annotation):
@@ -111,7 +111,7 @@ def member(annotation: Any, keys: Keys) -> Any:
 
 
 def known_keys(annotation: Any, keys: Keys = ()) -> list[str]:
-    """The keys that may stand at `keys` inside a configuration."""
+    """Return the keys that are allowed at `keys` inside a configuration."""
     found: list[str] = []
     for arm in _arms(member(annotation, keys)):
         base, _ = _unwrap(arm)
@@ -121,8 +121,8 @@ def known_keys(annotation: Any, keys: Keys = ()) -> list[str]:
 
 
 def fitted(annotation: Any, value: Any) -> Any:
-    """What YAML cannot say, done for it, because pydantic is run strictly: a list becomes a tuple and `1e4` a whole
-    number where the type asks for one."""
+    """Convert what YAML cannot express, because pydantic is strict: a list becomes a tuple, and `1e4` an integer, if
+    the type asks for one."""
     if isinstance(value, dict):
         return {k: fitted(member(annotation, (k,)), v) if isinstance(k, str) else v for k, v in value.items()}
     if annotation is None or not isinstance(value, (list, float)):
@@ -135,23 +135,24 @@ def fitted(annotation: Any, value: Any) -> Any:
 
 
 def unknown_key(key: str, known: Iterable[str], see: str) -> str:
-    """`unknown key`, and what may stand in its place; `see` is the command that lists what may, where it is much."""
+    """Return the message for an unknown key, with suggestions; `see` is the command that lists the keys if they are
+    many."""
     known = list(known)
     if len(known) > LONG_LIST and not nearest(key, known):
         return f"unknown key; see: {see}"
-    return "unknown key; " + (did_you_mean(key, known) or "none may stand here")
+    return "unknown key; " + (did_you_mean(key, known) or "no keys are allowed here")
 
 
 def explain(
     error: ValidationError, config: type[BaseModel], value: Any, unknown: Callable[[Keys], str]
 ) -> list[tuple[Keys, str]]:
-    """What pydantic found wrong with `value`, as (keys inside value, message), one for each place.
+    """Return the errors that pydantic found in `value`, as (keys inside value, message), one for each place.
 
-    A value that fits no member of a union is reported once; where it has the shape of one member (a list, a
-    mapping), what is wrong inside it is reported instead. `unknown(keys)` words what is said of an unknown key.
+    A value that fits no member of a union is reported once; if it has the shape of one member (a list, a mapping),
+    the errors inside it are reported instead. `unknown(keys)` returns the message for an unknown key.
     """
     found: dict[Keys, str] = {}
-    by_member: dict[Keys, bool] = {}  # whether all that is said about a place was said by a union's members
+    by_member: dict[Keys, bool] = {}  # whether all errors at a place come from a union's members
     for item in error.errors(include_url=False):
         keys, named = _locate(item["type"], item["loc"], value)
         found.setdefault(keys, _message(item, config, keys, value, unknown))
@@ -161,10 +162,11 @@ def explain(
 
 
 def _locate(kind: str, location: tuple[str | int, ...], value: Any) -> tuple[Keys, bool]:
-    """The keys of what an error is about, and whether a member of a union found it.
+    """Return the keys of the value that an error is about, and whether a member of a union found it.
 
-    pydantic puts the names of unions' members among the keys; what does not lead on in the value is such a name.
+    pydantic puts the names of unions' members among the keys; a key that the value does not have is such a name.
     """
+
     keys: Keys = ()
     named = False
     missing = location[-1:] if kind == "missing" else ()

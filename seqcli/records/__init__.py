@@ -1,19 +1,20 @@
 """Records: text in and out for every task, one format a file. This module is the contract.
 
 A task asks for a `Kind` of record, whose parts are its roles: TAGGED (`Sentence`s: words with their tags), LABELLED
-(`Example`s: texts with labels) or PAIRED (`Pair`s: a source and its target). A format's file says once which kinds it
-`READS`, of which it has what is to be predicted (`GOLD`), and which it `WRITES`; beside them stand `SUFFIXES`, the
-endings of files' names that tell it, and where its content tells it `looks(sample, kind)` and `GUESSED`, its place in
-the order in which formats are asked. `Reader(options)` turns chunks of whole lines into records (`feed(chunk)`,
-`close()`), `Writer(options)` a record and what was predicted for it into text. What formats share is beside them in
-`_lines` (a line a record), `_rows` (cells), `_fields` (named fields, as of JSON objects), `_blocks` (a word a line).
+(`Example`s: texts with labels) or PAIRED (`Pair`s: a source and its target). The module of a format lists the kinds
+that it `READS`, those that it reads together with what is to be predicted (`GOLD`), and those that it `WRITES`;
+`SUFFIXES` are the endings of file names that identify it. A format that its content identifies has
+`looks(sample, kind)`, and `GUESSED`, its place in the order in which formats are tried. `Reader(options)` turns
+chunks of whole lines into records (`feed(chunk)`, `close()`); `Writer(options)` turns a record and its prediction
+into text. Formats share code in `_lines` (a record a line), `_rows` (cells), `_fields` (named fields, as in JSON
+objects) and `_blocks` (a word a line).
 
-N records come out for N records in, in their order. A line is a record in the line formats (a blank one too); a block
-that a blank line ends is a record in the column formats. Of texts with labels, and of pairs, blank lines are no
-records with `Options.gold`, for a data set (but in `lines`, where two files must stay aligned); for a filter they are
-ones with an empty text. What a reader keeps in `raw` gives the record back byte for byte (`as_read`), and lets the
-writer of the same format do so but for what was predicted. Every writer can write every record; what the format
-cannot hold (a line break inside a word) is replaced so that no line breaks in two.
+N records in give N records out, in the same order. In the line formats a line is a record, even a blank one; in the
+column formats a record is a block that a blank line ends. For labelled texts and pairs, a blank line is skipped in a
+data set (`Options.gold`), except in `lines`, where two files must stay aligned; for a filter it is a record with an
+empty text. What a reader keeps in `raw` reproduces the record byte for byte (`as_read`), and lets the writer of the
+same format do so except for the predictions. Every writer can write every record; whatever the format cannot hold (a
+line break inside a word) is replaced, so that no line breaks in two.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ ROWS = ("tsv", "csv")  # formats whose records are rows of cells
 
 
 def formats_of(kind: Kind, what: str = "READS") -> tuple[str, ...]:
-    """The formats that read a kind of record, sorted; those that have its goal (GOLD), or write it (WRITES)."""
+    """Return the formats that read a kind of record, sorted; or, by `what`, those that read it with what is to be
+    predicted (GOLD) or write it (WRITES)."""
     return registry.having("records", what, kind.name)
 
 
 def open_format(kind: Kind, name: str) -> ModuleType:
-    """The module of a format that reads or writes a kind of record. Raises UsageError with a suggestion where there
-    is no such format."""
+    """Return the module of a format that reads or writes a kind of record. Raises UsageError with a suggestion if
+    there is no such format."""
     known = sorted({*formats_of(kind), *formats_of(kind, "WRITES")})
     if name not in known:
         raise UsageError(f"unknown format {name!r}", hint=did_you_mean(name, known))
@@ -51,20 +53,20 @@ def open_format(kind: Kind, name: str) -> ModuleType:
 
 
 def told_by_name(path: str, kind: Kind) -> str | None:
-    """The format that the ending of a file's name tells, if it tells one."""
+    """Return the format that the ending of a file's name identifies, or None."""
     ending = suffix(path)
     return next((name for name in formats_of(kind) if ending in registry.constant("records", name, "SUFFIXES")), None)
 
 
 def as_trained(read: str, trained: str | None) -> str:
-    """The format of a file of which the name tells `read`: what a model was trained on, where the name tells rows of
-    cells, and those were rows of numbers alone."""
+    """Return the format of a file whose name suggests `read`: the format that the model was trained on if that has
+    rows of numbers alone and the name suggests rows of cells, else `read`."""
     known = read in ROWS and trained in registry.names("records")
     return str(trained) if known and registry.constant("records", str(trained), "OF_NUMBERS") else read
 
 
 class Sample(NamedTuple):
-    """The beginning of a file, as far as its lines are whole; of a single line that is not, that."""
+    """The beginning of a file: its complete lines, or its first line if not even that is complete."""
 
     text: str
     lines: list[str]  # without their ends
@@ -72,8 +74,8 @@ class Sample(NamedTuple):
 
 
 def detect(kind: Kind, path: str, text: str = "") -> str | None:
-    """The format that a file's ending or, failing that, the beginning of its text shows; None when unsure, as of
-    plain text. `text` may end within a line."""
+    """Return the format that a file's ending or, failing that, the beginning of its text identifies; None if unsure,
+    as for plain text. `text` may end within a line."""
     if known := told_by_name(path, kind):
         return known
     whole, _, cut = text.removeprefix(BOM).rpartition("\n")
@@ -89,24 +91,24 @@ def detect(kind: Kind, path: str, text: str = "") -> str | None:
 
 
 class Reader(ABC):
-    """Text in, records out, of the kind that the options are for; holds no more than the record it is in. Sources may
-    follow each other: a record never goes from one into the next, and what lacks its end there is given one. Raises
-    SeqcliError with the place."""
+    """Turns text into records of the kind that the options name, and holds no more than the current record. Several
+    sources may follow each other: a record never spans two of them, and a last line without a line end is given one
+    there. Raises SeqcliError with the place."""
 
     format: str
 
     def __init__(self, options: Options, trained: Mapping[str, Any] | None = None):
-        """`trained` says for each part of a record (text, source …) what its column or key was called where a model
-        was trained: there it is looked for first."""
+        """`trained` maps each part of a record (text, source …) to the column or key that had it when the model was
+        trained, which is tried first."""
         self.options, self.kind, self.trained = options, options.kind, dict(trained or {})
-        self.found: dict[str, Any] = {}  # what the columns or keys that are read are called, by part of a record
+        self.found: dict[str, Any] = {}  # names of the columns or keys that are read, by part of a record
         self._told: set[tuple[str, Any]] = set()
         self._source: str | None = None
-        self._tail, self._next = "", 1  # a line without its end so far, and the number of the line to come
+        self._tail, self._next = "", 1  # an incomplete last line, and the number of the next line
         self._bom = False
 
     def _tell(self, role: str, name: Any, what: str, place: str) -> None:
-        """Say, once, that a part of a record is read from elsewhere than in training; `what`: column or key."""
+        """Warn once that a part of a record is read from another column or key (`what`) than in training."""
         own = self.trained.get(role)
         named = isinstance(own, str) and not own.isdigit()  # a number says nothing where columns have names
         if named and own != name and (role, name) not in self._told:
@@ -118,7 +120,7 @@ class Reader(ABC):
             )
 
     def feed(self, chunk: Chunk) -> Iterator[Any]:
-        """Yield the records that this chunk completes; those before a mistake come before it is raised."""
+        """Yield the records that this chunk completes; those before an error are yielded before it is raised."""
         again = chunk.line == 1 and chunk.column == 1 and not (chunk.text == "\n" and self._tail)
         if chunk.source != self._source or again:
             if self._source is not None:
@@ -143,20 +145,20 @@ class Reader(ABC):
         yield from self._rest(last)
 
     def _start(self) -> None:  # noqa: B027
-        """A new source begins; a format that keeps nothing between lines has nothing to do."""
+        """Begin a new source. A format that keeps nothing between lines has nothing to do here."""
 
     @abstractmethod
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:
-        """Yield the records that these lines, without their `\\n`, complete; `number` is the first one's, `end` what
-        each ends with: `""` for a last line without its end. A `\\r` is still there; so is a BOM (see `_bom`)."""
+        """Yield the records that these lines, given without their `\\n`, complete. `number` is the first line's;
+        `end` is each line's end, `""` for a last line without one. Any `\\r` or BOM is still there (see `_bom`)."""
 
     def _rest(self, last: bool) -> Iterable[Any]:
-        """What the end of a source completes; `last`: no source follows."""
+        """Return the records that the end of a source completes; `last`: no source follows."""
         return ()
 
 
 class Writer(ABC):
-    """Sentences in, text out."""
+    """Turns sentences into text."""
 
     format: str
 
@@ -165,17 +167,17 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, sentence: Sentence, answer: Answer) -> str:
-        """The record as text, with its line ends; nothing where `sentence.record` is False and it came from another
-        format. `answer` has one tag for each word."""
+        """Return the record as text, with its line ends; `""` if `sentence.record` is False and it was read from
+        another format. `answer` has one tag for each word."""
 
     def tag(self, tag: str) -> str:
-        """A tag as it stands in text: `empty_tag` for none."""
+        """Return a tag as it is written: `empty_tag` for an empty one."""
         return tag or self.options.empty_tag
 
 
 def as_read(record: Any) -> tuple[str, str]:
-    """A record as it was read, and its line end: `\\n`, `\\r\\n`, or nothing for a last line without one. Of two
-    files side by side it is that of the first."""
+    """Return a record as it was read, and its line end: `\\n`, `\\r\\n`, or `""` for a last line without one. For two
+    aligned files, both are those of the first."""
     raw = record.raw
     return (record.text, "\n") if raw is None else (raw.before + raw.body, raw.end)
 
@@ -187,18 +189,18 @@ _BLANK = {**_CELL, ord(" "): _NBSP}
 
 
 def one_line(text: str) -> str:
-    """Text on one line: a line break is written as U+00A0, NUL as U+FFFD; the length stays."""
+    """Return text on one line: line breaks become U+00A0, NUL becomes U+FFFD; the length stays the same."""
     return text.translate(_BREAKS)
 
 
 def cell(text: str, *, blanks: bool = False) -> str:
-    """Text as one column of a line: line breaks and tabs (spaces too with `blanks`: they separate) are written as
-    U+00A0, NUL as U+FFFD, nothing as `_`. The length stays, but for nothing's."""
+    """Return text as one column of a line: line breaks and tabs (with `blanks`, where spaces separate columns, spaces
+    too) become U+00A0, NUL becomes U+FFFD, and an empty text becomes `_`. The length otherwise stays the same."""
     if text.isalnum():  # the common case, at a tenth of the cost
         return text
     return text.translate(_BLANK if blanks else _CELL) or NOTHING
 
 
 def body_of(line: str) -> tuple[str, str]:
-    """A line without its `\\n` in two: what it says, and the `\\r` of its end if there is one."""
+    """Split a line given without its `\\n` into its content and a trailing `\\r`, or `""`."""
     return (line[:-1], "\r") if line.endswith("\r") else (line, "")

@@ -1,7 +1,7 @@
-"""What the column formats share: a record is a block of lines, a word a line, that a blank line ends.
+"""Shared code of the column formats: a record is a block of lines, a word a line, that a blank line ends.
 
-What stands before a block's first word (blank lines, comments, document marks) belongs to the block. What follows the
-last block of a source is given back as a Sentence that is no record.
+Lines before a block's first word (blank lines, comments, document marks) belong to the block. Lines after the last
+block of a source are returned as a Sentence with `record` False.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ BLANKS = " \t\r"  # a line of nothing else is blank
 
 @dataclass(slots=True)
 class Block:
-    """The lines of a record as they were read, without their `\\n`, and which of them are words.
+    """The lines of a record as they were read, without their `\\n`, and which of them hold words.
 
-    `end` is what the last line ends with: `\\n`, or nothing at the end of an input that lacks it.
+    `end` is the last line's end: `\\n`, or `""` at the end of an input that lacks it.
     """
 
     format: str
-    before: str  # a byte order mark, or nothing
+    before: str  # a byte order mark, or `""`
     lines: list[str]
-    rows: list[int]
+    rows: list[int]  # indices of the lines that hold words
     end: str
-    layout: Any = None  # what the format's writer must know of the columns
+    layout: Any = None  # what the format's writer needs to know about the columns
 
     def places(self, first: int, cell: int, separator: str | None) -> list[Place]:
-        """The places of a column's cells, where the first line has this number; no separator: runs of blanks."""
+        """Return the places of a column's cells. `first` is the first line's number; no separator: runs of blanks."""
+
         return [(first + row, extent(self.lines[row], cell, separator)[0] + 1) for row in self.rows]
 
 
 def extent(line: str, cell: int, separator: str | None) -> tuple[int, int]:
-    """(start, end) of a cell in a line, in characters from 0."""
+    """Return (start, end) of a cell in a line, in characters from 0."""
     if separator is None:
         found = list(TOKEN.finditer(body_of(line)[0]))
         return found[cell].span() if cell < len(found) else (0, 0)
@@ -47,7 +48,7 @@ def extent(line: str, cell: int, separator: str | None) -> tuple[int, int]:
 
 
 class BlockReader(Reader):
-    """Collects lines into blocks; the format turns a block into a Sentence."""
+    """A reader that collects lines into blocks; the format turns a block into a Sentence."""
 
     def __init__(self, options: Options, trained: Any = None):
         super().__init__(options, trained)
@@ -58,7 +59,7 @@ class BlockReader(Reader):
         self._held: list[str] = []
         self._rows: list[int] = []  # indices in _held
         self._first = self._next  # number of the line _held[0]
-        self._open = False  # whether a blank line ends the block
+        self._open = False  # whether the next blank line ends the block
 
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Sentence]:
         self._end = end  # of the last line
@@ -93,21 +94,21 @@ class BlockReader(Reader):
         return self._sentence(block, first)
 
     def _places(self, block: Block, *given: Any) -> Places:
-        """Those of a column, when they are asked for."""
+        """Return the places of a column, computed on demand."""
         return Places(len(block.rows), block.places, given)
 
     @abstractmethod
     def _is_word(self, line: str, number: int) -> bool | None:
-        """Whether a line that is not blank is a word; None: it stands before a block, and a blank line after it ends
-        none."""
+        """Whether a non-blank line holds a word; None if it stands before a block, which a blank line after it does
+        not end."""
 
     @abstractmethod
     def _sentence(self, block: Block, first: int) -> Sentence:
-        """The record of a block whose first line has this number."""
+        """Return the record of a block; `first` is its first line's number."""
 
 
 class BlockWriter(Writer):
-    """Writes a block a record; one of its own format is written into the lines it came from."""
+    """A writer of a block a record; a record of its own format is written into the lines it was read from."""
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
         block = sentence.raw
@@ -125,4 +126,4 @@ class BlockWriter(Writer):
 
     @abstractmethod
     def _block(self, sentence: Sentence, answer: Answer) -> str:
-        """The lines of any record, with their ends, without the blank line that ends it."""
+        """Return the lines of any record, with their ends, without the final blank line."""

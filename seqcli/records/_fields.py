@@ -1,13 +1,13 @@
-"""What the formats share whose records are named fields: which is which, what is wrong, and where.
+"""Shared code of the formats whose records are named fields: which field is which, and errors with their place.
 
-Which field is which: as said; else as where the model was trained; else by its name. Of a text with labels that is
-`text`, else `sentence`, else the only text beside the label, which is under `label`, else `labels`: a text, a number,
-true or false, or a list of those (null is none; 1 is the label `1`, 1.0 is `1.0`, true is `true`). Of pairs they are
+A field is found as the options say; else as in training; else by its name. The text of a labelled text is under
+`text`, else `sentence`, else the only text beside the label. The label is under `label`, else `labels`: a text, a
+number, true or false, or a list of those (null is none; 1 is the label `1`, 1.0 is `1.0`, true is `true`). Pairs are
 under names that go together (source and target, src and tgt, input and output …); a filter's record may have a source
 alone: under a well-known name, else the only text. What an answer must begin with is under the name that `prefix`
-says, or nowhere (null too). Of tagged text `field` holds a text, which the caller splits into words, or a list of
-tokens, by default `tokens`, else `text`; the tags are a list as long, under the name that `tag` says (`tags`).
-Without gold what cannot be what is to be predicted is none.
+gives; without it, or if the value is null, there is none. In tagged text `field` (by default `tokens`, else `text`)
+holds a text, which the caller splits into words, or a list of tokens; the tags are a list of the same length, under
+the name that `tag` gives (`tags`). Without gold, a value that cannot be a label, tags or a target is ignored.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def _counts(value: Any) -> bool:
 
 
 def member_places(find: Find, body: str, key: str, number: int) -> list[Place]:
-    """The places of a list's members in a line."""
+    """Return the places of a list's members in a line."""
     return [(number, start + 1) for start in find(body, key)[1]]
 
 
 class FieldReader(LineReader):
-    """A line a record, made of its fields."""
+    """A reader of a record a line, made from its fields."""
 
     @staticmethod
     @abstractmethod
     def find(body: str, key: str) -> tuple[int, list[int]]:
-        """Where a field's value begins in a line, from 0, and where its members do if it is a list."""
+        """Return where a field's value begins in a line, from 0, and where its members begin if it is a list."""
 
     @abstractmethod
     def _fields(self, line: Line, number: int) -> Fields:
-        """The fields of a line. Raises SeqcliError with the place."""
+        """Return the fields of a line. Raises SeqcliError with the place."""
 
     def _blank(self, line: Line, number: int) -> Any:
         return self._made("", line, number, split=True) if self.kind is TAGGED else super()._blank(line, number)
@@ -145,7 +145,7 @@ class FieldReader(LineReader):
                 sentence.features[name] = found[0]
 
     def _tags_of(self, name: str, sentence: Sentence, fields: Fields, line: Line, number: int) -> Any:
-        """The tags under a key, and their places; None where a filter's record has none."""
+        """Return the tags under a key, and their places; None if a filter's record has none."""
         gold, value = self.options.gold, fields.get(name)
         if not isinstance(value, list):
             if gold:
@@ -182,14 +182,14 @@ class FieldReader(LineReader):
         if self.options.gold:
             label_key = self._key("label", fields, self.options.label, usual, number)
         own = self.trained.get("text")
-        given = self.options.text or (own if self.options.further else None)  # of several texts each has its key
+        given = self.options.text or (own if self.options.further else None)  # each of several texts has its own key
         usual = None if given or own in fields else self._text_key(fields, label_key, number)
         key = self._key("text", fields, given, usual, number)
         assert key is not None
         return key, label_key
 
     def _text_key(self, fields: Fields, label_key: str | None, number: int) -> str:
-        """The key of the text where nothing says it."""
+        """Return the key of the text if neither options nor training give it."""
         taken = (label_key, *LABEL_KEYS, *self.options.further_labels)
         for key in TEXT_KEYS:
             if key in fields and key not in taken:
@@ -225,7 +225,7 @@ class FieldReader(LineReader):
     # pairs
 
     def _target(self, fields: Fields, key: str | None, pair: Pair) -> str | list[str] | None:
-        """The target; where it may have further ones beside it, all."""
+        """Return the target, or a list of it and its further references if the options allow those."""
         if self.options.gold:
             if key is None:
                 raise self._no_key("target", "target", fields, pair.line)
@@ -237,7 +237,7 @@ class FieldReader(LineReader):
         return value if isinstance(value, str) else None
 
     def _texts(self, fields: Fields, key: str, pair: Pair) -> list[str]:
-        """The texts under a key: one, or a list of them that is not empty."""
+        """Return the texts under a key: one text, or a list that is not empty."""
         value = fields.get(key)
         if isinstance(value, list) and value:
             self._strings(value, pair.raw, pair.line, key)
@@ -245,7 +245,7 @@ class FieldReader(LineReader):
         return [self._text(fields, key, "target", pair.raw, pair.line)]
 
     def _phrases(self, fields: Fields, key: str, line: Line, number: int) -> tuple[str, ...]:
-        """The phrases under a key, a string or a list of them; none where it is not there. Raises SeqcliError."""
+        """Return the phrases under a key, a string or a list of strings; none without the key. Raises SeqcliError."""
         value = fields.get(key)
         listed = [] if value is None else value if isinstance(value, list) else [value]
         for i, phrase in enumerate(listed):
@@ -258,7 +258,7 @@ class FieldReader(LineReader):
         return tuple(listed)
 
     def _pair_keys(self, fields: Fields, number: int) -> tuple[str, str | None]:
-        """The keys of source and target. Raises SeqcliError where there is none for the source, or several."""
+        """Return the keys of source and target. Raises SeqcliError if none or several could be the source."""
         said = self.options
         source = self._key("source", fields, said.source, None, number)
         target = self._key("target", fields, said.target, None, number)
@@ -284,8 +284,8 @@ class FieldReader(LineReader):
     # which field it is, what is wrong, and where
 
     def _key(self, role: str, fields: Fields, given: str | None, known: str | None, number: int) -> str | None:
-        """The key of a part of a record: what is `given`, else what it was in training, else the `known` one, which
-        is told where training had another."""
+        """Return the key of a part of a record: the `given` one, else the one in training, else the `known` one, with
+        a warning if training had another."""
         own = self.trained.get(role)
         key = given or (own if isinstance(own, str) and own in fields else known)
         if key is not None:
@@ -295,13 +295,13 @@ class FieldReader(LineReader):
         return key
 
     def _only(self, keys: list[str], role: str, fields: Fields, number: int) -> str:
-        """The one key that there is. Raises SeqcliError for none or several."""
+        """Return the only key. Raises SeqcliError for none or several."""
         if len(keys) == 1:
             return keys[0]
         raise self._which(keys, role, number) if keys else self._no_key(role, role, fields, number)
 
     def _text(self, fields: Fields, key: str, role: str, line: Line, number: int) -> str:
-        """The text under a key. Raises SeqcliError where there is none."""
+        """Return the text under a key. Raises SeqcliError if there is none."""
         value = fields.get(key)
         if isinstance(value, str):
             return value
@@ -316,12 +316,12 @@ class FieldReader(LineReader):
         )
 
     def _at(self, line: Line, number: int, key: str | None, index: int | None = None) -> str:
-        """`file:line:column` of a field, or a member of it; of the line where there is no such field."""
+        """Return `file:line:column` of a field, or of a member of it; of the line if there is no such field."""
         start, members = (0, []) if key is None else self.find(line.body, key)
         return f"{self._source}:{number}:{(start if index is None else members[index]) + 1}"
 
     def _no_key(self, role: str, key: str, fields: Fields, number: int) -> SeqcliError:
-        """The error for a record without a key that it must have."""
+        """Return the error for a record that lacks a required key."""
         near = did_you_mean(key, [k for k in fields if k != RESULT]) or "the object is empty"
         return SeqcliError(
             f"{self._source}:{number}:1: the object has no {key!r}",
@@ -329,7 +329,7 @@ class FieldReader(LineReader):
         )
 
     def _which(self, keys: list[str], role: str, number: int) -> SeqcliError:
-        """The question which of several keys it is."""
+        """Return the error that asks which of several keys is meant."""
         several = ", ".join(map(repr, keys[:8])) + (" …" if len(keys) > 8 else "")
         return SeqcliError(
             f"{self._source}:{number}:1: which of {several} is the {role}?",
@@ -337,7 +337,7 @@ class FieldReader(LineReader):
         )
 
     def _half_a_character(self, line: Line, number: int, key: str | None) -> SeqcliError:
-        """The error for a field with a lone surrogate."""
+        """Return the error for a field with a lone surrogate."""
         return SeqcliError(
             f"{self._at(line, number, key)}: the field {key!r} holds half a character (a lone surrogate)",
             hint="a character beyond U+FFFF is written as itself, or as two \\u escapes",

@@ -1,4 +1,4 @@
-"""JSON objects, one a line: where their members stand, and how what was found is put into one."""
+"""JSON objects, one a line: locate their members, and add results to them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from typing import Any
 
 from seqcli.console import visible
 
-RESULT = "seqcli"  # the key of what was found
+RESULT = "seqcli"  # the key of the results
 WHITE = " \t\r"  # a line of nothing else is blank
 _decode = json.JSONDecoder().raw_decode
 
 
 def whole(text: str) -> bool:
-    """Whether a text can be written: no escape in it stands for half a character."""
+    """Whether a text can be encoded: it has no lone surrogate, half of a character that was escaped."""
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def short(value: Any) -> str:
-    """A value as JSON writes it, its beginning where it is long."""
+    """Return a value as JSON, truncated to 40 characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else text[:40] + "…"
 
 
 def starts(body: str, key: str) -> tuple[int, list[int]]:
-    """Where a key's value begins in a line, in characters from 0, and where the members begin if it is a list.
+    """Return where a key's value begins in a line, in characters from 0, and where its members begin if it is a list.
 
-    The line must be a JSON object; a key that is there twice counts where it comes last, and one that is not there
-    is found at 0.
+    The line must be a JSON object. The last of several equal keys counts; a missing key is found at 0.
     """
     value, found = 0, []
     for name, _, at, _ in _members(body):
@@ -49,7 +48,7 @@ def _skip(body: str, at: int, more: str = "") -> int:
 
 
 def _members(body: str) -> Iterator[tuple[str, int, int, int]]:
-    """Each member of an object: its name, where that begins, where the value begins, and where it ends."""
+    """Yield each member of an object: its name, where the name begins, where the value begins, and where it ends."""
     at = _skip(body, 0) + 1
     while (at := _skip(body, at, ",")) < len(body) and body[at] != "}":
         begin = at
@@ -68,19 +67,19 @@ def is_object(line: str) -> bool:
 
 
 def dumps(value: Any) -> str:
-    """JSON on one line, for every reader: what some take for a line's end, and half characters, are escaped."""
+    """Return a value as JSON on one line; lone surrogates and what some programs take for a line end are escaped."""
     return visible(json.dumps(value, ensure_ascii=False))
 
 
 def joined(body: str, result: dict[str, Any]) -> str:
-    """A line with an object, as it stands, and `result` as its last member."""
+    """Return a line with an object, unchanged but for `result` as its last member."""
     return with_members(body, {RESULT: result})
 
 
 def with_members(body: str, new: dict[str, Any]) -> str:
-    """A line with an object, as it stands, and further members at its end; those of their names are replaced."""
+    """Return a line with an object, unchanged but for new members at its end, which replace those of their names."""
     record = json.loads(body)
-    if any(name in record for name in new):  # the other members stay as they are written
+    if any(name in record for name in new):  # the other members stay as they were written
         record = {name: value for name, value in record.items() if name not in new}
         body = "{" + ", ".join(body[a:b] for name, a, _, b in _members(body) if name not in new) + "}"
     head = body.rstrip(WHITE)[:-1]
@@ -89,5 +88,5 @@ def with_members(body: str, new: dict[str, Any]) -> str:
 
 
 def new_object(members: dict[str, Any], result: dict[str, Any]) -> str:
-    """A line with an object of its own members and what was found for it."""
+    """Return a line with a new object of these members and the result."""
     return dumps({**members, RESULT: result})

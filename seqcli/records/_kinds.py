@@ -1,4 +1,4 @@
-"""Kinds of records, as tasks ask for them, and what a recipe or flags say of a file: data for the readers."""
+"""The kinds of records that tasks ask for, and the options that a recipe or flags set for a file."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records._record import Example, Pair, Sentence
 
 BLANKS = " \t"  # a line of nothing else is blank
-UNPRINTABLE = re.compile(r"[\t\n\r]")  # what no label may hold: results are `label TAB probability`, a line each
+UNPRINTABLE = re.compile(r"[\t\n\r]")  # not allowed in a label: results are lines of `label TAB probability`
 QUOTE = '"'
 _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a task asks for of each record."""
+    """A kind of record that tasks ask for."""
 
-    name: str  # what formats call it in READS, GOLD, WRITES
-    record: Callable[..., Any]  # makes one of text, source, line, raw
-    roles: tuple[str, ...]  # its parts, as options name them: the first must be there, with gold the second too
-    known: tuple[Collection[str], ...]  # the well-known names of the first and the second in columns
+    name: str  # its name in READS, GOLD, WRITES of the formats
+    record: Callable[..., Any]  # makes a record from text, source, line, raw
+    roles: tuple[str, ...]  # its parts, named as in options: the first is required, with gold the second too
+    known: tuple[Collection[str], ...]  # well-known column names of the first and the second role
     kept: tuple[str, ...]  # the options that a model's header keeps, in that order
     plain: str = "text"  # the format of lines of running text
 
@@ -66,47 +66,47 @@ KINDS = {kind.name: kind for kind in (TAGGED, LABELLED, PAIRED)}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a recipe or flags say about a file; each format uses what concerns it. Raises UsageError for what cannot
-    be meant."""
+    """What a recipe or flags say about a file; each format uses the options that concern it. Raises UsageError for an
+    impossible value."""
 
     kind: Kind
     text: str | None = None  # labels: the text's column, by name or number from 1 (tsv, csv), or key (jsonl)
-    further: Sequence[str] = ()  # and those of further texts, which are read as one with the first
-    label: str | None = None  # the label's
-    further_labels: Sequence[str] = ()  # and those of further targets; where there are no columns (fasttext,
-    # label-text) what they are called: they are the whole label, the first is cut at `label_until`
-    source: str | None = None  # pairs: the source's; lines: the part of a file's name that says that it has the
-    # sources (default: its ending)
-    parts: Sequence[str] = ()  # tsv, csv, jsonl: the columns or keys of what follows it in the source, behind a tab
-    target: str | None = None  # the target's; lines: what stands there in the name of the file with the targets
+    further: Sequence[str] = ()  # those of further texts, which are read together with the first
+    label: str | None = None  # the label's column or key
+    further_labels: Sequence[str] = ()  # those of further targets; in formats without columns (fasttext, label-text)
+    # the names of those targets, whose label is the whole one, while the first target's is cut at `label_until`
+    source: str | None = None  # pairs: the source's column or key; lines: the part of a file's name that marks the
+    # file with the sources (default: its ending)
+    parts: Sequence[str] = ()  # tsv, csv, jsonl: columns or keys of texts appended to the source, each after a tab
+    target: str | None = None  # the target's column or key; lines: that part in the name of the file with the targets
     references: tuple[str, ...] | None = None  # pairs that are scored: the columns or keys of further targets; lines:
     # further `target`s, or files; jsonl: a target may be a list too. None: a target is one text
     prefix: str | None = None  # tsv, csv, jsonl: the column or key of what an answer must begin with
-    must: str | None = None  # jsonl: the key of phrases that an answer must hold
-    must_not: str | None = None  # and of those that it must not
+    must: str | None = None  # jsonl: the key of phrases that an answer must contain
+    must_not: str | None = None  # jsonl: the key of phrases that it must not contain
     field: str | None = None  # tags: the key with the text or the tokens (jsonl); None: `tokens`, else `text`
     tag: str | None = None  # the column, CoNLL-U field (`upos`, `feats.Number`, `misc.NER`) or JSON key with the tags
-    further_tags: Sequence[str] = ()  # and those of further targets; they are read as `features`
-    header: bool | None = None  # tsv, csv: whether the first row names the columns; None: as it looks
+    further_tags: Sequence[str] = ()  # those of further targets, which are read as `features`
+    header: bool | None = None  # tsv, csv: whether the first row names the columns; None: guessed from that row
     delimiter: str | None = None  # tsv, csv: what separates cells; None: tab, comma
     quoting: bool | None = None  # whether cells may stand in double quotes; None: csv yes, tsv no
     label_prefix: str = "__label__"  # fasttext: what labels begin with
     label_until: str | None = None  # a label ends before this text
-    label_separator: str | None = None  # what stands between several labels in one cell
+    label_separator: str | None = None  # what separates several labels in one cell
     multi_label: bool = False  # a text may have several labels, or none
-    columns: tuple[str, ...] = ()  # conll: their names in order, `_` or `-` for one to ignore; none: word … tag
+    columns: tuple[str, ...] = ()  # conll: the columns' names in order, `_` or `-` to ignore one; empty: word … tag
     word: str = "word"  # conll: the name of the column with the words
     separator: str = "auto"  # conll: "tab", "space" (runs of blanks), "auto" (by the first line), or any string
-    comments: str | None = None  # conll: lines that begin so are comments; None: there are none
-    docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document, they hold no word
+    comments: str | None = None  # conll: lines that begin with this are comments; None: there are none
+    docstart: str | None = "-DOCSTART-"  # conll: lines that begin with this column mark a document and hold no word
     partial: bool = False  # tags may be known in part: see `_partial.py`
     empty_tag: str = "_"  # how a token without a tag is written
-    numbers: bool = False  # a text says where numbers are: an array of them is one too (jsonl)
-    labels: tuple[str, ...] = ()  # series: what a filter's rows may have in the label's column, and need not
+    numbers: bool = False  # a text refers to numbers, and an array of numbers may take its place (jsonl)
+    labels: tuple[str, ...] = ()  # series: what the optional label column of a filter's rows may hold
     encoding: str = "utf-8"  # lines: of the file with the targets
-    gold: bool = True  # tags, labels or targets must be there; False: what a filter reads
-    replace: bool = False  # conll: predictions take the place of the gold column instead of a new last one
-    confidence: bool = False  # conll: a further last column with the probability of each tag
+    gold: bool = True  # tags, labels or targets are required; False: optional, for a filter's input
+    replace: bool = False  # conll: predictions replace the gold column instead of being added as the last one
+    confidence: bool = False  # conll: add a last column with the probability of each tag
 
     def __post_init__(self) -> None:
         for name in ("text", "label", "source", "target", "prefix", "delimiter", *_LABELS[:3]):
@@ -121,30 +121,30 @@ class Options:
             self.check_column(role)
 
     def check_column(self, role: str) -> None:
-        """Raise UsageError for a number that no column has."""
+        """Raise UsageError for column number 0."""
         name = getattr(self, role)
         if name is not None and column_number(name) == 0:
             raise UsageError(f"{role}: {name} is no column", hint="columns are numbered from 1")
 
     def kept(self) -> dict[str, Any]:
-        """What a model's header keeps; `Options(kind, **kept)` gives it back."""
+        """Return the options that a model's header keeps; `Options(kind, **kept)` restores them."""
         kept = {name: getattr(self, name) for name in self.kind.kept}
         several = ("further", "parts", "further_tags", "further_labels")
         return {name: value for name, value in kept.items() if value or name not in several}
 
 
 def separator_of(delimiter: str | None, default: str) -> str:
-    """What separates cells: `delimiter` itself, or what it names (tab, comma, semicolon, space)."""
+    """Return what separates cells: `delimiter` itself, or the character it names (tab, comma, semicolon, space)."""
     return _DELIMITERS.get(delimiter, delimiter) if delimiter is not None else default
 
 
 def between(delimiter: str) -> str:
-    """What separates cells, as an error calls it."""
+    """Return the delimiter's name for a message, such as `a tab`."""
     return {"\t": "a tab", ",": "a comma", " ": "a space"}.get(delimiter, repr(delimiter))
 
 
 def another_delimiter(separator: str, cells: Sequence[str]) -> str:
-    """A hint where what is one cell holds what may separate columns."""
+    """Return a hint if a row's only cell contains another usual delimiter, else `""`."""
     for other in "\t;,|":
         if len(cells) == 1 and other != separator and other in cells[0]:
             said = f"{between(separator)} separates columns, but the row holds {between(other)}"
@@ -153,12 +153,12 @@ def another_delimiter(separator: str, cells: Sequence[str]) -> str:
 
 
 def counted(columns: int) -> str:
-    """`1 column`, `2 columns`."""
+    """Return `1 column`, `2 columns` …"""
     return f"{columns} column{'s' if columns > 1 else ''}"
 
 
 def looks_like_header(options: Options, cells: Sequence[str]) -> bool:
-    """Whether a first row names the columns: as its cells look, of which one is well known."""
+    """Whether a first row names the columns: its cells look like names, and one of them is well known."""
     first, second = (possible(cells, known) for known in options.kind.known)
     if options.gold and len(cells) == 2:
         return len(first) == len(second) == 1
@@ -166,7 +166,7 @@ def looks_like_header(options: Options, cells: Sequence[str]) -> bool:
 
 
 def by_name(options: Options, cells: Sequence[str], found: Sequence[int | None]) -> list[int | None]:
-    """The columns of the roles, counted from 1: those that are found, and the first two by their well-known names."""
+    """Return the columns of the roles, from 1: those in `found`, and the first two by their well-known names."""
     text, goal, *further = found
     given = getattr(options, options.kind.roles[1])
     if options.kind is LABELLED:
@@ -180,7 +180,7 @@ def by_name(options: Options, cells: Sequence[str], found: Sequence[int | None])
 
 
 def find_column(name: str, cells: Sequence[str]) -> int | None:
-    """The number of the column of a name, exactly or without regard to case and blanks around it."""
+    """Return the number of the column with a name, matched exactly or else ignoring case and surrounding blanks."""
     if name in cells:
         return cells.index(name) + 1
     folded = [cell.strip().casefold() for cell in cells]
@@ -188,8 +188,8 @@ def find_column(name: str, cells: Sequence[str]) -> int | None:
 
 
 def further_columns(options: Options, cells: Sequence[str], header: bool, place: str) -> list[tuple[int, ...]]:
-    """The columns of further references, of further parts of the source, and with gold of further labels, of a first
-    row. Raises SeqcliError for one that is not there."""
+    """Return the columns in a first row of further references, of further parts of the source, and with gold of
+    further labels. Raises SeqcliError for a missing one."""
     labels = options.further_labels if options.gold else ()
     named = {"reference": options.references or (), "source": options.parts, "label": labels}
     return [_columns(role, names, cells, header, place) for role, names in named.items()]
@@ -211,12 +211,12 @@ def _columns(role: str, names: Sequence[str], cells: Sequence[str], header: bool
 def labels_of(
     written: str, options: Options, place: Callable[[], str], *, split: bool = True, whole: bool = False
 ) -> list[str]:
-    """The labels that a cell says; none of an empty one. A label is read without the blanks around it, cut at
-    `label_until` unless the `whole` is asked for; where `label_separator` divides a cell, or a format has several
-    labels, an empty one is none and one that is there twice counts once.
+    """Return the labels in a cell; none for an empty one. Blanks around a label are stripped, and it is cut at
+    `label_until` unless `whole`. With `label_separator`, empty labels are dropped and repeated ones count once.
 
-    Raises SeqcliError, with gold, for a label that no line of output can hold.
+    Raises SeqcliError, with gold, for a label that cannot be printed on one line.
     """
+
     parts = written.split(options.label_separator) if split and options.label_separator else [written]
     found: dict[str, None] = {}
     for part in parts:

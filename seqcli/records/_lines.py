@@ -1,4 +1,4 @@
-"""What the formats share whose records are lines."""
+"""Shared code of the formats whose records are lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqcli.records import BLANKS, BOM, Answer, Reader, Sentence, Writer, body_o
 
 
 class Line(NamedTuple):
-    """A line as it was read: `before` is a byte order mark or nothing, `end` its line end or nothing."""
+    """A line as it was read: `before` is a byte order mark or `""`, `end` its line end or `""`."""
 
     format: str
     before: str
@@ -19,8 +19,8 @@ class Line(NamedTuple):
 
 
 class LineReader(Reader):
-    """Every line is a record; one of nothing but `blank` is none with gold, else one with an empty text. Where
-    `blank` is None such a line is read like others."""
+    """A reader of a record a line. A line of `blank` characters alone is skipped with gold, else a record with an
+    empty text; if `blank` is None it is read like any other."""
 
     blank: ClassVar[str | None] = BLANKS
 
@@ -39,20 +39,20 @@ class LineReader(Reader):
                 yield record
 
     def _blank(self, line: Line, number: int) -> Any:
-        """The record of a blank line; None where it holds none."""
+        """Return the record of a blank line; None if it is skipped."""
         return None if self.options.gold else self._made("", line, number)
 
     def _made(self, text: str, line: Line, number: int, **more: Any) -> Any:
-        """A record of this text."""
+        """Make a record with this text."""
         return self.kind.record(text=text, source=self._source or "", line=number, raw=line, **more)
 
     @abstractmethod
     def _record(self, line: Line, number: int) -> Any:
-        """The record of one line; None where it holds none."""
+        """Return the record of a line; None if it holds none."""
 
 
 class LineWriter(Writer):
-    """Writes a line a record; one of its own format keeps its line end, any other ends with `\\n`."""
+    """A writer of a line a record; a record of its own format keeps its line end, any other ends with `\\n`."""
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
         if not sentence.record:
@@ -63,9 +63,9 @@ class LineWriter(Writer):
         return self._line(sentence, answer) + "\n"
 
     def _again(self, line: Line, sentence: Sentence, answer: Answer) -> str:
-        """The line of a record of this format, without its end."""
+        """Return the line of a record of this format, without its end."""
         return line.body
 
     @abstractmethod
     def _line(self, sentence: Sentence, answer: Answer) -> str:
-        """The line of any record, without its end."""
+        """Return the line of any record, without its end."""

@@ -1,4 +1,4 @@
-"""How tags that are known in part are written: nothing `_`, one of several `NOUN|PROPN`, none of some `!PER|ORG`."""
+"""Notation of partly known tags: unknown `_`, one of several `NOUN|PROPN`, none of several `!PER|ORG`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from seqcli.errors import SeqcliError
 if TYPE_CHECKING:
     from seqcli.records._kinds import Options
 
-NOTHING = "_"  # how a column format writes a word that is empty, and a token whose tag is not known
+NOTHING = "_"  # an empty word in a column format, and an unknown tag
 NOT, OR = "!", "|"
 
 
 def is_open(tag: str) -> bool:
-    """Whether a tag is known in part. `!` and `|` alone are tags like others."""
+    """Whether a tag is unknown or known only in part. `!` and `|` alone are ordinary tags."""
     return tag == NOTHING or (len(tag) > 1 and (tag[0] == NOT or OR in tag))
 
 
 def names_in(tag: str) -> list[str]:
-    """The tags, or kinds of span, that an open tag names."""
+    """Return the tags, or kinds of span, that an open tag names."""
     return [] if tag == NOTHING else list(dict.fromkeys(tag.removeprefix(NOT).split(OR)))
 
 
@@ -31,15 +31,15 @@ def is_name(text: str) -> bool:
 
 
 def other_than(kinds: Sequence[str]) -> str:
-    """The tag of a token in no span of some kinds, where no others are marked."""
+    """Return the tag of a token outside all spans, in data where only these kinds of span are marked."""
     return NOT + OR.join(kinds) if kinds else NOTHING
 
 
 def tags_of(name: str, fields: Mapping[str, Any], options: Options, place: Callable[..., str]) -> list[Any]:
-    """The tags in a list of JSON under a name: null is `empty_tag`; where they are known in part `_`, a list is one
-    of several, and with a list of kinds in `annotated` O may hide others. What is no tag stays as it is.
+    """Return the tags in a JSON list under a name. Null is `empty_tag`. If tags may be known in part, null is `_`, a
+    list is one of several, and with a list of kinds in `annotated` O excludes only those. Non-tags stay as they are.
 
-    Raises SeqcliError with its `place` (of a key, of its member i) for lists that say nothing.
+    Raises SeqcliError at `place(key, member)` for a list that is not one of names.
     """
     if not options.partial:
         return [options.empty_tag if tag is None or tag == "" else tag for tag in fields[name]]
@@ -47,12 +47,13 @@ def tags_of(name: str, fields: Mapping[str, Any], options: Options, place: Calla
     for i, tag in enumerate(fields[name]):
         if isinstance(tag, list) and not (tag and _are_names(tag)):
             hint = 'one of several is ["NOUN", "PROPN"], null is unknown, "!NOUN" anything else'
-            raise SeqcliError(f"{place(name, i)}: {json.dumps(tag)[:40]} is no list of tags", hint=hint)
+            raise SeqcliError(f"{place(name, i)}: {json.dumps(tag)[:40]} is not a list of tags", hint=hint)
         tags.append(NOTHING if tag is None or tag == "" else OR.join(tag) if isinstance(tag, list) else tag)
     if (kinds := fields.get("annotated")) is None:
         return tags
     if not _are_names(kinds):
-        said = f"{place('annotated')}: {json.dumps(kinds)[:40]} is no list of kinds of span"
+        said = f"{place('annotated')}: {json.dumps(kinds)[:40]} is not a list of kinds of span"
+
         raise SeqcliError(said, hint='as in "annotated": ["PER", "ORG"]')
     return [other_than(kinds) if tag == "O" else tag for tag in tags]
 

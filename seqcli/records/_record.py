@@ -1,4 +1,4 @@
-"""Records, one class for each task's, and what is predicted for a sentence."""
+"""Records, one class for each kind, and the answer that is predicted for a sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Find = Callable[[str, str], tuple[int, list[int]]]  # see `FieldReader.find` in 
 
 @dataclass(frozen=True, slots=True)
 class Places(Sequence[Place]):
-    """The places of words or tags, worked out by `find(*given)` when asked for: errors are rare, words are not."""
+    """The places of words or tags, computed by `find(*given)` on demand: errors are rare, words are not."""
 
     size: int
     find: Callable[..., Sequence[Place]]
@@ -27,76 +27,76 @@ class Places(Sequence[Place]):
 
 
 def spaced(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """Words joined by one space, and where each stands, (start, end)."""
+    """Return the words joined by single spaces, and each word's offsets (start, end)."""
     starts = accumulate((len(word) + 1 for word in words), initial=0)
     return " ".join(words), [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
 
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """What all records have. Lines and columns count from 1, columns in code points."""
+    """The fields that all records share. Lines and columns count from 1, columns in code points."""
 
     text: str
     source: str = "<text>"  # the file
     line: int = 1  # where the text begins
-    raw: Any = field(default=None, repr=False)  # the Line or Block that it is: gives the record back
-    states: Any = field(default=None, repr=False)  # (T, S) of its words, where language models have read them before
+    raw: Any = field(default=None, repr=False)  # the Line or Block that it was read from, which reproduces it
+    states: Any = field(default=None, repr=False)  # (T, S), one row a word, if language models have read the text
 
     @property
     def size(self) -> int:
-        """How much it holds, by which batches are bounded: characters; of an array, how many numbers."""
+        """The record's size, by which batches are bounded: characters, or for an array the numbers in it."""
         return len(self.text)
 
 
 class Excerpt(NamedTuple):
-    """Where a sentence stands in running text that it was found in: the `raw` of such a record."""
+    """The position of a sentence in the running text that it was found in; the `raw` of such a record."""
 
-    start: int  # in code points of its source, behind a byte order mark
+    start: int  # in code points of its source, not counting a byte order mark
     end: int  # exclusive
     number: int  # of the sentence among all that were found, from 1
-    document: str | None = None  # the name of the source that it begins; empty where that has none
-    paragraph: bool = False  # whether it begins one
+    document: str | None = None  # the name of the source, if the sentence is its first; empty if it has no name
+    paragraph: bool = False  # whether it begins a paragraph
     blank: bool = False  # whether an empty line precedes it
-    joined: bool = False  # whether the text goes on behind it without white space
-    tokens: Sequence[tuple[int, int]] = ()  # those of several words: the first, and the one behind the last
-    probability: float | None = None  # that a sentence ends there, where that is asked for
+    joined: bool = False  # whether the text continues after it without white space
+    tokens: Sequence[tuple[int, int]] = ()  # multi-word tokens: (first word, last word + 1)
+    probability: float | None = None  # that a sentence ends there, if it was asked for
 
 
 @dataclass(slots=True)
 class Sentence(Record):
     """Words, with their tags. Offsets count code points of `text`, end exclusive.
 
-    `text` and a string in JSONL come unsplit: `words` is empty and `split` is False until the caller fills `words`
-    and `offsets`. `record` is False for what a source ends with that holds no words (blank lines, comments): only the
-    writer of the same format writes it.
+    The `text` format and strings in JSONL give unsplit records: `words` is empty and `split` is False until the
+    caller fills `words` and `offsets`. `record` is False for trailing lines of a source without words (blank lines,
+    comments), which only the writer of the same format writes.
     """
 
     words: list[str] = field(default_factory=list)
     tags: list[str] | None = None  # as written in the input; None: there are none
-    features: dict[str, list[str]] = field(default_factory=dict)  # the further columns by name, never the tags
+    features: dict[str, list[str]] = field(default_factory=dict)  # the other columns by name, never the tags
     places: Sequence[Place] = field(default=(), repr=False)  # of each word
     tag_places: Sequence[Place] = field(default=(), repr=False)  # of each tag
     offsets: list[tuple[int, int]] | None = None  # None: the words are joined by one space
-    frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller, of a model that reads frames
+    frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller for a model that reads frames
     split: bool = True
     record: bool = True
     text: str = field(default="", kw_only=True)
 
     @property
     def length(self) -> int:
-        """How many words it has."""
+        """The number of words."""
         return len(self.words)
 
     def fill(self, words: list[str], offsets: list[tuple[int, int]]) -> None:
-        """Put in the words of a record that came unsplit."""
+        """Set the words and offsets of a record that was read unsplit."""
         self.words, self.offsets, self.split = words, offsets, True
 
     def spread(self) -> list[tuple[int, int]]:
-        """The offsets (start, end) of each word in `text`, computed where words are joined by one space."""
+        """Return each word's offsets (start, end) in `text`, computed if the words are joined by single spaces."""
         return spaced(self.words)[1] if self.offsets is None else self.offsets
 
     def place(self, word: int, *, tag: bool = False) -> str:
-        """`file:line:column` of a word, or of its tag, for a message."""
+        """Return `file:line:column` of a word, or of its tag, for a message."""
         places = (self.tag_places if tag else ()) or self.places
         if word < len(places):
             line, column = places[word]
@@ -107,28 +107,28 @@ class Sentence(Record):
 
 @dataclass(slots=True, kw_only=True)
 class Aimed(Record):
-    """A text and its goal: what is to be predicted of it as a whole."""
+    """A text and its goal: what is to be predicted for the text as a whole."""
 
     column: int = 1
     goal_source: str | None = None  # lines: the other file; None: `source`
     goal_line: int | None = None  # where the goal begins; None: `line`; a quoted cell may span lines
     goal_column: int = 1
-    missing: int = 0  # tsv, csv: cells that the row has fewer than the first one
-    keys: tuple[Find, str, str | None] | None = None  # of text and goal, in a line of named fields
-    record: int = 0  # of a filter's input, from 0: what an answer is drawn by
-    further: Sequence[tuple[int, str | Place]] = ()  # texts behind the first: where they begin in `text`, and their
-    # key, or line and column
+    missing: int = 0  # tsv, csv: how many cells fewer than the first row this one has
+    keys: tuple[Find, str, str | None] | None = None  # `find` and the keys of text and goal in a line of named fields
+    record: int = 0  # its index in a filter's input, from 0, which seeds the sampling of its answer
+    further: Sequence[tuple[int, str | Place]] = ()  # texts after the first: where each begins in `text`, and its key
+    # or its line and column
     parts: Sequence[tuple[int, Any]] = field(default=(), repr=False)  # see `join`
 
     def join(self, parts: Sequence[tuple[str, Any]]) -> None:
-        """Make the text of several, a tab between them (one within is read as a space); each has its place, a line
-        and a column, or its key in a line of named fields."""
+        """Set `text` to several texts joined by tabs (tabs inside them become spaces). Each part is a text with its
+        place: its line and column, or its key in a line of named fields."""
         self.text = "\t".join(text.replace("\t", " ") for text, _ in parts)
         starts = accumulate((len(text) + 1 for text, _ in parts[:-1]), initial=0)
         self.parts = [(start, place) for start, (_, place) in zip(starts, parts, strict=True)]
 
     def place(self, at: int = 0, *, label: bool = False, target: bool = False) -> str:
-        """`file:line:column` of a character of the text, or of the label or target, for a message."""
+        """Return `file:line:column` of a character of the text, or of the label or target, for a message."""
         goal = label or target
         line, column = (self.goal_line or self.line, self.goal_column) if goal else (self.line, self.column)
         for start, other in () if goal else reversed(self.further):
@@ -149,31 +149,31 @@ class Aimed(Record):
 
 
 def value_place(find: Find, record: Record, key: str | None) -> str:
-    """`file:line:column` of a value in a line of named fields, behind its quote."""
+    """Return `file:line:column` of a value in a line of named fields, after its opening quote."""
     assert record.raw is not None
     return f"{record.source}:{record.line}:{_value_column(find, record.raw.body, key)}"
 
 
 def _value_column(find: Find, body: str, key: str | None) -> int:
-    """The column, from 1, of a value in a line of named fields, behind its quote."""
+    """Return the column, from 1, of a value in a line of named fields, after its opening quote."""
     start = 0 if key is None else find(body, key)[0]
     return start + 1 + body.startswith('"', start)
 
 
 @dataclass(slots=True)
 class Example(Aimed):
-    """A text with its labels: one of single-label data, any number of multi-label data."""
+    """A text with its labels: one in single-label data, any number in multi-label data."""
 
     text: str
     labels: list[str] | None = None  # None: none given
-    words: list[str] | None = None  # filled in by the caller; of a tree its leaves
-    offsets: list[tuple[int, int]] | None = None  # where they stand, of a model that asks; None: with a space between
+    words: list[str] | None = None  # filled in by the caller; the leaves of a tree
+    offsets: list[tuple[int, int]] | None = None  # of the words, for a model that needs them; None: single spaces
     tree: Any = None  # a `trees.Tree`
-    frames: Any = None  # (T, D), filled in by the caller, of a model that reads frames
-    targets: Sequence[tuple[str, list[str], str | Place]] = ()  # further ones: name, labels, key or line and column
+    frames: Any = None  # (T, D), filled in by the caller for a model that reads frames
+    targets: Sequence[tuple[str, list[str], str | Place]] = ()  # further targets: name, labels, key or (line, column)
 
     def aimed(self, name: str) -> Example:
-        """With the labels of a further target; as it is where it has none by that name."""
+        """Return the example with the labels of a further target; the example itself if it has none of that name."""
         for own, labels, place in self.targets:
             if own == name and isinstance(place, str):
                 return replace(self, labels=labels, keys=self.keys and (*self.keys[:2], place))
@@ -183,25 +183,25 @@ class Example(Aimed):
 
     @property
     def length(self) -> int:
-        """How many words or frames it has."""
+        """The number of words, or of frames."""
         return len(self.words or ()) if self.frames is None else len(self.frames)
 
 
 @dataclass(slots=True)
 class Pair(Aimed):
-    """A text, the source, with the target that it becomes."""
+    """A source text with its target text."""
 
     text: str
     target: str | None = None  # None: none given
-    references: tuple[str, ...] = ()  # further targets, any of which an answer may be
-    prefix: str | None = None  # what an answer must begin with, where a filter's input says so
-    must: tuple[str, ...] = ()  # and phrases that it must hold,
-    must_not: tuple[str, ...] = ()  # or must not
-    frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller, of a model that reads frames
+    references: tuple[str, ...] = ()  # further targets, each of which is a correct answer too
+    prefix: str | None = None  # what the answer must begin with, if a filter's input says so
+    must: tuple[str, ...] = ()  # phrases that the answer must contain
+    must_not: tuple[str, ...] = ()  # phrases that it must not contain
+    frames: Any = field(default=None, repr=False)  # (T, D), filled in by the caller for a model that reads frames
 
 
 class SpanAnswer(NamedTuple):
-    """A predicted span: tokens start .. end (exclusive)."""
+    """A predicted span: tokens from `start` to `end` (exclusive)."""
 
     start: int
     end: int
@@ -211,14 +211,14 @@ class SpanAnswer(NamedTuple):
 
 @dataclass(slots=True)
 class Answer:
-    """What was predicted for one Sentence."""
+    """The prediction for one Sentence."""
 
     tags: list[str]  # one a word; "" for a token left untagged
     probabilities: list[float] | None = None  # of each token's tag
-    spans: list[SpanAnswer] | None = None  # None: the tags are no spans
-    alternatives: list[tuple[list[str], float]] | None = None  # the n best: tags, probability
-    text: str | None = None  # what the tags make of the text, where they restore something to it
-    further: dict[str, Answer] = field(default_factory=dict)  # of the other targets, where there are several
+    spans: list[SpanAnswer] | None = None  # None: the tags do not mark spans
+    alternatives: list[tuple[list[str], float]] | None = None  # the n best tag sequences, each with its probability
+    text: str | None = None  # the restored text, for tags that restore something to it
+    further: dict[str, Answer] = field(default_factory=dict)  # the answers for the other targets, if there are any
     explained: list[tuple[list[float | None], list[float | None]]] | None = None
-    """Of each tag: the log-odds (nats) that it has by each word, and its probability as far as each was read."""
-    uncertainty: float | None = None  # where records are ranked by it, see `selection`
+    """For each tag: each word's log-odds (nats) for it, and its probability as far as each word was read."""
+    uncertainty: float | None = None  # if records are ranked by it, see `selection`

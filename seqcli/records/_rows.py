@@ -1,10 +1,10 @@
-"""What the formats share whose records are rows of cells: quoted cells, headers, columns by name or number.
+"""Shared code of the formats whose records are rows of cells: quoted cells, headers, columns by name or number.
 
-Which column is which, where nothing says it: with a header, the columns with well-known names; then the columns that
-are left over, in the order of the roles, where they are as many as are still open; a filter may read rows with a text
-alone. Of two columns without names, one of them a label's, the one with white space in its first cell is the text.
-What stays open is an error that asks. The first row is a header if a name given for a column stands in it, or if all
-its cells look like names, one of them well known; where a data set has two columns, each of them.
+Columns that nothing assigns are found so: with a header, first the columns with well-known names; then the remaining
+columns, in the order of the roles, if there are as many of them as open roles; a filter may read rows with a text
+alone. Of two unnamed columns, one of them a label's, the one whose first cell has white space is the text. What stays
+open is an error that asks. The first row is a header if a name given for a column stands in it, or if all its cells
+look like names and one of them is well known (in a data set of two columns, both of them).
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from seqcli.records._lines import Line
 from seqcli.records._texts import add_texts, text_columns
 
 _QUOTES = (
-    'a quote inside quotes is doubled (""); where quotes are characters like others,'
-    " a recipe says data.quoting: false (tsv reads so: --input tsv --delimiter comma)"
+    'a quote inside quotes is doubled (""); if quotes are ordinary characters here,'
+    " set data.quoting: false in a recipe, or read the file by --input tsv --delimiter comma"
 )
 FILTERED = ("prefix",)  # parts of records that filters read, and data sets do not
 Where = list[tuple[int, int]] | None  # line and column of each cell of a row with quotes
 
 
 def in_recipe(role: str, value: str = "") -> str:
-    """` (a recipe: data.text: 2)`; nothing of a role that no recipe has a key for."""
+    """Return ` (a recipe: data.text: 2)`; `""` for a role that recipes have no key for."""
     return "" if role in FILTERED else f" (a recipe: data.{role}{value and f': {value}'})"
 
 
 class RowReader(Reader):
-    """Rows; without quoting a row is a line, with it a cell in double quotes may hold delimiters and line breaks.
+    """A reader of rows; without quoting a row is a line, with it a quoted cell may hold delimiters and line breaks.
 
-    `header` has the names of the columns of the source that is being read, where it names them; `columns` the numbers
-    from 1 of those that are read, in the order of the kind's roles, as soon as the first row has been read; `head` is
-    the row with the names of the first source's columns.
+    `header` is the list of column names of the current source, if it has them; `columns` are the numbers, from 1, of
+    the columns that are read, in the order of the kind's roles, known after the first row; `head` is the header row
+    of the first source.
     """
 
     delimiter: ClassVar[str]
@@ -59,7 +59,7 @@ class RowReader(Reader):
         super().__init__(options, trained)
         self.roles = self.kind.roles
         self.head: Line | None = None
-        self._first = True  # no row has been read
+        self._first = True  # no row has been read yet
         self.separator = separator_of(self.options.delimiter, self.delimiter)
         self.quoted = self.quoting if self.options.quoting is None else self.options.quoting
         self._given: dict[str, str | None] = {role: getattr(options, role) for role in self.roles}
@@ -77,11 +77,11 @@ class RowReader(Reader):
         self._start()
 
     def _must(self, role: str) -> bool:
-        """Whether a column that is given for a role must be there."""
+        """Whether the column given for a role is required."""
         return self.options.gold or role != self.roles[1]
 
     def _numbers(self, name: str) -> str:
-        """How to say the column that `name` was meant to be."""
+        """Return a hint how to give by number the column that `name` stands for."""
         role = next(r for r in self.roles if self._given[r] == name)
         return f"give their numbers, as in --{role} 2{in_recipe(role, '2')}"
 
@@ -93,7 +93,7 @@ class RowReader(Reader):
         self._held: list[str] = []  # the lines of a row whose quotes are open
         self._cells: list[str] = []  # its cells so far, and where they begin
         self._places: list[tuple[int, int]] = []
-        self._part: list[str] = []  # of the open cell
+        self._part: list[str] = []  # of the open quoted cell
         self._opened: tuple[int, int] | None = None
 
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:
@@ -123,7 +123,7 @@ class RowReader(Reader):
         return []
 
     def _scan(self, line: str, number: int) -> bool:
-        """Read the cells of a line with quotes; whether the row ends with it."""
+        """Read the cells of a line with quotes, and return whether the row ends with it."""
         delimiter, at, length = self.separator, 0, len(body_of(line)[0])
         while True:
             if not self._opened and not line.startswith(QUOTE, at):
@@ -153,7 +153,7 @@ class RowReader(Reader):
             at += len(delimiter)
 
     def _row(self, raw: Line, cells: list[str], places: Where, number: int) -> Any:
-        """The record of a row; None of a header, and with gold of a blank line. `number` is that of its last line."""
+        """Return a row's record; None for a header and, with gold, a blank line. `number` is its last line's."""
         source, first = self._source or "", number - raw.body.count("\n")
         if not raw.body.strip(" "):
             if self.options.gold:
@@ -170,7 +170,7 @@ class RowReader(Reader):
         return self._record(raw, cells, places, number)
 
     def _record(self, raw: Line, cells: list[str], places: Where, number: int) -> Any:
-        """The record of a row, whose first column is there, with gold its second too."""
+        """Return the record of a row that has the required columns: the first, and with gold the second too."""
         assert self.columns
         text, goal = self.columns[:2]
         assert text
@@ -204,15 +204,15 @@ class RowReader(Reader):
         return number, sum(map(len, cells[:cell])) + cell * len(self.separator) + 1
 
     def _check(self, cells: list[str], places: Where, raw: Line, number: int) -> None:
-        """Raise SeqcliError for a row with cells too many or too few; empty ones at its end are none too many."""
+        """Raise SeqcliError for a row with too many or too few cells; surplus empty cells at its end are allowed."""
         assert self.columns
-        quoted = "a recipe says data.quoting: true (csv reads so: --input csv --delimiter tab)"
-        how = "put the cell into quotes" if self.quoted else f"{quoted} where cells stand in quotes"
+        quoted = "set data.quoting: true in a recipe (or --input csv --delimiter tab)"
+        how = "put the cell into quotes" if self.quoted else f"{quoted} if cells are quoted"
         if any(cells[self._width :]):
             line, column = self._place(cells, places, self._width, number)
             raise SeqcliError(
                 f"{self._source}:{line}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
-                hint=f"where a cell holds {between(self.separator)}, {how}",
+                hint=f"if a cell contains {between(self.separator)}, {how}",
             )
         column = len(raw.body) - raw.body.rfind("\n")
         for role, need in zip(self.roles, self.columns, strict=True):
@@ -225,13 +225,13 @@ class RowReader(Reader):
         if len(cells) < self._width:
             raise SeqcliError(
                 f"{self._source}:{number}:{column}: the row has {counted(len(cells))}, the first one {self._width}",
-                hint=f"empty cells have {between(self.separator)} beside them; where one holds a line's end, {how}",
+                hint=f"even empty cells need {between(self.separator)} between them; if a cell spans lines, {how}",
             )
 
     # which column is which
 
     def _begin(self, cells: list[str], place: str) -> bool:
-        """Find out from the first row which columns are read; whether it is a header."""
+        """Decide from the first row which columns are read, and return whether it is a header."""
         header = self.options.header
         if header is None:
             known = [*self._names, *(n for n in self.trained.values() if column_number(str(n)) is None)]
@@ -249,7 +249,7 @@ class RowReader(Reader):
         for role, column in zip(self.roles, found, strict=True):
             other = self.roles[found.index(column)]
             if column and other != role:
-                raise UsageError(f"{other} and {role} are both column {column}", hint="they are two columns")
+                raise UsageError(f"{other} and {role} are both column {column}", hint="give two different columns")
         self.columns = self._choose(cells, found, header, place)
         self._prefix = next(iter(self.columns[2:]), None)
         self.header = list(cells) if header else None
@@ -261,7 +261,7 @@ class RowReader(Reader):
         return header
 
     def _trained_column(self, role: str, cells: list[str], header: bool) -> int | None:
-        """The column that a model was trained on, if the row has it: by name, or without a header by number."""
+        """Return the column that the model was trained on, if there: by name, or without a header by number."""
         name = str(self.trained.get(role, ""))
         number = column_number(name)
         if header:
@@ -270,7 +270,7 @@ class RowReader(Reader):
         return number if number is not None and number <= len(cells) <= width else None
 
     def _choose(self, cells: list[str], found: list[int | None], header: bool, place: str) -> tuple[int | None, ...]:
-        """The columns, where what is known of them and of the first row tells the rest. Raises SeqcliError."""
+        """Return all columns, deducing the open ones from the known ones and the first row. Raises SeqcliError."""
         labels, gold, count = self.kind is LABELLED, self.options.gold, len(cells)
         text, goal, *further = by_name(self.options, cells, found) if header else found
         if count == 1 and gold:
@@ -294,7 +294,7 @@ class RowReader(Reader):
         return text, goal, *further
 
     def _ambiguous(self, cells: list[str], open_: list[bool]) -> bool:
-        """Whether several names could be that of a column which is still open."""
+        """Whether several of the names could be that of a column that is still open."""
         return any(
             still and len(possible(cells, known)) > 1 for still, known in zip(open_, self.kind.known, strict=True)
         )
@@ -331,7 +331,7 @@ class RowReader(Reader):
     def _which(
         self, role: str, cells: list[str], taken: Sequence[int | None], header: bool, place: str
     ) -> SeqcliError:
-        """The question which column it is: how to say it on the command line and in a recipe."""
+        """Return the error that asks which column a role has, and says how to give it by option and in a recipe."""
         free = [i for i in range(1, len(cells) + 1) if i not in taken]
         example, how = str(free[-1] if free else len(cells)), in_recipe(role)
         numbers = [str(i) for i in range(1, len(cells) + 1)]

@@ -1,7 +1,7 @@
-"""Several texts of a record, read as one: those of further columns or keys stand behind the first, a mark between.
+"""Several texts of a record read as one: those of further columns or keys follow the first, with a mark between.
 
-The mark is one symbol, which no text from a column or a key can hold: where it stands there, it is read as U+FFFD. In
-lines of running text it is what divides them.
+The mark is one symbol. In the text of a column or key it is read as U+FFFD, so that none holds it; in lines of
+running text it separates the texts.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.records._kinds import Options, find_column
 from seqcli.records._record import Example, Place
 
-MARK = "\u241f"  # SYMBOL FOR UNIT SEPARATOR: seen as a sign, and a word of its own to every tokenizer
+MARK = "\u241f"  # SYMBOL FOR UNIT SEPARATOR: visible, and a word of its own for every tokenizer
 _LOST = "\ufffd"
-_NUMBERS = "where the first row names no columns, say their numbers: --text 1,2 (a recipe: data.text: [1, 2])"
+_NUMBERS = "if the first row names no columns, give their numbers: --text 1,2 (a recipe: data.text: [1, 2])"
 
 
 def together(texts: Sequence[str]) -> str:
-    """Texts as one, each mark between blanks; nothing where all of them are blank."""
+    """Join texts by marks with spaces around them; return `""` if all are blank."""
     parts = [text.replace(MARK, _LOST) for text in texts]
     return f" {MARK} ".join(parts) if any(map(str.strip, parts)) else ""
 
 
 def second(words: Sequence[str]) -> int:
-    """Where the second of several texts begins, read as one: at the mark; with the last word where there is none."""
+    """Return the index at which the second of several joined texts begins: the mark's, or the last word's if none."""
     return words.index(MARK) if MARK in words else len(words) - 1
 
 
 def apart(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """The words of two texts that were read as one; the mark alone is one that has none. Of nothing, nothing."""
+    """Split the words of two joined texts; one without words becomes the mark alone. No words: two empty lists."""
     if not words:
         return [], []
     first = words.index(MARK) if MARK in words else len(words)
@@ -39,7 +39,7 @@ def apart(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def add_texts(record: Example, further: Sequence[tuple[str | Place, str]]) -> None:
-    """Put further texts behind a record's own: where each stands (a key, or line and column), and the text."""
+    """Append further texts to a record's own, each given with its place (a key, or line and column)."""
     starts, at = [], len(record.text)
     for place, text in further:
         at += 3
@@ -51,10 +51,10 @@ def add_texts(record: Example, further: Sequence[tuple[str | Place, str]]) -> No
 def text_columns(
     options: Options, trained: Mapping[str, Any], cells: Sequence[str], header: bool, place: str
 ) -> tuple[int | None, tuple[int, ...]]:
-    """The column of the first text, where that is known by all of them, and those of the others, of a first row.
+    """Return the columns of a first row that hold the first text, if all texts determine it, and the others.
 
-    Rows of a filter that have neither names nor other columns are the texts in their order. Raises SeqcliError for a
-    column that is not there.
+    A filter's rows without names and without other columns are the texts in their order. Raises SeqcliError for a
+    missing column.
     """
     if not options.further:
         return None, ()
@@ -73,5 +73,5 @@ def text_columns(
         found.append(column)
     first = numbers[0] or (find_column(names[0], cells) if header else None)
     if len({first, *found}) <= len(found):
-        raise UsageError(f"text: {', '.join(names)}: two of them are one column", hint="each is named once")
+        raise UsageError(f"text: {', '.join(names)}: two of them are the same column", hint="name each once")
     return None, tuple(found)

@@ -1,15 +1,14 @@
-"""Columns, a word a line, a blank line behind each sentence (CoNLL 2000 to 2003, IOB files, WNUT).
+"""Columns, a word a line, a blank line after each sentence (CoNLL 2000 to 2003, IOB files, WNUT).
 
-Columns are divided by tabs or by runs of blanks, by what the first line of a source shows unless the options say so.
-`columns` names them; without names the first is the word and the last the tag. Without `gold` the tag column may be
-absent, or all columns but the word. Comments exist only where the options declare them; a line whose first column is
-`-DOCSTART-` holds no word and is given back.
+Tabs or runs of blanks separate columns: what the options say, else what the first line of a source shows. `columns`
+names them; without names the first is the word and the last the tag. Without `gold` the tag column may be absent, or
+all columns but the word. Comments exist only if the options declare them; a line whose first column is `-DOCSTART-`
+holds no word and is written unchanged.
 
-Written into an input of this format, the prediction becomes one more last column, as conlleval wants it (`replace`:
-it takes the place of the gold column), and the rest stays as it is. Any other record becomes lines of word and
-prediction, with `gold` the record's own tag between them. What would divide a word in two is written as U+00A0; where
-comments are declared, a word that looks like one is read as one. Of several targets each has its column, in their
-order.
+In output for an input of this format, the prediction is added as the last column, as conlleval expects (`replace`: it
+replaces the gold column), and the rest stays as it is. Any other record becomes lines of word and prediction, with
+`gold` the record's own tag between them. A separator inside a word is written as U+00A0; if comments are declared, a
+word that looks like one is read as one. With several targets, each has its column, in their order.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ class Layout(NamedTuple):
     """The columns of a source."""
 
     separator: str | None  # None: runs of blanks
-    joiner: str  # what divides a column that is added
+    joiner: str  # what separates a column that is added
     names: tuple[str, ...]  # "" for a column without a name
     word: int
     tag: int | None
-    line: int  # which line says so
+    line: int  # the line that fixed the number of columns; 0 if they have names
 
 
 def _tag_name(options: Options) -> str | None:
-    """The name of the tag column; None where the columns have no names."""
+    """Return the name of the tag column; None if the columns have no names."""
     named = [c for c in options.columns if c not in _IGNORED]
     if options.tag is not None or not named:
         return options.tag
@@ -53,7 +52,7 @@ def _tag_name(options: Options) -> str | None:
 
 
 def _check(options: Options) -> None:
-    """Raises UsageError where the columns cannot be what the options say."""
+    """Raise UsageError if the options about columns contradict each other."""
     named = [c for c in options.columns if c not in _IGNORED]
     tag = _tag_name(options)
     if not options.separator:
@@ -79,8 +78,8 @@ def _check(options: Options) -> None:
 
 
 def looks(sample: Sample, kind: Kind) -> bool:
-    """Whether every line has as many columns, at least two, and the last one is a span's tag; with tabs a tag of any
-    kind will do where blank lines part sentences."""
+    """Whether all lines have the same number of columns, at least two, and the last is a span tag; with tabs, and
+    blank lines between sentences, any tag is accepted."""
     for tabs in (True, False):
         rows = [line.split("\t" if tabs else None) for line in sample.filled]
         if len(rows) < ENOUGH or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
@@ -94,7 +93,7 @@ def looks(sample: Sample, kind: Kind) -> bool:
 
 
 class Reader(BlockReader):
-    """Sentences of a column file. Raises UsageError for options that contradict each other."""
+    """A reader of sentences in columns. Raises UsageError for options that contradict each other."""
 
     format = "conll"
 
@@ -148,7 +147,7 @@ class Reader(BlockReader):
         return sentence
 
     def _look(self, line: str, number: int) -> Layout:
-        """The columns that the first word of a source shows."""
+        """Return the layout that the first word line of a source shows."""
         options = self.options
         separator = _SEPARATORS.get(options.separator, options.separator)
         if separator == "auto":
@@ -161,7 +160,7 @@ class Reader(BlockReader):
             if options.gold and count < 2:
                 raise SeqcliError(
                     f"{self._source}:{number}:1: one column, so there are no tags: {_start_of(line)}",
-                    hint="columns are divided by tabs or blanks: word, tag",
+                    hint="tabs or blanks separate columns: word, tag",
                 )
             return Layout(separator, joiner, ("",) * count, 0, count - 1 if count > 1 else None, number)
         if not options.gold and count != len(names):
@@ -181,9 +180,9 @@ class Reader(BlockReader):
 
     def _wrong(self, count: int, layout: Layout, line: str, number: int) -> SeqcliError:
         found = f"{count} column{'s' * (count != 1)}"
-        if layout.line:  # no names: the first line counts
+        if layout.line:  # no names: the first line decides
             wanted = f"line {layout.line} has {len(layout.names)}"
-            hint = "every word needs the same columns; raw text: --input text"
+            hint = "every word needs the same columns; for raw text say --input text"
         else:
             wanted = f"expected {len(layout.names)} ({', '.join(name or '_' for name in layout.names)})"
             hint = "name the columns in their order, with _ for one to ignore, as in: columns: [word, _, tag]"
@@ -198,7 +197,7 @@ def _start_of(line: str) -> str:
 
 
 class Writer(BlockWriter):
-    """Adds a column to a column file, or writes one."""
+    """Adds a column to the lines of a column file, or writes new lines."""
 
     format = "conll"
 
@@ -216,7 +215,7 @@ class Writer(BlockWriter):
                 added = [a + layout.joiner + tag for a, tag in zip(added, tags, strict=True)]
             if self.options.confidence:
                 added = [a + layout.joiner + p for a, p in zip(added, self._confidence(own), strict=True)]
-        around = BLANKS if (layout.separator, layout.joiner) == (None, "\t") else ""  # no part of a word beside a tab
+        around = BLANKS if (layout.separator, layout.joiner) == (None, "\t") else ""  # blanks are not part of a word
         for i, more in zip(block.rows, added, strict=True):
             body, cr = body_of(lines[i])
             lines[i] = body.strip(around) + more + cr
@@ -225,7 +224,7 @@ class Writer(BlockWriter):
         separator = _SEPARATORS.get(self.options.separator, self.options.separator)
         separator = "\t" if separator == "auto" else separator
         columns = [self._cells([word or NOTHING for word in sentence.words], separator)]
-        if self.options.gold:  # for every record or for none: each line has as many columns
+        if self.options.gold:  # for every record or for none, so that all lines have the same number of columns
             columns.append(self._cells(sentence.tags or [""] * len(sentence.words), separator))
         for own in (answer, *answer.further.values()):
             columns.append(self._cells(own.tags, separator))

@@ -2,13 +2,13 @@
 
 The tag is a column (`upos`, the default, `xpos`, `lemma`, `deprel` …), a feature of FEATS (`feats.Number`) or a key
 of MISC (`misc.NER`, or just `NER`). A token without the feature or key has the tag `_`. Lines of multi-word tokens
-(`1-2`), of empty nodes (`8.1`) and comments hold no words and are given back.
+(`1-2`), of empty nodes (`8.1`) and comments hold no words and are written unchanged.
 
-Written into an input of this format, the tag's field is set (of several targets, each one's) and the rest stays byte
-for byte; FEATS is sorted by name, whatever its case, where a feature changes. Any other record gets ten columns,
-`# text` and `SpaceAfter=No`, and a tree that holds a place, since the evaluation script of the CoNLL 2018 shared task
-reads nothing without one: the first word is the root, all others depend on it (`dep`). A record without words is
-written as nothing.
+In output for an input of this format, the tag's field is set (with several targets, each target's) and the rest stays
+byte for byte; when a feature changes, FEATS is sorted by name, ignoring case. Any other record gets ten columns,
+`# text` and `SpaceAfter=No`, and a placeholder tree, since the evaluation script of the CoNLL 2018 shared task reads
+nothing without one: the first word is the root, all others depend on it (`dep`). For a record without words nothing
+is written.
 Format: https://universaldependencies.org/format.html
 """
 
@@ -38,32 +38,32 @@ NO_SPACE = "SpaceAfter=No"
 
 
 class Field(NamedTuple):
-    """Where the tag stands: a column, and the name in it for FEATS and MISC."""
+    """The field of a tag: a column, and the name within it for FEATS and MISC."""
 
     column: int
     key: str = ""
 
 
 def field_of(name: str) -> Field:
-    """The field of a name. Raises UsageError."""
+    """Return the field that a name stands for. Raises UsageError."""
     if name.lower() in _TAGGABLE:
         return Field(COLUMNS.index(name.lower()))
     column, dot, key = name.partition(".")
     if dot:
         if column.lower() in ("feats", "misc") and key and not set(key) & set("=|\t\n\r"):
             return Field(COLUMNS.index(column.lower()), key)
-        raise UsageError(f"{name!r} is no CoNLL-U field", hint="name a column (xpos), feats.NAME or misc.NAME")
+        raise UsageError(f"{name!r} is not a CoNLL-U field", hint="name a column (xpos), feats.NAME or misc.NAME")
     near = nearest(name, COLUMNS) if name.islower() else None
     if near or set(name) & set("=|\t\n\r"):
         raise UsageError(
-            f"{name!r} is no column of CoNLL-U",
+            f"{name!r} is not a column of CoNLL-U",
             hint=f"{did_you_mean(name, _TAGGABLE)} a key of MISC is written misc.{name}",
         )
     return Field(_MISC, name)
 
 
 def value_of(pairs: str, key: str, absent: str = NOTHING) -> str:
-    """The value of a name in FEATS or MISC; `absent` where there is none."""
+    """Return the value of a name in FEATS or MISC; `absent` if there is none."""
     if pairs != NOTHING:
         for pair in pairs.split("|"):
             name, equals, value = pair.partition("=")
@@ -73,8 +73,8 @@ def value_of(pairs: str, key: str, absent: str = NOTHING) -> str:
 
 
 def set_value(pairs: str, key: str, value: str, *, ordered: bool) -> str:
-    """FEATS or MISC with a name set, or taken out where the value is `_`; `ordered`: sorted by name if that changes
-    anything."""
+    """Return FEATS or MISC with a name set, or removed if the value is `_`; `ordered`: sorted by name if the value
+    changes."""
     if value_of(pairs, key) == value:
         return pairs
     found = [] if pairs == NOTHING else pairs.split("|")
@@ -87,13 +87,13 @@ def set_value(pairs: str, key: str, value: str, *, ordered: bool) -> str:
 
 
 def looks(sample: Sample, kind: Kind) -> bool:
-    """Whether every line is a comment, or ten columns that begin with a number."""
+    """Whether every line is a comment, or ten columns of which the first is a number."""
     rows = [line.split("\t") for line in sample.filled if not line.startswith("#")]
     return bool(rows) and all(len(row) == len(COLUMNS) and _WORD_ID.fullmatch(row[0]) for row in rows)
 
 
 class Reader(BlockReader):
-    """Sentences of a CoNLL-U file. `text` is the comment `# text` if the words are found in it."""
+    """A reader of CoNLL-U sentences. `text` is the comment `# text` if the words are found in it."""
 
     format = "conllu"
 
@@ -102,7 +102,7 @@ class Reader(BlockReader):
         self._field = field_of(options.tag or "upos")
         self._further = {name: field_of(name) for name in options.further_tags}
         if options.partial and (self._field.column == _FEATS or self._field == Field(_MISC)):
-            said = f"tags known in part do not go with {options.tag}: | and _ are no open tags there"
+            said = f"tags cannot be known in part in {options.tag}: | and _ do not mark open tags there"
             raise UsageError(said, hint="see data.partial; upos, xpos and misc.NAME can be known in part")
         hidden = COLUMNS[self._field.column]
         self._features = [(name, i) for i, name in enumerate(COLUMNS) if name in _FEATURES and name != hidden]
@@ -116,7 +116,7 @@ class Reader(BlockReader):
         if _OTHER_ID.fullmatch(id):
             return False
         raise SeqcliError(
-            f"{self._source}:{number}:1: {id[:40]!r} is no word number, so this is no CoNLL-U",
+            f"{self._source}:{number}:1: {id[:40]!r} is not a word number, so this is not CoNLL-U",
             hint="other columns are read as `conll`, raw text as `text` (--input text)",
         )
 
@@ -128,7 +128,7 @@ class Reader(BlockReader):
                 raise SeqcliError(
                     f"{self._source}:{first + i}:1: {len(row)} column{'s' * (len(row) != 1)}, "
                     f"CoNLL-U has {len(COLUMNS)}: {lines[i].rstrip()[:40]!r}",
-                    hint="one tab divides two columns; an empty one holds _",
+                    hint="one tab separates two columns; an empty one holds _",
                 )
             if row[_MISC].endswith("\r"):
                 row[_MISC] = row[_MISC][:-1]
@@ -151,7 +151,7 @@ class Reader(BlockReader):
 
     def _tags(self, columns: list[list[str]], sentence: Sentence) -> list[str] | None:
         column, key = self._field
-        if key:  # where tags are known in part, `_` must be said
+        if key:  # where tags may be known in part, unknown must be written as `_`
             absent = "O" if self.options.partial else NOTHING
             return [value_of(pairs, key, absent) for pairs in columns[column]]
         tags = columns[column]
@@ -159,7 +159,7 @@ class Reader(BlockReader):
             return tags
         if not self.options.gold:
             return None
-        if tags and COLUMNS[column] == "upos" and not self.options.partial:  # what a treebank must fill
+        if tags and COLUMNS[column] == "upos" and not self.options.partial:  # every treebank must have it
             raise SeqcliError(
                 f"{sentence.place(0, tag=True)}: no word of this sentence has a part of speech (UPOS is _)",
                 hint="name the field with the tags, as in: tag: xpos",
@@ -168,9 +168,9 @@ class Reader(BlockReader):
 
 
 def _between(block: Block) -> list[str]:
-    """The lines that stand among a block's words, without blank ones."""
+    """Return the lines of a block that hold no word, without blank ones."""
     if not block.rows or block.rows[-1] - block.rows[0] == len(block.rows) - 1:
-        start = block.rows[0] if block.rows else 0  # words without a gap: only what stands before and after them
+        start = block.rows[0] if block.rows else 0  # words without a gap: only the lines before and after them
         lines = block.lines[:start] + block.lines[start + len(block.rows) :]
     else:
         words = set(block.rows)
@@ -186,7 +186,7 @@ def _text_of(block: Block) -> str | None:
 
 
 def _surface(block: Block, rows: list[list[str]]) -> tuple[list[tuple[str, list[str]]], list[bool]]:
-    """What stands in the text: (form, its words), and whether a space follows; a multi-word token is one."""
+    """Return the surface tokens, (form, words), and whether a space follows each; a multi-word token is one token."""
     words = dict(zip(block.rows, rows, strict=True))
     units: list[tuple[str, list[str]]] = []
     spaces: list[bool] = []
@@ -211,7 +211,7 @@ def _surface(block: Block, rows: list[list[str]]) -> tuple[list[tuple[str, list[
 def _locate(
     units: list[tuple[str, list[str]]], spaces: list[bool], text: str | None
 ) -> tuple[str, list[tuple[int, int]]]:
-    """The text and the offsets of the words; without a text that holds them it is put together from the columns."""
+    """Return the text and the offsets of its words; the text is built from the columns if it does not hold them."""
     offsets: list[tuple[int, int]] = []
     position = 0
     if text is not None:
@@ -233,7 +233,8 @@ def _locate(
 
 
 def _place(form: str, words: list[str], position: int, offsets: list[tuple[int, int]]) -> int:
-    """Add the offsets of a token's words: one after the other where they make up the form, else all of the form."""
+    """Add the offsets of a token's words, consecutive if they make up the form, else each that of the whole form;
+    return the end of the form."""
     end = position + len(form)
     if len(words) == 1 or "".join(words) != form:
         offsets += [(position, end)] * len(words)
@@ -245,7 +246,7 @@ def _place(form: str, words: list[str], position: int, offsets: list[tuple[int, 
 
 
 class Writer(BlockWriter):
-    """Sets the tags' fields of each word, or writes ten columns."""
+    """Sets the tag fields of each word in its own lines, or writes ten columns."""
 
     format = "conllu"
 
@@ -255,12 +256,12 @@ class Writer(BlockWriter):
         self._further = {name: field_of(name) for name in options.further_tags}
 
     def _value(self, tag: str, field: Field) -> str:
-        """A tag as its field can hold it; `|` divides FEATS and MISC, so that it is written `/` there."""
+        """Return a tag as its field can hold it; `|` separates FEATS and MISC, and becomes `/` there."""
         value = cell(tag)
         return value.replace("|", "/") if field.key else value
 
     def _each(self, answer: Answer) -> Iterator[tuple[Field, list[str]]]:
-        """The fields that are filled in, with their tags."""
+        """Yield the fields to fill in, with their tags."""
         yield self._field, answer.tags
         yield from ((self._further[name], own.tags) for name, own in answer.further.items())
 
@@ -283,7 +284,7 @@ class Writer(BlockWriter):
             lines[i] = "\t".join(row)
 
     def write(self, sentence: Sentence, answer: Answer) -> str:
-        """As ever; but a record of another format without words is nothing: blank lines hold no sentence here."""
+        """Write the record as the base class does, except that a wordless record of another format gives nothing."""
         own = isinstance(sentence.raw, Block) and sentence.raw.format == self.format
         return super().write(sentence, answer) if own or sentence.words else ""
 
@@ -313,13 +314,13 @@ class Writer(BlockWriter):
 
     @staticmethod
     def _behind(i: int, last: int, offsets: list[tuple[int, int]], place: Excerpt | None) -> str:
-        """The MISC of a token that ends with a word: whether no space follows."""
+        """Return the MISC of a token whose last word is word i: `SpaceAfter=No` if no space follows."""
         joined = offsets[i + 1][0] == offsets[i][1] if i < last else place is not None and place.joined
         return NO_SPACE if joined else NOTHING
 
 
 def _comments(place: Excerpt) -> list[str]:
-    """What stands before a sentence that was found in running text."""
+    """Return the comment lines before a sentence that was found in running text."""
     lines = [f"# sent_id = {place.number}\n"]
     if place.paragraph:
         lines.insert(0, "# newpar\n")

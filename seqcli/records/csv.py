@@ -1,6 +1,6 @@
 """Comma-separated columns as in RFC 4180: a cell in double quotes may hold commas, doubled quotes and line breaks.
 
-Rows are read, and a header is recognised, by `_rows.RowReader`.
+`_rows.RowReader` reads the rows and recognises a header.
 """
 
 from __future__ import annotations
@@ -29,6 +29,6 @@ def looks(sample: Sample, kind: Kind) -> bool:
 
 
 class Reader(RowReader):
-    """Rows of cells with a comma between them."""
+    """A reader of rows of cells separated by commas."""
 
     format, delimiter, quoting = "csv", ",", True

@@ -24,7 +24,7 @@ def looks(sample: Sample, kind: Kind) -> bool:
 
 
 class Reader(LineReader):
-    """Lines with any number of labels: one at least with gold, unless the data is multi-label."""
+    """A reader of lines with any number of labels; with gold at least one, unless the data is multi-label."""
 
     format = "fasttext"
 
@@ -52,15 +52,15 @@ class Reader(LineReader):
                 at = found.end()
                 start = start if any(kept) else at
         text = body[at:]
-        if any(kept):  # labels behind the beginning: what is left is joined, its last blanks stood before a label
+        if any(kept):  # labels inside the text: join what is left; its trailing blanks stood before a label
             text = "".join([*kept, text])
             text = text.rstrip(BLANKS) if at == len(body) else text
         several = self.options.gold and self.options.multi_label
         if self.options.gold and not labels and not several:
             raise SeqcliError(
                 f"{source}:{number}:1: the line has no label",
-                hint=f"a line begins with {self._prefix}NAME; in a recipe, data.label_prefix says what labels"
-                " begin with, and data.multi_label: true that texts may have none",
+                hint=f"a line begins with {self._prefix}NAME; in a recipe, set data.label_prefix to what labels"
+                " begin with, or data.multi_label: true if texts may have no label",
             )
         found = list(labels) if labels or several else None
         targets = [(name, list(uncut), (number, label_column)) for name in self.options.further_labels]

@@ -1,9 +1,9 @@
-"""JSON objects, one a line, with the fields of a record; results under the key `seqcli` out.
+"""JSON objects, one a line, with the fields of a record; results are written under the key `seqcli`.
 
-Which field is which: see `_fields`. A blank line is a record without a text. Written into an input of this format,
-the object's own fields stay as they were written, and `seqcli` comes last; a `seqcli` that is there already is
-replaced. Offsets count code points of the text (of the tokens joined by a space, which is then given as
-`seqcli.text`), end exclusive. Of a tagger's several targets the first one's is the `label`, the others stand under
+`_fields` says which field is which. A blank line is a record without a text. In output for an input of this format,
+the object's own fields stay as they were written, and `seqcli` comes last, replacing any `seqcli` from the input.
+Offsets count code points of the text (for tokens, of their text joined by spaces, which is then written as
+`seqcli.text`), end exclusive. If a tagger has several targets, `label` is the first one's and the others are under
 `further`.
 """
 
@@ -22,7 +22,7 @@ READS = ("tags", "labels", "pairs")
 GOLD = ("tags", "labels", "pairs")
 WRITES = ("tags",)
 SUFFIXES = (".jsonl", ".ndjson")
-ARRAY = "an array is not read: make lines of its members, as jq does: jq -c '.[]' FILE > NEW.jsonl"
+ARRAY = "an array cannot be read: write one member a line, as by jq -c '.[]' FILE > NEW.jsonl"
 _EXAMPLES = {  # of lines, by kind
     "tags": '{"text": "…"} or {"tokens": ["…"]}',
     "labels": '{"text": "…", "label": "…"}',
@@ -31,7 +31,7 @@ _EXAMPLES = {  # of lines, by kind
 
 
 class Reader(FieldReader):
-    """Objects with the fields of a record."""
+    """A reader of objects with the fields of a record."""
 
     format, blank = "jsonl", WHITE
     find = staticmethod(starts)
@@ -44,7 +44,7 @@ class Reader(FieldReader):
             column = error.colno
             what = f"not a JSON object ({error.msg[:1].lower()}{error.msg[1:]})"
         except (ValueError, RecursionError):  # a number of thousands of digits, brackets thousands deep
-            what = "this JSON is too large a number or too deep to read"
+            what = "this JSON has too large a number or is nested too deeply"
         if not isinstance(found, dict):
             hint = f"each line is an object, as in {_EXAMPLES[self.kind.name]}"
             if isinstance(found, list) or line.body.strip() == "[":
@@ -54,7 +54,7 @@ class Reader(FieldReader):
 
 
 class Writer(LineWriter):
-    """Objects with all that was predicted."""
+    """Writes objects with all predictions."""
 
     format = "jsonl"
 
@@ -94,19 +94,19 @@ class Writer(LineWriter):
 
 
 def _place(found: Excerpt) -> dict[str, Any]:
-    """Where a sentence stands in the text that it was found in, and how sure its end is, where that was asked for."""
+    """Return a sentence's offsets in the text that it was found in, and the probability of its end if asked for."""
     place: dict[str, Any] = {"start": found.start, "end": found.end}
     return place if found.probability is None else {**place, "probability": round(found.probability, 6)}
 
 
 def _label(answer: Answer, i: int, tag: str) -> dict[str, Any]:
-    """What is said of a token."""
+    """Return the result for a token: its label, and its probability if known."""
     p = answer.probabilities
     return {"label": tag or None} | ({} if p is None else {"probability": round(p[i], 6)})
 
 
 def _whole(sentence: Sentence, answer: Answer) -> dict[str, Any]:
-    """What is said of a sentence beside its tokens."""
+    """Return the results for a sentence as a whole: spans and alternatives."""
     found: dict[str, Any] = {}
     if answer.spans is not None:
         found["spans"] = span_records(sentence, answer)
@@ -118,7 +118,7 @@ def _whole(sentence: Sentence, answer: Answer) -> dict[str, Any]:
 
 
 def span_records(sentence: Sentence, answer: Answer) -> list[dict[str, Any]]:
-    """The predicted spans with their offsets in the text."""
+    """Return the predicted spans with their offsets in the text."""
     offsets, records = sentence.spread(), []
     for span in answer.spans or []:
         start, end = offsets[span.start][0], offsets[span.end - 1][1]

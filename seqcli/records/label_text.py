@@ -1,6 +1,6 @@
 """A label and a text a line, `LABEL text`: the first white space separates them.
 
-A line of one word is a label with an empty text.
+A line with one word is a label with an empty text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ READS = ("labels",)
 GOLD = ("labels",)
 GUESSED = 5
 ENOUGH = 5  # lines before a guess is made from first words
-REPEATED = 4  # labels come this often on average
-SELDOM = 5  # and in no more than one text of so many
+REPEATED = 4  # labels occur at least this often on average
+SELDOM = 5  # and inside fewer than one text in this many
 _LABEL = re.compile(r"[^\W_][\w:./+#&-]{0,39}|[+-]?[0-9]")
 _PARTS = re.compile(r"[ \t]*+([^ \t]++)[ \t]*+")
 
 
 def looks(sample: Sample, kind: Kind) -> bool:
-    """Whether every line begins with one of a few words that come often there and seldom in the texts: labels, and
-    not the articles that sentences begin with."""
+    """Whether every line begins with one of a few words that are frequent there and rare inside the texts: labels,
+    rather than the articles that sentences begin with."""
     lines = sample.filled
     parts = [line.strip(BLANKS).split(" ", 1) for line in lines]
     counts = Counter(part[0] for part in parts)
@@ -38,7 +38,7 @@ def looks(sample: Sample, kind: Kind) -> bool:
 
 
 class Reader(LineReader):
-    """Lines that begin with their label; blanks before and after it belong to neither label nor text."""
+    """A reader of lines that begin with a label; blanks around it belong to neither label nor text."""
 
     format = "label-text"
 

@@ -1,7 +1,7 @@
-"""Two files, a line a text: the targets of a file's lines are the lines of the file beside it; a filter reads one.
+"""Two files, a text a line: each line of the source file has its target in the other file; a filter reads one file.
 
-The name of the other file: the last part of the source file's name (between `.`, `-` and `_`) that is `source`, by
-default its ending, gives way to `target`. `train.en` with target: de goes with `train.de`; `src-train.txt` with
+The name of the target file is that of the source file with its last part (between `.`, `-` and `_`) that is `source`,
+by default its ending, replaced by `target`. `train.en` with target: de goes with `train.de`; `src-train.txt` with
 source: src and target: tgt goes with `tgt-train.txt`.
 """
 
@@ -23,9 +23,9 @@ GOLD = ("pairs",)
 
 
 class Reader(LineReader):
-    """Lines of running text, blank ones too; with gold each with the line of the same number in the other file.
+    """A reader of lines of running text, blank ones too; with gold each is paired with its line in the other file.
 
-    Raises SeqcliError where that file is not there or has more or fewer lines.
+    Raises SeqcliError if that file is missing or has more or fewer lines.
     """
 
     format, blank = "lines", None
@@ -42,7 +42,7 @@ class Reader(LineReader):
             self._further = [self._reference(name) for name in self.options.references or ()]
 
     def _reference(self, name: str) -> list[str]:
-        """The lines of a file with further targets: as many as the targets are. Raises SeqcliError."""
+        """Return the lines of a file with further targets. Raises SeqcliError unless it has as many as targets."""
         path = Path(name)
         if not path.is_file():
             path = target_file(self._source or "", replace(self.options, target=name))
@@ -66,7 +66,7 @@ class Reader(LineReader):
         if self.options.gold:
             self._count = number
             if number > len(self._targets):
-                return None  # counted on: the error at the end names both counts
+                return None  # keep counting: the error at the end names both counts
             pair.target, pair.goal_source = self._targets[number - 1], self._target_source
             pair.references = tuple(lines[number - 1] for lines in self._further if lines[number - 1].strip())
         return pair
@@ -84,16 +84,16 @@ class Reader(LineReader):
 
 
 def no_prefix(options: Options, format_name: str) -> None:
-    """Raise UsageError where a prefix is wanted of a format that has no place for one."""
+    """Raise UsageError if the options ask for prefixes, which the format cannot hold."""
     if options.prefix is not None:
         raise UsageError(
-            f"prefix: a record of {format_name} has no place for {options.prefix!r}",
-            hint="prefixes stand in a column (tsv, csv) or under a key (jsonl)",
+            f"prefix: the format {format_name} has no place for {options.prefix!r}",
+            hint="give prefixes in a column (tsv, csv) or under a key (jsonl)",
         )
 
 
 def read_lines(path: Path, encoding: str) -> list[str]:
-    """The lines of a file, without their ends and without a byte order mark."""
+    """Return the lines of a file, without their ends and without a byte order mark."""
     text = "".join(chunk.text for chunk in streams.read_text([path], encoding=encoding)).removeprefix(BOM)
     lines = text.split("\n")
     if not lines[-1]:
@@ -102,12 +102,12 @@ def read_lines(path: Path, encoding: str) -> list[str]:
 
 
 def target_name(name: str, options: Options) -> str:
-    """The name of the file with the targets of a file's lines. Raises UsageError where nothing tells it."""
+    """Return the name of the file with the targets of a file's lines. Raises UsageError if the options lack it."""
     if options.target is None:
         raise UsageError(
             f"{name}: which file has the targets of its lines?",
-            hint="data.target says it: with target: de, train.en goes with train.de; data.source says which part"
-            " of the name gives way, by default its ending",
+            hint="set data.target: with target: de, train.en goes with train.de; data.source is the part of the"
+            " name that it replaces, by default the ending",
         )
     mark = options.source or Path(name).suffix.removeprefix(".")
     found = [*re.finditer(rf"(?<![^._-]){re.escape(mark)}(?![^._-])", name)] if mark else []
@@ -115,7 +115,7 @@ def target_name(name: str, options: Options) -> str:
         said = f"no part of the file's name is {mark!r}" if mark else "the file's name has no ending"
         raise UsageError(
             f"{name}: {said}, so it cannot be replaced by {options.target!r} in the name of the targets' file",
-            hint="data.source names a part between . - _ of the file's name: with source: en and target: de,"
+            hint="data.source is a part of the file's name between . - _: with source: en and target: de,"
             " train.en.txt goes with train.de.txt",
         )
     if mark == options.target:
@@ -127,20 +127,20 @@ def target_name(name: str, options: Options) -> str:
 
 
 def target_file(source: str, options: Options) -> Path:
-    """The file with the targets of a file's lines. Raises SeqcliError where it is not there."""
+    """Return the file with the targets of a file's lines. Raises SeqcliError if it does not exist."""
     if source in ("-", "<stdin>"):
         raise UsageError(
-            "standard input has no file beside it with the targets of its lines",
-            hint="name the file; or give both sides in one, as tsv or jsonl",
+            "standard input has no companion file with the targets of its lines",
+            hint="name the file; or give source and target in one file, as tsv or jsonl",
         )
     path = Path(source)
     found = path.with_name(target_name(path.name, options))
     if not found.is_file():
         near = nearest(found.name, [p.name for p in path.parent.iterdir() if p.name != path.name])
         mark = options.source or path.suffix.removeprefix(".")
-        derived = f"{mark!r} in the name {path.name} gives way to data.target, {options.target!r}"
+        derived = f"{mark!r} in the name {path.name} is replaced by data.target, {options.target!r}"
         raise SeqcliError(
-            f"no such file: {found}: it should have the targets of {source}",
+            f"no such file: {found}: it should hold the targets of {source}",
             hint=f"{derived}\ndid you mean {near!r}?" if near else derived,
         )
     return found

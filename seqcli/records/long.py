@@ -1,8 +1,9 @@
-"""A time step a row: id, time, values, and perhaps a label; the rows of an id, one after the other, are a record.
+"""A time step a row: id, time, values, and perhaps a label; consecutive rows with the same id are a record.
 
-The first row names the columns. The first column is the id; one called time, step, t, date or timestamp is left out;
-the label's is as `label` (a text with labels) or `tag` says, else the one so called. All others are numbers. Of a
-series with one label each row has the same; of tagged text each its own.
+The first row names the columns. The first column is the id; one called time, step, t, date or timestamp is ignored;
+the label column is the one that `label` (for labelled texts) or `tag` gives, else one with a usual name (label,
+class, tag …). All others are numbers. In a labelled series all rows have the same label; in a tagged one each has its
+own.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from seqcli.records import Reader as BaseReader
 
 READS = ("labels", "tags")
 GOLD = ("labels", "tags")
-OF_NUMBERS = True  # rows of numbers, which a name that ends in .csv or .tsv may tell too
+OF_NUMBERS = True  # rows of numbers: a file name ending in .csv or .tsv may mean this format too
 TIMES = ("time", "step", "t", "date", "timestamp")
 
 
 class Reader(BaseReader):
-    """Records of consecutive rows with one id."""
+    """A reader of records of consecutive rows with one id."""
 
     format = "long"
 
     def __init__(self, options: Options, trained: Any = None):
         super().__init__(options, trained)
-        self._rows: list[tuple[list[str], str, int]] = []  # numbers, label, line: of the record so far
+        self._rows: list[tuple[list[str], str, int]] = []  # (numbers, label, line) of the record so far
         self._seen: set[str] = set()
         self._id = ""
 
@@ -58,8 +59,8 @@ class Reader(BaseReader):
                 yield from self._made()
                 if cells[0] in self._seen:
                     raise SeqcliError(
-                        f"{self._source}:{n}:1: {cells[0]!r} comes again",
-                        hint="sort the rows: those of an id stand together",
+                        f"{self._source}:{n}:1: the id {cells[0]!r} comes again, after other ids",
+                        hint="sort the file so that the rows of an id are consecutive",
                     )
                 self._id = cells[0]
                 self._seen.add(cells[0])
@@ -84,7 +85,7 @@ class Reader(BaseReader):
             raise SeqcliError(f"{self._source}:{number}:1: no column with numbers", hint="id, time, values, label")
 
     def _made(self) -> Iterator[Any]:
-        """The record of the rows so far."""
+        """Yield the record of the rows so far, if any."""
         rows, self._rows = self._rows, []
         if not rows:
             return

@@ -1,4 +1,4 @@
-"""SCAN's lines, `IN: jump twice OUT: I_JUMP I_JUMP`; a filter's may be `IN: jump twice`, or the command alone."""
+"""Lines of SCAN, `IN: jump twice OUT: I_JUMP I_JUMP`; a filter also reads `IN: jump twice`, or the command alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def looks(sample: Sample, kind: Kind) -> bool:
 
 
 class Reader(LineReader):
-    """Lines of a command and its actions; blanks around them belong to neither."""
+    """A reader of lines of a command and its actions; blanks around them belong to neither."""
 
     format = "scan"
 

@@ -11,16 +11,16 @@ WRITES = ("tags",)
 
 
 class Writer(LineWriter):
-    """Objects with `text` and `seqcli.spans`; the fields of a JSONL input stay.
+    """Writes objects with `text` and `seqcli.spans`, and keeps the fields of a JSONL input.
 
-    `write` raises UsageError where the labels are no spans.
+    `write` raises UsageError if the labels do not mark spans.
     """
 
     format = "spans"
 
     def _line(self, sentence: Sentence, answer: Answer) -> str:
         if answer.spans is None:
-            raise UsageError("the labels of this model are no spans", hint="`jsonl` writes a label for each token")
+            raise UsageError("this model's labels do not mark spans", hint="`jsonl` writes a label for each token")
         result: dict[str, object] = {"spans": span_records(sentence, answer)}
         raw = sentence.raw
         if isinstance(raw, Line) and raw.format == "jsonl" and raw.body.strip():

@@ -1,7 +1,7 @@
-"""Plain text, a record a line, without tags or labels: what a filter reads, and files whose name is their label.
+"""Plain text, a record a line, without tags or labels: input of filters, and files whose name is their label.
 
-Written, it is the text alone, without tags: what a converter wants. `text` of a record from another format is put on
-one line.
+The writer writes the text alone, without tags, for converting formats. The `text` of a record from another format is
+put on one line.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ WRITES = ("tags",)
 
 
 class Reader(LineReader):
-    """Lines of running text, which the caller splits into words."""
+    """A reader of lines of running text, which the caller splits into words."""
 
     format, blank = "text", None
 
     def _lines(self, lines: list[str], number: int, end: str) -> Iterator[Any]:
-        """As for any format of lines, but faster; an ordinary line has a `raw` for taggers alone."""
+        """Do the same as the base class, but faster; an ordinary line gets a `raw` only for taggers."""
         if self._bom or end != "\n":
             yield from super()._lines(lines, number, end)
             return
@@ -34,7 +34,7 @@ class Reader(LineReader):
                 yield Sentence(text=line, source=source, line=n, raw=Line(self.format, "", line, end), split=False)
             else:
                 made = record(line)
-                made.source, made.line = source, n  # by name they would cost as much as the rest
+                made.source, made.line = source, n  # as keyword arguments they would cost as much as the rest
                 yield made
 
     def _record(self, line: Line, number: int) -> Any:
@@ -44,7 +44,7 @@ class Reader(LineReader):
 
 
 class Writer(LineWriter):
-    """The text, without the tags."""
+    """Writes the text, without the tags."""
 
     format = "text"
 

@@ -1,6 +1,6 @@
 """Pretokenized text, a record a line, words with white space between them.
 
-Spaces and tabs divide words; a no-break space does not. Written, it is the words alone, without tags.
+Spaces and tabs separate words; a no-break space does not. The writer writes the words alone, without tags.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TOKEN = re.compile(r"[^ \t]+")  # str.split would divide at U+00A0, U+3000 and c
 
 
 class Reader(LineReader):
-    """Lines of words."""
+    """A reader of lines of words."""
 
     format, blank = "tokens", None
 
@@ -28,7 +28,7 @@ class Reader(LineReader):
 
 
 class Writer(LineWriter):
-    """The words with a space between them, without the tags; a space inside a word is written as U+00A0."""
+    """Writes the words separated by spaces, without the tags; a space inside a word becomes U+00A0."""
 
     format = "tokens"
 

@@ -1,7 +1,7 @@
 """Parsed sentences in brackets, a tree a line, a label at every node: `(3 (2 It) (4 (2 was) (4 great)))`.
 
-The root's label is the record's; the words are the leaves, and the text is the words joined by a space.
-Nothing here recurses: a tree of 10,000 levels is read, walked, compared, written and pickled like any other.
+The root's label is the record's; the words are the leaves, and the text is the words joined by spaces. No operation
+on given trees recurses: a tree of 10,000 levels is read, walked, compared, written and pickled like any other.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ READS = ("labels",)
 GOLD = ("labels",)
 SUFFIXES = (".trees", ".ptb", ".mrg")
 GUESSED = 2
-ENOUGH = 5  # lines that are looked at for a guess
+ENOUGH = 5  # lines that a guess is made from
 
 _HINT = "a tree is one line: (label word) for a leaf, (label tree tree) above, as in (3 (2 It) (4 shines))"
-# One match for an opening parenthesis with its label, its word and its end where it has them. Possessive, so that
-# no line takes more than linear time.
+# One match for an opening parenthesis with its label, and its word and closing parenthesis if it has them.
+# Possessive, so that no line takes more than linear time.
 _TOKEN = re.compile(r"\([ \t]*+([^() \t]*+)[ \t]*+([^() \t]*+)[ \t]*+(\)?+)|[()]|[^() \t]++")
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Tree:
-    """A node: a leaf has a `word` and no children, any other has children and no word. `label` is empty for none."""
+    """A node: a leaf has a `word` and no children, any other node has children and no word. No label: `""`."""
 
     label: str
     word: str | None = None
     children: tuple[Tree, ...] = ()
 
     def nodes(self) -> list[Tree]:
-        """All nodes in post-order: children from left to right, then their parent; the root is last."""
+        """Return all nodes in post-order: children from left to right, then their parent; the root is last."""
         found: list[Tree] = []
         waiting: list[Tree] = [self]
         while waiting:
@@ -46,11 +46,11 @@ class Tree:
         return found
 
     def leaves(self) -> list[str]:
-        """The words, from left to right."""
+        """Return the words, from left to right."""
         return [node.word for node in self.nodes() if node.word is not None]
 
     def phrases(self) -> Iterator[tuple[str, str]]:
-        """(words joined by a space, label) of every node that has a label, in post-order."""
+        """Yield (words joined by spaces, label) of every node that has a label, in post-order."""
         words: list[str] = []
         starts: list[int] = []  # of the nodes whose parent is still to come
         for node in self.nodes():
@@ -63,7 +63,7 @@ class Tree:
                 yield " ".join(words[starts[-1] :]), node.label
 
     def __str__(self) -> str:
-        """The tree in brackets; `parse` reads it again, where no label or word holds a blank."""
+        """Return the tree in brackets, which `parse` reads back unless a label or word contains a blank."""
         parts: list[str] = []
         waiting: list[Tree | None] = [self]
         while waiting:
@@ -95,7 +95,7 @@ class Tree:
 
 
 def _built(flat: list[tuple[str, str | None, int]]) -> Tree:
-    """The tree of its nodes in post-order, with the number of each one's children."""
+    """Build a tree from its nodes in post-order: (label, word, number of children)."""
     done: list[Tree] = []
     for label, word, count in flat:
         cut = len(done) - count
@@ -106,11 +106,11 @@ def _built(flat: list[tuple[str, str | None, int]]) -> Tree:
 def parse(
     text: str, source: str = "<text>", line: int = 1, *, column: int = 1, until: str | None = None, gold: bool = False
 ) -> Tree:
-    """The tree that a line says; a label ends before `until`. `-LRB-`, `-RRB-`, `\\/` and `\\*` in words are read as
-    ( ) / and *. A node with one name alone, `(It)`, is a word without a label.
+    """Parse a line as a tree; a label ends before `until`. `-LRB-`, `-RRB-`, `\\/` and `\\*` in words are read as
+    ( ) / and *. A node with a single name, `(It)`, is a word without a label.
 
-    Raises SeqcliError with the place (`column` is the text's first) for what is no tree; with `gold` also where the
-    root has no label.
+    Raises SeqcliError with the place (`column` is where the text begins) if the line is not a tree, and with `gold`
+    also if the root has no label.
     """
 
     def wrong(what: str, at: int) -> SeqcliError:
@@ -122,15 +122,16 @@ def parse(
     for found in _TOKEN.finditer(text):
         at = found.start()
         if root is not None:
-            surplus = "a closing parenthesis too many" if found[0] == ")" else "something follows the tree"
+            surplus = "one closing parenthesis too many" if found[0] == ")" else "text follows the tree"
             raise wrong(surplus, at)
         label, word, end = found.groups()
         if label is None:
             if found[0] != ")":
-                what = "a word stands beside a tree" if open_labels else "not a tree: it begins with no parenthesis"
+                what = "a word stands beside a tree" if open_labels else "not a tree: it does not begin with ("
+
                 raise wrong(what, at)
             if not open_labels:
-                raise wrong("a closing parenthesis too many", at)
+                raise wrong("one closing parenthesis too many", at)
             node = Tree(open_labels.pop(), None, tuple(open_children.pop()))
         elif end:
             if not word:
@@ -163,8 +164,8 @@ def parse(
 
 
 def balanced(words: Sequence[str]) -> Tree:
-    """The binary tree without labels whose halves are as equal as can be, the left one the larger; its depth grows
-    with the logarithm of the number of words. No words: a leaf of the empty word."""
+    """Return the unlabelled binary tree whose halves are as equal as possible, the left one the larger; its depth
+    grows with the logarithm of the number of words. Without words it is a leaf with the empty word."""
     if len(words) < 2:
         return Tree("", words[0] if words else "")
     half = (len(words) + 1) // 2
@@ -172,8 +173,8 @@ def balanced(words: Sequence[str]) -> Tree:
 
 
 def right_branching(words: Sequence[str]) -> Tree:
-    """The binary tree without labels in which each word stands beside the tree of all that follow it. No words: a
-    leaf of the empty word."""
+    """Return the unlabelled binary tree in which each word is the sibling of the tree of all words after it. Without
+    words it is a leaf with the empty word."""
     tree = Tree("", words[-1] if words else "")
     for word in reversed(words[:-1]):
         tree = Tree("", None, (Tree("", word), tree))
@@ -187,7 +188,7 @@ def _unescape(word: str) -> str:
 
 
 def looks(sample: Sample, kind: Kind) -> bool:
-    """Whether lines are trees with a label at every node."""
+    """Whether the first lines are trees with a label at every node."""
     return sample.filled[0].lstrip(BLANKS).startswith("(") and all(map(_is_labelled, sample.filled[:ENOUGH]))
 
 
@@ -199,7 +200,7 @@ def _is_labelled(line: str) -> bool:
 
 
 class Reader(LineReader):
-    """Lines of trees. Without `gold` a tree may have no labels."""
+    """A reader of lines of trees. Without `gold` a tree may have no labels."""
 
     format = "trees"
 

@@ -1,7 +1,7 @@
-"""The `.ts` files of the time-series archives: a series a line, dimensions parted by `:`, the class last.
+"""The `.ts` files of the time-series archives: a series a line, dimensions separated by `:`, the class last.
 
-What stands before `@data` says what there is; of it `@classLabel` alone matters here, and `@timeStamps true`, which
-is refused. A missing value (`?`) is told where frames are made of the text.
+Of the header before `@data`, only `@classLabel` is used, and `@timeStamps true` is refused. A missing value (`?`) is
+reported when the text is turned into frames.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SUFFIXES = (".ts",)
 
 
 class Reader(LineReader):
-    """Lines of series; comments (`#`) and what is before `@data` are no records."""
+    """A reader of lines of series; comments (`#`) and the header before `@data` are skipped."""
 
     format = "ts"
 

@@ -1,8 +1,8 @@
 r"""Words with their tags, `word/TAG word/TAG`, a record a line.
 
-The last slash of a token divides word and tag, unless a backslash escapes it. A slash, a backslash, white space or
-NUL in a word or tag is written `\/`, `\\`, `\_` (space), `\t`, `\n`, `\r`, `\0`: any word survives. Read, a slash
-before the last (`1/2/CD`) and a backslash before any other character (`\*/SYM`) stand for themselves.
+The last slash of a token separates word and tag, unless a backslash escapes it. A slash, a backslash, white space or
+NUL in a word or tag is written `\/`, `\\`, `\_` (space), `\t`, `\n`, `\r`, `\0`, so that any word survives. In input,
+a slash before the last (`1/2/CD`) and a backslash before any other character (`\*/SYM`) stand for themselves.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _LAST = re.compile(r"(?P<word>(?:[^\\]|\\.)*)/(?P<tag>(?:[^\\/]|\\.)*+\\?)", re.
 
 
 def escape(text: str) -> str:
-    """A word or tag as it is written."""
+    """Return a word or tag with its special characters escaped."""
     return text if text.isalnum() else text.translate(_ESCAPES)
 
 
 def unescape(text: str) -> str:
-    """What `escape` wrote."""
+    """Undo `escape`."""
     return _ESCAPED.sub(lambda found: _READ[found[1]], text) if "\\" in text else text
 
 
 def divide(token: str) -> tuple[str, str | None]:
-    """The word and tag of a token as they are written; None where it has no tag."""
+    """Return the word and tag of a token, both still escaped; the tag is None if there is none."""
     if "\\" not in token:
         word, slash, tag = token.rpartition("/")
         if not slash:
@@ -54,13 +54,13 @@ def divide(token: str) -> tuple[str, str | None]:
 
 
 def looks(sample: Sample, kind: Kind) -> bool:
-    """Whether every token ends with the tag of a part of speech."""
+    """Whether every token ends with a part-of-speech tag."""
     tags = [divide(token)[1] or "" for line in sample.filled for token in line.split()]
     return len(tags) >= ENOUGH and all(map(_TAG.fullmatch, tags)) and any(tag.isalpha() for tag in tags)
 
 
 class Reader(LineReader):
-    """Lines of tagged words; without `gold` a token may lack its tag."""
+    """A reader of lines of tagged words; without `gold` a token may lack its tag."""
 
     format, blank = "word-tag", None
 
@@ -86,7 +86,7 @@ class Reader(LineReader):
 
 
 class Writer(LineWriter):
-    """Tokens with a space between them; what an input of this format has between its tokens stays."""
+    """Writes tokens separated by spaces, or as an input of this format has them separated."""
 
     format = "word-tag"
 
@@ -100,5 +100,5 @@ class Writer(LineWriter):
 
 
 def _ended(word: str) -> str:
-    """A word as it was read, before a slash: a backslash that stands for itself there would escape it."""
+    """Return a word as it was read, to be followed by a slash: a final backslash is doubled if it would escape it."""
     return word + "\\" * ((len(word) - len(word.rstrip("\\"))) % 2)

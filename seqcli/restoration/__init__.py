@@ -1,21 +1,21 @@
 """Restorations: what a tagger of characters puts back into text, one kind a file. This module is the contract.
 
-Labels are made from plain text itself: take something away, and what was taken is the label of the character it was
-taken from. A kind's file offers
+Labels come from plain text itself: remove something, and what was removed is the label of the character that had it.
+The module of a kind has
 
-- `strip(line)`: a line of true text as (units, labels), a label for each unit;
-- `observe(line)`: a line as a user gives it, as the units that the model sees;
-- `restore(units, labels)`: the text that the labels say; raises SeqcliError for a label of another kind;
-- `lost(line)`: the line without what the kind restores: what a user is thought to have;
-- `normalise(line)`: the form in which a line comes back.
+- `strip(line)`: splits a line of true text into (units, labels), a label for each unit;
+- `observe(line)`: splits a user's line into the units that the model sees;
+- `restore(units, labels)`: returns the restored text; raises SeqcliError for a label of another kind;
+- `lost(line)`: returns the line without what the kind restores, as a user is expected to give it;
+- `normalise(line)`: returns the form in which a line comes back.
 
 Every kind promises, for any string: `restore(*strip(line)) == normalise(line)`, and
-`observe(line) == observe(lost(line)) == strip(line)[0]`, so that a model sees the same in training and in use. What
-a user's line still has of it (a space here, an accent there) is therefore taken away and predicted anew. The empty
-line is ([], []). All take time linear in the line.
+`observe(line) == observe(lost(line)) == strip(line)[0]`, so that a model sees the same in training and in use. Spaces
+or accents that a user's line still has are therefore removed and predicted anew. The empty line gives ([], []). All
+functions take time linear in the line.
 
-A unit is a character with its combining marks, as `units` divides. A label is a word without white space; NOTHING,
-or an empty label (a unit that was left untagged), leaves the unit as it is.
+A unit is a character with its combining marks, as split by `units`. A label is a word without white space; NOTHING,
+or an empty label (of an untagged unit), leaves the unit as it is.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from unicodedata import category
 
 from seqcli.errors import SeqcliError
 
-NOTHING = "-"  # the label of a unit that nothing was taken from
+NOTHING = "-"  # the label of a unit that nothing was removed from
 
 _ALONE, _MARK, _ZWJ, _SYMBOL, _FLAG, _HANGUL, _JAMO = range(7)
 
 
 def unknown_label(kind: str, label: str, known: str) -> SeqcliError:
-    """The error for a label that the kind does not write; `known` says which it does."""
+    """Return the error for a label that the kind does not use; `known` lists those that it does."""
     return SeqcliError(
         f"{label!r} is not a label of the restoration {kind!r}: {known}",
         hint="restore with the kind that the model was trained for",
@@ -40,24 +40,24 @@ def unknown_label(kind: str, label: str, known: str) -> SeqcliError:
 
 
 def put_back(units: Sequence[str], labels: Sequence[str], into: Callable[[str, str], str]) -> str:
-    """The text of units, each with what its label says: `into(unit, label)` where there is one."""
+    """Join units, each restored by its label: `into(unit, label)` if it has one."""
     pairs = zip(units, labels, strict=True)
     return "".join(unit if label in ("", NOTHING) else into(unit, label) for unit, label in pairs)
 
 
 def units(text: str) -> list[str]:
-    """Divide a text into its units; "".join(units(text)) == text.
+    """Split a text into its units; "".join(units(text)) == text.
 
     A unit is a code point and what cannot stand without it: combining marks, variation selectors, ZWJ and ZWNJ,
     emoji modifiers and tags; a symbol after symbol + ZWJ; the second of two regional indicators; a conjoining jamo
-    vowel or final after Hangul. These are the extended grapheme clusters of UAX #29 but for the rules that need
+    vowel or final after Hangul. These are the extended grapheme clusters of UAX #29 except for the rules that need
     tables Python lacks (prepended marks, Indic conjuncts) and for controls, which here take marks as letters do.
-    What starts a text is a unit whatever it is.
+    The first code point of a text always begins a unit.
     """
     if text.isascii():
         return list(text)
     found: list[str] = []
-    start, first, last = 0, _ALONE, _ALONE  # the unit's begin, the classes of its first and last code point
+    start, first, last = 0, _ALONE, _ALONE  # the unit's start, the classes of its first and last code point
     for i, character in enumerate(text):
         now = _class(character)
         if i and not _joins(first, last, now, i - start):
@@ -85,7 +85,7 @@ def _class(character: str) -> int:
     if character == "\u200d":
         return _ZWJ
     code = ord(character)
-    # the halfwidth voiced marks are letters to Unicode, and marks to its grapheme clusters
+    # Unicode classes the halfwidth voiced marks as letters, but its grapheme clusters treat them as marks
     if character == "\u200c" or 0x1F3FB <= code <= 0x1F3FF or 0xE0020 <= code <= 0xE007F or code in (0xFF9E, 0xFF9F):
         return _MARK
     if 0x1F1E6 <= code <= 0x1F1FF:

@@ -1,9 +1,9 @@
 """Case: capital letters for text that has lost them.
 
 The label is "U" for a capital, "T" for a title-case digraph that has a capital too (Dž), else "-". `normalise`
-changes nothing: a letter whose lower case does not lead back to it alone (İ, ẞ, the Kelvin and Ångström signs) is
-left as it is, in `lost` too. A capital sigma at the end of a word is ς in lower case, as Python's `str.lower` has
-it. Of a unit the first code point alone changes.
+changes nothing: a letter that its lower case does not uniquely lead back to (İ, ẞ, the Kelvin and Ångström signs) is
+left as it is, in `lost` too. A capital sigma at the end of a word is ς in lower case, as in Python's `str.lower`.
+Only the first code point of a unit changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ UPPER, TITLE = "U", "T"
 
 
 def _upper(letter: str) -> str:
-    """The capital as one code point: ᾳ has one in title case alone. A letter that has none stays."""
+    """Return the capital as one code point (ᾳ has one only in title case), or the letter if it has none."""
     upper = letter.upper()
     return upper if len(upper) == 1 else _title(letter)
 
@@ -25,8 +25,8 @@ def _title(letter: str) -> str:
 
 
 def _small(line: str) -> str:
-    """The line in lower case, code point for code point."""
-    # İ alone becomes two; the stand-in keeps the context that decides on a sigma's form
+    """Return the line in lower case, code point for code point."""
+    # only İ becomes two; its replacement keeps the context that decides on a sigma's form
     small = line.replace("İ", "I").lower()
     return small if len(small) == len(line) else "".join(s if len(s := c.lower()) == 1 else c for c in line)
 
@@ -44,7 +44,7 @@ def _capital(unit: str, label: str) -> str:
 
 
 def strip(line: str) -> tuple[list[str], list[str]]:
-    """True text as (units, labels)."""
+    """Split true text into (units, labels)."""
     small, start = _small(line), 0
     seen, labels = units(line), []
     for i, unit in enumerate(seen):
@@ -57,20 +57,20 @@ def strip(line: str) -> tuple[list[str], list[str]]:
 
 
 def observe(line: str) -> list[str]:
-    """The units of a line in lower case; its capitals are predicted anew."""
+    """Return the units of a line in lower case; its capitals are predicted anew."""
     return strip(line)[0]
 
 
 def restore(characters: list[str], labels: list[str]) -> str:
-    """The text with its capitals. Raises SeqcliError for an unknown label."""
+    """Return the text with its capitals. Raises SeqcliError for an unknown label."""
     return put_back(characters, labels, _capital)
 
 
 def lost(line: str) -> str:
-    """The line in lower case."""
+    """Return the line in lower case."""
     return "".join(strip(line)[0])
 
 
 def normalise(line: str) -> str:
-    """The line as it is."""
+    """Return the line as it is."""
     return line

@@ -1,14 +1,14 @@
 """Diacritics: accents and other marks of Latin, Greek and Cyrillic letters for text that has lost them.
 
 The label lists what the letter has lost, in canonical order: "U+0301" for an acute, "U+0302,U+0301" for both marks of
-ấ, "stroke" for the bar of đ ł ø ħ ŧ, "dotless" for ı; "-" for nothing. Taken away and restored are
+ấ, "stroke" for the bar of đ ł ø ħ ŧ, "dotless" for ı; "-" for nothing. Removed and restored are
 
-- on a Latin or a Greek letter: the marks U+0300 to U+036F (but the grapheme joiner U+034F), three at most;
-- on a Cyrillic letter: grave and acute on a vowel (stress, ѝ) and the dots of ё. й, ї, ў and their like are letters
-  that every keyboard has: they stay.
+- on a Latin or a Greek letter: the marks U+0300 to U+036F (except the grapheme joiner U+034F), at most three;
+- on a Cyrillic letter: grave and acute on a vowel (stress, ѝ) and the dots of ё. Letters such as й, ї and ў are on
+  every keyboard and stay.
 
 ß, æ, œ, ð and þ are letters of their own and stay; so do the marks of all other scripts and of signs (≠). `normalise`
-is Unicode's NFC, but for a unit of more than LONGEST code points, which no spelling has: it stays as it is.
+is Unicode's NFC, except that a unit of more than LONGEST code points, which no spelling has, stays as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from seqcli.restoration import NOTHING, put_back, units, unknown_label
 LONGEST = 32  # code points: `unicodedata.normalize` takes time quadratic in a run of marks
 MARKS = 3  # a Greek vowel has a breathing, an accent and an iota
 
-_FIRST = {"stroke": ("dlohtDLOHT", "đłøħŧĐŁØĦŦ"), "dotless": ("i", "ı")}  # what has no mark of its own: without, with
+_FIRST = {"stroke": ("dlohtDLOHT", "đłøħŧĐŁØĦŦ"), "dotless": ("i", "ı")}  # not combining marks: without, with
 _TAKEN = {w: (p, label) for label, columns in _FIRST.items() for p, w in zip(*columns, strict=True)}
 _GIVEN = {(p, label): w for w, (p, label) in _TAKEN.items()}
 _STRESSED = frozenset("аеиоуыэюяієАЕИОУЫЭЮЯІЄ")
@@ -29,7 +29,7 @@ _STRESSED = frozenset("аеиоуыэюяієАЕИОУЫЭЮЯІЄ")
 
 @lru_cache(1 << 16)
 def _script(letter: str) -> str:
-    """LATIN, GREEK or CYRILLIC as a letter's name says; another word or none for what is not such a letter."""
+    """Return LATIN, GREEK or CYRILLIC from a letter's name; another word or `""` for any other character."""
     return name(letter, "").partition(" ")[0] if letter.isalpha() else ""
 
 
@@ -44,7 +44,7 @@ def _restored(base: str, mark: str) -> bool:
 
 @lru_cache(1 << 16)
 def _marked(unit: str, label: str) -> str:
-    """The unit in NFC with what the label lists; "stroke" and "dotless" leave a letter that has no such form."""
+    """Return the unit in NFC with what the label lists; "stroke" and "dotless" keep a letter without such a form."""
     whole = normalize("NFD", unit)
     base, rest = whole[0], whole[1:]
     for part in label.split(","):
@@ -68,7 +68,7 @@ def _mark(part: str) -> str:
 
 @lru_cache(1 << 16)
 def _divided(unit: str) -> tuple[str, str]:
-    """(the unit as the model sees it, its label), both as the file says."""
+    """Return (the unit as the model sees it, its label)."""
     whole = normalize("NFC", unit)
     first, *marks = normalize("NFD", unit)
     base, own = _TAKEN.get(first, (first, ""))
@@ -77,7 +77,7 @@ def _divided(unit: str) -> tuple[str, str]:
     if not label or len(taken) > MARKS:
         return whole, NOTHING
     seen = normalize("NFC", base + "".join(m for m in marks if not _restored(base, m)))
-    # marks that stay and marks that go may stand in an order that their return would not give: then all stay
+    # restoring may not give the original order of kept and removed marks: then all stay
     return (seen, label) if _marked(seen, label) == whole else (whole, NOTHING)
 
 
@@ -86,7 +86,7 @@ def _divide(line: str) -> list[tuple[str, str]]:
 
 
 def strip(line: str) -> tuple[list[str], list[str]]:
-    """True text as (units, labels)."""
+    """Split true text into (units, labels)."""
     if line.isascii():
         return list(line), [NOTHING] * len(line)
     pairs = _divide(line)
@@ -94,20 +94,20 @@ def strip(line: str) -> tuple[list[str], list[str]]:
 
 
 def observe(line: str) -> list[str]:
-    """The units of a line without diacritics; those it has are predicted anew."""
+    """Return the units of a line without diacritics; those it has are predicted anew."""
     return strip(line)[0]
 
 
 def restore(characters: list[str], labels: list[str]) -> str:
-    """The text with its diacritics, in NFC. Raises SeqcliError for an unknown label."""
+    """Return the text with its diacritics, in NFC. Raises SeqcliError for an unknown label."""
     return put_back(characters, labels, lambda unit, label: unit if len(unit) > LONGEST else _marked(unit, label))
 
 
 def lost(line: str) -> str:
-    """The line without diacritics."""
+    """Return the line without diacritics."""
     return "".join(observe(line))
 
 
 def normalise(line: str) -> str:
-    """The line in NFC."""
+    """Return the line in NFC."""
     return "".join(normalize("NFC", unit) if len(unit) <= LONGEST else unit for unit in units(line))

@@ -1,11 +1,11 @@
-"""Sentences: divide running text into sentences, one a line, and where the training data say how into words.
+"""Sentences: split running text into sentences, one a line, and into words if the training data mark them.
 
-The label is "S" where a sentence ends behind the unit; of CoNLL-U also "W" where a token ends that neither white
-space nor the end of a sentence follows, and "M" where a word does within a token of several (do|n't). A text alone
-says no more than its lines, which are sentences. A space is a unit; in `lost` it is what joins sentences too, but for
-two that meet in letters or punctuation of East Asian scripts that write none. `normalise`: each run of white space in
-a line (as `str.split` sees it) is one space, none stands at its ends; there are no empty lines. Long texts, and what
-of them is a paragraph, are the matter of `tasks/tagging/running.py`.
+The label is "S" if a sentence ends after the unit; from CoNLL-U also "W" if a token ends there without white space or
+the end of a sentence after it, and "M" if a word ends there within a multi-word token (do|n't). Plain text has only
+its lines, which are sentences. A space is a unit; in `lost` it also joins sentences, unless both meet in letters or
+punctuation of East Asian scripts that write none. `normalise` turns each run of white space in a line (as `str.split`
+sees it) into one space, and drops those at its ends and empty lines. `tasks/tagging/running.py` deals with long texts
+and with paragraphs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unicodedata import category, east_asian_width
 
 from seqcli.restoration import NOTHING, units, unknown_label
 
-RUNNING = True  # it is read from running text, not from lines
+RUNNING = True  # this kind reads running text, not lines
 SENTENCE, TOKEN, WORD = "S", "W", "M"
 
 _CHUNK = re.compile(r"\S+")
@@ -25,14 +25,14 @@ _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")  
 
 
 def _unspaced(character: str) -> bool:
-    """Whether a letter or a punctuation mark is of a script that puts no space between sentences."""
+    """Whether a character is a letter or punctuation mark of a script that puts no space between sentences."""
     wide = east_asian_width(character) in "WF" and category(character)[0] in "LP"
     return wide and not _HANGUL.match(character)
 
 
 def located(line: str, at: int = 0, *, first: bool = True) -> tuple[list[str], list[int]]:
-    """The units of a text, and where each begins in it, counted from `at`; of a space where the word behind it does.
-    `first`: nothing precedes, so that it begins with no space."""
+    """Return the units of a text, and where each begins, counted from `at`; a space has the start of the word after
+    it. `first`: no text precedes, so that there is no space at the start."""
     found: list[str] = []
     starts: list[int] = []
     for chunk in _CHUNK.finditer(line):
@@ -48,7 +48,7 @@ def located(line: str, at: int = 0, *, first: bool = True) -> tuple[list[str], l
 
 
 def _joined(lines: Sequence[str]) -> tuple[str, list[int]]:
-    """Lines as running text, and where each ends in it."""
+    """Return lines as running text, and where each ends in it."""
     parts, ends, at = list(lines[:1]), [], len(lines[0]) if lines else 0
     for before, line in pairwise(lines):
         ends.append(at)
@@ -63,7 +63,7 @@ def _lines(text: str) -> list[str]:
 
 
 def strip(line: str) -> tuple[list[str], list[str]]:
-    """True text, a sentence a line, as (units, labels)."""
+    """Split true text, a sentence a line, into (units, labels)."""
     whole, ends = _joined(_lines(line))
     seen, last, at, labels = units(whole), set(ends), 0, []
     for unit in seen:
@@ -73,12 +73,12 @@ def strip(line: str) -> tuple[list[str], list[str]]:
 
 
 def observe(line: str) -> list[str]:
-    """The units of running text; sentences are divided anew, whatever its lines are."""
+    """Return the units of running text; sentences are found anew, whatever its lines are."""
     return units(lost(line))
 
 
 def restore(characters: Sequence[str], labels: Sequence[str]) -> str:
-    """The sentences, one a line. Raises SeqcliError for an unknown label."""
+    """Return the sentences, one a line. Raises SeqcliError for an unknown label."""
     parts, ended = [], False
     for unit, label in zip(characters, labels, strict=True):
         parts.append(f"\n{unit.removeprefix(' ')}" if ended else unit)
@@ -89,10 +89,10 @@ def restore(characters: Sequence[str], labels: Sequence[str]) -> str:
 
 
 def lost(line: str) -> str:
-    """The text on one line."""
+    """Return the text on one line."""
     return _joined(_lines(line))[0]
 
 
 def normalise(line: str) -> str:
-    """The text with one space for each run of white space, and without empty lines."""
+    """Return the text with one space for each run of white space, and without empty lines."""
     return "\n".join(_lines(line))

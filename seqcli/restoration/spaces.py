@@ -1,8 +1,8 @@
-"""Spaces: divide text that has lost them into words.
+"""Spaces: split text that has lost its spaces into words.
 
-The label is "S" where a space follows the unit, else "-". `normalise`: each run of white space (as `str.split` sees
-it) is one space, and none stands at the ends; none stands either in front of what belongs to the unit before it (a
-combining mark, the second half of a flag), since that joins its unit when the space is lost.
+The label is "S" if a space follows the unit, else "-". `normalise` turns each run of white space (as `str.split` sees
+it) into one space, and drops those at the ends, and those before a character that belongs to the unit before it (a
+combining mark, the second half of a flag), because it joins its unit when the space is lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SPACE = "S"
 
 
 def strip(line: str) -> tuple[list[str], list[str]]:
-    """True text as (units, labels)."""
+    """Split true text into (units, labels)."""
     words = line.split()
     characters = units("".join(words))
     ends = set(accumulate(map(len, words[:-1])))
@@ -23,12 +23,12 @@ def strip(line: str) -> tuple[list[str], list[str]]:
 
 
 def observe(line: str) -> list[str]:
-    """The units of a line; its white space is taken away, and predicted anew."""
+    """Return the units of a line without its white space, which is predicted anew."""
     return units(lost(line))
 
 
 def restore(characters: list[str], labels: list[str]) -> str:
-    """The text with its spaces; one after the last unit is dropped. Raises SeqcliError for an unknown label."""
+    """Return the text with its spaces; one after the last unit is dropped. Raises SeqcliError for unknown labels."""
     return put_back(characters, labels, _spaced).removesuffix(" ")
 
 
@@ -39,10 +39,10 @@ def _spaced(unit: str, label: str) -> str:
 
 
 def lost(line: str) -> str:
-    """The line without white space."""
+    """Return the line without white space."""
     return "".join(line.split())
 
 
 def normalise(line: str) -> str:
-    """The line with one space for each run of white space."""
+    """Return the line with one space for each run of white space."""
     return restore(*strip(line))

@@ -1,10 +1,10 @@
-"""Tokenizers: text to ids and back, one kind a file. This module is the contract and what the kinds share.
+"""Tokenizers: text to ids and back, one kind a file. This module has the contract and code that the kinds share.
 
-A kind's file offers `Config` (its recipe keys, a pydantic model) and `Tokenizer`. Ids are 0 .. size-1. A text is
+The module of a kind has `Config` (its recipe keys, a pydantic model) and `Tokenizer`. Ids are 0 .. size-1. A text is
 any number of lines with their line ends: a newline is a symbol like any other (in `word` it is `<eos>`), so that
-a corpus is one stream of ids and `decode(encode(text)) == text` where the kind promises it (`lossless`).
+a corpus is one stream of ids and `decode(encode(text)) == text` if the kind promises it (`lossless`).
 
-In an artifact a tokenizer is `header["tokenizer"]` and the arrays `tokenizer.*`; a file that holds a tokenizer alone
+An artifact stores a tokenizer as `header["tokenizer"]` and the arrays `tokenizer.*`; a file with a tokenizer alone
 has the same layout and `kind: tokenizer`; `load` opens either.
 """
 
@@ -24,12 +24,12 @@ import numpy as np
 from seqcli import artifact, registry
 from seqcli.errors import SeqcliError, UsageError
 
-Texts = Callable[[], Iterable[str]]  # reads texts, again each time
-SPACE = "▁"  # U+2581, how a space is shown in a piece
+Texts = Callable[[], Iterable[str]]  # reads the texts anew at each call
+SPACE = "▁"  # U+2581, which shows a space in a piece
 
 
 class UnknownCharacter(SeqcliError):
-    """A text holds a character that the tokenizer has no symbol for; `offset` counts code points in that text."""
+    """The error for a character that the tokenizer has no symbol for; `offset` counts code points in the text."""
 
     def __init__(self, character: str, offset: int):
         super().__init__(
@@ -40,7 +40,7 @@ class UnknownCharacter(SeqcliError):
 
 
 class UnknownPiece(SeqcliError):
-    """A line of pieces or ids to be decoded holds one that does not exist; `offset` counts code points."""
+    """The error for an unknown piece or id in a line to be decoded; `offset` counts code points."""
 
     def __init__(self, message: str, offset: int, hint: str):
         super().__init__(message, hint=hint)
@@ -48,17 +48,17 @@ class UnknownPiece(SeqcliError):
 
 
 class BaseTokenizer(ABC):
-    """What every kind of tokenizer does."""
+    """The base class of all kinds of tokenizer."""
 
     kind: ClassVar[str]
     lossless: bool  # decode(encode(text)) == text for every text that encodes without <unk>
     size: int  # number of symbols V
-    unk_id: int | None = None  # what it cannot represent; None: an error, or there is nothing it cannot represent
+    unk_id: int | None = None  # stands for text without a symbol; None: such text is an error, or there is none
     reads_all: bool = (
-        False  # whether `read` gives what there is no symbol for the nearest one, and leaves nothing out
+        False  # whether `read` represents text without a symbol by the nearest symbol, and drops nothing
     )
-    newline_id: int | None = None  # the symbol that ends a line, where there is exactly one
-    blank_first: bool = False  # a space that `written` has before the first word is no part of the text
+    newline_id: int | None = None  # the symbol that ends a line, if there is exactly one
+    blank_first: bool = False  # the space that `written` puts before the first word is not part of the text
 
     @classmethod
     @abstractmethod
@@ -67,16 +67,16 @@ class BaseTokenizer(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> np.ndarray:
-        """Ids (T,), int32. Raises UnknownCharacter."""
+        """Return the ids (T,) of a text, int32. Raises UnknownCharacter."""
 
     @abstractmethod
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of a sequence of ids. Bytes that are not UTF-8 become U+FFFD."""
+        """Return the text of a sequence of ids. Bytes that are not UTF-8 become U+FFFD."""
 
     def read(self, text: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        """Ids (T,) of a text, and what of it there is no symbol for: (offset, text), in order.
+        """Return the ids (T,) of a text, and the parts that have no symbol: (offset, text), in order.
 
-        What there is none for is read as `<unk>`, or left out where there is no such symbol.
+        Such a part is read as `<unk>`, or dropped if there is no `<unk>`.
         """
         kept, lacking = text, dict[str, None]()
         while True:
@@ -94,69 +94,69 @@ class BaseTokenizer(ABC):
         return ids, [(a, text[a:b]) for (a, b), id in zip(spans, ids, strict=False) if id == self.unk_id]
 
     def pieces(self, text: str) -> list[str]:
-        """The symbols of a text as strings a person can read, one for each id of `encode`."""
+        """Return the symbols of a text as readable strings, one for each id of `encode`."""
         return [self._names[i] for i in self.encode(text).tolist()]
 
     @abstractmethod
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) in code points of `text`, one for each id of `encode`, end exclusive."""
+        """Return (start, end) in code points of `text` for each id of `encode`, end exclusive."""
 
     def texts(self, text: str) -> list[str]:
-        """What of a text each id of `encode` stands for."""
+        """Return the part of a text that each id of `encode` stands for."""
         return [text[start:end] for start, end in self.offsets(text)]
 
     def joined(self, parts: Iterable[str]) -> str:
-        """The text of parts that `texts` gave, or ids write, where nothing stands between them."""
+        """Join parts that `texts` gave, or that ids write, if nothing stands between them."""
         return "".join(parts)
 
     @abstractmethod
     def symbol(self, id: int) -> str:
-        """One id as `pieces` shows it: not empty, without white space, another for each id."""
+        """Return an id as `pieces` shows it: not empty, without white space, different for each id."""
 
     @abstractmethod
     def stream(self) -> TextStream:
-        """A decoder that is fed one id at a time. What it returns adds up to `decode`: feed it a prompt first, and
+        """Return a decoder that takes one id at a time. Its outputs add up to `decode`: feed it a prompt first, and
         the continuation comes out joined to it."""
 
     @abstractmethod
     def header(self) -> dict[str, Any]:
-        """What rebuilds it, as JSON, with `kind`; large parts go into `arrays`."""
+        """Return the state to restore it from, as JSON, with `kind`; large parts go into `arrays`."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The large parts of the state, as uint8 arrays by name."""
+        """Return the large parts of the state, as uint8 arrays by name."""
         return {}
 
     @classmethod
     @abstractmethod
     def restore(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        """The tokenizer that `header` and `arrays` describe."""
+        """Return the tokenizer that `header` and `arrays` describe."""
 
     def grown(self, other: Self, texts: Texts, before: Texts | None = None) -> Self:
-        """With the symbols that another has besides, behind its own. The other was learnt from further `texts`;
-        `before` reads those that it was itself learnt from, None where they are gone. Raises UsageError where it
-        cannot grow."""
+        """Return this tokenizer with the new symbols of another after its own. The other was learnt from further
+        `texts`; `before` reads the texts that this one was learnt from, None if they are gone. Raises UsageError if
+        this kind cannot grow."""
         raise UsageError(f"a tokenizer of the kind {self.kind} cannot grow", hint="train a new model instead")
 
     def fingerprint(self) -> str:
-        """A hash of all that decides how it encodes, hexadecimal."""
+        """Return a hexadecimal hash of everything that determines how it encodes."""
         digest = hashlib.sha256(json.dumps(self.header(), sort_keys=True, ensure_ascii=False).encode())
         for name, array in sorted(self.arrays().items()):
             digest.update(name.encode() + array.tobytes())
         return digest.hexdigest()
 
     def written(self) -> list[bytes]:
-        """What each id writes, as UTF-8: one after the other they are the text, but for the `blank_first`.
+        """Return what each id writes, as UTF-8: concatenated they are the text, except for the `blank_first`.
 
-        Raises UsageError where what an id writes depends on those around it.
+        Raises UsageError if what an id writes depends on its neighbours.
         """
-        raise UsageError(f"tokenizer: {self.kind}: no texts can be asked of answers that its symbols write")
+        raise UsageError(f"tokenizer: {self.kind}: answers written in its symbols cannot be constrained to texts")
 
     def vocabulary(self) -> Iterator[str]:
-        """Every symbol, in the order of the ids."""
+        """Return all symbols, in the order of the ids."""
         return (self.symbol(i) for i in range(self.size))
 
     def lines(self, text: str, *, ids: bool = False) -> bytes:
-        """Every line of `text` as its pieces, or its ids, with a space between; the line ends stay. UTF-8.
+        """Return every line of `text` as its pieces, or its ids, separated by spaces, in UTF-8; line ends stay.
 
         A line end is not shown as a piece. Raises UnknownCharacter.
         """
@@ -178,7 +178,7 @@ class BaseTokenizer(ABC):
         return "\n".join(shown).encode()
 
     def from_lines(self, text: str, *, ids: bool = False) -> str:
-        """The text of what `lines` wrote. Raises UnknownPiece."""
+        """Return the text of output of `lines`. Raises UnknownPiece."""
         table = self._by_number if ids else self._by_name
         try:
             if self.newline_id is None:
@@ -205,7 +205,7 @@ class BaseTokenizer(ABC):
 
     @cached_property
     def _columns(self) -> tuple[list[str], list[str]]:
-        """Names and ids as `lines` prints them: a line end is itself."""
+        """Names and ids as `lines` prints them; a line end is printed as itself."""
         columns = [*self._names], [str(i) for i in range(self.size)]
         if self.newline_id is not None:
             for column in columns:
@@ -222,18 +222,18 @@ class BaseTokenizer(ABC):
 
 
 class TextStream(ABC):
-    """Turns ids into text as they come, never half a character."""
+    """A decoder that turns ids into text as they come, and never writes half a character."""
 
     @abstractmethod
     def push(self, id: int) -> str:
-        """The text that is complete now; may be empty."""
+        """Return the text that this id completes; may be empty."""
 
     def finish(self) -> str:
-        """What is left: an incomplete character becomes U+FFFD."""
+        """Return the rest of the text; an incomplete character becomes U+FFFD."""
         return ""
 
 
-_ODD = re.compile(  # white space, controls, marks that only steer the layout, U+2581, the backslash
+_ODD = re.compile(  # white space, controls, format characters, U+2581, the backslash
     "[\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f"
     "\u2581\u3000\ufeff\ufff9-\ufffb\ud800-\udfff\\\\\U000e0001\U000e0020-\U000e007f]|^[\u200c\u200d]$"
 )
@@ -243,7 +243,7 @@ _LETTERS = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
 class BaseFree:
-    """A kind without a vocabulary: every text is made of its own. Pieces only, no ids."""
+    """A kind without a vocabulary: every text has its own symbols. It gives pieces only, no ids."""
 
     kind: ClassVar[type[BaseTokenizer]]
 
@@ -251,13 +251,13 @@ class BaseFree:
         self.config = config
 
     def of(self, text: str) -> BaseTokenizer:
-        """The tokenizer of one text's own symbols."""
+        """Return a tokenizer with the symbols of one text."""
         return self.kind.learn([text], self.config)
 
 
 def visible(text: str) -> str:
-    """A piece of text as one visible word: a space is ▁, and what could be mistaken or not be seen (other white
-    space, controls, a backslash, ▁ itself) is escaped as in Python: `\\t`, `\\\\`, `\\xa0`, `\\u2581`."""
+    """Return a piece of text as one visible word: a space is ▁, and ambiguous or invisible characters (other white
+    space, controls, a backslash, ▁ itself) are escaped as in Python: `\\t`, `\\\\`, `\\xa0`, `\\u2581`."""
     return _ODD.sub(_escape, text)
 
 
@@ -269,7 +269,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def unescape(piece: str) -> str:
-    """The text that `visible` shows as `piece`. Raises ValueError for what it never writes."""
+    """Return the text that `visible` shows as `piece`. Raises ValueError for a string that it never returns."""
     text = _ESCAPE.sub(_unescape, piece)
     if visible(text) != piece:
         raise ValueError(f"not an escaped piece: {piece!r}")
@@ -284,10 +284,10 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def learn(config: Any, texts: Iterable[str], base: Path = Path(), *, any_character: bool = False) -> BaseTokenizer:
-    """A tokenizer of a recipe's kind, learnt from texts, each of whole lines.
+    """Learn a tokenizer of a recipe's kind from texts, each of whole lines.
 
-    A file that the recipe names is relative to `base`, as all its paths are. With `any_character` one of characters
-    has a symbol for those that it has not seen.
+    A file that the recipe names is relative to `base`, like all its paths. With `any_character`, a tokenizer of
+    characters gets a symbol for unseen ones.
     """
     if path := getattr(config, "path", None):
         config = config.model_copy(update={"path": str(base / path)})
@@ -297,30 +297,30 @@ def learn(config: Any, texts: Iterable[str], base: Path = Path(), *, any_charact
 
 
 def restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseTokenizer:
-    """The tokenizer described by an artifact's header (its `tokenizer` part) and arrays."""
+    """Return the tokenizer that an artifact's header (its `tokenizer` part) and arrays describe."""
     return registry.load("tokenizers", header["kind"]).Tokenizer.restore(header, arrays)
 
 
 def to_artifact(tokenizer: BaseTokenizer, part: str = "tokenizer") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What goes into an artifact: (the header's `tokenizer` part, arrays by their name in the file)."""
+    """Return what an artifact stores of it: (the header's `tokenizer` part, arrays by their name in the file)."""
     return tokenizer.header(), {f"{part}.{name}": a for name, a in tokenizer.arrays().items()}
 
 
 def from_artifact(stored: artifact.Artifact, part: str = "tokenizer") -> BaseTokenizer:
-    """The tokenizer of an opened file, or its `target_tokenizer`. Raises UsageError where the file has none."""
+    """Return the tokenizer of an opened file, or its `target_tokenizer`. Raises UsageError if the file has none."""
     header = stored.header.get(part)
     if not header:
-        raise UsageError(f"{stored.path}: this model has no {part}: it does not work on running text")
+        raise UsageError(f"{stored.path}: this model has no {part}, so it cannot read running text")
     with artifact.restoring(stored.path):
         return restore(header, stored.part(part))
 
 
 def save(tokenizer: BaseTokenizer, path: str | Path, **header: Any) -> None:
-    """Write a tokenizer alone, atomically; `header` is kept beside it. Raises SeqcliError."""
+    """Write a file with a tokenizer alone, atomically; `header` is added to the file's header. Raises SeqcliError."""
     part, arrays = to_artifact(tokenizer)
     artifact.write(path, {**header, "kind": "tokenizer", "tokenizer": part}, arrays)
 
 
 def load(path: str | Path) -> BaseTokenizer:
-    """The tokenizer of a file that `save` or `seqcli train` wrote. Raises SeqcliError."""
+    """Return the tokenizer in a file that `save` or `seqcli train` wrote. Raises SeqcliError."""
     return from_artifact(artifact.read(path))

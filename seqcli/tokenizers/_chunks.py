@@ -1,11 +1,13 @@
-"""Sub-word ids at the speed of a dictionary: where no piece crosses from a word into the space behind it, a line's
-ids are those of its chunks (a word with the spaces before it), and natural text repeats its chunks. Where no
-piece holds an ASCII letter beside a digit or another sign, as is the library's custom, a chunk in turn is its parts.
+"""Sub-word ids at the speed of a dictionary.
 
-The result is that of one library call a line. A unigram model needs care: the library adds up scores in float32 from
-the start of the line, so that two segmentations of one part that score the same (`00 0000` and `0000 00`) are told
-apart by rounding, which depends on all that stands before. Such parts are recognised, and lines that hold one behind
-their first part are given to the library whole.
+If no piece crosses from a word into the space after it, a line's ids are those of its chunks (a word with the spaces
+before it), and natural text repeats its chunks. If no piece has an ASCII letter next to a digit or another sign, as
+is usual in the library, a chunk in turn is encoded part by part.
+
+The result equals that of one library call a line. A unigram model needs care: the library adds up scores in float32
+from the start of the line, so that rounding, which depends on everything before, decides between two segmentations of
+a part that score the same (`00 0000` and `0000 00`). Such parts are recognised, and lines that have one after their
+first part are given to the library whole.
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ import numpy as np
 
 from seqcli.tokenizers import SPACE
 
-BLOCK = 1 << 16  # characters worked on at once: their words stay in the processor's cache
+BLOCK = 1 << 16  # characters processed at once: their words stay in the processor's cache
 LARGEST = 16 << 20  # characters in a cache's generation, counting ENTRY for each key: about 50 MB
 ENTRY = 64
 _LETTER, _SIGN, _OTHERS = "[A-Za-z]", "[!-@[-`{-~]", "[^\n -~]+"
 _RUN = f"(?:{_LETTER}+|{_SIGN}+)"
 _PARTS = re.compile(f"\n| *(?:{_RUN}(?:{_OTHERS}{_RUN}?)*|(?:{_OTHERS}{_RUN}?)+)| +")  # cut between letter and sign
 _MIXED = re.compile(f"{_LETTER}{_SIGN}|{_SIGN}{_LETTER}")
-_GLUE = "\0"  # a space that does not part two chunks
-NEAR = 0.02  # two segmentations whose log-probabilities differ by less may be told apart by rounding
-LONGEST_CHECK = 200  # characters: a longer chunk that may be tied is taken to be
+_GLUE = "\0"  # a space that does not separate two chunks
+NEAR = 0.02  # rounding may decide between two segmentations whose log-probabilities differ by less
+LONGEST_CHECK = 200  # characters: a longer chunk that may be tied is assumed to be
 
 _TIE, _TIED = b"\0", -1  # marks in front of a tied part, in shown lines and among ids
 _END = -3  # between chunks, among ids
@@ -36,16 +38,16 @@ PIECES, NUMBERS, INTS = 0, 1, 2  # what a cache holds
 
 
 def is_separable(pieces: Sequence[str]) -> bool:
-    """Whether no piece reaches from a character that is not a space over a space, and a space alone is a piece."""
+    """Whether no piece has a space after another character, and a space alone is a piece."""
     return SPACE in pieces and not any(SPACE in piece.lstrip(SPACE) for piece in pieces)
 
 
 class Chunks:
     """Encodes whole texts for a model whose pieces are `is_separable` and whose normalisation is the identity.
 
-    `pieces`, `parts` and `shown` are, for each id, its name in the model, its text as bytes, and its name for people.
+    `pieces`, `parts` and `shown` are, for each id, its name in the model, its text as bytes, and its readable name.
     A text given to the methods holds no literal U+2581. `newline` is the id of a line end; None drops line ends.
-    `has_bytes` says that bytes stand in for unknown characters (else neighbours would be one unknown symbol).
+    `has_bytes`: unknown characters are encoded as bytes (otherwise adjacent ones would be one unknown symbol).
     """
 
     def __init__(
@@ -72,16 +74,16 @@ class Chunks:
         )
         self._caches = (_Cache(), _Cache(), _Cache())
         self._part_caches = (_Cache(), _Cache(), _Cache())
-        self._first = [part[:1] for part in parts]  # ties need two pieces that begin alike: most chunks have none
+        self._first = [part[:1] for part in parts]  # a tie needs two pieces that begin alike: most chunks have none
         self._scores = [processor.get_score(i) for i in range(size)] if unigram else []
-        self.threads = -1  # for what is not in the cache; -1: all
+        self.threads = -1  # that encode what is not in the cache; -1: all
 
     def lines(self, text: str, kind: int) -> bytes:
-        """Every line as its pieces or numbers with a space between; the line ends stay."""
+        """Return every line as its pieces or ids, separated by spaces; line ends stay."""
         return b"".join([self._lines(block, kind) for block in _blocks(text)])
 
     def ids(self, text: str) -> np.ndarray:
-        """Ids (T,), int32."""
+        """Return the ids (T,) of a text, int32."""
         return np.concatenate([np.empty(0, np.int32), *map(self._ids, _blocks(text))])
 
     def _lines(self, text: str, kind: int) -> bytes:
@@ -117,14 +119,14 @@ class Chunks:
         return ids if self._newline >= 0 else ids[ids >= 0]
 
     def _keys(self, text: str) -> list[str]:
-        """The chunks of a text: `\\nThe` opens a line, `dog` stands for a space and `dog`.
+        """Return the chunks of a text: `\\nThe` opens a line, `dog` stands for a space and `dog`.
 
-        What a cache holds for a chunk begins with what parts it from the one before, so that values are only joined.
+        A cached value begins with the separator from the chunk before, so that values only need to be concatenated.
         """
         text = f"\n{text}"
         if "\n " in text:
             text = text.replace("\n ", f"\n{_GLUE}")
-        if self._runs:  # keep the spaces of a run with the word behind it
+        if self._runs:  # keep the spaces of a run with the word after it
             text = text.replace("  ", f" {_GLUE}").replace(f"{_GLUE} ", 2 * _GLUE)
         return text.replace("\n", " \n")[1:].split(" ")
 
@@ -136,7 +138,7 @@ class Chunks:
             return list(map(self._caches[kind].young.__getitem__, keys))
 
     def _fill(self, keys: list[str], kind: int) -> None:
-        """Put what the cache lacks of the keys into it."""
+        """Encode the keys that the cache lacks, and add them to it."""
         cache = self._caches[kind]
         if not (new := cache.lacking(keys)):
             return
@@ -149,11 +151,11 @@ class Chunks:
         cache.put(inner, values[len(opening) :])
 
     def _between(self, kind: int) -> tuple[bytes, bytes, bytes]:
-        """What stands before each symbol, before a tied part, and for a line end."""
+        """Return the bytes before each symbol, before a tied part, and for a line end."""
         return (b" ", _TIE, b"\n") if kind != INTS else (b"", _int32(_TIED), _int32(self._newline))
 
     def _shown(self, text: str, kind: int) -> list[bytes]:
-        """The symbols of each chunk, a space before each; chunks come with a newline before each."""
+        """Return the symbols of each chunk, a space before each symbol; `text` has a newline before each chunk."""
         if not self._divides:
             return self._encoded(text[1:].split("\n"), kind)
         cache = self._part_caches[kind]
@@ -168,7 +170,7 @@ class Chunks:
         return [shown[4 * start + 4 : 4 * end] for start, end in itertools.pairwise(ends)]
 
     def _encoded(self, texts: list[str], kind: int) -> list[bytes]:
-        """The symbols of each text, a space before each, marked where they are tied."""
+        """Return the symbols of each text, a space before each symbol; tied texts are marked."""
         symbols, first = self._symbols[kind].__getitem__, self._first
         space, tie, _ = self._between(kind)
         found = self._processor.encode(texts, num_threads=self.threads if len(texts) > 500 else 1)
@@ -180,7 +182,7 @@ class Chunks:
         return shown
 
     def _is_tied(self, text: str, ids: list[int]) -> bool:
-        """Whether another segmentation may score the same: the same pieces in another order."""
+        """Whether another segmentation, the same pieces in another order, may score the same."""
         if not self._may_be_tied(text, ids):
             return False
         if len(text) > LONGEST_CHECK:
@@ -192,9 +194,10 @@ class Chunks:
         return sum(map(self._scores.__getitem__, ids))
 
     def _may_be_tied(self, text: str, ids: list[int]) -> bool:
-        """A filter: where two orders of the same pieces part, the text goes on with either of two pieces."""
+        """Return False only if no other order of the pieces fits: where two orders diverge, two different pieces
+        must both match the text."""
         data = text.encode()
-        behind: dict[bytes, set[bytes]] = {}  # the pieces from here on, by their first byte
+        behind: dict[bytes, set[bytes]] = {}  # the pieces from here to the end, by their first byte
         at = len(data)
         for part in map(self._parts.__getitem__, reversed(ids)):
             at -= len(part)
@@ -206,7 +209,7 @@ class Chunks:
 
 
 class _Cache:
-    """Symbols by text, in two generations: when the young one is full it becomes the old, which is forgotten."""
+    """Symbols by text, in two generations: when the young one is full it replaces the old one, which is dropped."""
 
     def __init__(self) -> None:
         self.young: dict[str, bytes] = {}
@@ -214,7 +217,7 @@ class _Cache:
         self._used = 0
 
     def lacking(self, keys: Sequence[str]) -> list[str]:
-        """Make room, and bring back into the young generation what is in the old: the keys that are in neither."""
+        """Make room, move keys from the old generation back to the young one, and return those in neither."""
         if self._used > LARGEST:
             self.young, self._old, self._used = {}, self.young, 0
         new = set(keys).difference(self.young)
@@ -233,7 +236,7 @@ def _int32(value: int) -> bytes:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Whole lines, about BLOCK characters at once."""
+    """Yield a text in blocks of whole lines, about BLOCK characters each."""
     start = 0
     while len(text) - start > BLOCK:
         end = text.rfind("\n", start, start + BLOCK) + 1 or text.find("\n", start + BLOCK) + 1

@@ -1,4 +1,4 @@
-"""Learning a model of the sentencepiece library from streamed text, and reading what a foreign one says of itself."""
+"""Learn a model of the sentencepiece library from streamed text, and read the settings stored in a foreign one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import numpy as np
 
 from seqcli.errors import SeqcliError, UsageError
 
-# not a text's: the name of the symbol for the unknown, which byte fallback leaves without use. Under its usual name
-# the library would not learn from words that hold a literal <unk>.
+# The name of the unknown symbol, which no text holds and byte fallback never uses. With its usual name the library
+# would not learn from words that contain a literal <unk>.
 UNK = "\uf8ffunk"
-FIXED = 258  # symbols every learned model has: the unknown, the newline, 256 bytes
+FIXED = 258  # symbols that every learned model has: the unknown one, the newline, 256 bytes
 _GOLDEN, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1  # 2 ** 64 / the golden ratio
-_LONGEST = 4096  # characters of a line that are learned from at once
-_NEVER = "\0\u2581\u2585"  # not learned: NUL, and the library's own marks for a space and for the unknown
+_LONGEST = 4096  # characters: longer lines are cut into parts
+_NEVER = "\0\u2581\u2585"  # not learned: NUL, and the library's own marks for a space and for the unknown symbol
 
 
 def sample(texts: Iterable[str], largest: int) -> tuple[list[str], int]:
-    """Lines spread evenly over all of the texts, of at most `largest` characters together, and n for one line in n.
+    """Return lines spread evenly over the texts, at most `largest` characters, and n: they are one line in n.
 
-    Streaming. A line's number times the golden ratio decides (the fractional part, below 1/n): no chance, and no
-    period that could meet one of the text's own, such as lines in two languages by turns.
+    The texts are streamed. A line is kept if the fractional part of its number times the golden ratio is below 1/n:
+    no randomness, and no period that could coincide with one of the text, such as lines in two languages in turn.
     """
     kept: list[tuple[int, str]] = []
     size, doublings, number = 0, 0, 0
@@ -50,7 +50,8 @@ def sample(texts: Iterable[str], largest: int) -> tuple[list[str], int]:
 
 
 def train(lines: Sequence[str], model_type: str, size: int, coverage: float | None, whitespace_pieces: bool) -> bytes:
-    """A model in the library's own format. The same lines give the same bytes. Raises SeqcliError, UsageError."""
+    """Train a model and return it in the library's format. The same lines give the same bytes. Raises SeqcliError,
+    UsageError."""
     import sentencepiece
 
     rare, kept = _rare(lines, size, coverage)
@@ -58,7 +59,7 @@ def train(lines: Sequence[str], model_type: str, size: int, coverage: float | No
         raise UsageError(
             f"tokenizer.size: {size:,} symbols are too few: {FIXED} are taken by bytes and the newline, "
             f"and {kept:,} by the characters of this text",
-            hint=f"take {FIXED + kept + 1:,} or more, or a lower character_coverage",
+            hint=f"set {FIXED + kept + 1:,} or more, or a lower character_coverage",
         )
     breaks = dict.fromkeys([*map(ord, _NEVER), *rare], "\n")
     parts = [part for line in lines for part in line.translate(breaks).split("\n") if part]
@@ -87,7 +88,7 @@ def train(lines: Sequence[str], model_type: str, size: int, coverage: float | No
                 eos_id=-1,
                 pad_id=-1,
                 max_sentence_length=4 * _LONGEST + 1,
-                num_threads=16,  # not the machine's number: sums of float32 depend on it
+                num_threads=16,  # fixed, not the machine's: sums of float32 depend on it
                 minloglevel=2,
             )
     except (RuntimeError, OSError) as error:
@@ -96,10 +97,10 @@ def train(lines: Sequence[str], model_type: str, size: int, coverage: float | No
 
 
 def _rare(lines: Sequence[str], size: int, coverage: float | None) -> tuple[list[int], int]:
-    """(code points that get no symbol: bytes stand in for them, the number of those that do).
+    """Return the code points that get no symbol but are encoded as bytes, and the number of those that get one.
 
-    Without a wish: all characters do, or where they would fill more than half of the vocabulary, the most frequent.
-    (The library itself knows no coverage below 0.98.)
+    Without a `coverage` all characters get one, or the most frequent if they would fill more than half of the
+    vocabulary. (The library itself accepts no coverage below 0.98.)
     """
     counts = np.zeros(0x110000, np.int64)
     for start in range(0, len(lines), 10_000):
@@ -118,7 +119,7 @@ def _rare(lines: Sequence[str], size: int, coverage: float | None) -> tuple[list
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the program at once: the library does not come back to Python before it is done."""
+    """Let Ctrl-C end the program at once: the library does not return to Python before it has finished."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -132,16 +133,16 @@ def _interruptible() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a model file says of itself."""
+    """The settings stored in a model file."""
 
     unigram: bool
-    identity: bool  # it changes nothing in a text before it splits it
+    identity: bool  # it does not change a text before splitting it
     dummy_prefix: bool  # it puts a space before each line
-    spaces_lead: bool  # it writes a space as U+2581, which opens the piece of the word behind it
+    spaces_lead: bool  # it writes a space as U+2581, which opens the piece of the next word
 
 
 def read_spec(model: bytes) -> Spec:
-    """Read the trainer's and the normaliser's part of a model (sentencepiece_model.proto)."""
+    """Read the trainer's and the normaliser's settings from a model (sentencepiece_model.proto)."""
     trainer: dict[int, Any] = {}
     normalizer: dict[int, Any] = {}
     for number, value in _fields(model):
@@ -160,8 +161,8 @@ def read_spec(model: bytes) -> Spec:
 
 
 def with_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
-    """The model with further pieces and their scores behind its own: a repeated field goes on where it is given
-    again."""
+    """Return the model with further pieces and their scores after its own: a repeated field that is given again is
+    appended to."""
     parts = [model]
     for piece, score in pieces.items():
         text = piece.encode()
@@ -171,19 +172,19 @@ def with_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """A protocol buffer's integer."""
+    """Encode an integer as a protocol buffer's varint."""
     rest = value >> 7
     return bytes([value & 127 | 128]) + _number(rest) if rest else bytes([value])
 
 
 def without_normalizer(model: bytes) -> bytes:
-    """The model with the identity for its normalisation: fields given again replace the former ones."""
+    """Return the model with the identity as its normalisation: fields given again replace the earlier ones."""
     spec = b"\x0a\x08identity\x12\x00\x18\x00\x20\x00"
     return model + b"\x1a" + bytes([len(spec)]) + spec
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """(number, value) of a protocol buffer's fields: integers, and bytes for the rest."""
+    """Yield (number, value) of a protocol buffer's fields: integers, and bytes for all other types."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

@@ -1,4 +1,4 @@
-"""Numbers: a series as text, each value the bin that it falls into, so that a language model continues it."""
+"""Numbers: a series as text, each value encoded as its bin, so that a language model continues the series."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from seqcli.errors import SeqcliError
 from seqcli.tokenizers import BaseTokenizer, TextStream, UnknownCharacter
 
 END = "<end>"
-LARGEST = 1e150  # of a value: its square is a number too
-SEEN = 1 << 16  # characters of the training text that tell how values are written
-TAIL = 0.01  # of the training values, on either side, do not decide how far bins reach
+LARGEST = 1e150  # largest absolute value: its square is still finite
+SEEN = 1 << 16  # characters of the training text from which it is learned how values are written
+TAIL = 0.01  # share of the training values, on either side, that may be outliers
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _WORDS = {"line": re.compile(r"\n|[^\s,]+"), "blank": re.compile(r"(?m:^)[^\S\n]*\n|[^\s,]+")}
 _BLANKS = re.compile(r"[\s,]+")
-_LACKING = re.compile(r",[^\S\n]*(?=,)")  # a comma behind which no value stands
+_LACKING = re.compile(r",[^\S\n]*(?=,)")  # a comma that no value follows
 _BETWEEN = re.compile(r"(?<=[^\s,])(?:[^\S\n]*,[^\S\n]*|[^\S\n]+|\s*\n)(?=[^\s,])")
 
 
@@ -32,11 +32,11 @@ class Config(BaseModel, extra="forbid"):
 
     kind: Literal["bins"] = "bins"
     size: Annotated[int, Field(ge=2, le=1 << 16)] = 512  # bins
-    edges: Literal["uniform", "quantiles"] = "uniform"  # all as wide; or all with as many training values
-    blur: Annotated[float, Field(ge=0)] = 3.0  # bins over which training spreads what it reads and predicts; 0: none
-    range: tuple[float, float] | None = None  # what uniform bins divide; default: what training values span
-    ends: Literal["line", "blank"] | None = None  # what ends a series: a line end, a blank line; default: as it looks
-    period: Annotated[int, Field(ge=2)] | None = None  # values of a season, as 24 of hours: `eval` compares with it
+    edges: Literal["uniform", "quantiles"] = "uniform"  # equally wide bins; or bins with equally many training values
+    blur: Annotated[float, Field(ge=0)] = 3.0  # bins over which training spreads inputs and targets; 0: none
+    range: tuple[float, float] | None = None  # the span that uniform bins divide; default: that of training values
+    ends: Literal["line", "blank"] | None = None  # a line end or a blank line ends a series; default: guessed
+    period: Annotated[int, Field(ge=2)] | None = None  # values a season (24 for hours), for a baseline of `eval`
 
     @model_validator(mode="after")
     def _fits(self) -> Config:
@@ -45,32 +45,32 @@ class Config(BaseModel, extra="forbid"):
             if not (math.isfinite(high - low) and low < high):
                 raise ValueError("range: must be two finite numbers, the lower one first: [0, 1]")
             if self.edges != "uniform":
-                raise ValueError("range: is what uniform bins divide; edges: quantiles follow the training values")
+                raise ValueError("range: applies to uniform bins; edges: quantiles follow the training values")
         return self
 
 
 class NoNumber(UnknownCharacter):
-    """A text of numbers holds something else; `offset` counts code points in that text."""
+    """The error for something else than a number in a series; `offset` counts code points in the text."""
 
     def __init__(self, word: str, offset: int):
         if word == ",":
-            said, hint = "no value stands between two commas", "fill the gap in: a series has a value at every step"
+            said, hint = "no value between two commas", "fill in the gap: a series has a value at every step"
         else:
             said = f"{word[:40]!r} is {_why(word)}"
-            hint = "a series is numbers alone, with blanks, commas or line ends between them: no header, no dates"
+            hint = "a series has numbers alone, separated by blanks, commas or line ends: no header, no dates"
         SeqcliError.__init__(self, said, hint=hint)
         self.character, self.offset = word, offset
 
 
 class Tokenizer(BaseTokenizer):
-    """`<end>`, which ends a series, is 0; then the bins from the lowest values to the highest.
+    """A tokenizer of numbers: `<end>`, which ends a series, is 0; then come the bins from low to high values.
 
-    A bin stands for the mean of its training values. What is beyond the first or last edge is in the outermost bin.
+    A bin stands for the mean of its training values. A value beyond the first or last edge is in the outermost bin.
     """
 
     kind = "bins"
     reads_all = True
-    lossless = False  # a value is kept as exactly as its bin is wide
+    lossless = False  # a value is kept only to the width of its bin
 
     def __init__(self, edges: np.ndarray, means: np.ndarray, header: dict[str, Any]):
         self.edges, self.means = edges, means  # (size,), (size - 1,) float64
@@ -89,11 +89,11 @@ class Tokenizer(BaseTokenizer):
         for text in texts:
             first = first or text[:SEEN]
             found = [float(word) for word in _WORDS["line"].findall(text) if _NUMBER.fullmatch(word)]
-            parts.append(np.array(found))  # what else there is, is told with its place when it is encoded
+            parts.append(np.array(found))  # anything else is reported with its place when it is encoded
         values = np.concatenate([*parts, np.empty(0)])
         values = values[np.abs(values) <= LARGEST]
         if not len(values):
-            raise SeqcliError("there is no number in the text", hint="a series is numbers, as 0.5 0.7 0.4")
+            raise SeqcliError("there is no number in the text", hint="a series is numbers, such as 0.5 0.7 0.4")
         edges = _edges(values, config)
         if len(edges) <= config.size:
             console.warn(f"the values fill {len(edges) - 1:,} bins, not the {config.size:,} of tokenizer.size")
@@ -106,7 +106,7 @@ class Tokenizer(BaseTokenizer):
     # text to ids
 
     def _found(self, text: str) -> list[tuple[int, int, float]]:
-        """(start, end, value) of every symbol; `<end>` has the value NaN. Raises NoNumber."""
+        """Return (start, end, value) of every symbol; the value of `<end>` is NaN. Raises NoNumber."""
         found = []
         for match in _WORDS[self.ends].finditer(text):
             word = match[0]
@@ -119,11 +119,11 @@ class Tokenizer(BaseTokenizer):
         return found
 
     def values(self, text: str) -> np.ndarray:
-        """The value of each id of `encode`, exactly, (T,) float64; NaN of `<end>`. Raises NoNumber."""
+        """Return the exact value of each id of `encode`, (T,) float64; NaN for `<end>`. Raises NoNumber."""
         return np.array([value for *_, value in self._found(text)], np.float64)
 
     def ids(self, values: np.ndarray) -> np.ndarray:
-        """The ids (T,) of values, int32."""
+        """Return the ids (T,) of values, int32."""
         inside = np.searchsorted(self.edges[1:-1], values, side="right") + 1
         return np.where(np.isnan(values), 0, inside).astype(np.int32)
 
@@ -134,7 +134,8 @@ class Tokenizer(BaseTokenizer):
         return [(start, end) for start, end, _ in self._found(text)]
 
     def read(self, text: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        """As every kind; what it has no bin for, beyond the first and last edge, is in the outermost."""
+        """Do the same as the base class; values beyond the first or last edge are reported, and read as the outermost
+        bin."""
         found, (low, high) = self._found(text), self.edges[[0, -1]]
         lacking = [(start, text[start:end]) for start, end, value in found if value < low or value > high]
         return self.ids(np.array([value for *_, value in found], np.float64)), lacking
@@ -175,7 +176,7 @@ class Tokenizer(BaseTokenizer):
 
 class _Stream(TextStream):
     def __init__(self, own: Tokenizer):
-        self._own, self._open = own, False  # whether a value was last
+        self._own, self._open = own, False  # whether the last symbol was a value
 
     def push(self, id: int) -> str:
         own, before = self._own, self._open
@@ -186,24 +187,24 @@ class _Stream(TextStream):
 
 
 def is_series(text: str) -> bool:
-    """Whether a text is nothing but numbers."""
+    """Whether a text consists of numbers alone."""
     words = re.findall(r"[^\s,]+", text)
     return len(words) > 1 and all(map(_NUMBER.fullmatch, words))
 
 
 def _why(word: str) -> str:
-    """Why a word is no value."""
+    """Return why a word is not a value."""
     if _NUMBER.fullmatch(word):
         return "too large a number"
     try:
-        return "no number" if math.isfinite(float(word)) else "no finite number"
+        return "not a number" if math.isfinite(float(word)) else "not a finite number"
     except ValueError:
-        return "no number"
+        return "not a number"
 
 
 def _edges(values: np.ndarray, config: Config) -> np.ndarray:
-    """The edges of the bins in order (bins + 1,). Without a range, uniform ones span the values, but for outliers:
-    what is farther from the middle 98 % than these are wide."""
+    """Return the edges of the bins in order, (bins + 1,). Without a range, uniform bins span the values except for
+    outliers, which lie farther from the middle 98 % than the width of those."""
     if config.edges == "quantiles":
         edges = np.unique(np.quantile(values, np.linspace(0, 1, config.size + 1)))
         if len(edges) > 2:
@@ -220,7 +221,7 @@ def _edges(values: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _written(text: str, ends: str | None) -> dict[str, Any]:
-    """How values are written: what stands between them, what ends a series, and how many decimals they have."""
+    """Return how values are written: what separates them, what ends a series, and how many decimals they have."""
     found = Counter("\n" if "\n" in raw else raw for raw in _BETWEEN.findall(text))
     lines = found.pop("\n", 0)
     ends = ends or ("line" if found or not lines else "blank")
@@ -236,8 +237,8 @@ def _decimals(word: str) -> int:
 
 
 def _shown(mean: float, wide: float, own: tuple[float, float], decimals: int) -> str:
-    """A bin's mean in as many digits as mean something: those that the training values have, a tenth of its width,
-    and enough to be read as the same bin, `own`."""
+    """Return a bin's mean with significant digits only: no more decimals than the training values have or than a
+    tenth of its width needs, but enough to be read as the same bin, `own`."""
     if not wide > 1e-9 or not abs(mean) < 1e16:
         return repr(mean)
     digits = max(0, min(decimals, math.ceil(1 - math.log10(wide))))

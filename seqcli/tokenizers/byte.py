@@ -1,4 +1,4 @@
-"""Bytes: the 256 values that UTF-8 text is made of; nothing to learn, nothing unknown."""
+"""Bytes: the 256 byte values of UTF-8 text; nothing to learn, nothing unknown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Config(BaseModel, extra="forbid"):
 
 
 class Tokenizer(BaseTokenizer):
-    """An id is a byte of the text's UTF-8."""
+    """A tokenizer whose ids are the bytes of the text's UTF-8."""
 
     kind = "byte"
     lossless = True
@@ -50,7 +50,7 @@ class Tokenizer(BaseTokenizer):
         return [bytes([i]) for i in range(256)]
 
     def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
-        return self  # it has all there is
+        return self  # it has all symbols already
 
     def header(self) -> dict[str, Any]:
         return {"kind": "byte"}
@@ -61,7 +61,7 @@ class Tokenizer(BaseTokenizer):
 
 
 class ByteStream(TextStream):
-    """Turns ids that stand for bytes into text, a whole character at a time."""
+    """A decoder that turns ids that stand for bytes into text, whole characters at a time."""
 
     def __init__(self, parts: Sequence[bytes]):
         self._parts = parts
@@ -75,7 +75,7 @@ class ByteStream(TextStream):
 
 
 def byte_offsets(data: np.ndarray, lengths: np.ndarray) -> list[tuple[int, int]]:
-    """(start, end) in code points of consecutive parts of `data` (UTF-8), whose lengths in bytes are `lengths`.
+    """Return (start, end) in code points of consecutive parts of `data` (UTF-8) with these `lengths` in bytes.
 
     A part that holds some bytes of a character spans the whole character.
     """

@@ -1,4 +1,4 @@
-"""Characters: one symbol for each code point of the training text, as it stands or decomposed."""
+"""Characters: one symbol for each code point of the training text, as it is or decomposed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Config(BaseModel, extra="forbid"):
 
     kind: Literal["char"] = "char"
     unk: bool = False  # read unknown characters as <unk> instead of stopping
-    normalize: Literal["nfd"] | None = None  # nfd: letters and marks apart, Korean syllables as their letters, which
-    # are composed again (NFC) in what is written; default: code points as they stand
+    normalize: Literal["nfd"] | None = None  # nfd: separate letters and marks, Korean syllables as letters, all
+    # composed again (NFC) in output; default: code points as they are
 
 
 class Tokenizer(BaseTokenizer):
-    """A table from code points to ids; the symbols are sorted by code point, `<unk>` (if any) comes last. Where
-    it has grown, further characters stand behind.
+    """A tokenizer with a table from code points to ids. The symbols are sorted by code point, `<unk>` (if any) comes
+    last, and characters by which the tokenizer has grown come after it.
 
-    With `nfd` texts are read in Unicode's form NFD, and written in NFC, which is then what comes back of a text.
+    With `nfd` texts are read in Unicode's form NFD and written in NFC, so that a text comes back in NFC.
     """
 
     kind = "char"
@@ -40,9 +40,9 @@ class Tokenizer(BaseTokenizer):
         self.symbols = [*characters, *[UNK] * unk, *further]
         self.size = len(self.symbols)
         self.unk_id = len(characters) if unk else None
-        self._codes = _codes("".join([characters, "\0" * unk, further]))  # `<unk>` has none that is ever read
+        self._codes = _codes("".join([characters, "\0" * unk, further]))  # the code of `<unk>` is never used
         own = np.flatnonzero(np.arange(self.size) != (-1 if self.unk_id is None else self.unk_id))
-        # the last entry stands for all beyond the table
+        # the last entry stands for all code points beyond the table
         self._table = np.full(int(self._codes.max(initial=0)) + 2, -1, np.int32)
         self._table[self._codes[own]] = own
         self.newline_id = self.symbols.index("\n") if "\n" in self.symbols else None
@@ -130,7 +130,7 @@ class _Stream(TextStream):
 
 
 class _Composed(TextStream):
-    """Composes characters, and holds back what the next ones may still go into."""
+    """A decoder that composes characters, and holds back what the next ones may still combine with."""
 
     def __init__(self, texts: Sequence[str]):
         self._texts, self._held = texts, ""
@@ -151,16 +151,16 @@ class _Composed(TextStream):
 
 
 class Free(BaseFree):
-    """Characters without a vocabulary: every text is made of its own. Pieces only, no ids."""
+    """Characters without a vocabulary: every text has its own symbols. It gives pieces only, no ids."""
 
     kind = Tokenizer
 
     def lines(self, text: str) -> bytes:
-        """As `Tokenizer.lines`."""
+        """Return what `Tokenizer.lines` returns."""
         return self.of(text).lines(text)
 
     def from_lines(self, text: str) -> str:
-        """As `Tokenizer.from_lines`. Raises UnknownPiece for what is not one character."""
+        """Return what `Tokenizer.from_lines` returns. Raises UnknownPiece for a piece that is not one character."""
         characters = {"\n"}
         for piece in set(text.split()):
             try:
@@ -172,7 +172,7 @@ class Free(BaseFree):
 
 
 def _decomposed(text: str) -> list[tuple[str, int]]:
-    """The code points of NFD, and the place of the one that each comes from: marks in their canonical order."""
+    """Return the code points of NFD, marks in canonical order, each with the index of the one it comes from."""
     found: list[tuple[str, int]] = []
     first = 0  # of the marks at the end
     for i, whole in enumerate(text):
@@ -186,7 +186,7 @@ def _decomposed(text: str) -> list[tuple[str, int]]:
 
 
 def _codes(text: str) -> np.ndarray:
-    """Code points (T,), uint32."""
+    """Return the code points (T,) of a text, uint32."""
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), "<u4")
 
 

@@ -1,4 +1,4 @@
-"""Sub-words of the SentencePiece library: unigram or BPE, any Unicode text comes back unchanged."""
+"""Sub-words of the SentencePiece library, unigram or BPE; any Unicode text comes back unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seqcli.tokenizers.byte import ByteStream, byte_offsets
 
 T = TypeVar("T")
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
-_UNKNOWN = " ⁇ "  # what the library decodes an unknown symbol to
+_UNKNOWN = " ⁇ "  # the library's text for an unknown symbol
 
 
 class Config(BaseModel, extra="forbid", protected_namespaces=()):
@@ -27,20 +27,20 @@ class Config(BaseModel, extra="forbid", protected_namespaces=()):
 
     kind: Literal["sentencepiece"] = "sentencepiece"
     model_type: Literal["unigram", "bpe"] = "unigram"
-    size: Annotated[int, Field(ge=_subwords.FIXED + 2)] = 8000  # symbols at most, 258 for bytes and newline included
+    size: Annotated[int, Field(ge=_subwords.FIXED + 2)] = 8000  # most symbols, including 258 for bytes and newline
     character_coverage: Annotated[float, Field(gt=0, le=1)] | None = None  # share of the text whose
-    # characters get a symbol (bytes stand in for the rest); null: all, but half of `size` at most
+    # characters get a symbol (the rest is encoded as bytes); null: all, but at most half of `size`
     whitespace_pieces: bool = True  # a run of spaces (indentation) may be one symbol
-    sample: Annotated[float, Field(gt=0)] = 10.0  # millions of characters to learn from at most, spread over all
-    path: str | None = None  # take this .model file of the library instead of learning
+    sample: Annotated[float, Field(gt=0)] = 10.0  # learn from at most so many million characters, spread evenly
+    path: str | None = None  # use this .model file of the library instead of learning
 
 
 class Tokenizer(BaseTokenizer):
-    """A model of the library (Kudo & Richardson 2018), encoding a line as the library does, only faster.
+    """A model of the library (Kudo & Richardson 2018) that encodes a line exactly as the library does, but faster.
 
-    A learned model changes nothing in the text: no normalisation, no dummy prefix, bytes for unknown characters, a
+    A learned model does not change the text: no normalisation, no dummy prefix, bytes for unknown characters, a
     symbol for the newline, and a literal U+2581 (which the library takes for a space) as its three bytes. A foreign
-    model (`path`) normalises as it was made to; it is `lossless` only where it does not.
+    model (`path`) normalises as it was trained to; it is `lossless` only if it does not.
     """
 
     kind = "sentencepiece"
@@ -65,7 +65,7 @@ class Tokenizer(BaseTokenizer):
         self._parts = [self._text_of(i) for i in range(self.size)]
 
     def _find_newline(self) -> int | None:
-        """The newline's own symbol; else its byte; else the end of a sentence; else line ends are dropped."""
+        """Return the symbol of a newline, else its byte, else the end of a sentence; None: line ends are dropped."""
         for piece in ("\n", "<0x0A>"):
             if (id := self._processor.piece_to_id(piece)) != self._unknown:
                 return id
@@ -101,7 +101,7 @@ class Tokenizer(BaseTokenizer):
 
     @classmethod
     def foreign(cls, path: str | Path) -> Tokenizer:
-        """The tokenizer of a .model file of the library. Raises SeqcliError."""
+        """Return the tokenizer of a .model file of the library. Raises SeqcliError."""
         try:
             model = Path(path).read_bytes()
         except OSError as error:
@@ -111,15 +111,15 @@ class Tokenizer(BaseTokenizer):
         except (RuntimeError, ValueError, IndexError, TypeError):
             raise SeqcliError(
                 f"{path} is not a model of the sentencepiece library",
-                hint="it is the .model file that spm_train writes",
+                hint="give the .model file that spm_train writes",
             ) from None
 
     def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
-        """As the base class says. What it was learnt from is divided as ever: a new piece that would change that is
-        left away. Where those texts are gone, new pieces hold a new character each."""
+        """Grow as the base class says. The texts that it was learnt from are still split as before: new pieces that
+        would change that are dropped. If those texts are gone, every new piece must hold a new character."""
         if not (self._exact and other._exact):
             raise UsageError(
-                "tokenizer.path: a model of the library that normalises text, or has no bytes, cannot grow",
+                "tokenizer.path: a sentencepiece model that normalises text, or has no byte symbols, cannot grow",
                 hint="train a new model instead",
             )
         known = set(self._pieces)
@@ -127,10 +127,10 @@ class Tokenizer(BaseTokenizer):
         new = {other._pieces[i]: other._processor.get_score(i) for i in plain if i != other._unknown}
         single = [c for c in new if len(c) == 1]
         if before is None:
-            console.say("the text that sub-words were learnt from is gone: new ones must hold a new character")
+            console.say("the text that sub-words were learnt from is gone: each new one must hold a new character")
             new = {p: score for p, score in new.items() if not set(single).isdisjoint(p)}
         base = self._with(dict.fromkeys(single, self._lowest))
-        if before is not None and (odd := base._used(before(), self.size)):  # rare ones that were left to bytes
+        if before is not None and (odd := base._used(before(), self.size)):  # rare ones that were encoded as bytes
             base = self._with(dict.fromkeys((c for c in single if c not in odd), self._lowest))
         ranked = sorted((p for p in new if len(p) > 1), key=lambda p: (-new[p], p))
         more = {p: base._score(p, new[p]) for p in ranked}
@@ -138,30 +138,30 @@ class Tokenizer(BaseTokenizer):
         while more and (odd := grown._used(before() if before else (), self.size)):
             more = {p: score for p, score in more.items() if p not in odd}
             grown = base._with(more)
-        if self._spec.unigram:  # of BPE some are on the way to longer ones
+        if self._spec.unigram:  # in BPE unused pieces may be merged into longer ones
             used = grown._used(texts(), self.size)
             grown = base._with({p: score for p, score in more.items() if p in used})
         return grown
 
     @cached_property
     def _lowest(self) -> float:
-        """The least score of a piece: what is below it would change what the library gives unknown characters."""
+        """The lowest score of a piece: a lower one would change what the library gives unknown characters."""
         return min(self._processor.get_score(i) for i in range(self.size) if i not in self._bytes)
 
     def _with(self, pieces: Mapping[str, float]) -> Tokenizer:
-        """With further pieces and their scores, the best first; those of BPE come after all that are there."""
+        """Return a tokenizer with further pieces and their scores, the best first; in BPE they rank last."""
         if not self._spec.unigram:
             pieces = {p: self._lowest - 1 - i for i, p in enumerate(pieces)}
         return type(self)(_subwords.with_pieces(self._model, pieces), self._spec)
 
     def _score(self, piece: str, own: float) -> float:
-        """The score of a new piece: as it was learnt, but above what it is divided into, which it is to stand for."""
+        """Return the score of a new piece: the learnt one, but at least above that of the pieces that it replaces."""
         ids = self._processor.encode(piece.replace(SPACE, " "))
         divided = -np.inf if set(ids) & self._bytes.keys() else sum(map(self._processor.get_score, ids))
         return min(max(own, divided + 0.1, self._lowest), 0.0)
 
     def _used(self, texts: Iterable[str], first: int) -> set[str]:
-        """The pieces from number `first` on that texts are divided into."""
+        """Return the pieces with ids from `first` on that occur in the encoded texts."""
         found = set[int]().union(*(np.unique(self.encode(text)).tolist() for text in texts))
         return {self._pieces[i] for i in found if i >= first}
 
@@ -200,7 +200,7 @@ class Tokenizer(BaseTokenizer):
         return spans
 
     def _offsets_of_line(self, line: str) -> list[tuple[int, int]]:
-        """Through the normalised line, whose characters the library traces back."""
+        """Return offsets by way of the normalised line, whose characters the library traces back."""
         normal, origins = self._processor.normalize(line, with_offsets=True)
         surfaces = self._processor.encode(line, out_type=str)
         ids = self._processor.encode(line)
@@ -219,7 +219,7 @@ class Tokenizer(BaseTokenizer):
         return list(self._parts)
 
     def tables(self) -> dict[str, Any] | None:
-        """What another program needs to divide texts as this one does; None where it normalises them first."""
+        """Return what another program needs to split texts as this one does; None if it normalises them first."""
         if not self._exact or self.newline_id is None:
             return None
         scores = [self._processor.get_score(i) for i in range(self.size)]
@@ -238,13 +238,13 @@ class Tokenizer(BaseTokenizer):
         return cls(arrays["model"].tobytes(), _subwords.Spec(**spec))
 
     def use_one_thread(self) -> None:
-        """Where processes share the work."""
+        """Encode in one thread, because several processes share the work."""
         if self._fast is not None:
             self._fast.threads = 1
 
     @cached_property
     def _fast(self) -> _chunks.Chunks | None:
-        """The fast way, or None for a model whose pieces do not allow it."""
+        """The fast encoder, or None if the model's pieces do not allow it."""
         if not (self._spec.spaces_lead and _chunks.is_separable(self._pieces)):
             return None
         plain = self._processor if self._spec.identity else _open(_subwords.without_normalizer(self._model))
@@ -258,7 +258,7 @@ class Tokenizer(BaseTokenizer):
         return np.array([i for line in lines[:-1] for i in (*line, *end)] + lines[-1], np.int32)
 
     def _normalized(self, text: str) -> str:
-        """What the library makes of each line, with plain spaces."""
+        """Return a text as the library normalises each line, with plain spaces."""
         if self._spec.identity:
             return text
         return "\n".join(self._processor.normalize(text.split("\n"))).replace(SPACE, " ")
@@ -270,7 +270,7 @@ class Tokenizer(BaseTokenizer):
         return np.array([by_byte[byte] for byte in SPACE.encode()] if self._exact else [], np.int32)
 
     def _around_marks(self, text: str, work: Callable[[str], T], mark: T) -> list[T]:
-        """`work` on what stands between the literal U+2581 of a text, and `mark` for each of them."""
+        """Return `work` of the parts of a text between its literal U+2581, and `mark` for each of those."""
         if not self._exact or SPACE not in text:
             return [work(text)]
         parts: list[T] = []
@@ -283,7 +283,7 @@ class Tokenizer(BaseTokenizer):
 
 
 class _Unprefixed(TextStream):
-    """Drops the space that a foreign model puts before each line."""
+    """A decoder that drops the space that a foreign model puts before each line."""
 
     def __init__(self, inner: TextStream):
         self._inner, self._opens = inner, True

@@ -1,4 +1,4 @@
-"""Words: what stands between white space, and <eos> for each line end; rare ones may become <unk>."""
+"""Words separated by white space, and <eos> for each line end; rare words may become <unk>."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from seqcli.tokenizers import BaseFree, BaseTokenizer, Texts, TextStream
 from seqcli.words import Rule
 
 UNK, EOS = "<unk>", "<eos>"
-_LARGEST_LIST = 64 << 10  # bytes of vocabulary that may stand in a header as a list
+_LARGEST_LIST = 64 << 10  # bytes: a larger vocabulary is stored as an array, not in the header
 
 
 DIVISIONS = ("whitespace", "punctuation", "rule")
 
 
 def _mark(value: str) -> str:
-    """A mark that divides words. Raises ValueError for what is neither that nor a way of dividing them."""
+    """Check that a value is a way of splitting or a mark between words. Raises ValueError otherwise."""
     if value not in DIVISIONS and (not value or any(c.isalnum() or c.isspace() or c in "<>" for c in value)):
-        raise ValueError(f"{value!r} divides no words; {did_you_mean(value, DIVISIONS)}, or a mark, as in ';'")
+        raise ValueError(f"{value!r} cannot split words; {did_you_mean(value, DIVISIONS)}, or a mark, such as ';'")
     return value
 
 
@@ -37,18 +37,20 @@ class Config(BaseModel, extra="forbid"):
     """Recipe keys of `tokenizer: {kind: word}`."""
 
     kind: Literal["word"] = "word"
-    size: Annotated[int, Field(ge=2)] | None = None  # symbols at most, <unk> and <eos> among them; null: all words
+    size: Annotated[int, Field(ge=2)] | None = None  # most symbols, including <unk> and <eos>; null: all words
+
     min_count: Annotated[int, Field(ge=1)] = 1  # a word seen less often is <unk>
     lowercase: bool = False
     # punctuation: each mark is a word of its own; rule: as taggers find words (do n't, e.g., 3.50)
-    split: Literal["whitespace", "punctuation", "rule"] | Mark = "whitespace"  # or what stands between words, as ";"
+    split: Literal["whitespace", "punctuation", "rule"] | Mark = "whitespace"  # or the mark between words, as ";"
 
 
 class Tokenizer(BaseTokenizer):
-    """`<unk>` is 0, `<eos>` is 1, then the words, the most frequent first and equals in order of code points.
+    """A tokenizer of words: `<unk>` is 0, `<eos>` is 1, then come the words, the most frequent first, ties in code
+    point order.
 
-    Each "\\n" is `<eos>`, which decodes to "\\n"; the words of a line are joined by one space, or the mark of
-    `split`. The words `<unk>` and `<eos>` in a text are `<unk>`.
+    Each "\\n" is `<eos>`, which decodes to "\\n"; the words of a line are joined by one space, or by the mark of
+    `split`. The words `<unk>` and `<eos>` in a text become `<unk>`.
     """
 
     kind = "word"
@@ -100,7 +102,7 @@ class Tokenizer(BaseTokenizer):
 
     def written(self) -> list[bytes]:
         if not self.blank_first:
-            raise UsageError(f"tokenizer.split: {self.split}: no texts can be asked of answers in such words")
+            raise UsageError(f"tokenizer.split: {self.split}: answers in such words cannot be constrained to texts")
         return [b"\n" if word == "\n" else f" {word}".encode() for word in self._columns[0]]
 
     def grown(self, other: Tokenizer, texts: Texts, before: Texts | None = None) -> Tokenizer:
@@ -141,21 +143,21 @@ class _Stream(TextStream):
 
 
 class Free(BaseFree):
-    """Words without a vocabulary: every text is made of its own. Pieces only, no ids."""
+    """Words without a vocabulary: every text has its own symbols. It gives pieces only, no ids."""
 
     kind = Tokenizer
 
     def lines(self, text: str) -> bytes:
-        """As `Tokenizer.lines`, with no word unknown."""
+        """Return what `Tokenizer.lines` returns if it knows all words."""
         return _tight(" ".join(words_of(text, self.config.lowercase, self.config.split))).encode()
 
     def from_lines(self, text: str) -> str:
-        """As `Tokenizer.from_lines`."""
+        """Return what `Tokenizer.from_lines` returns."""
         return _tight(" ".join(words_of(text, False, "whitespace")))
 
 
 def words_of(text: str, lowercase: bool, split: str) -> list[str]:
-    """The words of a text in order, "\\n" among them for each line end."""
+    """Return the words of a text in order, with "\\n" for each line end."""
     if split == "punctuation":
         text = text.translate(_apart).replace(" < unk > ", f" {UNK} ")
     if split == "rule":
@@ -172,7 +174,7 @@ def words_of(text: str, lowercase: bool, split: str) -> list[str]:
 
 
 def _by_rule(text: str) -> list[tuple[int, int]]:
-    """(start, end) of the words that the rule for raw text finds in each line, and of the line ends."""
+    """Return (start, end) of the words that the rule for raw text finds in each line, and of the line ends."""
     found, start = [], 0
     for line in text.split("\n"):
         if start:
@@ -187,7 +189,7 @@ def _tight(line: str, between: str = " ") -> str:
 
 
 class _Apart(dict[int, str]):
-    """For str.translate: punctuation and symbols (Unicode categories P and S) get a space on either side."""
+    """A table for str.translate that puts spaces around punctuation and symbols (Unicode categories P and S)."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -205,7 +207,7 @@ _UNK_OR_WORD = re.compile(r"\n|<unk>|(?:(?!<unk>)\S)+")
 
 
 def _split(found: re.Match[str]) -> Iterator[tuple[int, int]]:
-    """The spans of a word and the marks in it."""
+    """Yield the spans of the words and marks in a chunk."""
     if found[0] in ("\n", UNK):
         yield found.span()
         return

@@ -1,13 +1,13 @@
-"""Raw text into words: a rule with a version, which a model keeps, so that it reads text as its training data was.
+"""Raw text into words, by a versioned rule that a model keeps, so that it reads text as its training data was split.
 
-A text is divided at white space (`str.isspace`) into chunks, and the rule cuts each chunk into tokens. Every other
+A text is split at white space (`str.isspace`) into chunks, and the rule cuts each chunk into tokens. Every other
 character is in exactly one token, in order: zero-width joiners and combining marks belong to the character before
 them; control characters and the other invisible ones (zero-width space, byte order mark, direction marks) are tokens
 of their own, and so is a mark with nothing before it. Chunks are cut independently of one another, with one
-exception: the period at the very end of a text ends its sentence, also behind an abbreviation (`etc .`).
+exception: the period at the very end of a text ends its sentence, even after an abbreviation (`etc .`).
 
-Rule 1 knows English, and is meant for it; in other scripts it finds words between spaces and punctuation, and takes
-each Han or kana character as a token. Thai, Lao, Khmer and Burmese stay whole between spaces.
+Rule 1 is made for English; in other scripts it finds words between spaces and punctuation, and makes each Han or kana
+character a token. Thai, Lao, Khmer and Burmese stay whole between spaces.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ VERSION = 1  # the newest rule
 
 Offsets = tuple[int, int]
 _CHUNK = re.compile(r"\S+")
-_LONGEST_KEPT, _MOST_KEPT = 32, 1 << 16  # code points of a chunk, chunks of a rule, whose tokens are remembered
+_LONGEST_KEPT, _MOST_KEPT = 32, 1 << 16  # limits of the cache of tokens: code points a chunk, chunks a rule
 _LISTED = 1000
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How raw text is cut into words; equal rules give equal words, for ever.
+    """A rule that cuts raw text into words; equal rules give equal words, for ever.
 
-    `unit: character` takes each character with its combining marks as a token (a flag or an emoji sequence is one),
-    and the flags mean nothing then. `clitics` follows the Penn and Universal Dependencies convention for English.
+    With `unit: character` each character with its combining marks is a token (a flag or an emoji sequence is one),
+    and `clitics` and `hyphens` are ignored. `clitics` follows the Penn and Universal Dependencies convention for
+    English.
     """
 
     version: int = VERSION
@@ -44,10 +45,10 @@ class Rule:
     hyphens: bool = False  # well - known, but co-worker, 713-853-1696
 
     def split(self, text: str, known: Mapping[str, Sequence[str]] | None = None) -> list[Offsets]:
-        """(start, end) of each token in code points, end exclusive.
+        """Return (start, end) of each token in code points, end exclusive.
 
-        `known` gives the tokens of whole chunks that are cut otherwise (`Fitted.differing`); an entry whose tokens do
-        not add up to its chunk is passed over, and so is a chunk whose period ends the text.
+        `known` gives the tokens of whole chunks that are cut differently (`Fitted.differing`); an entry whose tokens
+        do not add up to its chunk is ignored, and so is one for a chunk whose period ends the text.
         """
         kept = _KEPT.setdefault(self, {})
         found: list[Offsets] = []
@@ -74,17 +75,17 @@ class Rule:
         return _rule1.words(chunk, self.clitics, self.hyphens, last)
 
     def to_dict(self) -> dict[str, Any]:
-        """What an artifact's header keeps."""
+        """Return the rule as an artifact's header keeps it."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Rule:
-        """The rule that `to_dict` gave. Raises SeqcliError for one that this version does not know."""
+        """Restore a rule from `to_dict`. Raises SeqcliError for one that this version does not know."""
         version = stored.get("version")
         if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
             raise SeqcliError(
                 f"the model splits text into words by rule {version}, this seqcli knows rules up to {VERSION}",
-                hint="it was made by a newer seqcli: pip install --upgrade seqcli",
+                hint="a newer seqcli made the model: pip install --upgrade seqcli",
             )
         kinds = {"version": int, "unit": str, "clitics": bool, "hyphens": bool}
         wrong = [name for name, value in stored.items() if name not in kinds or type(value) is not kinds[name]]
@@ -98,16 +99,16 @@ _KEPT: dict[Rule, dict[str, list[int]]] = {}
 
 
 def _lengths(chunk: str, tokens: Sequence[str]) -> list[int]:
-    """The ends of tokens that add up to a chunk; none where they do not."""
+    """Return the ends of tokens that add up to a chunk; none if they do not."""
     return list(accumulate(map(len, tokens))) if all(tokens) and "".join(tokens) == chunk else []
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The rule nearest to some data's own tokens.
+    """The rule that agrees best with some data's own tokens.
 
-    `agreement` is the F1 of token spans, 0 to 1 (1 for no data). `differing` lists chunks that the data mostly cuts
-    otherwise than the rule, with the data's tokens, those with the most occurrences first, at most 1000.
+    `agreement` is the F1 of token spans, 0 to 1 (1 for no data). `differing` maps chunks that the data mostly cuts
+    differently from the rule to the data's tokens, the most frequent chunks first, at most 1000.
     """
 
     rule: Rule
@@ -116,12 +117,12 @@ class Fitted:
 
 
 def fit(sentences: Iterable[tuple[str, Sequence[Offsets]]]) -> Fitted:
-    """The flags of the newest rule that agree best with (raw text, offsets of its tokens); defaults win a tie.
+    """Find the settings of the newest rule that agree best with (raw text, offsets of its tokens); defaults win ties.
 
-    Memory grows with the distinct chunks. Offsets are code points, end exclusive, in order.
+    Memory grows with the number of distinct chunks. Offsets are code points, end exclusive, in order.
     """
     seen: Counter[tuple[str, bool, tuple[Offsets, ...]]] = Counter()  # chunk, ends its text, its tokens
-    crossing = 0  # tokens that hold white space: no rule finds them
+    crossing = 0  # tokens with white space inside, which no rule finds
     for text, offsets in sentences:
         at, final = 0, len(text.rstrip())
         for m in _CHUNK.finditer(text):
@@ -168,7 +169,7 @@ def _differing(rule: Rule, seen: Counter[tuple[str, bool, tuple[Offsets, ...]]])
 
 
 def align(text: str, words: Sequence[str]) -> list[Offsets] | None:
-    """Where given words stand in a raw text, in code points; None if they are not the whole text but white space.
+    """Return the offsets of given words in a raw text, in code points; None unless only white space is left.
 
     White space inside a word matches any white space, as in the number `10 000` of a treebank.
     """

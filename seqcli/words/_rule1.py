@@ -1,9 +1,9 @@
-"""Rule 1: how a chunk (what stands between white space) is cut into tokens. Frozen: models name it in their header.
+"""Rule 1: cuts a chunk (text between white space) into tokens. Frozen: models name it in their header.
 
-A change in what any text gives is a new rule in a new file; this one stays. One regular expression takes tokens from
-the left; every character is in some token, for its last alternative is any character. It runs in linear time: what
-looks ahead is either part of the token it then takes, or bounded. It reads the shadow of a chunk (`_unicode.shadow`),
-where a class of characters is one or a few, so that it is short and compiles in milliseconds.
+Any change in its results needs a new rule in a new file; this one stays. One regular expression takes tokens from the
+left; every character is in some token, because its last alternative is any character. It runs in linear time: a
+lookahead is either part of the token it then takes, or bounded. It reads the shadow of a chunk (`_unicode.shadow`),
+where one or a few characters stand for a class, so that it is short and compiles in milliseconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HYPHEN = "[-\u2010\u2011]"
 _WORD = f"{B}{W}*+"
 _FILE = "(?:docx?|xlsx?|pptx?|pdf|txt|csv|htm|html|exe|zip|gz|jpe?g|png|gif|mp3|mp4|py|url)"
 _FILE = rf"(?:{_FILE}|{_FILE.upper()})(?!{W})"
-# What joins two runs of word characters: an apostrophe, a hyphen, a point that ends no sentence, AT&T, f**k, ab@CD.
+# What joins two runs of word characters: an apostrophe, a hyphen, a period inside a word, AT&T, f**k, ab@CD.
 _JOIN = (
     rf"(?:{_APOSTROPHE}|`(?=s(?!{W}))|{_HYPHEN}|(?<![0-9])\.(?=[a-z0-9])|(?<=[0-9])\.(?=[0-9]|{_FILE})|"
     rf"(?<=[A-Z])[.&](?=[A-Z])|(?<=[A-Za-z])@(?=[A-Z])|(?<=[a-z])\*{{1,8}}+(?=[a-z])|·)"
@@ -53,7 +53,7 @@ _LETTER_FIRST = (
     rf"[Ww][Ww][Ww]\.{_URL_BODY}",
     rf"(?:mailto:)?{_EMAIL}",
     _HOST,
-    # U.S., e.g., J., Mr.; the period of the last chunk of a text is cut off again
+    # U.S., e.g., J., Mr.; the final period of a text is cut off again
     rf"(?P<period>(?<!{W})(?<!{W}[.'’&-])"
     rf"(?:(?:[A-Za-z]\.){{2,16}}|[A-Z]\.|(?:{_ABBREVIATIONS})\.|Ph\.D\.|[MB]\.Sc\.)(?!{W}|\.\.))",
     rf"(?:US|AU?|CA?|HK|NZ|CAN)\$|(?<!{W})(?:C\+\+|[CF]#)(?!{W})",
@@ -68,7 +68,7 @@ _OTHER_FIRST = (
     _EMOJI_SEQUENCE,
     _FLAG,
     r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,6});",
-    # emoticons; a letter, digit or bracket other than the round ones is a mouth only where no word goes on
+    # emoticons; a letter, digit or bracket other than a round one is a mouth only if no word continues
     rf"[<>]?{_EYES}['’]?[-o^*~]?(?:\)++|\(++|[]\[}}{{|*@DPpOoSs3](?!{W}))",
     rf"(?<!{W}){_EYES}['’]?-?[/\\](?![/\\]|{W})",
     rf"</?3++(?!{W})|\(-?[:;=](?![-)(]|{W})|\^[_.-]?\^|(?<!{W})8-\)",
@@ -90,7 +90,7 @@ _CHARACTER = re.compile(rf"{_FLAG}|{_EMOJI_SEQUENCE}|.{M}*+", re.DOTALL)
 
 # The Penn convention: do n't, it 's, we 'll, can not.
 _CLITIC = re.compile(r"(?:n['’]t|['’`](?:s|m|re|ve|ll|d))$", re.IGNORECASE | re.ASCII)
-_CLITIC_ENDS = frozenset("sStTmMeElLdD")  # most words are done with after this look
+_CLITIC_ENDS = frozenset("sStTmMeElLdD")  # this check rules out most words
 _CONTRACTIONS = {
     **dict.fromkeys(("gonna", "gotta", "wanna", "lemme", "gimme", "cannot"), 3),
     **dict.fromkeys(("dont", "cant", "wont", "aint"), 2),
@@ -99,7 +99,7 @@ _CONTRACTIONS = {
     **dict.fromkeys(("couldnt", "wouldnt", "shouldnt"), -2),
     **dict.fromkeys(("im", "ive"), 1),
 }
-# A hyphen stays behind these (English Treebank guidelines), and in what looks like a telephone number or a date.
+# No cut at a hyphen next to these (English Treebank guidelines), or in what looks like a telephone number or a date.
 _PREFIXES = (
     "agro ante anti arch bi bio co counter cross cyber de e eco ex extra intra macro mega meta micro mid mini multi "
     "neo non over pan para post pre pro pseudo psycho quasi re semi sub super trans tri ultra un uni x"
@@ -112,12 +112,12 @@ _SERIAL = re.compile(
 
 
 def characters(chunk: str) -> list[int]:
-    """The ends of a chunk's characters, each with its marks; flags and emoji sequences are one."""
+    """Return the ends of a chunk's characters, each with its marks; a flag or an emoji sequence is one."""
     return [m.end() for m in _CHARACTER.finditer(shadow(chunk))]
 
 
 def words(chunk: str, clitics: bool, hyphens: bool, last: bool) -> list[int]:
-    """The ends of a chunk's tokens; `last`: it ends its text, and a final period ends the sentence."""
+    """Return the ends of a chunk's tokens; `last`: it ends its text, so that a final period ends the sentence."""
     ends: list[int] = []
     chunk = shadow(chunk)
     for m in _TOKEN.finditer(chunk):
@@ -135,7 +135,7 @@ def words(chunk: str, clitics: bool, hyphens: bool, last: bool) -> list[int]:
 
 
 def _clitics(chunk: str, start: int, end: int) -> list[int]:
-    """Where a word's clitics begin, in order: at most three."""
+    """Return where a word's clitics begin, in order: at most three."""
     if end - start <= 8 and (at := _CONTRACTIONS.get(chunk[start:end].lower())):
         return [start + at if at > 0 else end + at]
     cuts: list[int] = []
@@ -149,7 +149,7 @@ def _clitics(chunk: str, start: int, end: int) -> list[int]:
 
 
 def _hyphens(chunk: str, start: int, end: int) -> list[int]:
-    """The ends inside a word or number, before and behind each hyphen that separates."""
+    """Return the ends inside a word or number, before and after each hyphen that separates."""
     token = chunk[start:end]
     if len(token) < 3 or not re.search(_HYPHEN, token) or _SERIAL.fullmatch(token):
         return []

@@ -1,8 +1,8 @@
-"""Classes of characters as Unicode 17.0 has them, frozen here: a rule splits alike under every Python.
+"""Classes of characters of Unicode 17.0, frozen here so that a rule splits alike under every Python.
 
 A table lists ranges in order of code point, in hexadecimal: `gap-more` begins `gap` after the end of the one before
-(the first after 0) and holds `more` further code points. What no table lists, later additions to Unicode among it,
-is a character of a word.
+(the first after 0) and holds `more` further code points. A code point that no table lists, later additions to Unicode
+among them, is a character of a word.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ec-6 3-8 1c-1 53-10 6b-c 66-e 101-e f6-5 2-1 3-3 2 2-1 8e-6 3-6 4 1d-9 29-6 2-3 
 178 3e-3 1fd-3 ff-1 f4 3 8-1 6 1db-6 6e-6 c16d6-5f 81-ef
 """
 
-# Punctuation, symbols and private use (P*, S*, Co) but for the underscore.
+# Punctuation, symbols and private use (P*, S*, Co) except for the underscore.
 SYMBOLS = """
 21-e b-6 1b-3 2 1b-3 23-8 2-1 2-3 3 2-2 3 4 18 20 1cb-3 d-d 6-6 2 2-10 76 9 6-1 2 6f 8c d8-5 2a-1 3-2 2f 2 3 3 2d-1
 12-9 c 2-2 4b-3 67 a b 14-1 2-d e9-3 5-1 31-e 20 2a dc-1 b 82-1 7-1 2 79 7a-1 7f 83-7 7d 8 5 cb 2a 7b 4b 10 b-1
@@ -53,7 +53,7 @@ CONTROLS = """
 
 
 def ranges(table: str) -> list[tuple[int, int]]:
-    """The (first, last) code points of a table."""
+    """Return the ranges of a table as (first, last) code points."""
     found, at = [], 0
     for entry in table.split():
         gap, _, more = entry.partition("-")
@@ -63,8 +63,8 @@ def ranges(table: str) -> list[tuple[int, int]]:
     return found
 
 
-# Pictographs: the emoji of the planes above, and the blocks of arrows, technical signs and dingbats that emoji
-# sequences draw from. Regional indicators are the letters of flags, two a flag.
+# Pictographs: the emoji of the supplementary planes, and the blocks of arrows, technical signs and dingbats that
+# emoji sequences use. Regional indicators are the letters of flags, two a flag.
 TONES = [(0x1F3FB, 0x1F3FF)]
 FLAGS = [(0x1F1E6, 0x1F1FF)]
 EMOJI = [
@@ -85,17 +85,17 @@ THEMSELVES = frozenset(map(ord, "\u200d\ufe0f\u20e3‐‑’“”…·٫٬"))  
 
 
 def shadow(text: str) -> str:
-    """The text with each code point's class in its place; ASCII, and what a rule names, stand for themselves.
+    """Return the text with each code point replaced by its class; ASCII, and code points that a rule names, stay.
 
     `ä` is a character of a word, `٠` a digit, U+0300 a mark, `一` an ideograph, U+1F000 a pictograph, U+1F3FB a skin
-    tone, U+1F1E6 a letter of a flag, U+0001 a control; a symbol goes to planes 15 and 16, and keeps its low 16 bits,
-    for a run of one symbol is a token.
+    tone, U+1F1E6 a letter of a flag, U+0001 a control; a symbol is moved to planes 15 and 16 and keeps its low 16
+    bits, because a run of one symbol is a token.
     """
     return text if text.isascii() else text.translate(_CLASSES)
 
 
 class _Classes(dict[int, str]):
-    """Code point to its character in a shadow, found when it is first asked for."""
+    """Maps a code point to its character in a shadow, computed on first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = found = _class(code)
@@ -118,7 +118,7 @@ _CLASSES = _Classes()
 
 @cache
 def _table() -> tuple[list[int], list[int], list[str]]:
-    """First and last code points of the ranges, in order and apart, and what their characters are in a shadow."""
+    """Return the first and last code points of disjoint ranges, in order, and their characters in a shadow."""
     symbols = without(ranges(SYMBOLS), [*EMOJI, *FLAGS])
     listed = {
         "\u0300": ranges(MARKS),
@@ -135,7 +135,7 @@ def _table() -> tuple[list[int], list[int], list[str]]:
 
 
 def without(listed: list[tuple[int, int]], taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ranges of `listed` less those of `taken`, both in order."""
+    """Return the ranges of `listed` without those of `taken`, both in order."""
     for low, high in taken:
         cut = []
         for first, last in listed:

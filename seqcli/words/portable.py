@@ -1,4 +1,4 @@
-"""A rule's patterns and tables as plain data, for a program in another language that is to find the same words."""
+"""A rule's patterns and tables as plain data, for a program in another language that must find the same words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from seqcli.words import Rule, _rule1, _unicode
 
 
 def tables(rule: Rule) -> dict[str, Any]:
-    """What `Rule.split` looks at: patterns as Python writes them, and `classes`, rows of two code points, the
-    first and the last, and what stands for them in a shadow (S: a symbol)."""
+    """Return all data that `Rule.split` uses: patterns in Python's syntax, and `classes`, rows of the first and the
+    last code point of a range and what stands for them in a shadow (S: a symbol)."""
+
     firsts, lasts, kinds = _unicode._table()
     return {
         **rule.to_dict(),

@@ -41,7 +41,7 @@ def fails(forks, classifiers):
         (["--input", "tsv", "--text", "boddy"], "id\tbody\n", "1:1", "'boddy'\n  hint: did you mean 'body'?", 0),
         (["--input", "trees"], "(1 a)\n(1 b\n", "2:5", "the line ends with 1 parenthesis open", 1),
         (["--input", "trees"], "a b\n", "1:1", "not a tree", 0),
-        (["--input", "trees"], "(1 (2 a) (3 b)) x\n", "1:17", "something follows the tree", 0),
+        (["--input", "trees"], "(1 (2 a) (3 b)) x\n", "1:17", "text follows the tree", 0),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_input(fails, tmp_path, args, text, place, message, before):
@@ -144,7 +144,7 @@ def test_wrong_models(forks, classifiers, taggers, home, tmp_path):
 def test_damaged_models(fails, classifiers, tmp_path, model):
     whole = (classifiers / "runs" / model / "model.safetensors").read_bytes()
     cases = {
-        "half": (whole[: len(whole) // 2], "not a readable model file; it may be cut short"),
+        "half": (whole[: len(whole) // 2], "not a readable model file; it may be truncated"),
         "tiny": (whole[:5], "not a readable model file"),
         "empty": (b"", "not a readable model file"),
         "flipped": (whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], "do not match their checksum"),

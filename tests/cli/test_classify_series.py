@@ -64,13 +64,11 @@ def test_rows_with_a_word_as_their_label_or_none(place, file):
 def test_rows_with_a_number_as_their_label_or_none(place):
     labelled = classified(place, "first.tsv", "-m", "runs/first")
     assert [line[0] for line in labelled.text.splitlines()] == [NAMES[name] for _, name in ROWS]
-    said = (
-        "first.tsv:1:1: column 1 (1) is a label of the model, and left out: --input text reads all columns as numbers"
-    )
+    said = "first.tsv:1:1: column 1 (1) is a label of the model and is dropped: --input text reads all columns as numbers"
     assert said in labelled.stderr
     bare = classified(place, "bare.tsv", "-m", "runs/first")
     assert bare.text == labelled.text
-    said = "bare.tsv:1:1: column 1 (0.1) is no label of the model: all columns are read as numbers"
+    said = "bare.tsv:1:1: column 1 (0.1) is not a label of the model: all columns are read as numbers"
     assert said in bare.stderr
 
 
@@ -82,7 +80,7 @@ def test_each_source_is_told_by_its_own_first_row(place):
 def test_a_label_that_the_model_does_not_know_is_no_number(place):
     done = seqcli("classify", "--input", "series", "-m", "runs/last", cwd=place, input="1,2,3,4,5,odd\n")
     assert done.returncode == 1
-    assert "<stdin>:1:1: 1,2,3,4,5,odd: value 6 is no number: 'odd'" in done.stderr
+    assert "<stdin>:1:1: 1,2,3,4,5,odd: value 6 is not a number: 'odd'" in done.stderr
 
 
 def test_a_long_table_and_its_label_are_read_as_in_training(place):

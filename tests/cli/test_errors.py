@@ -191,7 +191,7 @@ def test_what_was_answered_before_a_mistake_is_kept(forks, home):
 def test_files_that_are_no_models(fails, home, tmp_path, verb):
     whole = (home / "runs/tiny/model.safetensors").read_bytes()
     cases = {
-        "short.safetensors": (whole[: len(whole) // 2], "not a readable model file; it may be cut short"),
+        "short.safetensors": (whole[: len(whole) // 2], "not a readable model file; it may be truncated"),
         "tiny.safetensors": (whole[:5], "not a readable model file"),
         "empty.safetensors": (b"", "not a readable model file"),
         "flipped.safetensors": (whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], "do not match their checksum"),
@@ -261,7 +261,7 @@ def test_a_full_disk(forks, fails, place, small_disk):
     args = ["--set", "train.steps=30", "--set", "train.evaluate_every=5", "--set", "model.hidden=128"]
     said = fails(1, "train", "tiny.yaml", *args)
     assert re.search(r"error: cannot write runs/tiny/\S+: No space left on device", said)
-    assert "hint: free some space, then go on with --resume" in said
+    assert "hint: free some space, then continue with --resume" in said
     run = small_disk / "tiny"
     assert not list(run.glob(".*"))
     assert artifact.read(run / "model.safetensors").header["scores"]["step"] >= 5

@@ -177,7 +177,7 @@ def test_standard_input_is_read_without_files(score, fails):
     assert score("--per-line", "--input", "scan", input="IN: abc OUT: cba\n") == found.partition("\n")[0] + "\n"
     assert score("--per-line", input="") == ""
     err = fails("--per-line", input=text, model="copies", status=2)
-    assert "standard input has no file beside it" in err
+    assert "standard input has no companion file" in err
     assert "in one: --input tsv, csv, jsonl or scan" in err
 
 
@@ -276,15 +276,15 @@ def test_files_that_do_not_fit_together(fails, tmp_path):
     sides = ("--source", "en", "--target", "de", "--input", "lines")
     (tmp_path / "x.en").write_text("abc\nfed\nab\n")
     err = fails(*sides, tmp_path / "x.en")
-    assert f"no such file: {tmp_path}/x.de: it should have the targets of {tmp_path}/x.en" in err
-    assert "'en' in the name x.en gives way to data.target, 'de'" in err
+    assert f"no such file: {tmp_path}/x.de: it should hold the targets of {tmp_path}/x.en" in err
+    assert "'en' in the name x.en is replaced by data.target, 'de'" in err
     (tmp_path / "x.de").write_text("cba\ndef\n")
     for more in ([], ["--per-line"]):
         err = fails(*sides, *more, tmp_path / "x.en")
         assert f"{tmp_path}/x.en has 3 lines, {tmp_path}/x.de has 2: each line must have its counterpart" in err
     (tmp_path / "x.en").write_text("")
     assert "has 0 lines" in fails(*sides, "--per-line", tmp_path / "x.en")
-    assert "standard input has no file beside it" in fails(*sides, "-", status=2, input="abc\n")
+    assert "standard input has no companion file" in fails(*sides, "-", status=2, input="abc\n")
 
 
 @pytest.mark.parametrize(

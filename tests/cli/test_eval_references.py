@@ -171,4 +171,4 @@ def test_two_models_and_how_sure_their_difference_is(there) -> None:
     assert lines[-1].endswith(found["signature"].split(", ")[-1])
     refused = seqcli("eval", "--compare", "back", "digits", *asked, "--metric", "brier", cwd=there)
     assert (refused.returncode, refused.text) == (2, "")
-    assert "brier is no sum over records" in refused.stderr
+    assert "brier is not a sum over records" in refused.stderr

@@ -64,7 +64,7 @@ def test_a_column_is_one_series_up_to_a_blank_line(ask):
     for reading in ((), ("--prompt", "0.1\n0.5\n\nx\n")):
         failed = ask("generate", "-m", "column", *reading, input="0.1\n0.5\n\nx\n")
         assert failed.returncode == 1
-        assert ":4:1: 'x' is no number" in failed.stderr
+        assert ":4:1: 'x' is not a number" in failed.stderr
 
 
 def test_quantiles(ask, waves):
@@ -121,7 +121,7 @@ def test_training_stops_at_what_is_no_number(forks, waves):
     (waves / "gaps.txt").write_text("0.5 0.7\n0.1 NA 0.3\n" * 50)
     done = forks("-q", "train", "rows.yaml", "--set", "data.train=gaps.txt", "--name", "gaps", cwd=waves)
     assert done.returncode == 1
-    assert "gaps.txt:2:5: 'NA' is no number" in done.stderr
+    assert "gaps.txt:2:5: 'NA' is not a number" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["rows", "column"])

@@ -158,20 +158,20 @@ MISTAKES = {
     "linear without": ("classification", f"{DATA}\nmodel: {{kind: frames-linear}}", 3, "frames-linear reads frames"),
     "stride": ("tagging", f"frames: values\n{DATA}\nmodel:\n  front_end: conv", 5, "each frame has its tag"),
     "patches": ("tagging", f"frames: values\n{DATA}\nmodel: {{front_end: patches}}", 4, "each frame has its tag"),
-    "word dropout": ("classification", f"frames: values\n{DATA}\nmodel: {{word_dropout: 0.1}}", 4, "it is of text"),
-    "of a tagger": ("tagging", f"frames: values\n{DATA}\nmodel: {{word_dropout: 0.1}}", 4, "it is of text"),
-    "characters": ("classification", f"frames: values\n{DATA}\nmodel: {{characters: cnn}}", 4, "it is of text"),
-    "linear": ("classification", f"frames: values\n{DATA}\nmodel: {{linear: true}}", 4, "it is of text"),
-    "features": ("tagging", f"frames: values\n{DATA}\nmodel: {{features: [pos]}}", 4, "it is of text"),
+    "word dropout": ("classification", f"frames: values\n{DATA}\nmodel: {{word_dropout: 0.1}}", 4, "it is for text"),
+    "of a tagger": ("tagging", f"frames: values\n{DATA}\nmodel: {{word_dropout: 0.1}}", 4, "it is for text"),
+    "characters": ("classification", f"frames: values\n{DATA}\nmodel: {{characters: cnn}}", 4, "it is for text"),
+    "linear": ("classification", f"frames: values\n{DATA}\nmodel: {{linear: true}}", 4, "it is for text"),
+    "features": ("tagging", f"frames: values\n{DATA}\nmodel: {{features: [pos]}}", 4, "it is for text"),
     "copying": (
-        "sequence-to-sequence", f"frames: values\ntokenizer: char\n{DATA}\nmodel: {{copy_source: true}}", 5, "it is of text"
+        "sequence-to-sequence", f"frames: values\ntokenizer: char\n{DATA}\nmodel: {{copy_source: true}}", 5, "it is for text"
     ),
-    "tied": ("sequence-to-sequence", f"frames: values\ntokenizer: char\n{DATA}\nmodel: {{tied: all}}", 5, "it is of text"),
+    "tied": ("sequence-to-sequence", f"frames: values\ntokenizer: char\n{DATA}\nmodel: {{tied: all}}", 5, "it is for text"),
     "two tokenizers": (
-        "sequence-to-sequence", f"frames: values\ntokenizer: char\ntarget_tokenizer: char\n{DATA}", 4, "is of the target"
+        "sequence-to-sequence", f"frames: values\ntokenizer: char\ntarget_tokenizer: char\n{DATA}", 4, "is for the target"
     ),
     "vectors": ("classification", "frames: values\ndata: {train: in.jsonl, vectors: x.vec}", 3, "data.vectors: it is"),
-    "restoring": ("tagging", "frames: values\ndata: {train: in.jsonl, restore: case}", 3, "data.restore: it is of text"),
+    "restoring": ("tagging", "frames: values\ndata: {train: in.jsonl, restore: case}", 3, "data.restore: it is for text"),
     "an option": (
         "classification", f"frames: values\n{DATA}\nmodel: {{front_end: {{kind: conv, strid: 1}}}}", 4, "did you mean 'stride'"
     ),

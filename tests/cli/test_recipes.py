@@ -164,7 +164,7 @@ def test_keys(here):
     assert all(part in whole for part in parts)
     assert "  kind: ngram\n" in parts[2]
     assert "language-model" not in parts[2]
-    assert "    shift: 0          # a whole number of at least 0; frames that " in out(
+    assert "    shift: 0          # a whole number of at least 0; frames by which " in out(
         inside(here, "keys", "frames.mel")
     )
     wrong = (("modl", "did you mean 'model'?"), ("model.ngrm", "did you mean 'ngram'?"), ("train.x", "keys train"))

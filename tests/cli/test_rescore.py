@@ -192,11 +192,11 @@ def test_every_metric_of_answers_can_be_fitted_for(rescore, there, metric) -> No
         (("--dev", "lists.tsv", "--reference", "no.txt"), "no such file: no.txt", 1),
         (
             ("--dev", "lists.tsv", "--reference", "right.txt", "--metric", "f1"),
-            "f1 is no sum over records",
+            "f1 is not a sum over records",
             2,
         ),
         (("--dev", "empty.tsv", "--reference", "empty.tsv"), "empty.tsv: no lists to fit the weights on", 1),
-        (("--dev", "bad.tsv", "--reference", "right.txt"), "bad.tsv:2:5: 'x' is no score", 1),
+        (("--dev", "bad.tsv", "--reference", "right.txt"), "bad.tsv:2:5: 'x' is not a score", 1),
     ],
 )
 def test_mistakes(rescore, there, args, said, status) -> None:

@@ -194,8 +194,8 @@ def test_odd_lines_are_told_after_what_precedes_them(heard, say):
     rows = lines(swing(heard))
     for line, message in (
         ("1,2,3", "1,2,3: it has 3 numbers a step, not 2 as in training"),
-        ("1,x", "'x' is no number"),
-        ("", "'' is no number"),
+        ("1,x", "'x' is not a number"),
+        ("", "'' is not a number"),
         ("nan,1", "nan,1: value 1, 1 is missing (NaN)"),
     ):
         done = say("tag", "tags", "--input", "frames", input=rows + line + "\n1,2\n")

@@ -287,7 +287,7 @@ def test_a_model_with_a_further_column_wants_it(fails):
         ("ner", ["--force", "known", "--format", "conllu"], "'known'\n  hint: the columns are lemma, upos, xpos"),
         ("ner", ["--columns", "a,b", "--format", "conll"], "no column is named 'word'"),
         ("ner", ["--columns", "word,word", "--format", "conll"], "two columns are named 'word'"),
-        ("ner", ["--format", "conllu", "--tag", "upso"], "is no column of CoNLL-U"),
+        ("ner", ["--format", "conllu", "--tag", "upso"], "is not a column of CoNLL-U"),
         ("no-such", [], "no such model: no-such"),
     ],
 )  # fmt: skip

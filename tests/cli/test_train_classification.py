@@ -81,7 +81,7 @@ train: {steps: 60, batch_size: none}
     [
         ("remarks", ["model.kind=clasifier"], 2, "unknown model 'clasifier'; did you mean 'classifier'?"),
         ("remarks", ["model.cell=lstn"], 2, "did you mean 'lstm'"),
-        ("remarks", ["model.kind=ngram-linear"], 2, "tokenizer: this kind of model reads classification data by itself"),
+        ("remarks", ["model.kind=ngram-linear"], 2, "tokenizer: this kind of model needs no tokenizer for classification"),
         ("remarks", ["train.sequence_length=32"], 2, "classification trains on whole texts; data.longest cuts"),
         ("remarks", ["data.encoding=latin-2x"], 2, "unknown encoding 'latin-2x'"),
         ("remarks", ["data.label_separator=';'"], 2, "applies to texts with several labels; set multi_label too"),

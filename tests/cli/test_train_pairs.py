@@ -180,7 +180,7 @@ train: {steps: 60, schedule: inverse-sqr}
         ("back", ["data.train=short.tsv"], 1, "short.tsv:2:2: the row has 1 column"),
         ("back", ["data.valid=bytes.tsv"], 1, "bytes.tsv:1:4: byte 0xe9 is not valid UTF-8"),
         ("back", ["data.train=empty.tsv"], 1, "the train split has no pairs"),
-        ("lacks", ["data.target=fr"], 1, "no such file: order-train.fr: it should have the targets of order-train.en"),
+        ("lacks", ["data.target=fr"], 1, "no such file: order-train.fr: it should hold the targets of order-train.en"),
         ("copies", ["data.valid=slip.en"], 1, "slip.en has 2 lines, slip.de has 1"),
         ("copies", ["data.target=null"], 2, "the file of the targets"),
     ],

@@ -182,7 +182,7 @@ def test_lines_from_standard_input_have_no_counterparts(tmp_path: Path, monkeypa
     spooled = tmp_path / "spooled.txt"
     spooled.write_text("a\n")
     monkeypatch.setattr(dataset.sources, "_spool", lambda: spooled)
-    with pytest.raises(UsageError, match="standard input has no file beside it"):
+    with pytest.raises(UsageError, match="standard input has no companion file"):
         open_corpus(Config(train="-", format="lines", target="de"), tmp_path)
     spooled.write_text("a\tb\n")
     assert read(open_corpus(Config(train="-", format="tsv"), tmp_path)) == [("a", "b")]

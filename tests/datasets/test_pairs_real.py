@@ -85,4 +85,4 @@ def test_a_line_too_many_is_found_by_the_lengths(named, at: int) -> None:
     said = re.search(r"is de:(\d+) too many", slip("en", source, "de", extra))
     assert said
     assert abs(int(said[1]) - (at + 1)) <= 10
-    assert slip("en", source, "de", target[:at]) == f"de ends where en:{at + 1} goes on"
+    assert slip("en", source, "de", target[:at]) == f"de ends where en:{at + 1} continues"

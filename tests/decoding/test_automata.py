@@ -84,7 +84,7 @@ def test_what_is_no_expression(expression: str) -> None:
 def test_mistakes_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError) as anchored:
         matching("^a$")
-    assert "leave ^ and $ away" in anchored.value.hint
+    assert "remove ^ and $" in anchored.value.hint
     monkeypatch.setattr(automata, "STATES", 5)
     with pytest.raises(UsageError, match="more than 5 states"):
         occurrences("abcdefgh", 1, None)

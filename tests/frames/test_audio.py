@@ -74,8 +74,8 @@ def test_what_cannot_be_read_is_told(made, tmp_path):
     whole = made("a.wav").read_bytes()
     packed = made("a.flac").read_bytes()
     for name, held, said in (
-        ("cut.wav", whole[:1000], "the recording breaks off: 956 of 4800 bytes of sound are there"),
-        ("header.wav", whole[:44], "the recording breaks off: 0 of 4800 bytes"),
+        ("cut.wav", whole[:1000], "the recording is truncated: it has 956 of 4800 bytes of sound"),
+        ("header.wav", whole[:44], "the recording is truncated: it has 0 of 4800 bytes"),
         ("half.wav", whole[:30], "cannot be read as a recording"),
         ("empty.wav", b"", "cannot be read as a recording"),
         ("text.wav", b"one two three\n", "cannot be read as a recording"),

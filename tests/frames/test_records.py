@@ -135,7 +135,7 @@ def test_records_before_a_mistake_come_first():
 
 
 def test_columns_without_names_have_numbers():
-    with pytest.raises(UsageError, match="label: kind is no column of rows without names"):
+    with pytest.raises(UsageError, match="label: kind is not a column number"):
         records("series", FIRST, label="kind")
 
 

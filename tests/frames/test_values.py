@@ -109,18 +109,18 @@ def test_what_a_text_names_is_told_by_what_it_holds(folder):
         ("1 ? 3", "value 2 is missing"),
         ("1,,3", "value 2 is missing"),
         (",1,2", "value 1 is missing"),
-        ("1 2:3 x", "value 2 of dimension 2 is no number: 'x'"),
+        ("1 2:3 x", "value 2 of dimension 2 is not a number: 'x'"),
         ("1 2:3", "dimension 2 has 1 values, the first 2"),
         ("1 nan 3", "value 2 is missing (NaN)"),
         ("1 2 -inf", "value 3 is not finite"),
         ("1 1e39 3", "value 2 is not finite"),  # of float32
         ("[1, NaN]", "value 2 is missing (NaN)"),
         ("[[1, 2], [3, 1e999]]", "value 2, 2 is not finite"),
-        ("[1, null]", "null stands in it"),
+        ("[1, null]", "it contains null"),
         ("[[1, 2], [3]]", "different lengths"),
-        ('[1, "2"]', "no number"),
-        ("[true, false]", "no number"),
-        ('[{"a": 1}]', "no number"),
+        ('[1, "2"]', "something other than numbers"),
+        ("[true, false]", "something other than numbers"),
+        ('[{"a": 1}]', "something other than numbers"),
         ("[1, 2", "not a JSON array"),
         ("[" * 100_000, "not a JSON array"),
         ("[[[[1]]]]", "an array of 4 axes"),
@@ -128,7 +128,7 @@ def test_what_a_text_names_is_told_by_what_it_holds(folder):
         ("[[], []]", "empty"),
         (" ", "empty"),
         (":", "empty"),
-        ("a text", "value 1 is no number: 'a'"),
+        ("a text", "value 1 is not a number: 'a'"),
         ("one.wav", "a recording"),
         ("nowhere.npy", "No such file"),
         ("x" * 5000 + ".npy", "File name too long"),
@@ -155,22 +155,22 @@ def test_broken_files_are_told(folder):
     }
     for name, held in cut.items():
         (folder / name).write_bytes(held)
-        assert "not a NumPy file, or a broken one" in fails(name + ("#x" if name == "inside.npz" else ""), folder), (
+        assert "not a NumPy file, or a damaged one" in fails(name + ("#x" if name == "inside.npz" else ""), folder), (
             name
         )
     (folder / "folder.npy").mkdir()
     assert "Is a directory" in fails("folder.npy", folder)
     for name, save in (("o.npy", np.save), ("o.npz", np.savez)):
         save(folder / name, np.array(["a", "b"], object))
-        assert "Python's objects" in fails(name, folder)
+        assert "Python objects" in fails(name, folder)
     np.save(folder / "text.npy", np.array(["a", "b"]))
     assert "an array of <U1, not of numbers" in fails("text.npy", folder)
     np.save(folder / "none.npy", np.array(3.0))
     assert "an array of 0 axes" in fails("none.npy", folder)
     for name in ("many.npy#2", "many.npz#nothing"):
         assert "there is no member" in fails(name, folder)
-    assert "'x' is no number of a member" in fails("many.npy#x", folder)
-    assert "it holds 3 arrays\nmany.npz#NAME names one: x, y" in fails("many.npz", folder)
+    assert "'x' is not a member's number" in fails("many.npy#x", folder)
+    assert "it holds 3 arrays\nname one by many.npz#NAME: x, y" in fails("many.npz", folder)
 
 
 def test_frames_are_as_in_training():
@@ -180,7 +180,7 @@ def test_frames_are_as_in_training():
     assert "a picture, not a series of vectors" in fails("[[[1], [2]]]", like=own)
     with pytest.raises(SeqcliError, match="vector 2 has 3 numbers, the first 2"):
         own(Sentence(["1,2", "1,2,3"], text="1,2 1,2,3"))
-    with pytest.raises(SeqcliError, match="'null' is no number"):
+    with pytest.raises(SeqcliError, match="'null' is not a number"):
         own(Sentence(["1,2", "1,null"], text="1,2 1,null"))
 
 

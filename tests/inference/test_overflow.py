@@ -22,4 +22,4 @@ def test_outputs_that_overflow_are_zero_and_others_as_they_were(block, capsys):
     assert not together[-1].any()
     assert together[:5].any(axis=1).all()
     assert np.array_equal(together[:5], form.read([5], lambda places, d: px[d, places]))
-    assert capsys.readouterr().err.count("overflow over long texts") == 1
+    assert capsys.readouterr().err.count("overflow on long texts") == 1

@@ -357,7 +357,7 @@ def test_cells_stand_in_turn() -> None:
     assert [cell.window for (cell,) in model.stack.cells if hasattr(cell, "window")] == [3, 3]
     with pytest.raises(UsageError, match="names 3 cells, one a layer, and there are 2 layers"):
         make(cell=cells, layers=2)
-    with pytest.raises(UsageError, match="holds 2 to 256 inputs, not 1"):
+    with pytest.raises(UsageError, match="must be 2 to 256 inputs, not 1"):
         make(cell={"kind": "local-attention", "window": 1})
     with pytest.raises(ValidationError, match="names no cell"):
         Config(cell=[])

@@ -55,12 +55,12 @@ def test_defaults_make_a_recipe_that_comes_back(model, tokenizer):
         pytest.skip("has keys that must be given")
     tokenized = registry.load(f"tasks/{module.TASK}", "data").TOKENIZED
     if not getattr(module, "TOKENIZED", tokenized):  # a kind of model may read texts by itself
-        reason = "reads .* data by itself" if tokenized else "reads words as the data has them"
+        reason = "needs no tokenizer for .*" if tokenized else "reads words as the data has them"
         with pytest.raises(UsageError, match=f"tokenizer: .*{reason}: remove it"):
             resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
         del given["tokenizer"]
     if not getattr(module, "TEXT", True):
-        with pytest.raises(UsageError, match="reads frames, and this recipe reads text"):
+        with pytest.raises(UsageError, match="reads frames, but this recipe reads text"):
             resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})
         given["frames"] = {"kind": "values"}
     recipe = resolve_recipe({"task": module.TASK, "data": {"train": "a.txt"}, **given})

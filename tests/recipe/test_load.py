@@ -171,7 +171,7 @@ def test_one_mistake(write, old, new, line):
 def test_a_model_of_another_task(write):
     found = lines_of(load_recipe, write(COUNTED.replace("language-model", "tagging")))
     assert found == [
-        "x.yaml:4: model.kind: ngram is a model for the task language-model, not for tagging; for that: "
+        "x.yaml:4: model.kind: ngram is a model for the task language-model, not for tagging; models for that: "
         "frequency-tagger, tagger, transformer-tagging"
     ]
     assert task_model("tagging") == "tagger"  # its own
@@ -215,7 +215,7 @@ def test_a_counted_model_has_no_training(write):
     assert load_recipe("x.yaml", ["train.seed=3", "train.threads=2"]).train is None
     found = lines_of(load_recipe, write(COUNTED + "train:\n  seed: -1\n  epochs: 3\n  foo: 1\n"))
     assert [f.partition(": ")[0] for f in found] == ["x.yaml:6", "x.yaml:7", "x.yaml:8"]
-    why = "ngram is counted, not trained step by step: of `train` it knows only seed and threads"
+    why = "ngram is counted, not trained step by step: of `train` it accepts only seed and threads"
     assert found[1] == f"x.yaml:7: train.epochs: {why}"
 
 

@@ -86,8 +86,8 @@ def test_a_replaced_kind_and_the_old_ones_keys(write):
     write(GOOD)
     (line,) = lines_of("x.yaml", ["model.kind=ngram", "model.hidden=2", "train={}"])[:1]
     assert line == (
-        "x.yaml:6: model.cell: ngram has no such key, and --set model.kind=ngram put it in the place of the default; "
-        "replace all: --set 'model={kind: ngram}'"
+        "x.yaml:6: model.cell: ngram has no such key, and --set model.kind=ngram replaced the default; "
+        "replace the whole section: --set 'model={kind: ngram}'"
     )
     assert load_recipe("x.yaml", ["model={kind: ngram}", "train="]).model.kind == "ngram"
     write(COUNTED)
@@ -95,7 +95,7 @@ def test_a_replaced_kind_and_the_old_ones_keys(write):
     assert line.startswith(
         "x.yaml:4: model.order: language-model has no such key, and --set model.kind=language-model"
     )
-    assert "place of ngram" in line
+    assert "replaced ngram" in line
     write(PAIRS)
     (line,) = lines_of("x.yaml", ["model.kind=transformer"])  # which has a copy_source
     assert line.startswith("x.yaml:4: model.sources: transformer has no such key, and --set model.kind=transformer")
@@ -107,4 +107,4 @@ def test_a_replaced_kind_of_tokenizer(write):
     assert load_recipe("x.yaml", ["tokenizer.kind=byte"]).tokenizer.kind == "byte"
     write(GOOD.replace("tokenizer: char", "tokenizer: {kind: char, unk: true}"))
     (line,) = lines_of("x.yaml", ["tokenizer.kind=byte"])
-    assert line.startswith("x.yaml:4: tokenizer.unk: byte has no such key, and --set tokenizer.kind=byte put it in ")
+    assert line.startswith("x.yaml:4: tokenizer.unk: byte has no such key, and --set tokenizer.kind=byte replaced ")

@@ -72,7 +72,7 @@ def test_the_kinds_of_model_for_pairs(write):
         ("longest: 30", "longest: 0", "4: data.longest: must be a whole number greater than 0, not 0"),
         ("longest: 30", "ratio: 0.5", "4: data.ratio: must be "),
         ("longest: 30", "format: xml", "4: data.format: 'xml' is no format of pairs; known: csv, jsonl, "),
-        ("warmup: 100", "sequence_length: 9", "6: train.sequence_length: sequence-to-sequence trains on whole texts; data.longest leaves out pairs with a side that is too long"),
+        ("warmup: 100", "sequence_length: 9", "6: train.sequence_length: sequence-to-sequence trains on whole texts; data.longest drops pairs with a side that is too long"),
         ("inverse-sqrt", "inverse", "6: train.schedule: "),
     ],
 )  # fmt: skip
@@ -93,4 +93,4 @@ def test_other_tasks_have_one_side(write, task):
     tokenizer = "" if task == "tagging" else "tokenizer: char\n"
     found = lines_of(write(f"task: {task}\n{tokenizer}target_tokenizer: char\ndata: {{train: a.txt}}\n"))
     line = 3 if tokenizer else 2
-    assert found == [f"x.yaml:{line}: target_tokenizer: {task} has one side only: remove it"]
+    assert found == [f"x.yaml:{line}: target_tokenizer: {task} has no targets to tokenize: remove it"]

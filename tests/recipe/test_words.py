@@ -167,7 +167,7 @@ def test_unknown_key():
     assert unknown_key("hiden", ["hidden", "size"], "k") == "unknown key; did you mean 'hidden'?"
     assert unknown_key("zzz", ["hidden", "size"], "k") == "unknown key; known: hidden, size"
     assert unknown_key("zzz", [f"key{i}" for i in range(20)], "k train") == "unknown key; see: k train"
-    assert unknown_key("zzz", [], "k") == "unknown key; none may stand here"
+    assert unknown_key("zzz", [], "k") == "unknown key; no keys are allowed here"
 
 
 def test_show():

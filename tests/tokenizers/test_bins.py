@@ -120,17 +120,17 @@ def test_odd_series_are_learnt(text: str):
 @pytest.mark.parametrize(
     ("text", "offset", "said"),
     [
-        ("1 2\n3 x 4\n", 6, "'x' is no number"),
-        ("1 nan", 2, "no finite number"),
-        ("-inf", 0, "no finite number"),
+        ("1 2\n3 x 4\n", 6, "'x' is not a number"),
+        ("1 nan", 2, "not a finite number"),
+        ("-inf", 0, "not a finite number"),
         ("1 1e999", 2, "too large a number"),
-        ("1_0", 0, "is no number"),
-        ("1 ٣", 2, "is no number"),
-        ("0x10", 0, "is no number"),
-        ("1,,2", 2, "no value stands between two commas"),
-        ("1, ,2", 3, "no value stands between two commas"),
-        ("1.2.3", 0, "is no number"),
-        ("date,value\n", 0, "is no number"),
+        ("1_0", 0, "is not a number"),
+        ("1 ٣", 2, "is not a number"),
+        ("0x10", 0, "is not a number"),
+        ("1,,2", 2, "no value between two commas"),
+        ("1, ,2", 3, "no value between two commas"),
+        ("1.2.3", 0, "is not a number"),
+        ("date,value\n", 0, "is not a number"),
     ],
 )
 def test_what_is_no_number_is_named(text: str, offset: int, said: str):

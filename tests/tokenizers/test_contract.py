@@ -200,7 +200,7 @@ def test_a_model_without_a_tokenizer_says_so(tmp_path):
 
 def test_what_ids_write_is_the_text(tokenizer: BaseTokenizer, source_text: str, hard: str):
     if tokenizer.kind == "bins":
-        with pytest.raises(UsageError, match="no texts can be asked of answers"):
+        with pytest.raises(UsageError, match="cannot be constrained to texts"):
             tokenizer.written()
         return
     written = tokenizer.written()

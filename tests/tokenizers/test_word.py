@@ -147,7 +147,7 @@ def test_a_mark_stands_between_words_and_is_written_between_them(texts: list[str
 
 @pytest.mark.parametrize("split", ["", "whitespac", "x", " ", "<", "a;"])
 def test_what_is_no_mark_divides_nothing(split: str):
-    with pytest.raises(ValidationError, match="divides no words"):
+    with pytest.raises(ValidationError, match="cannot split words"):
         Config(split=split)
 
 

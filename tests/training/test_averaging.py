@@ -213,7 +213,7 @@ def test_what_it_needs_is_asked_for(trainer, make_ids):
     }  # fmt: skip
     with pytest.raises(UsageError) as caught:
         resolve_recipe(recipe)
-    assert "train.average_snapshots: no snapshots are written to be averaged; set train.snapshot_every" in str(
+    assert "train.average_snapshots: there are no snapshots to average; set train.snapshot_every" in str(
         caught.value.message
     )
     train = resolve_recipe(recipe, ["train.snapshot_every=10"]).train

@@ -70,8 +70,8 @@ MISTAKES = [
     ('{"text": "a"', {}, "f:1:13: not a JSON object (expecting", "each line is an object"),
     ('["a"]', {}, "f:1:1: not a JSON object", "each line is an object"),
     ("text", {}, "f:1:1: not a JSON object", "each line is an object"),
-    ("[" * 100_000, {}, "f:1:1: this JSON is too large a number or too deep to read", "each line is an object"),
-    ('{"text": "a", "label": ' + "1" * 5000 + "}", {}, "f:1:1: this JSON is too large a number", "each line"),
+    ("[" * 100_000, {}, "f:1:1: this JSON has too large a number or is nested too deeply", "each line is an object"),
+    ('{"text": "a", "label": ' + "1" * 5000 + "}", {}, "f:1:1: this JSON has too large a number", "each line"),
 ]
 
 

@@ -224,7 +224,7 @@ def test_options_that_cannot_be_meant(options: dict[str, Any], message: str) -> 
 
 @pytest.mark.parametrize("name", ["lines", "scan"])
 def test_formats_without_a_place_for_prefixes(name: str) -> None:
-    with pytest.raises(UsageError, match=f"a record of {name} has no place for 'p'") as error:
+    with pytest.raises(UsageError, match=f"the format {name} has no place for 'p'") as error:
         open_format(PAIRED, name).Reader(Options(PAIRED, prefix="p", gold=False))
     assert "tsv" in error.value.hint
 

@@ -86,10 +86,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "train.ger").write_text("a\n")
     with pytest.raises(SeqcliError) as error:
         list(Reader(Options(PAIRED, target="de")).feed(Chunk("a\n", str(tmp_path / "train.en"), 1)))
-    wanted = f"no such file: {tmp_path / 'train.de'}: it should have the targets of {tmp_path / 'train.en'}"
+    wanted = f"no such file: {tmp_path / 'train.de'}: it should hold the targets of {tmp_path / 'train.en'}"
     assert error.value.message == wanted
-    assert error.value.hint.startswith("'en' in the name train.en gives way to data.target, 'de'\ndid you mean")
-    with pytest.raises(UsageError, match="standard input has no file beside it"):
+    assert error.value.hint.startswith("'en' in the name train.en is replaced by data.target, 'de'\ndid you mean")
+    with pytest.raises(UsageError, match="standard input has no companion file"):
         list(Reader(Options(PAIRED, target="de")).feed(Chunk("a\n", "<stdin>", 1)))
 
 
@@ -156,7 +156,7 @@ def test_counts_must_agree(both: Any, tmp_path: Path, source: str, target: str) 
     assert error.value.message == f"{en} has {counts[0]} lines, {de} has {counts[1]}: each line must have its counterpart"  # fmt: skip
     first, second = (en, de) if counts[0] > counts[1] else (de, en)
     blank = not "".join(max(source, target, key=lambda s: s.count("\n")).split("\n")[min(counts) :]).strip()
-    goes_on = "is blank: is that too many?" if blank else "goes on"
+    goes_on = "is blank: is that line superfluous?" if blank else "continues"
     assert error.value.hint == f"{second} ends where {first}:{min(counts) + 1} {goes_on}"
 
 
@@ -173,7 +173,7 @@ def test_a_blank_line_suggests_the_slip(both: Any, tmp_path: Path) -> None:
 def test_blank_lines_that_have_no_counterpart_are_no_slip() -> None:
     source, target = corpus(300, 3)
     source[20] = target[40] = source[60] = target[60] = ""
-    assert slip("a", source, "b", [*target, ""]) == "a ends where b:301 is blank: is that too many?"
+    assert slip("a", source, "b", [*target, ""]) == "a ends where b:301 is blank: is that line superfluous?"
     target[100:100] = [""]
     assert slip("a", source, "b", target).startswith("b:101 is blank, a:101 is not")
 
@@ -195,7 +195,7 @@ def test_lengths_suggest_the_slip(seed: int, more: int, longer: str) -> None:
     side[at:at] = ["z" * 60] * more
     hint = slip("a", source, "b", target)
     name = "a" if longer == "source" else "b"
-    found = re.search(rf"(is {name}:(\d+) too many|are {more} lines from {name}:(\d+) too many)", hint)
+    found = re.search(rf"(is {name}:(\d+) superfluous|are {more} lines from {name}:(\d+) superfluous)", hint)
     assert found, hint
     assert abs(int(found[2] or found[3]) - (at + 1)) <= 3
 
@@ -203,7 +203,7 @@ def test_lengths_suggest_the_slip(seed: int, more: int, longer: str) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_a_file_cut_short_is_no_slip(seed: int) -> None:
     source, target = corpus(200, seed)
-    assert slip("a", source, "b", target[:-5]) == "b ends where a:196 goes on"
-    assert slip("a", source[:-1], "b", target) == "a ends where b:200 goes on"
+    assert slip("a", source, "b", target[:-5]) == "b ends where a:196 continues"
+    assert slip("a", source[:-1], "b", target) == "a ends where b:200 continues"
     other = corpus(100, seed + 100)[1]  # no counterparts at all
-    assert slip("a", source, "b", other) == "b ends where a:101 goes on"
+    assert slip("a", source, "b", other) == "b ends where a:101 continues"

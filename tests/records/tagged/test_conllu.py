@@ -141,7 +141,7 @@ def test_what_was_written_has_the_same_offsets(read: Any, write: Any) -> None:
     ("text", "options", "message"),
     [
         (row("1", "a") + "2\tb\tc\n\n", {}, "f:2:1: 3 columns, CoNLL-U has 10: '2\\tb\\tc'"),
-        ("\nthe DT\n", {}, "f:2:1: 'the DT' is no word number, so this is no CoNLL-U"),
+        ("\nthe DT\n", {}, "f:2:1: 'the DT' is not a word number, so this is not CoNLL-U"),
         ("# x\n" + row("1", "a") + "\n", {"gold": True}, "f:2:7: no word of this sentence has a part of speech (UPOS is _)"),
     ],
 )  # fmt: skip

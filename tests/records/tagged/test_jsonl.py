@@ -53,7 +53,7 @@ def test_what_is_not_known_is_not_written(read: Any, write: Any) -> None:
         "text": "a",
         "seqcli": {"spans": []},
     }
-    with pytest.raises(UsageError, match="no spans"):
+    with pytest.raises(UsageError, match="do not mark spans"):
         write("spans", [s], lambda s: Answer(["X"]))
 
 
@@ -99,7 +99,7 @@ def test_an_empty_object_cannot_be_but_an_empty_list_can(read: Any, write: Any) 
         ("nope", {}, "f:2:1: not a JSON object (expecting value)"),
         ('{"text": nope}', {}, "f:2:10: not a JSON object (expecting value)"),
         ('["a"]', {}, "f:2:1: not a JSON object"),
-        ("[" * 100_000, {}, "f:2:1: this JSON is too large a number or too deep to read"),
+        ("[" * 100_000, {}, "f:2:1: this JSON has too large a number or is nested too deeply"),
         ('{"txt": "a"}', {}, "f:2:1: the object has no 'text'"),
         ('{"id": 1, "text": 5}', {}, "f:2:19: the object has neither text nor tokens in 'text'"),
         ('{"tokens": ["a", 5]}', {}, "f:2:18: 'tokens' holds 5, not a string"),

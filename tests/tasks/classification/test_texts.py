@@ -94,9 +94,9 @@ def test_what_is_missing_is_told_with_its_place(name: str, text: str, message: s
 
 
 def test_a_column_is_one_of_the_texts_once() -> None:
-    with pytest.raises(UsageError, match="two of them are one column"):
+    with pytest.raises(UsageError, match="two of them are the same column"):
         read("tsv", FILES["tsv"], further=("question", "2"))
-    with pytest.raises(UsageError, match="two of them are one column"):
+    with pytest.raises(UsageError, match="two of them are the same column"):
         read("tsv", FILES["tsv"], text="question", further=("question",))
 
 

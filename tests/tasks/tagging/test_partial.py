@@ -325,7 +325,7 @@ def test_json_has_null_and_lists(tmp_path: Path) -> None:
         dataset.open_corpus(dataset.Config(train="a.jsonl", scheme="none"), tmp_path)
     for odd, where in [({"tags": [[]]}, "30: "), ({"tags": [["!A", "B"]]}, "30: "), ({"annotated": "PER"}, "49: ")]:
         (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["the"], "tags": ["O"]} | odd))
-        with pytest.raises(SeqcliError, match=f"a.jsonl:1:{where}.* is no list of"):
+        with pytest.raises(SeqcliError, match=f"a.jsonl:1:{where}.* is not a list of"):
             dataset.open_corpus(config, tmp_path)
 
 
