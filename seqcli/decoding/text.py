@@ -56,6 +56,7 @@ def _behind(tokenizer: BaseTokenizer, prompt: np.ndarray) -> TextStream:
     decoder = tokenizer.stream()
     for id in prompt.tolist():
         decoder.push(id)
+    decoder.settle()
     return decoder
 
 

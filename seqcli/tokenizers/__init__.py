@@ -228,6 +228,9 @@ class TextStream(ABC):
     def push(self, id: int) -> str:
         """Return the text that this id completes; may be empty."""
 
+    def settle(self) -> None:
+        """Take whole characters that were held back as written: they belong to a prompt."""
+
     def finish(self) -> str:
         """Return the rest of the text; an incomplete character becomes U+FFFD."""
         return ""

@@ -145,6 +145,9 @@ class _Composed(TextStream):
             self._held += c
         return said
 
+    def settle(self) -> None:
+        self._held = ""
+
     def finish(self) -> str:
         held, self._held = self._held, ""
         return normalize("NFC", held)

@@ -123,6 +123,15 @@ def test_a_word_is_joined_to_its_prompt() -> None:
     assert list(stream_text(tokens([two]), tokenizer, np.array([end]))) == ["two"]
 
 
+def test_composed_characters_do_not_repeat_their_prompt() -> None:
+    tokenizer = char.Tokenizer.learn(["가각 é"], char.Config(normalize="nfd"))
+    prompt, more = tokenizer.encode("가"), tokenizer.encode("각가")
+    assert "".join(stream_text(iter(tokens(more.tolist())), tokenizer, prompt)) == "각가"
+    letter, mark = tokenizer.encode("é")
+    text = "".join(stream_text(iter(tokens([mark])), tokenizer, np.array([letter])))
+    assert text == "\u0301"  # what is written already cannot be taken back: the mark follows its letter
+
+
 def test_every_token_is_collected_even_where_it_shows_nothing() -> None:
     collected: list[Token] = []
     given = tokens([0xC3, 0xA9, 10])
