@@ -153,7 +153,7 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
         with replacing(path) as file:
             file.write(data)
     except OSError as error:
-        hint = "free some space, then go on with --resume" if error.errno == 28 else ""
+        hint = "free some space, then continue with --resume" if error.errno == 28 else ""
         raise SeqcliError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 
@@ -195,7 +195,7 @@ def _opened(path: Path) -> Iterator[Callable[[], Any]]:
     except FileNotFoundError:
         raise SeqcliError(f"no such model: {path}", hint="list your runs: ls runs/*/model.safetensors") from None
     except SafetensorError as error:
-        raise _foreign(path, f"not a readable model file; it may be cut short or of another kind ({error})") from None
+        raise _foreign(path, f"not a readable model file; it may be truncated or of another kind ({error})") from None
     except OSError as error:  # for a folder it says "no such device"
         if path.is_dir():
             raise SeqcliError(f"{path} is a folder, not a model file") from None

@@ -105,7 +105,7 @@ class Run:
                 os.fsync(file.fileno())
                 return file.tell()
         except OSError as error:
-            hint = "free some space, then go on with --resume" if error.errno == errno.ENOSPC else ""
+            hint = "free some space, then continue with --resume" if error.errno == errno.ENOSPC else ""
             raise SeqcliError(f"cannot write {self.metrics}: {error.strerror}", hint=hint) from None
 
     def cut_log(self, length: int) -> None:

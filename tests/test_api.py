@@ -207,7 +207,7 @@ def test_tags_that_are_no_spans(tmp_path):
 
 def test_further_columns_are_asked_for(tmp_path):
     model = seqcli.load(write_tagger(tmp_path / "m.safetensors", features=True))
-    with pytest.raises(seqcli.SeqcliError, match="this model reads pos besides the words"):
+    with pytest.raises(seqcli.SeqcliError, match="this model reads pos beside the words"):
         model.tag(["Rome"])
     one, other = (model.tag(["Rome", "is"], {"pos": pos}) for pos in (["N", "V"], ["V", "N"]))
     assert [w for w, _, _ in one] == ["Rome", "is"]
@@ -269,7 +269,7 @@ def test_translations(translator):
     assert len({translator.translate("abc", temperature=3) for _ in range(20)}) > 1  # no seed, no promise
     assert translator.translate("abc", seed=1) == translator.translate("abc", seed=2)  # nothing is drawn
     assert translator.translate("abc", replace_unknown=True).count("<unk>") == 0
-    with pytest.raises(seqcli.SeqcliError, match="give one kind"):
+    with pytest.raises(seqcli.SeqcliError, match="give only one kind"):
         translator.translate("abc", temperature=1, beam=2)
     with pytest.raises(seqcli.SeqcliError, match="--length-penalty must be from 0"):
         translator.translate("abc", length_penalty=-1)

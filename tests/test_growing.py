@@ -450,7 +450,7 @@ def test_a_dry_run_tells_what_would_be_added(trained: Any) -> None:
     ("args", "status", "message"),
     [
         (["--name", "base", "--overwrite", "--init-from", "base"], 2, "--overwrite would remove runs/base/model"),
-        (["--grow"], 2, "--grow: it is the model of --init-from that grows"),
+        (["--grow"], 2, "--grow needs a model to grow"),
         (["--grow", "--resume"], 2, "--resume cannot be combined with --grow"),
         (
             ["--set", "data.replay=0.2"],
@@ -486,7 +486,7 @@ def test_old_data_that_are_gone_are_said_to_be_and_the_run_goes_on(trained: Any,
     (tmp_path / file).unlink()
     args = ["train", "r.yaml", "--init-from", "base", "--grow", "--set", f"data.train=more-{file}"]
     done = ok(*args, "--name", "more", cwd=tmp_path)
-    assert "the data of base cannot be scored again: " in done.stderr
+    assert "the data of base are not scored again: " in done.stderr
     assert "old" not in artifact.read_header(tmp_path / "runs/more/model.safetensors")["scores"]
     done = seqcli(*args, "--name", "again", "--set", "data.replay=0.2", cwd=tmp_path)
     assert done.returncode == 1

@@ -307,8 +307,8 @@ def test_a_fine_tuned_run_goes_on_by_layers(here: Path) -> None:
     [
         ("tag", ["model.reader=[]"], "train.reader_rate: this model has no reader"),
         ("lm", ["train.reader_rate=0.1"], "train.reader_rate: this model has no reader"),
-        ("lm", ["train.layer_rate=0.5"], "train.layer_rate: the model is new"),
-        ("tag", ["train.reader_rate=0", "train.unfreeze_every=1"], "train.unfreeze_every: the model is new"),
+        ("lm", ["train.layer_rate=0.5"], "train.layer_rate: the whole model is new"),
+        ("tag", ["train.reader_rate=0", "train.unfreeze_every=1"], "train.unfreeze_every: the whole model is new"),
         ("tag", ["train.reader_rate=1.5"], "train.reader_rate"),
     ],
 )

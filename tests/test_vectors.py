@@ -301,7 +301,7 @@ def test_similar_lines(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n")
     none = command(*model[:-1], "empty.txt", cwd=tmp_path, input="a\n")
     assert (none.returncode, none.stdout) == (1, b"")
-    assert "there is no text to compare with" in none.stderr
+    assert "contains no text to compare with" in none.stderr
 
 
 # the table, files, mistakes

@@ -221,7 +221,7 @@ def test_a_model_that_cannot_be_written_is_used_all_the_same(spawn, classifiers,
     process = spawn("classify", "-m", "bag", "--target-precision", 0.7, cwd=home, preexec_fn=limited)
     out, err = process.communicate(b"a superb film\n", timeout=60)
     assert process.returncode == 0, err
-    assert b"warning: the threshold for precision 0.7 is not stored: cannot write runs/bag/model.safetensors" in err
+    assert b"warning: the threshold for precision 0.7 is not kept: cannot write runs/bag/model.safetensors" in err
     assert out.count(b"\n") == 1
     assert (home / "runs/bag/model.safetensors").read_bytes() == whole
     assert [p.name for p in (home / "runs/bag").iterdir() if p.name.startswith(".")] == []

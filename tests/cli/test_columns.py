@@ -101,7 +101,7 @@ def test_more_than_one_process_and_model(run, folder):
     sets = ["--set", "data={train: joined.tsv}", *FEW]
     assert run("-q", "train", "tags.yaml", "--name", "joined", *sets).returncode == 0
     other = run("generate", "-m", "recurrent", "--ensemble", "joined", "test.tsv")
-    assert (other.returncode, "have other tokenizers of the source side" in other.stderr) == (2, True)
+    assert (other.returncode, "have different tokenizers of the source side" in other.stderr) == (2, True)
 
 
 def test_files_of_other_formats_are_scored_alike(run, folder):

@@ -248,7 +248,7 @@ def test_its_text_may_be_left_out(report, forks, classifiers, odd, tmp_path):
     ("args", "status", "message"),
     [
         (["--metric", "macro-f2"], 2, "unknown metric 'macro-f2'\n  hint: did you mean 'macro-f1'?"),
-        (["--metric", "span-f1"], 1, "span-f1 cannot be measured on remarks-test.tsv with this model\n  hint: what can: accuracy"),
+        (["--metric", "span-f1"], 1, "span-f1 cannot be measured on remarks-test.tsv with this model\n  hint: available: accuracy"),
         (["--metric", "subset-accuracy"], 1, "subset-accuracy cannot be measured on remarks-test.tsv"),
         (["--unknown-label", "ignore"], 2, "'ignore' is not a known value\n  hint: known: error, skip, count-wrong"),
         (["--split", "dev"], 2, "the run has no dev split\n  hint: it has: train, valid, test"),

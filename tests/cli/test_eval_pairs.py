@@ -177,7 +177,7 @@ def test_standard_input_is_read_without_files(score, fails):
     assert score("--per-line", "--input", "scan", input="IN: abc OUT: cba\n") == found.partition("\n")[0] + "\n"
     assert score("--per-line", input="") == ""
     err = fails("--per-line", input=text, model="copies", status=2)
-    assert "standard input has no companion file" in err
+    assert "standard input has no file beside it" in err
     assert "in one: --input tsv, csv, jsonl or scan" in err
 
 
@@ -284,7 +284,7 @@ def test_files_that_do_not_fit_together(fails, tmp_path):
         assert f"{tmp_path}/x.en has 3 lines, {tmp_path}/x.de has 2: each line must have its counterpart" in err
     (tmp_path / "x.en").write_text("")
     assert "has 0 lines" in fails(*sides, "--per-line", tmp_path / "x.en")
-    assert "standard input has no companion file" in fails(*sides, "-", status=2, input="abc\n")
+    assert "standard input has no file beside it" in fails(*sides, "-", status=2, input="abc\n")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_bytes_that_are_no_text(fails, tmp_path):
     ("args", "message"),
     [
         (["--metric", "bleuu"], "did you mean 'bleu'?"),
-        (["--metric", "accuracy"], "accuracy cannot be measured with runs/back/model.safetensors\n  hint: what can: calibration-error, "),
+        (["--metric", "accuracy"], "accuracy cannot be measured with runs/back/model.safetensors\n  hint: available: calibration-error, "),
         (["--metric", "bleu", "--metric", "perplexity", "x.tsv"], "phoneme-error-rate, bleu, chrf, ter\n"),
         (["--input", "tsv"], "--input is about FILES, but there are none: the run's own data is scored"),
         (["--delimiter", ";", "--split", "valid"], "--delimiter is about FILES"),

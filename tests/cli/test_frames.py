@@ -27,8 +27,8 @@ REFUSED = [
     ("generate -m beeps-ctc --explain --jsonl", "reads frames"),
     ("generate -m beeps-ctc --draw x.png", "is for models with a decoder"),
     ("generate -m beeps-ctc --ensemble beeps-ctc", "a CTC model cannot be part of an ensemble"),
-    ("generate -m beeps --ensemble back", "have other frames"),
-    ("generate -m back --ensemble beeps", "have other frames"),
+    ("generate -m beeps --ensemble back", "have different frames"),
+    ("generate -m back --ensemble beeps", "have different frames"),
     ("generate -m beeps --lm lm-words", "--lm is for CTC models"),
     ("generate -m beeps --times --jsonl", "--times is for CTC models"),
     ("generate -m beeps-ctc --lm lm", "reads symbols of the kind char, but this model writes word"),
@@ -153,11 +153,11 @@ MISTAKES = {
     "a task of text": ("language-model", f"frames: values\n{DATA}", 2, "reads text, not frames"),
     "no frames": ("classification", f"tokenizer: char\n{DATA}\nmodel: {{front_end: conv}}", 4, "model.front_end: it is"),
     "ctc without": (
-        "sequence-to-sequence", f"tokenizer: char\n{DATA}\nmodel:\n  kind: ctc\n  front_end: conv", 6, "it is of frames"
+        "sequence-to-sequence", f"tokenizer: char\n{DATA}\nmodel:\n  kind: ctc\n  front_end: conv", 6, "it is for frames"
     ),
     "linear without": ("classification", f"{DATA}\nmodel: {{kind: frames-linear}}", 3, "frames-linear reads frames"),
-    "stride": ("tagging", f"frames: values\n{DATA}\nmodel:\n  front_end: conv", 5, "each frame has its tag"),
-    "patches": ("tagging", f"frames: values\n{DATA}\nmodel: {{front_end: patches}}", 4, "each frame has its tag"),
+    "stride": ("tagging", f"frames: values\n{DATA}\nmodel:\n  front_end: conv", 5, "every frame has a tag"),
+    "patches": ("tagging", f"frames: values\n{DATA}\nmodel: {{front_end: patches}}", 4, "every frame has a tag"),
     "word dropout": ("classification", f"frames: values\n{DATA}\nmodel: {{word_dropout: 0.1}}", 4, "it is for text"),
     "of a tagger": ("tagging", f"frames: values\n{DATA}\nmodel: {{word_dropout: 0.1}}", 4, "it is for text"),
     "characters": ("classification", f"frames: values\n{DATA}\nmodel: {{characters: cnn}}", 4, "it is for text"),
@@ -177,7 +177,7 @@ MISTAKES = {
     ),
     "a kind": ("classification", f"frames: melody\n{DATA}", 2, "unknown frames 'melody'"),
     "augment": ("classification", f"frames: {{kind: values, augment: {{nois: 1}}}}\n{DATA}", 2, "did you mean 'noise'"),
-    "cepstra": ("classification", f"frames: {{kind: mfcc, bands: 10, cepstra: 11}}\n{DATA}", 2, "11 of 10 bands"),
+    "cepstra": ("classification", f"frames: {{kind: mfcc, bands: 10, cepstra: 11}}\n{DATA}", 2, "at most the number of bands, 10, not 11"),
 }  # fmt: skip
 
 

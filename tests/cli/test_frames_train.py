@@ -100,7 +100,7 @@ def test_text_and_frames_do_not_go_on_from_each_other(forks, alone):
     )
     forks.ok("train", "text.yaml", cwd=alone)
     for recipe, start, said in (
-        ("classes", "text", "reads text, this recipe frames"),
+        ("classes", "text", "reads text, but this recipe frames"),
         ("text", "classes-alone", "reads frames, this recipe text"),
     ):
         done = forks("train", f"{recipe}.yaml", "--name", "no", "--init-from", f"runs/{start}", cwd=alone)
@@ -164,8 +164,8 @@ model: {{cell: gru, embedding: 4, hidden: 4}}
     done = forks.ok("train", "files.yaml", cwd=alone)
     assert "word for word" not in done.stderr
     again = ("eval", "-m", "runs/files", "--split", "valid")
-    assert "the data has changed" not in forks.ok(*again, cwd=alone).stderr
+    assert "the data have changed" not in forks.ok(*again, cwd=alone).stderr
     named = forks.ok("eval", "-m", "runs/files", *sorted(map(str, folder.glob("valid/*/*.npy"))), cwd=alone)
     assert "8" in named.stdout
     np.save(folder / "valid" / "up" / "0.npy", np.zeros((6, 2), np.float32))
-    assert "the data has changed" in forks.ok(*again, cwd=alone).stderr
+    assert "the data have changed" in forks.ok(*again, cwd=alone).stderr

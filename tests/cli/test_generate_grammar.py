@@ -51,7 +51,7 @@ def test_it_ends_within_its_tokens(forks, home):
     ("args", "said"),
     [
         (("--grammar", "[A-Z]é"), "the model cannot write a match of '[A-Z]é' with its symbols"),
-        (("--grammar", "a{9}", "--max-tokens", 8), "matches in 8 tokens"),
+        (("--grammar", "a{9}", "--max-tokens", 8), "a match of 'a{9}' in 8 tokens"),
         (("--grammar", "a", "--stop", "b"), "--stop cannot be combined with it"),
         (("--grammar", "a", "--next", 2), "--next cannot be combined with it"),
         (("--must", "a"), "--must does not apply to"),

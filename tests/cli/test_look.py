@@ -119,13 +119,13 @@ def test_neighbors(look: Any, model: str, word: str) -> None:
     ("mode", "model", "args", "said"),
     [
         ("surprise", "pos", ["tags.txt"], "`look surprise` is for language-model"),
-        ("attention", "lm", ["text.txt"], "serves classification, sequence-to-sequence"),
+        ("attention", "lm", ["text.txt"], "is for classification, sequence-to-sequence"),
         ("flow", "lm", ["text.txt", "--plot", "a.txt"], "not the name of a picture"),
         ("flow", "lm", ["--cells", "lstm"], "--cells makes fresh networks"),
         ("flow", "", ["--cells", "lsttm"], "did you mean 'lstm'?"),
         ("flow", "lm-counted", ["text.txt"], "no recurrent states to look at"),
         ("neurons", "lm-attention", ["text.txt"], "no recurrent states to look at"),
-        ("neighbors", "lm", ["Q"], "'Q' is none of the model's 22 words"),
+        ("neighbors", "lm", ["Q"], "'Q' is not among the model's 22 words"),
     ],
 )
 def test_mistakes_of_use(look: Any, mode: str, model: str, args: list[str], said: str) -> None:

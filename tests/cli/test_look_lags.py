@@ -44,7 +44,7 @@ def test_what_each_network_is_asked_to_learn() -> None:
 @pytest.mark.parametrize(
     ("args", "said", "status"),
     [
-        (["--tasks", "partiy"], "no lag task is named 'partiy'", 2),
+        (["--tasks", "partiy"], "unknown lag task 'partiy'", 2),
         (["--cells", "lsttm"], "did you mean 'lstm'?", 2),
         (["--plot", "x.txt"], "not the name of a picture", 2),
     ],

@@ -70,7 +70,7 @@ def test_generation_is_the_same_in_batches_processes_and_streams(run, home):
     [
         ("eval -m tiny --mix bytes", "has other symbols than"),
         ("eval -m tiny --mix counted=0.5 --mix looking", "only some weights are given"),
-        ("eval -m tiny --mix counted=1.5", "shares of 1"),
+        ("eval -m tiny --mix counted=1.5", "sum to less than 1"),
         ("eval -m counted --cache 10", "a cache needs the hidden states of a network"),
         ("eval -m counted --dynamic", "--dynamic is for recurrent language models"),
         ("eval -m tiny --cache 10 --window 8", "--cache reads one stream"),

@@ -84,7 +84,7 @@ def test_stopped_and_resumed_by_the_line_it_prints(forks, alone, number, status)
         line = done.stderr.splitlines()[-1]
         assert line.startswith("saved at step ")
         assert artifact.read_header(run / "last.safetensors")["progress"]["step"] == int(line.split()[3].strip(";"))
-        command = shlex.split(line.partition("go on with: ")[2])
+        command = shlex.split(line.partition("continue with: ")[2])
         assert command[0] == "seqcli"
         args = command[1:]
         assert not any(run.glob(".*"))
@@ -146,8 +146,8 @@ def finished(forks, furnish, tmp_path_factory) -> Path:
         (["--resume", "tokenizer.unk=true"], 2, "another recipe: tokenizer.unk"),
         (["--resume", "train.batch_size=4"], 2, "another recipe: train.batch_size"),
         (["--resume", "train.seed=7", "train.optimizer=sgd"], 2, "another recipe: train.optimizer, train.seed"),
-        (["--resume", "data.train=other.txt"], 1, "the data has changed since runs/tiny began: test, train, valid"),
-        (["--resume", "data.test=null"], 1, "the data has changed since runs/tiny began: test, train"),
+        (["--resume", "data.train=other.txt"], 1, "the data has changed since runs/tiny started: test, train, valid"),
+        (["--resume", "data.test=null"], 1, "the data has changed since runs/tiny started: test, train"),
         (["--resume", "--overwrite"], 2, "--resume cannot be combined with --overwrite"),
         (["--resume", "--init-from", "runs/tiny"], 2, "--resume cannot be combined with --init-from"),
         (["--resume", "--name", "nothing"], 2, "there is no run runs/nothing to resume"),

@@ -88,7 +88,7 @@ MISTAKES = [
     ("eval -m topics --confusion", "--confusion is for texts with one label each"),
     (
         "eval --compare remarks topics --unknown-label count-wrong",
-        "one model gives a text one label, the other several",
+        "one model gives a text one label, the other may give several",
     ),
     ("eval --compare remarks trees --unknown-label count-wrong", "the models have no label in common"),
     ("eval --compare remarks linear --metric subset-accuracy", "subset-accuracy cannot be measured on these models"),
@@ -142,7 +142,7 @@ def test_a_threshold_that_cannot_be_kept_is_used(folder: Path, monkeypatch: pyte
     monkeypatch.setattr("seqcli.artifact.write", refuse)
     done = seqcli("tag", "-m", "pos", "--target-precision", "0.8", cwd=folder, input="a walk\n")
     assert done.returncode == 0, done.stderr
-    assert "the threshold for precision 0.8 is not stored: cannot write runs/pos/model.safetensors" in done.stderr
+    assert "the threshold for precision 0.8 is not kept: cannot write runs/pos/model.safetensors" in done.stderr
     assert done.text.count("/") == 2
 
 

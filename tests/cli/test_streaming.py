@@ -176,7 +176,7 @@ def test_odd_samples_are_told(heard, say):
     for given, status, message in (
         (b"", 0, ""),
         (b"a", 1, "error: <stdin>: an odd number of bytes: the last sample is cut short"),
-        (b"ab" * 99, 1, "error: <stdin>: too short a recording: less than one window"),
+        (b"ab" * 99, 1, "error: <stdin>: the recording is too short: less than one window"),
         (whole, 1, "error: <stdin> is a WAV file, not raw samples"),
     ):
         done = say("classify", "sounds", "--input", "pcm", input=given)

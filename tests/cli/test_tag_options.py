@@ -249,7 +249,7 @@ def test_mistakes_in_the_input(fails, tmp_path, args, text, place, message, befo
 
 def test_a_model_with_a_further_column_wants_it(fails):
     out, err = fails(input="Ada saw Paris\n", model="fed", status=2)
-    assert "this model reads pos besides the words: text has no such column" in err
+    assert "this model reads pos beside the words: text has no such column" in err
     assert "hint: give columns: --input conll --columns word,pos" in err
     assert out == ""
     out, err = fails("--format", "conll", "--columns", "word", input="Ada\n\n", model="fed")
@@ -267,7 +267,7 @@ def test_a_model_with_a_further_column_wants_it(fails):
     [
         ("ner", ["--format", "cnll"], "unknown format 'cnll'\n  hint: did you mean 'conll'?"),
         ("ner", ["--input", "spans"], "unknown format 'spans' in --input"),
-        ("pos", ["--format", "spans"], "--format spans: the tags of this model are no spans\n  hint: use --format jsonl"),
+        ("pos", ["--format", "spans"], "--format spans: the tags of this model do not mark spans\n  hint: use --format jsonl"),
         ("ner", ["--format", "text"], "--format text is for models that restore something"),
         ("ner", ["--confidence"], "--confidence needs --format conll, not word-tag"),
         ("ner", ["--replace", "--jsonl"], "--replace needs --format conll, not jsonl"),
@@ -277,8 +277,8 @@ def test_a_model_with_a_further_column_wants_it(fails):
         ("ner", ["--min-confidence", "1.5"], "--min-confidence"),
         ("ner", ["--min-confidence", "nan"], "--min-confidence"),
         ("ner", ["--batch-size", "0"], "--batch-size"),
-        ("ner", ["--columns", "word,tag"], "--columns says how to read conll, but text is read\n  hint: add --input conll"),
-        ("ner", ["--comments", "#", "--jsonl"], "--comments says how to read conll, but text is read"),
+        ("ner", ["--columns", "word,tag"], "--columns is for conll, but text is read\n  hint: add --input conll"),
+        ("ner", ["--comments", "#", "--jsonl"], "--comments is for conll, but text is read"),
         ("ner", ["--field", "x", "--input", "text"], "--field says how to read jsonl, but text is read"),
         ("ner", ["--separator", "tab"], "--separator is for conll, but text is read and word-tag is written"),
         ("ner", ["--force", "known"], "--force: text has no columns"),

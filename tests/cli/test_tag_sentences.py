@@ -122,9 +122,9 @@ def test_it_is_scored(place: Path) -> None:
     ("command", "said"),
     [
         ("tag -m cut --n-best 2 --jsonl", "--n-best is for tags: runs/cut/model.safetensors finds sentences"),
-        ("tag -m cut --sentences cut", "--sentences finds sentences in running text for a tagger; runs/cut"),
+        ("tag -m cut --sentences cut", "--sentences finds sentences in running text for a tagger, but runs/cut"),
         ("tag -m tags --sentences tags", "runs/tags/model.safetensors finds no sentences"),
-        ("tag -m tags --sentences cut --input conllu", "for a tagger; conllu is read"),
+        ("tag -m tags --sentences cut --input conllu", "for a tagger, but conllu is read"),
         ("tag -m tags --line-ends", "--line-ends is for running text"),
     ],
 )

@@ -63,7 +63,7 @@ train: {steps: 60, batch_size: none}
     words = (
         "'split'",
         "'valid'",
-        "'tvs' is no format",
+        "'tvs' is not a format",
         "'file'",
         "'attention'",
         "'hidden'",
@@ -82,7 +82,7 @@ train: {steps: 60, batch_size: none}
         ("remarks", ["model.kind=clasifier"], 2, "unknown model 'clasifier'; did you mean 'classifier'?"),
         ("remarks", ["model.cell=lstn"], 2, "did you mean 'lstm'"),
         ("remarks", ["model.kind=ngram-linear"], 2, "tokenizer: this kind of model needs no tokenizer for classification"),
-        ("remarks", ["train.sequence_length=32"], 2, "classification trains on whole texts; data.longest cuts"),
+        ("remarks", ["train.sequence_length=32"], 2, "classification trains on whole texts; data.longest truncates"),
         ("remarks", ["data.encoding=latin-2x"], 2, "unknown encoding 'latin-2x'"),
         ("remarks", ["data.label_separator=';'"], 2, "applies to texts with several labels; set multi_label too"),
         ("remarks", ["data.phrases=true"], 2, "data.phrases is for trees; remarks-train.tsv is tsv"),
@@ -168,7 +168,7 @@ def test_the_data_and_the_recipe_of_a_run_that_goes_on(forks, place, classifiers
     assert "another recipe: data.longest" in forks(*again, *sets("data.longest=5"), cwd=place).stderr
     assert "another recipe: data.multi_label" in forks(*again, *sets("data.multi_label=true"), cwd=place).stderr
     (place / "remarks-test.tsv").write_text("label\ttext\npositive\tnothing else\n")
-    assert "the data has changed since runs/remarks began: test" in forks(*again, cwd=place).stderr
+    assert "the data has changed since runs/remarks started: test" in forks(*again, cwd=place).stderr
     shutil.copy(classifiers / "remarks-test.tsv", place)
     assert "resumed at step 2" in forks.ok(*again, cwd=place).stderr
     counted = forks("train", "linear.yaml", "--resume", cwd=place)

@@ -152,7 +152,7 @@ train: {steps: 60, schedule: inverse-sqr}
         "'split'",
         "'char'",
         "'valid'",
-        "'tvs' is no format of pairs",
+        "'tvs' is not a format of pairs",
         "'general'",
         "'hidden'",
         "copy_source",
@@ -226,7 +226,7 @@ def test_going_on_with_other_data_is_refused(forks, place):
     (place / "back-train.tsv").write_text(rows + "a\tb\n")
     done = forks("train", "back.yaml", *sets("train.steps=8", "train.evaluate_every=2"), "--resume", cwd=place)
     assert done.returncode == 1
-    assert "the data has changed since runs/back began: train" in done.stderr
+    assert "the data has changed since runs/back started: train" in done.stderr
 
 
 def test_a_model_to_begin_from(forks, translators, place):

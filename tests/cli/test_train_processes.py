@@ -72,7 +72,7 @@ def test_a_rank_that_is_killed_ends_all_with_one_message(forks: Any, place: Path
         "  hint: the system kills processes when memory runs out",
     ]
     done = forks.ok("train", "tiny.yaml", "--resume", *more(run), cwd=place)
-    assert "it was saved by 2 processes, 1 go on" in done.stderr
+    assert "saved by 2 processes, resumed by 1" in done.stderr
 
 
 def test_what_processes_cannot_share_is_refused_before_there_are_any(forks: Any, place: Path) -> None:
@@ -82,7 +82,7 @@ def test_what_processes_cannot_share_is_refused_before_there_are_any(forks: Any,
         return done.stderr
 
     recipe = (place / "tiny.yaml").read_text()
-    assert "a recipe from standard input can be read by one process" in says("-", input=recipe)
+    assert "only one process can read a recipe from standard input" in says("-", input=recipe)
     assert "data.train: only one process can read standard input" in says("tiny.yaml", *sets("data.train=-"))
     counted = says("tiny.yaml", *sets("model={kind: ngram, order: 3}", "train=null"))
     assert "a ngram model is not trained by gradients: several processes cannot share its work" in counted

@@ -75,7 +75,7 @@ train: {steps: 60, batch_size: none}
         ),
         ("ner", ["model.kind=taggr"], 2, "unknown model 'taggr'; did you mean 'tagger'?"),
         ("ner", ["model.cell=lstn"], 2, "did you mean 'lstm'"),
-        ("ner", ["data.format=cnll"], 2, "'cnll' is no format with tags"),
+        ("ner", ["data.format=cnll"], 2, "'cnll' is not a format with tags"),
         ("ner", ["data.scheme=iob3"], 2, "data.scheme"),
         ("ner", ["data.restore=umlauts"], 2, "cannot restore 'umlauts'"),
         ("ner", ["tokenizer=char"], 2, "tokenizer: tagging reads words as the data has them: remove it"),
@@ -155,7 +155,7 @@ def test_fine_tuning_begins_with_the_weights_and_the_vocabulary(forks, place, ta
 @pytest.mark.parametrize(
     ("recipe", "start", "message"),
     [
-        ("ner", "pos", "the tags of the data are spans, the model's are not"),
+        ("ner", "pos", "the tags of the data are spans, but the model's are not"),
         ("pos", "ner", "error: "),
         ("ner", "spaces", "error: "),
     ],

@@ -135,7 +135,7 @@ def test_what_does_not_fit_in_is_told_and_left_away(translators):
     )
     assert done.stdout == "?\n?\n"
     assert done.returncode == 1
-    assert "<stdin>:1:1: found no answer that meets the demands: 'ddd' (--must)" in done.stderr
+    assert "<stdin>:1:1: no answer was found that satisfies 'ddd' (--must)" in done.stderr
     assert "2 records have no answer that is as asked" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -191,7 +191,7 @@ def test_keys_are_of_objects(fails_to_translate):
         ("a\tb\nsee grüße\n", "terms.tsv:2:1: 1 cells in a line of a glossary"),
         ("a\tb\tc\n", "terms.tsv:1:1: 3 cells"),
         ("a\tb\n\n\t c\n", "terms.tsv:3:1: an empty cell"),
-        ("a\tb\na\tb\na\tc\n", "terms.tsv:3:1: 'a' is 'c' here, and 'b' in line 1"),
+        ("a\tb\na\tb\na\tc\n", "terms.tsv:3:1: 'a' is 'c' here, but 'b' in line 1"),
         ("\n", "terms.tsv: the glossary is empty"),
     ],
 )

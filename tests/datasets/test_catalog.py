@@ -155,7 +155,7 @@ def test_a_data_yaml_may_name_another_folder(folders):
 def test_a_folder_is_a_name(folders, folder):
     put(folders[0] / "mine", {"a.txt": "text\n"}, f"files: {{train: a.txt}}\nfolder: {folder}\n")
     with pytest.raises(
-        SeqcliError, match=r"data\.yaml:2: folder: (.* is not the name of one folder|must be text, not)"
+        SeqcliError, match=r"data\.yaml:2: folder: (.* is not the name of a folder|must be text, not)"
     ):
         catalog.find("mine")
 
@@ -195,9 +195,9 @@ def test_a_folder_with_a_data_yaml_is_a_data_set(folders, capsys):
         ("files: a.txt", "data.yaml:1: files: must be keys with values, not 'a.txt'"),
         ("files: {valid: a.txt}", "files: names no file or glob for train"),
         ("files: {train: [", "data.yaml:1:17: a value is missing here"),
-        ("files: {train: /etc/hosts}", "data.yaml:1: files.train: '/etc/hosts' is no file or glob inside"),
-        ("files: {train: ../a.txt}", "data.yaml:1: files.train: '../a.txt' is no file or glob inside"),
-        ("files: {train: ''}", "data.yaml:1: files.train: '' is no file or glob inside"),
+        ("files: {train: /etc/hosts}", "data.yaml:1: files.train: '/etc/hosts' is not a file or glob inside"),
+        ("files: {train: ../a.txt}", "data.yaml:1: files.train: '../a.txt' is not a file or glob inside"),
+        ("files: {train: ''}", "data.yaml:1: files.train: '' is not a file or glob inside"),
         ("files: {train: a.txt}\nencoding: 5", "data.yaml:2: encoding: must be text, not 5"),
         ("files: {train: a.txt}\nencoding: zlib", "data.yaml:2: encoding: unknown encoding 'zlib'"),
         ("files: {train: a.txt}\nshares: {valid: 5}", "data.yaml:2: shares.valid: must be a number of at least 0"),

@@ -323,8 +323,8 @@ def test_mistakes_in_the_data_have_their_place(
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"format": "tvs"}, "'tvs' is no format with labels; known: csv"),
-        ({"format": "text"}, "'text' is no format with labels"),
+        ({"format": "tvs"}, "'tvs' is not a format with labels; known: csv"),
+        ({"format": "text"}, "'text' is not a format with labels"),
         ({"label_separator": ","}, "set multi_label too"),
         ({"label_from": "file", "format": "tsv"}, "files are plain text"),
         ({"phrases": True, "format": "tsv"}, "applies to trees, not to tsv"),

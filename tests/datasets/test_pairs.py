@@ -182,7 +182,7 @@ def test_lines_from_standard_input_have_no_counterparts(tmp_path: Path, monkeypa
     spooled = tmp_path / "spooled.txt"
     spooled.write_text("a\n")
     monkeypatch.setattr(dataset.sources, "_spool", lambda: spooled)
-    with pytest.raises(UsageError, match="standard input has no companion file"):
+    with pytest.raises(UsageError, match="standard input has no file beside it"):
         open_corpus(Config(train="-", format="lines", target="de"), tmp_path)
     spooled.write_text("a\tb\n")
     assert read(open_corpus(Config(train="-", format="tsv"), tmp_path)) == [("a", "b")]
@@ -242,7 +242,7 @@ def test_no_pairs_at_all(corpus: Callable[..., Corpus]) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"format": "tvs"}, "'tvs' is no format of pairs; known: csv, jsonl, lines, scan, tsv"),
+        ({"format": "tvs"}, "'tvs' is not a format of pairs; known: csv, jsonl, lines, scan, tsv"),
         ({"longest": 0}, "greater than 0"),
         ({"ratio": 0.5}, "greater than or equal to 1"),
         ({"text": "a"}, "Extra inputs"),

@@ -82,7 +82,7 @@ def test_a_line_too_many_is_found_by_the_lengths(named, at: int) -> None:
     pairs = named("multi30k-en-de").splits["train"]
     source, target = [p.text for p in pairs], [p.target or "" for p in pairs]
     extra = [*target[:at], "ein mann .", *target[at:]]
-    said = re.search(r"is de:(\d+) too many", slip("en", source, "de", extra))
+    said = re.search(r"is de:(\d+) superfluous", slip("en", source, "de", extra))
     assert said
     assert abs(int(said[1]) - (at + 1)) <= 10
     assert slip("en", source, "de", target[:at]) == f"de ends where en:{at + 1} continues"

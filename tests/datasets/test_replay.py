@@ -103,5 +103,5 @@ def test_a_share_of_the_streams_reads_the_earlier_text(share: float, rows: int) 
 
 
 def test_one_stream_cannot_be_shared() -> None:
-    with pytest.raises(UsageError, match=r"data\.replay: a share of the streams"):
+    with pytest.raises(UsageError, match=r"data\.replay: some of the streams"):
         Streams(np.arange(200), 1, 10, 1, earlier=np.arange(50), share=0.5)

@@ -21,7 +21,7 @@ from seqcli.errors import SeqcliError
 def test_every_epoch_reads_contiguous_streams(length, batch_size, sequence_length, seed, epoch):
     ids = np.arange(length)  # an id is its own position
     if length - 1 < sequence_length:
-        with pytest.raises(SeqcliError, match=f"the training text has {length} tokens, too few"):
+        with pytest.raises(SeqcliError, match=f"the training text has {length} tokens, but"):
             Streams(ids, batch_size, sequence_length, seed)
         return
     streams = Streams(ids, batch_size, sequence_length, seed)

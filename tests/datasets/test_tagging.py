@@ -272,14 +272,14 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_a_format_that_only_writes_is_no_format_of_data() -> None:
-    with pytest.raises(ValidationError, match="'spans' is no format with tags"):
+    with pytest.raises(ValidationError, match="'spans' is not a format with tags"):
         Config(train="x", format="spans")
 
 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"format": "conl"}, "'conl' is no format with tags; known: conll"),
+        ({"format": "conl"}, "'conl' is not a format with tags; known: conll"),
         ({"restore": "vowels"}, "cannot restore 'vowels'; known: case, diacritics, sentences, spaces"),
         ({"columns": ["word", "pos"], "tag": "chunk"}, "no column is named 'chunk'; columns: word, pos"),
         ({"scheme": "bioes"}, "scheme"),

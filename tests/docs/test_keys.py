@@ -33,4 +33,4 @@ def test_the_page_has_every_kind_with_every_key():
 def test_a_section_and_the_page_do_not_go_together(tmp_path):
     done = seqcli("recipes", "keys", "model", "--markdown", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--markdown writes the whole page\n  hint: seqcli recipes keys model" in done.stderr
+    assert "--markdown writes the whole page, not a section\n  hint: seqcli recipes keys model" in done.stderr

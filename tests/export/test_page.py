@@ -123,7 +123,7 @@ def test_what_is_written_shows_whole_characters(kind: Any, keys: dict[str, Any])
 
 
 def test_a_tokenizer_that_a_page_has_not() -> None:
-    with pytest.raises(UsageError, match="a page has no tokenizer bins"):
+    with pytest.raises(UsageError, match="a page cannot use this bins tokenizer"):
         page.reading(predictor.load(artifact.read(MODELS / "tides.safetensors")).tokenizer)
 
 
@@ -202,9 +202,9 @@ def test_what_a_page_cannot_show_is_refused_by_name(tmp_path: Path) -> None:
         "linear": "ngram-linear has no graph",
         "spaces": "raw text",
         "ner": "columns",
-        "waves": "a model of frames",
+        "waves": "without a tokenizer",
         "plurals": "transducer has no graph",
-        "tides": "tokenizer bins",
+        "tides": "bins tokenizer",
     }.items():
         with pytest.raises(UsageError, match=said):
             made(name, tmp_path)

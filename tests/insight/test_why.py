@@ -103,7 +103,7 @@ def test_the_log_odds_are_those_of_the_answer():
     [
         (["--text", "the cat", "--at", "9"], "there are 2 answers"),
         (["--text", "the"], "2 to 200 words"),
-        (["--text", "the cat", "x.txt"], "instead of files"),
+        (["--text", "the cat", "x.txt"], "give --text or FILES, not both"),
         (["--text", "the cat", "-m", str(MODELS / "ner.safetensors")], "pos"),
     ],
 )

@@ -91,7 +91,7 @@ def test_restore_checks_names_and_shapes(layer: Outer) -> None:
         layers.restore(layer, {n: a for n, a in stored.items() if n != "parts.0.weight"})
     with pytest.raises(SeqcliError, match=r"do not fit.*stranger"):
         layers.restore(layer, stored | {"stranger": np.zeros(1)})
-    with pytest.raises(SeqcliError, match=r"first is \(6,\).*\(5,\)"):
+    with pytest.raises(SeqcliError, match=r"first has shape \(6,\).*\(5,\)"):
         layers.restore(layer, stored | {"first": np.zeros(6, np.float32)})
 
 

@@ -218,7 +218,7 @@ def test_symbols_that_a_language_model_lacks(lm):
 
 
 def test_a_language_model_of_other_symbols_is_refused():
-    for name, said in (("lm-words", "reads symbols of the kind word"), ("waves", "is no language model")):
+    for name, said in (("lm-words", "reads symbols of the kind word"), ("waves", "is not a language model")):
         with pytest.raises(UsageError, match=said):
             transcribing.Lines(artifact.read(NET / f"{name}.safetensors"), TARGET, 5)
 

@@ -112,7 +112,7 @@ def test_restore_gives_back_the_model_to_the_bit(options: dict[str, Any]) -> Non
 
 def test_restore_names_what_does_not_fit() -> None:
     config, arrays = Config(**SIZES), make().arrays()
-    with pytest.raises(SeqcliError, match=r"embedding is \(11, 12\).*\(12, 12\)"):
+    with pytest.raises(SeqcliError, match=r"embedding has shape \(11, 12\).*\(12, 12\)"):
         Model.restore(config, V + 1, arrays)
     with pytest.raises(SeqcliError, match=r"stack\.cells\.0\.0\.weight_ih is \(64, 12\).*\(48, 12\)"):
         Model.restore(config.model_copy(update={"cell": {"kind": "gru"}}), V, arrays)

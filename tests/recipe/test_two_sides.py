@@ -71,7 +71,7 @@ def test_the_kinds_of_model_for_pairs(write):
         ("heads: 2", "head: 2", "5: model.attention: the attention multihead has no option 'head'; did you mean"),
         ("longest: 30", "longest: 0", "4: data.longest: must be a whole number greater than 0, not 0"),
         ("longest: 30", "ratio: 0.5", "4: data.ratio: must be "),
-        ("longest: 30", "format: xml", "4: data.format: 'xml' is no format of pairs; known: csv, jsonl, "),
+        ("longest: 30", "format: xml", "4: data.format: 'xml' is not a format of pairs; known: csv, jsonl, "),
         ("warmup: 100", "sequence_length: 9", "6: train.sequence_length: sequence-to-sequence trains on whole texts; data.longest drops pairs with a side that is too long"),
         ("inverse-sqrt", "inverse", "6: train.schedule: "),
     ],

@@ -34,7 +34,7 @@ def test_a_record_is_a_line_behind_its_labels_symbol_which_no_text_holds() -> No
     found = CONDITION.text([Example(str(i), ["Ada"]) for i in range(20)])
     assert sorted(without_leads(found).split()) == sorted(map(str, range(20)))
     assert CONDITION.lead("Ada") == f"{chr(FIRST)} "
-    with pytest.raises(UsageError, match="knows no author 'Bob'"):
+    with pytest.raises(UsageError, match="does not know the author 'Bob'"):
         CONDITION.lead("Bob")
     with pytest.raises(UsageError, match="writes under a condition"):
         CONDITION.lead(None)

@@ -136,7 +136,7 @@ def test_fine_tuning_on_other_labels_is_refused(
     with pytest.raises(SeqcliError, match=r"train\.conll:2:8: .*start\.safetensors has no label for the tag 'B-GPE'"):
         Task.prepare(made, None, start)
     (tmp_path / "train.conll").write_text("we\tW\tPRON\nRome\tP\tNOUN\n\n")
-    with pytest.raises(UsageError, match="are spans, the data's are not"):
+    with pytest.raises(UsageError, match="are spans, but the data's are not"):
         Task.prepare(made, None, start)
 
 

@@ -126,7 +126,7 @@ def test_it_is_scored_as_any_model_is(trainer):
 def test_fewer_snapshots_than_wanted(trainer, capsys):
     own = fit(trainer("few", **{**AVERAGED, "steps": 7}))
     assert records(own)[-1]["averaged"] == 2
-    assert "train.average_snapshots is 4, but there are 2 by step 7\n" in capsys.readouterr().err
+    assert "train.average_snapshots is 4, but there are only 2 by step 7\n" in capsys.readouterr().err
     own = fit(trainer("one", **{**AVERAGED, "steps": 4}))
     assert "there is 1 by step 4\nthe last snapshot: " in capsys.readouterr().err
     own = fit(trainer("none", **{**AVERAGED, "steps": 2}))

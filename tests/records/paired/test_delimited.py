@@ -75,8 +75,8 @@ def test_a_filter_needs_a_source_alone(read: Any, text: str, options: Any, expec
         ("a\tb\n", {"own_source": "3"}, "f:1:1: there is no column 3: the row has 2 columns", "numbered from 1"),
         ("a\n", {"prefix": "2", "gold": False}, "f:1:1: there is no column 2: the row has 1 column", "numbered from 1"),
         ("en\tde\n", {"own_source": "fr"}, "f:1:1: no column is named 'fr'", "--source 2"),
-        ("en\tde\n", {"own_source": "1", "target": "1"}, "source and target are both column 1", "two columns"),
-        ("a\tb\n", {"target": "2", "prefix": "2"}, "target and prefix are both column 2", "two columns"),
+        ("en\tde\n", {"own_source": "1", "target": "1"}, "source and target are both column 1", "two different columns"),
+        ("a\tb\n", {"target": "2", "prefix": "2"}, "target and prefix are both column 2", "two different columns"),
         ("a\tb\nc\n", {}, "f:2:2: the row has 1 column, the target is column 2", "a tab separates columns"),
         ("a\tb\nc\td\te\n", {}, "f:2:5: the row has 3 columns, the first one 2", "data.quoting"),
         ("a\tb\n", {"own_source": "en", "header": False}, "there is no column 'en': header: false says that columns have no names", "--source 2"),
@@ -101,7 +101,7 @@ def test_a_prefix_that_is_not_there(read: Any, header: bool | None) -> None:
 
 
 def test_column_0_is_none(read: Any) -> None:
-    with pytest.raises(UsageError, match="source: 0 is no column"):
+    with pytest.raises(UsageError, match="source: 0 is not a column"):
         read("tsv", "a\tb\n", own_source="0")
 
 

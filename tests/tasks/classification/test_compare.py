@@ -99,5 +99,5 @@ def test_what_cannot_be_compared(lab: Any) -> None:
     with pytest.raises(UsageError, match="roc-auc cannot be compared") as error:
         compare(first, second, examples, "roc-auc", resamples=10)
     assert "macro-f1" in error.value.hint
-    with pytest.raises(UsageError, match="one label, the other several"):
+    with pytest.raises(UsageError, match="one label, the other may give several"):
         compare(first, lab.several(10)[0], examples, "accuracy")

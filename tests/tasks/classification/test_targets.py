@@ -201,7 +201,7 @@ def test_a_run_of_levels_scores_files_of_levels_and_of_columns(folder: Path) -> 
         (["train.watch=fine"], "'fine' cannot decide which model is kept here\n  hint: known: targets-mean"),
         (
             ["train.watch=targets-mean", "data.valid=null", "model.linear=false"],
-            "targets-mean needs a validation split",
+            "targets-mean is measured on a validation split",
         ),
         (["model=ngram-linear", "tokenizer=null", "train=null"], "a ngram-linear has one target, not 2"),
         (["data.train=train.ft", "data.valid=null", "data.text=null"], "one label for a text, of at most two levels"),

@@ -192,7 +192,7 @@ def test_a_filter_reads_what_training_read(place: Path, args: tuple[str, ...], t
         ((), f"a {MARK} b {MARK} c\n", "<stdin>:1:1: the model reads 2 texts together, but this record has 3"),
         (("--input", "tsv"), "story\tx\na\tb\n", "<stdin>:1:1: no column is named 'question'"),
         (("--input", "jsonl"), '{"story": "a"}\n', "<stdin>:1:1: the object has no 'question'"),
-        (("--input", "jsonl", "--text", "b"), "{}\n", "the model reads 2 texts, 'b' names 1"),
+        (("--input", "jsonl", "--text", "b"), "{}\n", "the model reads 2 texts, but 'b' names 1"),
     ],
 )
 def test_a_filter_says_what_is_missing(place: Path, args: tuple[str, ...], text: str, message: str) -> None:
@@ -317,7 +317,7 @@ def test_a_parted_pair_says_why(place: Path, parted: str) -> None:
             ("data.text=[story, question, more]", "data.train=four.tsv", "data.valid=null"),
             "model.pair: compare needs two texts, but this recipe joins 3",
         ),
-        (("model.hops=3",), "model.hops: how often"),
+        (("model.hops=3",), "model.hops: applies only to pair: attend"),
     ],
 )
 def test_a_recipe_without_a_pair_says_so(place: Path, sets: tuple[str, ...], message: str) -> None:

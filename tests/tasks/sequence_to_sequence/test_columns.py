@@ -138,7 +138,7 @@ def test_columns_without_a_tokenizer_share_that_of_the_target() -> None:
     ("source", "target", "said"),
     [
         ([1, "1"], 2, "source: column 1 is named twice"),
-        ([0, 1], 2, "source: 0 is no column"),
+        ([0, 1], 2, "source: 0 is not a column"),
         ([1, 2], 2, "target: column 2 is a part"),
     ],
 )
@@ -155,5 +155,5 @@ def test_columns_that_are_said_for_a_model() -> None:
     assert source_columns("a,b", header) == {"source": "a", "parts": ("b",)}
     with pytest.raises(UsageError, match="reads 2 columns together") as error:
         source_columns("a", header)
-    assert error.value.hint == "as in --source 3,1"
+    assert error.value.hint == "as --source 3,1"
     assert source_columns("a,b", {"data": {}}) == {"source": "a,b"}

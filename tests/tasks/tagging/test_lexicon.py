@@ -50,9 +50,9 @@ def test_words_and_their_tags(tmp_path: Path, tagger: Tagger) -> None:
         ("walk\tNOUN-X NOUN XNOUN NOU\n", "1:18", "'XNOUN'", "did you mean 'NOUN'?"),
         ("walk\tNOUN,NOU\n", "1:11", "'NOU'", "did you mean 'NOUN'?"),
         ("\nwalk NOUN\n", "2:1", "expected a word, a tab and tags", "walk<TAB>NOUN VERB"),
-        ("walk\t\n", "1:1", "not a word", "<TAB>"),
-        ("walk\t  \n", "1:1", "not a word", "<TAB>"),
-        ("\tNOUN\n", "1:1", "not a word", "<TAB>"),
+        ("walk\t\n", "1:1", "expected a word", "<TAB>"),
+        ("walk\t  \n", "1:1", "expected a word", "<TAB>"),
+        ("\tNOUN\n", "1:1", "expected a word", "<TAB>"),
     ],
 )
 def test_mistakes_have_their_place(

@@ -360,7 +360,7 @@ REFUSED = [
     (
         ["data.format=conllu", "data.columns=null", "data.tag=feats.Number"],
         "1/a",
-        "cannot be combined with feats.Number",
+        "cannot be known in part in feats.Number",
     ),
 ]
 

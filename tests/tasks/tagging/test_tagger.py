@@ -225,7 +225,7 @@ def test_the_warning_of_a_chunk_that_is_cut_otherwise(lab: Any, capsys: pytest.C
     own = replace(lab.taggers["iob2"], words=Words(Rule(), {"cannot": ["can", "not"]}))
     own.warn_of_splitting("cannot")
     said = " ".join(capsys.readouterr().err.split())
-    assert "'cannot' as 'can not'" in said
+    assert "'cannot' is split into 'can not'" in said
     assert "--input tokens" in said
 
 

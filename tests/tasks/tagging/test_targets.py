@@ -253,7 +253,7 @@ def test_rare_edits_are_no_labels_and_wrong_where_they_are_gold(folder: Path) ->
     [
         ({"data.tag": "[upos, upos]"}, "'upos' is named twice"),
         ({"data": "{train: pos-train.txt, format: word-tag, tag: [a, b]}"}, "word-tag has no 'b'"),
-        ({"data.tag": "upos", "data.edits": "[lemma]"}, "'lemma' is none of the targets"),
+        ({"data.tag": "upos", "data.edits": "[lemma]"}, "'lemma' is not one of the targets"),
         ({"data.scheme": "iob2"}, "with several targets each has its own"),
         ({"model.targets": "{lema: {weight: 2}}"}, "there is no target 'lema'"),
         ({"data.tag": "upos"}, "the data has one target"),
