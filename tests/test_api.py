@@ -207,7 +207,7 @@ def test_tags_that_are_no_spans(tmp_path):
 
 def test_further_columns_are_asked_for(tmp_path):
     model = seqcli.load(write_tagger(tmp_path / "m.safetensors", features=True))
-    with pytest.raises(seqcli.SeqcliError, match="this model reads pos beside the words"):
+    with pytest.raises(seqcli.SeqcliError, match="this model reads pos besides the words"):
         model.tag(["Rome"])
     one, other = (model.tag(["Rome", "is"], {"pos": pos}) for pos in (["N", "V"], ["V", "N"]))
     assert [w for w, _, _ in one] == ["Rome", "is"]

@@ -30,6 +30,7 @@ class Score(NamedTuple):
 
 SCORES = [
     Score("ptb", "test", "perplexity", "73.87", 0.5),
+    Score("ptb-small", "test", "perplexity", "111.3", 1.0),
     Score("tinyshakespeare", "valid", "cross-entropy", "1.4645", 0.02),
     Score("tinyshakespeare-large", "valid", "cross-entropy", "1.4286", 0.02),
 ]

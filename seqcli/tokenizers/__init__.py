@@ -228,7 +228,7 @@ class TextStream(ABC):
     def push(self, id: int) -> str:
         """Return the text that this id completes; may be empty."""
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # noqa: B027 (most hold no whole character back)
         """Take whole characters that were held back as written: they belong to a prompt."""
 
     def finish(self) -> str:

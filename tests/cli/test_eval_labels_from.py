@@ -68,7 +68,7 @@ def test_names_are_labels_unless_flags_say_otherwise(report, named):
         ("file", ["--input", "fasttext", "--label", "x", "fi.txt"], "--label is for tsv, csv, jsonl, but fasttext is read"),
         ("file", ["--input", "jsonl", "--delimiter", ",", "fi.txt"], "--delimiter is for tsv, csv, but jsonl is read"),
         ("file", ["--field", "a", "--text", "b", "x.txt"], "no such file: x.txt"),
-        ("file", ["--field", "a", "--text", "b", "fi.txt"], "--field and --text both say where the text is: give one"),
+        ("file", ["--field", "a", "--text", "b", "fi.txt"], "--field and --text both name the place of the text: give one of them"),
         ("file", ["--field", "a", "--input", "tsv", "fi.txt"], "--field names a key of JSON objects, but the format is tsv\n  hint: --text names a column"),
         ("file", ["--columns", "a", "fi.txt"], "--columns does not apply to runs/file/model.safetensors"),
     ],

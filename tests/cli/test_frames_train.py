@@ -101,7 +101,7 @@ def test_text_and_frames_do_not_go_on_from_each_other(forks, alone):
     forks.ok("train", "text.yaml", cwd=alone)
     for recipe, start, said in (
         ("classes", "text", "reads text, but this recipe frames"),
-        ("text", "classes-alone", "reads frames, this recipe text"),
+        ("text", "classes-alone", "reads frames, but this recipe text"),
     ):
         done = forks("train", f"{recipe}.yaml", "--name", "no", "--init-from", f"runs/{start}", cwd=alone)
         assert done.returncode == 2

@@ -56,11 +56,11 @@ def copied(request, tmp_path):
 KINDS = [
     ("home", "tiny", ["validation text", "sample 1"]),
     ("home", "counted", ["validation text"]),
-    ("taggers", "pos", ["Scores of each label", "Confusion matrix", "surest of", "wrong answers"]),
+    ("taggers", "pos", ["Scores of each label", "Confusion matrix", "the most confident ones", "wrong answers"]),
     (
         "classifiers",
         "remarks",
-        ["words for the label", "nats per text", "Confusion matrix", "that was right"],
+        ["words for the label", "nats per text", "Confusion matrix", "by predicted probability"],
     ),
     ("classifiers", "linear", ["words for the label"]),
     ("classifiers", "trees", ["Confusion matrix"]),

@@ -136,7 +136,7 @@ def test_what_does_not_fit_in_is_told_and_left_away(translators):
     assert done.stdout == "?\n?\n"
     assert done.returncode == 1
     assert "<stdin>:1:1: no answer was found that satisfies 'ddd' (--must)" in done.stderr
-    assert "2 records have no answer that is as asked" in done.stderr
+    assert "2 records have no answer that satisfies the constraints" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -203,7 +203,7 @@ def test_what_a_page_cannot_show_is_refused_by_name(tmp_path: Path) -> None:
         "spaces": "raw text",
         "ner": "columns",
         "waves": "without a tokenizer",
-        "plurals": "transducer has no graph",
+        "plurals": "a model that copies",
         "tides": "bins tokenizer",
     }.items():
         with pytest.raises(UsageError, match=said):

@@ -114,7 +114,7 @@ def test_restore_names_what_does_not_fit() -> None:
     config, arrays = Config(**SIZES), make().arrays()
     with pytest.raises(SeqcliError, match=r"embedding has shape \(11, 12\).*\(12, 12\)"):
         Model.restore(config, V + 1, arrays)
-    with pytest.raises(SeqcliError, match=r"stack\.cells\.0\.0\.weight_ih is \(64, 12\).*\(48, 12\)"):
+    with pytest.raises(SeqcliError, match=r"stack\.cells\.0\.0\.weight_ih has shape \(64, 12\).*\(48, 12\)"):
         Model.restore(config.model_copy(update={"cell": {"kind": "gru"}}), V, arrays)
     with pytest.raises(SeqcliError, match=r"stack\.cells\.2\.0"):
         Model.restore(config.model_copy(update={"layers": 3}), V, arrays)

@@ -128,7 +128,7 @@ def test_fewer_snapshots_than_wanted(trainer, capsys):
     assert records(own)[-1]["averaged"] == 2
     assert "train.average_snapshots is 4, but there are only 2 by step 7\n" in capsys.readouterr().err
     own = fit(trainer("one", **{**AVERAGED, "steps": 4}))
-    assert "there is 1 by step 4\nthe last snapshot: " in capsys.readouterr().err
+    assert "there is only 1 by step 4\nthe last snapshot: " in capsys.readouterr().err
     own = fit(trainer("none", **{**AVERAGED, "steps": 2}))
     assert "there are none by step 2: nothing is averaged\n" in capsys.readouterr().err
     assert "averaged" not in records(own)[-1]

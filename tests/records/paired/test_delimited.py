@@ -101,7 +101,7 @@ def test_a_prefix_that_is_not_there(read: Any, header: bool | None) -> None:
 
 
 def test_column_0_is_none(read: Any) -> None:
-    with pytest.raises(UsageError, match="source: 0 is not a column"):
+    with pytest.raises(UsageError, match="source: 0 is no column"):
         read("tsv", "a\tb\n", own_source="0")
 
 
