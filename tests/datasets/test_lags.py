@@ -93,5 +93,5 @@ def test_splits(name: str) -> None:
 
 
 def test_an_unknown_task_is_named() -> None:
-    with pytest.raises(UsageError, match="unknown lag task 'partiy'"):
+    with pytest.raises(UsageError, match="no lag task is named 'partiy'"):
         lags.made("partiy", [3], 1)

@@ -89,7 +89,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     wanted = f"no such file: {tmp_path / 'train.de'}: it should hold the targets of {tmp_path / 'train.en'}"
     assert error.value.message == wanted
     assert error.value.hint.startswith("'en' in the name train.en is replaced by data.target, 'de'\ndid you mean")
-    with pytest.raises(UsageError, match="standard input has no file beside it"):
+    with pytest.raises(UsageError, match="standard input has no companion file"):
         list(Reader(Options(PAIRED, target="de")).feed(Chunk("a\n", "<stdin>", 1)))
 
 
