@@ -98,6 +98,21 @@ def test_a_text_that_changes_while_the_model_works(tmp_path: Path) -> None:
 
 
 @needs_chromium
+def test_it_continues_an_empty_text_as_what_follows_a_line_end(tmp_path: Path) -> None:
+    stored = artifact.read(MODELS / "lm.safetensors")
+    page.write(stored, tmp_path / "page.html", Options("float16", scored=False))
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    said = driven(text, tmp_path, """
+      const [, length] = document.querySelectorAll("[type=number]"), [more] = document.querySelectorAll("#controls button");
+      document.querySelector("[type=range]").value = 0;
+      length.value = 30; more.click(); await settled();
+      said.text = shown();
+    """)  # fmt: skip
+    own = predictor.load(smaller.smaller(stored, "float16"))
+    assert said["text"].replace("⏎", "") == own.generate("", temperature=0, max_tokens=30)
+
+
+@needs_chromium
 def test_a_label_is_chosen_by_keyboard_and_each_character_stands_once(tmp_path: Path) -> None:
     stored = artifact.read(MODELS / "remarks.safetensors")
     own = predictor.load(stored)

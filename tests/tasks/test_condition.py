@@ -96,6 +96,13 @@ def test_a_report_shows_what_it_writes_under_each_label(place: Path) -> None:
     assert all(f"sample, author {author}, temperature 0.8" in page for author in ("Ada", "Bo"))
 
 
+def test_it_has_no_page(place: Path) -> None:
+    done = inprocess.seqcli("export", "r", "--to", "html", "--unscored", "-o", "x.html", cwd=place)
+    assert done.returncode == 2
+    assert "a page cannot run a model that writes under a condition" in done.stderr
+    assert not (place / "x.html").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -77,9 +77,9 @@ const VIEWS = {
       return null;
     };
     const paint = (part, span) => {
-      const own = unitOf(part), value = colour.value ? own : part.surprise;
+      const own = unitOf(part), value = colour.value ? own : part.bits;
       span.style.background = value === null ? "" : shade(colour.value ? value : value / 8);
-      const said = [part.surprise === null ? "" : `${part.surprise.toFixed(2)} bits`, own === null ? "" : `unit ${unit.value}: ${own.toFixed(3)}`];
+      const said = [part.bits === null ? "" : `${part.bits.toFixed(2)} bits`, own === null ? "" : `unit ${unit.value}: ${own.toFixed(3)}`];
       span.title = said.filter(Boolean).join("; ");
     };
     const add = (part, made) => {
@@ -95,11 +95,6 @@ const VIEWS = {
       const label = (id) => own.tokenizer.name(id).replaceAll("\n", "⏎").replaceAll(" ", "␣");
       next.replaceChildren(bars(ids.map((id) => ({ label: label(id), p: p[id] }))));
     };
-    const step = (part, before) => {
-      const bits = before ? -logSoftmax(before.logits)[part.id] / Math.LN2 : null;
-      const open = before && !before.text ? before.surprise : 0; // bytes of the same character
-      return { ...part, surprise: bits === null ? null : bits + open, ...own.step(part.id, before?.state ?? own.start()) };
-    };
     /** Reads the text, from where it differs from what was read; false where something else was asked meanwhile. */
     const look = async () => {
       asked++;
@@ -111,7 +106,7 @@ const VIEWS = {
       read = read.slice(0, same);
       shown.splice(same).forEach((span) => span.remove());
       speed.textContent = "";
-      const done = await through(parts.slice(same), (part) => add(step(part, read.at(-1))));
+      const done = await through(parts.slice(same), (part) => add(own.after(part, read.at(-1))));
       if (done) foresee();
       return done;
     };
@@ -125,7 +120,7 @@ const VIEWS = {
         for (; count < Number(length.value); count++) yield own.drawn(known().logits, how);
       }
       const written = (id) => joined(own.tokenizer, read.slice(-8).map((part) => part.id), id);
-      await through(steps(), (id) => add(step({ id, text: written(id) }, read.at(-1)), true));
+      await through(steps(), (id) => add(own.after({ id, text: written(id) }, known()), true));
       const took = performance.now() - began;
       const figure = (n) => Math.round(n).toLocaleString("en");
       write.disabled = !(stop.disabled = true);

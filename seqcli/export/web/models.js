@@ -55,16 +55,19 @@ class LanguageModel {
     return { logits: found.logits.data, state: carried(found) };
   }
 
-  /** Read a text: its symbols with their surprise in bits (null for the first), and the resulting state. */
+  /** Read one symbol after `before`, what was read last: with its surprise in bits (null for the first symbol of a text),
+   * which the bytes of one character have together, and the logits and state after it. */
+  after(part, before) {
+    const bits = before ? -logSoftmax(before.logits)[part.id] / Math.LN2 : null, open = before?.text === "" ? before.bits : 0;
+    return { ...part, bits: bits === null ? null : bits + open, ...this.step(part.id, before?.state ?? this.start()) };
+  }
+
+  /** Read a text: its symbols, and the logits and state after them; an empty one is what follows a line end. */
   read(text) {
-    const parts = this.tokenizer.encode(text);
-    let known = null, state = this.start();
-    for (const part of parts) {
-      part.bits = known && -logSoftmax(known)[part.id] / Math.LN2;
-      ({ logits: known, state } = this.step(part.id, state));
-    }
-    if (!parts.length) ({ logits: known, state } = this.step(this.first, state));
-    return { parts, logits: known, state };
+    const parts = [];
+    for (const part of this.tokenizer.encode(text)) parts.push(this.after(part, parts.at(-1)));
+    const { logits, state } = parts.at(-1) ?? this.step(this.first, this.start());
+    return { parts, logits, state };
   }
 
   /** Draw the next symbol from logits; never <unk>. */

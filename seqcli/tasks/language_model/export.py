@@ -46,7 +46,7 @@ def about(predictor: Generator) -> dict[str, Any]:
 def on_page(predictor: Generator) -> dict[str, Any]:
     """Return what a page needs. Raises UsageError for a model that a page cannot run."""
     header = predictor.header
-    if is_reversed(header) or header.get("condition"):
+    if is_reversed(header) or header.get("data", {}).get("condition"):
         what = "reads lines backwards" if is_reversed(header) else "writes under a condition"
         raise UsageError(f"a page cannot run a model that {what}")
     return {"reading": predictor.tokenizer, "window": getattr(predictor.model, "window", None)}
