@@ -10,6 +10,7 @@ to disk and renamed. With `precision` (an object with `kind`), matrices are stor
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -43,10 +44,25 @@ class Artifact:
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
+    @property
+    def name(self) -> str:
+        """The run's name, or the file's without its suffix."""
+        return named(self.path)
+
+    @property
+    def parameters(self) -> int:
+        """The number of the model's parameters."""
+        return sum(a.size for a in self.part("model").values())
+
     def part(self, prefix: str) -> dict[str, np.ndarray]:
         """Return the arrays whose names begin with `prefix.`, named without the prefix."""
         cut = len(prefix) + 1
         return {name[cut:]: a for name, a in self.arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def named(path: Path) -> str:
+    """Return the name of the run whose model file this is, or of another file its own without the suffix."""
+    return path.parent.name if path.stem == "model" else path.stem
 
 
 def hold(descriptor: int) -> bool | None:
@@ -116,6 +132,17 @@ def replacing(path: Path, named: Callable[[], Path] | None = None) -> Iterator[I
             os.close(folder)
 
 
+def put(path: Path, data: bytes, *, full: str = "") -> None:
+    """Replace a file by another content. Raises SeqcliError if it cannot be written, with the hint `full` if the disk
+    is full."""
+    try:
+        with replacing(path) as file:
+            file.write(data)
+    except OSError as error:
+        hint = full if error.errno == errno.ENOSPC else ""
+        raise SeqcliError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+
+
 def _json(header: Mapping[str, Any]) -> str:
     """Return canonical JSON: equal headers give equal text. Raises ValueError for nan and inf, which JSON lacks."""
     return json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -149,12 +176,7 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, np.n
         data = save(dict(sorted(arrays.items())), metadata={"seqcli": text})
     except SafetensorError as error:  # above 100 MB, which no reader accepts either
         raise SeqcliError(f"{path}: the header has {len(text):,} characters: store large parts as arrays") from error
-    try:
-        with replacing(path) as file:
-            file.write(data)
-    except OSError as error:
-        hint = "free some space, then continue with --resume" if error.errno == 28 else ""
-        raise SeqcliError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+    put(path, data, full="free some space, then continue with --resume")
 
 
 def _foreign(path: Path, why: str) -> SeqcliError:

@@ -159,11 +159,7 @@ def _fitted(asked: Asked, own: Rescorer) -> dict[str, float]:
     if said.weights:
         record = {"weights": weights, "metric": said.metric, "first": before, "fitted": after, "lists": len(found)}
         record |= {"seed": said.seed, "model": _digest(own.path)}
-        try:
-            with artifact.replacing(Path(said.weights)) as file:
-                file.write((json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode())
-        except OSError as error:
-            raise SeqcliError(f"cannot write {said.weights}: {error.strerror}") from None
+        artifact.put(Path(said.weights), (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode())
     return weights
 
 

@@ -28,8 +28,7 @@ def command(
     from pathlib import Path
 
     from seqcli import console, page
-    from seqcli.artifact import replacing
-    from seqcli.errors import SeqcliError
+    from seqcli.artifact import put
     from seqcli.runs import open_model
     from seqcli.streams import Output
 
@@ -41,11 +40,7 @@ def command(
     if output == "-":
         Output().write(html)
         return
-    try:
-        with replacing(Path(output)) as file:
-            file.write(html.encode())
-    except OSError as error:
-        raise SeqcliError(f"cannot write {output}: {error.strerror}") from None
+    put(Path(output), html.encode())
     out = Output()
     out.line(output)
     out.flush()

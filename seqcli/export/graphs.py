@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from seqcli import console, layers, precision, predictor, registry
-from seqcli.artifact import Artifact
+from seqcli.artifact import Artifact, put
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.export import onnx, rounded
 from seqcli.export.smaller import Scores, held_out
@@ -59,9 +59,7 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
     task = stored.header["task"]
     if options.viterbi and task != "tagging":
         raise UsageError(f"--viterbi is for taggers: {stored.path} is a model for {task}")
-    own, module = predictor.load(stored), registry.load(f"tasks/{task}", "export")
-    if hasattr(module, "alone"):
-        own = module.alone(own, scored=options.scored)
+    own, module = opened(stored, options)
     parts, graphs, model = recorded(own, options)
     about = {k: v for k, v in own.header.items() if k in KEPT} | module.about(own) | {"labels": _labels(own)}
     with tempfile.TemporaryDirectory() as folder:
@@ -81,8 +79,14 @@ def write(stored: Artifact, path: Path, options: Options) -> tuple[list[Path], S
         for name, part in parts.items():
             text = json.dumps({**about, "part": name, "test": test(part, model)}, ensure_ascii=False, sort_keys=True)
             _opened(made[name], graphs[name], {"seqcli": text}, options)
-            onnx.place(made[name], files[name])
+            put(files[name], made[name].read_bytes())
     return list(files.values()), scores
+
+
+def opened(stored: Artifact, options: Options) -> tuple[Any, Any]:
+    """Return the predictor of a model as its graphs have it, and its task's `export` module."""
+    own, module = predictor.load(stored), registry.load(f"tasks/{stored.header['task']}", "export")
+    return module.alone(own, scored=options.scored) if hasattr(module, "alone") else own, module
 
 
 def recorded(own: Any, options: Options) -> tuple[dict[str, Part], dict[str, Graph], Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from seqcli.artifact import replacing
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.graph import OPSET, Graph, Node, Value
 
@@ -43,15 +42,6 @@ def write(path: Path, graph: Graph, metadata: Mapping[str, str]) -> None:
         raise SeqcliError(f"{path}: {model.ByteSize():,} bytes; an ONNX file holds at most 2 GB", hint="try --int8")
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
-
-
-def place(made: Path, path: Path) -> None:
-    """Copy a finished file to its place. Raises SeqcliError if it cannot be written."""
-    try:
-        with replacing(path) as file:
-            file.write(made.read_bytes())
-    except OSError as error:
-        raise SeqcliError(f"cannot write {path}: {error.strerror}") from error
 
 
 def quantize(path: Path, metadata: Mapping[str, str]) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from seqcli import __version__, predictor, registry
-from seqcli.artifact import Artifact, replacing
-from seqcli.errors import SeqcliError, UsageError
-from seqcli.export.graphs import Options, prove, recorded, test
+from seqcli import __version__
+from seqcli.artifact import Artifact, put
+from seqcli.errors import UsageError
+from seqcli.export.graphs import Options, opened, prove, recorded, test
 from seqcli.export.patterns import javascript
 from seqcli.export.smaller import Scores, held_out
 from seqcli.facts import facts
@@ -66,10 +66,7 @@ def write(stored: Artifact, path: Path, options: Options) -> Scores:
     Raises UsageError for a model that has no page, SeqcliError if its graph's outputs differ from the model's.
     """
     assert options.precision is not None
-    task = stored.header["task"]
-    own, module = predictor.load(stored), registry.load(f"tasks/{task}", "export")
-    if hasattr(module, "alone"):
-        own = module.alone(own, scored=options.scored)
+    own, module = opened(stored, options)
     parts, graphs, model = recorded(own, options)
     about = module.on_page(own)
     for name, part in parts.items():
@@ -79,21 +76,17 @@ def write(stored: Artifact, path: Path, options: Options) -> Scores:
         scores = Scores(held_out(stored), held_out(stored, replace(own, model=model)))
     blob = Blob()
     data = {
-        "task": task,
+        "task": stored.header["task"],
         **shaped(about, blob),
         "graphs": {name: packed(graph, blob) for name, graph in graphs.items()},
         "test": {name: test(part, model) for name, part in parts.items()},
     }
     said = facts(
-        {**own.header, "precision": {"kind": options.precision}}, weights(stored), stored.path.stat().st_size
+        {**own.header, "precision": {"kind": options.precision}}, stored.parameters, stored.path.stat().st_size
     )
     shown = [row for row in said if row[0] in SHOWN]
     content = html(stored, data, blob.text(), shown, scores)
-    try:
-        with replacing(path) as file:
-            file.write(content.encode())
-    except OSError as error:
-        raise SeqcliError(f"cannot write {path}: {error.strerror}") from error
+    put(path, content.encode())
     return scores
 
 
@@ -127,18 +120,11 @@ def shaped(about: Any, blob: Blob) -> Any:
     return about
 
 
-def weights(stored: Artifact) -> int:
-    """Return the number of a model's parameters."""
-    return sum(a.size for name, a in stored.arrays.items() if name.startswith("model."))
-
-
 def html(stored: Artifact, data: Mapping[str, Any], blob: str, said: list[tuple[str, str]], scores: Scores) -> str:
     """Return the page."""
-    folder = stored.path.parent
-    name = folder.name if stored.path.stem == "model" else stored.path.stem
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     parts = {
-        "title": escape(name),
+        "title": escape(stored.name),
         "version": __version__,
         "facts": "\n".join(f"<tr><th>{escape(key)}<td>{escape(own)}" for key, own in said if key),
         "scores": "\n".join(rows(scores)),
@@ -171,10 +157,8 @@ def _read(name: str) -> str:
 
 def reading(tokenizer: BaseTokenizer) -> dict[str, Any]:
     """Return a tokenizer's tables for the page. Raises UsageError for one that the page does not support."""
-    own, header = (
-        {"kind": tokenizer.kind, "size": tokenizer.size, "newline": tokenizer.newline_id},
-        tokenizer.header(),
-    )
+    own: dict[str, Any] = {"kind": tokenizer.kind, "size": tokenizer.size, "newline": tokenizer.newline_id}
+    header = tokenizer.header()
     if tokenizer.kind == "char":
         symbols, nfd = tokenizer.symbols, "normalize" in header  # type: ignore[attr-defined]
         return {**own, "symbols": symbols, "unknown": tokenizer.unk_id, "nfd": nfd}
@@ -186,8 +170,8 @@ def reading(tokenizer: BaseTokenizer) -> dict[str, Any]:
         return {**own, "words": words, "lowercase": header["lowercase"], "split": header["split"], "rule": rule}
     if isinstance(tokenizer, sentencepiece.Tokenizer) and (found := tokenizer.tables()):
         return {**own, **found}
-    raise UsageError(f"a page cannot use this {tokenizer.kind} tokenizer", hint="it supports char, byte, word, and "
-                     "sentencepiece as seqcli learns it")  # fmt: skip
+    hint = "it supports char, byte, word, and sentencepiece as seqcli learns it"
+    raise UsageError(f"a page cannot use this {tokenizer.kind} tokenizer", hint=hint)
 
 
 def by_rule(rule: Rule) -> dict[str, Any]:

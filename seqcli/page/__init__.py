@@ -40,18 +40,12 @@ class Seen:
     def header(self) -> Mapping[str, Any]:
         return self.stored.header
 
-    @property
-    def parameters(self) -> int:
-        """The number of the model's parameters."""
-        return sum(a.size for n, a in self.stored.arrays.items() if n.startswith("model."))
-
 
 def see(stored: Artifact, split: str) -> Seen:
     """Return a run with its log and its answers on a split of its own data, which are kept beside it for the next
     report."""
     folder = stored.path.parent
-    name = folder.name if stored.path.stem == "model" else stored.path.stem
-    seen = Seen(name, stored, list(_logged(folder / "metrics.jsonl")))
+    seen = Seen(stored.name, stored, list(_logged(folder / "metrics.jsonl")))
     kept = folder / f"answers-{split}.json"
     mark = {"checksum": stored.header.get("checksum"), "version": __version__}
     try:
@@ -132,7 +126,7 @@ def overview(runs: Sequence[Seen]) -> list[dict[str, Any]]:
                 "name": run.name,
                 "task": run.header["task"],
                 "model": f"{model['kind']}{', ' * bool(cell)}{cell}",
-                "parameters": run.parameters,
+                "parameters": run.stored.parameters,
                 "metric": metric or "",
                 "valid": scores.get("valid", {}).get(metric),
                 "test": scores.get("test", {}).get(metric),
@@ -198,7 +192,7 @@ def _parts(run: Seen) -> dict[str, Any]:
     labels = sorted(report.get("labels", {}).items(), key=lambda item: (-item[1]["support"], item[0]))
     return {
         "split": run.split,
-        "facts": facts(dict(run.header), run.parameters, run.stored.path.stat().st_size),
+        "facts": facts(dict(run.header), run.stored.parameters, run.stored.path.stat().st_size),
         "recipe": recipe,
         "figures": [
             (n, v, *(said.replace("token", report["unit"]) for said in (units[n].unit, units[n].meaning)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from seqcli import console
+from seqcli import artifact, console
 from seqcli.cli._looking import Files, Json, Plot, opened, records, write
 from seqcli.cli._options import Model, option
 from seqcli.errors import UsageError
@@ -84,7 +84,7 @@ def flow(
         given = {}
         for model in models or [None]:
             own, look = opened("unrolled", model, plot)
-            name = own.path.parent.name if own.path.stem == "model" else own.path.stem
+            name = artifact.named(own.path)
             given[name if name not in given else str(own.path)] = look(own, records(own, files), steps, rows)
     require_torch("look flow")
     found, curves, spectra = {}, {}, {}
