@@ -56,8 +56,7 @@ def command(
              ("--dynamic-int8", dynamic_int8, ("onnx",)), ("--viterbi", viterbi, ("onnx",)))  # fmt: skip
     for flag, given, of in flags:
         if given and to not in of:
-            hint = "for onnx: --int8" if to == "onnx" else "use --precision int8"
-            raise UsageError(f"{flag} does not apply to --to {to}", hint=hint)
+            raise UsageError(f"{flag} does not apply to --to {to}", hint=f"it is for --to {' or '.join(of)}")
     if int8 and dynamic_int8:
         raise UsageError("--int8 and --dynamic-int8 both make the file smaller: give one")
     if to == "html" and precision is None:

@@ -32,6 +32,16 @@ class Part:
     longest: int | None = None  # the most steps that it takes
 
 
+class Running:
+    """The base of a model that is run as graphs: what it does not define is the model's own."""
+
+    def __init__(self, model: Any, run: Mapping[str, Any]):
+        self.model, self.run = model, run  # functions from inputs to outputs, by the names of parts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+
 def record(part: Part, model: Any, arrays: Mapping[str, np.ndarray], put: Callable[[Any, Named], Any]) -> Graph:
     """Record the graph of a part; `put(model, symbols)` returns the model with symbols in place of its arrays."""
     tape = Tape()

@@ -25,11 +25,11 @@ const zeros = (graph) => Object.fromEntries(graph.inputs.filter(({ name }) => na
 /** Return the outputs `next.…` as the inputs `state.…` of the next step. */
 const carried = (found) => Object.fromEntries(numbered("next", found).map(([name, x]) => [name.replace("next", "state"), x]));
 
-/** Sample a symbol; at temperature 0 the most probable one. `random` gives numbers from 0 to 1. */
-function drawn(logits, { temperature, banned = [], random = Math.random }) {
+/** Sample a symbol; at temperature 0 the most probable one. */
+function drawn(logits, { temperature, banned = [] }) {
   const own = Array.from(logits, (v, id) => (banned.includes(id) ? -Infinity : v));
   if (temperature === 0) return argmax(own);
-  let left = random();
+  let left = Math.random();
   const p = softmax(own.map((v) => v / temperature));
   for (let id = 0; id < p.length; id++) if ((left -= p[id]) < 0) return id;
   return argmax(own);

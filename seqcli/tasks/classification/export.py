@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcli import console, ops
 from seqcli.errors import UsageError
-from seqcli.graph.parts import Input, Named, Part
+from seqcli.graph.parts import Input, Named, Part, Running
 from seqcli.records import Example, apart, second
 from seqcli.scoring import own_split
 from seqcli.tasks import _words_graph as words
@@ -101,14 +101,8 @@ def running(predictor: Classifier, run: Mapping[str, Any]) -> Classifier:
     return replace(predictor, model=Exported(predictor.model, run))
 
 
-class Exported:
+class Exported(Running):
     """A classification model that is run as a graph."""
-
-    def __init__(self, model: Any, run: Mapping[str, Any]):
-        self.model, self.run = model, run[""]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
         """Return logits as `models.ClassifyingModel.logits` specifies."""
@@ -123,5 +117,5 @@ class Exported:
             given = words.given(self.model, self.model.vocabulary, rows, [through[i] for i in group if through])
             if _looks(self.model):
                 given["seconds"] = np.array([second(own) for own in rows])
-            found[group] = self.run(given)["logits"]
+            found[group] = self.run[""](given)["logits"]
         return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.errors import UsageError
-from seqcli.graph.parts import Input, Named, Part, flat, nested, numbered
+from seqcli.graph.parts import Input, Named, Part, Running, flat, nested, numbered
 from seqcli.tasks._words_graph import normal, side_by_side
 from seqcli.tasks.sequence_to_sequence.predict import SPARE, Translator
 
@@ -78,7 +78,7 @@ def _posteriors(model: Any, x: Named) -> Named:
         y, counts = model.outputs(source, lengths)
         logprobs = ops.log_softmax(ops.linear(y.swapaxes(0, 1), model.output_weight, model.output_bias))
         inside = (ops.arange(logprobs.shape[1], y)[None] < counts[:, None])[..., None]
-        return {"logprobs": ops.where(inside, logprobs, 0 * logprobs), "steps": counts + 0}
+        return {"logprobs": ops.where(inside, logprobs, 0 * logprobs), "steps": counts}
     found = model.posteriors([row[:n] for row, n in zip(source, lengths.tolist(), strict=True)])
     return {"logprobs": side_by_side(found, 0), "steps": np.array([len(own) for own in found])}
 
@@ -138,15 +138,12 @@ def running(predictor: Translator, run: Mapping[str, Any]) -> Translator:
     return replace(predictor, model=kind(predictor.model, run, predictor.codec.sizes.dimensions))
 
 
-class Exported:
+class Exported(Running):
     """A sequence-to-sequence model that is run as graphs."""
 
     def __init__(self, model: Any, run: Mapping[str, Any], dimensions: int = 0):
-        self.model, self.run = model, run
+        super().__init__(model, run)
         self.like = _read(model, *_blank(model, 1, 1, dimensions))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
 
     def start(
         self, sources: Sequence[np.ndarray], copies: Sequence[np.ndarray] | None = None, unknown: int = 0
@@ -202,19 +199,13 @@ class Editing(Exported):
         return self.model.possible(logprobs, memory, after)
 
 
-class Transcribing:
+class Transcribing(Running):
     """A CTC model whose graph is run."""
-
-    def __init__(self, model: Any, run: Mapping[str, Any]):
-        self.model, self.run = model, run[""]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
 
     def posteriors(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As models.ctc.Model.posteriors."""
         lengths = np.array([len(s) for s in sources], np.int64)
-        found = self.run({"source": side_by_side(sources, 0), "lengths": lengths})
+        found = self.run[""]({"source": side_by_side(sources, 0), "lengths": lengths})
         return [own[:steps] for own, steps in zip(found["logprobs"], found["steps"].tolist(), strict=True)]
 
     def score(self, *given: Any) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcli import ops
 from seqcli.errors import UsageError
-from seqcli.graph.parts import Input, Named, Part
+from seqcli.graph.parts import Input, Named, Part, Running
 from seqcli.layers.crf import CRF
 from seqcli.tasks import _words_graph as words
 from seqcli.tasks.tagging.predict import Tagger
@@ -122,14 +122,8 @@ def given(
     return found
 
 
-class Exported:
+class Exported(Running):
     """A tagging model that is run as a graph."""
-
-    def __init__(self, model: Any, run: Mapping[str, Any]):
-        self.model, self.run = model, run[""]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
 
     def states(self, records: Sequence[Any]) -> list[Any]:
         """Return the input of the language models for records, in the place of their states."""
@@ -147,7 +141,7 @@ class Exported:
         for group in words.groups([len(s) for s in sentences]):
             own = [features[i] for i in group] if features else ()
             read = [through[i] for i in group] if through else ()
-            emissions = self.run(given(self.model, [sentences[i] for i in group], own, read))["emissions"]
+            emissions = self.run[""](given(self.model, [sentences[i] for i in group], own, read))["emissions"]
             for i, scores in zip(group, emissions, strict=True):
                 found[i] = scores[: len(sentences[i])]
         return found
