@@ -73,16 +73,20 @@ class Run:
                 f"{self.path} already holds a run",
                 hint="--resume continues it, --overwrite starts it over, --name NAME keeps both",
             )
+        lock = None
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = _locked(self.path)
-            for left in (*self.path.glob(".*.tmp"), *self.path.glob("snapshots/.*.tmp")):  # left by a killed run
-                left.unlink()
-            tempfile.TemporaryFile(dir=self.path).close()
-        except OSError as error:
-            hint = "free some space" if error.errno == errno.ENOSPC else "runs are written to ./runs in this folder"
-            raise SeqcliError(f"cannot write into the run folder {self.path}: {error.strerror}", hint=hint) from None
-        try:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock = _locked(self.path)
+                for left in (*self.path.glob(".*.tmp"), *self.path.glob("snapshots/.*.tmp")):  # left by a killed run
+                    left.unlink()
+                tempfile.TemporaryFile(dir=self.path).close()
+            except OSError as error:
+                full = error.errno == errno.ENOSPC
+                raise SeqcliError(
+                    f"cannot write into the run folder {self.path}: {error.strerror}",
+                    hint="free some space" if full else "runs are written to ./runs in this folder",
+                ) from None
             yield
         finally:
             if lock is not None:

@@ -13,13 +13,13 @@ from seqcli.artifact import Artifact
 from seqcli.cli import _filter
 from seqcli.cli._generating.language_model import Paragraphs
 from seqcli.cli._options import Columns, Filtering, Given
-from seqcli.cli._reading import SOURCES, TEXTS, Reads, named_format
+from seqcli.cli._reading import SOURCES, TEXTS, Reads, named_format, sentences_format
 from seqcli.datasets.reading import Reading as Said
 from seqcli.datasets.vectors import written
-from seqcli.errors import SeqcliError, UsageError, did_you_mean
+from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
 from seqcli.predictor import BasePredictor, Pooling
-from seqcli.records import KINDS, ROWS, TAGGED, Sentence, formats_of
+from seqcli.records import KINDS, ROWS, TAGGED, Sentence
 from seqcli.tasks.tagging.data import options_for
 from seqcli.vectors import Candidates, Embedder, Found, Neighbours, Writer, array_file
 
@@ -105,12 +105,8 @@ def _chosen(files: Sequence[str], asked: Asked, stored: Artifact, given: Given) 
             raise UsageError(f"{odd[0]} does not apply to {stored.path}: only taggers read columns of words")
         trained = header["data"].get("format")
         return READ[header["task"]].chosen(files, reading.input, reading.field, jsonl, given, trained)
-    read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED)) or "text"
-    if read not in formats_of(TAGGED):
-        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
+    read = sentences_format(files, reading.input, reading.field)
     given.check_format(read)
-    if reading.field and read != "jsonl":
-        raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
     if asked.columns.separator and read != "conll":
         raise UsageError(f"--separator is for conll, but {read} is read")
     return read

@@ -192,6 +192,10 @@ Model = Annotated[
     option("A model file, run folder or run name. Default: the newest run.", "-m", "--model", autocompletion=runs),
 ]
 FieldOption = option("The key of the text in input lines that are JSON objects; implies --input jsonl.")
+TextOption = option(
+    "The text's column, by name or number (tsv, csv), or key (jsonl); for several texts: title,body.",
+    metavar="COLUMN",
+)
 DelimiterOption = option("tsv, csv: the separator of columns.")
 HeaderOption = option("tsv, csv: whether the first row names the columns.", "--header/--no-header")
 LM = For(needs="--lm")

@@ -100,6 +100,19 @@ _PAIRED = (n for n in registry.having("records", "READS", "pairs") if n != "line
 SOURCES = Reads("pairs", ("text", *_PAIRED), "source", "one more column")
 
 
+def sentences_format(files: Sequence[str], input: str | None, field: str | None, default: str = "text") -> str:
+    """Return the format in which sentences are read: `input`, else what `field` or the files' names tell. Raises
+    UsageError if there is no such format, or it has no keys for `field` to name."""
+    from seqcli.records import TAGGED, formats_of
+
+    read = input or ("jsonl" if field else named_format(files, TAGGED)) or default
+    if read not in formats_of(TAGGED):
+        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
+    if field and read != "jsonl":
+        raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
+    return read
+
+
 def named_format(files: Sequence[str], kind: Kind) -> str | None:
     """Return the format that the files' names tell, or None. Raises UsageError if they tell several."""
     from seqcli.records import told_by_name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from seqcli import console, registry, runs, threads
 from seqcli.cli import _filter, _streaming
 from seqcli.cli._options import Columns, Confidence, Filtering, Given
-from seqcli.cli._reading import STREAMS, named_format
+from seqcli.cli._reading import STREAMS, sentences_format
 from seqcli.datasets.reading import Reading as Said
 from seqcli.errors import UsageError, did_you_mean
 from seqcli.records import TAGGED, formats_of
@@ -124,11 +124,9 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
         )
     if write == "spans" and not tagger.scheme:
         raise UsageError("--format spans: the tags of this model do not mark spans", hint="use --format jsonl")
-    read = reading.input or ("jsonl" if reading.field else named_format(files, TAGGED))
     runs_on = reading.sentences or tagger.divides  # running text is read
-    read = read or (write if writing.format in SAME and not runs_on else "text")
-    if read not in formats_of(TAGGED):
-        raise UsageError(f"unknown format {read!r} in --input", hint=did_you_mean(read, formats_of(TAGGED)))
+    default = write if writing.format in SAME and not runs_on else "text"
+    read = sentences_format(files, reading.input, reading.field, default)
     if tagger.features and read not in ("conll", "conllu"):
         columns = ",".join(["word", *tagger.features])
         raise UsageError(
@@ -140,8 +138,6 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
             raise UsageError(f"{given.flags([name])[0]} needs --format {format_}, not {write}")
     _check_running(read, reading, tagger, given)
     given.check_format(read)
-    if reading.field and read != "jsonl":
-        raise UsageError(f"--field says how to read jsonl, but {read} is read", hint="add --input jsonl")
     if asked.columns.separator and "conll" not in (read, write):
         raise UsageError(f"--separator is for conll, but {read} is read and {write} is written")
     return read, write

@@ -37,6 +37,7 @@ from seqcli.cli._options import (
     Given,
     HeaderOption,
     Model,
+    TextOption,
     grouped,
     nothing_to_read,
     option,
@@ -51,14 +52,7 @@ class Reading:
     """Input."""
 
     input: Annotated[str | None, InputOption] = None
-    text: Annotated[
-        str | None,
-        option(
-            "The text's column, by name or number (tsv, csv), or key (jsonl); for several texts: title,body.",
-            metavar="COLUMN",
-        ),
-        NAMED,
-    ] = None
+    text: Annotated[str | None, TextOption, NAMED] = None
     field: Annotated[str | None, FieldOption] = None
     delimiter: Annotated[str | None, DelimiterOption, IN_ROWS] = None
     header: Annotated[bool | None, HeaderOption, IN_ROWS] = None

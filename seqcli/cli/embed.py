@@ -35,6 +35,7 @@ from seqcli.cli._options import (
     Given,
     HeaderOption,
     Model,
+    TextOption,
     grouped,
     nothing_to_read,
     option,
@@ -58,10 +59,7 @@ class Reading:
     ] = None
     text: Annotated[
         str | None,
-        option(
-            "The text's column, by name or number (tsv, csv), or key (jsonl); for several texts: title,body.",
-            metavar="COLUMN",
-        ),
+        TextOption,
         NAMED,
         TEXTS,
     ] = None

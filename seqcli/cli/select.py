@@ -38,6 +38,7 @@ from seqcli.cli._options import (
     Given,
     HeaderOption,
     Model,
+    TextOption,
     grouped,
     nothing_to_read,
     option,
@@ -77,7 +78,7 @@ class Reading:
     ] = None
     text: Annotated[
         str | None,
-        option("Classifiers: the text's column or key; for several texts: title,body."),
+        TextOption,
         CLASSIFICATION,
         NAMED,
     ] = None

@@ -35,6 +35,7 @@ from seqcli.records._texts import MARK, apart, second, together
 from seqcli.streams import BOM, Chunk
 
 ROWS = ("tsv", "csv")  # formats whose records are rows of cells
+NAMED = (*ROWS, "jsonl")  # formats whose records have parts with names
 
 
 def formats_of(kind: Kind, what: str = "READS") -> tuple[str, ...]:

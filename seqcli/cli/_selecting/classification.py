@@ -10,7 +10,7 @@ from seqcli.cli._options import Given
 from seqcli.cli._reading import TEXTS
 from seqcli.cli._selecting import Asked, Opened
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
-from seqcli.records import ROWS
+from seqcli.records import NAMED, ROWS
 from seqcli.streams import Chunk
 from seqcli.tasks.classification.select import WRITES, Classifier, Writer
 
@@ -23,7 +23,7 @@ def open(asked: Asked, own: Classifier, given: Given) -> Opened:
     own_format = "jsonl" if own.multi_label or trained not in WRITES else trained
     if trained not in WRITES and not own.multi_label:
         own_format = "tsv"
-    write = asked.format or (read if read in (*ROWS, "jsonl") else own_format)
+    write = asked.format or (read if read in NAMED else own_format)
     if write not in WRITES:
         raise UsageError(f"unknown format {write!r} in --format", hint=did_you_mean(write, WRITES))
     reader = TEXTS.reader(read, reading, own.header)

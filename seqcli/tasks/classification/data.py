@@ -22,7 +22,7 @@ from seqcli.frames import ENDINGS, content
 from seqcli.records import (
     BLANKS,
     LABELLED,
-    ROWS,
+    NAMED,
     UNPRINTABLE,
     Example,
     Options,
@@ -171,7 +171,7 @@ def open_corpus(config: Config, base: Path, *, numbers: bool = False) -> Corpus:
         own |= {"label": several[0], "further_labels": tuple(several[1:])}
         check_targets(several, format_name, own)
     options = Options(LABELLED, **with_texts(own), numbers=numbers)
-    if options.further and (numbers or format_name not in (*ROWS, "jsonl")):
+    if options.further and (numbers or format_name not in NAMED):
         what = "frames are read from one" if numbers else f"{format_name} has neither"
         raise UsageError(f"data.text: a list names several columns or keys: {what}")
     records = Records(format_name, options, plan.encoding)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seqcli.errors import SeqcliError, UsageError, nearest
-from seqcli.records import ROWS, Example
+from seqcli.records import NAMED, Example
 
 LEVELS = ("label-text", "fasttext")  # formats in which several targets are levels of one label
 SHOWN = 20  # labels that a message lists, at most
@@ -78,7 +78,7 @@ def counts(examples: Iterable[Example]) -> Counter[str]:
 
 def check_targets(names: Sequence[str], format_name: str, options: Mapping[str, Any]) -> None:
     """Raise UsageError for several targets that a format cannot have."""
-    if format_name not in (*ROWS, "jsonl", *LEVELS):
+    if format_name not in (*NAMED, *LEVELS):
         raise UsageError(f"data.label: a list names several columns or keys: {format_name} has neither")
     texts = options.get("text")
     taken = [*names, *map(str, texts if isinstance(texts, list | tuple) else [texts])]

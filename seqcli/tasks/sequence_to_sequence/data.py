@@ -19,11 +19,10 @@ from seqcli.datasets.reading import Reading, source_columns, trained_roles
 from seqcli.datasets.replay import ReplaySpec
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.frames import content
-from seqcli.records import PAIRED, ROWS, Options, Pair, detect, formats_of
+from seqcli.records import NAMED, PAIRED, Options, Pair, detect, formats_of
 from seqcli.records.lines import target_name
 from seqcli.tasks.sequence_to_sequence.columns import Columns, check_columns, columns_of
 
-COLUMNS = (*ROWS, "jsonl")  # formats whose records have several parts
 FORMATS = list(formats_of(PAIRED, "GOLD"))  # the formats of pairs
 Format = Annotated[str | None, known_format(FORMATS, "of pairs")]
 TOKENIZED = True  # a recipe names a tokenizer
@@ -103,9 +102,9 @@ def _opened(config: Config, plan: sources.Plan, numbers: bool) -> Corpus:
     format_name = plan.format(config.format, functools.partial(guess, options=options))
     if format_name not in FORMATS:
         raise UsageError(f"the data set {config.train!r} is {format_name}: it has no pairs")
-    if columns and format_name not in COLUMNS:
+    if columns and format_name not in NAMED:
         raise UsageError(
-            f"data.source names columns, but the pairs are {format_name}", hint=f"columns need {', '.join(COLUMNS)}"
+            f"data.source names columns, but the pairs are {format_name}", hint=f"columns need {', '.join(NAMED)}"
         )
     if format_name == "lines" and config.train in ("-", ["-"]):
         raise UsageError(
@@ -175,7 +174,7 @@ def scored_files(header: Mapping[str, Any], paths: Sequence[str | Path], said: R
             read = data["format"] if "-" in paths else guess(Path(paths[0]), Options(PAIRED, **{**own, **given}))
         except UsageError:
             read = data["format"]
-    if read not in COLUMNS and "parts" in given:  # lines separate the parts of a source by tabs
+    if read not in NAMED and "parts" in given:  # lines separate the parts of a source by tabs
         given = said.said("source", "target", "delimiter")
     if read not in FORMATS:
         raise UsageError(f"--input {read}: not a format of pairs", hint=did_you_mean(read, FORMATS))
