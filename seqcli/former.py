@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from seqcli.closing import JUDGED, Headline
 from seqcli.datasets.reading import Reading
 from seqcli.datasets.sources import describe, locate
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.recipe.paths import relative
 from seqcli.recipe.schema import Recipe
 from seqcli.report import Report
 from seqcli.runs import Run
@@ -37,7 +37,7 @@ class Former:
         if ORIGIN not in header:
             return None
         about = header[ORIGIN]
-        path = Path(os.path.normpath(run.path.resolve() / about["file"]))
+        path = (run.path / about["file"]).resolve()
         try:
             stored = artifact.read(path)
         except SeqcliError as error:
@@ -57,7 +57,7 @@ class Former:
     def header(self, run: Run, added: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a run's header records of it: name, checksum, path relative to the run, how many rows were
         added."""
-        path = Path(os.path.relpath(Path(self.stored.path).resolve(), run.path.resolve())).as_posix()
+        path = relative(Path(self.stored.path), run.path)
         own = {"name": self.name, "checksum": self.stored.header["checksum"], "file": path}
         return {
             **own,

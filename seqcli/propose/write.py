@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import textwrap
@@ -17,6 +16,7 @@ from seqcli.propose.fitted import Entry, Section, shown
 from seqcli.propose.look import PAIRS, Files, Found, Look, find, look_at
 from seqcli.propose.records import Said, examples_of, recognise
 from seqcli.recipe.dump import write_recipe
+from seqcli.recipe.paths import relative
 from seqcli.recipe.schema import SECTIONS
 from seqcli.registry import constant
 
@@ -220,10 +220,7 @@ def _moved(path: str, folder: Path) -> str:
     """Convert a path or glob relative to the working folder into one relative to `folder`."""
     if Path(path).is_absolute():
         return path
-    moved = Path(os.path.relpath(path, folder)).as_posix()
-    is_there = Path(path).exists()
-    if is_there and folder.exists() and not (folder / moved).exists():  # the folder is a symbolic link
-        return str(Path(path).absolute())
+    moved = relative(Path(path), folder)
     if moved.startswith("~"):
         return str(Path(path).absolute())
     return moved if "/" in moved else f"./{moved}"

@@ -33,10 +33,18 @@ def moved(path: str, base: Path, folder: Path) -> str:
     whole = base / path
     if not whole.exists() and not glob.glob(path, root_dir=base, recursive=True):  # noqa: PTH207  as streams.expand
         return path
+    return relative(whole, folder)
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return the path from a folder to a file or glob, which leads there through symbolic links too."""
     try:
-        return Path(os.path.relpath(whole, folder)).as_posix()
+        found = os.path.relpath(path, folder)
+        if (folder / found).resolve() != path.resolve():  # .. leaves a link's target, not the folder that holds it
+            found = os.path.relpath(path.resolve(), folder.resolve())
     except ValueError:  # another drive
-        return str(whole.resolve())
+        return str(path.resolve())
+    return Path(found).as_posix()
 
 
 def rebase(recipe: Recipe, folder: Path) -> Recipe:

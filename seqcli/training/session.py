@@ -70,7 +70,11 @@ def check(recipe: Recipe, options: Options, processes: int) -> tuple[Run, bool]:
         )
     if processes > 1 and recipe.data.train in ("-", ["-"]):
         raise UsageError("data.train: only one process can read standard input; name a file")
-    own = recipe.base.resolve().name if recipe.name == "recipe" else recipe.name  # a run's own recipe.yaml
+    own, beside = recipe.name, Run(recipe.base)
+    if own == "recipe":  # a run's own recipe.yaml
+        if options.resume and options.name is None and beside.exists():
+            return beside, counted  # wherever its folder stands
+        own = recipe.base.resolve().name
     return Run(runs.folder(own if options.name is None else options.name)), counted
 
 

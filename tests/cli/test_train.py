@@ -200,6 +200,25 @@ def test_a_corpus_from_standard_input(forks, place, recipe):
     assert artifact.read_header(run / "model.safetensors")["data"]["name"] == "<stdin>"
 
 
+def test_runs_behind_links(forks, place, tmp_path):
+    """A folder of runs on another disk, and a run that is resumed from where it stands."""
+    (far := tmp_path / "disk" / "experiments").mkdir(parents=True)
+    (place / "runs").symlink_to(far, target_is_directory=True)
+    forks.ok("train", "tiny.yaml", *sets("train.steps=4"), cwd=place)
+    assert "perplexity" in forks.ok("eval", "-m", "tiny", cwd=place).stdout
+    (place / "mine").symlink_to(far / "tiny", target_is_directory=True)
+    for where, recipe, steps in (
+        (place, "runs/tiny", 6),
+        (place, "mine", 8),
+        (far, "tiny", 10),
+        (far / "tiny", ".", 12),
+    ):
+        done = forks.ok("train", f"{recipe}/recipe.yaml", "--resume", *sets(f"train.steps={steps}"), cwd=where)
+        assert f"resumed at step {steps - 2}" in done.stderr
+        assert (where / done.stdout.strip()).samefile(far / "tiny/model.safetensors")
+    assert sorted(p.name for p in far.iterdir()) == ["tiny"]
+
+
 def test_the_token_cache_is_used_again(forks, place, tmp_path):
     cache = tmp_path / "cache"
     env = {"SEQCLI_CACHE": str(cache)}

@@ -9,7 +9,7 @@ import pytest
 
 from seqcli.files import expand
 from seqcli.recipe.load import load_recipe
-from seqcli.recipe.paths import moved, rebase, rebase_text
+from seqcli.recipe.paths import moved, rebase, rebase_text, relative
 from seqcli.recipe.positions import parse
 
 RECIPE = """\
@@ -68,6 +68,23 @@ def test_names_and_what_is_not_there_stay(tree):
         assert moved(path, here, there) == path
     assert moved("../data/c.txt", here, there) == "../../data/c.txt"
     assert moved("../data/[cd].txt", here, there) == "../../data/[cd].txt"
+
+
+def test_paths_lead_through_links(tree, tmp_path_factory):
+    """`..` in a folder that is a link leads to the folder around its target."""
+    far = tmp_path_factory.mktemp("far") / "runs"
+    far.mkdir()
+    for link in (tree / "runs", tree / "deep/runs"):
+        link.symlink_to(far, target_is_directory=True)
+        for path in ("data/c.txt", "data/*.txt"):
+            new = moved(path, Path(), link / "one")  # a folder that is yet to be made
+            (link / "one").mkdir(exist_ok=True)
+            found = [os.path.realpath(f) for f in expand([new], link / "one")]
+            assert found == [os.path.realpath(f) for f in expand([path], Path())]
+    (tree / "linked").symlink_to(tree / "data", target_is_directory=True)
+    assert (
+        relative(Path("linked/c.txt"), Path("deep")) == "../linked/c.txt"
+    )  # the link's own name where it leads there
 
 
 def test_a_share_is_no_path(tree):
