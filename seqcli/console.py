@@ -67,14 +67,14 @@ def say(text: str = "", *, level: int = 0) -> None:
 def warn(text: str) -> None:
     """Print a warning on stderr, also with -q."""
     if verbosity > SILENT:
-        print(_styled("warning:", "33", visible(text)), file=sys.stderr, flush=True)
+        print(_styled("warning:", "33;1", visible(text)), file=sys.stderr, flush=True)
 
 
 def error(text: str, hint: str = "") -> None:
     """Print what happened, and on the next lines what to do."""
     print(_styled("error:", "31;1", visible(text)), file=sys.stderr)
     for line in hint.split("\n") if hint else ():
-        print(_styled("  hint:", "36", visible(line)), file=sys.stderr)
+        print(_styled("  hint:", "36;1", visible(line)), file=sys.stderr)
     sys.stderr.flush()
 
 
@@ -113,7 +113,8 @@ def _bar(what: str, total: float | None, unit: str) -> Any:
     from rich import progress as p
     from rich.markup import escape
 
-    size = p.DownloadColumn() if unit == "B" else p.MofNCompleteColumn()
+    many = "{task.completed:,.0f}" + ("/{task.total:,.0f}" if total else "") + unit
+    size = p.DownloadColumn() if unit == "B" else p.TextColumn(many)
     columns = [
         p.TextColumn("{task.description}"),
         p.BarColumn(),

@@ -23,7 +23,8 @@ def names(folder: str) -> tuple[str, ...]:
     """Return the entries of a folder, as recipes write them, sorted."""
     own = _path(folder)
     files = [*own.glob("*.py"), *(f.parent for f in own.glob("*/__init__.py"))]
-    return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
+    known = [f.stem for f in files if f.stem.isidentifier() and not f.stem.startswith("_")]
+    return tuple(sorted(stem.replace("_", "-") for stem in known))
 
 
 def load(folder: str, name: str) -> ModuleType:

@@ -11,7 +11,12 @@ The module of a cell has `Cell`, a frozen dataclass and subclass of `BaseCell`, 
 - options of the recipe, as keyword-only parameters of `create` and fields that are not arrays;
 - `fused`, a kernel of torch for all time steps, and `prepare`, a faster form in NumPy: tests compare both with
   `combine`;
-- `operator`, if ONNX has one, for an exported model; the `recur` of any other cell is recorded.
+- `sigmoids`, the names of those gates that are σ(px + ph) in full: `look gates` and `look flow` show them;
+- `begins`, if some arrays of the state must begin with zeros;
+- `operator`, if ONNX has one, for an exported model: any other cell's `recur` is itself recorded as a graph.
+
+A matrix that multiplies something else than h, such as f * h, is a slice of `self.weight_hh` in `combine`, or a field
+of its own; `weight_hh` keeps its G·H rows, or is None.
 
 Weights keep torch's layout, gates stacked along the first axis: `weight_ih` (G·H, I), `weight_hh` (G·H, H), and
 `bias_ih`, `bias_hh` (G·H,). `project` is the same for all cells: models keep each symbol's projection.
@@ -28,6 +33,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 
 from seqcli import ops
+from seqcli.errors import SeqcliError
 from seqcli.layers.blank import Blank, Rng
 from seqcli.ops import Array, Operator
 
@@ -126,7 +132,11 @@ class BaseCell:
     def recur(self, px: Array, state: State) -> State:
         """Return the next state from a projected input px (B, G·H) and the state."""
         ph = ops.linear(state[0], self.weight_hh, self.bias_hh) if self.recurrent else None
-        return self.combine(px, ph, state)
+        new = self.combine(px, ph, state)
+        if not isinstance(new, tuple) or len(new) != self.states:
+            own = type(self).__module__
+            raise SeqcliError(f"{own}: combine must return the next state, a tuple of {self.states} arrays")
+        return new
 
     def step(self, x: Array, state: State) -> tuple[Array, State]:
         """Take one time step: x (B, I) -> y (B, H) and the next state."""

@@ -40,8 +40,9 @@ def show(
         record = {**report.to_json(wanted), "text": what, "model": model}
         out.line(json.dumps(record, ensure_ascii=False, indent=2))
     elif wanted:
+        width = max(map(len, wanted)) if len(wanted) > 1 else 0  # one is a bare number, for a script
         for name in wanted:
-            out.line(f"{report.metrics[name]:.6g}")
+            out.line(f"{f'{name:<{width}}  ' if width else ''}{report.metrics[name]:.6g}")
     else:
         _figures(out, report, what)
         if report.steps:

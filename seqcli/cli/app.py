@@ -243,6 +243,6 @@ def status_of(error: BaseException) -> int:
         return 1
     console.error(
         f"seqcli failed: {type(error).__name__}: {error}",
-        "this is a bug; run again with --debug and report what it prints",
+        "this is a bug, of seqcli or of a part that you added; run again with --debug, and report what it prints",
     )
     return 1

@@ -70,7 +70,10 @@ class Writing:
     ] = False
     explain: Annotated[
         bool,
-        option("Show how each token affects the label: jsonl, or coloured text on a terminal.", "--explain"),
+        option(
+            "Show how each token affects the label: jsonl, or on a terminal orange for it, blue against it.",
+            "--explain",
+        ),
     ] = False
     nodes: Annotated[
         bool, option("jsonl: the label of every node of the tree (model.kind: recursive).", "--nodes")

@@ -91,7 +91,10 @@ def reference(section: str | None = None) -> Iterator[str]:
     """
     name, _, kind = (section or "").partition(".")
     if name and name not in SECTIONS:
-        raise UsageError(f"a recipe has no section {name!r}", hint=did_you_mean(name, SECTIONS))
+        kinds = [f"{s}.{name}" for s, folder in FOLDERS.items() if name in registry.names(folder)]
+        kinds += [f"model.{kind}" for task, own in tasks().items() if task == name for kind in own if kind != name]
+        hint = f"see: seqcli recipes keys {' or '.join(kinds)}" if kinds else did_you_mean(name, SECTIONS)
+        raise UsageError(f"a recipe has no section {name!r}", hint=hint)
     if kind and name not in FOLDERS:
         raise UsageError(f"{name} has no kinds", hint=f"see: seqcli recipes keys {name}")
     for i, part in enumerate([name] if name else SECTIONS):

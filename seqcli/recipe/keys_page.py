@@ -49,7 +49,9 @@ def page() -> Iterator[str]:
             yield from _kinds(section)
     yield from ["## What a key of `model` may name", ""]
     for folder, (title, key) in PARTS.items():
-        yield from [f"### {title}", "", f"`{key}: NAME`, or with options `{key}: {{kind: NAME, ...}}`.", ""]
+        said = f"`{key}: NAME`, or with options `{key}: {{kind: NAME, ...}}`."
+        said += " Every cell also takes `block: true`: a residual block around it." if key == "cell" else ""
+        yield from [f"### {title}", "", said, ""]
         rows = [
             (f"`{name}`", registry.summary(folder, name), _options(folder, name)) for name in registry.names(folder)
         ]

@@ -78,8 +78,9 @@ def _check(document: Document, overrides: Sequence[str], name: str, base: Path) 
 def _error(document: Document, task: str | None) -> UsageError:
     lines = dict.fromkeys(str(p) for p in sorted(document.problems, key=lambda p: p.place))
     mistakes = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    hint = f"{mistakes} in {document.source}; every key is explained by: seqcli recipes keys"
-    if example := _example(task, document.source):
+    told = all(line.startswith("--set ") for line in lines)
+    hint = f"{mistakes} in {'--set' if told else document.source}; every key is explained by: seqcli recipes keys"
+    if not told and (example := _example(task, document.source)):
         hint = f"{mistakes} in {document.source}; compare it with: seqcli recipes show {example}"
     return UsageError("\n".join(lines), hint=hint)
 

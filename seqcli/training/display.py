@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seqcli import console
@@ -30,6 +32,7 @@ class Display:
         self._watched = watched
         self._live: Any = None
         self._noticed = ""
+        self._panel: Callable[[Progress], Any] | None = None  # draws the last step's figures
         self._smooth: float | None = None
         self._began: float | None = None
         self._tokens_before = 0
@@ -74,9 +77,10 @@ class Display:
         gained = share - self._share_before
         left = elapsed / gained * (1 - share) if gained > 0 else None
         if self._live:
-            self._live.update(self._panel(p, norm, rate, share, total, speed, left))
+            self._panel = partial(self._drawn, norm=norm, rate=rate, share=share, total=total, speed=speed, left=left)
+            self._live.update(self._panel(p))
         else:
-            best = f"  best {p.best:.4f}" if p.best is not None else ""
+            best = f"  best {self._watched.replace('_loss', '')} {p.best:.4f}" if p.best is not None else ""
             remaining = f"  {console.duration(left)} left" if left is not None else ""
             console.say(
                 f"step {p.step:,} ({share:.0%})  loss {self._smooth:.4f}{best}  norm {norm:.2f}"
@@ -92,26 +96,39 @@ class Display:
             valid += f"  {self._watched} {last[self._watched]:.4f}"
         line = f"epoch {last['epoch']:6.2f}  step {p.step:6,}  train {last['train_loss']:.4f}{valid}{mark}"
         if self._live and console.verbosity >= 0:
-            self._live.console.print(line)
+            if self._panel:
+                self._live.update(self._panel(p))  # not the state before this evaluation
+            self._live.console.print(line, soft_wrap=True)
         else:
             console.say(line)
 
-    def _panel(
-        self, p: Progress, norm: float, rate: float, share: float, total: int | None, speed: float, left: float | None
+    def _drawn(
+        self,
+        p: Progress,
+        norm: float,
+        rate: float,
+        share: float,
+        total: int | None,
+        speed: float,
+        left: float | None,
     ) -> Any:
+        """Return the display, as much of it as the width at hand holds."""
         from rich.progress_bar import ProgressBar
 
-        steps = f"step {p.step:,}" + (f"/{total:,}" if total else "")
-        ends = f"{console.duration(left)} left" if left is not None else ""
+        room = self._live.console.width - 3  # for ^C, which the terminal shows where the cursor is
+        by_steps = total and abs(p.step / total - share) < 0.01  # else the time ends the run
+        steps = f"step {p.step:,}" + (f"/{total:,}" if by_steps else "")
+        ends = f"{share:.0%}", f"{console.duration(left)} left" if left is not None else ""
+        bar = min(40, max(8, room - len(steps) - sum(map(len, ends)) - 4))
+        name, curve = self._watched.replace("_loss", ""), [h[self._watched] for h in p.history]
         body = [f"loss {self._smooth:.4f}"]
-        if p.best is not None:
-            body.append(f"best {p.best:.4f}")
+        body += [f"best {name} {p.best:.4f}"] if p.best is not None else []
+        body += [sparkline(curve)] if len(curve) > 1 else []
         body += [f"{console.count(speed)} tokens/s", f"gradient norm {norm:.2f}", f"rate {rate:.2g}"]
-        curve = [h[self._watched] for h in p.history]
-        if len(curve) > 1:
-            body.append(f"{self._watched.replace('_loss', '')} {sparkline(curve)}")
+        while len(body) > 1 and len("   ".join(body)) > room:
+            body.pop()
         self._second.plain = self._noticed or "   ".join(body)
-        return self._rows(steps, ProgressBar(100, share * 100, width=40), f"{share:.0%}", ends)
+        return self._rows(steps, ProgressBar(100, share * 100, width=bar), *ends)
 
     def _rows(self, *cells: Any) -> Any:
         """Return the display: a row of these cells above the second row."""

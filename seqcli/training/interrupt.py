@@ -40,7 +40,9 @@ class Interrupt:
             return
         if self.wanted:
             show_cursor()
+            with contextlib.suppress(OSError):
+                os.write(2, b"\nleft without saving\n")
             os._exit(128 + number)
         self.wanted, self._came = number, time.monotonic()
         with contextlib.suppress(RuntimeError):  # Python refuses to write amid another write to stderr
-            self._notice("stopping after this step; interrupt again to leave at once without saving")
+            self._notice("stopping after this step; interrupt again to leave unsaved")

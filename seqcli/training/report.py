@@ -33,7 +33,7 @@ def opening(session: Session) -> None:
     console.say(
         f"model: {_shape(config)},"
         f" {layers.parameters(session.task.model):,} parameters; {train.precision} on {train.device},"
-        f" {_several(session.group.size)}{train.threads} threads, seed {train.seed}"
+        f" {_several(session.group.size)}{train.threads} thread{'s' * (train.threads > 1)}, seed {train.seed}"
     )
 
 

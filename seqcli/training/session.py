@@ -249,8 +249,9 @@ def _descend(session: Session, trainer: Any) -> int:
         if before != now:
             console.say(f"saved by {before} processes, resumed by {now}: same batches, but results not bit-identical")
         if trainer.done():
-            key = "patience" if trainer.share < 1 else "epochs"
-            console.say(f"the run is finished; to continue, raise its limits: --resume --set train.{key}=20")
+            key = "patience" if trainer.share < 1 else trainer.limit()
+            more = 2 * getattr(trainer.config, key)
+            console.say(f"the run is finished; to continue, raise its limit: --resume --set train.{key}={more:g}")
     same = 1.0 if session.group.size > 1 else 0.0
     with Display(session.task.watched) as display, Interrupt(display.notice, same) as interrupt:
         ended = trainer.fit(display, interrupt) or interrupt.wanted

@@ -249,6 +249,7 @@ def test_what_recipes_and_help_rely_on(name: str) -> None:
     module = registry.load("cells", name)
     assert issubclass(module.Cell, BaseCell)
     assert inspect.getdoc(module.Cell)
+    assert all(0 <= gate < module.Cell.gates for gate in module.Cell.sigmoids.values())
     assert registry.summary("cells", name)
     first = list(inspect.signature(module.Cell.create).parameters)[:3]
     assert first == ["input_size", "hidden_size", "rng"]

@@ -118,7 +118,7 @@ def test_an_extended_run_is_the_longer_run(forks, place):
     forks.ok("train", "tiny.yaml", "--name", "short", *changes, *sets("train.steps=30"), cwd=place)
     again = forks.ok("train", "runs/short/recipe.yaml", "--resume", cwd=place)
     assert "resumed at step 30" in again.stderr
-    assert "the run is finished; to continue, raise its limits" in again.stderr
+    assert "the run is finished; to continue, raise its limit: --resume --set train.steps=60" in again.stderr
     assert log(place / "runs" / "short") == log(place / "runs" / "long")[:3]
     forks.ok("train", "runs/short/recipe.yaml", "--resume", *sets("train.steps=50"), cwd=place)
     assert log(place / "runs" / "short") == log(place / "runs" / "long")

@@ -48,7 +48,7 @@ def test_a_log_gets_a_line_every_ten_seconds(clock, capsys):
             shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=step / 100, total=100)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith("step 10 (10%)  loss 2.0000  best 1.2500  norm 0.50  1,000 tokens/s  1:30 left")
+    assert lines[0].startswith("step 10 (10%)  loss 2.0000  best valid 1.2500  norm 0.50  1,000 tokens/s  1:30 left")
 
 
 def test_evaluations_are_said_once_each_and_not_when_quiet(monkeypatch, capsys):
@@ -93,7 +93,7 @@ def test_as_high_from_the_first_moment_to_the_last(clock, monkeypatch, width):
             shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=step / 100, total=100_000)
             assert len(drawn()) == 2
         assert drawn()[1].startswith("loss 2.0000")
-        shown.notice("stopping after this step; interrupt again to leave at once without saving")
+        shown.notice("stopping after this step; interrupt again to leave unsaved")
         assert len(drawn()) == 2
         assert drawn()[1].startswith("stopping after")
         shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=0.1, total=100_000)

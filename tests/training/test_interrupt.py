@@ -20,7 +20,7 @@ def test_first_and_second_signal(monkeypatch, capsys, number):
         assert caught.wanted == 0
         signal.raise_signal(number)
         assert (caught.wanted, left) == (number, [])
-        assert "interrupt again to leave at once" in capsys.readouterr().err
+        assert "interrupt again to leave unsaved" in capsys.readouterr().err
         signal.raise_signal(signal.SIGINT)
         assert left == [130]
     assert signal.getsignal(number) is before

@@ -37,7 +37,8 @@ def surprise(
     ]
     lines = [drawn] if drawn else [f"{console.visible(r['token'])}\t{r['nats']:.4f}" for r in rows]
     write({"tokens": rows, "mean": float(nats.mean())}, lines, json)
-    console.say(f"{len(rows):,} tokens, mean {nats.mean():.4f} nats, most {nats.max():.4f}")
+    legend = "; the more orange, the more surprising" if drawn else ""
+    console.say(f"{len(rows):,} tokens, mean {nats.mean():.4f} nats, most {nats.max():.4f}{legend}")
 
 
 def memory(
@@ -172,9 +173,10 @@ def why(
              "error": found.error, "points": found.points, "text": asked.text, "tokens": rows}  # fmt: skip
     lines = [console.visible(head), *([drawn.rstrip("\n"), ""] if drawn else []), *table]
     write(shown, lines, json)
+    legend = f"; orange: for {answer}, blue: against it" if drawn else ""
     console.say(
         f"integrated gradients sum to {found.integrated.sum():+.4f}, the log-odds change by {change:+.4f}:"
-        f" {found.error:.2%} off ({found.points} points)"
+        f" {found.error:.2%} off ({found.points} points){legend}"
     )
 
 

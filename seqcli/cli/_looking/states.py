@@ -30,7 +30,8 @@ def gates(
     given = look(own, records(own, files), steps, rows)
     found = of.gates(given.model.stack, given.x)
     if not found:
-        raise UsageError(f"{own.path}: its cells have no gates to look at", hint="an LSTM or a GRU has gates")
+        hint = "an LSTM or a GRU has; a cell names its own in `sigmoids`: seqcli help extending"
+        raise UsageError(f"{own.path}: its cells have no gates to look at", hint=hint)
     if plot:
         named = {f"layer {g.layer}{', backward' * g.direction}, {g.name}": g.tenths for g in found}
         chart.bars(plot, named, "how open, from 0 to 1")

@@ -55,9 +55,10 @@ class Writer(forms.Writer):
         return [answer, *(answer.further.get(name, NOTHING) for name in self.targets)]
 
     def line(self, example: Example, answer: Answer) -> str:
-        """Return the answer as a line; an explained one with the words that spoke for the label, coloured."""
+        """Return the answer as a line; an explained one with its words coloured, orange
+        for the label, blue against it."""
         if answer.explained is not None:
-            top = max([TINY, *(token.weight for token in answer.explained)])
+            top = max([TINY, *(abs(token.weight) for token in answer.explained)])
             grounds = [(t.start, t.end, t.weight / top) for t in answer.explained]
             return f"{self.line(example, answer._replace(explained=None))}  {painted(example.text, grounds)}\n"
         if (

@@ -48,7 +48,8 @@ def evaluate(
     kept = None if window or "forecast" not in own.header else Kept(own, horizon)
     if horizon and kept is None:
         raise UsageError("horizon: needs a model whose tokenizer is bins, and a whole text instead of windows")
-    with console.progress(what, limit, " tokens") as advance:
+    known = own.header.get("data", {}).get("splits", {}).get(what.rpartition(" ")[2], {}).get("tokens")
+    with console.progress(what, min(filter(None, (limit, known)), default=None), " tokens") as advance:
         return _evaluate(own, text, window, limit, advance, kept)
 
 
