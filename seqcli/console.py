@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def _styled(prefix: str, style: str, text: str) -> str:
     return f"{prefix} {text}"
 
 
+def _write(text: str) -> None:
+    """Print lines on stderr. If it cannot be written (a full disk, a closed pipe), what was asked for goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        with suppress(OSError, ValueError):  # what is still buffered would make the interpreter exit with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def visible(text: str) -> str:
     """Escape every character that could control a terminal, as JSON does (`\\u001b`): control characters except tab
     and newline, further characters that some programs take for a line end, and lone surrogates."""
@@ -61,21 +70,19 @@ def visible(text: str) -> str:
 def say(text: str = "", *, level: int = 0) -> None:
     """Print a line on stderr; `level` 1 is shown only with -v, and nothing is shown with -q."""
     if verbosity >= level:
-        print(visible(text), file=sys.stderr, flush=True)
+        _write(visible(text))
 
 
 def warn(text: str) -> None:
     """Print a warning on stderr, also with -q."""
     if verbosity > SILENT:
-        print(_styled("warning:", "33;1", visible(text)), file=sys.stderr, flush=True)
+        _write(_styled("warning:", "33;1", visible(text)))
 
 
 def error(text: str, hint: str = "") -> None:
     """Print what happened, and on the next lines what to do."""
-    print(_styled("error:", "31;1", visible(text)), file=sys.stderr)
-    for line in hint.split("\n") if hint else ():
-        print(_styled("  hint:", "36;1", visible(line)), file=sys.stderr)
-    sys.stderr.flush()
+    hints = [_styled("  hint:", "36;1", visible(line)) for line in (hint.split("\n") if hint else ())]
+    _write("\n".join([_styled("error:", "31;1", visible(text)), *hints]))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
@@ -20,7 +21,7 @@ from typer.core import TyperCommand
 
 from seqcli import registry, streams
 from seqcli.cli._complete import runs
-from seqcli.errors import UsageError
+from seqcli.errors import SeqcliError, UsageError
 
 if TYPE_CHECKING:
     from seqcli.artifact import Artifact
@@ -62,7 +63,13 @@ class Given:
         return iter(self._serving)
 
     def help(self) -> int:
-        """Print the verb's help on stderr; return the exit status 2."""
+        """Print the verb's help on stderr where nothing was asked; return the exit status 2. Raises SeqcliError if
+        options were given, or standard input is closed."""
+        hint = f"name files, pipe text in, or give - to type lines; see: {self._context.command_path} --help"
+        if sys.stdin is None or sys.stdin.closed:
+            raise SeqcliError("standard input is closed", hint=hint)
+        if self._serving:
+            raise UsageError("there is nothing to read", hint=hint)
         print(self._context.get_help(), file=sys.stderr)
         return 2
 
@@ -160,18 +167,34 @@ def _flag(name: str, info: typer.models.OptionInfo) -> str:
     return long[0].partition("/")[0] if long else "--" + name.strip("_").replace("_", "-")
 
 
+VALUES = {"int": "N", "float": "X", "str": "TEXT"}  # what stands for a value without a name of its own
+
+
 class Command(TyperCommand):
-    """A verb whose help shows options under the headings of their groups."""
+    """A verb whose help shows options under the headings of their groups, and their values by name."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        for param in self.params:
+            if param.param_type_name == "argument" and param.metavar is None:
+                param.metavar = (param.name or "").upper()
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line; a required argument stands without brackets."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, the options of each group in order, then the options without a group."""
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         for param in self.get_params(ctx):
             if (record := param.get_help_record(ctx)) is not None:
-                heading = getattr(param, "rich_help_panel", None) or "Options"
-                sections.setdefault("Arguments" if param.param_type_name == "argument" else heading, []).append(
-                    record
-                )
+                name, text = record
+                if param.param_type_name == "argument":
+                    heading, name = "Arguments", param.metavar or name
+                else:
+                    heading = getattr(param, "rich_help_panel", None) or "Options"
+                    name = re.sub(r"<(int|float|str)(?: range)?>", lambda kind: VALUES[kind[1]], name)
+                sections.setdefault(heading, []).append((name, text))
         others = sections.pop("Options", [])
         for heading, records in (*sections.items(), ("Other options", others)):
             if records:
@@ -264,7 +287,7 @@ class Fusing:
 
 @dataclasses.dataclass(frozen=True)
 class Mixed:
-    """Language models combined with others. Weights that are not given are fitted on the validation split."""
+    """Language models combined with others (weights are fitted on valid by default)."""
 
     mix: Annotated[
         list[str] | None,

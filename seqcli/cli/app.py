@@ -35,10 +35,19 @@ ORDER = (
     "select",
     "look",
     "inspect",
+    "report",
     "export",
     "recipes",
-    "data",
+    "help",
 )
+
+
+START = [
+    ("seqcli recipes", "what can be trained"),
+    ("seqcli train charlm", "a character model, on text that comes with Python"),
+    ('seqcli generate --prompt "The "', "text from the newest run"),
+    ("seqcli VERB --help", "a verb's options"),
+]
 
 
 class Verbs(TyperGroup):
@@ -55,29 +64,18 @@ class Verbs(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help page from docstrings: importing every verb for its summary would take longer."""
-        width = max(len(n) for n in self.list_commands(ctx))
-        lines = [
-            "Usage: seqcli [OPTIONS] VERB [ARGS]...",
-            "",
-            "Train sequence models on your own text from one YAML recipe; use them as fast Unix filters.",
-            "",
-            "Verbs:",
-            *(f"  {name:<{width}}  {registry.summary('cli', name)}" for name in self.list_commands(ctx)),
-            "",
-            "Options:",
-        ]
-        records = [r for p in self.get_params(ctx) if (r := p.get_help_record(ctx))]
-        width = max(len(option) for option, _ in records)
-        lines += [f"  {option:<{width}}  {text}" for option, text in records]
-        lines += [
-            "",
-            "Start here:",
-            "  seqcli recipes                  what can be trained",
-            "  seqcli train charlm             a character model, on text that comes with Python",
-            '  seqcli generate --prompt "The " text from the newest run',
-            "  seqcli VERB --help              a verb's options",
-        ]
-        formatter.write("\n".join(lines) + "\n")
+        formatter.write_usage("seqcli", "[OPTIONS] VERB [ARGS]...")
+        formatter.write_paragraph()
+        about = "Train sequence models on your own text from one YAML recipe; use them as fast Unix filters."
+        formatter.write_text(about)
+        sections = {
+            "Verbs": [(name, registry.summary("cli", name)) for name in self.list_commands(ctx)],
+            "Options": [r for p in self.get_params(ctx) if (r := p.get_help_record(ctx))],
+            "Start here": START,
+        }
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=40)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
@@ -169,6 +167,8 @@ def main() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # as with python -u: it may write only a part
         sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by seqcli.__main__; a shell's & ignores it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
     if os.name == "posix" and sys.stdin is not None:
@@ -179,8 +179,6 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit status."""
-    from seqcli.streams import discard_stdout
-
     try:
         command = typer.main.get_command(app)
         result = command.main(args=_hoist(arguments), prog_name="seqcli", standalone_mode=False)
@@ -197,6 +195,8 @@ def run(arguments: list[str]) -> int:
             if sys.stdout is not None:
                 sys.stdout.flush()
         except OSError:
+            from seqcli.streams import discard_stdout
+
             discard_stdout()
         return status
 

@@ -5,7 +5,7 @@ that of taggers, language models and sequence-to-sequence models is the mean of 
 symbols (or the last or the maximum: --pool). --per word gives each of those states. A blank text has zeros.
 
 \b
-  lines    a vector a line: numbers separated by spaces (default), for numpy.loadtxt or awk
+  lines    a vector a line, numbers separated by spaces (default)
   --jsonl  one JSON object a line
   -o FILE  an array of float32: .npy, with --per word .npz
   csv, tsv and jsonl come back with the vectors added
@@ -13,8 +13,8 @@ symbols (or the last or the maximum: --pool). --per word gives each of those sta
 \b
   seqcli embed -m trec -o train.npy train.txt
   seqcli embed -m ewt-upos --per word --jsonl < text.txt
-  echo "Who wrote Hamlet ?" | seqcli embed -m trec --similar train.txt --top 3
-  seqcli embed -m trec --words > words.txt         # the table of its words, as word2vec text
+  echo "Who wrote Hamlet?" | seqcli embed -m trec --similar train.txt
+  seqcli embed -m trec --words > words.txt    # its words, as word2vec text
 """
 
 from __future__ import annotations

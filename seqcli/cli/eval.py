@@ -153,7 +153,7 @@ class Contexts:
 
 @dataclass(frozen=True)
 class Learning:
-    """Language models that continue to learn from the scored text (recurrent ones; needs torch)."""
+    """Dynamic evaluation (recurrent language models; needs torch)."""
 
     dynamic: Annotated[
         bool, option("Learn from each segment once it is scored (dynamic evaluation).", "--dynamic"), LANGUAGE

@@ -19,7 +19,7 @@ Sequence to sequence: the best answer that beam search finds (--beam 1 is greedy
 \b
   seqcli generate --prompt "Once upon a time" --temperature 0.8
   seqcli generate < test.en > test.de
-  tail -n 1 series.txt | seqcli generate --quantiles 0.1,0.5,0.9 --max-tokens 24
+  tail -n 1 series.txt | seqcli generate --quantiles 0.1,0.5,0.9
   seqcli generate --beam 5 --n-best 3 --jsonl --attention < test.en
   arecord -t raw -f S16_LE -r 8000 | seqcli generate --input pcm
 

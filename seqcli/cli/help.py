@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -47,18 +47,41 @@ def command(
     elif topic in verbs:
         output.line(f"{registry.summary('cli', topic)}: seqcli {topic} --help")
     else:
-        raise UsageError(f"there is no page {topic!r}", hint=did_you_mean(topic, [*pages, *verbs]))
+        raise UsageError(f"there is no page {topic!r}", hint=did_you_mean(topic, sorted({*pages, *verbs})))
 
 
 def _draw(text: str) -> None:
     """Show Markdown on the terminal. A link to another page becomes its topic."""
     from rich.console import Console
-    from rich.markdown import Markdown
+    from rich.markdown import CodeBlock, Markdown, TableElement
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+    from rich.theme import Theme
+
+    class Code(CodeBlock):
+        """Code in the terminal's own colours, dark or light."""
+
+        def __rich_console__(self, console: Any, options: Any) -> Any:
+            yield Padding(Text(str(self.text).rstrip(), overflow="fold"), (0, 2))
+
+    class Whole(TableElement):
+        """A table whose cells are folded, not cut."""
+
+        def __rich_console__(self, console: Any, options: Any) -> Any:
+            for table in super().__rich_console__(console, options):
+                for column in table.columns if isinstance(table, Table) else ():
+                    column.overflow = "fold"
+                yield table
+
+    class Page(Markdown):
+        elements: ClassVar = {**Markdown.elements, "fence": Code, "code_block": Code, "table_open": Whole}
 
     text = re.sub(r"^(!\[|<img |<p ).*$", "", text, flags=re.MULTILINE)  # pictures
     text = re.sub(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)", _named, text)
-    console = Console(no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
-    console.print(Markdown(text, hyperlinks=False, code_theme="ansi_dark"))
+    plain = {"markdown.code": "bold", "markdown.table.header": "bold", "markdown.table.border": "dim"}
+    console = Console(no_color=bool(os.environ.get("NO_COLOR")), highlight=False, theme=Theme(plain))
+    console.print(Page(text, hyperlinks=False))
 
 
 def _named(link: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from seqcli import console
 from seqcli.cli import _complete
-from seqcli.cli._options import option
+from seqcli.cli._options import Command, option
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.facts import cell_name
 from seqcli.streams import Output
@@ -36,7 +36,7 @@ def without_verb(context: typer.Context) -> None:
         list_recipes()
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_recipes() -> None:
     """List what can be trained, from ./recipes and from seqcli itself."""
     from seqcli.recipe import discover
@@ -92,7 +92,7 @@ def _model(model: object) -> str:
     return " ".join(str(part) for part in (kind, cell) if part is not None) or "default"
 
 
-@app.command()
+@app.command(cls=Command)
 def show(recipe: Name) -> None:
     """Print a recipe as it was written."""
     from seqcli.recipe import discover
@@ -100,7 +100,7 @@ def show(recipe: Name) -> None:
     Output().write(discover.read(recipe).text)
 
 
-@app.command()
+@app.command(cls=Command)
 def copy(
     recipe: Name,
     dest: Annotated[Path | None, typer.Argument(help="A .yaml file or a folder. [default: ./recipes]")] = None,
@@ -135,7 +135,7 @@ def copy(
     output.line(str(path))
 
 
-@app.command()
+@app.command(cls=Command)
 def new(
     files: Annotated[
         list[str],
@@ -185,7 +185,7 @@ def new(
     console.say(f"next:\n  seqcli train {shlex.quote(str(path))}")
 
 
-@app.command()
+@app.command(cls=Command)
 def validate(
     recipes: Annotated[list[str], typer.Argument(help="Names, paths, or `-`.", autocompletion=_complete.recipes)],
     overrides: Annotated[
@@ -214,7 +214,7 @@ def validate(
         raise UsageError(message, hint=hint)
 
 
-@app.command()
+@app.command(cls=Command)
 def keys(
     section: Annotated[
         str | None,

@@ -12,8 +12,8 @@ rescored with them; --weights FILE keeps them for later runs.
 
 \b
   seqcli generate --beam 10 --n-best 10 --jsonl < valid.src > dev.jsonl
-  seqcli rescore -m lm --dev dev.jsonl --reference valid.tgt --weights w.json < /dev/null
-  seqcli generate --beam 10 --n-best 10 --jsonl < test.src | seqcli rescore -m lm --weights w.json
+  seqcli rescore -m lm --dev dev.jsonl --reference valid.tgt --weights w.json
+  seqcli generate --n-best 9 --jsonl < a | seqcli rescore -m lm --weights w.json
 """
 
 from __future__ import annotations

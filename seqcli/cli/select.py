@@ -16,7 +16,7 @@ its probability, the predicted label, its probability, for taggers the word, and
 
 \b
   seqcli select -m trec -n 200 questions.txt > to-correct.tsv
-  seqcli select -m ewt-upos -n 100 --diverse --format conllu < sentences.txt > to-correct.conllu
+  seqcli select -n 100 --diverse --format conllu < s.txt > to-correct.conllu
   seqcli select -m trec --doubtful labelled.tsv | head
 """
 

@@ -7,17 +7,17 @@ words by the rule stored with the model; given words are taken as they are. The 
   word-tag  word/TAG word/TAG, one line a record (default)
   conll     columns; conll input comes back with one more column
   conllu    CoNLL-U; CoNLL-U input comes back with its field filled in
-  jsonl     one JSON object a record: tokens and spans with offsets and probabilities
+  jsonl     one JSON object a record: tokens, spans, offsets, probabilities
   spans     one JSON object a record: its spans alone
-  text      the text itself, for models that restore something in it (their default)
+  text      the text itself, for models that restore something in it
 
 \b
   echo "This morning I took my cat for a walk" | seqcli tag
-  cut -f2 mail.tsv | seqcli tag --format spans --min-confidence 0.9 > entities.jsonl
+  cut -f2 mail.tsv | seqcli tag --format spans --min-confidence 0.9
   seqcli tag --format conll < test.conll > tagged.conll
-  seqcli tag --format conll --columns word,known --force known < partly-tagged.conll
-  seqcli tag -m ewt-sentences < raw.txt            # running text: a sentence a line
-  seqcli tag -m ewt-upos --sentences ewt-sentences --format conllu < raw.txt > tagged.conllu
+  seqcli tag --format conll --columns word,known --force known < partly.conll
+  seqcli tag -m ewt-sentences < raw.txt    # running text: a sentence a line
+  seqcli tag -m ewt-upos --sentences ewt-sentences --format conllu < raw.txt
   arecord -t raw -f S16_LE -r 8000 | seqcli tag --input pcm
 
 A model of frames that reads forward, with head: softmax, tags standard input while it arrives, with `time TAB label
@@ -63,8 +63,9 @@ class Reading:
     input: Annotated[
         str | None,
         option(
-            f"{', '.join(READ)}. Default: by the file's name, like the output, or text. Standard input answered"
-            f" while it arrives: {' or '.join(STREAMS)}.",
+            f"{', '.join(READ)}. Default: by the file's name; else the --format, if it is conll or conllu; else"
+            f" text (JSON lines: --field or --input jsonl). Standard input answered while it arrives:"
+            f" {' or '.join(STREAMS)}.",
             metavar="FORMAT",
             autocompletion=entries("records", (*READ, *STREAMS)),
         ),

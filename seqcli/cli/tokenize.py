@@ -6,7 +6,7 @@ default; char and word, which without a vocabulary show tokens but have no ids; 
 own model (--set path=FILE.model).
 
 \b
-  seqcli tokenize --learn tok.safetensors --kind sentencepiece --set size=8000 corpus/*.txt
+  seqcli tokenize --learn t.safetensors --kind sentencepiece --set size=8000 a.txt
   seqcli tokenize -m tok.safetensors --ids < text > ids
   seqcli tokenize -m tok.safetensors --decode < ids
 

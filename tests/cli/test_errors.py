@@ -7,7 +7,9 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -278,16 +280,45 @@ def test_a_full_disk(forks, fails, place, small_disk):
     assert "free some space" in full
 
 
-@pytest.mark.parametrize("args", [["generate"], ["eval", "-m", "tiny", "--per-line"]])
-def test_a_terminal_with_nothing_to_read(spawn, home, args):
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["generate"], "Usage: seqcli generate [OPTIONS]"),
+        (["generate", "-m", "tiny"], "error: there is nothing to read"),
+        (["eval", "-m", "tiny", "--per-line"], "error: there is nothing to read"),
+    ],
+)
+def test_a_terminal_with_nothing_to_read(spawn, home, args, said):
     master, slave = pty.openpty()
     process = spawn(*args, cwd=home, stdin=slave)
     out, err = process.stdout.read(), process.stderr.read()
     assert process.wait(30) == 2
     assert out == b""
-    assert err.startswith(f"Usage: seqcli {args[0]} [OPTIONS]".encode())
+    assert err.startswith(said.encode())
+    assert f"seqcli {args[0]} --help".encode() in err or len(args) == 1
     os.close(master)
     os.close(slave)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stderr(spawn, home):
+    """What was asked for is written, and the status is its own."""
+    with Path("/dev/full").open("wb") as full:
+        process = spawn("-v", "generate", "-m", "tiny", "--max-tokens", "3", cwd=home, stderr=full)
+        out, _ = process.communicate(b"th\n", timeout=60)
+        assert process.returncode == 0
+        assert out.count(b"\n") == 1
+        assert spawn("tag", "-m", "nowhere", cwd=home, stderr=full).wait(60) == 2
+
+
+@pytest.mark.parametrize("delay", [0.08, 0.15, 0.3])
+def test_ctrl_c_while_the_program_starts(spawn, home, delay):
+    process = spawn("generate", "-m", "tiny", cwd=home)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert b"/seqcli/cli/" not in err  # in a traceback, but for one of Python's own start
 
 
 def test_a_corpus_from_a_terminal(forks, place):
