@@ -147,8 +147,18 @@ class BasePredictor(Answering):
         """Return the same model as another class of predictor that has the same fields and answers differently."""
         return kind(**{own.name: getattr(self, own.name) for own in fields(self)})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.packed(), ()  # pickled as its files: a worker opens them again
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path if self.files else 'of arrays'}>"
+
     def asked(self, **options: Any) -> Any:
-        """Return settings with these options, the others at the command line's defaults."""
+        """Return settings with these options, the others at the command line's defaults. Raises UsageError for an
+        option that there is not."""
+        known = [own.name for own in fields(self.settings)]
+        if odd := next((name for name in options if name not in known), None):
+            raise UsageError(f"no such setting: {odd}", hint=f"known: {', '.join(known)}")
         return self.settings(**options)
 
     def reader(self) -> Reader:
@@ -208,14 +218,16 @@ class BasePredictor(Answering):
         """The file that it was opened from."""
         return self.files[0]
 
-    def filter(self, lines: Iterable[str], **asked: Any) -> Iterator[str]:
+    def filter(self, lines: Iterable[str], *, ahead: int = LINES, **asked: Any) -> Iterator[str]:
         """Yield one line for each line read, as the command line writes it; `asked` are the task's settings.
 
-        Raises SeqcliError that names the line, also for a line end within a line, which would make two of it.
+        It reads up to `ahead` lines before it answers the first of them, together; with 1, each at once, the answers
+        are the same. Raises SeqcliError that names the line, also for a line end within a line, which would make two
+        of it.
         """
         own, settings, source = replace(self, counted=Counter()), self.asked(**asked), iter(lines)
         reader, writer, first = self.reader(), self.writer(), 1
-        while part := [line.removesuffix("\n") for line in islice(source, LINES)]:
+        while part := [line.removesuffix("\n") for line in islice(source, ahead)]:
             if (odd := next((i for i, line in enumerate(part) if "\n" in line), None)) is not None:
                 hint = "answers would no longer match lines: split it, or replace the line end by a space"
                 raise SeqcliError(f"<lines>:{first + odd}: the line contains a line end", hint=hint)

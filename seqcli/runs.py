@@ -212,7 +212,8 @@ def find_model(model: str | None, verb: str) -> Path:
     from seqcli.errors import did_you_mean
 
     known = [p.parent.name for p in ROOT.glob("*/model.safetensors")]
-    raise UsageError(f"no such model: {model}", hint=did_you_mean(Path(model).name, known))
+    hint = did_you_mean(Path(model).name, known) if known else f"there are no runs in {ROOT.resolve()}: give its path"
+    raise UsageError(f"no such model: {model}", hint=hint)
 
 
 def open_model(model: str | None, verb: str) -> artifact.Artifact:

@@ -170,7 +170,7 @@ class FieldReader(LineReader):
         for i, member in enumerate(value):
             if not isinstance(member, str):
                 wrong = f"{name!r} holds {json.dumps(member)[:40]}, not a string"
-                hint = "write labels by name" if isinstance(member, int) and self.kind is TAGGED else ""
+                hint = "write words and labels in quotes" if isinstance(member, int) and self.kind is TAGGED else ""
                 raise SeqcliError(f"{self._at(line, number, name, i)}: {wrong}", hint=hint)
 
     # texts with labels

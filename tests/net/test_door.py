@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shlex
 from typing import Any
 
@@ -57,8 +58,27 @@ def test_mistakes_are_errors(folder, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(seqcli.SeqcliError, match="the run has no dev split"):
         seqcli.load("remarks").evaluate(split="dev")
-    with pytest.raises(TypeError):
+    with pytest.raises(seqcli.SeqcliError, match="no such setting: confidnce") as caught:
         list(seqcli.load("pos").filter(["a"], confidnce=True))
+    assert "confidence" in caught.value.hint
+
+
+@pytest.mark.parametrize("model", FILTERS)
+def test_a_model_is_sent_as_its_file(model, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    own, options = seqcli.load(model), FILTERS[model][1]
+    assert len(sent := pickle.dumps(own)) < 2000
+    assert list(pickle.loads(sent).filter(LINES, **options)) == list(own.filter(LINES, **options))
+    assert repr(own).endswith(f"{own.path}>")
+    assert len(repr(own)) < 200
+
+
+def test_lines_are_answered_one_by_one(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    model, read = seqcli.load("pos"), []
+    lines = (read.append(line) or line for line in LINES * 200)
+    answers = model.filter(lines, ahead=1)
+    assert [(next(answers), len(read)) for _ in range(3)] == [(a, i + 1) for i, a in enumerate(model.filter(LINES))]
 
 
 def test_each_filter_numbers_its_own_records(folder, monkeypatch):

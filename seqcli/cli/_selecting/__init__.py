@@ -115,7 +115,7 @@ def run(asked: Asked, stored: Artifact, given: Given) -> None:
     out = Output()
     out.write(write.head() + "".join(written for _, written, _ in ranked))
     out.flush()
-    console.say(f"{len(ranked):,} of {best.count:,} records, by {by}")
+    console.say(f"the {len(ranked):,} most uncertain of {best.count:,} records, by {by}")
 
 
 def _doubtful(asked: Asked, own: Any, task: Any, given: Given) -> None:
@@ -140,7 +140,7 @@ def _doubtful(asked: Asked, own: Any, task: Any, given: Given) -> None:
         else:
             out.write("\t".join(_cells(doubt)) + "\n")
     out.flush()
-    console.say(f"{len(found):,} labels are contradicted, of {len(records):,} records; {len(shown):,} are shown")
+    console.say(f"{len(found):,} labels of {len(records):,} records are contradicted; {len(shown):,} are shown")
 
 
 def _cells(doubt: Contradicted) -> list[str]:

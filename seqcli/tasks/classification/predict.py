@@ -64,7 +64,7 @@ class Fitted(NamedTuple):
     share: float = 0.0  # with this weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classifier(HasTargets, BasePredictor):
     """A classifier in use: a model with everything that turns its scores into answers, in the shell and from Python;
     with several targets, `labels` are those of the first, and an answer holds the others too."""

@@ -80,7 +80,7 @@ class Ready(NamedTuple):
     lead: int = 0  # so many of the ids encode the condition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Generator(BasePredictor):
     """A language model in use, with its tokenizer, in the shell and from Python."""
 

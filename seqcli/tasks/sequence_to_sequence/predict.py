@@ -34,7 +34,7 @@ ROWS = 256  # hypotheses that are searched together, at most
 SCORED = 64  # pairs whose targets are scored at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Translator(BasePredictor):
     """A sequence-to-sequence model in use: everything that turns its scores into texts, in the shell and from Python.
 
@@ -102,7 +102,7 @@ class Translator(BasePredictor):
 
     def asked(self, **options: Any) -> Settings:
         """Return settings that search as the model's recipe sets."""
-        return Settings(**{"search": self.search, **options})
+        return super().asked(**{"search": self.search, **options})
 
     # records
 

@@ -33,7 +33,7 @@ WIDER = 3
 Allowed = Sequence[Sequence[str] | None]  # the tags that each word may have; None or empty: any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scored(HasTargets, BasePredictor):
     """A tagging model with everything that turns its scores into probabilities."""
 

@@ -45,7 +45,7 @@ class Settings:
         return self.confidence or self.least > 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tagger(Scored):
     """A tagger in use: a model with everything that turns its scores into answers, in the shell and from Python."""
 
