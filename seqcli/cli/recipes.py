@@ -82,6 +82,19 @@ def _by_task(rows: list[list[str]], width: int) -> Iterator[str]:
                 )
 
 
+def _commented(line: str, width: int) -> list[str]:
+    """Return a line whose comment goes on below itself where it is wider than the terminal."""
+    begin, mark, comment = line.partition("  # ")
+    if len(line) <= width or not mark:
+        return [line]
+    at = len(begin) if len(begin) < width - 40 else 4  # little room is left: below the key
+    hung = len(found[0]) if not begin and (found := re.match(r" *\S+ {2,}", comment)) else 0  # an entry of a list
+    margin = f"{'':{at}}{mark}{'':{hung}}"
+    first, *rest = textwrap.wrap(comment[hung:], max(width - len(margin), 20), break_on_hyphens=False)
+    top = [line[: len(margin)] + first] if at == len(begin) else [begin, margin + first]
+    return [*top, *(margin + part for part in rest)]
+
+
 def _model(model: object) -> str:
     """Return the kind of model and its cell, as far as a recipe names them."""
     if isinstance(model, str):
@@ -230,6 +243,7 @@ def keys(
 
     if markdown and section:
         raise UsageError("--markdown writes the whole page, not a section", hint=f"seqcli recipes keys {section}")
-    output = Output()
+    output, width = Output(), console.width()
     for line in page() if markdown else reference(section):
-        output.line(line)
+        for part in [line] if markdown or width is None else _commented(line, width):
+            output.line(part)

@@ -120,9 +120,9 @@ def neighbors(
     cosine[at] = -np.inf
     best = np.argsort(-cosine, kind="stable")[: min(count, len(names) - 1)].tolist()
     found = [{"word": names[i], "cosine": round(float(cosine[i]), 6)} for i in best]
-    write(
-        {"word": word, "neighbors": found}, [f"{console.visible(n['word'])}\t{n['cosine']:.4f}" for n in found], json
-    )
+    rows = [[console.visible(n["word"]), f"{n['cosine']:.4f}"] for n in found]
+    lines = map("\t".join, rows) if console.width() is None else console.table(("word", "cosine"), rows, right=(1,))
+    write({"word": word, "neighbors": found}, lines, json)
 
 
 def why(

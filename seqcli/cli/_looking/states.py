@@ -107,7 +107,7 @@ def flow(
     if plot:
         chart.draw(plot, curves, "tokens between state and loss", "norm of the derivative", spectra)
     table = console.table(
-        ("network", "norm at 1", "at the end", "a step", "memory"),
+        ("network", "norm at 1", f"at {steps}", "factor a step", "memory (steps)"),
         [
             [name, f"{curves[name][0]:.2e}", f"{curves[name][-1]:.2e}",
              "" if f["factor"] is None else f"{f['factor']:.3f}", f"{f['memory'] or ''}"]
@@ -116,9 +116,9 @@ def flow(
         right=(1, 2, 3, 4),
     )  # fmt: skip
     weights = console.table(
-        ("recurrent weights", "largest |eigenvalue|", "largest singular value", "smallest"),
+        ("recurrent weights", "|eigenvalue| up to", "singular values", "to"),
         [
-            [f"{name}: {w['name']}", f"{w['radius']:.3f}", f"{w['largest']:.3f}", f"{w['smallest']:.3g}"]
+            [f"{name}: {w['name']}", f"{w['radius']:.3f}", f"{w['smallest']:.3g}", f"{w['largest']:.3f}"]
             for name, f in found.items()
             for w in f["weights"]
         ],
