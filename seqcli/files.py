@@ -176,7 +176,10 @@ def expand(patterns: Sequence[str], base: Path | None = None) -> list[Path]:
                 hint = f"the folder {Path(whole).parent} does not exist"
                 raise SeqcliError(f"no such file: {whole}", hint=hint)
             near = nearest(Path(whole).name, [p.name for p in parent.iterdir() if p.exists()])
-            raise SeqcliError(f"no such file: {whole}", hint=f"did you mean {near!r}?" if near else "")
+            hint = f"did you mean {near!r}?" if near else ""
+            if _exists(Path("runs", pattern, "model.safetensors")):
+                hint = f"a run is named with -m {pattern}"
+            raise SeqcliError(f"no such file: {whole}", hint=hint)
         found = [shown(f) for f in found if not Path(f).is_dir()] or [shown(f) for f in found]
         if Path(found[0]).is_dir():
             raise SeqcliError(f"{found[0]} is a folder, not a file", hint=f"name its files, as in {found[0]}/*.txt")

@@ -21,7 +21,7 @@ def command(
     import json as _json
     import math
 
-    from seqcli import artifact
+    from seqcli import artifact, console
     from seqcli.facts import facts
     from seqcli.runs import find_model
     from seqcli.streams import Output
@@ -50,10 +50,10 @@ def command(
         from seqcli.recipe.schema import SECTIONS  # a header is sorted by name; this order reads better
 
         recipe = {s: header["recipe"][s] for s in SECTIONS if s in header["recipe"]}
-        text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None)
+        text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=74)
         out.line("\n".join(f"  {line}" for line in text.rstrip("\n").split("\n")))
     if arrays:
         out.line("arrays")
-        for name, (shape, kind) in shapes.items():
-            out.line(f"  {name:<36} {shape!s:<16} {kind}")
+        for line in console.table(("name", "shape", "type"), ((n, str(s), t) for n, (s, t) in shapes.items())):
+            out.line(f"  {line}")
     out.flush()

@@ -182,7 +182,7 @@ def new(
         str | None, option("Pairs: the target's column or key; for two files: `de` for train.de.", metavar="COLUMN")
     ] = None,
 ) -> None:
-    """Look at files, write a recipe fitted to them, and print its path. A folder may hold a folder or a file for each
+    """Write a recipe that fits your files, and print its path. A folder may hold a folder or a file for each
     label; two files with equally many lines, such as train.en and train.de, are pairs; a column that names recordings
     or arrays is read as frames."""
     from seqcli.propose import write
@@ -237,7 +237,7 @@ def keys(
     ] = None,
     markdown: Annotated[bool, option("Print all of them as the page docs/keys.md.", "--markdown")] = False,
 ) -> None:
-    """Explain every key that a recipe may have: its default, type and meaning."""
+    """Explain every key: its default, type and meaning."""
     from seqcli.recipe.keys import reference
     from seqcli.recipe.keys_page import page
 

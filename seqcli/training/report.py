@@ -33,7 +33,7 @@ def opening(session: Session) -> None:
     console.say(
         f"model: {_shape(config)},"
         f" {layers.parameters(session.task.model):,} parameters; {train.precision} on {train.device},"
-        f" {_several(session.group.size)}{train.threads} thread{'s' * (train.threads > 1)}, seed {train.seed}"
+        f" {_several(session.group.size)}{train.threads} thread{'s' * (train.threads != 1)}, seed {train.seed}"
     )
 
 
@@ -117,9 +117,9 @@ def dry_run(session: Session) -> None:
     config = session.recipe.train
     assert config is not None
     print(f"# {task.batches / config.accumulate:,.0f} steps an epoch")
-    print("# parameters:")
-    for name, array in layers.arrays(task.model).items():
-        print(f"#   {name:<28} {array.shape!s:<16} {array.size:,}")
+    rows = [(name, str(array.shape), f"{array.size:,}") for name, array in layers.arrays(task.model).items()]
+    for line in console.table(("parameters", "shape", "numbers"), rows, right=(2,)):
+        print(f"#   {line}")
     total = layers.parameters(task.model)
     slots = {"adamw": 2, "rmsprop": 1}.get(config.optimizer, 1 if config.momentum else 0) + bool(config.average)
     activations = task.activations() * (2 if config.precision == "bfloat16" else 4)
