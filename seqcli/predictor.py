@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from seqcli import artifact, registry, runs
 from seqcli.artifact import Artifact
 from seqcli.errors import SeqcliError, UsageError, did_you_mean
 from seqcli.forms import Writer
-from seqcli.layers.pooling import whole
+from seqcli.layers.pooling import WHOLE, Pooling, whole
 from seqcli.records import Kind, Options, Reader, open_format
 from seqcli.streams import Chunk
 
@@ -33,26 +33,6 @@ if TYPE_CHECKING:
 
 Predictor = TypeVar("Predictor", bound="BasePredictor")
 LINES = 512  # how many lines `filter` answers together
-POOLS = ("mean", "last", "max")  # ways to pool the vectors of a record's words into one
-
-
-class Pooling(NamedTuple):
-    """Which vectors are wanted: one a record, or one a word."""
-
-    kind: str | None = None  # one of POOLS; None: the vector that the model's last layer reads, else the mean
-    each: bool = False  # one vector a word
-
-    @classmethod
-    def of(cls, kind: str | None, *, each: bool) -> Self:
-        """Return the pooling. Raises UsageError for an unknown `kind`, and for a `kind` together with `each`."""
-        if kind is not None and kind not in POOLS:
-            raise UsageError(f"--pool {kind}: expected one of {', '.join(POOLS)}")
-        if kind is not None and each:
-            raise UsageError("--pool makes one vector a record: it cannot be combined with --per word")
-        return cls(kind, each)
-
-
-WHOLE = Pooling()
 
 
 class Answering(ABC):

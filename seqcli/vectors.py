@@ -18,7 +18,8 @@ import numpy as np
 from seqcli import artifact, forms, ops
 from seqcli.datasets.vectors import numbers
 from seqcli.errors import SeqcliError
-from seqcli.predictor import Answering, BasePredictor, Pooling
+from seqcli.layers.pooling import Pooling
+from seqcli.predictor import Answering, BasePredictor
 from seqcli.records import cell, one_line
 
 TOGETHER = 64  # vectors compared at once, to bound the memory

@@ -16,7 +16,7 @@ from support.inprocess import seqcli as command
 import seqcli
 from seqcli import artifact, ops
 from seqcli.datasets.vectors import read_vectors
-from seqcli.predictor import Pooling
+from seqcli.layers.pooling import Pooling
 from seqcli.vectors import Candidates, Found, array_file, units
 
 MODELS = Path(__file__).resolve().parent / "net/models"

@@ -18,7 +18,8 @@ from seqcli.datasets.reading import Reading as Said
 from seqcli.datasets.vectors import written
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.files import sources
-from seqcli.predictor import BasePredictor, Pooling
+from seqcli.layers.pooling import Pooling
+from seqcli.predictor import BasePredictor
 from seqcli.records import KINDS, ROWS, TAGGED, Sentence
 from seqcli.tasks.tagging.data import options_for
 from seqcli.vectors import Candidates, Embedder, Found, Neighbours, Writer, array_file

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from seqcli import metrics
+from seqcli import console, metrics
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.metrics.accuracy import Confusion
 from seqcli.records import one_line
@@ -40,7 +40,8 @@ def show(
         record = {**report.to_json(wanted), "text": what, "model": model}
         out.line(json.dumps(record, ensure_ascii=False, indent=2))
     elif wanted:
-        width = max(map(len, wanted)) if len(wanted) > 1 else 0  # one is a bare number, for a script
+        named = len(wanted) > 1 and console.width() is not None  # bare numbers for a script
+        width = max(map(len, wanted)) if named else 0
         for name in wanted:
             out.line(f"{f'{name:<{width}}  ' if width else ''}{report.metrics[name]:.6g}")
     else:

@@ -89,7 +89,7 @@ class Verbs(TyperGroup):
 
 def load_verb(name: str) -> Any:
     """Import one verb and return its command."""
-    from seqcli.cli._options import Command  # the list of verbs does not need it
+    from seqcli.cli._command import Command  # the list of verbs does not need it
 
     module = registry.load("cli", name)
     if hasattr(module, "app"):  # a verb with subcommands

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typer
 
+from seqcli.cli._command import Command
 from seqcli.cli._looking.lags import lags
 from seqcli.cli._looking.reading import attention, memory, neighbors, neurons, surprise, why
 from seqcli.cli._looking.states import flow, gates
-from seqcli.cli._options import Command
 
 app = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None,

@@ -13,7 +13,8 @@ import typer
 
 from seqcli import console
 from seqcli.cli import _complete
-from seqcli.cli._options import Command, option
+from seqcli.cli._command import Command
+from seqcli.cli._options import option
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.facts import cell_name
 from seqcli.streams import Output

@@ -7,15 +7,17 @@ end, in NumPy, where a sequence's result does not depend on the others to the la
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
 from seqcli import ops
+from seqcli.errors import UsageError
 from seqcli.layers.blank import Rng
 from seqcli.ops import Array
 
 Kind = Literal["last", "mean", "max", "attention"]
+POOLS = ("mean", "last", "max")  # ways to pool the vectors of a record's words into one
 HIDDEN = -1e4  # the value of padding; outputs of bounded cells, and ReLUs, stay above it
 
 
@@ -121,3 +123,22 @@ class Running:
         total = self._weight + np.cumsum(weights)
         self._sum, self._weight = sums[-1], total[-1]
         return (sums / total[:, None]).astype(y.dtype)
+
+
+class Pooling(NamedTuple):
+    """Which vectors are wanted: one a record, or one a word."""
+
+    kind: str | None = None  # one of POOLS; None: the vector that the model's last layer reads, else the mean
+    each: bool = False  # one vector a word
+
+    @classmethod
+    def of(cls, kind: str | None, *, each: bool) -> Self:
+        """Return the pooling. Raises UsageError for an unknown `kind`, and for a `kind` together with `each`."""
+        if kind is not None and kind not in POOLS:
+            raise UsageError(f"--pool {kind}: expected one of {', '.join(POOLS)}")
+        if kind is not None and each:
+            raise UsageError("--pool makes one vector a record: it cannot be combined with --per word")
+        return cls(kind, each)
+
+
+WHOLE = Pooling()

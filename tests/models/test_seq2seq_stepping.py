@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_a_wide_model_has_the_same_bits_with_one_and_two_threads() -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": str(Path.cwd()), "OPENBLAS_NUM_THREADS": "2"},
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "OPENBLAS_NUM_THREADS": "2"},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [*one, "False"]
