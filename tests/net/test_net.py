@@ -55,7 +55,7 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         a, b = NUMBER.findall(one), NUMBER.findall(other)
         near = len(a) == len(b) and all(
-            abs(float(x) - float(y)) <= 2 * 10.0 ** -len(x.partition(".")[2]) + 2e-4 * abs(float(x))
+            abs(float(x) - float(y)) <= 2 * 10.0 ** -len(x.partition(".")[2]) + 2e-4 * abs(float(x)) + 1e-6
             for x, y in zip(a, b, strict=True)
         )
         return near and NUMBER.sub("#", one) == NUMBER.sub("#", other)
