@@ -2,7 +2,8 @@
 
 DATA is ewt-upos, conll2000-chunk, sst2 or wnut17-ner. Trains its recipe on the first 500 sentences (--sentences) without
 readers, with them as they are (frozen), and, from there on, with them trained further (tuned: --init-from), for each of
---seeds; of sst2 the linear model of the same sentences too. Prints a line of JSON a run: scores on valid and test, seconds. Minutes a run. `--text FILE`
+--seeds; of sst2 the linear model of the same sentences too. With --self, a frozen (or alone) model of EWT also tags the
+rest of the training text, where it is sure (0.8), and a new one learns from both. Prints a line of JSON a run: scores on valid and test, seconds. Minutes a run. `--text FILE`
 writes what the readers of docs/readers.md were trained on, and no more.
 """
 
@@ -118,6 +119,30 @@ def trained(recipe: str, name: str, folder: Path, sets: list[str], start: str | 
     return artifact.read_header(run / "model.safetensors")["scores"], seconds
 
 
+def guessed(name: str, folder: Path, few: Path, rest: list[str]) -> Path:
+    """Five times the labelled sentences, and the rest of the text (CoNLL-U) as the run `name` tags it; `_` in doubt."""
+    bare, union = folder / "rest.conllu", folder / f"{name}.union.conllu"
+    lines = (line.split("\t") for line in "\n\n".join(rest).split("\n"))
+    kept = ("\t".join([*c[:2], *["_"] * 4, *c[6:8], "_", "_"]) if len(c) == 10 else c[0] for c in lines)
+    bare.write_text("\n".join(kept) + "\n\n", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "seqcli",
+        "-q",
+        "tag",
+        "-m",
+        name,
+        "--format",
+        "conllu",
+        "--min-confidence",
+        "0.8",
+    ]
+    tagged = subprocess.run([*command, str(bare)], cwd=folder, check=True, stdout=subprocess.PIPE).stdout
+    union.write_bytes(few.read_bytes() * 5 + tagged)
+    return union
+
+
 def main() -> None:
     """Write the data, train, score, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -125,6 +150,7 @@ def main() -> None:
     parser.add_argument("--readers", nargs="+", default=[], help="runs of language models")
     parser.add_argument("--sentences", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--self", action="store_true", help="EWT: self-training, after the other conditions")
     parser.add_argument("--only", nargs="+", help="of the conditions: alone linear frozen tuned")
     parser.add_argument("--set", dest="sets", action="append", default=[], help="a further change to the recipe")
     parser.add_argument("--tag", default="", help="beside the runs' names, of further changes")
@@ -148,6 +174,8 @@ def main() -> None:
         common = [*files, f"data.test={source / case.test}", "train.threads=1", *case.sets]
         readers = [f"model.reader=[{','.join(str(Path(name).resolve()) for name in options.readers)}]"]
         made = {"alone": [], "frozen": readers, "tuned": [*readers, *TUNED]}
+        for how in ("alone", "frozen") if options.self else ():
+            made[f"self-{how}"] = [*made[how], "data.partial=true", "train.epochs=5", "train.evaluate_every=400"]
         for condition in options.only or made:
             found = []
             for seed in options.seeds if condition != "linear" else [1]:
@@ -155,6 +183,10 @@ def main() -> None:
                 recipe, name = options.data, f"{options.data}-{condition}{options.tag}-{seed}"
                 if condition == "linear":
                     recipe, sets = "sst2-linear", [*common[:3], LABELS, "data.format=label-text"]
+                if condition.startswith("self-"):
+                    first = f"{options.data}-{condition[5:]}{options.tag}-{seed}"
+                    union = guessed(first, folder, few, own[options.sentences :])
+                    sets = [f"data.train={union}" if change.startswith("data.train=") else change for change in sets]
                 start = f"{options.data}-frozen-{seed}" if condition == "tuned" else None
                 scores, seconds = trained(recipe, name, folder, sets, start)
                 found.append(scores["test"][case.metric])
