@@ -104,7 +104,7 @@ def on_a_terminal(line: str, folder: Path, screens: list[tuple[Screen, int]] | N
     text = b"".join(output).decode()
     screen.feed(text)
     for middle, share in screens or ():
-        middle.feed(text[: text.rfind("\x1b[1A", 0, len(text) * share // 100)])
+        middle.feed(text[: text.rfind("\r\x1b[2K\x1b[1A", 0, len(text) * share // 100)])  # not amid a redraw
     return screen
 
 
