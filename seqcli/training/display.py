@@ -77,6 +77,8 @@ class Display:
         gained = share - self._share_before
         left = elapsed / gained * (1 - share) if gained > 0 else None
         if self._live:
+            if total and share > p.step / total + 0.01:  # the time will end the run, not the steps
+                total = None
             self._panel = partial(self._drawn, norm=norm, rate=rate, share=share, total=total, speed=speed, left=left)
             self._live.update(self._panel(p))
         else:
@@ -116,8 +118,7 @@ class Display:
         from rich.progress_bar import ProgressBar
 
         room = self._live.console.width - 3  # for ^C, which the terminal shows where the cursor is
-        by_steps = total and abs(p.step / total - share) < 0.01  # else the time ends the run
-        steps = f"step {p.step:,}" + (f"/{total:,}" if by_steps else "")
+        steps = f"step {p.step:,}" + (f"/{total:,}" if total else "")
         ends = f"{share:.0%}", f"{console.duration(left)} left" if left is not None else ""
         bar = min(40, max(8, room - len(steps) - sum(map(len, ends)) - 4))
         name, curve = self._watched.replace("_loss", ""), [h[self._watched] for h in p.history]
