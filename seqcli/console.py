@@ -52,13 +52,21 @@ def _styled(prefix: str, style: str, text: str) -> str:
     return f"{prefix} {text}"
 
 
+def discard(descriptor: int) -> None:
+    """Redirect an output that cannot be written to the null device, so that the interpreter's last flush of what is
+    still buffered does not fail, and end it with another status."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
+
+
 def _write(text: str) -> None:
     """Print lines on stderr. If it cannot be written (a full disk, a closed pipe), what was asked for goes on."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
-        with suppress(OSError, ValueError):  # what is still buffered would make the interpreter exit with 120
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        with suppress(OSError, ValueError):
+            discard(sys.stderr.fileno())
 
 
 def visible(text: str) -> str:

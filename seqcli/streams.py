@@ -7,7 +7,6 @@ works in batches when there is a backlog.
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -216,10 +215,3 @@ class Output:
 
     def flush(self) -> None:
         self._file.flush()
-
-
-def discard_stdout() -> None:
-    """Redirect stdout to the null device after a broken pipe, so that the interpreter's last flush does not fail."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)

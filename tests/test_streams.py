@@ -293,14 +293,15 @@ def test_text_is_utf8_whatever_the_locale(locale: str) -> None:
 def test_a_reader_that_leaves_is_told_apart() -> None:
     program = """
 import sys
-from seqcli.streams import Output, discard_stdout
+from seqcli.console import discard
+from seqcli.streams import Output
 out = Output()
 try:
     while True:
         out.line("x" * 1000)
         out.flush()
 except BrokenPipeError:
-    discard_stdout()
+    discard(sys.stdout.fileno())
     sys.exit(141)
 """
     with start(program, stderr=subprocess.PIPE) as process:

@@ -191,13 +191,11 @@ def run(arguments: list[str]) -> int:
 
             traceback.print_exc()
         status = status_of(error)
-        try:  # the interpreter would flush at its end, and exit with another status if that fails
-            if sys.stdout is not None:
+        if sys.stdout is not None:
+            try:  # the interpreter would flush at its end, and exit with another status if that fails
                 sys.stdout.flush()
-        except OSError:
-            from seqcli.streams import discard_stdout
-
-            discard_stdout()
+            except OSError:
+                console.discard(sys.stdout.fileno())
         return status
 
 

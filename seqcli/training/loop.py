@@ -89,10 +89,9 @@ class Trainer:
 
     def limit(self) -> str:
         """Return the key of the limit that is reached first: epochs, steps or minutes."""
-        c = self.config
-        if c.minutes and self.progress.seconds >= 60 * c.minutes:
+        if self.config.minutes and self.progress.seconds >= 60 * self.config.minutes:
             return "minutes"
-        return "steps" if c.steps and (not c.epochs or c.steps <= c.epochs * self.steps_per_epoch) else "epochs"
+        return "steps" if self.config.steps == self.total_steps else "epochs"
 
     def evaluate_every(self) -> int:
         """Return the steps between evaluations: an epoch, but at least 10 and at most about 50 evaluations a run."""

@@ -24,6 +24,7 @@ from figures import begin
 from seqcli import artifact
 
 ROOT = Path(__file__).resolve().parents[2]
+SEQCLI = (sys.executable, "-m", "seqcli", "-q")
 
 
 class Case(NamedTuple):
@@ -99,16 +100,7 @@ def trained(recipe: str, name: str, folder: Path, sets: list[str], start: str | 
     """Train a recipe where that has not been done: the scores, and the seconds."""
     run = folder / "runs" / name
     if not (run / "done").exists():
-        command = [
-            sys.executable,
-            "-m",
-            "seqcli",
-            "-q",
-            "train",
-            str(ROOT / f"recipes/{recipe}.yaml"),
-            "--name",
-            name,
-        ]
+        command = [*SEQCLI, "train", str(ROOT / f"recipes/{recipe}.yaml"), "--name", name]
         more = [part for change in sets for part in ("--set", change)] + (
             ["--init-from", f"runs/{start}"] if start else []
         )
@@ -125,19 +117,7 @@ def guessed(name: str, folder: Path, few: Path, rest: list[str]) -> Path:
     lines = (line.split("\t") for line in "\n\n".join(rest).split("\n"))
     kept = ("\t".join([*c[:2], *["_"] * 4, *c[6:8], "_", "_"]) if len(c) == 10 else c[0] for c in lines)
     bare.write_text("\n".join(kept) + "\n\n", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "seqcli",
-        "-q",
-        "tag",
-        "-m",
-        name,
-        "--format",
-        "conllu",
-        "--min-confidence",
-        "0.8",
-    ]
+    command = [*SEQCLI, "tag", "-m", name, "--format", "conllu", "--min-confidence", "0.8"]
     tagged = subprocess.run([*command, str(bare)], cwd=folder, check=True, stdout=subprocess.PIPE).stdout
     union.write_bytes(few.read_bytes() * 5 + tagged)
     return union
@@ -151,7 +131,9 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--self", action="store_true", help="EWT: self-training, after the other conditions")
-    parser.add_argument("--only", nargs="+", help="of the conditions: alone linear frozen tuned")
+    parser.add_argument(
+        "--only", nargs="+", help="of the conditions: alone linear frozen tuned self-alone self-frozen"
+    )
     parser.add_argument("--set", dest="sets", action="append", default=[], help="a further change to the recipe")
     parser.add_argument("--tag", default="", help="beside the runs' names, of further changes")
     parser.add_argument("--folder", type=Path, help="where data and runs are kept; default: nowhere")

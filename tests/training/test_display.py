@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from support import inprocess
 
 from seqcli import console
 from seqcli.training import display
@@ -98,3 +100,16 @@ def test_as_high_from_the_first_moment_to_the_last(clock, monkeypatch, width):
         assert drawn()[1].startswith("stopping after")
         shown.step(progress, loss=2.0, norm=0.5, rate=1e-3, share=0.1, total=100_000)
         assert drawn()[1].startswith("stopping after")
+
+
+def test_the_bar_of_a_score_is_as_long_as_its_split(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(
+        console, "progress", lambda what, total, *_: nullcontext(seen.setdefault(what, [total]).append)
+    )
+    (tmp_path / "text.txt").write_text("hello world\n" * 100)
+    recipe = "task: language-model\ntokenizer: char\ndata: {train: text.txt, valid: 0.2, split_at: character}\n"
+    (tmp_path / "r.yaml").write_text(f"{recipe}train: {{steps: 2, sequence_length: 8}}\n")
+    assert inprocess.seqcli("train", "r.yaml", cwd=tmp_path).returncode == 0
+    total, *scored = seen["scoring valid"]
+    assert (total, set(scored)) == (240, {239})  # of the model and of its baseline; the first token is context

@@ -41,15 +41,15 @@ def evaluate(
     limit: int | None = None,
     horizon: int | None = None,
     what: str = "",
+    total: int | None = None,
 ) -> Report:
     """Score a text given in chunks; `limit` ends it after so many tokens; for a model of numbers, `horizon` is the
-    number of steps of free running; `what` is the heading of the progress bar. Raises SeqcliError for an unknown
-    character."""
+    number of steps of free running; `what` is the heading of the progress bar, `total` its length. Raises
+    SeqcliError for an unknown character."""
     kept = None if window or "forecast" not in own.header else Kept(own, horizon)
     if horizon and kept is None:
         raise UsageError("horizon: needs a model whose tokenizer is bins, and a whole text instead of windows")
-    known = own.header.get("data", {}).get("splits", {}).get(what.rpartition(" ")[2], {}).get("tokens")
-    with console.progress(what, min(filter(None, (limit, known)), default=None), " tokens") as advance:
+    with console.progress(what, total or limit, " tokens") as advance:
         return _evaluate(own, text, window, limit, advance, kept)
 
 

@@ -213,7 +213,9 @@ class Task(BaseTask):
         return ending
 
     def scored(self, predictor: Any, split: str) -> Report:
-        return evaluate(predictor, self.corpus.records(split), limit=SCORED_TOKENS, what=f"scoring {split}")
+        total = min(SCORED_TOKENS, len(self.ids[split]))
+        records = self.corpus.records(split)
+        return evaluate(predictor, records, limit=SCORED_TOKENS, what=f"scoring {split}", total=total)
 
     def figures(self, report: Report) -> str:
         m, counts = report.metrics, report.counts
