@@ -2,9 +2,9 @@
 
 DATA is ewt-upos, conll2000-chunk, sst2 or wnut17-ner. Trains its recipe on the first 500 sentences (--sentences) without
 readers, with them as they are (frozen), and, from there on, with them trained further (tuned: --init-from), for each of
---seeds; of sst2 the linear model of the same sentences too. With --self, a frozen (or alone) model of EWT also tags the
-rest of the training text, where it is sure (0.8), and a new one learns from both. Prints a line of JSON a run: scores on valid and test, seconds. Minutes a run. `--text FILE`
-writes what the readers of docs/readers.md were trained on, and no more.
+--seeds; of sst2 the linear model of the same sentences too. With --self, a frozen (or alone) model of EWT or CoNLL-2000
+also tags the rest of the training text, where it is sure (0.8), and a new one learns from both. Prints a line of JSON a run: scores on valid and test, seconds. Minutes a run. `--text FILE`
+writes the unlabelled text of DATA's training split, on which its readers are trained, and no more.
 """
 
 from __future__ import annotations
@@ -84,16 +84,11 @@ def words(sentence: str) -> str:
     return " ".join(line.split("\t")[0].split(" ")[0] for line in sentence.splitlines())
 
 
-def write_text(path: Path, data: Path) -> None:
-    """The text of all training splits, without a label: that of EWT as it was written, the others spaced."""
-    found = []
-    for case in CASES.values():
-        for s in sentences(data / case.folder / case.train, case.between):
-            if case.folder == "ud-en-ewt":
-                found += [line.removeprefix("# text = ") for line in s.splitlines() if line.startswith("# text = ")]
-            else:
-                found.append(s.partition(" ")[2] if case.between == "\n" else words(s))
-    path.write_text("".join(f"{line}\n" for line in found), encoding="utf-8")
+def unlabelled(sentence: str, case: Case) -> str:
+    """The text of a sentence: that of EWT as it was written, the others spaced."""
+    if case.folder == "ud-en-ewt":
+        return next(line.removeprefix("# text = ") for line in sentence.splitlines() if line.startswith("# text = "))
+    return sentence.partition(" ")[2] if case.between == "\n" else words(sentence)
 
 
 def trained(recipe: str, name: str, folder: Path, sets: list[str], start: str | None) -> tuple[dict, float]:
@@ -111,15 +106,25 @@ def trained(recipe: str, name: str, folder: Path, sets: list[str], start: str | 
     return artifact.read_header(run / "model.safetensors")["scores"], seconds
 
 
-def guessed(name: str, folder: Path, few: Path, rest: list[str]) -> Path:
-    """Five times the labelled sentences, and the rest of the text (CoNLL-U) as the run `name` tags it; `_` in doubt."""
-    bare, union = folder / "rest.conllu", folder / f"{name}.union.conllu"
-    lines = (line.split("\t") for line in "\n\n".join(rest).split("\n"))
-    kept = ("\t".join([*c[:2], *["_"] * 4, *c[6:8], "_", "_"]) if len(c) == 10 else c[0] for c in lines)
+def guessed(name: str, folder: Path, few: Path, rest: list[str], conllu: bool) -> Path:
+    """Five times the labelled sentences, and the rest of the text as the run `name` tags it; `_` in doubt."""
+    bare, union = folder / "rest.txt", folder / f"{name}.union"
+    lines = (line.split("\t" if conllu else " ") for line in "\n\n".join(rest).split("\n"))
+    if conllu:
+        kept = ("\t".join([*c[:2], *["_"] * 4, *c[6:8], "_", "_"]) if len(c) == 10 else c[0] for c in lines)
+        how = ["--format", "conllu", "--min-confidence", "0.8"]
+    else:  # a doubtful part of a span would become O with --min-confidence, which is known
+        kept = (" ".join(c[:2]) for c in lines)
+        how = ["--format", "conll", "--columns", "word,pos", "--confidence"]
     bare.write_text("\n".join(kept) + "\n\n", encoding="utf-8")
-    command = [*SEQCLI, "tag", "-m", name, "--format", "conllu", "--min-confidence", "0.8"]
-    tagged = subprocess.run([*command, str(bare)], cwd=folder, check=True, stdout=subprocess.PIPE).stdout
-    union.write_bytes(few.read_bytes() * 5 + tagged)
+    tagged = subprocess.run(
+        [*SEQCLI, "tag", "-m", name, *how, str(bare)], cwd=folder, check=True, stdout=subprocess.PIPE
+    )
+    text = tagged.stdout.decode()
+    if not conllu:
+        parts = (line.split() for line in text.split("\n"))
+        text = "\n".join(" ".join([*c[:2], c[2] if float(c[3]) >= 0.8 else "_"]) if c else "" for c in parts)
+    union.write_text(few.read_text(encoding="utf-8") * 5 + text, encoding="utf-8")
     return union
 
 
@@ -130,7 +135,7 @@ def main() -> None:
     parser.add_argument("--readers", nargs="+", default=[], help="runs of language models")
     parser.add_argument("--sentences", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--self", action="store_true", help="EWT: self-training, after the other conditions")
+    parser.add_argument("--self", action="store_true", help="EWT, CoNLL-2000: self-training, after the others")
     parser.add_argument(
         "--only", nargs="+", help="of the conditions: alone linear frozen tuned self-alone self-frozen"
     )
@@ -142,11 +147,13 @@ def main() -> None:
     if "SEQCLI_DATA" not in os.environ:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     data = Path(os.environ["SEQCLI_DATA"])
+    case = CASES[options.data]
     if options.text:
-        write_text(options.text, data)
+        own = sentences(data / case.folder / case.train, case.between)[: None if case.valid else -HELD]
+        options.text.write_text("".join(f"{unlabelled(s, case)}\n" for s in own), encoding="utf-8")
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder, case = options.folder or Path(temporary), CASES[options.data]
+        folder = options.folder or Path(temporary)
         source, few = data / case.folder, folder / f"{options.data}-{options.sentences}"
         own = sentences(source / case.train, case.between)
         few.write_text(case.between.join(own[: options.sentences]) + case.between, encoding="utf-8")
@@ -167,7 +174,8 @@ def main() -> None:
                     recipe, sets = "sst2-linear", [*common[:3], LABELS, "data.format=label-text"]
                 if condition.startswith("self-"):
                     first = f"{options.data}-{condition[5:]}{options.tag}-{seed}"
-                    union = guessed(first, folder, few, own[options.sentences :])
+                    rest = own[options.sentences : None if case.valid else -HELD]
+                    union = guessed(first, folder, few, rest, options.data == "ewt-upos")
                     sets = [f"data.train={union}" if change.startswith("data.train=") else change for change in sets]
                 start = f"{options.data}-frozen-{seed}" if condition == "tuned" else None
                 scores, seconds = trained(recipe, name, folder, sets, start)
