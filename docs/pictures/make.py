@@ -151,7 +151,7 @@ def page(folder: Path) -> None:
     seqcli(folder, "-q", "report", "runs/sentiment", "-o", "page.html")
     text = (folder / "page.html").read_text(encoding="utf-8")
     part = folder / "part.html"
-    part.write_text(text[: text.index("<h2>Training")] + text[text.index("<h3>How far") :], encoding="utf-8")
+    part.write_text(text[: text.index("<h2>Training")] + text[text.index("<h3>Calibration of") :], encoding="utf-8")
     size = ["--window-size=1110,1375", "--hide-scrollbars", f"--screenshot={folder / 'page.png'}"]
     flags = ["--headless", "--no-sandbox", "--disable-gpu", *size]
     subprocess.run([browser, *flags, part.as_uri()], check=True, capture_output=True)

@@ -63,7 +63,7 @@ def attention(own: Classifier, records: Sequence[Example], count: int, longest: 
         )
     short = [r for r in records if 2 <= len(own.ready(r).words or []) <= longest]
     chosen = [short[i * len(short) // count] for i in range(min(count, len(short)))]
-    found = Shown(colours="the attention on each token")
+    found = Shown(colours="The darker a token, the more attention it gets.")
     for record, answer in zip(
         chosen, own.answer([own.ready(r) for r in chosen], own.asked(attention=True)), strict=True
     ):

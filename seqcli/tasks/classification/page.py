@@ -26,7 +26,7 @@ def shown(own: Classifier, records: Sequence[Example]) -> tuple[Report, Shown]:
     sure, right = probabilities[rows, labels], gold[rows, labels]
     found = Shown(list(zip(sure.round(4).tolist(), right.tolist(), strict=True)))
     order = np.argsort(-sure, kind="stable")
-    said = "words for the label that was given, and against it, by leaving each out"
+    said = "Orange words support the predicted label, blue ones oppose it: how the answer changes without each."
     plain = own.reading.frames is None and all(records[i].tree is None for i in rows[:1])
     found.colours = found.wrong = said if plain else ""
 

@@ -30,7 +30,7 @@ def shown(own: Generator, records: Any) -> tuple[Report | None, Shown]:
             found.append(_coloured(own, [Chunk(text, "<sample>", 1)], WRITTEN, f"{head}, temperature 0.8, seed 1"))
         except SeqcliError:  # the sample is too short
             continue
-    return None, Shown(colours="what each token costs: the darker, the more nats", texts=found)
+    return None, Shown(colours="The darker a token, the more nats it costs.", texts=found)
 
 
 def _samples(own: Generator, settings: Settings) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ def shown(own: Tagger, records: Sequence[Sentence]) -> tuple[Report, Shown]:
     several targets, of the first."""
     sentences = [s for s in records if s.words]
     report, own = evaluate(own, sentences, what="scoring"), own.first
-    found = Shown(wrong="where a wrong answer is")
+    found = Shown(wrong="Wrong answers are coloured.")
     errors: list[tuple[float, Coloured]] = []
     for s, answers in judged(own, sentences):
         text, places = spaced(s.words)
