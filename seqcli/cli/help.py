@@ -16,6 +16,8 @@ import typer
 
 from seqcli.cli._complete import topics
 
+_COMMENT = re.compile(r"^( *)(\S.*?) +(# .*)$")  # code, and a comment at its end
+
 
 def command(
     topic: Annotated[
@@ -60,10 +62,14 @@ def _draw(text: str) -> None:
     from rich.theme import Theme
 
     class Code(CodeBlock):
-        """Code in the terminal's own colours, dark or light."""
+        """Code in the terminal's own colours, dark or light; a comment that does not fit moves above its line."""
 
         def __rich_console__(self, console: Any, options: Any) -> Any:
-            yield Padding(Text(str(self.text).rstrip(), overflow="fold"), (0, 2))
+            lines = str(self.text).rstrip().splitlines()
+            fitting = (
+                line if len(line) <= options.max_width - 4 else _COMMENT.sub(r"\1\3\n\1\2", line) for line in lines
+            )
+            yield Padding(Text("\n".join(fitting), overflow="fold"), (0, 2))
 
     class Whole(TableElement):
         """A table whose cells are folded, not cut."""

@@ -32,6 +32,14 @@ def test_a_page_is_set_within_the_terminal(columns):
     assert "](" not in words  # links are words
 
 
+def test_a_comment_that_does_not_fit_stands_above_its_command():
+    lines = [line.strip() for line in re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal(80, "help", "mixing")).splitlines()]
+    at = lines.index("seqcli eval -m lm --mix ngrams")
+    assert lines[at - 1] == "# with a counted model, the weights fitted on the validation split"
+    wide = on_a_terminal(200, "help", "mixing")
+    assert re.search(r"seqcli eval -m lm --mix ngrams +# with a counted model", wide)
+
+
 def test_without_colour_and_on_a_dumb_terminal():
     plain = on_a_terminal(100, "help", "tagging", NO_COLOR="1")
     assert not re.search(r"\x1b\[[\d;]*(3|4|9)\d", plain)
