@@ -13,6 +13,7 @@ from support.examples import examples
 
 import seqcli
 from seqcli.decoding.sampling import Carried
+from seqcli.records import Example
 
 PROMPTS = ["the cat", "", "dog ran ", "a", "", "it all"]
 
@@ -73,6 +74,14 @@ def test_a_sample_is_the_same_in_every_batch_and_beside_every_other(generate, mo
     assert generate("--seed", 3, "-n", 2, input=lines, model=model).split("\n")[:2] == whole.split("\n")[:2]
     long = [generate("--seed", 3, "-n", n, "--max-tokens", 5, "--prompt", "the", model=model) for n in (2, 9)]
     assert long[1].startswith(long[0])
+
+
+def test_progress_of_samples_adds_up_to_their_tokens(home, advanced):
+    own = seqcli.load(home / "runs/tiny")
+    asked = own.settings(max_tokens=7, samples=130, lines=False, what="generating")
+    texts = own.answer([own.ready(Example("the"))], asked)[0]
+    assert len(texts) == 130
+    assert sum(advanced) == sum(len(text) for text, *_ in texts) == 130 * 7
 
 
 def test_a_seed_is_drawn_said_and_repeats_the_text(forks, home):

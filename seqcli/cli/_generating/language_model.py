@@ -159,7 +159,7 @@ def _one(asked: Asked, generator: Generator, settings: Settings, writer: Writer)
     else:
         settings, echoed, last = replace(settings, lines=False), prompted.text * asked.continuing.echo, ""
         if settings.samples > 1:
-            for text, *_ in generator.answer([ready], settings)[0]:
+            for text, *_ in generator.answer([ready], replace(settings, what="generating"))[0]:
                 out.write(f"{echoed}{text}" + "\n" * (not text.endswith("\n")))
         else:
             out.write(echoed)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqcli import artifact, models, ops, runs, tokenizers
+from seqcli import artifact, console, models, ops, runs, tokenizers
 from seqcli.artifact import Artifact
 from seqcli.datasets.tokens import turned
 from seqcli.decoding.automata import matching
@@ -54,6 +54,7 @@ class Settings:
     explain: bool = False  # add the effect of each token of a prompt on the probability of a continuation
     condition: str | None = None  # the label to write under, for a model that was trained with labels
     grammar: str | None = None  # a regular expression that a continuation, one line, must match as a whole
+    what: str = ""  # the name of a progress bar over all samples; without one there is no bar
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -189,14 +190,17 @@ class Generator(BasePredictor):
         start: Any = getattr(self.model, "start_all", None)
         memory, state = start(begun) if start else self.model.start(*begun)
         found: list[Text] = []
-        for first in range(0, len(records) * n, TOGETHER):
-            rows = np.arange(first, min(first + TOGETHER, len(records) * n))
-            asked = [records[row // n]._replace(sample=row % n) for row in rows.tolist()]
-            found += self._drawn(asked, memory, ops.take(state, rows // n), settings)
+        with console.progress(settings.what, len(records) * n * settings.max_tokens, " tokens") as advance:
+            for first in range(0, len(records) * n, TOGETHER):
+                rows = np.arange(first, min(first + TOGETHER, len(records) * n))
+                asked = [records[row // n]._replace(sample=row % n) for row in rows.tolist()]
+                found += self._drawn(asked, memory, ops.take(state, rows // n), settings, advance)
         return [found[at : at + n] for at in range(0, len(found), n)]
 
-    def _drawn(self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings) -> list[Text]:
-        """Draw a sample for each, from a state that has read all but the last id."""
+    def _drawn(
+        self, asked: Sequence[Ready], memory: Any, state: Any, settings: Settings, advance: Callable[[int], None]
+    ) -> list[Text]:
+        """Draw a sample for each, from a state that has read all but the last id; `advance` counts tokens."""
         texts = [Written(self.tokenizer, self.begun(ready.ids[ready.lead :]), settings.ends) for ready in asked]
         tokens: list[list[Token]] = [[] for _ in asked]
         on, prompts = np.ones(len(asked), bool), [ready.ids for ready in asked]
@@ -220,7 +224,9 @@ class Generator(BasePredictor):
                 chances = wide[np.arange(len(rows)), ids] - ops.logsumexp(wide)
             for row, id, chance in zip(rows.tolist(), ids.tolist(), chances.tolist(), strict=True):
                 on[row] = texts[row].push(id)
-                tokens[row].append(Token(id, chance))
+                if settings.tokens or settings.explain:
+                    tokens[row].append(Token(id, chance))
+            advance(len(rows))
         return [
             Text(text.text, own if settings.tokens else [], explained(self, ready, own) if settings.explain else None)
             for ready, text, own in zip(asked, texts, tokens, strict=True)
