@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqcli import console
-from seqcli.artifact import replacing
+from seqcli.artifact import MACHINE, hold, put, replacing
 from seqcli.datasets.catalog import cache_folder
 from seqcli.datasets.parts import Part, chunks, size
 from seqcli.errors import SeqcliError
 from seqcli.streams import Chunk
 from seqcli.tokenizers import BaseTokenizer, UnknownCharacter
+
+PAUSE = 0.1  # seconds between two looks at a lock
 
 
 def smallest_type(vocabulary_size: int) -> np.dtype:
@@ -82,19 +86,38 @@ def cached(
     path: Path, dtype: np.dtype, made: Callable[[], Iterable[np.ndarray]], about: Mapping[str, Any]
 ) -> np.ndarray:
     """Return an array (N,) in a file as a read-only memory map: from an earlier run, or written from what `made`
-    yields. `about` and a checksum are stored beside it."""
+    yields, by one process at a time. `about` and a checksum are stored beside it."""
     if (kept := _kept(path, dtype)) is not None:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
-    checksum = 0
-    with replacing(path) as file:
-        for part in made():
-            data = part.tobytes()
-            checksum = zlib.crc32(data, checksum)
-            file.write(data)
-    with replacing(path.with_suffix(".json")) as file:
-        file.write((json.dumps({**about, "crc32": checksum}) + "\n").encode())
+    with _alone(path) as waited:
+        if waited and (kept := _kept(path, dtype)) is not None:
+            return kept
+        checksum = 0
+        with replacing(path) as file:
+            for part in made():
+                data = part.tobytes()
+                checksum = zlib.crc32(data, checksum)
+                file.write(data)
+        put(path.with_suffix(".json"), (json.dumps({**about, "crc32": checksum}) + "\n").encode())
     return map_ids(path, dtype)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Keep other processes of this machine from making a file until the block or the process ends; yield whether
+    another one was making it before."""
+    waited, lock = False, path.with_name(f".{path.name}.{MACHINE}{0:012x}.tmp")  # a name that `sweep` knows
+    with lock.open("wb") as file:
+        while hold(file.fileno()) is False:
+            if not waited:
+                console.say(f"waiting for another process, which is making {path}", level=1)
+            waited = True
+            time.sleep(PAUSE)
+        try:
+            yield waited
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _kept(path: Path, dtype: np.dtype) -> np.ndarray | None:

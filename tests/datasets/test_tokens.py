@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -91,6 +94,28 @@ def test_places_of_unknown_characters_in_later_chunks(tmp_path):
         ids_of(path, char.Tokenizer("\nab"))
     with pytest.raises(SeqcliError, match=r"^<x>:8:2: "):
         encode_chunk(Chunk("ab\nab\naé\n", "<x>", 6), char.Tokenizer("\nab"))
+
+
+def test_who_comes_second_waits_for_the_first(tmp_path, monkeypatch):
+    """As the processes of one training do, or two trainings on the same text."""
+    path, begun, on, said, made = tmp_path / "x.bin", Event(), Event(), Event(), []
+
+    def first() -> Iterator[np.ndarray]:
+        begun.set()
+        assert on.wait(30)
+        made.append(1)
+        yield np.arange(3, dtype=np.uint8)
+
+    monkeypatch.setattr(kept.console, "say", lambda *_, **__: said.set())
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(kept.cached, path, np.dtype("u1"), first, {})
+        assert begun.wait(30)
+        two = pool.submit(kept.cached, path, np.dtype("u1"), first, {})
+        assert said.wait(30)  # the second waits
+        on.set()
+        assert one.result().tolist() == two.result().tolist() == [0, 1, 2]
+    assert made == [1]
+    assert {p.name for p in tmp_path.iterdir() if p.is_file()} == {"x.bin", "x.json"}
 
 
 def test_an_empty_file_of_ids(tmp_path):
