@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 DATA, USAGE = 1, 2  # exit statuses: bad data or a failure at run time; bad usage or a bad recipe
+LISTED = 40  # known words that a hint lists, at most
 
 
 class SeqcliError(Exception):
@@ -35,8 +36,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?` if a known word is close, else the list of known words; empty if there are none."""
+    """Return `did you mean 'x'?` if a known word is close, else the first known words; empty if there are none."""
     known = sorted(known)
     if best := nearest(word, known):
         return f"did you mean {best!r}?"
-    return f"known: {', '.join(known)}" if known else ""
+    more = f" and {len(known) - LISTED:,} more" if len(known) > LISTED else ""
+    return f"known: {', '.join(known[:LISTED])}{more}" if known else ""

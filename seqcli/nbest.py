@@ -117,9 +117,10 @@ class RowReader(ListReader):
     _list: Best | None = None
     _names: tuple[str, ...] | None = None
     _head: str | None = None
+    _done: set[str]  # the ids of a source's complete lists
 
     def _start(self) -> None:
-        self._names, self._head = None, None
+        self._names, self._head, self._done = None, None, set()
 
     def _rest(self, last: bool) -> Iterator[Best]:
         if self._list is not None:
@@ -137,6 +138,9 @@ class RowReader(ListReader):
         self._names = self._names or names
         if self._list is None or self._list.text != name:
             yield from self._rest(False)
+            if name in self._done:
+                raise self._wrong(number, 1, f"list {name!r} begins again", "sort the rows by their ids, stably")
+            self._done.add(name)
             own = {"source": self._source or "", "line": number, "names": self._names, "usual": usual}
             self._list = Best(text=name, form=self.format, head=self._head, **own)
         self._list.hypotheses.append(hypothesis)

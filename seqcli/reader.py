@@ -266,7 +266,7 @@ def _opened(name: str) -> Part:
     header = stored.header
     if header["task"] != "language-model" or header["model"]["kind"] != "language-model":
         raise UsageError(
-            f"model.reader: {name} is a {header['model']['kind']} model",
+            f"model.reader: {name} is of the kind {header['model']['kind']}",
             hint="a reader must be a recurrent language model: train one with task: language-model",
         )
     if header["data"].get("condition") or header["tokenizer"]["kind"] == "bins":

@@ -211,13 +211,22 @@ def find_model(model: str | None, verb: str) -> Path:
             return candidate
     from seqcli.errors import did_you_mean
 
+    for folder in (Path(model), ROOT / model):
+        if (folder / "recipe.yaml").is_file() and (folder / "last.safetensors").is_file():
+            raise UsageError(
+                f"{folder} has no model yet: its training has not finished",
+                hint=f"seqcli train {folder / 'recipe.yaml'} --resume",
+            )
+    if Path(model).is_dir():
+        raise UsageError(f"no such model: {model} is a folder without a model.safetensors")
     known = [p.parent.name for p in ROOT.glob("*/model.safetensors")]
     hint = did_you_mean(Path(model).name, known) if known else f"there are no runs in {ROOT.resolve()}: give its path"
     raise UsageError(f"no such model: {model}", hint=hint)
 
 
-def open_model(model: str | None, verb: str) -> artifact.Artifact:
-    """Open the model that a verb is to use. Raises UsageError, naming the right verbs, if the verb cannot use it."""
+def open_model(model: str | None, verb: str, needs: str = "") -> artifact.Artifact:
+    """Open the model that a verb is to use. Raises UsageError if the verb cannot use it: it names the right verbs, or
+    says what `needs` says ("--mix needs a language model") and the model's kind."""
     path = find_model(model, verb)
     opened = artifact.read(path)
     task = opened.header.get("task")
@@ -228,6 +237,10 @@ def open_model(model: str | None, verb: str) -> artifact.Artifact:
     if not serves(verb, opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         kind = opened.header.get("model", {}).get("kind")
+        if is_reversed(opened.header) and verb in registry.load("models", kind).VERBS:
+            raise UsageError(f"{path} reads lines from their ends (data.reversed): `{verb}` cannot use it")
+        if needs:
+            raise UsageError(f"{needs}: {path} is a model of the kind {kind}")
         raise UsageError(
             f"{path} is a model of the kind {kind}: `{verb}` cannot use it",
             hint=INSTEAD.get(verb) or f"use: {right} -m {path}",

@@ -285,7 +285,7 @@ def adapted(recipe: Recipe, start: Artifact | None, kept: tuple[str, ...], also:
         return recipe
     stored = start.header["model"]
     if stored["kind"] != recipe.model.kind:
-        raise UsageError(f"{start.path} is a {stored['kind']} model; the recipe asks for {recipe.model.kind}")
+        raise UsageError(f"{start.path} is of the kind {stored['kind']}; the recipe asks for {recipe.model.kind}")
     own = recipe.model.model_dump(mode="json")
     mine = {k: v for k, v in own.items() if k in kept}
     shape = {k: v for k, v in stored.items() if k not in mine}

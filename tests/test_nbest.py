@@ -78,6 +78,7 @@ def test_lists_are_the_same_in_whatever_parts_they_come(text: str) -> None:
         ("a\tb\t1\na\tb\tnan\n", "tsv", "f:2:5: 'nan' is not a score"),
         ("a\tb\t1\na\tb\t1_0\n", "tsv", "f:2:5: '1_0' is not a score"),
         ("a\tb\t1\t2\na\tc\t1\n", "tsv", "f:2:1: 1 scores, where the first answer has 2"),
+        ("a\tb\t1\nc\tb\t1\na\tb\t1\n", "tsv", "f:3:1: list 'a' begins again"),
         ("id\ttext\tlm\na\tb\t1\n", "tsv", "f:1:1: rename the score 'lm'"),
         ("0 ||| a\n", "moses", "f:1:1: a row needs an id, an answer and scores, with ||| between"),
         ("0 ||| a ||| x= 1 b= two\n", "moses", "f:1:21: 'two' is not a score"),

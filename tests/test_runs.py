@@ -66,6 +66,12 @@ def test_a_model_by_file_folder_and_name(here):
     with pytest.raises(UsageError, match="no such model: onw") as caught:
         runs.find_model("onw", "eval")
     assert caught.value.hint == "did you mean 'own'?"
+    (here / "runs/begun").mkdir()
+    for file in ("recipe.yaml", "last.safetensors"):
+        (here / "runs/begun" / file).touch()
+    with pytest.raises(UsageError, match="begun has no model yet: its training has not finished") as caught:
+        runs.find_model("begun", "eval")
+    assert caught.value.hint == "seqcli train runs/begun/recipe.yaml --resume"
     Path("empty").mkdir()
     with pytest.raises(UsageError, match="no such model: empty"):
         runs.find_model("empty", "eval")

@@ -27,6 +27,8 @@ from seqcli.vectors import Candidates, Embedder, Found, Neighbours, Writer, arra
 if TYPE_CHECKING:
     from seqcli.cli.embed import Making, Reading, Writing
 
+SPECIAL = ("<unknown>", "<unk>", "<eos>")  # rows of tables that stand for no word
+SPECIAL = ("<unknown>", "<unk>", "<eos>")  # rows of a table that stand for no word
 BATCH = 512  # default number of records answered together
 MORE = "further columns"
 READ: dict[str, Reads] = {"classification": replace(TEXTS, more=MORE), "language-model": replace(TEXTS, more=MORE)}
@@ -195,8 +197,8 @@ def _batches(path: str, reader: Any, replaced: streams.Replaced | None) -> Itera
 def _write_words(own: BasePredictor) -> None:
     """Write the words that a model knows with the rows of its table, in word2vec's text format."""
     words, matrix = registry.load(f"tasks/{own.task}", "look").table(own)
-    first = int(words[:1] == ["<unknown>"])
+    own_words = [i for i, word in enumerate(words) if word not in SPECIAL]
     out = streams.Output()
-    for line in written(words[first:], matrix[first:]):
+    for line in written([words[i] for i in own_words], matrix[own_words]):
         out.write(line)
     out.flush()

@@ -15,7 +15,7 @@ that of all tags of a sentence together, so that long sentences come first, unle
 its probability, the predicted label, its probability, for taggers the word, and the text.
 
 \b
-  seqcli select -m trec -n 200 questions.txt > to-correct.tsv
+  seqcli select -m trec -n 200 questions.txt > to-correct.txt
   seqcli select -n 100 --diverse --format conllu < s.txt > to-correct.conllu
   seqcli select -m trec --doubtful labelled.tsv | head
 """

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from seqcli.errors import SeqcliError
+from seqcli.recipe.paths import looks_like_name
 from seqcli.recipe.positions import Problem, parse
 from seqcli.recipe.words import explain, known_keys, unknown_key
 
@@ -29,11 +30,6 @@ def known_encoding(value: str) -> str:
 
 
 Encoding = Annotated[str, AfterValidator(known_encoding)]
-
-
-def looks_like_name(text: str) -> bool:
-    """Whether a recipe's `data.train` is a name, not a path or a glob."""
-    return text not in ("", "-") and not any(c in text for c in "/\\.*?[")
 
 
 def _inside(value: str) -> str:

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from seqcli.artifact import replacing
 from seqcli.datasets import catalog
-from seqcli.datasets.entry import looks_like_name
 from seqcli.errors import UsageError
 from seqcli.files import expand, open_source
+from seqcli.recipe.paths import looks_like_name
 from seqcli.streams import stdin_is_interactive
 
 Files = str | Annotated[list[str], Field(min_length=1)]
@@ -46,6 +46,8 @@ class Plan(NamedTuple):
 def named_set(train: Files, base: Path) -> catalog.Named | None:
     """Return the data set that `data.train` names, if it is a name and not a file."""
     if isinstance(train, str) and looks_like_name(train) and not (base / train).is_file():
+        if (base / train).is_dir() and catalog.describe(train) is None:
+            raise UsageError(f"{base / train} is a folder, not a file", hint=f"name its files, as in {train}/*.txt")
         return catalog.find(train)
     return None
 

@@ -23,7 +23,7 @@ Depth = Annotated[int, Field(gt=0, le=1000)]  # layers: no machine builds a deep
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0)]
 SPARE = 1 << 16  # numbers that restoring a model may allocate beyond those in its file
-ReaderSpec = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]  # a name, or several
+ModelNames = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]  # a name, or several
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]]
 
 

@@ -19,7 +19,7 @@ from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.pairs import Hop, Pair, compared, look, look_flat
 from seqcli.layers.pooling import Attention, Kind, pool, pool_flat
 from seqcli.models import _heads
-from seqcli.models._base import ClassWeights, Depth, Rate, ReaderSpec, Size, head, stack
+from seqcli.models._base import ClassWeights, Depth, ModelNames, Rate, Size, head, stack
 from seqcli.models._words import LabelsTexts, encoder, front_end, table
 from seqcli.ops import Array
 from seqcli.records import MARK, Example, apart, second
@@ -42,7 +42,7 @@ class BaseConfig(BaseModel, extra="forbid"):
     kind: str
     embedding: Size = 128  # E: of words, characters or pieces, or of a front end's output
     characters: CharactersSpec = None  # a file of seqcli/characters that reads each word's characters too, or none
-    reader: ReaderSpec = []  # one or more language models, as runs/lm, whose states are added to each word's input
+    reader: ModelNames = []  # one or more language models, as runs/lm, whose states are added to each word's input
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, or {kind: conv, ...}; default: linear
     pooling: Kind = "max"  # over time: last, mean, max, attention
     pair: Pair = (

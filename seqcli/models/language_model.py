@@ -18,7 +18,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, cells
 from seqcli.layers.stack import Stack
 from seqcli.models import State
-from seqcli.models._base import Depth, Penalty, Rate, Size, head, stack
+from seqcli.models._base import Depth, ModelNames, Penalty, Rate, Size, head, stack
 from seqcli.models._symbols import PredictsSymbols
 from seqcli.ops import Array
 
@@ -52,7 +52,7 @@ class Config(BaseModel, extra="forbid"):
     weight_drop: Rate = 0.0  # of the recurrent weights, drawn anew for every batch (Merity et al. 2018)
     activation_penalty: Penalty = 0.0  # times the mean square of the softmax's input (Merity et al. 2017)
     temporal_penalty: Penalty = 0.0  # times the mean square of its change from step to step, before dropout
-    teacher: list[str] = []  # models over the same symbols, whose mean probabilities it learns too (Hinton 2015)
+    teacher: ModelNames = []  # models over the same symbols, whose mean probabilities it learns too (Hinton 2015)
     teacher_weight: Rate = 0.5  # the teachers' share of the loss; the rest is the text's
     tied: bool = False  # the softmax uses the embedding's weights (Press & Wolf 2017); the last layer has E units
     uniform_init: Annotated[float, Field(gt=0)] | None = None  # draw all weights from ± this (Zaremba et al. 2014)

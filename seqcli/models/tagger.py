@@ -19,7 +19,7 @@ from seqcli.layers.blank import Rng
 from seqcli.layers.choice import CellSpec, FrontEndSpec
 from seqcli.layers.crf import CRF
 from seqcli.models import _heads
-from seqcli.models._base import Depth, Rate, ReaderSpec, Size, head, stack
+from seqcli.models._base import Depth, ModelNames, Rate, Size, head, stack
 from seqcli.models._words import ReadsWords, encoder, front_end, table
 from seqcli.ops import Array
 
@@ -48,7 +48,7 @@ class BaseConfig(BaseModel, extra="forbid"):
     embedding: Size = 100  # E: of words
     characters: CharactersSpec = Field(default="cnn", validate_default=True)  # a file of seqcli/characters, or none
     features: list[str] = []  # further columns of the data that the model reads, as [pos]
-    reader: ReaderSpec = []  # one or more language models, as runs/lm, whose states are added to each word's input
+    reader: ModelNames = []  # one or more language models, as runs/lm, whose states are added to each word's input
     feature_embedding: Size = 16
     front_end: FrontEndSpec = None  # of frames: a file of seqcli/front_ends, one output a frame; default: linear
     head: Head = "crf"

@@ -102,12 +102,8 @@ def _lines(files: Files, look: Look, source: str | None, target: str | None, *, 
     if uneven := next((ab for ab in both if ab[0].exact and ab[1].exact and _count(ab[0]) != _count(ab[1])), None):
         a, b = uneven
         said = f"{a.paths[0].name} has {_count(a):,} lines, {b.paths[0].name} {_count(b):,}"
-        if asked:
-            raise SeqcliError(
-                f"{said}: each line needs its counterpart", hint="write blank lines where it is missing"
-            )
-        files.notes.append(f"{said}: they are not pairs, and are read as plain text")
-        return None
+        hint = "write blank lines where it is missing" + "; --task language-model reads them as text" * (not asked)
+        raise SeqcliError(f"{said}: each line needs its counterpart", hint=hint)
     for split, own in files.splits.items():
         counterparts = [_counterpart(p, options) for p in own]
         kept = beginnings if split == "train" else [p for p in own if p not in counterparts]

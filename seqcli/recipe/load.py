@@ -65,7 +65,7 @@ def _check(document: Document, overrides: Sequence[str], name: str, base: Path) 
         document.problem((), text)
     if not isinstance(document.value, dict):
         raise _error(document, None)
-    applied = Overrides(document)
+    applied = Overrides(document, base)
     for number, text in enumerate(overrides):
         applied.apply(number, text)
     checker = _Checker(document, applied)

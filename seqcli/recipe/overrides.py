@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from seqcli.recipe.paths import given
 from seqcli.recipe.positions import Document, Keys, Place, Problem, dotted, parse
 
 
 class Overrides:
-    """Applies overrides to a document. `kinds` are the replaced kinds: (old, new, where), by the section's keys."""
+    """Applies overrides to a document whose paths are relative to `base`. `kinds` are the replaced kinds: (old, new,
+    where), by the section's keys."""
 
-    def __init__(self, document: Document):
-        self.document = document
+    def __init__(self, document: Document, base: Path):
+        self.document, self.base = document, base
         self.kinds: dict[Keys, tuple[str, str, Place]] = {}
 
     def apply(self, number: int, text: str) -> None:
@@ -35,7 +38,7 @@ class Overrides:
             self.kinds[keys[:-1]] = (before, parsed.value, place)
         for part in [k for k in self.document.places if k[: len(keys)] == keys]:
             del self.document.places[part]
-        section[str(keys[-1])] = parsed.value
+        section[str(keys[-1])] = given(keys, parsed.value, self.base)
         self.document.places |= {(*keys, *inner): place for inner in parsed.places}
 
     def _section(self, keys: Keys, place: Place) -> dict[str, Any] | None:

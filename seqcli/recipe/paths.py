@@ -23,6 +23,11 @@ PATHS = {  # the keys of each section that name files, listed only here
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")  # an anchor and a tag stand before their scalar
 
 
+def looks_like_name(text: str) -> bool:
+    """Whether a recipe's `data.train` is a name, not a path or a glob."""
+    return text not in ("", "-") and not any(c in text for c in "/\\.*?[")
+
+
 def moved(path: str, base: Path, folder: Path) -> str:
     """Return `path`, relative to `base`, as a path relative to `folder`; unchanged if no file or glob matches it.
 
@@ -31,6 +36,8 @@ def moved(path: str, base: Path, folder: Path) -> str:
     if path in ("", "-") or Path(path).is_absolute() or path.startswith("~"):
         return path
     whole = base / path
+    if looks_like_name(path) and not whole.is_file():
+        return path
     if not whole.exists() and not glob.glob(path, root_dir=base, recursive=True):  # noqa: PTH207  as streams.expand
         return path
     return relative(whole, folder)
@@ -72,6 +79,15 @@ def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
         else part
         for section, part in recipe.items()
     }
+
+
+def given(keys: Keys, value: Any, base: Path) -> Any:
+    """Return the value of a key as the command line gives it, with paths relative to `base`: there they are relative
+    to the current folder, or, if no file or glob matches, to `base` as in a recipe."""
+    if len(keys) == 1 and isinstance(value, dict):
+        return {k: given((*keys, k), v, base) for k, v in value.items()}
+    named = len(keys) > 1 and keys[1] in PATHS.get(str(keys[0]), ())
+    return each(value, lambda path: moved(path, Path(), base)) if named else value
 
 
 def each(value: Any, change: Callable[[str], str]) -> Any:

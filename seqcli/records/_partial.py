@@ -42,6 +42,9 @@ def tags_of(name: str, fields: Mapping[str, Any], options: Options, place: Calla
     Raises SeqcliError at `place(key, member)` for a list that is not one of names.
     """
     if not options.partial:
+        if options.gold and _are_names(fields.get("annotated")):
+            said = f"{place('annotated')}: only partly labelled data has this key"
+            raise SeqcliError(said, hint="set data.partial: true")
         return [options.empty_tag if tag is None or tag == "" else tag for tag in fields[name]]
     tags = []
     for i, tag in enumerate(fields[name]):
@@ -53,7 +56,6 @@ def tags_of(name: str, fields: Mapping[str, Any], options: Options, place: Calla
         return tags
     if not _are_names(kinds):
         said = f"{place('annotated')}: {json.dumps(kinds)[:40]} is not a list of kinds of span"
-
         raise SeqcliError(said, hint='as in "annotated": ["PER", "ORG"]')
     return [other_than(kinds) if tag == "O" else tag for tag in tags]
 

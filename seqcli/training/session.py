@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcli import artifact, console, registry, runs
+from seqcli.datasets.replay import SPLIT as REPLAY
 from seqcli.errors import SeqcliError, UsageError
 from seqcli.former import ORIGIN, Former
 from seqcli.recipe.dump import dump_yaml
@@ -126,7 +127,8 @@ def prepare(recipe: Recipe, run: Run, options: Options, group: Group | None = No
     saved = artifact.read(run.last) if options.resume and run.last.exists() else None
     verb = registry.load("models", recipe.model.kind).VERBS[0]
     verb = "eval" if getattr(recipe.data, "reversed", False) else verb  # such a model writes nothing
-    start = runs.open_model(options.init_from, verb) if options.init_from else None
+    needs = f"--init-from needs a model for {recipe.task}"
+    start = runs.open_model(options.init_from, verb, needs) if options.init_from else None
     if start and options.overwrite and Path(start.path).resolve().parent == run.path.resolve():
         raise UsageError(
             f"--overwrite would remove {start.path}, from which the run starts", hint="give another --name"
@@ -200,9 +202,9 @@ def _same_data(old: dict[str, Any], new: dict[str, Any], run: Run) -> None:
     )
     if before != now:
         changed = ", ".join(sorted(s for s in before.keys() | now.keys() if before.get(s) != now.get(s)))
-        raise SeqcliError(
-            f"the data has changed since {run.path} started: {changed}", hint="start a new run with --name"
-        )
+        lost = REPLAY in before and REPLAY not in now
+        hint = "put the replayed data, or the model it belongs to, back" if lost else "start a new run with --name"
+        raise SeqcliError(f"the data has changed since {run.path} started: {changed}", hint=hint)
 
 
 def _write_recipe(session: Session) -> None:

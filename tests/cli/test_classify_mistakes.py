@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import seqcli
 from seqcli import artifact
+from seqcli.errors import UsageError
 
 
 @pytest.fixture
@@ -165,3 +167,19 @@ def test_weights_that_do_not_fit_their_recipe(fails, classifiers, tmp_path):
         del arrays[min(n for n in arrays if n.startswith("model."))]
         artifact.write(tmp_path / model, stored.header, arrays)
         assert "fit" in fails(input="it\n", model=str(tmp_path / model))[1]
+
+
+def test_labels_that_are_read_as_text(forks, classifiers):
+    """Files in the training data's format whose labels nobody asked to skip."""
+    lines = (classifiers / "names-test.txt").read_text().splitlines(keepends=True)[:4]
+    said = "<stdin>:3:1: the label before it is read as text: --input label-text skips it\n"
+    for text, warned in ((lines, True), (lines[:2], False), ([*lines[:2], "karo\n", *lines[2:]], False)):
+        done = forks.ok("classify", "-m", "names", cwd=classifiers, input="".join(text))
+        assert (said in done.stderr) == warned
+    done = forks.ok("classify", "-m", "names", "--input", "label-text", cwd=classifiers, input="".join(lines))
+    assert "read as text" not in done.stderr
+
+
+def test_a_list_is_no_text(classifiers):
+    with pytest.raises(UsageError, match="reads one text at a time, not a list"):
+        seqcli.load(classifiers / "runs/names").classify(["karo", "lumi"])

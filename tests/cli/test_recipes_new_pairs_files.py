@@ -143,15 +143,22 @@ def test_several_training_files_and_one_named_alone(made, new):
 
 
 def test_files_that_are_no_pairs(new):
-    for a, b, count in (("pos.txt", "neg.txt", 30), ("part-1.txt", "part-2.txt", 30), ("x.en", "x.de", 29)):
+    for a, b, count in (("pos.txt", "neg.txt", 30), ("part-1.txt", "part-2.txt", 30)):
         Path(a).write_text("".join(f"{s}\n" for s in sentences(30)))
         Path(b).write_text("".join(f"{s}\n" for s in sentences(count, 1)))
-        status, _, err = new(a, b, "-o", "r.yaml", "--force")
-        assert status == 0
+        assert new(a, b, "-o", "r.yaml", "--force")[0] == 0
         assert load_recipe("r.yaml").task == "language-model", (a, b)
-    assert "x.en has 30 lines, x.de 29: they are not pairs, and are read as plain text\n" in err
-    status, _, err = new("x.en", "x.de", "--task", "sequence-to-sequence", "--force")
-    assert (status, "each line needs its counterpart" in err) == (1, True)
+
+
+def test_pairs_of_uneven_files(new):
+    for name, count in (("x.en", 30), ("x.de", 29)):
+        Path(name).write_text("".join(f"{s}\n" for s in sentences(count)))
+    status, _, err = new("x.en", "x.de")
+    assert (status, "x.en has 30 lines, x.de 29: each line needs its counterpart" in err) == (1, True)
+    assert "--task language-model reads them as text" in err
+    status, _, err = new("x.en", "x.de", "--task", "sequence-to-sequence")
+    assert (status, "where it is missing\n" in err) == (1, True)
+    assert new("x.en", "x.de", "--task", "language-model", "-o", "r.yaml")[0] == 0
 
 
 def test_a_split_without_its_other_file(new):

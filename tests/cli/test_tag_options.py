@@ -197,6 +197,7 @@ def test_a_lexicon_says_what_a_word_may_be(tag, tmp_path):
         ),
         ("Ada\tB-PE\n", ":1:5", "'B-PE'"),
         ("Ada\tO O,X O\n", ":1:9", "'X'"),
+        ("Ada\tO|B-PER|X\n", ":1:13", "'X'"),
     ],
 )
 def test_mistakes_in_a_lexicon(fails, tmp_path, text, place, message):
@@ -205,6 +206,15 @@ def test_mistakes_in_a_lexicon(fails, tmp_path, text, place, message):
     assert f"{tmp_path}/lexicon{place}: " in err
     assert message in err
     assert out == ""
+
+
+def test_tags_that_are_read_as_text(forks, taggers):
+    said = "<stdin>:1:1: the tags of words are read as text: --input word-tag skips them\n"
+    for text, warned in (("the/DET cat/NOUN\n", True), ("the/DET cat\n", False), ("and/or and/or\n", False)):
+        done = forks.ok("-q", "tag", "-m", "pos", cwd=taggers, input=text)
+        assert (said in done.stderr) == warned
+    done = forks.ok("-q", "tag", "-m", "pos", "--input", "word-tag", cwd=taggers, input="the/DET cat/NOUN\n")
+    assert "read as text" not in done.stderr
 
 
 def test_no_lexicon(fails, tmp_path):

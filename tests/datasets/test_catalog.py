@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from seqcli.datasets import catalog
-from seqcli.datasets.entry import looks_like_name
 from seqcli.errors import SeqcliError, UsageError
+from seqcli.recipe.paths import looks_like_name
 from seqcli.tasks.language_model.data import Config, open_corpus
 
 CATALOG = sorted(Path(catalog.__file__).with_name("catalog").glob("*.yaml"))

@@ -52,6 +52,16 @@ def test_labels_that_cannot_be_meant(doubts):
     assert said == "every training text has the label 'x': there is nothing to tell apart"
 
 
+def test_open_tags_that_are_read_literally(doubts):
+    for tag in ("_", "!PER"):
+        (said,) = doubts("tagging", "word-tag", f"Ada/O saw/{tag} it/O\n", "he/O\n")
+        assert (
+            said == f"the tag {tag} is learnt like any other: data.partial: true reads it as unknown or partly known"
+        )
+    assert doubts("tagging", "word-tag", "Ada/O saw/_ it/O\n", "he/O\n", partial=True) == []
+    assert doubts("tagging", "word-tag", "Ada/O saw/! it/O\n", "he/O\n") == []
+
+
 def test_spans_the_other_way_round(doubts):
     (said,) = doubts("tagging", "word-tag", "Ada/PER-B Zola/PER-I ran/O\nAt/O Rome/LOC-B\n", "it/O\n")
     assert said == "the tags look like spans written the wrong way round: write B-PER instead of PER-B"

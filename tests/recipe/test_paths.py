@@ -87,6 +87,23 @@ def test_paths_lead_through_links(tree, tmp_path_factory):
     )  # the link's own name where it leads there
 
 
+def test_paths_of_the_command_line_are_of_the_current_folder(tree):
+    """Where no file or glob matches there, they are relative to the recipe, as those in it."""
+    (tree / "own.txt").write_text("own")
+    (tree / "ptb").mkdir()
+    for given, found in {
+        "data.train=own.txt": "../own.txt",
+        "data.train=[own.txt, data/*.txt]": ["../own.txt", "../data/*.txt"],
+        "data={train: own.txt, valid: 0.1}": "../own.txt",
+        "data.train=../data/c.txt": "../data/c.txt",  # as in the recipe
+        "data.train=ptb": "ptb",  # a data set, not the folder
+        "data.train=none.txt": "none.txt",
+    }.items():
+        assert load_recipe("recipes/x.yaml", [given]).data.train == found
+    replayed = load_recipe("recipes/x.yaml", ["data.replay={share: 0.5, train: own.txt}"]).data.replay
+    assert replayed["train"] == "../own.txt"
+
+
 def test_a_share_is_no_path(tree):
     recipe = rebase(load_recipe("recipes/x.yaml", ["data.valid=0.1", "data.test="]), Path("deep"))
     assert (recipe.data.valid, recipe.data.test, recipe.base) == (0.1, None, Path("deep"))

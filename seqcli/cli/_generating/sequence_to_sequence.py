@@ -131,7 +131,7 @@ def _filter_sources(
 def _member(path: str, stored: artifact.Artifact) -> artifact.Artifact:
     from seqcli import runs
 
-    other = runs.open_model(path, "generate")
+    other = runs.open_model(path, "generate", "--ensemble needs a model for sequence-to-sequence")
     if other.header["task"] != stored.header["task"]:
         raise UsageError(f"--ensemble: {other.path} is a model for {other.header['task']}")
     return other

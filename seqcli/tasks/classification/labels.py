@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from seqcli import console
 from seqcli.errors import SeqcliError, UsageError, nearest
 from seqcli.records import NAMED, Example
 
 LEVELS = ("label-text", "fasttext")  # formats in which several targets are levels of one label
 SHOWN = 20  # labels that a message lists, at most
+FIRST = 3  # texts of an input that are checked for labels at their beginning
 
 
 def renamed(examples: Iterable[Example], names: Mapping[str, str | None]) -> Iterator[Example]:
@@ -87,3 +89,21 @@ def check_targets(names: Sequence[str], format_name: str, options: Mapping[str, 
     if format_name in LEVELS and (len(names) > 2 or not options.get("label_until")):
         hint = "set data.label_until, as to ':' where a label is written DESC:manner"
         raise UsageError(f"data.label: {format_name} has one label for a text, of at most two levels", hint=hint)
+
+
+def begins_with_label(
+    record: Example, data: Mapping[str, Any], known: Collection[str], counted: Counter[str]
+) -> None:
+    """Warn of texts that begin with labels, as lines of the training data (the header's `data`) did: of the first one
+    with fastText's prefix, or of FIRST in a row with the bare labels that the model knows."""
+    read, options = data["format"], data["options"]
+    counted["begun"] += 1
+    if record.labels is not None or read not in ("fasttext", "label-text") or not record.text.strip():
+        return
+    prefix = options["label_prefix"] if read == "fasttext" else ""
+    first = record.text.split(None, 1)[0]
+    label = first.removeprefix(prefix).partition(options.get("label_until") or "\0")[0]
+    counted["labelled"] += first.startswith(prefix) and data["labels"].get(label, label) in known
+    if counted["labelled"] == (1 if prefix else FIRST):
+        counted["begun"] = FIRST
+        console.warn(f"{record.place(0)}: the label before it is read as text: --input {read} skips it")

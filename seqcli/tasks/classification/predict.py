@@ -19,6 +19,7 @@ from seqcli.predictor import BasePredictor, HasTargets
 from seqcli.reader import known
 from seqcli.records import LABELLED, Example, together
 from seqcli.tasks.classification.explain import Terms, explained, summed
+from seqcli.tasks.classification.labels import FIRST, begins_with_label
 from seqcli.tasks.classification.reading import Reading
 
 if TYPE_CHECKING:
@@ -139,6 +140,12 @@ class Classifier(HasTargets, BasePredictor):
         """Whether the model has a symbol for everything, as one that reads no tokens does."""
         return not self.vocabulary.words
 
+    def prepare(self, record: Example, asked: Any) -> Example:
+        """Return the record; warn once if the first ones begin with labels."""
+        if self.counted["begun"] < FIRST:
+            begins_with_label(record, self.header["data"], self.vocabulary.label_ids, self.counted)
+        return record
+
     def light(self, record: Example) -> Example | str:
         """Return the text alone, or with its tree, or with its source, to which files that it names are relative."""
         if record.tree is None and self.reading.frames is None:
@@ -149,6 +156,9 @@ class Classifier(HasTargets, BasePredictor):
         """Return the example with its words or frames, as the model reads them; several texts come as a sequence."""
         if isinstance(record, Example):
             return self.reading(record)
+        if not isinstance(record, str) and self.reading.texts == 1:
+            hint = "call it for each: [model.classify(text) for text in texts]"
+            raise UsageError("the model reads one text at a time, not a list of texts", hint=hint)
         return self.reading(Example(record if isinstance(record, str) else together(record)))
 
     def holds(self, path: str | Path) -> list[str] | None:

@@ -75,7 +75,7 @@ def mixed(own: Generator, mixing: Mixing, base: Any = None) -> Generator:
     first = own.model if base is None else base
     if mixing.cache is not None and not hasattr(first, "scored"):
         raise UsageError(
-            f"{own.path} is a {own.model.kind} model: a cache needs the hidden states of a network",
+            f"{own.path} is of the kind {own.model.kind}: a cache needs the hidden states of a network",
             hint="name the network with -m and the other with --mix",
         )
     cache = None if mixing.cache is None else Cache(mixing.cache, mixing.flatness or FLATNESS[0])
@@ -98,7 +98,7 @@ def _called(others: Sequence[Generator], shares: np.ndarray, cache: Cache | None
 
 def _other(own: Generator, name: str) -> Generator:
     """Open another model. Raises UsageError if its symbols differ."""
-    other = Generator.open(runs.open_model(name, "generate"))
+    other = Generator.open(runs.open_model(name, "generate", "--mix needs a language model"))
     if other.tokenizer.fingerprint() != own.tokenizer.fingerprint():
         raise UsageError(
             f"{other.path} has other symbols than {own.path}: their probabilities are for different tokens",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Generator as Pieces
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -290,7 +290,7 @@ class Generator(BasePredictor):
 
     def forecast(
         self,
-        prompt: str,
+        prompt: str | Iterable[float],
         steps: int,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         *,
@@ -301,6 +301,7 @@ class Generator(BasePredictor):
         same seed gives those of `seqcli generate --quantiles`. Raises UsageError for a model of text."""
         if self.tokenizer.kind != "bins":
             raise UsageError(f"forecasts need a model of numbers, but this one reads tokens: {self.tokenizer.kind}")
+        prompt = prompt if isinstance(prompt, str) else " ".join(f"{float(value)!r}" for value in prompt)
         seed = secrets.randbits(63) if seed is None else seed
         settings = Settings(max_tokens=steps, samples=samples, seed=seed, quantiles=tuple(quantiles))
         return np.array(self._quantiles(Ready(self.begun(self.tokenizer.encode(prompt)), 0, []), settings))

@@ -11,9 +11,9 @@ from seqcli.tasks.language_model.predict import Generator
 
 def teacher(name: str, tokenizer: tokenizers.BaseTokenizer) -> Any:
     """Open a teacher. Raises UsageError for a model that cannot teach a model over these symbols."""
-    own = Generator.open(runs.open_model(name, "generate"))
+    own = Generator.open(runs.open_model(name, "generate", "model.teacher needs a language model"))
     if not hasattr(own.model, "probabilities"):
-        raise UsageError(f"model.teacher: {own.path} is a {own.model.kind} model; a teacher must be recurrent")
+        raise UsageError(f"model.teacher: {own.path} is of the kind {own.model.kind}; a teacher must be recurrent")
     if own.tokenizer.fingerprint() != tokenizer.fingerprint():
         raise UsageError(
             f"model.teacher: {own.path} has other symbols",

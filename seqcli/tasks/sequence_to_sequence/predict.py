@@ -323,10 +323,10 @@ class Translator(BasePredictor):
                     at = int(attention[t][: max(len(shown), 1)].argmax())  # EOS is not a word
                     ids[t] = codec.sizes.target + len(extra)
                     extra.append(shown[at] if shown else "")
-        confidence = probability(self.sure, found.logprob, len(found.logprobs))
         steps = 0 if found.attention is None else found.attention.shape[1]
         text = codec.text(ids, extra)
         unmet = tuple(demand.name for demand in demanded if not demand.automaton.accepts(text))
+        confidence = 0.0 if unmet else probability(self.sure, found.logprob, len(found.logprobs))
         return Answer(
             text,
             codec.target_symbols(ids, extra),

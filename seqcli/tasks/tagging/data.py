@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from seqcli.frames import content
 from seqcli.records import TAGGED, Options, Sentence, conllu, detect, formats_of, spaced
 from seqcli.tasks.tagging.paragraphs import JOINED, paragraphs
 from seqcli.tasks.tagging.partial import outside, readable
-from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, in_schemes, with_tags
+from seqcli.tasks.tagging.tags import aimed, in_one_scheme, in_scheme, in_schemes, odd_tags, with_tags
 
 # The formats that have tags, with those that hold nothing else first.
 FORMATS = sorted(formats_of(TAGGED, "GOLD"), key=lambda name: len(registry.constant("records", name, "GOLD")))
@@ -94,9 +93,6 @@ class Config(BaseModel, extra="forbid"):
         return self
 
 
-TURNED = re.compile(r"\w+-[BIESLU]")  # PER-B
-
-
 @dataclass(frozen=True)
 class Corpus(corpus.Corpus[Sentence]):
     """The sentences of each split, their tags as written; those of further targets are among `features`."""
@@ -112,15 +108,10 @@ class Corpus(corpus.Corpus[Sentence]):
         return tuple(content(record) or record.words)
 
     def doubts(self) -> list[str]:
-        """Return the usual doubts, and one about spans written the wrong way round."""
+        """Return the usual doubts, and those about the tags."""
         tags = Counter(tag for s in self.splits["train"] for tag in s.tags or ())
-        turned = [tag for tag in tags if TURNED.fullmatch(tag)]
-        if self.scheme is None and turned and len(turned) * 2 > len(tags):
-            tag = max(turned, key=lambda t: tags[t])
-            right = "-".join(reversed(tag.rsplit("-", 1)))
-            said = f"the tags look like spans written the wrong way round: write {right} instead of {tag}"
-            return [*super().doubts(), said]
-        return super().doubts()
+        literal = not self.config.partial and self.format not in ("conllu", "text")
+        return [*super().doubts(), *odd_tags(tags, literal=literal, spans=self.scheme is not None)]
 
     @property
     def targets(self) -> list[str]:

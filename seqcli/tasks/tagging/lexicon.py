@@ -15,7 +15,7 @@ from seqcli.tasks.tagging.predict import Tagger
 def read_lexicon(path: str, tagger: Tagger) -> dict[str, list[str]]:
     """Read a lexicon and return the tags of each word; a word on several lines gets the tags of all.
 
-    Spaces or commas separate tags (a comma alone may be a tag itself). Raises SeqcliError with file:line:column.
+    Spaces, commas or `|` separate tags (a tag may contain them). Raises SeqcliError with file:line:column.
     """
     found: dict[str, list[str]] = {}
     for chunk in streams.read_text(sources([path])):
@@ -46,5 +46,5 @@ def _tags(text: str, tagger: Tagger) -> Iterator[tuple[int, str]]:
         if tagger.knows(part.group()):
             yield part.start(), part.group()
             continue
-        for tag in re.finditer("[^,]+", part.group()):
+        for tag in re.finditer("[^,|]+", part.group()):
             yield part.start() + tag.start(), tag.group()

@@ -95,6 +95,11 @@ class Tagger(Scored):
         if record.split:
             self.check(record)
             return self.framed(record)
+        if not self.counted["labelled"] and self.header["data"]["format"] == "word-tag":
+            self.counted["labelled"] += 1  # looks at the first text alone
+            chunks = [chunk.rpartition("/") for chunk in record.text.split()]
+            if len(chunks) > 1 and all(word and self.knows(tag) for word, _, tag in chunks):
+                console.warn(f"{record.place(0)}: the tags of words are read as text: --input word-tag skips them")
         if not self.counted["splitting"] and (chunk := self.words.odd(record.text)):
             self.counted["splitting"] += 1
             self.warn_of_splitting(chunk)

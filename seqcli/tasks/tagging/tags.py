@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from seqcli import console, schemes
 from seqcli.errors import SeqcliError
-from seqcli.records import Sentence, is_open
+from seqcli.records import NOT, NOTHING, Sentence, is_open
+
+TURNED = re.compile(r"\w+-[BIESLU]")  # PER-B
 
 
 def aimed(sentence: Sentence, name: str) -> Sentence:
@@ -101,3 +105,15 @@ def _scheme(wanted: str, sentences: list[Sentence], *, partial: bool) -> str | N
 def _known(sentences: list[Sentence]) -> list[list[str | None]]:
     """Return the tags of sentences, with None for open ones."""
     return [[None if is_open(tag) else tag for tag in s.tags or ()] for s in sentences]
+
+
+def odd_tags(tags: Counter[str], *, literal: bool, spans: bool) -> Iterator[str]:
+    """Yield what should be checked about counted tags: open ones, if they are read literally, and spans written the
+    wrong way round, if none were recognised."""
+    if literal and (tag := next((t for t in tags if t == NOTHING or (t[0] == NOT and len(t) > 1)), None)):
+        yield f"the tag {tag} is learnt like any other: data.partial: true reads it as unknown or partly known"
+    turned = [tag for tag in tags if TURNED.fullmatch(tag)]
+    if not spans and len(turned) * 2 > len(tags):
+        tag = max(turned, key=lambda t: tags[t])
+        right = "-".join(reversed(tag.rsplit("-", 1)))
+        yield f"the tags look like spans written the wrong way round: write {right} instead of {tag}"

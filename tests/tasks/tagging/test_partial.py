@@ -323,6 +323,10 @@ def test_json_has_null_and_lists(tmp_path: Path) -> None:
     assert found == [["DET", "NOUN|VERB", "_"], ["B-PER", "!PER", "!PER"], ["_"]]
     with pytest.raises(SeqcliError, match="not a string"):
         dataset.open_corpus(dataset.Config(train="a.jsonl", scheme="none"), tmp_path)
+    (tmp_path / "b.jsonl").write_text(json.dumps(rows[1]))
+    with pytest.raises(SeqcliError, match="only partly labelled data has this key") as caught:
+        dataset.open_corpus(dataset.Config(train="b.jsonl", scheme="none"), tmp_path)
+    assert caught.value.hint == "set data.partial: true"
     for odd, where in [({"tags": [[]]}, "30: "), ({"tags": [["!A", "B"]]}, "30: "), ({"annotated": "PER"}, "49: ")]:
         (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["the"], "tags": ["O"]} | odd))
         with pytest.raises(SeqcliError, match=f"a.jsonl:1:{where}.* is not a list of"):
