@@ -32,6 +32,7 @@ ROUND = 16  # in training, a batch is padded to a multiple of so many symbols
 LEAST = 20  # characters without white space: shorter lines do not show whether a text was seen in training
 KEPT = ("kind", "model", "tokenizer", "vocabulary", "version", "checksum")  # keys kept of a language model's header
 OWN = {"name": str, "reversed": bool, "seen": dict, "checksum": str, "vocabulary": int}  # keys it must have
+LOOKED, MANY = 1000, 0.05  # records whose text is checked; the share without symbols of which a warning tells
 VERSION = 1  # raised when states are computed differently
 
 Place = tuple[int, int]
@@ -206,9 +207,18 @@ def placed(record: Any) -> tuple[str, Sequence[Place]]:
 
 
 def of_recipe(config: Any, splits: Mapping[str, Sequence[Any]]) -> Reader | None:
-    """Open the reader that a recipe's `model` names, None if it names none; warns if it has seen held-out records."""
+    """Open the reader that a recipe's `model` names, None if it names none; warns if it has seen held-out records or
+    lacks many characters of the training text."""
     names = getattr(config, "reader", [])
-    return Reader.named(names).seen(splits, names) if names else None
+    if not names:
+        return None
+    reader = Reader.named(names)
+    texts = [placed(record)[0] for record in splits["train"][:LOOKED]]
+    for part, name in zip(reader.parts, names, strict=True):
+        lacking = sum(len(piece) for text in texts for _, piece in part.tokenizer.read(text.replace("\n", " "))[1])
+        if (share := lacking / max(sum(map(len, texts)), 1)) > MANY:
+            console.warn(f"model.reader: {name} has no symbol for {share:.0%} of the training text")
+    return reader.seen(splits, names)
 
 
 def with_reader(vocabulary: Vocabulary, reader: Reader | None) -> Vocabulary:

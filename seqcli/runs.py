@@ -237,12 +237,10 @@ def open_model(model: str | None, verb: str, needs: str = "") -> artifact.Artifa
     if not serves(verb, opened.header):
         right = " or ".join(f"seqcli {v}" for v in verbs(opened.header)) or "seqcli inspect"
         kind = opened.header.get("model", {}).get("kind")
+        said = f"{path} is a model of the kind {kind}: `{verb}` cannot use it"
         if is_reversed(opened.header) and verb in registry.load("models", kind).VERBS:
-            raise UsageError(f"{path} reads lines from their ends (data.reversed): `{verb}` cannot use it")
-        if needs:
+            said = f"{path} reads lines from their ends (data.reversed): `{verb}` cannot use it"
+        elif needs:
             raise UsageError(f"{needs}: {path} is a model of the kind {kind}")
-        raise UsageError(
-            f"{path} is a model of the kind {kind}: `{verb}` cannot use it",
-            hint=INSTEAD.get(verb) or f"use: {right} -m {path}",
-        )
+        raise UsageError(said, hint=INSTEAD.get(verb) or f"use: {right} -m {path}")
     return opened

@@ -208,6 +208,13 @@ def test_texts_that_a_reader_has_seen_are_counted(folder: Path) -> None:
     assert "1 texts of valid were in its training text" in seqcli("inspect", "runs/seen", cwd=folder).text
 
 
+def test_characters_that_a_reader_lacks_are_told(folder: Path) -> None:
+    (folder / "greek.conll").write_text("λόγος\tX\n\n" * 3 + "the\tX\n\n")
+    said = trained(folder, "tag", "greek", "data.train=greek.conll")
+    assert "model.reader: runs/f has no symbol for 83% of the training text" in said
+    assert "has no symbol for" not in trained(folder, "tag", "latin")
+
+
 def test_lines_are_told_apart_however_they_are_spaced() -> None:
     line = "a line of some words, and more"
     assert line_hash(line) == line_hash(line.replace(" ", "")) != line_hash(line + "!")
@@ -302,8 +309,8 @@ def test_a_tuned_model_knows_the_lines_of_its_first_text(here: Path) -> None:
     ("recipe", "sets", "said"),
     [
         ("tag", ["model.reader=runs/none"], "no such model"),
-        ("tag", ["model.reader=runs/tag"], "is a tagger model"),
-        ("tag", ["model.reader=runs/ngram"], "is a ngram model"),
+        ("tag", ["model.reader=runs/tag"], "is of the kind tagger"),
+        ("tag", ["model.reader=runs/ngram"], "is of the kind ngram"),
         ("classify", ["model.reader=runs/f", "data.text=[text, label]"], "reads the words of one text"),
         ("lm", ["data.reversed=maybe"], "data.reversed"),
     ],

@@ -127,6 +127,9 @@ def _formats(files: Sequence[str], asked: Asked, tagger: Tagger, given: Given) -
     runs_on = reading.sentences or tagger.divides  # running text is read
     default = write if writing.format in SAME and not runs_on else "text"
     read = sentences_format(files, reading.input, reading.field, default)
+    if read == "text" and not reading.input and (table := next((f for f in files if f.endswith(".csv")), None)):
+        hint = "give words in columns (.tsv, an empty line after each sentence), or a text a line: --input text"
+        raise UsageError(f"{table}: taggers do not read csv", hint=hint)
     if tagger.features and read not in ("conll", "conllu"):
         columns = ",".join(["word", *tagger.features])
         raise UsageError(

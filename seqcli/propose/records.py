@@ -84,7 +84,7 @@ def recognise(files: Files, look: Look, task: str | None, said: Said) -> Found:
     if name is None and task is None and not (text or label):
         beginning = detect(PAIRED, "", _beginning(look))
         found = pairs.recognise(files, look, None, None, None, beginning) if beginning else None
-        return found or Found("language-model", notes=_many(files))
+        return found or Found("language-model", notes=_many(files), doubts=series.odd_values(look.text, path))
     if name in pairs.TABLES and task is None and not (text or label):
         try:
             return _classification(name, look, None, None)

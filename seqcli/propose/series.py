@@ -18,11 +18,12 @@ from seqcli.propose.columns import Column
 from seqcli.records import BOM, LABELLED, detect
 from seqcli.records.long import TIMES
 from seqcli.records.series import PARTED
-from seqcli.tokenizers.bins import is_series
+from seqcli.tokenizers.bins import is_series, is_value
 
 NUMBERS = 8  # a series row has more cells; with fewer it may be any table
 STEPS = 3  # rows of an id, on average, in a long table
 LOOKED = 2000  # rows that are examined
+FEW = 20  # of so many values one may be no number, in a text that looks like a series
 _IDS = re.compile(r"(?i)(.*[^a-z])?(id|series|record|sequence|sample|recording|name|file|unit|case)")
 _ZEROS = re.compile(r"(?:^|(?<=[\s,;]))0\d+(?![\d.])")  # leading zeros, as in telephone numbers
 _AS_TEXT = "--text COLUMN reads a column as text"
@@ -176,3 +177,15 @@ def only_numbers(path: str, text: str) -> bool:
 def are_codes(text: str) -> bool:
     """Whether numbers are codes, such as telephone numbers: some have leading zeros, which amounts do not have."""
     return _ZEROS.search(text) is not None
+
+
+def odd_values(text: str, path: str) -> list[str]:
+    """Return a note on the words of a text that keep it from being a series of numbers, if they are few."""
+    values = list(re.finditer(r"[^\s,]+", text))
+    odd = [v for v in values if not is_value(v[0])]
+    if not 0 < len(odd) <= len(values) / FEW:
+        return []
+    place = f"{path}:{text.count(chr(10), 0, odd[0].start()) + 1}"
+    are = "is not a number" if len(odd) == 1 else "are not numbers"
+    few = f"{len(odd):,} of {len(values):,} values {are} ({place}: {odd[0][0]!r})"
+    return [f"{few}: without them this is a series to forecast, with them it is text"]

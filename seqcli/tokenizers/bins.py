@@ -189,7 +189,12 @@ class _Stream(TextStream):
 def is_series(text: str) -> bool:
     """Whether a text consists of numbers alone."""
     words = re.findall(r"[^\s,]+", text)
-    return len(words) > 1 and all(map(_NUMBER.fullmatch, words))
+    return len(words) > 1 and all(map(is_value, words))
+
+
+def is_value(word: str) -> bool:
+    """Whether a word is a number as series have them: finite, in decimal digits."""
+    return _NUMBER.fullmatch(word) is not None
 
 
 def _why(word: str) -> str:

@@ -252,3 +252,13 @@ def test_nothing_but_numbers_is_forecast(new, name):
     assert status == 0, err
     recipe = load_recipe(out.strip())
     assert (recipe.task, recipe.tokenizer.kind) == ("language-model", "bins")
+
+
+def test_a_series_with_a_value_that_is_none_is_told(new):
+    for odd, said in (("NaN\n", "1 of 101 values is not a number (a.txt:51: 'NaN')"), ("x y\nz\n" * 9, "")):
+        Path("a.txt").write_text("".join(f"{i}.5\n" for i in range(50)) + odd + "".join(f"{i}\n" for i in range(50)))
+        status, out, err = new("a.txt", "--force")
+        assert status == 0, err
+        assert load_recipe(out.strip()).tokenizer.kind == "char"
+        assert said in err
+        assert ("series to forecast" in err) == bool(said)

@@ -269,6 +269,12 @@ def test_a_model_with_a_further_column_wants_it(fails):
     assert "text has no such column" in fails("--format", "jsonl", input="Ada\n", model="fed", status=2)[1]
 
 
+def test_a_table_is_no_text(fails, tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nAda saw Paris,x\n")
+    out, err = fails(tmp_path / "a.csv", status=2)
+    assert (out, f"error: {tmp_path}/a.csv: taggers do not read csv\n" in err) == ("", True)
+
+
 # usage
 
 

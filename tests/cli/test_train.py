@@ -143,7 +143,7 @@ def test_fine_tuning(forks, home, place, sentences):
     assert "foreign.txt:2:5: the character 'ç'" in refused.stderr
     wrong = forks("train", "tiny.yaml", "--name", "no", "--init-from", home / "runs/counted", cwd=place)
     assert wrong.returncode == 2
-    assert "is a ngram model; the recipe asks for language-model" in wrong.stderr
+    assert "is of the kind ngram; the recipe asks for language-model" in wrong.stderr
 
 
 def test_over_fitting_is_said_and_the_earlier_model_kept(forks, place, sentences):

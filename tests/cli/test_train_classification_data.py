@@ -179,7 +179,7 @@ def test_fine_tuning_begins_with_the_weights_and_the_vocabulary(forks, place, cl
 @pytest.mark.parametrize(
     ("recipe", "start", "message"),
     [
-        ("remarks", "bag", "is a bag model; the recipe asks for classifier"),
+        ("remarks", "bag", "is of the kind bag; the recipe asks for classifier"),
         ("remarks", "names", "remarks-train.tsv:2:1: the model does not know the label 'negative'\n  hint: a model keeps its labels"),
         ("linear", "linear", "counted in one pass: there is nothing to resume or start from"),
     ],

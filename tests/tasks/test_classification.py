@@ -314,7 +314,7 @@ def test_fine_tuning_keeps_the_shape_and_takes_the_recipes_habits(
     assert task.vocabulary.words == first.vocabulary.words
     assert task.vocabulary.word_ids(["zebra"]).tolist() == [UNKNOWN]
     assert all(np.array_equal(a, layers.arrays(first.model)[n]) for n, a in layers.arrays(task.model).items())
-    with pytest.raises(UsageError, match="is a classifier model; the recipe asks for bag"):
+    with pytest.raises(UsageError, match="is of the kind classifier; the recipe asks for bag"):
         Task.prepare(recipe({"kind": "bag"}), None, start)
     (tmp_path / "more.tsv").write_text(tsv([("good", "shines"), ("awful", "slow")] * 10))
     with pytest.raises(SeqcliError, match=r"more\.tsv:3:6: the model does not know the label 'awful'"):
