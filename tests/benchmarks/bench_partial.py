@@ -73,6 +73,7 @@ def main() -> None:
         sys.exit("SEQCLI_DATA does not name the folder of data sets")
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         data = Path(os.environ["SEQCLI_DATA"])
         rng, every = random.Random(1), options.every
         if options.data == "ewt-upos":

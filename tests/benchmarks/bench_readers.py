@@ -154,6 +154,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         source, few = data / case.folder, folder / f"{options.data}-{options.sentences}"
         own = sentences(source / case.train, case.between)
         few.write_text(case.between.join(own[: options.sentences]) + case.between, encoding="utf-8")
