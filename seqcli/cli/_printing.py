@@ -31,7 +31,7 @@ def show(
         raise UsageError("--confusion is for texts with one label each: this model gives several")
     for name in wanted:
         if name not in report.metrics:
-            hint = f"available: {', '.join(report.metrics)}"
+            hint = f"available: {', '.join(report.metrics)}; -m NAME scores another model"
             if owner := next((n for n, own in report.targets.items() if name in own.metrics), None):
                 hint = f"{_flag(report)} {owner} scores one target alone\n{hint}"
             raise SeqcliError(f"{name} cannot be measured on {what} with this model", hint=hint)

@@ -82,6 +82,8 @@ def _error(document: Document, task: str | None) -> UsageError:
     hint = f"{mistakes} in {'--set' if told else document.source}; every key is explained by: seqcli recipes keys"
     if not told and (example := _example(task, document.source)):
         hint = f"{mistakes} in {document.source}; compare it with: seqcli recipes show {example}"
+    if not isinstance(document.value, dict) and Path(document.source).suffix not in ("", ".yaml", ".yml"):
+        hint = f"for data, write a recipe first: seqcli recipes new {document.source}"
     return UsageError("\n".join(lines), hint=hint)
 
 

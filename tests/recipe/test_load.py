@@ -45,6 +45,17 @@ def test_a_good_recipe(write, tmp_path):
     assert (recipe.train.learning_rate, recipe.train.steps, recipe.train.epochs) == (0.004, 1000, None)
 
 
+def test_data_in_place_of_a_recipe(tmp_path):
+    for name, said in (
+        ("a.csv", "for data, write a recipe first: seqcli recipes new a.csv"),
+        ("x.yaml", "1 mistake in x"),
+    ):
+        (tmp_path / name).write_text("1.5\n2.5\n")
+        with pytest.raises(UsageError) as caught:
+            load_recipe(name)
+        assert caught.value.hint.startswith(said)
+
+
 def test_without_a_budget_there_are_ten_epochs(write):
     text = GOOD.replace(", steps: 1e3", "")
     assert load_recipe(write(text)).train.epochs == EPOCHS
