@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -45,12 +46,12 @@ def test_a_good_recipe(write, tmp_path):
     assert (recipe.train.learning_rate, recipe.train.steps, recipe.train.epochs) == (0.004, 1000, None)
 
 
-def test_data_in_place_of_a_recipe(tmp_path):
+def test_data_in_place_of_a_recipe():
     for name, said in (
         ("a.csv", "for data, write a recipe first: seqcli recipes new a.csv"),
         ("x.yaml", "1 mistake in x"),
     ):
-        (tmp_path / name).write_text("1.5\n2.5\n")
+        Path(name).write_text("1.5\n2.5\n")
         with pytest.raises(UsageError) as caught:
             load_recipe(name)
         assert caught.value.hint.startswith(said)
