@@ -44,7 +44,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Costs(Writer):
-    """Writes the cost of lines or targets: nats and tokens."""
+    """Writes the surprise of lines or targets: nats and tokens."""
 
     key: str = "text"  # type: ignore[misc]
     names: ClassVar[Sequence[str]] = ("nats", "tokens")

@@ -18,7 +18,7 @@ Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC for two 
 scores two models on the same texts and reports how certain their difference is.
 
 Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match and edits of the answers that beam search finds;
---per-line gives the cost of each given target, of FILES, of standard input, or, on a terminal or with --split, of the
+--per-line gives the surprise of each given target, of FILES, of standard input, or, on a terminal or with --split, of the
 run's own data. FILES of lines have their targets in files beside them: with --source en --target de, test.en belongs
 to test.de. A source may have several targets, each of which is a right answer: a list in JSON lines, or further
 columns, keys or files named by --reference. --compare A B scores two models (by exact match; --metric bleu …) and
@@ -167,7 +167,7 @@ class Learning:
 
 @dataclass(frozen=True)
 class PerLine:
-    """The cost of each line, as a filter (language models, sequence to sequence)."""
+    """The surprise of each line, as a filter (language models, sequence to sequence)."""
 
     per_line: Annotated[bool, option("Write each line's nats TAB tokens.", "--per-line"), LINES] = False
     jsonl: Annotated[bool, option("Like --per-line, as JSON objects, one a line.", "--jsonl"), LINES] = False

@@ -21,9 +21,9 @@ def surprise(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Show the cost of each token for a language model.
+    """Show the surprise of each token for a language model.
 
-    The cost is in nats, given all the text before the token: as colours on a terminal, else one token a line.
+    It is in nats, given all the text before the token: as colours on a terminal, else one token a line.
     """
     own, look = opened("surprise", model, plot)
     seen, nats = look(own, records(own, files), tokens)

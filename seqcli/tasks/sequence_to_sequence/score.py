@@ -158,7 +158,7 @@ class Targets(Translator):
         return super().prepare(record, asked)
 
     def answer(self, pairs: Sequence[Pair], settings: Any) -> list[Cost]:  # type: ignore[override]
-        """Return the cost of each target; 0 for a pair that is blank on both sides."""
+        """Return the surprise of each target in nats; 0 for a pair that is blank on both sides."""
         filled = [i for i, p in enumerate(pairs) if p.text.strip() or (p.target or "").strip()]
         found = [Cost(0.0, 0)] * len(pairs)
         for i, cost in zip(filled, self.costs([pairs[i] for i in filled]), strict=True):
