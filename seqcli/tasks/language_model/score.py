@@ -241,7 +241,7 @@ class Lines(Generator):
         return record[1]
 
     def answer(self, records: Sequence[Any], settings: Any) -> list[Cost]:
-        """Return each line's surprise in nats; infinite for one with parts that the model cannot give, not even as `<unk>`."""
+        """Return each line's surprise in nats; infinite for one with parts that have no symbol, not even `<unk>`."""
         found = []
         for ids, lacking in records:
             cost = score_line(self.model, self.tokenizer, ids)

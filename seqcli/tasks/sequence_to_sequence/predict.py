@@ -233,7 +233,7 @@ class Translator(BasePredictor):
         return [self.rules.of(p, settings.demands, extra) for p, extra in zip(pairs, extras, strict=True)]
 
     def costs(self, pairs: Sequence[Pair]) -> list[Cost]:
-        """Return the surprise, in nats, of each pair's target given its source, EOS included; inf if the model cannot write it."""
+        """Return the nats of each pair's target given its source, EOS included; inf if the model cannot write it."""
         found = []
         for first in range(0, len(pairs), SCORED):
             part = pairs[first : first + SCORED]
