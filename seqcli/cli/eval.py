@@ -18,11 +18,11 @@ Classifiers: accuracy, F1 over labels (macro, micro, weighted), ROC-AUC for two 
 scores two models on the same texts and reports how certain their difference is.
 
 Sequence to sequence: BLEU, chrF, TER (--metric ter), exact match and edits of the answers that beam search finds;
---per-line gives the surprise of each given target, of FILES, of standard input, or, on a terminal or with --split,
-of the run's own data. FILES of lines have their targets in files beside them: with --source en --target de, test.en belongs
-to test.de. A source may have several targets, each of which is a right answer: a list in JSON lines, or further
-columns, keys or files named by --reference. --compare A B scores two models (by exact match; --metric bleu …) and
-reports how certain their difference is.
+--per-line gives the surprise of each given target, of FILES, of standard input, or, on a terminal or with
+--split, of the run's own data. FILES of lines have their targets in files beside them: with --source en --target
+de, test.en belongs to test.de. A source may have several targets, each of which is a right answer: a list in JSON
+lines, or further columns, keys or files named by --reference. --compare A B scores two models (by exact match;
+--metric bleu …) and reports how certain their difference is.
 
 Taggers: accuracy of known and unknown words, precision, recall and F1 of spans by conlleval's rules, calibration.
 FILES are read like the training data, or as their name or content tells; --input overrides that. --columns and --tag
