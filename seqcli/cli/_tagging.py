@@ -75,9 +75,12 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         raise UsageError(
             "--explain explains the model alone: leave out --force, --lexicon, --min-confidence, --target-precision"
         )
+    if writing.partial and asked.sure == Confidence():
+        raise UsageError("--partial needs --min-confidence, which says what is unknown")
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
     shown = write in ("jsonl", "spans") or writing.confidence
-    settings = Settings(shown, writing.n_best, asked.sure.least(tagger), forced, lexicon, writing.explain)
+    how_sure = {"least": asked.sure.least(tagger), "partial": writing.partial}
+    settings = Settings(shown, writing.n_best, **how_sure, forced=forced, lexicon=lexicon, explain=writing.explain)
     _filter.run(
         files, reader, tagger, settings, written,
         batch_size=how.batch_size or BATCH, how=how, what="tagging",

@@ -106,6 +106,9 @@ class Writing:
     replace: Annotated[
         bool, option("conll: write into the existing column of tags, if there is one.", "--replace")
     ] = False
+    partial: Annotated[
+        bool, option("Tags less probable than --min-confidence, O too, become _ (data.partial).", "--partial")
+    ] = False
 
 
 @grouped

@@ -112,19 +112,14 @@ def guessed(name: str, folder: Path, few: Path, rest: list[str], conllu: bool) -
     lines = (line.split("\t" if conllu else " ") for line in "\n\n".join(rest).split("\n"))
     if conllu:
         kept = ("\t".join([*c[:2], *["_"] * 4, *c[6:8], "_", "_"]) if len(c) == 10 else c[0] for c in lines)
-        how = ["--format", "conllu", "--min-confidence", "0.8"]
-    else:  # a doubtful part of a span would become O with --min-confidence, which is known
+        how = ["--format", "conllu"]
+    else:
         kept = (" ".join(c[:2]) for c in lines)
-        how = ["--format", "conll", "--columns", "word,pos", "--confidence"]
+        how = ["--format", "conll", "--columns", "word,pos"]
     bare.write_text("\n".join(kept) + "\n\n", encoding="utf-8")
-    tagged = subprocess.run(
-        [*SEQCLI, "tag", "-m", name, *how, str(bare)], cwd=folder, check=True, stdout=subprocess.PIPE
-    )
-    text = tagged.stdout.decode()
-    if not conllu:
-        parts = (line.split() for line in text.split("\n"))
-        text = "\n".join(" ".join([*c[:2], c[2] if float(c[3]) >= 0.8 else "_"]) if c else "" for c in parts)
-    union.write_text(few.read_text(encoding="utf-8") * 5 + text, encoding="utf-8")
+    command = [*SEQCLI, "tag", "-m", name, *how, "--min-confidence", "0.8", "--partial", str(bare)]
+    tagged = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
+    union.write_bytes(few.read_bytes() * 5 + tagged)
     return union
 
 

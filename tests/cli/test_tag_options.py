@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import pairwise
 
 import pytest
 
@@ -62,6 +63,28 @@ def test_spans_that_are_less_probable_are_left_away(tag):
         kept = [json.loads(line)["seqcli"]["spans"] for line in tag(*args, input=text, model="ner").splitlines()]
         assert kept == [[s for s in found if s["probability"] >= least] for found in spans]
     assert all(t.endswith("/O") for t in tag("--min-confidence", 1, input=text, model="ner").split())
+
+
+def test_what_is_less_probable_is_unknown_not_outside(tag):
+    text = "Ada saw New York .\nBob visited Acme Corp and Emil Zola .\n\n"
+    sure = [json.loads(o)["seqcli"]["tokens"] for o in tag("--jsonl", input=text, model="ner").splitlines()]
+    rows = [(t["text"], t["label"], t["probability"]) for line in sure for t in line]
+    assert len({t for _, t, _ in rows}) > 2
+    _, middle = max((b - a, (a + b) / 2) for a, b in pairwise(sorted(p for *_, p in rows)))
+    for least in (0, middle):  # six digits are shown
+        args = ("--min-confidence", least, "--partial")
+        written = tag(*args, input=text, model="ner").split()
+        assert written == [f"{word}/{own if p >= least else '_'}" for word, own, p in rows]
+        spans = [
+            json.loads(o)["seqcli"]["spans"]
+            for o in tag(*args, "--format", "spans", input=text, model="ner").splitlines()
+        ]
+        whole = [
+            json.loads(o)["seqcli"]["spans"] for o in tag("--format", "spans", input=text, model="ner").splitlines()
+        ]
+        assert all(s in found for kept, found in zip(spans, whole, strict=True) for s in kept)
+    tagged = tag("--jsonl", "--min-confidence", 1, "--partial", input=text, model="ner")
+    assert {t["label"] for line in tagged.splitlines()[:2] for t in json.loads(line)["seqcli"]["tokens"]} == {None}
 
 
 def test_the_best_answers_with_their_probabilities(tag):
@@ -287,6 +310,7 @@ def test_a_table_is_no_text(fails, tmp_path):
         ("ner", ["--format", "text"], "--format text is for models that restore something"),
         ("ner", ["--confidence"], "--confidence needs --format conll, not word-tag"),
         ("ner", ["--replace", "--jsonl"], "--replace needs --format conll, not jsonl"),
+        ("ner", ["--partial"], "--partial needs --min-confidence"),
         ("ner", ["--n-best", "2"], "--n-best needs --format jsonl, not word-tag"),
         ("ner", ["--jsonl", "--format", "conll"], "--jsonl contradicts --format conll"),
         ("ner", ["--min-confidence", "0.5", "--target-precision", "0.9"], "give one"),

@@ -36,6 +36,7 @@ class Settings:
     confidence: bool = False  # add probabilities of tags and spans
     n_best: int = 0  # add so many whole answers with their probabilities
     least: float = 0.0  # drop tags and spans less probable than this
+    partial: bool = False  # drop each tag by itself, O too: what is dropped is unknown, not outside of all spans
     forced: Forced | None = None  # the column of the input whose tags are kept
     lexicon: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the tags that a word may have
     explain: bool = False  # add the effect of each word on each tag
@@ -308,7 +309,12 @@ class Tagger(Scored):
         """Return the answer without tags and spans less probable than `least`; `marginals` (T, K) of its words."""
         if not settings.least or not answer.tags or marginals is None or answer.probabilities is None:
             return answer
-        if answer.spans is not None:
+        if settings.partial or answer.spans is None:
+            known = [p >= settings.least for p in answer.probabilities]
+            answer.tags = [tag if own else "" for tag, own in zip(answer.tags, known, strict=True)]
+            if answer.spans is not None:
+                answer.spans = [s for s in answer.spans if all(known[s.start : s.end])]
+        else:
             answer.spans = [s for s in answer.spans if (s.probability or 0.0) >= settings.least]
             kept = np.zeros(len(answer.tags), bool)
             for s in answer.spans:
@@ -319,9 +325,6 @@ class Tagger(Scored):
             outside = self.vocabulary.label_ids.get("O")
             for t in np.flatnonzero(~kept).tolist():
                 answer.probabilities[t] = float(marginals[t, outside]) if outside is not None else 0.0
-        else:
-            pairs = zip(answer.tags, answer.probabilities, strict=True)
-            answer.tags = [tag if p >= settings.least else "" for tag, p in pairs]
         return answer
 
 
