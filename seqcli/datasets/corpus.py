@@ -124,7 +124,7 @@ class Corpus(Generic[R]):
                 hint = f"it was read as {format_name}; see data.format"
                 hint = "give it a larger share, or files of its own" if split in plan.shares else hint
                 own = f" ({describe([str(p) for p in plan.files[split]])})" if split in plan.files else ""
-                raise SeqcliError(f"the {split} split{own} has no {cls.UNIT}", hint=hint)
+                raise SeqcliError(f"the {split} split has no {cls.UNIT}{own}", hint=hint)
         name, own = names(config.train, plan.named, plan.files)
         ordered = {split: splits[split] for split in SPLITS if split in splits}
         return cls(name, format_name, options, ordered, plan.encoding, plan.files, config, own, **more)

@@ -60,9 +60,9 @@ KINDS = [
     (
         "classifiers",
         "remarks",
-        ["words for the label", "nats per text", "Confusion matrix", "by predicted probability"],
+        ["Orange words support the predicted label", "nats per text", "Confusion matrix", "by predicted probability"],
     ),
-    ("classifiers", "linear", ["words for the label"]),
+    ("classifiers", "linear", ["Orange words support the predicted label"]),
     ("classifiers", "trees", ["Confusion matrix"]),
     ("translators", "back", ["Attention of its answers", "exact-match", "share of wrong answers"]),
     ("translators", "former", ["Attention of its answers", "exact-match"]),

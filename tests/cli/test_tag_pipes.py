@@ -56,7 +56,7 @@ def test_a_named_pipe_is_answered_as_it_comes(spawn, taggers, tmp_path):
 
 def test_a_closed_pipe_ends_it_quietly(spawn, taggers):
     files = ["pos-train.txt"] * 4
-    process = spawn("-q", "tag", "-m", "pos", "--batch-size", 20, *files, cwd=taggers)
+    process = spawn("-q", "tag", "-m", "pos", "--input", "word-tag", "--batch-size", 20, *files, cwd=taggers)
     assert process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == b""
@@ -66,7 +66,7 @@ def test_a_closed_pipe_ends_it_quietly(spawn, taggers):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_a_full_disk_is_told(spawn, taggers):
     with Path("/dev/full").open("wb") as full:
-        process = spawn("-q", "tag", "-m", "pos", "pos-test.txt", cwd=taggers, stdout=full)
+        process = spawn("-q", "tag", "-m", "pos", "--input", "word-tag", "pos-test.txt", cwd=taggers, stdout=full)
         assert process.wait(30) == 1
     err = process.stderr.read()
     assert err.startswith(b"error: No space left on device")

@@ -96,7 +96,7 @@ train: {steps: 60, batch_size: none}
         ("remarks", ["data.train=one.tsv"], 1, "the train split has only the label 'positive': there is nothing to tell apart"),
         ("topics", ["data.train=void.jsonl"], 1, "the train split has no label: there is nothing to tell apart"),
         ("remarks", ["data.labels={positive: null}"], 1, "the train split has only the label 'negative'"),
-        ("remarks", ["data.train=empty.tsv"], 1, "the train split has no records with a text\n  hint: it was read as tsv"),
+        ("remarks", ["data.train=empty.tsv"], 1, "the train split has no records with a text (empty.tsv)\n  hint: it was read as tsv"),
         ("remarks", ["data.train=odd.tsv"], 1, "odd.tsv:3:1: the record has no label"),
         ("remarks", ["data.valid=odd.tsv"], 1, "odd.tsv:3:1: the record has no label"),
         ("remarks", ["data.train=bytes.tsv"], 1, "bytes.tsv:3:11: byte 0xe9 is not valid UTF-8"),

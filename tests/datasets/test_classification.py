@@ -203,7 +203,7 @@ def test_shares_that_leave_nothing(corpus: Callable[..., Corpus]) -> None:
         corpus(WRITE["tsv"](ROWS), valid=0.5, test=0.5)
     with pytest.raises(SeqcliError, match="the valid split has no records with a text") as error:
         corpus(WRITE["tsv"](ROWS), valid=0.001)
-    assert error.value.hint == "give it a larger share"
+    assert error.value.hint == "give it a larger share, or files of its own"
 
 
 # labels

@@ -158,7 +158,7 @@ def test_shares_that_leave_nothing(corpus: Callable[..., Corpus]) -> None:
         corpus(conll(TEN), valid=0.5, test=0.5)
     with pytest.raises(SeqcliError, match="the valid split has no words") as error:
         corpus(conll(TEN), valid=0.01)
-    assert error.value.hint == "give it a larger share"
+    assert error.value.hint == "give it a larger share, or files of its own"
     with pytest.raises(SeqcliError, match="the train split has no words") as error:
         corpus("\n\n", format="word-tag")
     assert "read as word-tag" in error.value.hint

@@ -157,7 +157,7 @@ def test_fine_tuning_keeps_tokenizers_and_shape(
 def test_a_model_of_another_kind_is_no_start(tmp_path: Path) -> None:
     start = stored(Task.prepare(recipe_of(tmp_path), None, None), tmp_path / "start")
     made = recipe_of(tmp_path, model={"kind": "transformer", "size": 8, "heads": 2})
-    with pytest.raises(UsageError, match="is a seq2seq model; the recipe asks for transformer"):
+    with pytest.raises(UsageError, match="is of the kind seq2seq; the recipe asks for transformer"):
         Task.prepare(made, None, start)
 
 
