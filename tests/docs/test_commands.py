@@ -29,7 +29,7 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 # Programs whose lines are looked at and not run: they install, need hours, other machines or a folder of their own.
 LOOKED_AT = re.compile(r"(SEQCLI_DATA=\S+ )?(pip|pytest|python3?|ruff|torchrun|\.ci/\S+|chromium)\b")
 TRAINS = re.compile(r"^seqcli train (?:\S*/)?([\w-]+?)(?:\.yaml)?(?: .*?--name ([\w-]+).*| .*)?$")
-WHOLE = {"pos-tagger", "sentiment", "numbers", "charlm", "hello", "mackey-glass"}  # minutes, if that
+WHOLE = {"pos-tagger", "sentiment", "numbers", "charlm", "hello", "mackey-glass", "trec-linear"}  # minutes, if that
 # The run that is the newest from a heading of a page on, where the commands there take one for granted.
 NEWEST = {
     ("constraints", "Constraints on answers"): "multi30k-en-de",
