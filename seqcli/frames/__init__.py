@@ -187,7 +187,11 @@ class Frames:
                 if held.ndim == self.axes + 1:
                     return [f"{path.name}#{i}" for i in range(len(held))]
         elif path.suffix.lower() == ".npz":
-            with suppress(OSError, ValueError, BadZipFile), np.load(path, allow_pickle=False) as held:
+            with (
+                suppress(OSError, ValueError, BadZipFile),
+                path.open("rb") as file,  # NumPy would leave that of a broken archive open
+                np.load(file, allow_pickle=False) as held,
+            ):
                 return [f"{path.name}#{name}" for name in held.files]
         return [path.name]
 

@@ -125,4 +125,13 @@ def _index(place: Place) -> int:
 
 @lru_cache(HELD)
 def _opened(path: str, changed: int) -> Any:
-    return np.load(Path(path), mmap_mode="r", allow_pickle=False)
+    if not path.lower().endswith(".npz"):
+        return np.load(Path(path), mmap_mode="r", allow_pickle=False)
+    file = Path(path).open("rb")  # noqa: SIM115  NumPy 2.4 leaves the file of a broken archive open
+    try:
+        found = np.load(file, allow_pickle=False)
+    except BaseException:
+        file.close()
+        raise
+    found.fid = file  # closed with the archive
+    return found

@@ -33,7 +33,7 @@ from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, 
 
 from seqcli import console, layers
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.training.group import Group
+from seqcli.training.group import Group, leave
 
 T = TypeVar("T")
 LONGEST = timedelta(hours=3)  # how long the others wait while the first process evaluates
@@ -255,8 +255,12 @@ def _run(rank: int, number: int, port: int, main: Callable[[], None], arguments:
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     sys.argv = ["seqcli", *arguments]
+    status = 0
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         main()
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    leave(status)
