@@ -27,7 +27,6 @@ from seqcli.vectors import Candidates, Embedder, Found, Neighbours, Writer, arra
 if TYPE_CHECKING:
     from seqcli.cli.embed import Making, Reading, Writing
 
-SPECIAL = ("<unknown>", "<unk>", "<eos>")  # rows of tables that stand for no word
 SPECIAL = ("<unknown>", "<unk>", "<eos>")  # rows of a table that stand for no word
 BATCH = 512  # default number of records answered together
 MORE = "further columns"

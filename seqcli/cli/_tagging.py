@@ -79,8 +79,8 @@ def run(files: Sequence[str], model: str | None, asked: Asked, given: Given) -> 
         raise UsageError("--partial needs --min-confidence, which says what is unknown")
     lexicon = read_lexicon(reading.lexicon, tagger) if reading.lexicon else {}
     shown = write in ("jsonl", "spans") or writing.confidence
-    how_sure = {"least": asked.sure.least(tagger), "partial": writing.partial}
-    settings = Settings(shown, writing.n_best, **how_sure, forced=forced, lexicon=lexicon, explain=writing.explain)
+    least, partial = asked.sure.least(tagger), writing.partial
+    settings = Settings(shown, writing.n_best, least, partial, forced, lexicon, writing.explain)
     _filter.run(
         files, reader, tagger, settings, written,
         batch_size=how.batch_size or BATCH, how=how, what="tagging",

@@ -175,11 +175,8 @@ def main() -> None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(Awake()), sys.stdin.encoding, sys.stdin.errors)
     gc.set_threshold(50_000, 20, 100)  # a batch of records is thousands of objects, hardly any in a cycle
     status = run(sys.argv[1:])
-    if "WORLD_SIZE" in os.environ and "torch" in sys.modules:
-        from seqcli.training.group import leave, one_of_several
-
-        if one_of_several():
-            leave(status)
+    if several := sys.modules.get("seqcli.training.processes"):  # it has trained with others
+        several.leave(status)
     sys.exit(status)
 
 

@@ -5,12 +5,9 @@ Every process holds the whole model and takes its own rows of every batch; `proc
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 ADDRESS = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # what torchrun tells a process about the others
@@ -19,16 +16,6 @@ ADDRESS = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # what torchrun 
 def one_of_several() -> bool:
     """Whether this process was started to train together with others, by torchrun or in the same way."""
     return os.environ.keys() >= ADDRESS and os.environ["WORLD_SIZE"].strip() != "1"
-
-
-def leave(status: int) -> NoReturn:
-    """End one of several processes, with what it has to do at its end but without the interpreter's own: in that,
-    threads of torch.distributed abort the process now and then (torch 2.13)."""
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # closed, or there is none
-            stream.flush()
-    os._exit(status)
 
 
 class Group:

@@ -11,6 +11,7 @@ connection looks there and stays silent. For a killed process `start` reports it
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -23,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from multiprocessing import resource_tracker
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, 
 
 from seqcli import console, layers
 from seqcli.errors import SeqcliError, UsageError
-from seqcli.training.group import Group, leave
+from seqcli.training.group import Group
 
 T = TypeVar("T")
 LONGEST = timedelta(hours=3)  # how long the others wait while the first process evaluates
@@ -245,6 +246,16 @@ def start(number: int, main: Callable[[], None], arguments: Sequence[str]) -> in
             signal.signal(which, handler)
         console.show_cursor()
     return 0
+
+
+def leave(status: int) -> NoReturn:
+    """End one of several processes, with what it has to do at its end but without the interpreter's own: in that,
+    threads of torch.distributed abort the process now and then (torch 2.13)."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+            stream.flush()
+    os._exit(status)
 
 
 def _run(rank: int, number: int, port: int, main: Callable[[], None], arguments: list[str]) -> None:
